@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * THE LIST: every fact about a socket that an option is made of, by level.
+ *
+ *   FLAG(NAME, present, expression)    a fact that is 0 or 1
+ *   VALUE(NAME, present, expression)   a number, raw as the kernel holds it
+ *
+ * NAME is the option's constant. An option that is made of several facts has one line for each, the
+ * further ones named NAME__part. `present` tells whether this kernel has what the expression reads;
+ * it is decided when the program is loaded, so that a kernel that lacks a member loses that fact and
+ * nothing else. Most lines take both from one of the macros of read.h and compat.h:
+ *
+ *   MEMBER(pointer, member)            a member that always had one width
+ *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
+ *   SOCK_FLAG(name), INET_BIT(...) ... see there
+ *
+ * The expressions see the sections' arguments: sk, inet, np, icsk, tp, up and net (read.h).
+ * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
+ * each option that says how to read, show and judge these facts; a NAME missing there or here does
+ * not compile.
+ *
+ * Strings, addresses and lists are no numbers; record.h names them and knetstat.bpf.c copies them.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+/* SOL_SOCKET: net/core/sock.c, sk_getsockopt() */
+#define SOCKET_OPTIONS_LIST(FLAG, VALUE)                                                        \
+	FLAG(SO_DEBUG, SOCK_FLAG(SOCK_DBG))                                                     \
+	FLAG(SO_DONTROUTE, SOCK_FLAG(SOCK_LOCALROUTE))                                          \
+	FLAG(SO_BROADCAST, SOCK_FLAG(SOCK_BROADCAST))                                           \
+	FLAG(SO_KEEPALIVE, SOCK_FLAG(SOCK_KEEPOPEN))                                            \
+	FLAG(SO_OOBINLINE, SOCK_FLAG(SOCK_URGINLINE))                                           \
+	FLAG(SO_LINGER, SOCK_FLAG(SOCK_LINGER))                                                 \
+	FLAG(SO_RXQ_OVFL, SOCK_FLAG(SOCK_RXQ_OVFL))                                             \
+	FLAG(SO_WIFI_STATUS, SOCK_FLAG(SOCK_WIFI_STATUS))                                       \
+	FLAG(SO_NOFCS, SOCK_FLAG(SOCK_NOFCS))                                                   \
+	FLAG(SO_LOCK_FILTER, SOCK_FLAG(SOCK_FILTER_LOCKED))                                     \
+	FLAG(SO_SELECT_ERR_QUEUE, SOCK_FLAG(SOCK_SELECT_ERR_QUEUE))                             \
+	FLAG(SO_ZEROCOPY, SOCK_FLAG(SOCK_ZEROCOPY))                                             \
+	FLAG(SO_TXTIME, SOCK_FLAG(SOCK_TXTIME))                                                 \
+	FLAG(SO_RCVMARK, SOCK_FLAG(SOCK_RCVMARK))                                               \
+	FLAG(SO_RCVPRIORITY, SOCK_FLAG(SOCK_RCVPRIORITY))                                       \
+	FLAG(SO_TIMESTAMP__any, SOCK_FLAG(SOCK_RCVTSTAMP))                                      \
+	FLAG(SO_TIMESTAMP__ns, SOCK_FLAG(SOCK_RCVTSTAMPNS))                                     \
+	FLAG(SO_TIMESTAMP__new, SOCK_FLAG(SOCK_TSTAMP_NEW))                                     \
+	FLAG(SO_REUSEPORT, BITS(sk, __sk_common.skc_reuseport))                                 \
+	FLAG(SO_NO_CHECK, BITS(sk, sk_no_check_tx))                                             \
+	FLAG(SO_PREFER_BUSY_POLL, BITS(sk, sk_prefer_busy_poll))                                \
+	FLAG(SO_PASSCRED, SCM_BIT(sk_scm_credentials, 3))                                       \
+	FLAG(SO_PASSSEC, SCM_BIT(sk_scm_security, 4))                                           \
+	FLAG(SO_PASSPIDFD, SCM_BIT(sk_scm_pidfd, 7))                                            \
+	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
+	VALUE(SO_TYPE, BITS(sk, sk_type))                                                       \
+	VALUE(SO_PROTOCOL, BITS(sk, sk_protocol))                                               \
+	VALUE(SO_DOMAIN, MEMBER(sk, __sk_common.skc_family))                                    \
+	VALUE(SO_ERROR, MEMBER(sk, sk_err))                                                     \
+	VALUE(SO_ERROR__soft, MEMBER(sk, sk_err_soft))                                          \
+	VALUE(SO_SNDBUF, MEMBER(sk, sk_sndbuf))                                                 \
+	VALUE(SO_RCVBUF, MEMBER(sk, sk_rcvbuf))                                                 \
+	VALUE(SO_BUF_LOCK, BITS(sk, sk_userlocks))                                              \
+	VALUE(SO_PRIORITY, MEMBER(sk, sk_priority))                                             \
+	VALUE(SO_LINGER__jiffies, MEMBER(sk, sk_lingertime))                                    \
+	VALUE(SO_RCVLOWAT, MEMBER(sk, sk_rcvlowat))                                             \
+	VALUE(SO_RCVTIMEO, MEMBER(sk, sk_rcvtimeo))                                             \
+	VALUE(SO_SNDTIMEO, MEMBER(sk, sk_sndtimeo))                                             \
+	VALUE(SO_BINDTOIFINDEX, MEMBER(sk, __sk_common.skc_bound_dev_if))                       \
+	VALUE(SO_TIMESTAMPING, BITS(sk, sk_tsflags))                                            \
+	VALUE(SO_TIMESTAMPING__bind_phc, MEMBER(sk, sk_bind_phc))                               \
+	VALUE(SO_ACCEPTCONN, MEMBER(sk, __sk_common.skc_state))                                 \
+	VALUE(SO_MARK, MEMBER(sk, sk_mark))                                                     \
+	VALUE(SO_PEEK_OFF, MEMBER(sk, sk_peek_off))                                             \
+	VALUE(SO_BUSY_POLL, MEMBER(sk, sk_ll_usec))                                             \
+	VALUE(SO_BUSY_POLL_BUDGET, MEMBER(sk, sk_busy_poll_budget))                             \
+	VALUE(SO_MAX_PACING_RATE, MEMBER(sk, sk_max_pacing_rate))                               \
+	VALUE(SO_INCOMING_CPU, MEMBER(sk, __sk_common.skc_incoming_cpu))                        \
+	VALUE(SO_INCOMING_NAPI_ID, MEMBER(sk, sk_napi_id))                                      \
+	VALUE(SO_TXTIME__clockid, BITS(sk, sk_clockid))                                         \
+	VALUE(SO_TXTIME__deadline_mode, BITS(sk, sk_txtime_deadline_mode))                      \
+	VALUE(SO_TXTIME__report_errors, BITS(sk, sk_txtime_report_errors))                      \
+	VALUE(SO_RESERVE_MEM, MEMBER(sk, sk_reserved_mem))                                      \
+	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
+	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
+	VALUE(SO_GET_FILTER, MEMBER(sk, sk_filter) != 0)                                        \
+	VALUE(SO_GET_FILTER__classic, MEMBER(sk, sk_filter->prog->orig_prog) != 0)              \
+	VALUE(SO_GET_FILTER__insns, MEMBER(sk, sk_filter->prog->orig_prog->len))                \
+	VALUE(SO_GET_FILTER__id, MEMBER(sk, sk_filter->prog->aux->id))                          \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF, MEMBER(sk, sk_reuseport_cb->prog) != 0)                 \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, MEMBER(sk, sk_reuseport_cb->prog->orig_prog) != 0) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, MEMBER(sk, sk_reuseport_cb->prog->orig_prog->len)) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, MEMBER(sk, sk_reuseport_cb->prog->aux->id))
+
+/* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
+#define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \
+	FLAG(IP_PKTINFO, INET_CMSG(0))                                                          \
+	FLAG(IP_RECVTTL, INET_CMSG(1))                                                          \
+	FLAG(IP_RECVTOS, INET_CMSG(2))                                                          \
+	FLAG(IP_RECVOPTS, INET_CMSG(3))                                                         \
+	FLAG(IP_RETOPTS, INET_CMSG(4))                                                          \
+	FLAG(IP_PASSSEC, INET_CMSG(5))                                                          \
+	FLAG(IP_RECVORIGDSTADDR, INET_CMSG(6))                                                  \
+	FLAG(IP_CHECKSUM, INET_CMSG(7))                                                         \
+	FLAG(IP_RECVFRAGSIZE, INET_CMSG(8))                                                     \
+	FLAG(IP_RECVERR, INET_BIT(9, recverr))                                                  \
+	FLAG(IP_RECVERR_RFC4884, INET_BIT(10, recverr_rfc4884))                                 \
+	FLAG(IP_FREEBIND, INET_BIT(11, freebind))                                               \
+	FLAG(IP_HDRINCL, INET_BIT(12, hdrincl))                                                 \
+	FLAG(IP_MULTICAST_LOOP, INET_BIT(13, mc_loop))                                          \
+	FLAG(IP_MULTICAST_ALL, INET_BIT(14, mc_all))                                            \
+	FLAG(IP_TRANSPARENT, INET_BIT(15, transparent))                                         \
+	FLAG(IP_NODEFRAG, INET_BIT(17, nodefrag))                                               \
+	FLAG(IP_BIND_ADDRESS_NO_PORT, INET_BIT(18, bind_address_no_port))                       \
+	FLAG(IP_ROUTER_ALERT, INET_FLAG(30))                                                    \
+	VALUE(IP_TOS, MEMBER(inet, tos))                                                        \
+	VALUE(IP_TTL, MEMBER(inet, uc_ttl))                                                     \
+	VALUE(IP_TTL__sysctl, BITS(net, ipv4.sysctl_ip_default_ttl))                            \
+	VALUE(IP_MINTTL, MEMBER(inet, min_ttl))                                                 \
+	VALUE(IP_MTU_DISCOVER, MEMBER(inet, pmtudisc))                                          \
+	VALUE(IP_MULTICAST_TTL, MEMBER(inet, mc_ttl))                                           \
+	VALUE(IP_MULTICAST_IF, MEMBER(inet, mc_addr))                                           \
+	VALUE(IP_MULTICAST_IF__ifindex, MEMBER(inet, mc_index))                                 \
+	VALUE(IP_UNICAST_IF, MEMBER(inet, uc_index))                                            \
+	VALUE(IP_LOCAL_PORT_RANGE, PORT_RANGE)                                                  \
+	VALUE(IP_IPSEC_POLICY__in, MEMBER(sk, sk_policy[0]) != 0)                               \
+	VALUE(IP_IPSEC_POLICY__out, MEMBER(sk, sk_policy[1]) != 0)
+
+/* IPPROTO_IPV6: net/ipv6/ipv6_sockglue.c, do_ipv6_getsockopt() */
+#define IPV6_OPTIONS_LIST(FLAG, VALUE)                                                          \
+	FLAG(IPV6_2292PKTINFO, BITS(np, rxopt.bits.rxoinfo))                                    \
+	FLAG(IPV6_2292HOPOPTS, BITS(np, rxopt.bits.ohopopts))                                   \
+	FLAG(IPV6_2292DSTOPTS, BITS(np, rxopt.bits.odstopts))                                   \
+	FLAG(IPV6_2292RTHDR, BITS(np, rxopt.bits.osrcrt))                                       \
+	FLAG(IPV6_2292HOPLIMIT, BITS(np, rxopt.bits.rxohlim))                                   \
+	FLAG(IPV6_FLOWINFO, BITS(np, rxopt.bits.rxflow))                                        \
+	FLAG(IPV6_RECVPKTINFO, BITS(np, rxopt.bits.rxinfo))                                     \
+	FLAG(IPV6_RECVHOPLIMIT, BITS(np, rxopt.bits.rxhlim))                                    \
+	FLAG(IPV6_RECVHOPOPTS, BITS(np, rxopt.bits.hopopts))                                    \
+	FLAG(IPV6_RECVRTHDR, BITS(np, rxopt.bits.srcrt))                                        \
+	FLAG(IPV6_RECVDSTOPTS, BITS(np, rxopt.bits.dstopts))                                    \
+	FLAG(IPV6_RECVPATHMTU, BITS(np, rxopt.bits.rxpmtu))                                     \
+	FLAG(IPV6_RECVTCLASS, BITS(np, rxopt.bits.rxtclass))                                    \
+	FLAG(IPV6_RECVORIGDSTADDR, BITS(np, rxopt.bits.rxorigdstaddr))                          \
+	FLAG(IPV6_RECVFRAGSIZE, BITS(np, rxopt.bits.recvfragsize))                              \
+	FLAG(IPV6_V6ONLY, BITS(sk, __sk_common.skc_ipv6only))                                   \
+	FLAG(IPV6_FREEBIND, INET_BIT(11, freebind))                                             \
+	FLAG(IPV6_TRANSPARENT, INET_BIT(15, transparent))                                       \
+	FLAG(IPV6_MULTICAST_LOOP, INET6_BIT(20, mc_loop))                                       \
+	FLAG(IPV6_RECVERR_RFC4884, INET6_BIT(21, recverr_rfc4884))                              \
+	FLAG(IPV6_MULTICAST_ALL, INET6_BIT(22, mc_all))                                         \
+	FLAG(IPV6_AUTOFLOWLABEL__set, INET6_BIT(23, autoflowlabel_set))                         \
+	FLAG(IPV6_AUTOFLOWLABEL, INET6_BIT(24, autoflowlabel))                                  \
+	FLAG(IPV6_DONTFRAG, INET6_BIT(25, dontfrag))                                            \
+	FLAG(IPV6_RECVERR, INET6_BIT(26, recverr))                                              \
+	FLAG(IPV6_ROUTER_ALERT_ISOLATE, INET6_BIT(28, rtalert_isolate))                         \
+	FLAG(IPV6_FLOWINFO_SEND, INET6_BIT(29, sndflow))                                        \
+	FLAG(IPV6_ROUTER_ALERT, INET_FLAG(30))                                                  \
+	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BITS(net, ipv6.sysctl.auto_flowlabels))               \
+	VALUE(IPV6_UNICAST_HOPS, BITS(np, hop_limit))                                           \
+	VALUE(IPV6_UNICAST_HOPS__route, bpf_core_field_exists(sk->sk_dst_cache), route_hop_limit(sk)) \
+	VALUE(IPV6_UNICAST_HOPS__sysctl, MEMBER(net, ipv6.devconf_all->hop_limit))              \
+	VALUE(IPV6_MULTICAST_HOPS, BITS(np, mcast_hops))                                        \
+	VALUE(IPV6_MULTICAST_IF, MEMBER(np, mcast_oif))                                         \
+	VALUE(IPV6_UNICAST_IF, MEMBER(np, ucast_oif))                                           \
+	VALUE(IPV6_MTU_DISCOVER, BITS(np, pmtudisc))                                            \
+	VALUE(IPV6_TCLASS, MEMBER(np, tclass))                                                  \
+	VALUE(IPV6_ADDR_PREFERENCES, BITS(np, srcprefs))                                        \
+	VALUE(IPV6_MINHOPCOUNT, MEMBER(np, min_hopcount))                                       \
+	VALUE(IPV6_PKTINFO__ifindex, MEMBER(np, sticky_pktinfo.ipi6_ifindex))
+
+/* IPPROTO_TCP: net/ipv4/tcp.c, do_tcp_getsockopt() */
+#define TCP_OPTIONS_LIST(FLAG, VALUE)                                                           \
+	FLAG(TCP_NODELAY, BITS(tp, nonagle) & 1)                                                \
+	FLAG(TCP_CORK, BITS(tp, nonagle) >> 1 & 1)                                               \
+	FLAG(TCP_THIN_LINEAR_TIMEOUTS, BITS(tp, thin_lto))                                      \
+	FLAG(TCP_REPAIR, BITS(tp, repair))                                                      \
+	FLAG(TCP_FASTOPEN_CONNECT, BITS(tp, fastopen_connect))                                  \
+	FLAG(TCP_FASTOPEN_NO_COOKIE, BITS(tp, fastopen_no_cookie))                              \
+	FLAG(TCP_INQ, BITS(tp, recvmsg_inq))                                                    \
+	FLAG(TCP_IS_MPTCP, BITS(tp, is_mptcp))                                                  \
+	FLAG(TCP_MD5SIG, MEMBER(tp, md5sig_info->head.first) != 0)                              \
+	FLAG(TCP_AO_ADD_KEY, MEMBER(tp, ao_info->head.first) != 0)                              \
+	FLAG(TCP_CONGESTION__set, BITS(icsk, icsk_ca_setsockopt))                               \
+	VALUE(TCP_MAXSEG, MEMBER(tp, mss_cache))                                                \
+	VALUE(TCP_MAXSEG__user, MEMBER(tp, rx_opt.user_mss))                                    \
+	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
+	VALUE(TCP_KEEPIDLE, MEMBER(tp, keepalive_time))                                         \
+	VALUE(TCP_KEEPIDLE__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_time))                \
+	VALUE(TCP_KEEPINTVL, MEMBER(tp, keepalive_intvl))                                       \
+	VALUE(TCP_KEEPINTVL__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_intvl))              \
+	VALUE(TCP_KEEPCNT, MEMBER(tp, keepalive_probes))                                        \
+	VALUE(TCP_KEEPCNT__sysctl, BITS(net, ipv4.sysctl_tcp_keepalive_probes))                 \
+	VALUE(TCP_SYNCNT, MEMBER(icsk, icsk_syn_retries))                                       \
+	VALUE(TCP_SYNCNT__sysctl, BITS(net, ipv4.sysctl_tcp_syn_retries))                       \
+	VALUE(TCP_LINGER2, MEMBER(tp, linger2))                                                 \
+	VALUE(TCP_LINGER2__sysctl, MEMBER(net, ipv4.sysctl_tcp_fin_timeout))                    \
+	VALUE(TCP_DEFER_ACCEPT, MEMBER(icsk, icsk_accept_queue.rskq_defer_accept))              \
+	VALUE(TCP_WINDOW_CLAMP, MEMBER(tp, window_clamp))                                       \
+	VALUE(TCP_QUICKACK, BITS(icsk, icsk_ack.pingpong))                                      \
+	VALUE(TCP_QUICKACK__sysctl, BITS(net, ipv4.sysctl_tcp_pingpong_thresh))                 \
+	VALUE(TCP_USER_TIMEOUT, MEMBER(icsk, icsk_user_timeout))                                \
+	VALUE(TCP_FASTOPEN, MEMBER(icsk, icsk_accept_queue.fastopenq.max_qlen))                 \
+	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
+	VALUE(TCP_NOTSENT_LOWAT, MEMBER(tp, notsent_lowat))                                     \
+	VALUE(TCP_SAVE_SYN, BITS(tp, save_syn))                                                 \
+	VALUE(TCP_TX_DELAY, MEMBER(tp, tcp_tx_delay))                                           \
+	VALUE(TCP_RTO_MAX_MS, MEMBER(icsk, icsk_rto_max))                                       \
+	VALUE(TCP_RTO_MIN_US, MEMBER(icsk, icsk_rto_min))                                       \
+	VALUE(TCP_DELACK_MAX_US, MEMBER(icsk, icsk_delack_max))
+
+/* IPPROTO_UDP: net/ipv4/udp.c, udp_lib_getsockopt() */
+#define UDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
+	FLAG(UDP_CORK, UDP_BIT(0, corkflag))                                                    \
+	FLAG(UDP_NO_CHECK6_TX, UDP_BIT(1, no_check6_tx))                                        \
+	FLAG(UDP_NO_CHECK6_RX, UDP_BIT(2, no_check6_rx))                                        \
+	FLAG(UDP_GRO, UDP_BIT(3, gro_enabled))                                                  \
+	VALUE(UDP_ENCAP, MEMBER(up, encap_type))                                                \
+	VALUE(UDP_SEGMENT, MEMBER(up, gso_size))
+
+#endif

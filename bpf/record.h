@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The record: what the programs write for each socket, in this order.
+ *
+ *   record_header      always
+ *   socket_section     if SECTION_SOCKET is in record_header.sections, and so on in the order of
+ *   ip_section         enum section; each starts with what every section starts with: which facts
+ *   ipv6_section       this kernel has, and their values
+ *   tcp_section
+ *   udp_section
+ *   items              if SECTION_ITEMS: item_header and its bytes, filled up to a multiple of
+ *                      eight, until an item of kind ITEM_END
+ *
+ * A socket that the kernel keeps as a mini-socket only (TIME_WAIT, SYN_RECV) is a header.
+ * Everything is in the byte order of the machine, but for what the kernel keeps in network order.
+ * Each struct is a multiple of eight bytes long and has no hidden padding, so that the reader can
+ * look at it in place.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "options.h"
+
+/* "knst": the first bytes of each record, so that a damaged stream is noticed. */
+#define RECORD_MAGIC 0x74736e6b
+
+enum section {
+	SECTION_SOCKET = 1,
+	SECTION_IP = 2,
+	SECTION_IPV6 = 4,
+	SECTION_TCP = 8,
+	SECTION_UDP = 16,
+	SECTION_ITEMS = 32,
+};
+
+struct record_header {
+	__u32 magic;
+	__u16 sections; /* enum section, or-ed */
+	__u8 protocol;	/* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 state;	/* include/net/tcp_states.h; a mini-socket's is the one that /proc shows */
+	__u16 family;	/* AF_INET or AF_INET6 */
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 unused;
+	__u8 local_address[16]; /* of AF_INET the first four bytes */
+	__u8 remote_address[16];
+	__u64 cookie; /* 0: this kernel does not tell */
+	__u64 inode;
+	__u32 netns; /* inode number of the network namespace */
+	__u32 uid;
+	__u32 ifindex; /* of the bound device; 0: not bound */
+	__u32 recv_queue;
+	__u32 send_queue;
+	__u32 drops;
+};
+
+/* The option lists as enumerations: what is in the sections, and at which place. */
+#define ENUMERATE(name, ...) name,
+#define NOTHING(name, ...)
+#define FACTS(level, LIST)                                                                         \
+	enum level##_flag { LIST(ENUMERATE, NOTHING) level##_FLAGS };                              \
+	enum level##_value { LIST(NOTHING, ENUMERATE) level##_VALUES };                            \
+	_Static_assert((int)level##_FLAGS <= 64, "a section has 64 flags at most");                \
+	_Static_assert((int)level##_VALUES <= 48, "a section must fit the BPF stack")
+
+FACTS(SOCKET, SOCKET_OPTIONS_LIST);
+FACTS(IP, IP_OPTIONS_LIST);
+FACTS(IPV6, IPV6_OPTIONS_LIST);
+FACTS(TCP, TCP_OPTIONS_LIST);
+FACTS(UDP, UDP_OPTIONS_LIST);
+
+/*
+ * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
+ * Bit n of has_values: values[n] is filled in.
+ */
+#define SECTION(level)                                                                             \
+	__u64 has_flags;                                                                           \
+	__u64 flags;                                                                               \
+	__u64 has_values;                                                                          \
+	__u64 values[level##_VALUES]
+
+struct socket_section {
+	SECTION(SOCKET);
+};
+
+struct ip_section {
+	SECTION(IP);
+};
+
+struct ipv6_section {
+	SECTION(IPV6);
+	__u8 pktinfo_address[16]; /* IPV6_PKTINFO */
+};
+
+struct tcp_section {
+	SECTION(TCP);
+	__u8 congestion[16]; /* TCP_CONGESTION */
+	__u8 ulp[16];	     /* TCP_ULP */
+	__u32 snd_wnd;	     /* what the Diag column is made of */
+	__u32 rcv_wnd;
+	__u32 in_flight; /* bytes sent and not acknowledged */
+	__u32 ack_age;	 /* jiffies since the last acknowledgement */
+};
+
+struct udp_section {
+	SECTION(UDP);
+};
+
+enum item_kind {
+	ITEM_END,
+	ITEM_IP_OPTIONS,       /* ip_options_item */
+	ITEM_IPV6_HOPOPTS,     /* an extension header, as it goes on the wire */
+	ITEM_IPV6_RTHDRDSTOPTS,
+	ITEM_IPV6_RTHDR,
+	ITEM_IPV6_DSTOPTS,
+	ITEM_IP_MEMBERSHIP,    /* membership_item, then the sources, four bytes each */
+	ITEM_IPV6_MEMBERSHIP,  /* membership_item, then the sources, sixteen bytes each */
+	ITEM_IPV6_ANYCAST,     /* membership_item without sources */
+	ITEM_CUT,	       /* there was more of the kind before than a record can hold */
+};
+
+struct item_header {
+	__u32 kind;   /* enum item_kind */
+	__u32 length; /* of what follows, before it is filled up */
+};
+
+struct ip_options_item {
+	__be32 faddr; /* the final destination of a source route */
+	__u8 optlen;
+	__u8 srr; /* where these options stand, counted from the IP header; 0: not there */
+	__u8 rr;
+	__u8 ts;
+	__u8 rr_needaddr;
+	__u8 ts_needtime;
+	__u8 ts_needaddr;
+	__u8 unused;
+	__u8 data[44]; /* an IP header has room for 40 */
+};
+
+struct membership_item {
+	__u8 group[16]; /* of IPv4 the first four bytes */
+	__u8 address[16]; /* IPv4: the address of the interface, where it was named by that */
+	__u32 ifindex;
+	__u32 mode;    /* MCAST_EXCLUDE 0, MCAST_INCLUDE 1 */
+	__u32 sources; /* how many the kernel has */
+	__u32 unused;
+};
+
+#endif

@@ -1,0 +1,33 @@
+//! The skeleton that build.rs generates from bpf/knetstat.bpf.c: the programs, their knobs, and the
+//! types of the record.
+
+/// Generated code; its names are those of the C source.
+#[allow(clippy::all, non_camel_case_types, non_snake_case, dead_code)]
+mod skeleton {
+    include!(concat!(env!("OUT_DIR"), "/knetstat.skel.rs"));
+}
+
+use plain::Plain;
+
+pub use skeleton::types::{
+    ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
+    port_filter, port_range, record_header, section, socket_section, tcp_section, udp_section,
+};
+/// The facts of each level, as enumerated by bpf/options.h.
+pub use skeleton::types::{
+    IPV6_flag, IPV6_value, IP_flag, IP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value,
+    UDP_flag, UDP_value,
+};
+pub use skeleton::{KnetstatSkel, KnetstatSkelBuilder, OpenKnetstatSkel};
+
+// SAFETY: these are `repr(C)` structs of integers and arrays of integers; every bit pattern is a
+// valid value of them, and record.h lays them out without padding.
+unsafe impl Plain for record_header {}
+unsafe impl Plain for socket_section {}
+unsafe impl Plain for ip_section {}
+unsafe impl Plain for ipv6_section {}
+unsafe impl Plain for tcp_section {}
+unsafe impl Plain for udp_section {}
+unsafe impl Plain for item_header {}
+unsafe impl Plain for ip_options_item {}
+unsafe impl Plain for membership_item {}

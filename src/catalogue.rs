@@ -1,0 +1,433 @@
+//! THE TABLE: one line for each option. What it is called, its level and number, how it is read and
+//! shown, what "set" means for it, and what it does.
+//!
+//! bpf/options.h has the other half, a line for each fact. The two are tied together at compile
+//! time: a line here names facts that must be there, and [`every_fact_is_used`] holds that none is
+//! left over.
+
+use crate::facts::{flag, value, Fact, Section, COUNTS};
+use crate::read::{self, Facts};
+use crate::value::{Kind, Value};
+use crate::words;
+
+/// An option.
+pub struct OptionSpec {
+    /// The C constant.
+    pub name: &'static str,
+    /// Other constants for the same thing; they are understood, never printed.
+    pub aliases: &'static [&'static str],
+    /// The level of getsockopt(2): SOL_SOCKET, IPPROTO_IP ...
+    pub level: Level,
+    /// The number at that level.
+    pub number: i32,
+    /// How the value is worded and laid out.
+    pub kind: Kind,
+    /// How the value is read from a record.
+    pub read: Read,
+    /// The facts it is read from.
+    pub facts: &'static [Fact],
+    /// When it counts as set.
+    pub marker: Marker,
+    /// Whether getsockopt(2) can tell it. What only the kernel side sees is shown wherever it sees it.
+    pub has_getter: bool,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// A level of getsockopt(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub name: &'static str,
+    pub number: i32,
+}
+
+/// How an option is read from a record.
+#[derive(Clone, Copy)]
+pub enum Read {
+    /// The number of the first fact, as the kind says.
+    Fact,
+    /// By a function that knows more: several facts, a unit, a string.
+    With(fn(&Facts) -> Option<Value>),
+}
+
+/// When an option counts as set.
+#[derive(Clone, Copy)]
+pub enum Marker {
+    /// When it is not what a pristine socket of the same kind has.
+    Differs,
+    /// The same, but in these bits the kernel may change it by itself.
+    DiffersApartFrom(u32),
+    /// The same, but when a TCP connection is made the kernel fills it in by itself: then it tells
+    /// nothing any more.
+    DiffersUnlessConnected,
+    /// The kernel marks it: the fact is not this number.
+    IsNot(Fact, u64),
+    /// The kernel marks it: the fact has a bit of these.
+    HasBit(Fact, u64),
+    /// The kernel marks it, in a way that takes a function to see; the text says what.
+    With(fn(&Facts) -> bool, &'static str),
+    /// There is something: for what has no getter, and so no pristine value.
+    NotEmpty,
+    /// Never: nobody sets it, or the kernel changes it all the time.
+    Never,
+}
+
+impl Marker {
+    /// How it is known, for people.
+    pub fn explanation(&self) -> String {
+        match self {
+            Marker::Differs => "its value differs from that of a new socket".into(),
+            Marker::DiffersApartFrom(mask) => format!(
+                "its value differs from that of a new socket, apart from the bits {mask:#x}, which \
+                 the kernel changes by itself"
+            ),
+            Marker::DiffersUnlessConnected => "its value differs from that of a new socket; not \
+                                               known of a TCP connection, where the kernel fills \
+                                               it in by itself"
+                .into(),
+            Marker::IsNot(..) | Marker::HasBit(..) => {
+                "the kernel keeps a mark where it was set, on this socket or the listener it was \
+                 accepted from"
+                    .into()
+            }
+            Marker::With(_, text) => (*text).into(),
+            Marker::NotEmpty => "there is something to show".into(),
+            Marker::Never => {
+                "never: it cannot be set, or the kernel changes it by itself all the time".into()
+            }
+        }
+    }
+}
+
+const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
+const IPPROTO_IP: Level = Level { name: "IPPROTO_IP", number: 0 };
+const IPPROTO_IPV6: Level = Level { name: "IPPROTO_IPV6", number: 41 };
+const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
+const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
+
+impl OptionSpec {
+    /// Marks an option that getsockopt(2) cannot tell.
+    const fn without_getter(mut self) -> OptionSpec {
+        self.has_getter = false;
+        self
+    }
+
+    /// Adds other names.
+    const fn also_called(mut self, aliases: &'static [&'static str]) -> OptionSpec {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The level's name and the number, as `SOL_SOCKET 9`.
+    pub fn place(&self) -> String {
+        format!("{} {}", self.level.name, self.number)
+    }
+}
+
+/// `bool!(level SECTION NAME = number, marker, help)`: a FLAG line that is an option by itself.
+macro_rules! bool {
+    ($level:ident $section:ident $name:ident = $number:literal, $marker:expr, $help:literal) => {
+        OptionSpec {
+            name: stringify!($name),
+            aliases: &[],
+            level: $level,
+            number: $number,
+            kind: Kind::Bool,
+            read: Read::Fact,
+            facts: &[flag!($section $name)],
+            marker: $marker,
+            has_getter: true,
+            help: $help,
+        }
+    };
+}
+
+/// `number!(level SECTION NAME = number, kind, marker, help)`: a VALUE line that is an option by
+/// itself.
+macro_rules! number {
+    ($level:ident $section:ident $name:ident = $number:literal, $kind:expr, $marker:expr, $help:literal) => {
+        OptionSpec {
+            name: stringify!($name),
+            aliases: &[],
+            level: $level,
+            number: $number,
+            kind: $kind,
+            read: Read::Fact,
+            facts: &[value!($section $name)],
+            marker: $marker,
+            has_getter: true,
+            help: $help,
+        }
+    };
+}
+
+/// `other!(level NAME = number, kind, marker, function, [facts], help)`: an option that is read by a
+/// function.
+macro_rules! other {
+    ($level:ident $name:ident = $number:literal, $kind:expr, $marker:expr, $read:expr, [$($fact:expr),*], $help:literal) => {
+        OptionSpec {
+            name: stringify!($name),
+            aliases: &[],
+            level: $level,
+            number: $number,
+            kind: $kind,
+            read: Read::With($read),
+            facts: &[$($fact),*],
+            marker: $marker,
+            has_getter: true,
+            help: $help,
+        }
+    };
+}
+
+use Kind::*;
+use Marker::{Differs, DiffersApartFrom, DiffersUnlessConnected, HasBit, IsNot, Never, NotEmpty};
+
+/// Every option, in the order in which they are printed.
+#[rustfmt::skip]
+const OPTIONS: &[OptionSpec] = &[
+    // SOL_SOCKET
+    number!(SOL_SOCKET SOCKET SO_REUSEADDR = 2, Enum(words::REUSE), Differs, "lets a socket be bound to a port of which connections are still being closed"),
+    bool!(SOL_SOCKET SOCKET SO_REUSEPORT = 15, Differs, "lets several sockets be bound to one port, which share what arrives"),
+    bool!(SOL_SOCKET SOCKET SO_KEEPALIVE = 9, Differs, "probes an idle connection, to notice a peer that is gone"),
+    bool!(SOL_SOCKET SOCKET SO_BROADCAST = 6, Differs, "allows datagrams to broadcast addresses"),
+    other!(SOL_SOCKET SO_LINGER = 13, Linger, IsNot(flag!(SOCKET SO_LINGER), 0), read::linger, [flag!(SOCKET SO_LINGER), value!(SOCKET SO_LINGER__jiffies)], "how long close(2) waits for data to be sent; 0 seconds: the connection is reset"),
+    number!(SOL_SOCKET SOCKET SO_SNDBUF = 7, Bytes, HasBit(value!(SOCKET SO_BUF_LOCK), 1), "limit of the send buffer, twice what was asked for; setting it stops autotuning"),
+    number!(SOL_SOCKET SOCKET SO_RCVBUF = 8, Bytes, HasBit(value!(SOCKET SO_BUF_LOCK), 2), "limit of the receive buffer, twice what was asked for; setting it stops autotuning"),
+    other!(SOL_SOCKET SO_BUF_LOCK = 72, Flags(words::BUFFER_LOCKS), Differs, read::buffer_locks, [value!(SOCKET SO_BUF_LOCK)], "which buffers have a limit that was set, so that autotuning is off"),
+    other!(SOL_SOCKET SO_RCVTIMEO = 20, Timeval, IsNot(value!(SOCKET SO_RCVTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_RCVTIMEO)), [value!(SOCKET SO_RCVTIMEO)], "how long a receiving call waits; 0: without end").also_called(&["SO_RCVTIMEO_OLD", "SO_RCVTIMEO_NEW"]),
+    other!(SOL_SOCKET SO_SNDTIMEO = 21, Timeval, IsNot(value!(SOCKET SO_SNDTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_SNDTIMEO)), [value!(SOCKET SO_SNDTIMEO)], "how long a sending call waits, connect(2) too; 0: without end").also_called(&["SO_SNDTIMEO_OLD", "SO_SNDTIMEO_NEW"]),
+    number!(SOL_SOCKET SOCKET SO_RCVLOWAT = 18, Bytes, Differs, "how much must be there before the socket counts as readable"),
+    other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, IsNot(value!(SOCKET SO_BINDTOIFINDEX), 0), read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
+    number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, Differs, "the same as SO_BINDTODEVICE, by index"),
+    number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, Differs, "the mark of outgoing packets, for routing and firewall rules"),
+    number!(SOL_SOCKET SOCKET SO_PRIORITY = 12, Uint, Differs, "the queueing priority of outgoing packets; setting IP_TOS changes it too"),
+    number!(SOL_SOCKET SOCKET SO_MAX_PACING_RATE = 47, Rate, Differs, "the rate at which packets leave at most"),
+    bool!(SOL_SOCKET SOCKET SO_DONTROUTE = 5, Differs, "sends to hosts of the local network only"),
+    bool!(SOL_SOCKET SOCKET SO_OOBINLINE = 10, Differs, "leaves urgent data in the stream of normal data"),
+    bool!(SOL_SOCKET SOCKET SO_ZEROCOPY = 60, Differs, "allows sending without copying (MSG_ZEROCOPY)"),
+    number!(SOL_SOCKET SOCKET SO_PEEK_OFF = 42, Int, Differs, "where the next MSG_PEEK begins; -1: at the front"),
+    number!(SOL_SOCKET SOCKET SO_BUSY_POLL = 46, Microseconds, Differs, "how long to poll the network device when there is no data"),
+    bool!(SOL_SOCKET SOCKET SO_PREFER_BUSY_POLL = 69, Differs, "prefers busy polling to the device's interrupts"),
+    number!(SOL_SOCKET SOCKET SO_BUSY_POLL_BUDGET = 70, Int, NotEmpty, "how many packets one busy poll takes").without_getter(),
+    number!(SOL_SOCKET SOCKET SO_INCOMING_CPU = 49, Int, Never, "the CPU on which packets for the socket last arrived, or the one it asked for"),
+    other!(SOL_SOCKET SO_INCOMING_NAPI_ID = 56, Uint, Never, read::napi_id, [value!(SOCKET SO_INCOMING_NAPI_ID)], "the device queue from which packets last arrived; 0: none"),
+    bool!(SOL_SOCKET SOCKET SO_NO_CHECK = 11, Differs, "leaves out the checksum of UDP over IPv4"),
+    bool!(SOL_SOCKET SOCKET SO_RXQ_OVFL = 40, Differs, "tells the receiver how many packets were dropped"),
+    other!(SOL_SOCKET SO_TIMESTAMP = 29, Bool, Differs, read::timestamp, [flag!(SOCKET SO_TIMESTAMP__any), flag!(SOCKET SO_TIMESTAMP__ns), flag!(SOCKET SO_TIMESTAMP__new)], "tells the receiver when a packet arrived, in microseconds").also_called(&["SO_TIMESTAMP_OLD"]),
+    other!(SOL_SOCKET SO_TIMESTAMPNS = 35, Bool, Differs, read::timestampns, [flag!(SOCKET SO_TIMESTAMP__ns), flag!(SOCKET SO_TIMESTAMP__new)], "tells the receiver when a packet arrived, in nanoseconds").also_called(&["SO_TIMESTAMPNS_OLD"]),
+    other!(SOL_SOCKET SO_TIMESTAMP_NEW = 63, Bool, Differs, read::timestamp_new, [flag!(SOCKET SO_TIMESTAMP__any), flag!(SOCKET SO_TIMESTAMP__new)], "SO_TIMESTAMP with 64 bits for the seconds; on with SO_TIMESTAMPNS_NEW too"),
+    other!(SOL_SOCKET SO_TIMESTAMPNS_NEW = 64, Bool, Differs, read::timestampns_new, [flag!(SOCKET SO_TIMESTAMP__ns), flag!(SOCKET SO_TIMESTAMP__new)], "SO_TIMESTAMPNS with 64 bits for the seconds"),
+    other!(SOL_SOCKET SO_TIMESTAMPING = 37, Timestamping, Differs, read::timestamping, [value!(SOCKET SO_TIMESTAMPING), value!(SOCKET SO_TIMESTAMPING__bind_phc)], "which time stamps are made and reported, and of which clock").also_called(&["SO_TIMESTAMPING_OLD", "SO_TIMESTAMPING_NEW"]),
+    other!(SOL_SOCKET SO_TXTIME = 61, Txtime, IsNot(flag!(SOCKET SO_TXTIME), 0), read::txtime, [flag!(SOCKET SO_TXTIME), value!(SOCKET SO_TXTIME__clockid), value!(SOCKET SO_TXTIME__deadline_mode), value!(SOCKET SO_TXTIME__report_errors)], "packets carry the time at which they leave, by this clock"),
+    bool!(SOL_SOCKET SOCKET SO_RCVMARK = 75, Differs, "tells the receiver the mark of a packet"),
+    bool!(SOL_SOCKET SOCKET SO_RCVPRIORITY = 82, Differs, "tells the receiver the priority of a packet"),
+    bool!(SOL_SOCKET SOCKET SO_SELECT_ERR_QUEUE = 45, Differs, "makes select(2) report the error queue as an exception"),
+    bool!(SOL_SOCKET SOCKET SO_WIFI_STATUS = 41, Differs, "tells the sender whether a wireless packet was acknowledged"),
+    bool!(SOL_SOCKET SOCKET SO_NOFCS = 43, Differs, "leaves the frame's checksum to the program"),
+    other!(SOL_SOCKET SO_GET_FILTER = 26, Filter, IsNot(value!(SOCKET SO_GET_FILTER), 0), read::filter, [value!(SOCKET SO_GET_FILTER), value!(SOCKET SO_GET_FILTER__classic), value!(SOCKET SO_GET_FILTER__insns), value!(SOCKET SO_GET_FILTER__id)], "the program that decides which packets reach the socket").also_called(&["SO_ATTACH_FILTER", "SO_ATTACH_BPF"]),
+    bool!(SOL_SOCKET SOCKET SO_LOCK_FILTER = 44, Differs, "the filter can no longer be changed"),
+    other!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Filter, NotEmpty, read::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "the program that chooses among the sockets of one SO_REUSEPORT group").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter(),
+    number!(SOL_SOCKET SOCKET SO_TXREHASH = 74, Int, Differs, "takes another path through the network when a connection stalls"),
+    number!(SOL_SOCKET SOCKET SO_RESERVE_MEM = 73, Bytes, Differs, "memory that is set aside for the socket"),
+    bool!(SOL_SOCKET SOCKET SO_PASSCRED = 16, Differs, "tells the receiver who sent a message"),
+    bool!(SOL_SOCKET SOCKET SO_PASSSEC = 34, Differs, "tells the receiver the security label of the sender"),
+    bool!(SOL_SOCKET SOCKET SO_PASSPIDFD = 76, Differs, "hands the receiver a file descriptor of the sending process"),
+    bool!(SOL_SOCKET SOCKET SO_DEBUG = 1, Differs, "records debugging information"),
+    number!(SOL_SOCKET SOCKET SO_TYPE = 3, Enum(words::SOCKET_TYPES), Never, "the type of the socket"),
+    number!(SOL_SOCKET SOCKET SO_DOMAIN = 39, Enum(words::DOMAINS), Never, "the address family of the socket"),
+    number!(SOL_SOCKET SOCKET SO_PROTOCOL = 38, Enum(words::PROTOCOLS), Never, "the protocol of the socket"),
+    other!(SOL_SOCKET SO_ACCEPTCONN = 30, Bool, Never, read::accepts_connections, [value!(SOCKET SO_ACCEPTCONN)], "the socket listens"),
+    other!(SOL_SOCKET SO_ERROR = 4, Errno, Never, read::pending_error, [value!(SOCKET SO_ERROR), value!(SOCKET SO_ERROR__soft)], "the error that waits to be reported; knetstat looks without clearing it"),
+    other!(SOL_SOCKET SO_COOKIE = 57, Uint64, Never, read::cookie, [], "a number that the kernel gives to no other socket until it restarts"),
+    number!(SOL_SOCKET SOCKET SO_NETNS_COOKIE = 71, Uint64, Never, "a number that the kernel gives to no other network namespace"),
+
+    // IPPROTO_TCP
+    bool!(IPPROTO_TCP TCP TCP_NODELAY = 1, Differs, "sends small pieces at once instead of gathering them (Nagle's algorithm off)"),
+    bool!(IPPROTO_TCP TCP TCP_CORK = 3, Differs, "holds back what does not fill a packet, for 200 milliseconds at most"),
+    other!(IPPROTO_TCP TCP_KEEPIDLE = 4, Seconds, IsNot(value!(TCP TCP_KEEPIDLE), 0), |facts| read::jiffies_or(facts, value!(TCP TCP_KEEPIDLE), value!(TCP TCP_KEEPIDLE__sysctl)), [value!(TCP TCP_KEEPIDLE), value!(TCP TCP_KEEPIDLE__sysctl)], "how long a connection is idle before SO_KEEPALIVE probes it"),
+    other!(IPPROTO_TCP TCP_KEEPINTVL = 5, Seconds, IsNot(value!(TCP TCP_KEEPINTVL), 0), |facts| read::jiffies_or(facts, value!(TCP TCP_KEEPINTVL), value!(TCP TCP_KEEPINTVL__sysctl)), [value!(TCP TCP_KEEPINTVL), value!(TCP TCP_KEEPINTVL__sysctl)], "the time between two such probes"),
+    other!(IPPROTO_TCP TCP_KEEPCNT = 6, Int, IsNot(value!(TCP TCP_KEEPCNT), 0), |facts| read::number_or(facts, value!(TCP TCP_KEEPCNT), value!(TCP TCP_KEEPCNT__sysctl)), [value!(TCP TCP_KEEPCNT), value!(TCP TCP_KEEPCNT__sysctl)], "how many probes go unanswered before the connection is given up"),
+    number!(IPPROTO_TCP TCP TCP_USER_TIMEOUT = 18, Milliseconds, Differs, "how long sent data may stay unacknowledged before the connection is given up; 0: the system's"),
+    other!(IPPROTO_TCP TCP_SYNCNT = 7, Int, IsNot(value!(TCP TCP_SYNCNT), 0), |facts| read::number_or(facts, value!(TCP TCP_SYNCNT), value!(TCP TCP_SYNCNT__sysctl)), [value!(TCP TCP_SYNCNT), value!(TCP TCP_SYNCNT__sysctl)], "how often connect(2) repeats an unanswered SYN"),
+    other!(IPPROTO_TCP TCP_LINGER2 = 8, Seconds, IsNot(value!(TCP TCP_LINGER2), 0), read::linger2, [value!(TCP TCP_LINGER2), value!(TCP TCP_LINGER2__sysctl)], "how long a closed connection waits in FIN_WAIT2 for its peer; -1: not at all"),
+    other!(IPPROTO_TCP TCP_DEFER_ACCEPT = 9, Seconds, Differs, read::defer_accept, [value!(TCP TCP_DEFER_ACCEPT)], "a listener hands out a connection only when data arrived, or after this time; the kernel rounds up"),
+    number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, unless the sysctl net.ipv4.tcp_fastopen gives every listener one"), "how many connections a listener may have open early (TCP Fast Open)"),
+    bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "connect(2) waits for the first data and sends it with the SYN"),
+    bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses Fast Open without a cookie"),
+    number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, Differs, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
+    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, IsNot(flag!(TCP TCP_CONGESTION__set), 0), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
+    other!(IPPROTO_TCP TCP_ULP = 31, Name, Differs, read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
+    other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
+    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, DiffersUnlessConnected, "the largest window that is offered to the peer"),
+    other!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, read::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),
+    number!(IPPROTO_TCP TCP TCP_SAVE_SYN = 27, Int, Differs, "keeps the headers of the SYN of accepted connections"),
+    bool!(IPPROTO_TCP TCP TCP_INQ = 36, Differs, "tells the receiver how much is left to read"),
+    number!(IPPROTO_TCP TCP TCP_TX_DELAY = 37, Microseconds, Differs, "delays outgoing packets, for tests"),
+    other!(IPPROTO_TCP TCP_RTO_MAX_MS = 44, Milliseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_RTO_MAX_MS), 1_000), [value!(TCP TCP_RTO_MAX_MS)], "the longest time between two retransmissions"),
+    other!(IPPROTO_TCP TCP_RTO_MIN_US = 45, Microseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_RTO_MIN_US), 1_000_000), [value!(TCP TCP_RTO_MIN_US)], "the shortest time before a retransmission"),
+    other!(IPPROTO_TCP TCP_DELACK_MAX_US = 46, Microseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_DELACK_MAX_US), 1_000_000), [value!(TCP TCP_DELACK_MAX_US)], "the longest time that an acknowledgement is held back"),
+    bool!(IPPROTO_TCP TCP TCP_THIN_LINEAR_TIMEOUTS = 16, Differs, "repeats lost packets of a thin stream without waiting longer each time"),
+    bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter(),
+    bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter(),
+    bool!(IPPROTO_TCP TCP TCP_IS_MPTCP = 43, Never, "the socket is part of an MPTCP connection"),
+    bool!(IPPROTO_TCP TCP TCP_REPAIR = 19, Differs, "the connection is being saved or restored (CRIU)"),
+
+    // IPPROTO_UDP
+    bool!(IPPROTO_UDP UDP UDP_CORK = 1, Differs, "gathers what is sent into one datagram until it is switched off"),
+    number!(IPPROTO_UDP UDP UDP_SEGMENT = 103, Bytes, Differs, "cuts what is sent at once into datagrams of this size (GSO)"),
+    bool!(IPPROTO_UDP UDP UDP_GRO = 104, Differs, "receives several datagrams of one flow at once"),
+    number!(IPPROTO_UDP UDP UDP_ENCAP = 100, Enum(words::ENCAPSULATIONS), Differs, "the tunnel protocol whose packets the kernel takes out of the datagrams"),
+    bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_TX = 101, Differs, "sends over IPv6 without a checksum"),
+    bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_RX = 102, Differs, "accepts datagrams without a checksum over IPv6"),
+
+    // IPPROTO_IP
+    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersApartFrom(3), "the type of service (DSCP) of outgoing packets"),
+    other!(IPPROTO_IP IP_TTL = 2, Int, IsNot(value!(IP IP_TTL), u64::MAX), |facts| read::unless_negative(facts, value!(IP IP_TTL), value!(IP IP_TTL__sysctl)), [value!(IP IP_TTL), value!(IP IP_TTL__sysctl)], "the time to live of outgoing packets"),
+    number!(IPPROTO_IP IP IP_MINTTL = 21, Int, Differs, "drops packets that arrive with a smaller time to live"),
+    number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
+    bool!(IPPROTO_IP IP IP_FREEBIND = 15, Differs, "allows an address that this host does not have yet"),
+    bool!(IPPROTO_IP IP IP_TRANSPARENT = 19, Differs, "allows addresses of other hosts, for transparent proxies"),
+    bool!(IPPROTO_IP IP IP_BIND_ADDRESS_NO_PORT = 24, Differs, "bind(2) to port 0 leaves the choice of the port to connect(2)"),
+    other!(IPPROTO_IP IP_LOCAL_PORT_RANGE = 51, PortRange, Differs, read::port_range, [value!(IP IP_LOCAL_PORT_RANGE)], "the ports from which the kernel chooses; 0-0: the system's"),
+    number!(IPPROTO_IP IP IP_UNICAST_IF = 50, IfindexNetworkOrder, Differs, "the interface for packets that are not multicast"),
+    bool!(IPPROTO_IP IP IP_PKTINFO = 8, Differs, "tells the receiver at which address and interface a packet arrived"),
+    bool!(IPPROTO_IP IP IP_RECVERR = 11, Differs, "keeps errors from the network in the error queue"),
+    bool!(IPPROTO_IP IP IP_RECVERR_RFC4884 = 26, Differs, "tells where an ICMP error has its extensions (RFC 4884)"),
+    bool!(IPPROTO_IP IP IP_RECVTTL = 12, Differs, "tells the receiver the time to live of a packet"),
+    bool!(IPPROTO_IP IP IP_RECVTOS = 13, Differs, "tells the receiver the type of service of a packet"),
+    bool!(IPPROTO_IP IP IP_RECVOPTS = 6, Differs, "tells the receiver the IP options of a packet"),
+    bool!(IPPROTO_IP IP IP_RETOPTS = 7, Differs, "tells the receiver the IP options for an answer"),
+    bool!(IPPROTO_IP IP IP_RECVORIGDSTADDR = 20, Differs, "tells the receiver where a redirected packet was going"),
+    bool!(IPPROTO_IP IP IP_RECVFRAGSIZE = 25, Differs, "tells the receiver the size of the largest fragment"),
+    bool!(IPPROTO_IP IP IP_CHECKSUM = 23, Differs, "tells the receiver the checksum of a packet"),
+    bool!(IPPROTO_IP IP IP_PASSSEC = 18, Differs, "tells the receiver the security label of a packet"),
+    other!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, read::ip_memberships, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter(),
+    other!(IPPROTO_IP IP_MULTICAST_IF = 32, Address, Marker::With(read::multicast_if_set, "the kernel keeps an address or an interface where it was set; not known of a TCP connection, where the kernel fills in the interface by itself"), read::multicast_if, [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)], "the interface for multicast, named by its address; 0.0.0.0 also where an index names it"),
+    number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, DiffersUnlessConnected, "the time to live of outgoing multicast"),
+    bool!(IPPROTO_IP IP IP_MULTICAST_LOOP = 34, Differs, "multicast that is sent comes back to this host"),
+    bool!(IPPROTO_IP IP IP_MULTICAST_ALL = 49, Differs, "receives every group that somebody on this host joined"),
+    other!(IPPROTO_IP IP_OPTIONS = 4, Blob, Differs, read::ip_options, [], "the IP options of outgoing packets"),
+    bool!(IPPROTO_IP IP IP_HDRINCL = 3, Differs, "the program writes the IP header itself (raw sockets)"),
+    bool!(IPPROTO_IP IP IP_NODEFRAG = 22, Differs, "does not put fragments of outgoing packets together (raw sockets)"),
+    bool!(IPPROTO_IP IP IP_ROUTER_ALERT = 5, Differs, "receives packets with the router alert option (raw sockets)"),
+    other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter(),
+
+    // IPPROTO_IPV6
+    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, Differs, "does not take IPv4 traffic too"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
+    other!(IPPROTO_IPV6 IPV6_UNICAST_HOPS = 16, Int, IsNot(value!(IPV6 IPV6_UNICAST_HOPS), u64::MAX), read::unicast_hops, [value!(IPV6 IPV6_UNICAST_HOPS), value!(IPV6 IPV6_UNICAST_HOPS__route), value!(IPV6 IPV6_UNICAST_HOPS__sysctl)], "the hop limit of outgoing packets"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MINHOPCOUNT = 73, Int, Differs, "drops packets that arrive with a smaller hop limit"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MTU_DISCOVER = 23, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_DONTFRAG = 62, Differs, "does not fragment what is larger than the path's MTU"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_FREEBIND = 78, Differs, "allows an address that this host does not have yet; one with IP_FREEBIND"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_TRANSPARENT = 75, Differs, "allows addresses of other hosts; one with IP_TRANSPARENT"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_UNICAST_IF = 76, IfindexNetworkOrder, Differs, "the interface for packets that are not multicast"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_ADDR_PREFERENCES = 72, Flags(words::ADDRESS_PREFERENCES), Differs, "which of its addresses the host prefers as the source"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVPKTINFO = 49, Differs, "tells the receiver at which address and interface a packet arrived"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVERR = 25, Differs, "keeps errors from the network in the error queue"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVERR_RFC4884 = 31, Differs, "tells where an ICMPv6 error has its extensions (RFC 4884)"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVHOPLIMIT = 51, Differs, "tells the receiver the hop limit of a packet"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVTCLASS = 66, Differs, "tells the receiver the traffic class of a packet"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVHOPOPTS = 53, Differs, "tells the receiver the hop-by-hop options of a packet"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVDSTOPTS = 58, Differs, "tells the receiver the destination options of a packet"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVRTHDR = 56, Differs, "tells the receiver the routing header of a packet"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVPATHMTU = 60, Differs, "tells the receiver when the path's MTU changes"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVORIGDSTADDR = 74, Differs, "tells the receiver where a redirected packet was going"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_RECVFRAGSIZE = 77, Differs, "tells the receiver the size of the largest fragment"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_FLOWINFO = 11, Differs, "tells the receiver the flow label of a packet"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_FLOWINFO_SEND = 33, Differs, "the program chooses the flow label with the address"),
+    other!(IPPROTO_IPV6 IPV6_AUTOFLOWLABEL = 70, Bool, IsNot(flag!(IPV6 IPV6_AUTOFLOWLABEL__set), 0), read::auto_flow_label, [flag!(IPV6 IPV6_AUTOFLOWLABEL__set), flag!(IPV6 IPV6_AUTOFLOWLABEL), value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl)], "the kernel chooses a flow label for each flow"),
+    other!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, read::ipv6_memberships, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter(),
+    other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter(),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, DiffersUnlessConnected, "the interface for multicast"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, DiffersUnlessConnected, "the hop limit of outgoing multicast"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, Differs, "multicast that is sent comes back to this host"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, Differs, "receives every group that somebody on this host joined"),
+    other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter(),
+    other!(IPPROTO_IPV6 IPV6_HOPOPTS = 54, Blob, Differs, read::hop_by_hop_options, [], "the hop-by-hop options of outgoing packets"),
+    other!(IPPROTO_IPV6 IPV6_RTHDRDSTOPTS = 55, Blob, Differs, read::destination_options_of_route, [], "the destination options for each hop of the routing header"),
+    other!(IPPROTO_IPV6 IPV6_RTHDR = 57, Blob, Differs, read::routing_header, [], "the routing header of outgoing packets"),
+    other!(IPPROTO_IPV6 IPV6_DSTOPTS = 59, Blob, Differs, read::destination_options, [], "the destination options of outgoing packets"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_2292PKTINFO = 2, Differs, "IPV6_RECVPKTINFO in the form of RFC 2292"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_2292HOPOPTS = 3, Differs, "IPV6_RECVHOPOPTS in the form of RFC 2292"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_2292DSTOPTS = 4, Differs, "IPV6_RECVDSTOPTS in the form of RFC 2292"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_2292RTHDR = 5, Differs, "IPV6_RECVRTHDR in the form of RFC 2292"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_2292HOPLIMIT = 8, Differs, "IPV6_RECVHOPLIMIT in the form of RFC 2292"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT = 22, Differs, "receives packets with the router alert option (raw sockets)"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT_ISOLATE = 30, Differs, "router alerts reach only sockets of their own network namespace"),
+    other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter(),
+];
+
+/// Every option, in the order in which they are printed.
+pub static CATALOGUE: &[OptionSpec] = OPTIONS;
+
+/// What everyone asks for, shown first whether it is set or not: of TCP, and of UDP.
+pub const COMMON_TCP: [&str; 3] = ["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"];
+pub const COMMON_UDP: [&str; 2] = ["SO_REUSEADDR", "SO_BROADCAST"];
+
+/// Facts that no option shows by itself; what they are for stands beside.
+const HELPERS: &[Fact] = &[
+    // read::fastopen_set
+    value!(TCP TCP_FASTOPEN__sysctl),
+];
+
+/// Holds at compile time: a fact that the kernel side collects is used by an option.
+const fn every_fact_is_used() -> bool {
+    let mut section = 0;
+    while section < COUNTS.len() {
+        let (of, flags, values) = COUNTS[section];
+        let mut n = 0;
+        while n < flags || n < values {
+            if n < flags && !is_used(Fact::Flag(of, n as u8)) {
+                return false;
+            }
+            if n < values && !is_used(Fact::Value(of, n as u8)) {
+                return false;
+            }
+            n += 1;
+        }
+        section += 1;
+    }
+    true
+}
+
+const _: () = assert!(
+    every_fact_is_used(),
+    "bpf/options.h has a line that no option in src/catalogue.rs is read from"
+);
+
+const fn is_used(fact: Fact) -> bool {
+    let mut i = 0;
+    while i < OPTIONS.len() {
+        if contains(OPTIONS[i].facts, fact) {
+            return true;
+        }
+        i += 1;
+    }
+    contains(HELPERS, fact)
+}
+
+const fn contains(facts: &[Fact], fact: Fact) -> bool {
+    let mut i = 0;
+    while i < facts.len() {
+        if same(facts[i], fact) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// `==`, which cannot be used at compile time.
+const fn same(a: Fact, b: Fact) -> bool {
+    match (a, b) {
+        (Fact::Flag(a, m), Fact::Flag(b, n)) => same_section(a, b) && m == n,
+        (Fact::Value(a, m), Fact::Value(b, n)) => same_section(a, b) && m == n,
+        _ => false,
+    }
+}
+
+const fn same_section(a: Section, b: Section) -> bool {
+    a as u8 == b as u8
+}

@@ -1,0 +1,307 @@
+//! What was typed, and what it means.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::filter::{self, Filter};
+use crate::selection::Selection;
+use crate::socket::{Protocol, SocketKind, Version};
+use crate::state::{self, States};
+
+const AFTER_HELP: &str = "\
+Without a family: TCP and UDP. All states are shown, and all addresses and ports are numbers.
+
+Examples:
+  knetstat -t                         TCP sockets: what everyone asks for, and what is set
+  knetstat --tcp6 --state LISTEN      listeners over IPv6
+  knetstat -t --port 5432 -O 'keep*'  keepalive of the connections to PostgreSQL
+  knetstat -tJ | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
+  knetstat options keepidle           what an option is and who sets it
+
+Exit status: 0 done, 1 failed or not complete, 2 wrong usage. See knetstat(8).";
+
+/// Show the options of every live socket.
+#[derive(Debug, Parser)]
+#[command(
+    name = "knetstat",
+    version,
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub table: TableArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of printing the table.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List all options, or explain some: what they do, their defaults here, who sets them
+    Options {
+        /// Names with or without prefix, in any case, or globs
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which sockets, which options, in which form.
+#[derive(Debug, Args)]
+pub struct TableArgs {
+    /// TCP sockets
+    #[arg(short, long, help_heading = "Which sockets")]
+    tcp: bool,
+    /// TCP sockets over IPv4
+    #[arg(long, conflicts_with = "ipv6", help_heading = "Which sockets")]
+    tcp4: bool,
+    /// TCP sockets over IPv6, which may talk to IPv4 too
+    #[arg(long, conflicts_with = "ipv4", help_heading = "Which sockets")]
+    tcp6: bool,
+    /// UDP sockets
+    #[arg(short, long, help_heading = "Which sockets")]
+    udp: bool,
+    /// UDP sockets over IPv4
+    #[arg(long, conflicts_with = "ipv6", help_heading = "Which sockets")]
+    udp4: bool,
+    /// UDP sockets over IPv6, which may talk to IPv4 too
+    #[arg(long, conflicts_with = "ipv4", help_heading = "Which sockets")]
+    udp6: bool,
+    /// Only sockets over IPv4
+    #[arg(short = '4', long, help_heading = "Which sockets")]
+    ipv4: bool,
+    /// Only sockets over IPv6
+    #[arg(short = '6', long, help_heading = "Which sockets")]
+    ipv6: bool,
+    /// Only listeners; of UDP the unconnected sockets
+    #[arg(short, long, help_heading = "Which sockets")]
+    listening: bool,
+    /// Only sockets in one of these states; words of netstat, ss and the knetstat module, and the
+    /// groups of ss: connected, synchronized, bucket, big, all
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, help_heading = "Which sockets")]
+    state: Vec<States>,
+    /// Only sockets with one of these ports, local or remote: a number, a range a-b, or a service
+    #[arg(long, value_name = "PORT", value_delimiter = ',', help_heading = "Which sockets")]
+    port: Vec<String>,
+    /// Only sockets with one of these local ports
+    #[arg(long, value_name = "PORT", value_delimiter = ',', help_heading = "Which sockets")]
+    sport: Vec<String>,
+    /// Only sockets with one of these remote ports
+    #[arg(long, value_name = "PORT", value_delimiter = ',', help_heading = "Which sockets")]
+    dport: Vec<String>,
+    /// Only sockets with an address in one of these networks, local or remote; those of IPv4 have
+    /// the v4-mapped addresses too
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Which sockets")]
+    addr: Vec<ipnet::IpNet>,
+    /// Only sockets with a local address in one of these networks
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Which sockets")]
+    src: Vec<ipnet::IpNet>,
+    /// Only sockets with a remote address in one of these networks
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Which sockets")]
+    dst: Vec<ipnet::IpNet>,
+    /// Only sockets that are bound to one of these interfaces
+    #[arg(long, value_name = "IF", value_delimiter = ',', help_heading = "Which sockets")]
+    interface: Vec<String>,
+
+    /// Which options: names with or without prefix, in any case, globs ('TCP_*'), or one of: common
+    /// (what everyone asks for, and what is set; the default), set, all (the default of JSON)
+    #[arg(
+        short = 'O',
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "What to show"
+    )]
+    options: Vec<String>,
+    /// Also the user and the inode
+    #[arg(short, long, help_heading = "What to show")]
+    extend: bool,
+    /// No line with the names of the columns
+    #[arg(short = 'H', long, help_heading = "What to show")]
+    no_header: bool,
+
+    /// A JSON array
+    #[arg(short = 'J', long, conflicts_with = "ndjson", help_heading = "How")]
+    json: bool,
+    /// One JSON object a line
+    #[arg(long, help_heading = "How")]
+    ndjson: bool,
+    /// Colour: what is set stands out
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "How")]
+    color: When,
+
+    /// Accepted, as netstat has it: all states are always shown
+    #[arg(short, long, help_heading = "Always so")]
+    all: bool,
+    /// Accepted, as netstat has it: addresses and ports are always numbers
+    #[arg(short, long, help_heading = "Always so")]
+    numeric: bool,
+    /// Accepted, as netstat has it: nothing is ever cut
+    #[arg(short = 'W', long, help_heading = "Always so")]
+    wide: bool,
+
+    /// Leaves the whole filter to the program, for tests
+    #[arg(long, hide = true)]
+    no_kernel_filter: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+impl When {
+    /// Whether to use colour on the standard output.
+    fn resolve(self) -> bool {
+        match self {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                io::stdout().is_terminal() && !refused && !dumb
+            }
+        }
+    }
+}
+
+/// What the table is to be, with everything worked out.
+#[derive(Debug)]
+pub struct Settings {
+    pub filter: Filter,
+    pub selection: Selection,
+    pub format: Format,
+    /// Whether the kernel side may filter.
+    pub kernel_filter: bool,
+}
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Table {
+        header: bool,
+        extended: bool,
+        color: bool,
+    },
+    /// One array.
+    Json,
+    /// One object a line.
+    NdJson,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+///
+/// For wrong usage, and for `--help` and `--version`; clap knows which.
+pub fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&Cli::command().try_get_matches()?)
+}
+
+impl TableArgs {
+    /// Works out what was typed. `interface` finds the index of an interface.
+    ///
+    /// # Errors
+    ///
+    /// For words that mean nothing, as wrong usage.
+    pub fn settings(
+        &self,
+        interface: impl Fn(&str) -> Result<u32, String>,
+    ) -> Result<Settings, clap::Error> {
+        let services = match self.port.is_empty() && self.sport.is_empty() && self.dport.is_empty()
+        {
+            true => String::new(),
+            false => fs::read_to_string("/etc/services").unwrap_or_default(),
+        };
+        let ports = |name, words: &[String]| -> Result<Vec<filter::Ports>, clap::Error> {
+            let ports = words.iter().map(|word| filter::parse_ports(word, &services));
+            let ports: Result<Vec<_>, String> = ports.collect();
+            Ok(ports.map_err(|error| wrong(name, &error))?.concat())
+        };
+        let interfaces: Result<Vec<u32>, String> =
+            self.interface.iter().map(|name| interface(name)).collect();
+        let filter = Filter {
+            kinds: SocketKind::ALL.map(|kind| self.wants(kind)),
+            states: self.states(),
+            local_ports: ports("--sport", &self.sport)?,
+            remote_ports: ports("--dport", &self.dport)?,
+            either_ports: ports("--port", &self.port)?,
+            local_networks: self.src.clone(),
+            remote_networks: self.dst.clone(),
+            either_networks: self.addr.clone(),
+            interfaces: interfaces.map_err(|error| wrong("--interface", &error))?,
+        };
+        Ok(Settings {
+            filter,
+            selection: self.selection()?,
+            format: self.format(),
+            kernel_filter: !self.no_kernel_filter,
+        })
+    }
+
+    fn wants(&self, kind: SocketKind) -> bool {
+        let (tcp4, tcp6) = (self.tcp || self.tcp4, self.tcp || self.tcp6);
+        let (udp4, udp6) = (self.udp || self.udp4, self.udp || self.udp6);
+        let none_named = !(tcp4 || tcp6 || udp4 || udp6);
+        let named = match (kind.protocol, kind.version) {
+            (Protocol::Tcp, Version::V4) => tcp4,
+            (Protocol::Tcp, Version::V6) => tcp6,
+            (Protocol::Udp, Version::V4) => udp4,
+            (Protocol::Udp, Version::V6) => udp6,
+        };
+        let version = match kind.version {
+            Version::V4 => self.ipv4 || !self.ipv6,
+            Version::V6 => self.ipv6 || !self.ipv4,
+        };
+        (named || none_named) && version
+    }
+
+    fn states(&self) -> States {
+        let named = self.state.iter().copied().reduce(States::union).unwrap_or(States::ALL);
+        match self.listening {
+            true => named.intersection(state::LISTENING),
+            false => named,
+        }
+    }
+
+    fn selection(&self) -> Result<Selection, clap::Error> {
+        match (self.options.is_empty(), self.format()) {
+            (false, _) => Selection::parse(self.options.iter().map(String::as_str))
+                .map_err(|error| wrong("--options", &error)),
+            (true, Format::Table { .. }) => Ok(Selection::common()),
+            (true, Format::Json | Format::NdJson) => Ok(Selection::all()),
+        }
+    }
+
+    fn format(&self) -> Format {
+        if self.json {
+            Format::Json
+        } else if self.ndjson {
+            Format::NdJson
+        } else {
+            Format::Table {
+                header: !self.no_header,
+                extended: self.extend,
+                color: self.color.resolve(),
+            }
+        }
+    }
+}
+
+/// Wrong usage, in the form in which clap words it.
+pub fn wrong(option: &str, what: &str) -> clap::Error {
+    Cli::command().error(clap::error::ErrorKind::InvalidValue, format!("{option}: {what}"))
+}

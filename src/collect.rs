@@ -1,0 +1,184 @@
+//! Opens, configures, loads and attaches the BPF programs, and reads what they write.
+
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{anyhow, bail, Context};
+use caps::{CapSet, Capability};
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{Iter, IterOpts, PrintLevel, ProgramMut};
+use nix::errno::Errno;
+
+use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
+use crate::filter::{Knobs, Ports};
+use crate::record::Records;
+use crate::socket::Protocol;
+
+/// Where the kernel keeps its types.
+const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// What loading an iterator takes: capabilities(7).
+const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
+
+/// What libbpf said last, for when something fails.
+static LIBBPF_SAID: Mutex<String> = Mutex::new(String::new());
+
+/// The streams of the kernel's tables, TCP first, one after the other.
+pub type Sockets = Records<Chain>;
+
+/// The files of the iterators, read to the end one after the other.
+pub struct Chain {
+    files: Vec<Iter>,
+}
+
+impl Read for Chain {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(file) = self.files.first_mut() {
+            match file.read(buffer)? {
+                0 => drop(self.files.remove(0)),
+                length => return Ok(length),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Loads what the knobs ask for and opens it in this network namespace. The programs go away with
+/// the result.
+///
+/// # Errors
+///
+/// When this host or this user cannot run the programs; the message says what to do about it.
+pub fn open(knobs: &Knobs) -> anyhow::Result<Sockets> {
+    check_capabilities()?;
+    libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
+    // A kernel before 5.17 has no bpf_loop(): there the program that does without it loads.
+    let files = iterators(knobs, true).or_else(|_| {
+        said().clear();
+        iterators(knobs, false)
+    });
+    Ok(Records::new(Chain { files: files.map_err(|error| explain(&error))? }))
+}
+
+/// Gives up every capability: reading the iterators that are open takes none.
+///
+/// # Errors
+///
+/// When the kernel refuses, which it should not.
+pub fn drop_capabilities() -> anyhow::Result<()> {
+    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        caps::clear(None, set).context("cannot give up capabilities that are not needed")?;
+    }
+    Ok(())
+}
+
+fn iterators(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Vec<Iter>> {
+    let mut object = MaybeUninit::uninit();
+    let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
+    let (tcp, udp) = (knobs.wants(Protocol::Tcp), knobs.wants(Protocol::Udp));
+    open.progs.tcp.set_autoload(tcp);
+    open.progs.udp.set_autoload(udp && loop_helper);
+    open.progs.udp_without_loop.set_autoload(udp && !loop_helper);
+    configure(&mut open, knobs)?;
+
+    let skeleton = open.load()?;
+    let mut files = Vec::new();
+    if tcp {
+        files.push(attach(&skeleton.progs.tcp)?);
+    }
+    if udp && loop_helper {
+        files.push(attach(&skeleton.progs.udp)?);
+    } else if udp {
+        files.push(attach(&skeleton.progs.udp_without_loop)?);
+    }
+    Ok(files)
+}
+
+fn configure(open: &mut OpenKnetstatSkel, knobs: &Knobs) -> anyhow::Result<()> {
+    let data = open.maps.rodata_data.as_deref_mut().context("the BPF programs have no knobs")?;
+    data.want_ipv4 = knobs.ipv4.into();
+    data.want_ipv6 = knobs.ipv6.into();
+    data.tcp_states = knobs.tcp_states;
+    data.udp_states = knobs.udp_states;
+    set_ports(&mut data.local_ports, &knobs.local_ports);
+    set_ports(&mut data.remote_ports, &knobs.remote_ports);
+    set_ports(&mut data.either_ports, &knobs.either_ports);
+    Ok(())
+}
+
+/// Hands over the ranges; where there are more than fit, none, which lets everything through.
+fn set_ports(filter: &mut port_filter, ports: &[Ports]) {
+    filter.count = 0;
+    if ports.len() > filter.ranges.len() {
+        return;
+    }
+    filter.count = ports.len() as u32;
+    for (range, ports) in filter.ranges.iter_mut().zip(ports) {
+        *range = port_range { low: *ports.start(), high: *ports.end() };
+    }
+}
+
+/// Opens the iterator's file; it keeps the program alive by itself.
+fn attach(program: &ProgramMut) -> anyhow::Result<Iter> {
+    let link = program.attach_iter_with_opts(IterOpts::None)?;
+    Ok(Iter::new(&link)?)
+}
+
+/// Says which capabilities are missing, before the kernel refuses without a reason.
+fn check_capabilities() -> anyhow::Result<()> {
+    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true);
+    if has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has) {
+        return Ok(());
+    }
+    let missing: Vec<String> = NEEDED
+        .into_iter()
+        .filter(|capability| !has(*capability))
+        .map(|capability| capability.to_string())
+        .collect();
+    let program = std::env::current_exe().ok();
+    let program = program.as_ref().map_or("knetstat".into(), |path| path.to_string_lossy());
+    bail!(
+        "cannot load the BPF programs that read the sockets: missing {}; CAP_BPF and CAP_PERFMON \
+         are needed: run it with sudo, or give them to the program once with \
+         'setcap cap_bpf,cap_perfmon=ep {}'",
+        missing.join(" and "),
+        crate::value::escaped(program.as_bytes())
+    )
+}
+
+fn remember(_: PrintLevel, text: String) {
+    said().push_str(&text);
+}
+
+fn said() -> MutexGuard<'static, String> {
+    LIBBPF_SAID.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The reason and the remedy for a failure to load or attach.
+fn explain(error: &anyhow::Error) -> anyhow::Error {
+    const WHAT: &str = "cannot load the BPF programs that read the sockets";
+    let errno = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error())
+        .map(Errno::from_raw);
+    let detail = said().lines().last().map(|line| line.trim().to_owned());
+    let detail = detail.unwrap_or_else(|| format!("{error:#}"));
+    let detail = crate::value::escaped(detail.as_bytes());
+    match errno {
+        Some(Errno::ENOSYS) => anyhow!(
+            "{WHAT}: the kernel has no bpf(2) system call; it must be built with CONFIG_BPF_SYSCALL"
+        ),
+        _ if !Path::new(KERNEL_BTF).exists() => anyhow!(
+            "{WHAT}: the kernel does not tell its types ({KERNEL_BTF} is missing); it must be \
+             built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
+        ),
+        Some(Errno::EPERM | Errno::EACCES) => anyhow!(
+            "{WHAT}: the kernel refuses them ({detail}); in a container, allow bpf(2) and add \
+             CAP_BPF and CAP_PERFMON outside a user namespace; kernel lockdown in \
+             confidentiality mode forbids them too"
+        ),
+        _ => anyhow!("{WHAT}: {error:#} ({detail})"),
+    }
+}

@@ -1,0 +1,169 @@
+//! `knetstat options`: the list of options, and what there is to say about one.
+
+use std::io::{self, Write};
+
+use tabled::settings::{object::Rows, Alignment, Style};
+use tabled::{builder::Builder, Table};
+
+use crate::catalogue::{OptionSpec, CATALOGUE};
+use crate::howto;
+use crate::pristine::{Answer, Pristine};
+use crate::selection;
+use crate::socket::SocketKind;
+use crate::value::{Kind, Text};
+
+/// Writes the list of all options.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
+    let mut builder = Builder::default();
+    builder.push_record(["Name", "Level", "Number", "Kind", "Unit", "Here"]);
+    for (index, option) in CATALOGUE.iter().enumerate() {
+        builder.push_record([
+            option.name,
+            option.level.name,
+            &option.number.to_string(),
+            option.kind.word(),
+            option.kind.unit(),
+            here(index, pristine),
+        ]);
+    }
+    let mut table = builder.build();
+    table.with(Style::blank()).modify(Rows::new(..), Alignment::left());
+    write_trimmed(to, &table)
+}
+
+/// Whether this kernel has the option.
+fn here(index: usize, pristine: &Pristine) -> &'static str {
+    let mut answers = SocketKind::ALL
+        .iter()
+        .filter_map(|kind| pristine.answers(*kind))
+        .map(|answers| &answers[index]);
+    if !CATALOGUE[index].has_getter {
+        return "no getter";
+    }
+    match answers.any(|answer| *answer != Answer::Absent) {
+        true => "yes",
+        false => "no",
+    }
+}
+
+/// Writes a table without the blanks at the ends of its lines.
+fn write_trimmed(to: &mut impl Write, table: &Table) -> io::Result<()> {
+    for line in table.to_string().lines() {
+        writeln!(to, "{}", line.trim())?;
+    }
+    Ok(())
+}
+
+/// The places in the catalogue of what the words mean, each once.
+///
+/// # Errors
+///
+/// For a word that names no option: a sentence with the nearest ones.
+pub fn find(words: &[String]) -> Result<Vec<usize>, String> {
+    let mut found = Vec::new();
+    for word in words {
+        for index in selection::find(word)? {
+            if !found.contains(&index) {
+                found.push(index);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes what there is to say about these options.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn explain(to: &mut impl Write, options: &[usize], pristine: &Pristine) -> io::Result<()> {
+    for (n, index) in options.iter().enumerate() {
+        if n > 0 {
+            writeln!(to)?;
+        }
+        explain_one(to, *index, pristine)?;
+    }
+    Ok(())
+}
+
+fn explain_one(to: &mut impl Write, index: usize, pristine: &Pristine) -> io::Result<()> {
+    let option = &CATALOGUE[index];
+    writeln!(to, "{} ({})", option.name, option.place())?;
+    writeln!(to, "  {}", sentence(option.help))?;
+    if !option.aliases.is_empty() {
+        item(to, "also called", &option.aliases.join(", "))?;
+    }
+    item(to, "kind", &kind_of(option))?;
+    if let Some(words) = words_of(option.kind) {
+        item(to, "words", &words)?;
+    }
+    for (value, kinds) in defaults(index, pristine) {
+        item(to, "default here", &format!("{value} ({})", kinds.join(", ")))?;
+    }
+    match (option.has_getter, here(index, pristine)) {
+        (false, _) => item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?,
+        (true, "no") => item(to, "default here", "this kernel does not have the option")?,
+        _ => {}
+    }
+    item(to, "set", &option.marker.explanation())?;
+    for howto in howto::of(option.name) {
+        item(to, howto.with, howto.how)?;
+    }
+    Ok(())
+}
+
+fn item(to: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(to, "  {name:<13} {text}")
+}
+
+/// The help as a sentence.
+fn sentence(help: &str) -> String {
+    let mut chars = help.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+fn kind_of(option: &OptionSpec) -> String {
+    match option.kind.unit() {
+        "" => option.kind.word().into(),
+        unit => format!("{}, {unit}", option.kind.word()),
+    }
+}
+
+/// The words of an enumeration or of flags.
+fn words_of(kind: Kind) -> Option<String> {
+    let (words, hexadecimal) = match kind {
+        Kind::Enum(words) => (words, false),
+        Kind::Flags(words) => (words, true),
+        Kind::Timestamping => (crate::words::TIMESTAMPING, true),
+        Kind::Txtime => (crate::words::CLOCKS, false),
+        _ => return None,
+    };
+    let words = words.iter().filter(|(number, word)| *word != number.to_string());
+    let words = words.map(|(number, word)| match hexadecimal {
+        true => format!("{word} {number:#x}"),
+        false => format!("{word} {number}"),
+    });
+    Some(words.collect::<Vec<_>>().join(", "))
+}
+
+/// With what a new socket begins: each value once, with the kinds of socket that have it.
+fn defaults(index: usize, pristine: &Pristine) -> Vec<(String, Vec<&'static str>)> {
+    let mut defaults: Vec<(String, Vec<&'static str>)> = Vec::new();
+    for kind in SocketKind::ALL {
+        let Some(Answer::Value(value)) = pristine.answers(kind).map(|answers| &answers[index])
+        else {
+            continue;
+        };
+        let text = Text(value, CATALOGUE[index].kind).to_string();
+        match defaults.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, kinds)) => kinds.push(kind.word()),
+            None => defaults.push((text, vec![kind.word()])),
+        }
+    }
+    defaults
+}

@@ -1,0 +1,275 @@
+//! Which sockets are shown. Complete by itself; the kernel side gets the part that it can decide
+//! early ([`Knobs`]), which only saves work.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
+
+use crate::socket::{Endpoint, Protocol, Socket, SocketKind, Version};
+use crate::state::{State, States};
+
+/// A range of ports.
+pub type Ports = RangeInclusive<u16>;
+
+/// Alternatives; none at all means that everything will do.
+pub type AnyOf<T> = Vec<T>;
+
+/// The whole filter: a socket is shown when every part of it agrees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Which kinds, in the order of [`SocketKind::ALL`].
+    pub kinds: [bool; SocketKind::ALL.len()],
+    pub states: States,
+    pub local_ports: AnyOf<Ports>,
+    pub remote_ports: AnyOf<Ports>,
+    pub either_ports: AnyOf<Ports>,
+    pub local_networks: AnyOf<IpNet>,
+    pub remote_networks: AnyOf<IpNet>,
+    pub either_networks: AnyOf<IpNet>,
+    /// The index of the bound interface.
+    pub interfaces: AnyOf<u32>,
+}
+
+impl Default for Filter {
+    /// Everything.
+    fn default() -> Filter {
+        Filter {
+            kinds: [true; SocketKind::ALL.len()],
+            states: States::ALL,
+            local_ports: Vec::new(),
+            remote_ports: Vec::new(),
+            either_ports: Vec::new(),
+            local_networks: Vec::new(),
+            remote_networks: Vec::new(),
+            either_networks: Vec::new(),
+            interfaces: Vec::new(),
+        }
+    }
+}
+
+impl Filter {
+    /// Whether sockets of this kind can be shown at all.
+    pub fn wants(&self, kind: SocketKind) -> bool {
+        self.kinds[kind.index()]
+    }
+
+    /// Whether the socket is shown.
+    pub fn matches(&self, socket: &Socket) -> bool {
+        let (local, remote) = (socket.local, socket.remote);
+        self.wants(socket.kind)
+            && self.states.contains(socket.state)
+            && any(&self.local_ports, |ports| ports.contains(&local.port))
+            && any(&self.remote_ports, |ports| ports.contains(&remote.port))
+            && any(&self.either_ports, |ports| {
+                ports.contains(&local.port) || ports.contains(&remote.port)
+            })
+            && any(&self.local_networks, |network| within(network, local))
+            && any(&self.remote_networks, |network| within(network, remote))
+            && any(&self.either_networks, |network| {
+                within(network, local) || within(network, remote)
+            })
+            && any(&self.interfaces, |index| *index == socket.ifindex)
+    }
+
+    /// What the kernel side can decide.
+    pub fn knobs(&self) -> Knobs {
+        let wants = |wanted: fn(&SocketKind) -> bool| {
+            SocketKind::ALL.iter().any(|kind| wanted(kind) && self.wants(*kind))
+        };
+        let states = |protocol, state_of| match SocketKind::ALL
+            .iter()
+            .any(|kind| kind.protocol == protocol && self.wants(*kind))
+        {
+            true => self.states.mask(state_of),
+            false => 0,
+        };
+        Knobs {
+            ipv4: wants(|kind| kind.version == Version::V4),
+            ipv6: wants(|kind| kind.version == Version::V6),
+            tcp_states: states(Protocol::Tcp, State::of_tcp),
+            udp_states: states(Protocol::Udp, State::of_udp),
+            local_ports: self.local_ports.clone(),
+            remote_ports: self.remote_ports.clone(),
+            either_ports: self.either_ports.clone(),
+        }
+    }
+}
+
+fn any<T>(alternatives: &[T], test: impl Fn(&T) -> bool) -> bool {
+    alternatives.is_empty() || alternatives.iter().any(test)
+}
+
+/// Whether the endpoint is in the network. An IPv4 network also has the v4-mapped addresses, by
+/// which an IPv6 socket talks IPv4.
+fn within(network: &IpNet, endpoint: Endpoint) -> bool {
+    let mapped = match endpoint.address {
+        IpAddr::V6(address) => address.to_ipv4_mapped().map(IpAddr::V4),
+        IpAddr::V4(_) => None,
+    };
+    network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
+}
+
+/// A filter as coarse as the kernel side decides it: it may let through what the filter does not,
+/// never hold back what the filter lets through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Knobs {
+    pub ipv4: bool,
+    pub ipv6: bool,
+    /// Bit n for the state of number n; 0: no socket of that protocol is wanted.
+    pub tcp_states: u32,
+    pub udp_states: u32,
+    pub local_ports: AnyOf<Ports>,
+    pub remote_ports: AnyOf<Ports>,
+    pub either_ports: AnyOf<Ports>,
+}
+
+impl Knobs {
+    /// Whether any socket of the protocol is wanted.
+    pub fn wants(&self, protocol: Protocol) -> bool {
+        match protocol {
+            Protocol::Tcp => self.tcp_states != 0,
+            Protocol::Udp => self.udp_states != 0,
+        }
+    }
+
+    /// The same protocols, with nothing held back.
+    pub fn wide_open(&self) -> Knobs {
+        let all = |states| if states == 0 { 0 } else { u32::MAX };
+        Knobs {
+            ipv4: true,
+            ipv6: true,
+            tcp_states: all(self.tcp_states),
+            udp_states: all(self.udp_states),
+            local_ports: Vec::new(),
+            remote_ports: Vec::new(),
+            either_ports: Vec::new(),
+        }
+    }
+}
+
+/// A port, a range `a-b`, or the name of a service.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse_ports(text: &str, services: &str) -> Result<Vec<Ports>, String> {
+    let number = |text: &str| text.trim().parse::<u16>();
+    if let Ok(port) = number(text) {
+        return Ok(vec![port..=port]);
+    }
+    if let Some((low, high)) = text.split_once('-') {
+        if let (Ok(low), Ok(high)) = (number(low), number(high)) {
+            return match low <= high {
+                true => Ok(vec![low..=high]),
+                false => Err(format!("the range of ports '{text}' ends before it begins")),
+            };
+        }
+    }
+    if text.chars().all(|c| c.is_ascii_digit() || c == '-') {
+        return Err(format!("'{text}' is no port: ports are numbers from 0 to 65535, or ranges"));
+    }
+    let ports: Vec<Ports> = service_ports(text, services).map(|port| port..=port).collect();
+    match ports.is_empty() {
+        false => Ok(ports),
+        true => {
+            let names = services.lines().filter_map(|line| line.split_whitespace().next());
+            let names = names.filter(|name| !name.starts_with('#'));
+            Err(crate::suggest::unknown("port or service", text, names))
+        }
+    }
+}
+
+/// The ports of a service in the form of /etc/services, each once: services(5).
+fn service_ports<'a>(name: &'a str, services: &'a str) -> impl Iterator<Item = u16> + 'a {
+    let mut seen = Vec::new();
+    services.lines().filter_map(move |line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let official = words.next()?;
+        let port = words.next()?.split('/').next()?.parse().ok()?;
+        let named = official == name || words.any(|alias| alias == name);
+        if !named || seen.contains(&port) {
+            return None;
+        }
+        seen.push(port);
+        Some(port)
+    })
+}
+
+/// An address, or a network in the form `address/length`.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse_network(text: &str) -> Result<IpNet, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(IpNet::from(address));
+    }
+    if let Ok(network) = text.parse::<IpNet>() {
+        return Ok(mapped_as_ipv4(network));
+    }
+    Err(match text {
+        text if text.contains('%') => format!(
+            "'{}' names an interface too: give the address alone, and --interface",
+            crate::value::escaped(text.as_bytes())
+        ),
+        text => format!(
+            "'{}' is no address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32)",
+            crate::value::escaped(text.as_bytes())
+        ),
+    })
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn mapped_as_ipv4(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else {
+        return network;
+    };
+    let length = v6.prefix_len().checked_sub(96);
+    let address: Option<std::net::Ipv4Addr> = Ipv6Addr::to_ipv4_mapped(&v6.network());
+    match (address, length) {
+        (Some(address), Some(length)) => {
+            ipnet::Ipv4Net::new(address, length).map_or(network, IpNet::V4)
+        }
+        _ => network,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICES: &str =
+        "# comment\nssh 22/tcp\ndomain 53/tcp\ndomain 53/udp\nhttp 80/tcp www # web\n";
+
+    #[test]
+    fn ports_by_number_range_and_name() {
+        assert_eq!(parse_ports("22", SERVICES), Ok(vec![22..=22]));
+        assert_eq!(parse_ports("1-1023", SERVICES), Ok(vec![1..=1023]));
+        assert_eq!(parse_ports("domain", SERVICES), Ok(vec![53..=53]));
+        assert_eq!(parse_ports("www", SERVICES), Ok(vec![80..=80]));
+    }
+
+    #[test]
+    fn wrong_ports() {
+        for wrong in ["70000", "9-3", "1-", "-1", "htpp", "", "2 2"] {
+            assert!(parse_ports(wrong, SERVICES).is_err(), "{wrong}");
+        }
+        assert!(parse_ports("htpp", SERVICES).unwrap_err().contains("http"));
+    }
+
+    #[test]
+    fn networks() {
+        let endpoint = |address: &str| Endpoint { address: address.parse().unwrap(), port: 1 };
+        let network = parse_network("10.0.0.0/8").unwrap();
+        assert!(within(&network, endpoint("10.1.2.3")));
+        assert!(within(&network, endpoint("::ffff:10.1.2.3")));
+        assert!(!within(&network, endpoint("11.1.2.3")));
+        assert!(!within(&network, endpoint("::10.1.2.3")));
+        assert_eq!(parse_network("::ffff:10.0.0.0/104"), Ok(network));
+        assert!(parse_network("[::1]").is_ok());
+        assert!(parse_network("10.0.0.0/33").is_err());
+        assert!(parse_network("fe80::1%eth0").unwrap_err().contains("--interface"));
+    }
+}

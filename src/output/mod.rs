@@ -1,0 +1,47 @@
+//! The forms of the output. Each writes to any `Write`, a socket at a time.
+
+pub mod json;
+pub mod table;
+
+use std::io::{self, Write};
+
+use crate::cli::Format;
+use crate::read::Facts;
+use crate::selection::Shown;
+use crate::socket::Socket;
+
+/// A socket with what is to be shown of its options.
+pub struct Row<'a> {
+    pub socket: &'a Socket<'a>,
+    pub facts: Facts<'a>,
+    pub options: &'a [Shown],
+    /// Whether it is known which options are set.
+    pub knows_set: bool,
+}
+
+/// A form of output.
+pub trait Output {
+    /// Writes what comes before the first socket.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, here and below.
+    fn begin(&mut self) -> io::Result<()>;
+
+    /// Writes a socket.
+    fn row(&mut self, row: &Row) -> io::Result<()>;
+
+    /// Writes what comes after the last socket, and all that was held back.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+/// The output in this form.
+pub fn new<'a>(format: Format, to: impl Write + 'a) -> Box<dyn Output + 'a> {
+    match format {
+        Format::Table { header, extended, color } => {
+            Box::new(table::Table::new(to, header, extended, color))
+        }
+        Format::Json => Box::new(json::Json::array(to)),
+        Format::NdJson => Box::new(json::Json::lines(to)),
+    }
+}

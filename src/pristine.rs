@@ -1,0 +1,99 @@
+//! What a fresh socket of each kind answers when it is asked for every option. That tells which
+//! options a kind of socket has on this kernel, and with what value it begins.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
+
+use crate::catalogue::{OptionSpec, CATALOGUE};
+use crate::socket::{Protocol, SocketKind, Version};
+use crate::sys;
+use crate::value::Value;
+
+/// How a pristine socket answered for one option.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It has the option, with this value.
+    Value(Value),
+    /// The kernel does not have the option, or this kind of socket does not.
+    Absent,
+    /// There is no way to ask. What the kernel side sees is shown.
+    Unasked,
+}
+
+/// The answers of one kind of socket, in the order of the catalogue.
+pub type Answers = Vec<Answer>;
+
+/// The answers of all kinds.
+pub struct Pristine {
+    kinds: [Option<Answers>; SocketKind::ALL.len()],
+}
+
+impl Pristine {
+    /// Opens a socket of each of the `wanted` kinds in this network namespace and asks it. One that
+    /// cannot be opened has no answers. Also returns one of the sockets.
+    pub fn ask(wanted: impl Fn(SocketKind) -> bool) -> (Pristine, Option<OwnedFd>) {
+        let mut kept = None;
+        let kinds = SocketKind::ALL.map(|kind| {
+            let socket = open(kind).ok().filter(|_| wanted(kind) || kept.is_none())?;
+            let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
+            kept = Some(socket);
+            Some(answers)
+        });
+        (Pristine { kinds }, kept)
+    }
+
+    /// Made of what was asked elsewhere.
+    pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Pristine {
+        Pristine { kinds }
+    }
+
+    /// The answers of a kind; `None` when no such socket could be opened.
+    pub fn answers(&self, kind: SocketKind) -> Option<&Answers> {
+        self.kinds[kind.index()].as_ref()
+    }
+}
+
+/// Opens a socket, unless that would make the kernel load a protocol that nobody uses yet.
+fn open(kind: SocketKind) -> io::Result<OwnedFd> {
+    if kind.version == Version::V6
+        && Path::new("/proc/net").exists()
+        && !Path::new("/proc/net/tcp6").exists()
+    {
+        return Err(Errno::EAFNOSUPPORT.into());
+    }
+    let family = match kind.version {
+        Version::V4 => AddressFamily::Inet,
+        Version::V6 => AddressFamily::Inet6,
+    };
+    let socket_type = match kind.protocol {
+        Protocol::Tcp => SockType::Stream,
+        Protocol::Udp => SockType::Datagram,
+    };
+    Ok(socket(family, socket_type, SockFlag::SOCK_CLOEXEC, None)?)
+}
+
+/// Asks a socket for one option.
+fn ask(socket: BorrowedFd, option: &OptionSpec) -> Answer {
+    if !option.has_getter {
+        return Answer::Unasked;
+    }
+    let mut buffer = vec![0; option.kind.size()];
+    match sys::getsockopt(socket, option.level.number, option.number, &mut buffer) {
+        Ok(length) => {
+            let bytes = &buffer[..length.min(buffer.len())];
+            match option.kind.from_getsockopt(bytes, length) {
+                Some(value) => Answer::Value(value),
+                None => Answer::Absent,
+            }
+        }
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => Answer::Absent,
+            // It knows the option, but not for a socket in this state.
+            _ => Answer::Unasked,
+        },
+    }
+}

@@ -1,0 +1,516 @@
+//! How options are read from the facts of a record: the half of getsockopt(2) that comes after the
+//! kernel looked into its structures. Each function names the place in the kernel that it follows.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::bpf::{ip_options_item, item_kind, membership_item};
+use crate::facts::{flag, value, Fact};
+use crate::host::Host;
+use crate::record::{Item, Record};
+use crate::value::{Filter, List, Membership, Memberships, Name, Value};
+
+/// What a socket without a timeout has: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
+pub const NO_TIMEOUT: u64 = i64::MAX as u64;
+
+/// TCP_CLOSE and TCP_LISTEN, include/net/tcp_states.h.
+const CLOSE: u8 = 7;
+const LISTEN: u8 = 10;
+
+/// The facts of one socket, and what must be known of the host to read them.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    pub record: &'a Record<'a>,
+    pub host: &'a Host,
+}
+
+impl Facts<'_> {
+    /// A fact; `None` when the kernel or this socket does not have it.
+    pub fn get(&self, fact: Fact) -> Option<u64> {
+        fact.of(self.record)
+    }
+
+    fn is(&self, fact: Fact) -> Option<bool> {
+        Some(self.get(fact)? != 0)
+    }
+
+    /// Whether this is a TCP socket that is, was or will be connected: one that has passed the point
+    /// where the kernel fills in what it learned from the peer.
+    pub fn is_tcp_connection(&self) -> bool {
+        self.record.tcp.is_some() && !matches!(self.record.header.state, CLOSE | LISTEN)
+    }
+
+    fn is_ipv6(&self) -> bool {
+        self.record.ipv6.is_some()
+    }
+}
+
+fn boolean(on: bool) -> Value {
+    Value::Number(on.into())
+}
+
+fn int(raw: u64) -> Value {
+    Value::Number((raw as i32).into())
+}
+
+/// net/core/sock.c, SO_LINGER
+pub fn linger(facts: &Facts) -> Option<Value> {
+    let seconds = facts.get(value!(SOCKET SO_LINGER__jiffies))? / facts.host.hz;
+    Some(Value::Linger { on: facts.is(flag!(SOCKET SO_LINGER))?, seconds: seconds as i32 })
+}
+
+/// net/core/sock.c, SO_BUF_LOCK
+pub fn buffer_locks(facts: &Facts) -> Option<Value> {
+    Some(Value::Number((facts.get(value!(SOCKET SO_BUF_LOCK))? & 3).into()))
+}
+
+/// net/core/sock.c, sock_get_timeout()
+pub fn timeout(facts: &Facts, fact: Fact) -> Option<Value> {
+    let hz = facts.host.hz;
+    Some(match facts.get(fact)? {
+        NO_TIMEOUT => Value::Timeval { seconds: 0, microseconds: 0 },
+        jiffies => Value::Timeval {
+            seconds: (jiffies / hz) as i64,
+            microseconds: (jiffies % hz * 1_000_000 / hz) as i64,
+        },
+    })
+}
+
+/// net/core/sock.c, sock_getbindtodevice(). None too where the interface is gone.
+pub fn bound_device(facts: &Facts) -> Option<Value> {
+    match facts.get(value!(SOCKET SO_BINDTOIFINDEX))? {
+        0 => Some(Value::Name(Name::default())),
+        index => facts.host.interface(index as u32).map(Value::Name),
+    }
+}
+
+/// net/core/sock.c, SO_INCOMING_NAPI_ID: up to the number of CPUs the field holds a CPU instead.
+pub fn napi_id(facts: &Facts) -> Option<Value> {
+    let id = facts.get(value!(SOCKET SO_INCOMING_NAPI_ID))?;
+    Some(Value::Number(if id <= facts.host.cpus { 0 } else { id.into() }))
+}
+
+/// net/core/sock.c, SO_TIMESTAMP_OLD
+pub fn timestamp(facts: &Facts) -> Option<Value> {
+    let (any, ns, new) = timestamps(facts)?;
+    Some(boolean(any && !ns && !new))
+}
+
+/// net/core/sock.c, SO_TIMESTAMPNS_OLD
+pub fn timestampns(facts: &Facts) -> Option<Value> {
+    let (_, ns, new) = timestamps(facts)?;
+    Some(boolean(ns && !new))
+}
+
+/// net/core/sock.c, SO_TIMESTAMP_NEW
+pub fn timestamp_new(facts: &Facts) -> Option<Value> {
+    let (any, _, new) = timestamps(facts)?;
+    Some(boolean(any && new))
+}
+
+/// net/core/sock.c, SO_TIMESTAMPNS_NEW
+pub fn timestampns_new(facts: &Facts) -> Option<Value> {
+    let (_, ns, new) = timestamps(facts)?;
+    Some(boolean(ns && new))
+}
+
+fn timestamps(facts: &Facts) -> Option<(bool, bool, bool)> {
+    Some((
+        facts.is(flag!(SOCKET SO_TIMESTAMP__any))?,
+        facts.is(flag!(SOCKET SO_TIMESTAMP__ns))?,
+        facts.is(flag!(SOCKET SO_TIMESTAMP__new))?,
+    ))
+}
+
+/// net/core/sock.c, SO_TIMESTAMPING_OLD; before 5.14 there is no clock to bind to.
+pub fn timestamping(facts: &Facts) -> Option<Value> {
+    let bind_phc = facts.get(value!(SOCKET SO_TIMESTAMPING__bind_phc)).unwrap_or_default();
+    Some(Value::Timestamping {
+        flags: facts.get(value!(SOCKET SO_TIMESTAMPING))? as u32,
+        bind_phc: bind_phc as i32,
+    })
+}
+
+/// net/core/sock.c, SO_TXTIME. The clock was a signed byte once; no clock has such a number.
+pub fn txtime(facts: &Facts) -> Option<Value> {
+    let deadline_mode = facts.get(value!(SOCKET SO_TXTIME__deadline_mode))?;
+    let report_errors = facts.get(value!(SOCKET SO_TXTIME__report_errors))?;
+    Some(Value::Txtime {
+        clockid: facts.get(value!(SOCKET SO_TXTIME__clockid))? as i32,
+        flags: (deadline_mode | report_errors << 1) as u32,
+        on: facts.is(flag!(SOCKET SO_TXTIME))?,
+    })
+}
+
+/// net/core/filter.c, sk_get_filter()
+pub fn filter(facts: &Facts) -> Option<Value> {
+    program(
+        facts,
+        [
+            value!(SOCKET SO_GET_FILTER),
+            value!(SOCKET SO_GET_FILTER__classic),
+            value!(SOCKET SO_GET_FILTER__insns),
+            value!(SOCKET SO_GET_FILTER__id),
+        ],
+    )
+}
+
+/// net/core/sock_reuseport.c, reuseport_attach_prog()
+pub fn reuseport_program(facts: &Facts) -> Option<Value> {
+    program(
+        facts,
+        [
+            value!(SOCKET SO_ATTACH_REUSEPORT_CBPF),
+            value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic),
+            value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns),
+            value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id),
+        ],
+    )
+}
+
+/// A program that came as classic BPF keeps what it came from; one that came as eBPF has an id.
+fn program(facts: &Facts, [there, classic, instructions, id]: [Fact; 4]) -> Option<Value> {
+    Some(Value::Filter(if !facts.is(there)? {
+        Filter::None
+    } else if facts.is(classic)? {
+        Filter::Classic(facts.get(instructions)? as u32)
+    } else {
+        Filter::Ebpf(facts.get(id)? as u32)
+    }))
+}
+
+/// net/core/sock.c, SO_ACCEPTCONN
+pub fn accepts_connections(facts: &Facts) -> Option<Value> {
+    Some(boolean(facts.get(value!(SOCKET SO_ACCEPTCONN))? == u64::from(LISTEN)))
+}
+
+/// net/core/sock.c, SO_ERROR
+pub fn pending_error(facts: &Facts) -> Option<Value> {
+    Some(int(match facts.get(value!(SOCKET SO_ERROR))? {
+        0 => facts.get(value!(SOCKET SO_ERROR__soft))?,
+        error => error,
+    }))
+}
+
+/// net/core/sock_diag.c, sock_gen_cookie()
+pub fn cookie(facts: &Facts) -> Option<Value> {
+    facts.record.socket?;
+    match facts.record.header.cookie {
+        0 => None,
+        cookie => Some(Value::Number(cookie.into())),
+    }
+}
+
+/// A number, and where it is 0 the system's.
+pub fn number_or(facts: &Facts, own: Fact, system: Fact) -> Option<Value> {
+    match facts.get(own)? {
+        0 => facts.get(system).map(int),
+        number => Some(int(number)),
+    }
+}
+
+/// The same in jiffies, as seconds: include/net/tcp.h, keepalive_time_when()
+pub fn jiffies_or(facts: &Facts, own: Fact, system: Fact) -> Option<Value> {
+    let jiffies = match facts.get(own)? {
+        0 => facts.get(system)?,
+        jiffies => jiffies,
+    };
+    Some(int(u64::from(jiffies as u32) / facts.host.hz))
+}
+
+/// A number, and where it is negative the system's: net/ipv4/ip_sockglue.c, IP_TTL
+pub fn unless_negative(facts: &Facts, own: Fact, system: Fact) -> Option<Value> {
+    match facts.get(own)? as i64 {
+        number if number < 0 => facts.get(system).map(int),
+        number => Some(Value::Number(number.into())),
+    }
+}
+
+/// Jiffies in so many parts of a second, rounded up where they do not come out even:
+/// kernel/time/time.c, jiffies_to_msecs() and jiffies_to_usecs()
+pub fn jiffies_as(facts: &Facts, fact: Fact, parts: u64) -> Option<Value> {
+    let jiffies = u64::from(facts.get(fact)? as u32);
+    Some(int((jiffies * parts).div_ceil(facts.host.hz)))
+}
+
+/// net/ipv4/tcp.c, TCP_LINGER2
+pub fn linger2(facts: &Facts) -> Option<Value> {
+    let hz = facts.host.hz as i64;
+    Some(Value::Number(
+        match facts.get(value!(TCP TCP_LINGER2))? as i32 {
+            0 => facts.get(value!(TCP TCP_LINGER2__sysctl))? as i64 / hz,
+            jiffies if jiffies < 0 => jiffies.into(),
+            jiffies => i64::from(jiffies) / hz,
+        }
+        .into(),
+    ))
+}
+
+/// net/ipv4/tcp.c, retrans_to_secs(): the kernel keeps a number of retransmissions, of which the
+/// first comes after a second, each next one twice as late, and none later than after two minutes.
+pub fn defer_accept(facts: &Facts) -> Option<Value> {
+    let retransmissions = facts.get(value!(TCP TCP_DEFER_ACCEPT))?;
+    let seconds: u64 = (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum();
+    Some(int(seconds))
+}
+
+/// net/ipv4/tcp_fastopen.c, tcp_fastopen_init_key_once() and its neighbours: with these two bits of
+/// net.ipv4.tcp_fastopen (TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1) listen(2) sets the queue.
+pub fn fastopen_set(facts: &Facts) -> bool {
+    const BY_SYSTEM: u64 = 0x402;
+    let system = facts.get(value!(TCP TCP_FASTOPEN__sysctl)).unwrap_or_default();
+    match facts.get(value!(TCP TCP_FASTOPEN)) {
+        None | Some(0) => false,
+        Some(length) => {
+            system & BY_SYSTEM != BY_SYSTEM || length != u64::from(facts.record.header.send_queue)
+        }
+    }
+}
+
+/// net/ipv4/tcp.c, TCP_CONGESTION
+pub fn congestion(facts: &Facts) -> Option<Value> {
+    let name = Name::new(&facts.record.tcp?.congestion);
+    (!name.is_empty()).then_some(Value::Name(name))
+}
+
+/// net/ipv4/tcp.c, TCP_ULP
+pub fn ulp(facts: &Facts) -> Option<Value> {
+    Some(Value::Name(Name::new(&facts.record.tcp?.ulp)))
+}
+
+/// net/ipv4/tcp.c, TCP_MAXSEG
+pub fn maxseg(facts: &Facts) -> Option<Value> {
+    let user = facts.get(value!(TCP TCP_MAXSEG__user))?;
+    if facts.is(flag!(TCP TCP_REPAIR))? {
+        return facts.get(value!(TCP TCP_MAXSEG__clamp)).map(int);
+    }
+    match user {
+        user if user != 0 && !facts.is_tcp_connection() => Some(int(user)),
+        _ => facts.get(value!(TCP TCP_MAXSEG)).map(int),
+    }
+}
+
+/// include/net/inet_connection_sock.h, inet_csk_in_pingpong_mode(); before 6.7 the threshold is 1.
+pub fn quickack(facts: &Facts) -> Option<Value> {
+    let threshold = facts.get(value!(TCP TCP_QUICKACK__sysctl)).unwrap_or(1);
+    Some(boolean(facts.get(value!(TCP TCP_QUICKACK))? < threshold))
+}
+
+/// net/ipv4/ip_sockglue.c, IP_LOCAL_PORT_RANGE
+pub fn port_range(facts: &Facts) -> Option<Value> {
+    let range = facts.get(value!(IP IP_LOCAL_PORT_RANGE))?;
+    Some(Value::PortRange { low: range as u16, high: (range >> 16) as u16 })
+}
+
+/// net/ipv4/ip_sockglue.c, IP_MULTICAST_IF
+pub fn multicast_if(facts: &Facts) -> Option<Value> {
+    let address = facts.get(value!(IP IP_MULTICAST_IF))? as u32;
+    Some(Value::Address(Ipv4Addr::from(address.to_ne_bytes())))
+}
+
+/// Whether IP_MULTICAST_IF was given an address, or an index, which an accepted TCP connection has
+/// from the kernel (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+pub fn multicast_if_set(facts: &Facts) -> bool {
+    let is = |fact| facts.is(fact).unwrap_or_default();
+    is(value!(IP IP_MULTICAST_IF))
+        || is(value!(IP IP_MULTICAST_IF__ifindex)) && !facts.is_tcp_connection()
+}
+
+/// include/net/sock.h, sk_policy: the first is for what comes in, the second for what goes out.
+pub fn ip_policy(facts: &Facts) -> Option<Value> {
+    let inwards = facts.get(value!(IP IP_IPSEC_POLICY__in))?;
+    let outwards = facts.get(value!(IP IP_IPSEC_POLICY__out))?;
+    Some(Value::Number((inwards | outwards << 1).into()))
+}
+
+/// The same, of an IPv6 socket.
+pub fn ipv6_policy(facts: &Facts) -> Option<Value> {
+    facts.is_ipv6().then(|| ip_policy(facts))?
+}
+
+/// net/ipv6/ipv6_sockglue.c, IPV6_UNICAST_HOPS: its own, else that of the route, else the system's.
+pub fn unicast_hops(facts: &Facts) -> Option<Value> {
+    [
+        value!(IPV6 IPV6_UNICAST_HOPS),
+        value!(IPV6 IPV6_UNICAST_HOPS__route),
+        value!(IPV6 IPV6_UNICAST_HOPS__sysctl),
+    ]
+    .into_iter()
+    .filter_map(|fact| facts.get(fact))
+    .map(|hops| hops as i32)
+    .find(|&hops| hops >= 0)
+    .map(|hops| Value::Number(hops.into()))
+}
+
+/// net/ipv6/ip6_output.c, ip6_autoflowlabel(): 1 and 3 of the sysctl mean on unless told otherwise.
+pub fn auto_flow_label(facts: &Facts) -> Option<Value> {
+    let on = match facts.is(flag!(IPV6 IPV6_AUTOFLOWLABEL__set))? {
+        true => facts.is(flag!(IPV6 IPV6_AUTOFLOWLABEL))?,
+        false => matches!(facts.get(value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl))?, 1 | 3),
+    };
+    Some(boolean(on))
+}
+
+/// net/ipv6/ipv6_sockglue.c, IPV6_PKTINFO
+pub fn pktinfo(facts: &Facts) -> Option<Value> {
+    Some(Value::Pktinfo {
+        address: Ipv6Addr::from(facts.record.ipv6?.pktinfo_address),
+        ifindex: facts.get(value!(IPV6 IPV6_PKTINFO__ifindex))? as u32,
+    })
+}
+
+/// IPV6_HOPOPTS
+pub fn hop_by_hop_options(facts: &Facts) -> Option<Value> {
+    extension(facts, item_kind::ITEM_IPV6_HOPOPTS)
+}
+
+/// IPV6_RTHDRDSTOPTS
+pub fn destination_options_of_route(facts: &Facts) -> Option<Value> {
+    extension(facts, item_kind::ITEM_IPV6_RTHDRDSTOPTS)
+}
+
+/// IPV6_RTHDR
+pub fn routing_header(facts: &Facts) -> Option<Value> {
+    extension(facts, item_kind::ITEM_IPV6_RTHDR)
+}
+
+/// IPV6_DSTOPTS
+pub fn destination_options(facts: &Facts) -> Option<Value> {
+    extension(facts, item_kind::ITEM_IPV6_DSTOPTS)
+}
+
+/// net/ipv6/ipv6_sockglue.c, ipv6_getsockopt_sticky()
+fn extension(facts: &Facts, wanted: item_kind) -> Option<Value> {
+    let bytes = facts.record.items().find_map(|item| match item {
+        Item::Extension(kind, bytes) if kind == wanted => Some(bytes.to_vec()),
+        _ => None,
+    });
+    facts.is_ipv6().then(|| Value::Blob(bytes.unwrap_or_default()))
+}
+
+/// net/ipv4/ip_sockglue.c, IP_OPTIONS
+pub fn ip_options(facts: &Facts) -> Option<Value> {
+    let options = facts.record.items().find_map(|item| match item {
+        Item::IpOptions(options) => Some(undo_ip_options(options)),
+        _ => None,
+    });
+    facts.record.ip.map(|_| Value::Blob(options.unwrap_or_default()))
+}
+
+/// The options as they were given: the kernel has taken the destination out of a source route, and
+/// reserved room where it will write addresses and times. net/ipv4/ip_options.c, ip_options_undo()
+fn undo_ip_options(item: &ip_options_item) -> Vec<u8> {
+    const IP_HEADER: usize = 20;
+    const PRESPECIFIED: u8 = 3; // IPOPT_TS_PRESPEC
+    let mut data = item.data;
+    let place = |at: u8| usize::from(at).checked_sub(IP_HEADER);
+
+    if let Some(at) = place(item.srr).filter(|_| item.srr != 0) {
+        let end = at + usize::from(data.get(at + 1).copied().unwrap_or_default());
+        if end >= at + 7 && end <= data.len() {
+            data.copy_within(at + 3..end - 4, at + 7);
+            data[at + 3..at + 7].copy_from_slice(&item.faddr.to_ne_bytes());
+        }
+    }
+    if item.rr_needaddr != 0 {
+        if let Some(at) = place(item.rr) {
+            take_back(&mut data, at);
+        }
+    }
+    if let Some(at) = place(item.ts).filter(|_| item.ts != 0) {
+        if item.ts_needtime != 0 {
+            take_back(&mut data, at);
+            if data.get(at + 3).is_some_and(|flags| flags & 0xf == PRESPECIFIED) {
+                data[at + 2] = data[at + 2].wrapping_sub(4);
+            }
+        }
+        if item.ts_needaddr != 0 {
+            take_back(&mut data, at);
+        }
+    }
+    data[..usize::from(item.optlen).min(data.len())].to_vec()
+}
+
+/// Moves the pointer of the option at `at` back over the four bytes that were reserved last.
+fn take_back(data: &mut [u8], at: usize) {
+    let Some(pointer) = data.get(at + 2).map(|pointer| pointer.wrapping_sub(4)) else {
+        return;
+    };
+    data[at + 2] = pointer;
+    let from = at + usize::from(pointer).saturating_sub(1);
+    if let Some(reserved) = data.get_mut(from..from + 4) {
+        reserved.fill(0);
+    }
+}
+
+/// The list behind IP_ADD_MEMBERSHIP: net/ipv4/igmp.c. TCP sockets cannot join.
+pub fn ip_memberships(facts: &Facts) -> Option<Value> {
+    facts.record.udp?;
+    Some(memberships(facts, List::Ip))
+}
+
+/// The list behind IPV6_JOIN_GROUP: net/ipv6/mcast.c. TCP sockets cannot join.
+pub fn ipv6_memberships(facts: &Facts) -> Option<Value> {
+    facts.record.udp?;
+    facts.is_ipv6().then(|| memberships(facts, List::Ipv6))
+}
+
+/// The list behind IPV6_JOIN_ANYCAST: net/ipv6/anycast.c
+pub fn anycast(facts: &Facts) -> Option<Value> {
+    facts.is_ipv6().then(|| memberships(facts, List::Anycast))
+}
+
+fn memberships(facts: &Facts, list: List) -> Value {
+    let mut memberships = Memberships { members: Vec::new(), cut: false };
+    let mut ours = false;
+    for item in facts.record.items() {
+        match item {
+            Item::Membership(kind, entry, sources) => {
+                ours = list_of(kind) == Some(list);
+                if ours {
+                    let member = membership(facts, list, entry, sources);
+                    memberships.cut |= member.sources.len() < entry.sources as usize;
+                    memberships.members.push(member);
+                }
+            }
+            Item::Cut => memberships.cut |= ours,
+            _ => ours = false,
+        }
+    }
+    Value::Memberships(memberships)
+}
+
+fn list_of(kind: item_kind) -> Option<List> {
+    match kind {
+        item_kind::ITEM_IP_MEMBERSHIP => Some(List::Ip),
+        item_kind::ITEM_IPV6_MEMBERSHIP => Some(List::Ipv6),
+        item_kind::ITEM_IPV6_ANYCAST => Some(List::Anycast),
+        _ => None,
+    }
+}
+
+fn membership(facts: &Facts, list: List, entry: &membership_item, sources: &[u8]) -> Membership {
+    Membership {
+        list,
+        group: address(list, &entry.group),
+        address: Ipv4Addr::from(first_four(&entry.address)),
+        ifindex: entry.ifindex,
+        interface: facts.host.interface(entry.ifindex).unwrap_or_default(),
+        include: entry.mode == 1,
+        sources: match list {
+            List::Ip => sources.chunks_exact(4).map(|source| address(list, source)).collect(),
+            _ => sources.chunks_exact(16).map(|source| address(list, source)).collect(),
+        },
+    }
+}
+
+/// An address of a list; of a slice that is too short, the unspecified one.
+fn address(list: List, bytes: &[u8]) -> IpAddr {
+    match list {
+        List::Ip => IpAddr::V4(Ipv4Addr::from(first_four(bytes))),
+        _ => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).unwrap_or_default())),
+    }
+}
+
+fn first_four(bytes: &[u8]) -> [u8; 4] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}

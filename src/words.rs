@@ -1,0 +1,110 @@
+//! The words for values that are enumerations or sets of flags. The numbers are the kernel's ABI:
+//! the headers named with each table.
+
+/// Words for numbers, or for single bits.
+pub type Words = &'static [(u32, &'static str)];
+
+/// include/linux/net.h, enum sock_type
+pub static SOCKET_TYPES: Words = &[
+    (1, "STREAM"),
+    (2, "DGRAM"),
+    (3, "RAW"),
+    (4, "RDM"),
+    (5, "SEQPACKET"),
+    (6, "DCCP"),
+    (10, "PACKET"),
+];
+
+/// include/uapi/linux/in.h, IPPROTO_*
+pub static PROTOCOLS: Words = &[
+    (0, "IP"),
+    (1, "ICMP"),
+    (6, "TCP"),
+    (17, "UDP"),
+    (58, "ICMPV6"),
+    (132, "SCTP"),
+    (136, "UDPLITE"),
+    (255, "RAW"),
+    (262, "MPTCP"),
+];
+
+/// include/linux/socket.h, AF_*
+pub static DOMAINS: Words = &[
+    (1, "UNIX"),
+    (2, "INET"),
+    (10, "INET6"),
+    (16, "NETLINK"),
+    (17, "PACKET"),
+    (40, "VSOCK"),
+    (44, "XDP"),
+];
+
+/// include/uapi/linux/in.h, IP_PMTUDISC_*; in6.h has the same numbers
+pub static PMTU_DISCOVERY: Words =
+    &[(0, "DONT"), (1, "WANT"), (2, "DO"), (3, "PROBE"), (4, "INTERFACE"), (5, "OMIT")];
+
+/// include/net/sock.h, SK_*_REUSE: what SO_REUSEADDR reads after TCP_REPAIR
+pub static REUSE: Words = &[(0, "0"), (1, "1"), (2, "FORCE")];
+
+/// include/uapi/linux/socket.h, SOCK_*_LOCK
+pub static BUFFER_LOCKS: Words = &[(1, "SNDBUF"), (2, "RCVBUF")];
+
+/// include/uapi/linux/net_tstamp.h, SOF_TIMESTAMPING_*
+pub static TIMESTAMPING: Words = &[
+    (1 << 0, "TX_HARDWARE"),
+    (1 << 1, "TX_SOFTWARE"),
+    (1 << 2, "RX_HARDWARE"),
+    (1 << 3, "RX_SOFTWARE"),
+    (1 << 4, "SOFTWARE"),
+    (1 << 5, "SYS_HARDWARE"),
+    (1 << 6, "RAW_HARDWARE"),
+    (1 << 7, "OPT_ID"),
+    (1 << 8, "TX_SCHED"),
+    (1 << 9, "TX_ACK"),
+    (1 << 10, "OPT_CMSG"),
+    (1 << 11, "OPT_TSONLY"),
+    (1 << 12, "OPT_STATS"),
+    (1 << 13, "OPT_PKTINFO"),
+    (1 << 14, "OPT_TX_SWHW"),
+    (1 << 15, "BIND_PHC"),
+    (1 << 16, "OPT_ID_TCP"),
+    (1 << 17, "OPT_RX_FILTER"),
+    (1 << 18, "TX_COMPLETION"),
+];
+
+/// include/uapi/linux/net_tstamp.h, SOF_TXTIME_*
+pub static TXTIME: Words = &[(1, "DEADLINE_MODE"), (2, "REPORT_ERRORS")];
+
+/// include/uapi/linux/time.h, CLOCK_*
+pub static CLOCKS: Words = &[(0, "REALTIME"), (1, "MONOTONIC"), (7, "BOOTTIME"), (11, "TAI")];
+
+/// include/uapi/linux/in6.h, IPV6_PREFER_SRC_*
+pub static ADDRESS_PREFERENCES: Words = &[
+    (0x1, "TMP"),
+    (0x2, "PUBLIC"),
+    (0x4, "COA"),
+    (0x100, "PUBTMP_DEFAULT"),
+    (0x400, "HOME"),
+    (0x8, "CGA"),
+    (0x800, "NONCGA"),
+];
+
+/// include/uapi/linux/udp.h, UDP_ENCAP_*
+pub static ENCAPSULATIONS: Words = &[
+    (0, "0"),
+    (1, "ESPINUDP_NON_IKE"),
+    (2, "ESPINUDP"),
+    (3, "L2TPINUDP"),
+    (4, "GTP0"),
+    (5, "GTP1U"),
+    (6, "RXRPC"),
+    (7, "ESPINTCP"),
+];
+
+/// include/uapi/linux/xfrm.h, XFRM_POLICY_*, as bits
+pub static POLICY_DIRECTIONS: Words = &[(1, "IN"), (2, "OUT")];
+
+/// The word for a number.
+pub fn word(words: Words, number: u32) -> Option<&'static str> {
+    words.iter().find(|(known, _)| *known == number).map(|(_, word)| *word)
+}

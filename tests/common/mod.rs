@@ -1,0 +1,97 @@
+//! What the tests share: a network namespace for each test, and knetstat's answer in it.
+
+#![allow(dead_code)] // each test file uses some of it
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::{Command, Output, Stdio};
+
+use nix::sched::{unshare, CloneFlags};
+use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
+use serde_json::Value;
+
+/// The program under test.
+pub const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
+
+/// Moves this thread, and the children it starts, into a network namespace of its own whose
+/// loopback interface is up. The test harness gives each test a thread; the namespace ends with the
+/// thread and its sockets.
+pub fn enter_namespace() {
+    unshare(CloneFlags::CLONE_NEWNET).expect("the tests make network namespaces: run them as root");
+    ip("link set lo up");
+}
+
+/// Runs ip(8) in this thread's namespace.
+pub fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split_whitespace()).output();
+    let output = output.expect("ip(8) is needed: make installs it");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {arguments}: {stderr}");
+}
+
+/// Writes a sysctl of this thread's network namespace, `net/ipv4/...`.
+pub fn sysctl(name: &str, value: &str) {
+    let path = format!("/proc/sys/{name}");
+    std::fs::write(&path, value).unwrap_or_else(|error| panic!("{path}: {error}"));
+}
+
+/// Reads a file of this thread's network namespace, `tcp`, `udp6` ...
+pub fn proc_net(name: &str) -> String {
+    let path = format!("/proc/thread-self/net/{name}");
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Runs knetstat in this thread's namespace.
+pub fn knetstat<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
+    let mut command = Command::new(KNETSTAT);
+    command.args(arguments).stdin(Stdio::null());
+    command.output().expect("knetstat can be started")
+}
+
+/// The same, which must succeed and say nothing on stderr; its standard output.
+pub fn stdout(arguments: &str) -> String {
+    let output = knetstat(arguments.split_whitespace());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "knetstat {arguments}: {} {stderr}", output.status);
+    assert_eq!(stderr, "", "knetstat {arguments}");
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
+}
+
+/// The sockets that knetstat shows in this thread's namespace.
+pub fn sockets(arguments: &str) -> Vec<Value> {
+    let text = stdout(&format!("-J {arguments}"));
+    match serde_json::from_str(&text) {
+        Ok(Value::Array(sockets)) => sockets,
+        other => panic!("knetstat -J {arguments} gave {other:?}"),
+    }
+}
+
+/// What knetstat shows of one socket, found by the cookie that the kernel gives it.
+pub fn find<'a>(sockets: &'a [Value], socket: &impl AsFd) -> Option<&'a Value> {
+    let cookie = cookie(socket);
+    sockets.iter().find(|shown| shown["cookie"].as_u64() == Some(cookie))
+}
+
+/// SO_COOKIE.
+pub fn cookie(socket: &impl AsFd) -> u64 {
+    let mut buffer = [0; 8];
+    knetstat::sys::getsockopt(socket.as_fd(), 1, 57, &mut buffer).expect("SO_COOKIE");
+    u64::from_ne_bytes(buffer)
+}
+
+/// Sets an option of 32 bits.
+pub fn set(socket: &impl AsFd, level: i32, number: i32, value: i32) -> io::Result<()> {
+    knetstat::sys::setsockopt(socket.as_fd(), level, number, &value.to_ne_bytes())
+}
+
+/// A socket as socket(2) makes it.
+pub fn open(family: AddressFamily, socket_type: SockType) -> OwnedFd {
+    let socket = socket(family, socket_type, SockFlag::SOCK_CLOEXEC, None);
+    socket.unwrap_or_else(|error| panic!("socket {family:?} {socket_type:?}: {error}"))
+}
+
+/// The number of a descriptor.
+pub fn number(socket: &impl AsFd) -> i32 {
+    socket.as_fd().as_raw_fd()
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel types that the programs in bpf/ read, and of those only the members that are read.
+ *
+ * Made by hand: each member was looked up with `pahole -C TYPE /sys/kernel/btf/vmlinux` (or in the
+ * kernel's sources where this kernel no longer has it) and written down with its name, its
+ * signedness and its nesting. Offsets, sizes and the order of members do not matter: the attribute
+ * below makes every access a CO-RE relocation, which libbpf resolves against the BTF of the kernel
+ * that runs. So one header serves every kernel and every architecture. To read another member, add
+ * it here; a member that some kernels lack must be asked for with bpf_core_field_exists() first.
+ *
+ * A type whose name ends in ___something is a "flavour": an older or newer shape of the type in
+ * front of the three underscores. libbpf drops that suffix when it looks for the type.
+ */
+#ifndef VMLINUX_H
+#define VMLINUX_H
+
+typedef unsigned char __u8;
+typedef signed char __s8;
+typedef unsigned short __u16;
+typedef short __s16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __s16 s16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+
+/* bpf_helper_defs.h names it in the prototypes of map helpers; nothing here uses a map. */
+enum bpf_map_type {
+	BPF_MAP_TYPE_UNSPEC,
+};
+
+/* include/uapi/linux/bpf.h; asked for to learn what the running kernel has, see bpf/compat.h */
+enum bpf_func_id {
+	BPF_FUNC_check_mtu = 163,
+};
+
+/* include/net/sock.h; the numbers are those of the running kernel, see SOCK_FLAG() */
+enum sock_flags {
+	SOCK_DEAD,
+	SOCK_DONE,
+	SOCK_URGINLINE,
+	SOCK_KEEPOPEN,
+	SOCK_LINGER,
+	SOCK_DESTROY,
+	SOCK_BROADCAST,
+	SOCK_TIMESTAMP,
+	SOCK_ZAPPED,
+	SOCK_USE_WRITE_QUEUE,
+	SOCK_DBG,
+	SOCK_RCVTSTAMP,
+	SOCK_RCVTSTAMPNS,
+	SOCK_LOCALROUTE,
+	SOCK_MEMALLOC,
+	SOCK_TIMESTAMPING_RX_SOFTWARE,
+	SOCK_FASYNC,
+	SOCK_RXQ_OVFL,
+	SOCK_ZEROCOPY,
+	SOCK_WIFI_STATUS,
+	SOCK_NOFCS,
+	SOCK_FILTER_LOCKED,
+	SOCK_SELECT_ERR_QUEUE,
+	SOCK_RCU_FREE,
+	SOCK_TXTIME,
+	SOCK_XDP,
+	SOCK_TSTAMP_NEW,
+	SOCK_RCVMARK,
+	SOCK_RCVPRIORITY,
+	SOCK_TIMESTAMPING_ANY,
+};
+
+/* include/uapi/linux/bpf.h */
+enum bpf_prog_type {
+	BPF_PROG_TYPE_UNSPEC,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef struct refcount_struct {
+	atomic_t refs;
+} refcount_t;
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+/* namespaces */
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct netns_ipv4 {
+	u8 sysctl_ip_default_ttl;
+	int sysctl_tcp_keepalive_time;
+	int sysctl_tcp_keepalive_intvl;
+	u8 sysctl_tcp_keepalive_probes;
+	u8 sysctl_tcp_syn_retries;
+	int sysctl_tcp_fin_timeout;
+	int sysctl_tcp_fastopen;
+	u8 sysctl_tcp_pingpong_thresh;
+};
+
+struct netns_sysctl_ipv6 {
+	u8 auto_flowlabels;
+};
+
+struct ipv6_devconf {
+	__s32 hop_limit;
+};
+
+struct netns_ipv6 {
+	struct netns_sysctl_ipv6 sysctl;
+	struct ipv6_devconf *devconf_all;
+};
+
+struct net {
+	struct ns_common ns;
+	u64 net_cookie;
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+/* routes, for the hop limit of a cached one */
+
+struct inet6_dev {
+	struct ipv6_devconf cnf;
+};
+
+struct net_device {
+	struct inet6_dev *ip6_ptr;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+	unsigned long _metrics;
+};
+
+/* socket filters */
+
+struct sock_fprog_kern {
+	u16 len;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	enum bpf_prog_type type;
+	struct bpf_prog_aux *aux;
+	struct sock_fprog_kern *orig_prog;
+};
+
+struct sk_filter {
+	struct bpf_prog *prog;
+};
+
+struct sock_reuseport {
+	struct bpf_prog *prog;
+};
+
+struct xfrm_policy {
+};
+
+/* sockets */
+
+struct inode {
+	unsigned long i_ino;
+};
+
+struct socket {
+	unsigned long flags;
+};
+
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
+};
+
+struct sock;
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	unsigned char skc_reuse : 4;
+	unsigned char skc_reuseport : 1;
+	unsigned char skc_ipv6only : 1;
+	int skc_bound_dev_if;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	union {
+		unsigned long skc_flags;
+		struct sock *skc_listener; /* of a request: the listener */
+	};
+	int skc_incoming_cpu;
+};
+
+struct numa_drop_counters {
+	atomic_t drops0;
+	atomic_t drops1;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	atomic_t sk_drops;
+	struct numa_drop_counters *sk_drop_counters;
+	__s32 sk_peek_off;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	unsigned int sk_ll_usec;
+	unsigned int sk_napi_id;
+	u16 sk_busy_poll_budget;
+	u8 sk_prefer_busy_poll;
+	u8 sk_userlocks;
+	int sk_rcvbuf;
+	int sk_sndbuf;
+	struct sk_filter *sk_filter;
+	long sk_rcvtimeo;
+	long sk_sndtimeo;
+	int sk_rcvlowat;
+	int sk_err;
+	int sk_err_soft;
+	struct socket *sk_socket;
+	struct xfrm_policy *sk_policy[2];
+	u32 sk_reserved_mem;
+	u32 sk_tsflags;
+	int sk_bind_phc;
+	refcount_t sk_wmem_alloc;
+	struct dst_entry *sk_dst_cache;
+	unsigned long sk_max_pacing_rate;
+	u32 sk_priority;
+	u32 sk_mark;
+	kuid_t sk_uid;
+	u16 sk_protocol;
+	u16 sk_type;
+	u8 sk_no_check_tx : 1;
+	unsigned long sk_lingertime;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
+	unsigned long sk_ino;
+	u8 sk_txrehash;
+	u8 sk_scm_credentials : 1;
+	u8 sk_scm_security : 1;
+	u8 sk_scm_pidfd : 1;
+	u8 sk_clockid;
+	u8 sk_txtime_deadline_mode : 1;
+	u8 sk_txtime_report_errors : 1;
+	struct sock_reuseport *sk_reuseport_cb;
+};
+
+/* IPv4 */
+
+struct ip_options {
+	__be32 faddr;
+	unsigned char optlen;
+	unsigned char srr;
+	unsigned char rr;
+	unsigned char ts;
+	unsigned char rr_needaddr : 1;
+	unsigned char ts_needtime : 1;
+	unsigned char ts_needaddr : 1;
+	unsigned char __data[0];
+};
+
+struct ip_options_rcu {
+	struct ip_options opt;
+};
+
+struct in_addr {
+	__be32 s_addr;
+};
+
+struct ip_mreqn {
+	struct in_addr imr_multiaddr;
+	struct in_addr imr_address;
+	int imr_ifindex;
+};
+
+struct ip_sf_socklist {
+	unsigned int sl_count;
+	__be32 sl_addr[0];
+};
+
+struct ip_mc_socklist {
+	struct ip_mc_socklist *next_rcu;
+	struct ip_mreqn multi;
+	unsigned int sfmode;
+	struct ip_sf_socklist *sflist;
+};
+
+struct ipv6_pinfo;
+
+struct inet_sock {
+	struct sock sk;
+	struct ipv6_pinfo *pinet6;
+	unsigned long inet_flags;
+	__s16 uc_ttl;
+	struct ip_options_rcu *inet_opt;
+	__u8 tos;
+	__u8 min_ttl;
+	__u8 mc_ttl;
+	__u8 pmtudisc;
+	int uc_index;
+	int mc_index;
+	__be32 mc_addr;
+	u32 local_port_range;
+	struct ip_mc_socklist *mc_list;
+};
+
+/* up to 6.5: single bits and a word of control message flags instead of inet_flags */
+struct inet_sock___bits {
+	__u16 cmsg_flags;
+	__u8 recverr : 1;
+	__u8 freebind : 1;
+	__u8 hdrincl : 1;
+	__u8 mc_loop : 1;
+	__u8 transparent : 1;
+	__u8 mc_all : 1;
+	__u8 nodefrag : 1;
+	__u8 bind_address_no_port : 1;
+	__u8 recverr_rfc4884 : 1;
+};
+
+/* 6.3 to 6.7 and some stable kernels: the range as two members */
+struct inet_sock___range {
+	struct {
+		u16 lo;
+		u16 hi;
+	} local_port_range;
+};
+
+/* IPv6 */
+
+struct ipv6_opt_hdr {
+	__u8 nexthdr;
+	__u8 hdrlen;
+};
+
+struct ipv6_rt_hdr {
+	__u8 nexthdr;
+	__u8 hdrlen;
+};
+
+struct ipv6_txoptions {
+	struct ipv6_opt_hdr *hopopt;
+	struct ipv6_opt_hdr *dst0opt;
+	struct ipv6_rt_hdr *srcrt;
+	struct ipv6_opt_hdr *dst1opt;
+};
+
+struct in6_pktinfo {
+	struct in6_addr ipi6_addr;
+	int ipi6_ifindex;
+};
+
+struct ip6_sf_socklist {
+	unsigned int sl_count;
+	struct in6_addr sl_addr[0];
+};
+
+struct ipv6_mc_socklist {
+	struct in6_addr addr;
+	int ifindex;
+	unsigned int sfmode;
+	struct ipv6_mc_socklist *next;
+	struct ip6_sf_socklist *sflist;
+};
+
+struct ipv6_ac_socklist {
+	struct in6_addr acl_addr;
+	int acl_ifindex;
+	struct ipv6_ac_socklist *acl_next;
+};
+
+struct ipv6_pinfo {
+	struct ipv6_txoptions *opt;
+	s16 hop_limit;
+	u8 pmtudisc;
+	u8 tclass;
+	u8 mcast_hops;
+	int ucast_oif;
+	int mcast_oif;
+	union {
+		struct {
+			u16 srcrt : 1;
+			u16 osrcrt : 1;
+			u16 rxinfo : 1;
+			u16 rxoinfo : 1;
+			u16 rxhlim : 1;
+			u16 rxohlim : 1;
+			u16 hopopts : 1;
+			u16 ohopopts : 1;
+			u16 dstopts : 1;
+			u16 odstopts : 1;
+			u16 rxflow : 1;
+			u16 rxtclass : 1;
+			u16 rxpmtu : 1;
+			u16 rxorigdstaddr : 1;
+			u16 recvfragsize : 1;
+		} bits;
+	} rxopt;
+	u8 srcprefs;
+	u8 min_hopcount;
+	struct in6_pktinfo sticky_pktinfo;
+	struct ipv6_mc_socklist *ipv6_mc_list;
+	struct ipv6_ac_socklist *ipv6_ac_list;
+};
+
+/* up to 6.6: single bits instead of inet_flags */
+struct ipv6_pinfo___bits {
+	__u16 recverr : 1;
+	__u16 mc_loop : 1;
+	__u16 mc_all : 1;
+	__u16 dontfrag : 1;
+	__u16 sndflow : 1;
+	__u16 autoflowlabel : 1;
+	__u16 autoflowlabel_set : 1;
+	__u16 rtalert_isolate : 1;
+	__u16 recverr_rfc4884 : 1;
+};
+
+/* TCP */
+
+struct fastopen_queue {
+	int max_qlen;
+};
+
+struct request_sock_queue {
+	u8 rskq_defer_accept;
+	struct fastopen_queue fastopenq;
+};
+
+struct tcp_congestion_ops {
+	char name[16];
+};
+
+struct tcp_ulp_ops {
+	char name[16];
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
+	__u32 icsk_rto_min;
+	u32 icsk_rto_max;
+	__u32 icsk_delack_max;
+	const struct tcp_congestion_ops *icsk_ca_ops;
+	const struct tcp_ulp_ops *icsk_ulp_ops;
+	__u8 icsk_ca_setsockopt : 1;
+	__u8 icsk_syn_retries;
+	struct {
+		__u8 pingpong;
+	} icsk_ack;
+	u32 icsk_user_timeout;
+};
+
+struct tcp_options_received {
+	u16 user_mss;
+	u16 mss_clamp;
+};
+
+struct tcp_md5sig_info {
+	struct hlist_head head;
+};
+
+struct tcp_ao_info {
+	struct hlist_head head;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	u32 notsent_lowat;
+	u32 snd_wnd;
+	u32 mss_cache;
+	u8 repair : 1;
+	u8 recvmsg_inq : 1;
+	u32 copied_seq;
+	u32 write_seq;
+	u8 nonagle : 4;
+	u32 rcv_nxt;
+	u32 snd_nxt;
+	u32 snd_una;
+	u32 window_clamp;
+	u32 rcv_wnd;
+	u32 rcv_tstamp;
+	struct tcp_options_received rx_opt;
+	u8 thin_lto : 1;
+	u8 fastopen_connect : 1;
+	u8 fastopen_no_cookie : 1;
+	u8 save_syn : 2;
+	u8 keepalive_probes;
+	u32 tcp_tx_delay;
+	unsigned int keepalive_time;
+	unsigned int keepalive_intvl;
+	int linger2;
+	bool is_mptcp;
+	struct tcp_md5sig_info *md5sig_info;
+	struct tcp_ao_info *ao_info;
+};
+
+struct inet_timewait_sock {
+	volatile unsigned char tw_substate;
+};
+
+struct tcp_timewait_sock {
+	struct inet_timewait_sock tw_sk;
+};
+
+/* UDP */
+
+struct udp_sock {
+	struct inet_sock inet;
+	unsigned long udp_flags;
+	__u8 encap_type;
+	__u16 gso_size;
+	int forward_deficit;
+};
+
+/* up to 6.6: members instead of udp_flags */
+struct udp_sock___bits {
+	unsigned int corkflag;
+	__u8 no_check6_tx : 1;
+	__u8 no_check6_rx : 1;
+	__u8 gro_enabled : 1;
+};
+
+/* iterators */
+
+struct seq_file {
+	unsigned long count;
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	u64 session_id;
+	u64 seq_num;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
+struct bpf_iter__udp {
+	struct bpf_iter_meta *meta;
+	struct udp_sock *udp_sk;
+};
+
+#pragma clang attribute pop
+
+#endif
