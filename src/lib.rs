@@ -95,7 +95,7 @@ pub fn print<R: Read>(
     let plans = SocketKind::ALL.map(|kind| settings.selection.plan(kind, pristine));
     let mut shown = Vec::new();
     output.begin().map_err(OutputError)?;
-    while let Some(record) = records.next()? {
+    while let Some(record) = records.next_record()? {
         let Some(socket) = Socket::decode(record) else {
             continue;
         };

@@ -194,7 +194,7 @@ impl<R: Read> Records<R> {
     /// # Errors
     ///
     /// When the source cannot be read, or is not a whole number of records.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
         let length = loop {
             let bytes = &self.buffer[self.begin..self.end];
             if let Some(length) = length(bytes).map_err(|what| Error::Damaged(self.offset, what))? {
