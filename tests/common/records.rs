@@ -6,6 +6,13 @@
 use std::mem::{align_of, size_of};
 
 use knetstat::bpf::*;
+use knetstat::cli::{Format, Settings};
+use knetstat::filter::Filter;
+use knetstat::host::Host;
+use knetstat::output;
+use knetstat::pristine::Pristine;
+use knetstat::record::Records;
+use knetstat::selection::Selection;
 use plain::Plain;
 
 /// The clock of the host that the streams are of.
@@ -102,6 +109,23 @@ impl Stream {
     pub fn end(&mut self) {
         self.ends.push(self.bytes.len());
     }
+}
+
+/// What is printed of whole records when nothing is known of new sockets.
+pub fn printed(stream: &Stream, format: Format) -> String {
+    let settings = Settings {
+        filter: Filter::default(),
+        selection: Selection::all(),
+        format,
+        kernel_filter: true,
+    };
+    let (pristine, host) = (Pristine::with([None, None, None, None]), Host::with(HZ, 2, None));
+    let mut bytes = Vec::new();
+    let mut output = output::new(format, &mut bytes);
+    let records = Records::new(stream.bytes.as_slice());
+    knetstat::print(records, &settings, &pristine, &host, output.as_mut()).expect("whole records");
+    drop(output);
+    String::from_utf8(bytes).expect("what is printed is UTF-8")
 }
 
 /// The first bytes of an address, as a record has them.
