@@ -125,6 +125,27 @@ fn without_pristine_sockets_nobody_knows_what_is_set() {
     }
 }
 
+/// What is set is found in two ways: by a quick look at the raw facts where only that is shown, by
+/// the value where everything is.
+#[test]
+fn what_is_set_does_not_depend_on_what_is_shown() {
+    let pristine = pristine();
+    let mut only_set = settings(Format::NdJson);
+    only_set.selection = Selection::parse(["set"]).expect("a word of -O");
+    for seed in 0..2_000 {
+        let mut random = Random(seed);
+        let mut bytes = if seed % 2 == 0 { records::some() } else { records::everything() }.bytes;
+        hurt(&mut bytes, &mut random);
+        let (all, _) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine);
+        let (set, _) = print(bytes.as_slice(), &only_set, &pristine);
+        for (all, set) in rows(&all).zip(rows(&set)) {
+            assert_eq!(set["set"], all["set"], "seed {seed}");
+            let shown = set["options"].as_object().expect("an object").len();
+            assert_eq!(Some(shown), set["set"].as_array().map(Vec::len), "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn a_record_of_a_protocol_from_the_future_is_passed_over() {
     let mut stream = Stream::default();
