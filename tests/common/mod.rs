@@ -12,9 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sched::{unshare, CloneFlags};
-use nix::sys::socket::{
-    getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrLike, SockaddrStorage,
-};
+use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrStorage};
 use serde_json::Value;
 
 /// The program under test.
