@@ -55,8 +55,8 @@ pub enum Read {
 pub enum Marker {
     /// When it is not what a pristine socket of the same kind has.
     Differs,
-    /// The same, but in these bits the kernel may change it by itself.
-    DiffersApartFrom(u32),
+    /// The same, but in these bits the kernel changes it of TCP by itself.
+    DiffersOfTcpApartFrom(u32),
     /// The same, but when a TCP connection is made the kernel fills it in by itself: then it tells
     /// nothing any more.
     DiffersUnlessConnected,
@@ -77,9 +77,9 @@ impl Marker {
     pub fn explanation(&self) -> String {
         match self {
             Marker::Differs => "its value differs from that of a new socket".into(),
-            Marker::DiffersApartFrom(mask) => format!(
-                "its value differs from that of a new socket, apart from the bits {mask:#x}, which \
-                 the kernel changes by itself"
+            Marker::DiffersOfTcpApartFrom(mask) => format!(
+                "its value differs from that of a new socket; of TCP without the bits {mask:#x} \
+                 (ECN), which the kernel changes by itself"
             ),
             Marker::DiffersUnlessConnected => "its value differs from that of a new socket; not \
                                                known of a TCP connection, where the kernel fills \
@@ -181,7 +181,9 @@ macro_rules! other {
 }
 
 use Kind::*;
-use Marker::{Differs, DiffersApartFrom, DiffersUnlessConnected, HasBit, IsNot, Never, NotEmpty};
+use Marker::{
+    Differs, DiffersOfTcpApartFrom, DiffersUnlessConnected, HasBit, IsNot, Never, NotEmpty,
+};
 
 /// Every option, in the order in which they are printed.
 #[rustfmt::skip]
@@ -282,7 +284,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_RX = 102, Differs, "accepts datagrams without a checksum over IPv6"),
 
     // IPPROTO_IP
-    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersApartFrom(3), "the type of service (DSCP) of outgoing packets"),
+    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersOfTcpApartFrom(3), "the type of service (DSCP) of outgoing packets"),
     other!(IPPROTO_IP IP_TTL = 2, Int, IsNot(value!(IP IP_TTL), u64::MAX), |facts| read::unless_negative(facts, value!(IP IP_TTL), value!(IP IP_TTL__sysctl)), [value!(IP IP_TTL), value!(IP IP_TTL__sysctl)], "the time to live of outgoing packets"),
     number!(IPPROTO_IP IP IP_MINTTL = 21, Int, Differs, "drops packets that arrive with a smaller time to live"),
     number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -315,7 +317,7 @@ const OPTIONS: &[OptionSpec] = &[
 
     // IPPROTO_IPV6
     bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, Differs, "does not take IPv4 traffic too"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersOfTcpApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_UNICAST_HOPS = 16, Int, IsNot(value!(IPV6 IPV6_UNICAST_HOPS), u64::MAX), read::unicast_hops, [value!(IPV6 IPV6_UNICAST_HOPS), value!(IPV6 IPV6_UNICAST_HOPS__route), value!(IPV6 IPV6_UNICAST_HOPS__sysctl)], "the hop limit of outgoing packets"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MINHOPCOUNT = 73, Int, Differs, "drops packets that arrive with a smaller hop limit"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MTU_DISCOVER = 23, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
