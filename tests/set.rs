@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use common::{
     attach_return, bind, connect, cookie, enter_namespace, find, ip, listen, open, set, set_bytes,
@@ -341,12 +342,15 @@ fn open_kind(kind: Kinds) -> OwnedFd {
     open(family, socket_type)
 }
 
-/// Brings a socket into the kernel's tables, where knetstat finds it: to any address and port, which
-/// sets nothing.
+/// Brings a socket into the kernel's tables, where knetstat finds it: at any address, which sets
+/// nothing, and a port of its own.
 fn publish(socket: &impl AsFd, kind: Kinds) {
-    let any =
-        |v6| if v6 { IpAddr::from(Ipv6Addr::UNSPECIFIED) } else { Ipv4Addr::UNSPECIFIED.into() };
-    bind(socket, (any(V6.contains(kind)), 0));
+    static PORT: AtomicU16 = AtomicU16::new(1024);
+    let any: IpAddr = match V6.contains(kind) {
+        true => Ipv6Addr::UNSPECIFIED.into(),
+        false => Ipv4Addr::UNSPECIFIED.into(),
+    };
+    bind(socket, (any, PORT.fetch_add(1, Ordering::Relaxed)));
     if TCP.contains(kind) {
         listen(socket, 5);
     }
