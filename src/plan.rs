@@ -40,8 +40,8 @@ enum Check {
     Never,
     /// The fact, in these bits, is not this number.
     Raw { fact: Fact, mask: u64, calm: u64 },
-    /// The same, but a TCP connection tells nothing.
-    RawUnlessConnected { fact: Fact, mask: u64, calm: u64 },
+    /// The same, but where the function says so it tells nothing.
+    RawUnless { fact: Fact, mask: u64, calm: u64, unless: fn(&Facts) -> bool },
     /// A function knows.
     With(fn(&Facts) -> bool),
     /// The value is not that of a pristine socket.
@@ -195,8 +195,8 @@ impl Check {
                 };
                 let calm = *calm as u64 & mask;
                 match marker {
-                    Marker::DiffersUnlessConnected => {
-                        Check::RawUnlessConnected { fact, mask, calm }
+                    Marker::DiffersUnless(unless, _) => {
+                        Check::RawUnless { fact, mask, calm, unless }
                     }
                     _ => Check::Raw { fact, mask, calm },
                 }
@@ -207,9 +207,7 @@ impl Check {
     /// Whether one look tells that the option is not set.
     fn is_calm(&self, facts: &Facts) -> bool {
         match self {
-            Check::Raw { .. } | Check::RawUnlessConnected { .. } => {
-                !self.is_set(&Value::Number(0), facts)
-            }
+            Check::Raw { .. } | Check::RawUnless { .. } => !self.is_set(&Value::Number(0), facts),
             Check::With(function) => !function(facts),
             Check::Never => true,
             Check::Differs(_) | Check::NotEmpty => false,
@@ -221,8 +219,8 @@ impl Check {
         match *self {
             Check::Never => false,
             Check::Raw { fact, mask, calm } => stirred(fact, mask, calm),
-            Check::RawUnlessConnected { fact, mask, calm } => {
-                stirred(fact, mask, calm) && !facts.is_tcp_connection()
+            Check::RawUnless { fact, mask, calm, unless } => {
+                stirred(fact, mask, calm) && !unless(facts)
             }
             Check::With(function) => function(facts),
             Check::Differs(ref pristine) => value != pristine,
