@@ -518,7 +518,7 @@ fn the_table_has_the_columns_of_netstat() {
                    SO_REUSEADDR=0,SO_BROADCAST=0";
     assert_eq!(stdout(""), format!("{HEADER}\n{row}\n{udp_row}\n"));
     assert_eq!(stdout("-H"), format!("{row}\n{udp_row}\n"));
-    assert_eq!(stdout("-H -t -O nodelay").lines().next().unwrap()[97..], *"TCP_NODELAY=0");
+    assert!(stdout("-H -t -O nodelay").ends_with(" LISTEN           TCP_NODELAY=0\n"));
 
     let extended = format!(
         "tcp        0      7 127.0.0.1:4000          0.0.0.0:*               LISTEN      \
