@@ -4,17 +4,18 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use common::{
-    attach_return, bind, connect, cookie, enter_namespace, find, ip, listen, open, set, set_bytes,
-    sockets, stdout, sysctl, wait_until,
+    attach_return, bind, connect, cookie, enter_namespace, find, ip, listen, local_address, open,
+    set, set_bytes, sockets, stdout, sysctl, wait_until,
 };
 use knetstat::catalogue::{Marker, CATALOGUE};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
+use socket2::{Domain, Type};
 
 const SOL_SOCKET: i32 = 1;
 const IPPROTO_IP: i32 = 0;
@@ -790,6 +791,42 @@ fn repair() {
     assert_eq!(set_of(&sockets(""), &client), names("TCP_REPAIR SO_REUSEADDR"));
     set(&client, IPPROTO_TCP, 19, 0).unwrap();
     assert_eq!(set_of(&sockets(""), &client), names(""));
+}
+
+/// The kernel writes options of the TCP sockets below an MPTCP socket by itself; connections that
+/// turn out to be plain TCP keep some of that.
+#[test]
+fn mptcp_sets_nothing() {
+    enter_namespace();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = mptcp_socket();
+    bind(&listener, any);
+    listen(&listener, 5);
+    let address = local_address(&listener);
+    let client = mptcp_socket();
+    client.connect(&address.into()).expect("connect");
+    let plain = TcpStream::connect(address).expect("connect");
+    let accepted = [(); 2].map(|()| listener.accept().expect("accept").0);
+
+    let all = sockets("");
+    assert_eq!(all.len(), 1 + 2 + accepted.len());
+    for shown in &all {
+        assert_eq!(shown["set"], serde_json::json!([]), "{shown}");
+    }
+
+    // What is set on the MPTCP socket, the kernel sets on those below.
+    client.set_keepalive(true).expect("SO_KEEPALIVE");
+    set(&plain, IPPROTO_TCP, 25, 16_384).expect("TCP_NOTSENT_LOWAT");
+    let all = sockets("");
+    let port = local_address(&client).port();
+    let below = all.iter().find(|shown| shown["local"]["port"] == port).expect("a row");
+    assert!(below["set"].as_array().unwrap().contains(&"SO_KEEPALIVE".into()), "{below}");
+    assert_eq!(set_of(&all, &plain), names("TCP_NOTSENT_LOWAT"));
+}
+
+fn mptcp_socket() -> socket2::Socket {
+    let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, Some(socket2::Protocol::MPTCP));
+    socket.expect("an MPTCP socket: CONFIG_MPTCP, and net.mptcp.enabled")
 }
 
 /// In the table, `-O set` shows nothing else, and the default adds it to what everyone asks for.
