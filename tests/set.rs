@@ -48,6 +48,17 @@ impl Kinds {
         self.0 & kind.0 != 0
     }
 
+    /// The word of one kind.
+    fn word(self) -> &'static str {
+        match self {
+            TCP4 => "tcp",
+            TCP6 => "tcp6",
+            UDP4 => "udp",
+            UDP6 => "udp6",
+            _ => "several",
+        }
+    }
+
     fn each(self) -> impl Iterator<Item = Kinds> {
         [TCP4, TCP6, UDP4, UDP6].into_iter().filter(move |kind| self.contains(*kind))
     }
@@ -396,7 +407,7 @@ fn each_setting_alone() {
     for setting in settings() {
         for kind in setting.kinds.each() {
             let Setting { level, number, value, expected, .. } = &setting;
-            let what = format!("{kind:?}, level {level} number {number} := {value:?}");
+            let what = format!("{}: level {level} number {number} = {value:?}", kind.word());
             let socket = open_kind(kind);
             let result = set_bytes(&socket, *level, *number, value);
             publish(&socket, kind);
