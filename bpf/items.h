@@ -60,6 +60,9 @@ static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 	barrier_var(part);
 	if (part > CHUNK)
 		part = CHUNK;
+	/* 5.10 also follows the way of a part below zero, which there is not: this cuts off its sign. */
+	barrier_var(part);
+	part &= 2 * CHUNK - 1;
 	bpf_probe_read_kernel(chunk, part, (void *)(walk->bytes + done));
 	padded = (part + 7) & ~7ULL;
 	barrier_var(padded);
