@@ -1,0 +1,172 @@
+//! The comparison: what knetstat shows of a socket, and what getsockopt(2) answers for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use crate::common;
+use crate::scene::{Kind, Subject};
+use crate::table::{Layout, Row, TABLE, WITHOUT_GETTER};
+
+/// How getsockopt(2) answers.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    Value(Value),
+    /// The kernel does not have the option, or this socket does not.
+    Absent,
+    Error(Errno),
+}
+
+/// What was found so far.
+#[derive(Default)]
+pub struct Tally {
+    values: usize,
+    sockets: usize,
+    /// Values that changed while knetstat ran.
+    moved: usize,
+    differences: Vec<String>,
+    /// How many of them each option has.
+    different: BTreeMap<&'static str, usize>,
+    /// Which values each kind of socket was seen with.
+    seen: BTreeMap<(&'static str, Kind), BTreeSet<String>>,
+}
+
+/// Asks for an option.
+fn ask(subject: &Subject, row: &Row) -> Answer {
+    let mut buffer = [0; 2048];
+    let buffer = &mut buffer[..row.layout.size()];
+    let socket = subject.socket.as_fd();
+    match knetstat::sys::getsockopt(socket, row.level, row.number, buffer) {
+        Ok(length) => {
+            let bytes = &buffer[..length.min(row.layout.size())];
+            Answer::Value(row.layout.json(bytes, length))
+        }
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => Answer::Absent,
+            // The interface is gone: there is no name that could be told.
+            Some(Errno::ENODEV) if row.layout == Layout::Name => Answer::Absent,
+            Some(errno) => Answer::Error(errno),
+            None => unreachable!("getsockopt(2) fails with a number"),
+        },
+    }
+}
+
+/// Asks for every option. The error is cleared by asking for it, so that is done only afterwards.
+fn ask_all(subject: &Subject, error_too: bool) -> Vec<Option<Answer>> {
+    let asked = |row: &Row| error_too || row.name != "SO_ERROR";
+    TABLE.iter().map(|row| asked(row).then(|| ask(subject, row))).collect()
+}
+
+impl Tally {
+    /// Compares every option of every one of the sockets. Each is asked before and after knetstat
+    /// looks: a value that the kernel changes meanwhile may be either.
+    pub fn compare(&mut self, subjects: &[Subject]) {
+        let before: Vec<_> = subjects.iter().map(|subject| ask_all(subject, false)).collect();
+        let shown = common::sockets("-tu");
+        let shown: HashMap<u64, &Value> = shown
+            .iter()
+            .filter_map(|socket| Some((socket["cookie"].as_u64()?, &socket["options"])))
+            .collect();
+        for (subject, before) in subjects.iter().zip(before) {
+            let after = ask_all(subject, true);
+            match shown.get(&common::cookie(&subject.socket)) {
+                Some(options) => self.compare_socket(subject, options, &before, &after),
+                None => self.differ(subject, "the socket is not shown"),
+            }
+        }
+    }
+
+    fn compare_socket(
+        &mut self,
+        subject: &Subject,
+        shown: &Value,
+        before: &[Option<Answer>],
+        after: &[Option<Answer>],
+    ) {
+        self.sockets += 1;
+        for ((row, before), after) in TABLE.iter().zip(before).zip(after) {
+            let after = after.as_ref().expect("everything is asked afterwards");
+            let before = before.as_ref().unwrap_or(after);
+            self.compare_option(subject, row, shown.get(row.name), [before, after]);
+        }
+        for name in shown.as_object().expect("options are an object").keys() {
+            let known = TABLE.iter().any(|row| row.name == name);
+            if !known && !WITHOUT_GETTER.contains(&name.as_str()) {
+                self.differ(subject, &format!("{name} is shown, which these tests do not know"));
+            }
+        }
+    }
+
+    fn compare_option(
+        &mut self,
+        subject: &Subject,
+        row: &Row,
+        shown: Option<&Value>,
+        answers: [&Answer; 2],
+    ) {
+        let same = |answer: &Answer| match (answer, shown) {
+            (Answer::Value(value), Some(shown)) => value == shown,
+            (Answer::Absent, None) => true,
+            _ => false,
+        };
+        if !answers.into_iter().any(same) {
+            *self.different.entry(row.name).or_default() += 1;
+            let shown = shown.map_or("nothing".into(), Value::to_string);
+            let [before, after] = answers;
+            let text = format!("{} is {shown}, getsockopt says {before:?}", row.name);
+            match before == after {
+                true => self.differ(subject, &text),
+                false => self.differ(subject, &format!("{text}, then {after:?}")),
+            }
+        }
+        self.moved += usize::from(answers[0] != answers[1]);
+        if let Answer::Value(value) = answers[1] {
+            self.values += 1;
+            let seen = self.seen.entry((row.name, subject.kind)).or_default();
+            seen.insert(value.to_string());
+        }
+    }
+
+    fn differ(&mut self, subject: &Subject, text: &str) {
+        let Subject { kind, state, story, .. } = subject;
+        self.differences.push(format!("{kind:?} {state}: {text}; set: {story}"));
+    }
+
+    /// How many different values an option was seen with, on sockets of one kind; 0: it is absent.
+    pub fn different_values(&self, row: &Row, kind: Kind) -> usize {
+        self.seen.get(&(row.name, kind)).map_or(0, BTreeSet::len)
+    }
+
+    /// The options that no socket answered.
+    pub fn absent(&self) -> Vec<&'static str> {
+        let seen = |row: &Row| self.seen.keys().any(|(name, _)| *name == row.name);
+        TABLE.iter().filter(|row| !seen(row)).map(|row| row.name).collect()
+    }
+
+    /// Says what was compared, and fails if anything was different.
+    pub fn finish(self, what: &str, remark: &str) {
+        let Tally { values, sockets, moved, differences, different, .. } = self;
+        say(&format!(
+            "{what}: compared {values} option values of {sockets} sockets with getsockopt: {} \
+             different, {moved} changed meanwhile{remark}",
+            differences.len()
+        ));
+        let first: Vec<_> = differences.iter().take(20).map(String::as_str).collect();
+        assert!(
+            first.is_empty(),
+            "{} different: {different:?}\n{}",
+            differences.len(),
+            first.join("\n")
+        );
+        assert!(values > 0, "nothing was compared");
+    }
+}
+
+/// Writes a line that is seen also when the test succeeds: the harness keeps back what the macros
+/// print.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
