@@ -2,54 +2,187 @@
 /*
  * The items at the end of a record: blobs and lists, which most sockets do not have.
  *
- * All the reads are bpf_probe_read_kernel(): the lists are walked by address, and the sockets that
- * have them are few.
+ * Each item is written by steps: one for its head, and one for each chunk of the bytes behind it. A
+ * step is a function that bpf_loop() calls, because the verifier looks at it a few times only,
+ * where it would follow every turn of a loop; kernels that have no bpf_loop() get such a loop, with
+ * fewer turns. All the reads are bpf_probe_read_kernel(): lists are walked by address.
  */
 #ifndef ITEMS_H
 #define ITEMS_H
 
-/* What all items of a record may take, so that the record fits the 32 KiB buffer of a read. */
+/* What the items of a record may take, so that the record fits the 32 KiB buffer of a read. */
 #define ITEMS_ROOM 24576
 
-/* An IPv6 extension header is at most 256 times eight bytes. */
-#define CHUNK 128
-#define CHUNKS 16
+#define CHUNK 256
 
-/* How many entries of a list are followed: with bpf_loop(), and where the verifier follows too. */
-#define LIST_MAX 512
-#define LIST_MAX_UNROLLED 20
+/* An IPv6 extension header is at most 2,048 bytes; of a list's entry, no more sources are kept. */
+#define BYTES_MAX 2048
 
-/* Writes `length` bytes of the kernel, filled up with zeros to a multiple of eight. */
-static __noinline int write_bytes(struct seq_file *seq, __u64 from, __u64 length)
-{
-	__u8 chunk[CHUNK];
+/* How many steps a list may take: with bpf_loop(), and where the verifier follows each. */
+#define STEPS 1024
+#define STEPS_UNROLLED 24
 
-	for (__u64 done = 0; done < CHUNK * CHUNKS; done += CHUNK) {
-		__u64 part;
+/* Where a walk has come to; also the context of the bpf_loop() callback. */
+struct walk {
+	struct seq_file *seq;
+	/*
+	 * Where the items begin in the buffer. How much they take is read off the file: the
+	 * verifier would follow a count of our own through all its values.
+	 */
+	__u64 start;
+	__u64 steps; /* how many there may be */
+	__u64 entry; /* the list's next entry, or 0 */
+	__u64 bytes; /* what is copied behind the item's head, */
+	__u64 length; /* how much of it, */
+	__u64 first; /* and with which step that begins */
+	__u32 kind; /* enum item_kind: of which list */
+};
 
-		if (done >= length)
-			break;
-		part = length - done;
-		/* The verifier has to see that the very register it passes on was compared. */
-		barrier_var(part);
-		if (part > CHUNK)
-			part = CHUNK;
-		__builtin_memset(chunk, 0, sizeof(chunk));
-		bpf_probe_read_kernel(chunk, part, (void *)(from + done));
-		part = (part + 7) & ~7ULL;
-		barrier_var(part);
-		if (part > CHUNK)
-			break;
-		bpf_seq_write(seq, chunk, part);
-	}
-	return 0;
-}
+struct membership_part {
+	struct item_header header;
+	struct membership_item item;
+};
 
 static __always_inline void write_item_header(struct seq_file *seq, __u32 kind, __u32 length)
 {
 	struct item_header header = { .kind = kind, .length = length };
 
 	bpf_seq_write(seq, &header, sizeof(header));
+}
+
+/* Copies the chunk that begins at `done`, filled up with zeros to a multiple of eight bytes. */
+static __always_inline void copy_chunk(struct walk *walk, __u64 done)
+{
+	__u8 chunk[CHUNK] = {};
+	__u64 part = walk->length - done, padded;
+
+	/* The verifier has to see that the very register it is given was compared. */
+	barrier_var(part);
+	if (part > CHUNK)
+		part = CHUNK;
+	bpf_probe_read_kernel(chunk, part, (void *)(walk->bytes + done));
+	padded = (part + 7) & ~7ULL;
+	barrier_var(padded);
+	if (padded <= CHUNK)
+		bpf_seq_write(walk->seq, chunk, padded);
+}
+
+/* Reads the entry of a list; its sources are copied by the steps that follow. */
+static __always_inline void read_ip_membership(struct walk *walk, struct membership_item *item)
+{
+	struct ip_mc_socklist *entry = (void *)walk->entry;
+	struct ip_sf_socklist *sources = BPF_CORE_READ(entry, sflist);
+
+	*(__u32 *)item->group = BPF_CORE_READ(entry, multi.imr_multiaddr.s_addr);
+	*(__u32 *)item->address = BPF_CORE_READ(entry, multi.imr_address.s_addr);
+	item->ifindex = BPF_CORE_READ(entry, multi.imr_ifindex);
+	item->mode = BPF_CORE_READ(entry, sfmode);
+	if (sources)
+		item->sources = BPF_CORE_READ(sources, sl_count);
+	walk->bytes = (__u64)&sources->sl_addr;
+	walk->length = item->sources * 4ULL;
+	walk->entry = (__u64)BPF_CORE_READ(entry, next_rcu);
+}
+
+static __always_inline void read_ipv6_membership(struct walk *walk, struct membership_item *item)
+{
+	struct ipv6_mc_socklist *entry = (void *)walk->entry;
+	struct ip6_sf_socklist *sources = BPF_CORE_READ(entry, sflist);
+
+	bpf_core_read(item->group, 16, &entry->addr);
+	item->ifindex = BPF_CORE_READ(entry, ifindex);
+	item->mode = BPF_CORE_READ(entry, sfmode);
+	if (sources)
+		item->sources = BPF_CORE_READ(sources, sl_count);
+	walk->bytes = (__u64)&sources->sl_addr;
+	walk->length = item->sources * 16ULL;
+	walk->entry = (__u64)BPF_CORE_READ(entry, next);
+}
+
+static __always_inline void read_anycast(struct walk *walk, struct membership_item *item)
+{
+	struct ipv6_ac_socklist *entry = (void *)walk->entry;
+
+	bpf_core_read(item->group, 16, &entry->acl_addr);
+	item->ifindex = BPF_CORE_READ(entry, acl_ifindex);
+	walk->entry = (__u64)BPF_CORE_READ(entry, acl_next);
+}
+
+/*
+ * Does the next thing there is to do for a list, or for one blob; 1 when there is nothing. A list
+ * that is left before its end has walk->entry.
+ */
+static long step(__u32 index, struct walk *walk)
+{
+	struct membership_part part = {};
+	__u64 entry = walk->entry, done = (index - walk->first) * CHUNK;
+
+	if (index >= walk->first && done < walk->length) {
+		copy_chunk(walk, done);
+		return 0;
+	}
+	if (!entry || walk->seq->count - walk->start > ITEMS_ROOM)
+		return 1;
+	walk->length = 0;
+	walk->first = index + 1;
+	if (walk->kind == ITEM_IP_MEMBERSHIP)
+		read_ip_membership(walk, &part.item);
+	else if (walk->kind == ITEM_IPV6_MEMBERSHIP)
+		read_ipv6_membership(walk, &part.item);
+	else
+		read_anycast(walk, &part.item);
+	if (walk->length > BYTES_MAX)
+		walk->length = BYTES_MAX;
+	/* Once begun, an item is written to its end: its length stands in its head. */
+	if (walk->first + (walk->length + CHUNK - 1) / CHUNK >= walk->steps) {
+		walk->entry = entry;
+		return 1;
+	}
+	part.header.kind = walk->kind;
+	part.header.length = sizeof(part.item) + walk->length;
+	bpf_seq_write(walk->seq, &part, sizeof(part));
+	return 0;
+}
+
+static __always_inline void run(struct walk *walk, bool loop_helper)
+{
+	if (loop_helper) {
+		walk->steps = STEPS;
+		bpf_loop(STEPS, step, walk, 0);
+		return;
+	}
+	walk->steps = STEPS_UNROLLED;
+	for (__u32 i = 0; i < STEPS_UNROLLED; i++)
+		if (step(i, walk))
+			break;
+}
+
+static __always_inline void write_list(struct walk *walk, __u32 kind, __u64 first, bool loop_helper)
+{
+	if (!first)
+		return;
+	walk->kind = kind;
+	walk->entry = first;
+	walk->length = 0;
+	run(walk, loop_helper);
+	if (walk->entry)
+		write_item_header(walk->seq, ITEM_CUT, 0);
+}
+
+static __always_inline void write_extension(struct walk *walk, __u32 kind, __u64 header,
+					    bool loop_helper)
+{
+	struct ipv6_opt_hdr *hdr = (void *)header;
+
+	if (!header)
+		return;
+	walk->entry = 0;
+	walk->bytes = header;
+	/* include/net/ipv6.h, ipv6_optlen() */
+	walk->length = (BPF_CORE_READ(hdr, hdrlen) + 1) * 8;
+	walk->first = 0;
+	write_item_header(walk->seq, kind, walk->length);
+	run(walk, loop_helper);
 }
 
 static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *inet)
@@ -81,126 +214,11 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	return 0;
 }
 
-static __always_inline void write_extension(struct seq_file *seq, __u32 kind, void *header)
-{
-	struct ipv6_opt_hdr *hdr = header;
-	__u32 length;
-
-	if (!hdr)
-		return;
-	/* include/net/ipv6.h, ipv6_optlen() */
-	length = (BPF_CORE_READ(hdr, hdrlen) + 1) * 8;
-	write_item_header(seq, kind, length);
-	write_bytes(seq, (__u64)hdr, length);
-}
-
 /*
- * A walk through a list, by address; also the context of the bpf_loop() callbacks. `start` is where
- * the items begin in the buffer: how much they take is read off the file, because the verifier
- * would follow a count of our own through all its values.
+ * A pointer as a mere number. What is kept in a walk must be one: the verifier would tell a typed
+ * pointer in the first turn from the number in all the others, and the turns apart by that.
  */
-struct walk {
-	struct seq_file *seq;
-	__u64 next;
-	__u64 start;
-	__u32 kind;
-};
-
-struct membership_part {
-	struct item_header header;
-	struct membership_item item;
-};
-
-/* Writes an entry and its sources, if there is room; 1 ends the walk. */
-static __always_inline long write_membership(struct walk *walk, struct membership_part *part,
-					     __u64 sources, __u32 size)
-{
-	__u32 length = part->item.sources * size;
-
-	if (length > CHUNK * CHUNKS)
-		length = CHUNK * CHUNKS;
-	part->header.kind = walk->kind;
-	part->header.length = sizeof(part->item) + length;
-	if (walk->seq->count - walk->start > ITEMS_ROOM)
-		return 1;
-	bpf_seq_write(walk->seq, part, sizeof(*part));
-	write_bytes(walk->seq, sources, length);
-	return 0;
-}
-
-static long ip_membership(__u32 index, struct walk *walk)
-{
-	struct ip_mc_socklist *entry = (void *)walk->next;
-	struct membership_part part = {};
-	struct ip_sf_socklist *sources;
-
-	if (!entry)
-		return 1;
-	*(__u32 *)part.item.group = BPF_CORE_READ(entry, multi.imr_multiaddr.s_addr);
-	*(__u32 *)part.item.address = BPF_CORE_READ(entry, multi.imr_address.s_addr);
-	part.item.ifindex = BPF_CORE_READ(entry, multi.imr_ifindex);
-	part.item.mode = BPF_CORE_READ(entry, sfmode);
-	sources = BPF_CORE_READ(entry, sflist);
-	if (sources)
-		part.item.sources = BPF_CORE_READ(sources, sl_count);
-	if (write_membership(walk, &part, (__u64)&sources->sl_addr, 4))
-		return 1;
-	walk->next = (__u64)BPF_CORE_READ(entry, next_rcu);
-	return 0;
-}
-
-static long ipv6_membership(__u32 index, struct walk *walk)
-{
-	struct ipv6_mc_socklist *entry = (void *)walk->next;
-	struct membership_part part = {};
-	struct ip6_sf_socklist *sources;
-
-	if (!entry)
-		return 1;
-	bpf_core_read(part.item.group, 16, &entry->addr);
-	part.item.ifindex = BPF_CORE_READ(entry, ifindex);
-	part.item.mode = BPF_CORE_READ(entry, sfmode);
-	sources = BPF_CORE_READ(entry, sflist);
-	if (sources)
-		part.item.sources = BPF_CORE_READ(sources, sl_count);
-	if (write_membership(walk, &part, (__u64)&sources->sl_addr, 16))
-		return 1;
-	walk->next = (__u64)BPF_CORE_READ(entry, next);
-	return 0;
-}
-
-static long ipv6_anycast(__u32 index, struct walk *walk)
-{
-	struct ipv6_ac_socklist *entry = (void *)walk->next;
-	struct membership_part part = {};
-
-	if (!entry)
-		return 1;
-	bpf_core_read(part.item.group, 16, &entry->acl_addr);
-	part.item.ifindex = BPF_CORE_READ(entry, acl_ifindex);
-	if (write_membership(walk, &part, 0, 0))
-		return 1;
-	walk->next = (__u64)BPF_CORE_READ(entry, acl_next);
-	return 0;
-}
-
-/* Follows a list with one of the functions above, and says so when it was not followed to its end. */
-#define WALK(list, item, step, loop_helper)                                                        \
-	do {                                                                                       \
-		walk.next = (__u64)(list);                                                         \
-		walk.kind = item;                                                                  \
-		if (!walk.next)                                                                    \
-			break;                                                                     \
-		if (loop_helper) {                                                                 \
-			bpf_loop(LIST_MAX, step, &walk, 0);                                        \
-		} else {                                                                           \
-			for (__u32 i = 0; i < LIST_MAX_UNROLLED; i++)                              \
-				if (step(i, &walk))                                                \
-					break;                                                     \
-		}                                                                                  \
-		if (walk.next)                                                                     \
-			write_item_header(seq, ITEM_CUT, 0);                                       \
-	} while (0)
+#define ADDRESS(pointer, member) ((__u64)BPF_CORE_READ(pointer, member))
 
 /* The kernel lets no TCP socket join a group; `memberships` spares it that part. */
 static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
@@ -213,19 +231,21 @@ static __always_inline void write_items(struct seq_file *seq, struct inet_sock *
 	if (inet->inet_opt)
 		write_ip_options(seq, inet);
 	if (memberships)
-		WALK(inet->mc_list, ITEM_IP_MEMBERSHIP, ip_membership, loop_helper);
+		write_list(&walk, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
 	if (inet->sk.__sk_common.skc_family == AF_INET6) {
 		np = inet->pinet6;
 		opt = np->opt;
 		if (opt) {
-			write_extension(seq, ITEM_IPV6_HOPOPTS, opt->hopopt);
-			write_extension(seq, ITEM_IPV6_RTHDRDSTOPTS, opt->dst0opt);
-			write_extension(seq, ITEM_IPV6_RTHDR, opt->srcrt);
-			write_extension(seq, ITEM_IPV6_DSTOPTS, opt->dst1opt);
+			write_extension(&walk, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);
+			write_extension(&walk, ITEM_IPV6_RTHDRDSTOPTS, ADDRESS(opt, dst0opt),
+					loop_helper);
+			write_extension(&walk, ITEM_IPV6_RTHDR, ADDRESS(opt, srcrt), loop_helper);
+			write_extension(&walk, ITEM_IPV6_DSTOPTS, ADDRESS(opt, dst1opt), loop_helper);
 		}
 		if (memberships)
-			WALK(np->ipv6_mc_list, ITEM_IPV6_MEMBERSHIP, ipv6_membership, loop_helper);
-		WALK(np->ipv6_ac_list, ITEM_IPV6_ANYCAST, ipv6_anycast, loop_helper);
+			write_list(&walk, ITEM_IPV6_MEMBERSHIP, ADDRESS(np, ipv6_mc_list),
+				   loop_helper);
+		write_list(&walk, ITEM_IPV6_ANYCAST, ADDRESS(np, ipv6_ac_list), loop_helper);
 	}
 	write_item_header(seq, ITEM_END, 0);
 }

@@ -296,8 +296,7 @@ static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 
 /* The iterators */
 
-SEC("iter/tcp")
-int tcp(struct bpf_iter__tcp *ctx)
+static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 {
 	struct sock_common *skc = ctx->sk_common;
 	struct seq_file *seq = ctx->meta->seq;
@@ -333,7 +332,7 @@ int tcp(struct bpf_iter__tcp *ctx)
 		write_ipv6(seq, &tp->inet_conn.icsk_inet);
 	write_tcp(seq, tp);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, &tp->inet_conn.icsk_inet, false, false);
+		write_items(seq, &tp->inet_conn.icsk_inet, false, loop_helper);
 	return 0;
 }
 
@@ -357,6 +356,12 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	return 0;
 }
 
+SEC("iter/tcp")
+int tcp(struct bpf_iter__tcp *ctx)
+{
+	return show_tcp(ctx, true);
+}
+
 SEC("iter/udp")
 int udp(struct bpf_iter__udp *ctx)
 {
@@ -364,6 +369,12 @@ int udp(struct bpf_iter__udp *ctx)
 }
 
 /* For kernels before 5.17, which have no bpf_loop() and refuse a program that names it. */
+SEC("iter/tcp")
+int tcp_without_loop(struct bpf_iter__tcp *ctx)
+{
+	return show_tcp(ctx, false);
+}
+
 SEC("iter/udp")
 int udp_without_loop(struct bpf_iter__udp *ctx)
 {

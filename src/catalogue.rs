@@ -55,11 +55,11 @@ pub enum Read {
 pub enum Marker {
     /// When it is not what a pristine socket of the same kind has.
     Differs,
-    /// The same, but in these bits the kernel may change it by itself.
-    DiffersApartFrom(u32),
-    /// The same, but when a TCP connection is made the kernel fills it in by itself: then it tells
-    /// nothing any more.
-    DiffersUnlessConnected,
+    /// The same, but in these bits the kernel changes it of TCP by itself.
+    DiffersOfTcpApartFrom(u32),
+    /// The same, but where this function says so the kernel has filled it in by itself, and it tells
+    /// nothing any more; the text says when that is.
+    DiffersUnless(fn(&Facts) -> bool, &'static str),
     /// The kernel marks it: the fact is not this number.
     IsNot(Fact, u64),
     /// The kernel marks it: the fact has a bit of these.
@@ -77,14 +77,16 @@ impl Marker {
     pub fn explanation(&self) -> String {
         match self {
             Marker::Differs => "its value differs from that of a new socket".into(),
-            Marker::DiffersApartFrom(mask) => format!(
-                "its value differs from that of a new socket, apart from the bits {mask:#x}, which \
-                 the kernel changes by itself"
+            Marker::DiffersOfTcpApartFrom(mask) => format!(
+                "its value differs from that of a new socket; of TCP without the bits {mask:#x} \
+                 (ECN), which the kernel changes by itself"
             ),
-            Marker::DiffersUnlessConnected => "its value differs from that of a new socket; not \
-                                               known of a TCP connection, where the kernel fills \
-                                               it in by itself"
-                .into(),
+            Marker::DiffersUnless(_, when) => {
+                format!(
+                    "its value differs from that of a new socket; not known of {when}, where the \
+                     kernel fills it in by itself"
+                )
+            }
             Marker::IsNot(..) | Marker::HasBit(..) => {
                 "the kernel keeps a mark where it was set, on this socket or the listener it was \
                  accepted from"
@@ -181,7 +183,16 @@ macro_rules! other {
 }
 
 use Kind::*;
-use Marker::{Differs, DiffersApartFrom, DiffersUnlessConnected, HasBit, IsNot, Never, NotEmpty};
+use Marker::{Differs, DiffersOfTcpApartFrom, HasBit, IsNot, Never, NotEmpty};
+
+/// For what a TCP connection has from its peer.
+const UNLESS_CONNECTED: Marker =
+    Marker::DiffersUnless(|facts| facts.is_tcp_connection(), "a TCP connection");
+/// For what bind(2) decides.
+const UNLESS_BOUND: Marker = Marker::DiffersUnless(
+    |facts| facts.has_ipv6_address(),
+    "a socket with an IPv6 address of its own",
+);
 
 /// Every option, in the order in which they are printed.
 #[rustfmt::skip]
@@ -259,7 +270,7 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, IsNot(flag!(TCP TCP_CONGESTION__set), 0), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
     other!(IPPROTO_TCP TCP_ULP = 31, Name, Differs, read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
-    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, DiffersUnlessConnected, "the largest window that is offered to the peer"),
+    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CONNECTED, "the largest window that is offered to the peer"),
     other!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, read::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),
     number!(IPPROTO_TCP TCP TCP_SAVE_SYN = 27, Int, Differs, "keeps the headers of the SYN of accepted connections"),
     bool!(IPPROTO_TCP TCP TCP_INQ = 36, Differs, "tells the receiver how much is left to read"),
@@ -282,7 +293,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_RX = 102, Differs, "accepts datagrams without a checksum over IPv6"),
 
     // IPPROTO_IP
-    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersApartFrom(3), "the type of service (DSCP) of outgoing packets"),
+    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersOfTcpApartFrom(3), "the type of service (DSCP) of outgoing packets"),
     other!(IPPROTO_IP IP_TTL = 2, Int, IsNot(value!(IP IP_TTL), u64::MAX), |facts| read::unless_negative(facts, value!(IP IP_TTL), value!(IP IP_TTL__sysctl)), [value!(IP IP_TTL), value!(IP IP_TTL__sysctl)], "the time to live of outgoing packets"),
     number!(IPPROTO_IP IP IP_MINTTL = 21, Int, Differs, "drops packets that arrive with a smaller time to live"),
     number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -304,7 +315,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_PASSSEC = 18, Differs, "tells the receiver the security label of a packet"),
     other!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, read::ip_memberships, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter(),
     other!(IPPROTO_IP IP_MULTICAST_IF = 32, Address, Marker::With(read::multicast_if_set, "the kernel keeps an address or an interface where it was set; not known of a TCP connection, where the kernel fills in the interface by itself"), read::multicast_if, [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)], "the interface for multicast, named by its address; 0.0.0.0 also where an index names it"),
-    number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, DiffersUnlessConnected, "the time to live of outgoing multicast"),
+    number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, UNLESS_CONNECTED, "the time to live of outgoing multicast"),
     bool!(IPPROTO_IP IP IP_MULTICAST_LOOP = 34, Differs, "multicast that is sent comes back to this host"),
     bool!(IPPROTO_IP IP IP_MULTICAST_ALL = 49, Differs, "receives every group that somebody on this host joined"),
     other!(IPPROTO_IP IP_OPTIONS = 4, Blob, Differs, read::ip_options, [], "the IP options of outgoing packets"),
@@ -314,8 +325,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter(),
 
     // IPPROTO_IPV6
-    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, Differs, "does not take IPv4 traffic too"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "does not take IPv4 traffic too"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersOfTcpApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_UNICAST_HOPS = 16, Int, IsNot(value!(IPV6 IPV6_UNICAST_HOPS), u64::MAX), read::unicast_hops, [value!(IPV6 IPV6_UNICAST_HOPS), value!(IPV6 IPV6_UNICAST_HOPS__route), value!(IPV6 IPV6_UNICAST_HOPS__sysctl)], "the hop limit of outgoing packets"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MINHOPCOUNT = 73, Int, Differs, "drops packets that arrive with a smaller hop limit"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MTU_DISCOVER = 23, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -323,7 +334,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_FREEBIND = 78, Differs, "allows an address that this host does not have yet; one with IP_FREEBIND"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_TRANSPARENT = 75, Differs, "allows addresses of other hosts; one with IP_TRANSPARENT"),
     number!(IPPROTO_IPV6 IPV6 IPV6_UNICAST_IF = 76, IfindexNetworkOrder, Differs, "the interface for packets that are not multicast"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_ADDR_PREFERENCES = 72, Flags(words::ADDRESS_PREFERENCES), Differs, "which of its addresses the host prefers as the source"),
+    other!(IPPROTO_IPV6 IPV6_ADDR_PREFERENCES = 72, Flags(words::ADDRESS_PREFERENCES), Differs, read::address_preferences, [value!(IPV6 IPV6_ADDR_PREFERENCES)], "which of its addresses the host prefers as the source"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_RECVPKTINFO = 49, Differs, "tells the receiver at which address and interface a packet arrived"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_RECVERR = 25, Differs, "keeps errors from the network in the error queue"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_RECVERR_RFC4884 = 31, Differs, "tells where an ICMPv6 error has its extensions (RFC 4884)"),
@@ -340,8 +351,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_IPV6 IPV6_AUTOFLOWLABEL = 70, Bool, IsNot(flag!(IPV6 IPV6_AUTOFLOWLABEL__set), 0), read::auto_flow_label, [flag!(IPV6 IPV6_AUTOFLOWLABEL__set), flag!(IPV6 IPV6_AUTOFLOWLABEL), value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl)], "the kernel chooses a flow label for each flow"),
     other!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, read::ipv6_memberships, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter(),
     other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter(),
-    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, DiffersUnlessConnected, "the interface for multicast"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, DiffersUnlessConnected, "the hop limit of outgoing multicast"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, UNLESS_CONNECTED, "the interface for multicast"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, UNLESS_CONNECTED, "the hop limit of outgoing multicast"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, Differs, "multicast that is sent comes back to this host"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, Differs, "receives every group that somebody on this host joined"),
     other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter(),

@@ -29,6 +29,8 @@ Exit status: 0 done, 1 failed or not complete, 2 wrong usage. See knetstat(8).";
     version,
     after_help = AFTER_HELP,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
+    override_usage = "knetstat [OPTIONS]\n       knetstat <COMMAND>",
     disable_help_subcommand = true,
     max_term_width = 100
 )]
@@ -236,13 +238,13 @@ impl TableArgs {
         let filter = Filter {
             kinds: SocketKind::ALL.map(|kind| self.wants(kind)),
             states: self.states(),
-            local_ports: ports("--sport", &self.sport)?,
-            remote_ports: ports("--dport", &self.dport)?,
-            either_ports: ports("--port", &self.port)?,
+            local_ports: ports("--sport <PORT>", &self.sport)?,
+            remote_ports: ports("--dport <PORT>", &self.dport)?,
+            either_ports: ports("--port <PORT>", &self.port)?,
             local_networks: self.src.clone(),
             remote_networks: self.dst.clone(),
             either_networks: self.addr.clone(),
-            interfaces: interfaces.map_err(|error| wrong("--interface", &error))?,
+            interfaces: interfaces.map_err(|error| wrong("--interface <IF>", &error))?,
         };
         Ok(Settings {
             filter,
@@ -280,7 +282,7 @@ impl TableArgs {
     fn selection(&self) -> Result<Selection, clap::Error> {
         match (self.options.is_empty(), self.format()) {
             (false, _) => Selection::parse(self.options.iter().map(String::as_str))
-                .map_err(|error| wrong("--options", &error)),
+                .map_err(|error| wrong("--options <LIST>", &error)),
             (true, Format::Table { .. }) => Ok(Selection::common()),
             (true, Format::Json | Format::NdJson) => Ok(Selection::all()),
         }
@@ -301,7 +303,10 @@ impl TableArgs {
     }
 }
 
-/// Wrong usage, in the form in which clap words it.
+/// Wrong usage that clap cannot see by itself, worded as clap does.
 pub fn wrong(option: &str, what: &str) -> clap::Error {
-    Cli::command().error(clap::error::ErrorKind::InvalidValue, format!("{option}: {what}"))
+    clap::Error::raw(
+        clap::error::ErrorKind::InvalidValue,
+        format!("invalid value for '{option}': {what}\n\nFor more information, try '--help'.\n"),
+    )
 }

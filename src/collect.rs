@@ -54,7 +54,7 @@ impl Read for Chain {
 pub fn open(knobs: &Knobs) -> anyhow::Result<Sockets> {
     check_capabilities()?;
     libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
-    // A kernel before 5.17 has no bpf_loop(): there the program that does without it loads.
+    // A kernel before 5.17 has no bpf_loop(): there the programs that do without it load.
     let files = iterators(knobs, true).or_else(|_| {
         said().clear();
         iterators(knobs, false)
@@ -78,20 +78,24 @@ fn iterators(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Vec<Iter>> {
     let mut object = MaybeUninit::uninit();
     let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
     let (tcp, udp) = (knobs.wants(Protocol::Tcp), knobs.wants(Protocol::Udp));
-    open.progs.tcp.set_autoload(tcp);
+    open.progs.tcp.set_autoload(tcp && loop_helper);
+    open.progs.tcp_without_loop.set_autoload(tcp && !loop_helper);
     open.progs.udp.set_autoload(udp && loop_helper);
     open.progs.udp_without_loop.set_autoload(udp && !loop_helper);
     configure(&mut open, knobs)?;
 
     let skeleton = open.load()?;
+    let programs = &skeleton.progs;
+    let (tcp_program, udp_program) = match loop_helper {
+        true => (&programs.tcp, &programs.udp),
+        false => (&programs.tcp_without_loop, &programs.udp_without_loop),
+    };
     let mut files = Vec::new();
     if tcp {
-        files.push(attach(&skeleton.progs.tcp)?);
+        files.push(attach(tcp_program)?);
     }
-    if udp && loop_helper {
-        files.push(attach(&skeleton.progs.udp)?);
-    } else if udp {
-        files.push(attach(&skeleton.progs.udp_without_loop)?);
+    if udp {
+        files.push(attach(udp_program)?);
     }
     Ok(files)
 }

@@ -66,6 +66,7 @@ fn write_trimmed(to: &mut impl Write, table: &Table) -> io::Result<()> {
 pub fn find(words: &[String]) -> Result<Vec<usize>, String> {
     let mut found = Vec::new();
     for word in words {
+        let word = if word == "all" { "*" } else { word };
         for index in selection::find(word)? {
             if !found.contains(&index) {
                 found.push(index);

@@ -16,6 +16,23 @@ pub enum Section {
     Udp,
 }
 
+/// Every section, each at the place of its number.
+pub const SECTIONS: [Section; 5] =
+    [Section::Socket, Section::Ip, Section::Ipv6, Section::Tcp, Section::Udp];
+
+impl Section {
+    /// Which flags the kernel has in this section of a record, and which are on.
+    pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
+        match self {
+            Section::Socket => record.socket.map(|section| (section.has_flags, section.flags)),
+            Section::Ip => record.ip.map(|section| (section.has_flags, section.flags)),
+            Section::Ipv6 => record.ipv6.map(|section| (section.has_flags, section.flags)),
+            Section::Tcp => record.tcp.map(|section| (section.has_flags, section.flags)),
+            Section::Udp => record.udp.map(|section| (section.has_flags, section.flags)),
+        }
+    }
+}
+
 /// A fact: which section, and which flag or number of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {

@@ -209,15 +209,9 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
     if let Ok(network) = text.parse::<IpNet>() {
         return Ok(mapped_as_ipv4(network));
     }
-    Err(match text {
-        text if text.contains('%') => format!(
-            "'{}' names an interface too: give the address alone, and --interface",
-            crate::value::escaped(text.as_bytes())
-        ),
-        text => format!(
-            "'{}' is no address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32)",
-            crate::value::escaped(text.as_bytes())
-        ),
+    Err(match text.contains('%') {
+        true => "an interface is named in --interface, the address goes without".into(),
+        false => "an address or network looks like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32".into(),
     })
 }
 

@@ -14,6 +14,7 @@ pub mod filter;
 pub mod host;
 pub mod howto;
 pub mod output;
+pub mod plan;
 pub mod pristine;
 pub mod read;
 pub mod record;
@@ -35,10 +36,10 @@ use clap::CommandFactory;
 use cli::{Cli, Command, Settings, TableArgs};
 use host::Host;
 use output::{Output, Row};
+use plan::Plan;
 use pristine::Pristine;
 use read::Facts;
 use record::Records;
-use selection::Plan;
 use socket::{Socket, SocketKind};
 
 /// Does what the command line says.
@@ -113,7 +114,7 @@ pub fn print<R: Read>(
 }
 
 fn options(names: &[String]) -> anyhow::Result<()> {
-    let found = explain::find(names).map_err(|error| cli::wrong("options", &error))?;
+    let found = explain::find(names).map_err(|error| cli::wrong("[NAME]", &error))?;
     let (pristine, _) = Pristine::ask(|_| true);
     let mut out = stdout()?;
     match names.is_empty() {

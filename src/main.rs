@@ -1,6 +1,6 @@
 //! Arguments, run, exit status.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use knetstat::{cli, OutputError};
@@ -24,7 +24,7 @@ fn report(error: &anyhow::Error) -> u8 {
         return match (error.print(), error.use_stderr()) {
             (_, true) => USAGE,
             (Err(error), false) if error.kind() != io::ErrorKind::BrokenPipe => {
-                eprintln!("knetstat: cannot write the output: {error}");
+                say(&format!("cannot write the output: {error}"));
                 FAILED
             }
             _ => 0,
@@ -36,6 +36,11 @@ fn report(error: &anyhow::Error) -> u8 {
             return 0;
         }
     }
-    eprintln!("knetstat: {error:#}");
+    say(&format!("{error:#}"));
     FAILED
+}
+
+/// Writes a line to stderr; where that cannot be written, nobody can be told.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "knetstat: {what}");
 }

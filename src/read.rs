@@ -39,6 +39,13 @@ impl Facts<'_> {
         self.record.tcp.is_some() && !matches!(self.record.header.state, CLOSE | LISTEN)
     }
 
+    /// Whether this socket has an IPv6 address of its own, neither `::` nor a v4-mapped one: by
+    /// binding it to that the kernel made it IPv6 only (net/ipv6/af_inet6.c, __inet6_bind()).
+    pub fn has_ipv6_address(&self) -> bool {
+        let address = Ipv6Addr::from(self.record.header.local_address);
+        self.is_ipv6() && !address.is_unspecified() && address.to_ipv4_mapped().is_none()
+    }
+
     fn is_ipv6(&self) -> bool {
         self.record.ipv6.is_some()
     }
@@ -248,8 +255,8 @@ pub fn linger2(facts: &Facts) -> Option<Value> {
 /// net/ipv4/tcp.c, retrans_to_secs(): the kernel keeps a number of retransmissions, of which the
 /// first comes after a second, each next one twice as late, and none later than after two minutes.
 pub fn defer_accept(facts: &Facts) -> Option<Value> {
-    let retransmissions = facts.get(value!(TCP TCP_DEFER_ACCEPT))?;
-    let seconds: u64 = (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum();
+    let retransmissions = facts.get(value!(TCP TCP_DEFER_ACCEPT))? as u8;
+    let seconds = (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum();
     Some(int(seconds))
 }
 
@@ -348,6 +355,18 @@ pub fn auto_flow_label(facts: &Facts) -> Option<Value> {
         false => matches!(facts.get(value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl))?, 1 | 3),
     };
     Some(boolean(on))
+}
+
+/// net/ipv6/ipv6_sockglue.c, IPV6_ADDR_PREFERENCES: where nothing was said, there are words for that.
+pub fn address_preferences(facts: &Facts) -> Option<Value> {
+    let preferences = facts.get(value!(IPV6 IPV6_ADDR_PREFERENCES))?;
+    let temporary = match preferences & 3 {
+        0 => 0x100,
+        2 => 2,
+        _ => 1,
+    };
+    let home = if preferences & 4 != 0 { 4 } else { 0x400 };
+    Some(Value::Number(temporary | home))
 }
 
 /// net/ipv6/ipv6_sockglue.c, IPV6_PKTINFO

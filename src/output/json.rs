@@ -9,7 +9,7 @@ use serde_json::ser::{CompactFormatter, Serializer as JsonSerializer};
 
 use super::{Output, Row};
 use crate::host::Host;
-use crate::selection::Shown;
+use crate::plan::Shown;
 use crate::socket::Endpoint;
 use crate::value::Escaped;
 

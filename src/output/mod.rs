@@ -6,8 +6,8 @@ pub mod table;
 use std::io::{self, Write};
 
 use crate::cli::Format;
+use crate::plan::Shown;
 use crate::read::Facts;
-use crate::selection::Shown;
 use crate::socket::Socket;
 
 /// A socket with what is to be shown of its options.

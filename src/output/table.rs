@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::{Output, Row};
 use crate::host::Host;
-use crate::selection::Shown;
+use crate::plan::Shown;
 use crate::socket::{Endpoint, Socket};
 use crate::value::{Text, Word};
 
