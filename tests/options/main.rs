@@ -4,10 +4,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod blobs;
 mod compare;
 mod random;
 mod scene;
+mod sysctls;
 mod table;
+mod unseen;
 mod walk;
 
 /// The numbers of levels and options.

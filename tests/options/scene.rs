@@ -72,6 +72,12 @@ pub enum Kind {
     UdpMapped,
 }
 
+impl Kind {
+    pub fn is_v6(self) -> bool {
+        !matches!(self, Kind::Tcp4 | Kind::Udp4)
+    }
+}
+
 /// A socket under test, and how it came to be.
 pub struct Subject {
     pub socket: Socket,
