@@ -13,17 +13,17 @@
 /* 6.6 gathered the IPv4 bits in inet_flags; before, the first nine were in cmsg_flags. */
 #define INET_CMSG(bit)                                                                             \
 	bpf_core_field_exists(inet->inet_flags) ||                                                 \
-			bpf_core_field_exists(FLAVOUR(inet_sock___bits, inet)->cmsg_flags),        \
+			bpf_core_field_exists(inet->cmsg_flags),        \
 		(bpf_core_field_exists(inet->inet_flags) ?                                         \
 			 inet->inet_flags :                                                        \
-			 FLAVOUR(inet_sock___bits, inet)->cmsg_flags) >> bit
+			 inet->cmsg_flags) >> bit
 
 /* ... and the others were bit fields. The numbers are an anonymous enum, which BTF cannot name. */
 #define INET_BIT(bit, member)                                                                      \
-	bpf_core_field_exists(FLAVOUR(inet_sock___bits, inet)->member) ||                          \
+	bpf_core_field_exists(inet->member) ||                          \
 			bpf_core_field_exists(inet->inet_flags),                                   \
-		bpf_core_field_exists(FLAVOUR(inet_sock___bits, inet)->member) ?                   \
-			BPF_CORE_READ_BITFIELD(FLAVOUR(inet_sock___bits, inet), member) :          \
+		bpf_core_field_exists(inet->member) ?                   \
+			BPF_CORE_READ_BITFIELD(inet, member) :          \
 			inet->inet_flags >> bit
 
 /* A bit that never was anything else. */
@@ -33,18 +33,18 @@
  * 6.7 moved the IPv6 bits there too. 6.6 has both words, so the old member decides, not the new.
  */
 #define INET6_BIT(bit, member)                                                                     \
-	bpf_core_field_exists(FLAVOUR(ipv6_pinfo___bits, np)->member) ||                           \
+	bpf_core_field_exists(np->member) ||                           \
 			bpf_core_field_exists(inet->inet_flags),                                   \
-		bpf_core_field_exists(FLAVOUR(ipv6_pinfo___bits, np)->member) ?                    \
-			BPF_CORE_READ_BITFIELD(FLAVOUR(ipv6_pinfo___bits, np), member) :           \
+		bpf_core_field_exists(np->member) ?                    \
+			BPF_CORE_READ_BITFIELD(np, member) :           \
 			inet->inet_flags >> bit
 
 /* 6.7, and 6.1 stable: udp_flags instead of members. */
 #define UDP_BIT(bit, member)                                                                       \
-	bpf_core_field_exists(FLAVOUR(udp_sock___bits, up)->member) ||                             \
+	bpf_core_field_exists(up->member) ||                             \
 			bpf_core_field_exists(up->udp_flags),                                      \
-		bpf_core_field_exists(FLAVOUR(udp_sock___bits, up)->member) ?                      \
-			BPF_CORE_READ_BITFIELD(FLAVOUR(udp_sock___bits, up), member) :             \
+		bpf_core_field_exists(up->member) ?                      \
+			BPF_CORE_READ_BITFIELD(up, member) :             \
 			up->udp_flags >> bit
 
 /*

@@ -222,18 +222,17 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 
 /* The kernel lets no TCP socket join a group; `memberships` spares it that part. */
 static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
-					bool memberships, bool loop_helper)
+					struct ipv6_pinfo *np, bool memberships,
+					bool loop_helper)
 {
 	struct walk walk = { .seq = seq, .start = seq->count };
 	struct ipv6_txoptions *opt;
-	struct ipv6_pinfo *np;
 
 	if (inet->inet_opt)
 		write_ip_options(seq, inet);
 	if (memberships)
 		write_list(&walk, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
 	if (inet->sk.__sk_common.skc_family == AF_INET6) {
-		np = inet->pinet6;
 		opt = np->opt;
 		if (opt) {
 			write_extension(&walk, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);

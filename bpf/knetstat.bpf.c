@@ -114,7 +114,7 @@ static __always_inline bool wanted(const struct sock_common *skc, __u8 state, __
 /* The header */
 
 static __always_inline void fill_header(struct record_header *header, struct sock_common *skc,
-					__u8 protocol, __u8 state)
+					struct net *net, __u8 protocol, __u8 state)
 {
 	header->magic = RECORD_MAGIC;
 	header->protocol = protocol;
@@ -123,7 +123,7 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	header->local_port = skc->skc_num;
 	header->remote_port = bpf_ntohs(skc->skc_dport);
 	header->ifindex = skc->skc_bound_dev_if;
-	header->netns = skc->skc_net.net->ns.inum;
+	header->netns = net->ns.inum;
 	header->cookie = socket_cookie(skc);
 	if (skc->skc_family == AF_INET) {
 		*(__u32 *)header->local_address = skc->skc_rcv_saddr;
@@ -134,19 +134,14 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	}
 }
 
-static __always_inline bool has_items(struct inet_sock *inet)
+static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo *np)
 {
-	struct ipv6_pinfo *np;
-
-	if (inet->inet_opt || inet->mc_list)
-		return true;
-	if (inet->sk.__sk_common.skc_family != AF_INET6)
-		return false;
-	np = inet->pinet6;
-	return np->opt || np->ipv6_mc_list || np->ipv6_ac_list;
+	/* Without IPv6, np is NULL, and so is all that is read through it. */
+	return inet->inet_opt || inet->mc_list || np->opt || np->ipv6_mc_list || np->ipv6_ac_list;
 }
 
-static __always_inline void fill_owner(struct record_header *header, struct inet_sock *inet)
+static __always_inline void fill_owner(struct record_header *header, struct inet_sock *inet,
+				       struct ipv6_pinfo *np)
 {
 	header->inode = socket_inode(&inet->sk);
 	header->uid = inet->sk.sk_uid.val;
@@ -154,7 +149,7 @@ static __always_inline void fill_owner(struct record_header *header, struct inet
 	header->sections |= SECTION_SOCKET | SECTION_IP;
 	if (header->family == AF_INET6)
 		header->sections |= SECTION_IPV6;
-	if (has_items(inet))
+	if (has_items(inet, np))
 		header->sections |= SECTION_ITEMS;
 }
 
@@ -163,22 +158,23 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 {
 	struct record_header header = {};
 
-	fill_header(&header, skc, IPPROTO_TCP, state);
+	fill_header(&header, skc, skc->skc_net.net, IPPROTO_TCP, state);
 	if (state == TCP_SYN_RECV)
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 	bpf_seq_write(seq, &header, sizeof(header));
 	return 0;
 }
 
-static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp)
+static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
+				       struct ipv6_pinfo *np, struct net *net)
 {
 	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
 	struct sock *sk = &inet->sk;
 	struct record_header header = {};
 	__s32 unread;
 
-	fill_header(&header, &sk->__sk_common, IPPROTO_TCP, sk->__sk_common.skc_state);
-	fill_owner(&header, inet);
+	fill_header(&header, &sk->__sk_common, net, IPPROTO_TCP, sk->__sk_common.skc_state);
+	fill_owner(&header, inet, np);
 	header.sections |= SECTION_TCP;
 	if (sk->__sk_common.skc_state == TCP_LISTEN) {
 		header.recv_queue = sk->sk_ack_backlog;
@@ -192,13 +188,14 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	return header.sections;
 }
 
-static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up)
+static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up,
+				       struct ipv6_pinfo *np, struct net *net)
 {
 	struct sock *sk = &up->inet.sk;
 	struct record_header header = {};
 
-	fill_header(&header, &sk->__sk_common, IPPROTO_UDP, sk->__sk_common.skc_state);
-	fill_owner(&header, &up->inet);
+	fill_header(&header, &sk->__sk_common, net, IPPROTO_UDP, sk->__sk_common.skc_state);
+	fill_owner(&header, &up->inet, np);
 	header.sections |= SECTION_UDP;
 	header.recv_queue = sk->sk_backlog.rmem_alloc.counter - up->forward_deficit;
 	/* The kernel counts from one: net/core/sock.c, sk_wmem_alloc_get() */
@@ -209,9 +206,24 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 
 /* The sections */
 
-static __noinline int write_socket(struct seq_file *seq, struct sock *sk)
+/*
+ * The pointers of a socket are read once and handed on. From the UDP iterator the socket comes as
+ * "trusted", and for each pointer that is read from such a one some kernels search all their types.
+ */
+static __always_inline struct bpf_prog *filter_of(struct sock *sk)
 {
-	struct net *net = sk->__sk_common.skc_net.net;
+	/* Where the first pointer is NULL, so is what is read through it. */
+	return bpf_core_field_exists(sk->sk_filter->prog) ? sk->sk_filter->prog : 0;
+}
+
+static __always_inline struct bpf_prog *reuseport_program_of(struct sock *sk)
+{
+	return bpf_core_field_exists(sk->sk_reuseport_cb->prog) ? sk->sk_reuseport_cb->prog : 0;
+}
+
+static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct net *net)
+{
+	struct bpf_prog *filter = filter_of(sk), *reuseport = reuseport_program_of(sk);
 	struct socket_section section = {};
 
 	FILL(SOCKET_OPTIONS_LIST)
@@ -219,10 +231,9 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk)
 	return 0;
 }
 
-static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet)
+static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
 {
 	struct sock *sk = &inet->sk;
-	struct net *net = sk->__sk_common.skc_net.net;
 	struct ip_section section = {};
 
 	FILL(IP_OPTIONS_LIST)
@@ -250,11 +261,10 @@ static __always_inline __s64 route_hop_limit(struct sock *sk)
 	return dst->dev->ip6_ptr ? dst->dev->ip6_ptr->cnf.hop_limit : -1;
 }
 
-static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet)
+static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
+				 struct ipv6_pinfo *np, struct net *net)
 {
 	struct sock *sk = &inet->sk;
-	struct ipv6_pinfo *np = inet->pinet6;
-	struct net *net = sk->__sk_common.skc_net.net;
 	struct ipv6_section section = {};
 
 	FILL(IPV6_OPTIONS_LIST)
@@ -264,17 +274,15 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet)
 	return 0;
 }
 
-static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp)
+static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
 {
-	struct inet_connection_sock *icsk = &tp->inet_conn;
-	struct net *net = icsk->icsk_inet.sk.__sk_common.skc_net.net;
 	struct tcp_section section = {};
 
 	FILL(TCP_OPTIONS_LIST)
-	if (bpf_core_field_exists(icsk->icsk_ca_ops->name))
-		bpf_core_read(section.congestion, 16, &icsk->icsk_ca_ops->name);
-	if (bpf_core_field_exists(icsk->icsk_ulp_ops->name) && icsk->icsk_ulp_ops)
-		bpf_core_read(section.ulp, 16, &icsk->icsk_ulp_ops->name);
+	if (bpf_core_field_exists(tp->inet_conn.icsk_ca_ops->name))
+		bpf_core_read(section.congestion, 16, &tp->inet_conn.icsk_ca_ops->name);
+	if (bpf_core_field_exists(tp->inet_conn.icsk_ulp_ops->name) && tp->inet_conn.icsk_ulp_ops)
+		bpf_core_read(section.ulp, 16, &tp->inet_conn.icsk_ulp_ops->name);
 	section.snd_wnd = tp->snd_wnd;
 	section.rcv_wnd = tp->rcv_wnd;
 	section.in_flight = tp->snd_nxt - tp->snd_una;
@@ -301,7 +309,10 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	struct sock_common *skc = ctx->sk_common;
 	struct seq_file *seq = ctx->meta->seq;
 	struct tcp_timewait_sock *tw;
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
 	struct tcp_sock *tp;
+	struct net *net;
 	int sections;
 	__u8 state;
 
@@ -325,14 +336,17 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	if (!tp)
 		return write_mini_socket(seq, skc, state);
 
-	sections = write_tcp_header(seq, tp);
-	write_socket(seq, &tp->inet_conn.icsk_inet.sk);
-	write_ip(seq, &tp->inet_conn.icsk_inet);
+	inet = &tp->inet_conn.icsk_inet;
+	net = inet->sk.__sk_common.skc_net.net;
+	np = inet->pinet6;
+	sections = write_tcp_header(seq, tp, np, net);
+	write_socket(seq, &inet->sk, net);
+	write_ip(seq, inet, net);
 	if (sections & SECTION_IPV6)
-		write_ipv6(seq, &tp->inet_conn.icsk_inet);
-	write_tcp(seq, tp);
+		write_ipv6(seq, inet, np, net);
+	write_tcp(seq, tp, net);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, &tp->inet_conn.icsk_inet, false, loop_helper);
+		write_items(seq, inet, np, false, loop_helper);
 	return 0;
 }
 
@@ -340,19 +354,23 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 {
 	struct udp_sock *up = ctx->udp_sk;
 	struct seq_file *seq = ctx->meta->seq;
+	struct ipv6_pinfo *np;
+	struct net *net;
 	int sections;
 
 	if (!up || !wanted(&up->inet.sk.__sk_common, up->inet.sk.__sk_common.skc_state, udp_states))
 		return 0;
 
-	sections = write_udp_header(seq, up);
-	write_socket(seq, &up->inet.sk);
-	write_ip(seq, &up->inet);
+	net = up->inet.sk.__sk_common.skc_net.net;
+	np = up->inet.pinet6;
+	sections = write_udp_header(seq, up, np, net);
+	write_socket(seq, &up->inet.sk, net);
+	write_ip(seq, &up->inet, net);
 	if (sections & SECTION_IPV6)
-		write_ipv6(seq, &up->inet);
+		write_ipv6(seq, &up->inet, np, net);
 	write_udp(seq, up);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, &up->inet, true, loop_helper);
+		write_items(seq, &up->inet, np, true, loop_helper);
 	return 0;
 }
 

@@ -14,7 +14,8 @@
  *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
- * The expressions see the sections' arguments: sk, inet, np, icsk, tp, up and net (read.h).
+ * The expressions see what the function of their section in knetstat.bpf.c has: the socket as sk,
+ * inet, np, tp or up, its namespace as net, and the programs filter and reuseport.
  * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
@@ -81,14 +82,14 @@
 	VALUE(SO_RESERVE_MEM, MEMBER(sk, sk_reserved_mem))                                      \
 	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
 	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
-	VALUE(SO_GET_FILTER, MEMBER(sk, sk_filter) != 0)                                        \
-	VALUE(SO_GET_FILTER__classic, MEMBER(sk, sk_filter->prog->orig_prog) != 0)              \
-	VALUE(SO_GET_FILTER__insns, MEMBER(sk, sk_filter->prog->orig_prog->len))                \
-	VALUE(SO_GET_FILTER__id, MEMBER(sk, sk_filter->prog->aux->id))                          \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF, MEMBER(sk, sk_reuseport_cb->prog) != 0)                 \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, MEMBER(sk, sk_reuseport_cb->prog->orig_prog) != 0) \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, MEMBER(sk, sk_reuseport_cb->prog->orig_prog->len)) \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, MEMBER(sk, sk_reuseport_cb->prog->aux->id))
+	VALUE(SO_GET_FILTER, PRESENT(sk, sk_filter, filter))                                    \
+	VALUE(SO_GET_FILTER__classic, MEMBER(filter, orig_prog) != 0)                           \
+	VALUE(SO_GET_FILTER__insns, MEMBER(filter, orig_prog->len))                             \
+	VALUE(SO_GET_FILTER__id, MEMBER(filter, aux->id))                                       \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF, PRESENT(sk, sk_reuseport_cb, reuseport))                \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, MEMBER(reuseport, orig_prog) != 0)             \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, MEMBER(reuseport, orig_prog->len))               \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, MEMBER(reuseport, aux->id))
 
 /* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
 #define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \
@@ -170,7 +171,7 @@
 /* IPPROTO_TCP: net/ipv4/tcp.c, do_tcp_getsockopt() */
 #define TCP_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(TCP_NODELAY, BITS(tp, nonagle) & 1)                                                \
-	FLAG(TCP_CORK, BITS(tp, nonagle) >> 1 & 1)                                               \
+	FLAG(TCP_CORK, BITS(tp, nonagle) >> 1 & 1)                                              \
 	FLAG(TCP_THIN_LINEAR_TIMEOUTS, BITS(tp, thin_lto))                                      \
 	FLAG(TCP_REPAIR, BITS(tp, repair))                                                      \
 	FLAG(TCP_FASTOPEN_CONNECT, BITS(tp, fastopen_connect))                                  \
@@ -179,7 +180,7 @@
 	FLAG(TCP_IS_MPTCP, BITS(tp, is_mptcp))                                                  \
 	FLAG(TCP_MD5SIG, MEMBER(tp, md5sig_info->head.first) != 0)                              \
 	FLAG(TCP_AO_ADD_KEY, MEMBER(tp, ao_info->head.first) != 0)                              \
-	FLAG(TCP_CONGESTION__set, BITS(icsk, icsk_ca_setsockopt))                               \
+	FLAG(TCP_CONGESTION__set, BITS(tp, inet_conn.icsk_ca_setsockopt))                       \
 	VALUE(TCP_MAXSEG, MEMBER(tp, mss_cache))                                                \
 	VALUE(TCP_MAXSEG__user, MEMBER(tp, rx_opt.user_mss))                                    \
 	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
@@ -189,23 +190,23 @@
 	VALUE(TCP_KEEPINTVL__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_intvl))              \
 	VALUE(TCP_KEEPCNT, MEMBER(tp, keepalive_probes))                                        \
 	VALUE(TCP_KEEPCNT__sysctl, BITS(net, ipv4.sysctl_tcp_keepalive_probes))                 \
-	VALUE(TCP_SYNCNT, MEMBER(icsk, icsk_syn_retries))                                       \
+	VALUE(TCP_SYNCNT, MEMBER(tp, inet_conn.icsk_syn_retries))                               \
 	VALUE(TCP_SYNCNT__sysctl, BITS(net, ipv4.sysctl_tcp_syn_retries))                       \
 	VALUE(TCP_LINGER2, MEMBER(tp, linger2))                                                 \
 	VALUE(TCP_LINGER2__sysctl, MEMBER(net, ipv4.sysctl_tcp_fin_timeout))                    \
-	VALUE(TCP_DEFER_ACCEPT, MEMBER(icsk, icsk_accept_queue.rskq_defer_accept))              \
+	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
 	VALUE(TCP_WINDOW_CLAMP, MEMBER(tp, window_clamp))                                       \
-	VALUE(TCP_QUICKACK, BITS(icsk, icsk_ack.pingpong))                                      \
+	VALUE(TCP_QUICKACK, BITS(tp, inet_conn.icsk_ack.pingpong))                              \
 	VALUE(TCP_QUICKACK__sysctl, BITS(net, ipv4.sysctl_tcp_pingpong_thresh))                 \
-	VALUE(TCP_USER_TIMEOUT, MEMBER(icsk, icsk_user_timeout))                                \
-	VALUE(TCP_FASTOPEN, MEMBER(icsk, icsk_accept_queue.fastopenq.max_qlen))                 \
+	VALUE(TCP_USER_TIMEOUT, MEMBER(tp, inet_conn.icsk_user_timeout))                        \
+	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))         \
 	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
 	VALUE(TCP_NOTSENT_LOWAT, MEMBER(tp, notsent_lowat))                                     \
 	VALUE(TCP_SAVE_SYN, BITS(tp, save_syn))                                                 \
 	VALUE(TCP_TX_DELAY, MEMBER(tp, tcp_tx_delay))                                           \
-	VALUE(TCP_RTO_MAX_MS, MEMBER(icsk, icsk_rto_max))                                       \
-	VALUE(TCP_RTO_MIN_US, MEMBER(icsk, icsk_rto_min))                                       \
-	VALUE(TCP_DELACK_MAX_US, MEMBER(icsk, icsk_delack_max))
+	VALUE(TCP_RTO_MAX_MS, MEMBER(tp, inet_conn.icsk_rto_max))                               \
+	VALUE(TCP_RTO_MIN_US, MEMBER(tp, inet_conn.icsk_rto_min))                               \
+	VALUE(TCP_DELACK_MAX_US, MEMBER(tp, inet_conn.icsk_delack_max))
 
 /* IPPROTO_UDP: net/ipv4/udp.c, udp_lib_getsockopt() */
 #define UDP_OPTIONS_LIST(FLAG, VALUE)                                                           \

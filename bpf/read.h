@@ -12,6 +12,9 @@
 #define BITS(pointer, member)                                                                      \
 	bpf_core_field_exists((pointer)->member), BPF_CORE_READ_BITFIELD(pointer, member)
 
+/* Whether there is what the member points to; `value` is that pointer, already read. */
+#define PRESENT(pointer, member, value) bpf_core_field_exists((pointer)->member), (value) != 0
+
 /* A bit of skc_flags; its number is looked up in the running kernel. */
 #define SOCK_FLAG(name)                                                                            \
 	bpf_core_enum_value_exists(enum sock_flags, name),                                         \

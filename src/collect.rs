@@ -8,8 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{Iter, IterOpts, PrintLevel, ProgramMut};
-use nix::errno::Errno;
+use libbpf_rs::{ErrorKind, Iter, IterOpts, PrintLevel, ProgramMut};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
 use crate::filter::{Knobs, Ports};
@@ -163,26 +162,41 @@ fn said() -> MutexGuard<'static, String> {
 /// The reason and the remedy for a failure to load or attach.
 fn explain(error: &anyhow::Error) -> anyhow::Error {
     const WHAT: &str = "cannot load the BPF programs that read the sockets";
-    let errno = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error())
-        .map(Errno::from_raw);
-    let detail = said().lines().last().map(|line| line.trim().to_owned());
-    let detail = detail.unwrap_or_else(|| format!("{error:#}"));
-    let detail = crate::value::escaped(detail.as_bytes());
-    match errno {
-        Some(Errno::ENOSYS) => anyhow!(
+    let kind = error.chain().find_map(|cause| cause.downcast_ref::<libbpf_rs::Error>());
+    let kind = kind.map(libbpf_rs::Error::kind);
+    let said = said();
+    if let Some(reason) = verifier_reason(&said) {
+        return anyhow!(
+            "{WHAT}: this kernel's verifier refuses them ({}); please report it with the version \
+             of the kernel",
+            crate::value::escaped(reason.as_bytes())
+        );
+    }
+    match kind {
+        Some(ErrorKind::Unsupported) => anyhow!(
             "{WHAT}: the kernel has no bpf(2) system call; it must be built with CONFIG_BPF_SYSCALL"
         ),
         _ if !Path::new(KERNEL_BTF).exists() => anyhow!(
             "{WHAT}: the kernel does not tell its types ({KERNEL_BTF} is missing); it must be \
              built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
         ),
-        Some(Errno::EPERM | Errno::EACCES) => anyhow!(
-            "{WHAT}: the kernel refuses them ({detail}); in a container, allow bpf(2) and add \
-             CAP_BPF and CAP_PERFMON outside a user namespace; kernel lockdown in \
-             confidentiality mode forbids them too"
+        Some(ErrorKind::PermissionDenied) => anyhow!(
+            "{WHAT}: the kernel refuses bpf(2) although the capabilities are there; in a \
+             container, allow bpf(2), and give CAP_BPF and CAP_PERFMON outside of a user \
+             namespace; kernel lockdown in confidentiality mode forbids it everywhere"
         ),
-        _ => anyhow!("{WHAT}: {error:#} ({detail})"),
+        _ => {
+            let detail = said.lines().last().unwrap_or_default();
+            anyhow!("{WHAT}: {error:#} ({})", crate::value::escaped(detail.trim().as_bytes()))
+        }
     }
+}
+
+/// What the verifier said of the instruction it did not like: the last line before its statistics.
+fn verifier_reason(said: &str) -> Option<&str> {
+    let (_, log) = said.split_once("BEGIN PROG LOAD LOG --")?;
+    let log = log.split("-- END PROG LOAD LOG").next()?;
+    let statistics = ["processed ", "verification time ", "stack depth "];
+    log.lines()
+        .rfind(|line| !line.is_empty() && !statistics.iter().any(|start| line.starts_with(start)))
 }

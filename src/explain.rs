@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tabled::settings::{object::Rows, Alignment, Style};
 use tabled::{builder::Builder, Table};
 
-use crate::catalogue::{OptionSpec, CATALOGUE};
+use crate::catalogue::{Marker, OptionSpec, CATALOGUE};
 use crate::howto;
 use crate::pristine::{Answer, Pristine};
 use crate::selection;
@@ -102,12 +102,15 @@ fn explain_one(to: &mut impl Write, index: usize, pristine: &Pristine) -> io::Re
     if let Some(words) = words_of(option.kind) {
         item(to, "words", &words)?;
     }
-    for (value, kinds) in defaults(index, pristine) {
-        item(to, "default here", &format!("{value} ({})", kinds.join(", ")))?;
+    // What nobody sets has no default: SO_COOKIE has another value each time.
+    if !matches!(option.marker, Marker::Never) {
+        for (value, kinds) in defaults(index, pristine) {
+            item(to, "default here", &format!("{value} ({})", kinds.join(", ")))?;
+        }
     }
     match (option.has_getter, here(index, pristine)) {
         (false, _) => item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?,
-        (true, "no") => item(to, "default here", "this kernel does not have the option")?,
+        (true, "no") => item(to, "here", "this kernel does not have the option")?,
         _ => {}
     }
     item(to, "set", &option.marker.explanation())?;

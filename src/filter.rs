@@ -204,7 +204,7 @@ fn service_ports<'a>(name: &'a str, services: &'a str) -> impl Iterator<Item = u
 pub fn parse_network(text: &str) -> Result<IpNet, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
+        return Ok(mapped_as_ipv4(IpNet::from(address)));
     }
     if let Ok(network) = text.parse::<IpNet>() {
         return Ok(mapped_as_ipv4(network));

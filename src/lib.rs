@@ -114,7 +114,7 @@ pub fn print<R: Read>(
 }
 
 fn options(names: &[String]) -> anyhow::Result<()> {
-    let found = explain::find(names).map_err(|error| cli::wrong("[NAME]", &error))?;
+    let found = explain::find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
     let (pristine, _) = Pristine::ask(|_| true);
     let mut out = stdout()?;
     match names.is_empty() {

@@ -157,7 +157,7 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
             return Ok(None);
         };
         let body = padded(item.length as usize);
-        if body > RECORD_MAX - length {
+        if length + body > RECORD_MAX {
             return Err("a record is longer than the kernel can write one");
         }
         length += size_of::<item_header>() + body;

@@ -21,6 +21,9 @@ pub fn unknown<'a>(thing: &str, word: &str, known: impl Iterator<Item = &'a str>
         true if known.len() <= 20 => {
             format!("no {thing} is called '{word}'; there are {}", known.join(", "))
         }
+        true if thing == "option" => {
+            format!("no option is called '{word}'; 'knetstat options' lists them")
+        }
         true => format!("no {thing} is called '{word}'"),
     }
 }
