@@ -6,8 +6,10 @@ mod common;
 
 mod blobs;
 mod compare;
+mod memberships;
 mod random;
 mod scene;
+mod states;
 mod sysctls;
 mod table;
 mod unseen;
