@@ -188,6 +188,9 @@ use Marker::{Differs, DiffersOfTcpApartFrom, HasBit, IsNot, Never, NotEmpty};
 /// For what a TCP connection has from its peer.
 const UNLESS_CONNECTED: Marker =
     Marker::DiffersUnless(|facts| facts.is_tcp_connection(), "a TCP connection");
+/// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
+const UNLESS_MPTCP: Marker =
+    Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
 /// For what bind(2) decides.
 const UNLESS_BOUND: Marker = Marker::DiffersUnless(
     |facts| facts.has_ipv6_address(),
@@ -208,7 +211,7 @@ const OPTIONS: &[OptionSpec] = &[
     other!(SOL_SOCKET SO_BUF_LOCK = 72, Flags(words::BUFFER_LOCKS), Differs, read::buffer_locks, [value!(SOCKET SO_BUF_LOCK)], "which buffers have a limit that was set, so that autotuning is off"),
     other!(SOL_SOCKET SO_RCVTIMEO = 20, Timeval, IsNot(value!(SOCKET SO_RCVTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_RCVTIMEO)), [value!(SOCKET SO_RCVTIMEO)], "how long a receiving call waits; 0: without end").also_called(&["SO_RCVTIMEO_OLD", "SO_RCVTIMEO_NEW"]),
     other!(SOL_SOCKET SO_SNDTIMEO = 21, Timeval, IsNot(value!(SOCKET SO_SNDTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_SNDTIMEO)), [value!(SOCKET SO_SNDTIMEO)], "how long a sending call waits, connect(2) too; 0: without end").also_called(&["SO_SNDTIMEO_OLD", "SO_SNDTIMEO_NEW"]),
-    number!(SOL_SOCKET SOCKET SO_RCVLOWAT = 18, Bytes, Differs, "how much must be there before the socket counts as readable"),
+    number!(SOL_SOCKET SOCKET SO_RCVLOWAT = 18, Bytes, UNLESS_MPTCP, "how much must be there before the socket counts as readable"),
     other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, IsNot(value!(SOCKET SO_BINDTOIFINDEX), 0), read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
     number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, Differs, "the same as SO_BINDTODEVICE, by index"),
     number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, Differs, "the mark of outgoing packets, for routing and firewall rules"),
@@ -266,9 +269,9 @@ const OPTIONS: &[OptionSpec] = &[
     number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, unless the sysctl net.ipv4.tcp_fastopen gives every listener one"), "how many connections a listener may have open early (TCP Fast Open)"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "connect(2) waits for the first data and sends it with the SYN"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses Fast Open without a cookie"),
-    number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, Differs, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
+    number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_MPTCP, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
     other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, IsNot(flag!(TCP TCP_CONGESTION__set), 0), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
-    other!(IPPROTO_TCP TCP_ULP = 31, Name, Differs, read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
+    other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
     number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CONNECTED, "the largest window that is offered to the peer"),
     other!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, read::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),

@@ -46,6 +46,13 @@ impl Facts<'_> {
         self.is_ipv6() && !address.is_unspecified() && address.to_ipv4_mapped().is_none()
     }
 
+    /// Whether this socket is a subflow of MPTCP, or was accepted by a listener of MPTCP from a peer
+    /// that does not speak it: there SO_RCVLOWAT is 0, which setsockopt(2) makes 1
+    /// (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()).
+    pub fn came_from_mptcp(&self) -> bool {
+        self.get(value!(SOCKET SO_RCVLOWAT)) == Some(0)
+    }
+
     fn is_ipv6(&self) -> bool {
         self.record.ipv6.is_some()
     }
@@ -282,6 +289,13 @@ pub fn congestion(facts: &Facts) -> Option<Value> {
 /// net/ipv4/tcp.c, TCP_ULP
 pub fn ulp(facts: &Facts) -> Option<Value> {
     Some(Value::Name(Name::new(&facts.record.tcp?.ulp)))
+}
+
+/// Whether a program chose TCP_ULP: that of MPTCP only the kernel can
+/// (net/mptcp/subflow.c, subflow_ulp_init()).
+pub fn ulp_set(facts: &Facts) -> bool {
+    let name = facts.record.tcp.map(|tcp| Name::new(&tcp.ulp)).unwrap_or_default();
+    !name.is_empty() && name.as_bytes() != b"mptcp"
 }
 
 /// net/ipv4/tcp.c, TCP_MAXSEG

@@ -456,7 +456,7 @@ impl Serialize for Value {
                 map.serialize_entry("ipi6_ifindex", ifindex)?;
                 map.end()
             }
-            Value::Memberships(memberships) => to.collect_seq(&memberships.members),
+            Value::Memberships(memberships) => to.collect_seq(memberships.entries()),
         }
     }
 }
@@ -486,27 +486,47 @@ impl Serialize for Filter {
     }
 }
 
-impl Serialize for Membership {
+/// An entry of a list, and whether the list was cut behind it.
+struct Entry<'a> {
+    member: &'a Membership,
+    cut: bool,
+}
+
+impl Memberships {
+    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let last = self.members.len().saturating_sub(1);
+        let entry = move |(n, member)| Entry { member, cut: self.cut && n == last };
+        self.members.iter().enumerate().map(entry)
+    }
+}
+
+impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Entry { member, cut } = self;
         let mut map = to.serialize_map(None)?;
-        match self.list {
+        match member.list {
             List::Ip => {
-                map.serialize_entry("imr_multiaddr", &self.group)?;
-                map.serialize_entry("imr_address", &self.address)?;
-                map.serialize_entry("imr_ifindex", &self.ifindex)?;
+                map.serialize_entry("imr_multiaddr", &member.group)?;
+                map.serialize_entry("imr_address", &member.address)?;
+                map.serialize_entry("imr_ifindex", &member.ifindex)?;
             }
             List::Ipv6 => {
-                map.serialize_entry("ipv6mr_multiaddr", &self.group)?;
-                map.serialize_entry("ipv6mr_interface", &self.ifindex)?;
+                map.serialize_entry("ipv6mr_multiaddr", &member.group)?;
+                map.serialize_entry("ipv6mr_interface", &member.ifindex)?;
             }
             List::Anycast => {
-                map.serialize_entry("ipv6mr_acaddr", &self.group)?;
-                map.serialize_entry("ipv6mr_ifindex", &self.ifindex)?;
-                return map.end();
+                map.serialize_entry("ipv6mr_acaddr", &member.group)?;
+                map.serialize_entry("ipv6mr_ifindex", &member.ifindex)?;
             }
         }
-        map.serialize_entry("mode", if self.include { "include" } else { "exclude" })?;
-        map.serialize_entry("sources", &self.sources)?;
+        if member.list != List::Anycast {
+            let mode = if member.include { "include" } else { "exclude" };
+            map.serialize_entry("mode", mode)?;
+            map.serialize_entry("sources", &member.sources)?;
+        }
+        if *cut {
+            map.serialize_entry("cut", &true)?;
+        }
         map.end()
     }
 }

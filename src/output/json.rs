@@ -4,31 +4,31 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::ser::{CompactFormatter, Serializer as JsonSerializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Output, Row};
 use crate::host::Host;
 use crate::plan::Shown;
 use crate::socket::Endpoint;
-use crate::value::Escaped;
+use crate::value::{Escaped, Value};
 
 /// Writes JSON.
 pub struct Json<W> {
     to: W,
     array: bool,
     empty: bool,
+    line: Vec<u8>,
 }
 
 impl<W: Write> Json<W> {
     /// One array, an object a line.
     pub fn array(to: W) -> Json<W> {
-        Json { to, array: true, empty: true }
+        Json { to, array: true, empty: true, line: Vec::new() }
     }
 
     /// One object a line.
     pub fn lines(to: W) -> Json<W> {
-        Json { to, array: false, empty: true }
+        Json { to, array: false, empty: true, line: Vec::new() }
     }
 }
 
@@ -41,17 +41,22 @@ impl<W: Write> Output for Json<W> {
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
+        let line = &mut self.line;
+        line.clear();
         match (self.array, std::mem::replace(&mut self.empty, false)) {
-            (true, true) => self.to.write_all(b"\n")?,
-            (true, false) => self.to.write_all(b",\n")?,
+            (true, true) => line.push(b'\n'),
+            (true, false) => line.extend_from_slice(b",\n"),
             (false, _) => {}
         }
-        let mut serializer = JsonSerializer::with_formatter(&mut self.to, CompactFormatter);
-        row.serialize(&mut serializer).map_err(io::Error::from)?;
-        match self.array {
-            true => Ok(()),
-            false => self.to.write_all(b"\n"),
+        serde_json::to_writer(&mut *line, &Head(row))?;
+        line.pop(); // the brace, until the options are written too
+        write_options(line, row.options)?;
+        write_set(line, row);
+        line.push(b'}');
+        if !self.array {
+            line.push(b'\n');
         }
+        self.to.write_all(line)
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -62,13 +67,54 @@ impl<W: Write> Output for Json<W> {
     }
 }
 
-impl Serialize for Row<'_> {
+/// Writes the member `options`. There are more than a hundred in each object, nearly all of them
+/// numbers: these take the short way.
+fn write_options(line: &mut Vec<u8>, options: &[Shown]) -> io::Result<()> {
+    line.extend_from_slice(b",\"options\":{");
+    let mut comma: &[u8] = b"\"";
+    for Shown { option, value, .. } in options {
+        line.extend_from_slice(comma);
+        line.extend_from_slice(option.name.as_bytes());
+        line.extend_from_slice(b"\":");
+        match value {
+            Value::Number(number) => match i64::try_from(*number) {
+                Ok(number) => line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+                Err(_) => line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
+            },
+            value => serde_json::to_writer(&mut *line, value)?,
+        }
+        comma = b",\"";
+    }
+    line.push(b'}');
+    Ok(())
+}
+
+/// Writes the member `set`: null where nobody knows.
+fn write_set(line: &mut Vec<u8>, row: &Row) {
+    if !row.knows_set && !row.socket.is_mini() {
+        line.extend_from_slice(b",\"set\":null");
+        return;
+    }
+    line.extend_from_slice(b",\"set\":[");
+    let mut comma: &[u8] = b"\"";
+    for shown in row.options.iter().filter(|shown| shown.set) {
+        line.extend_from_slice(comma);
+        line.extend_from_slice(shown.option.name.as_bytes());
+        line.push(b'"');
+        comma = b",\"";
+    }
+    line.push(b']');
+}
+
+/// Everything but the options.
+struct Head<'a>(&'a Row<'a>);
+
+impl Serialize for Head<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Row { socket, facts, options, knows_set } = self;
+        let Row { socket, facts, .. } = self.0;
         let interface = Interface { index: socket.ifindex, host: facts.host };
         let end = |endpoint| End { endpoint, interface };
         let diag: Vec<&str> = socket.diag(facts).iter().map(|diag| diag.mark()).collect();
-        let set = (*knows_set || socket.is_mini()).then_some(Set(options));
 
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("protocol", socket.kind.word())?;
@@ -85,8 +131,6 @@ impl Serialize for Row<'_> {
         map.serialize_entry("cookie", &(socket.cookie != 0).then_some(socket.cookie))?;
         map.serialize_entry("netns", &socket.netns)?;
         map.serialize_entry("diag", &diag)?;
-        map.serialize_entry("options", &Options(options))?;
-        map.serialize_entry("set", &set)?;
         map.end()
     }
 }
@@ -124,25 +168,5 @@ impl Serialize for End<'_> {
             map.serialize_entry("scope", &self.interface)?;
         }
         map.end()
-    }
-}
-
-struct Options<'a>(&'a [Shown]);
-
-impl Serialize for Options<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|shown| (shown.option.name, &shown.value)))
-    }
-}
-
-struct Set<'a>(&'a [Shown]);
-
-impl Serialize for Set<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut seq = to.serialize_seq(None)?;
-        for shown in self.0.iter().filter(|shown| shown.set) {
-            seq.serialize_element(shown.option.name)?;
-        }
-        seq.end()
     }
 }
