@@ -6,7 +6,9 @@ mod common;
 
 mod blobs;
 mod compare;
+mod keys;
 mod memberships;
+mod programs;
 mod random;
 mod scene;
 mod states;
