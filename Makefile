@@ -62,7 +62,8 @@ groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
 
 has-tool = $(shell command -v $(1) 2>/dev/null)
-has-header = $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+hash := \#
+has-header = $(shell echo '$(hash)include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 missing = $(strip $(foreach tool,$(1),$(if $(if $(filter %.h,$(tool)),$(call has-header,$(tool)),$(call has-tool,$(tool))),,$(tool))))
 packages = $(foreach tool,$(2),$(word $(1),$($(tool))))
 
