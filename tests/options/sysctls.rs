@@ -20,7 +20,7 @@ const SYSCTLS: [(&str, &[&str]); 24] = [
     ("net/ipv6/auto_flowlabels", &["0", "2", "3", "1"]),
     ("net/ipv4/ip_no_pmtu_disc", &["1", "3", "0"]),
     ("net/ipv4/tcp_notsent_lowat", &["16384", "1"]),
-    ("net/ipv4/tcp_congestion_control", &["reno", "cubic"]),
+    ("net/ipv4/tcp_congestion_control", &["reno"]),
     ("net/ipv4/tcp_wmem", &["8192 50000 100000", "4096 16384 4194304"]),
     ("net/ipv4/tcp_rmem", &["8192 60000 200000", "4096 131072 6291456"]),
     ("net/ipv4/tcp_fastopen", &["1027", "0", "1"]),
