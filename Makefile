@@ -60,11 +60,13 @@ zlib.h = zlib1g-dev zlib-devel zlib zlib-devel
 ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
+/etc/services = netbase setup iana-etc netcfg
 
 has-tool = $(shell command -v $(1) 2>/dev/null)
 hash := \#
 has-header = $(shell echo '$(hash)include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
-missing = $(strip $(foreach tool,$(1),$(if $(if $(filter %.h,$(tool)),$(call has-header,$(tool)),$(call has-tool,$(tool))),,$(tool))))
+has = $(if $(filter /%,$(1)),$(wildcard $(1)),$(if $(filter %.h,$(1)),$(call has-header,$(1)),$(call has-tool,$(1))))
+missing = $(strip $(foreach tool,$(1),$(if $(call has,$(tool)),,$(tool))))
 packages = $(foreach tool,$(2),$(word $(1),$($(tool))))
 
 # Installs the packages of the missing tools with the package manager that is there.
@@ -79,8 +81,10 @@ elif command -v zypper >/dev/null; then $(ROOT) zypper --non-interactive install
 else echo "please install: $(1)" >&2; exit 1; fi
 endef
 
+install-if-missing = $(if $(call missing,$(1)),$(call install-missing,$(call missing,$(1))))
+
 build-tools:
-	$(if $(call missing,clang pkg-config libelf.h zlib.h),$(call install-missing,$(call missing,clang pkg-config libelf.h zlib.h)))
+	$(call install-if-missing,clang pkg-config libelf.h zlib.h)
 
 test-tools:
-	$(if $(call missing,ip groff setpriv),$(call install-missing,$(call missing,ip groff setpriv)))
+	$(call install-if-missing,ip groff setpriv /etc/services)

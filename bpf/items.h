@@ -67,7 +67,32 @@ static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 		bpf_seq_write(walk->seq, chunk, padded);
 }
 
-/* Reads the entry of a list; its sources are copied by the steps that follow. */
+/* Whether this kernel has what the functions below read; where not, its list counts as cut. */
+static __always_inline bool knows_ip_memberships(struct ip_mc_socklist *entry)
+{
+	return bpf_core_field_exists(entry->multi.imr_multiaddr.s_addr) &&
+	       bpf_core_field_exists(entry->multi.imr_address.s_addr) &&
+	       bpf_core_field_exists(entry->multi.imr_ifindex) &&
+	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next_rcu) &&
+	       bpf_core_field_exists(entry->sflist->sl_count) &&
+	       bpf_core_field_exists(entry->sflist->sl_addr);
+}
+
+static __always_inline bool knows_ipv6_memberships(struct ipv6_mc_socklist *entry)
+{
+	return bpf_core_field_exists(entry->addr) && bpf_core_field_exists(entry->ifindex) &&
+	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next) &&
+	       bpf_core_field_exists(entry->sflist->sl_count) &&
+	       bpf_core_field_exists(entry->sflist->sl_addr);
+}
+
+static __always_inline bool knows_anycast(struct ipv6_ac_socklist *entry)
+{
+	return bpf_core_field_exists(entry->acl_addr) &&
+	       bpf_core_field_exists(entry->acl_ifindex) && bpf_core_field_exists(entry->acl_next);
+}
+
+/* Read the entry of a list; its sources are copied by the steps that follow. */
 static __always_inline void read_ip_membership(struct walk *walk, struct membership_item *item)
 {
 	struct ip_mc_socklist *entry = (void *)walk->entry;
@@ -125,12 +150,14 @@ static long step(__u32 index, struct walk *walk)
 		return 1;
 	walk->length = 0;
 	walk->first = index + 1;
-	if (walk->kind == ITEM_IP_MEMBERSHIP)
+	if (walk->kind == ITEM_IP_MEMBERSHIP && knows_ip_memberships((void *)entry))
 		read_ip_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_MEMBERSHIP)
+	else if (walk->kind == ITEM_IPV6_MEMBERSHIP && knows_ipv6_memberships((void *)entry))
 		read_ipv6_membership(walk, &part.item);
-	else
+	else if (walk->kind == ITEM_IPV6_ANYCAST && knows_anycast((void *)entry))
 		read_anycast(walk, &part.item);
+	else
+		return 1;
 	if (walk->length > BYTES_MAX)
 		walk->length = BYTES_MAX;
 	/* Once begun, an item is written to its end: its length stands in its head. */
@@ -174,7 +201,7 @@ static __always_inline void write_extension(struct walk *walk, __u32 kind, __u64
 {
 	struct ipv6_opt_hdr *hdr = (void *)header;
 
-	if (!header)
+	if (!header || !bpf_core_field_exists(hdr->hdrlen))
 		return;
 	walk->entry = 0;
 	walk->bytes = header;
@@ -196,7 +223,11 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	};
 	__u32 length;
 
-	if (!bpf_core_field_exists(opt->__data) || !bpf_core_field_exists(opt->rr_needaddr))
+	if (!bpf_core_field_exists(opt->__data) || !bpf_core_field_exists(opt->optlen) ||
+	    !bpf_core_field_exists(opt->faddr) || !bpf_core_field_exists(opt->srr) ||
+	    !bpf_core_field_exists(opt->rr) || !bpf_core_field_exists(opt->ts) ||
+	    !bpf_core_field_exists(opt->rr_needaddr) || !bpf_core_field_exists(opt->ts_needtime) ||
+	    !bpf_core_field_exists(opt->ts_needaddr))
 		return 0;
 	part.item.optlen = opt->optlen;
 	part.item.faddr = opt->faddr;
@@ -218,7 +249,8 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
  * A pointer as a mere number. What is kept in a walk must be one: the verifier would tell a typed
  * pointer in the first turn from the number in all the others, and the turns apart by that.
  */
-#define ADDRESS(pointer, member) ((__u64)BPF_CORE_READ(pointer, member))
+#define ADDRESS(pointer, member)                                                                   \
+	(bpf_core_field_exists((pointer)->member) ? (__u64)BPF_CORE_READ(pointer, member) : 0)
 
 /* The kernel lets no TCP socket join a group; `memberships` spares it that part. */
 static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
@@ -228,12 +260,12 @@ static __always_inline void write_items(struct seq_file *seq, struct inet_sock *
 	struct walk walk = { .seq = seq, .start = seq->count };
 	struct ipv6_txoptions *opt;
 
-	if (inet->inet_opt)
+	if (GET(inet, inet_opt))
 		write_ip_options(seq, inet);
 	if (memberships)
 		write_list(&walk, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
 	if (inet->sk.__sk_common.skc_family == AF_INET6) {
-		opt = np->opt;
+		opt = GET(np, opt);
 		if (opt) {
 			write_extension(&walk, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);
 			write_extension(&walk, ITEM_IPV6_RTHDRDSTOPTS, ADDRESS(opt, dst0opt),

@@ -122,8 +122,8 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	header->family = skc->skc_family;
 	header->local_port = skc->skc_num;
 	header->remote_port = bpf_ntohs(skc->skc_dport);
-	header->ifindex = skc->skc_bound_dev_if;
-	header->netns = net->ns.inum;
+	header->ifindex = GET(skc, skc_bound_dev_if);
+	header->netns = GET(net, ns.inum);
 	header->cookie = socket_cookie(skc);
 	if (skc->skc_family == AF_INET) {
 		*(__u32 *)header->local_address = skc->skc_rcv_saddr;
@@ -137,14 +137,15 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo *np)
 {
 	/* Without IPv6, np is NULL, and so is all that is read through it. */
-	return inet->inet_opt || inet->mc_list || np->opt || np->ipv6_mc_list || np->ipv6_ac_list;
+	return GET(inet, inet_opt) || GET(inet, mc_list) || GET(np, opt) || GET(np, ipv6_mc_list) ||
+	       GET(np, ipv6_ac_list);
 }
 
 static __always_inline void fill_owner(struct record_header *header, struct inet_sock *inet,
 				       struct ipv6_pinfo *np)
 {
 	header->inode = socket_inode(&inet->sk);
-	header->uid = inet->sk.sk_uid.val;
+	header->uid = GET(inet, sk.sk_uid.val);
 	header->drops = socket_drops(&inet->sk);
 	header->sections |= SECTION_SOCKET | SECTION_IP;
 	if (header->family == AF_INET6)
@@ -159,7 +160,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	struct record_header header = {};
 
 	fill_header(&header, skc, skc->skc_net.net, IPPROTO_TCP, state);
-	if (state == TCP_SYN_RECV)
+	if (state == TCP_SYN_RECV && bpf_core_field_exists(skc->skc_listener->sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 	bpf_seq_write(seq, &header, sizeof(header));
 	return 0;
@@ -177,12 +178,12 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_owner(&header, inet, np);
 	header.sections |= SECTION_TCP;
 	if (sk->__sk_common.skc_state == TCP_LISTEN) {
-		header.recv_queue = sk->sk_ack_backlog;
-		header.send_queue = sk->sk_max_ack_backlog;
+		header.recv_queue = GET(sk, sk_ack_backlog);
+		header.send_queue = GET(sk, sk_max_ack_backlog);
 	} else {
-		unread = tp->rcv_nxt - tp->copied_seq;
+		unread = GET(tp, rcv_nxt) - GET(tp, copied_seq);
 		header.recv_queue = unread < 0 ? 0 : unread;
-		header.send_queue = tp->write_seq - tp->snd_una;
+		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
 	}
 	bpf_seq_write(seq, &header, sizeof(header));
 	return header.sections;
@@ -197,9 +198,9 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 	fill_header(&header, &sk->__sk_common, net, IPPROTO_UDP, sk->__sk_common.skc_state);
 	fill_owner(&header, &up->inet, np);
 	header.sections |= SECTION_UDP;
-	header.recv_queue = sk->sk_backlog.rmem_alloc.counter - up->forward_deficit;
+	header.recv_queue = GET(sk, sk_backlog.rmem_alloc.counter) - GET(up, forward_deficit);
 	/* The kernel counts from one: net/core/sock.c, sk_wmem_alloc_get() */
-	header.send_queue = sk->sk_wmem_alloc.refs.counter - 1;
+	header.send_queue = GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1;
 	bpf_seq_write(seq, &header, sizeof(header));
 	return header.sections;
 }
@@ -283,10 +284,11 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 		bpf_core_read(section.congestion, 16, &tp->inet_conn.icsk_ca_ops->name);
 	if (bpf_core_field_exists(tp->inet_conn.icsk_ulp_ops->name) && tp->inet_conn.icsk_ulp_ops)
 		bpf_core_read(section.ulp, 16, &tp->inet_conn.icsk_ulp_ops->name);
-	section.snd_wnd = tp->snd_wnd;
-	section.rcv_wnd = tp->rcv_wnd;
-	section.in_flight = tp->snd_nxt - tp->snd_una;
-	section.ack_age = (__u32)bpf_jiffies64() - tp->rcv_tstamp;
+	/* A window that is not known is not shut. */
+	section.snd_wnd = GET_OR(tp, snd_wnd, 1);
+	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
+	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);
+	section.ack_age = (__u32)bpf_jiffies64() - GET_OR(tp, rcv_tstamp, (__u32)bpf_jiffies64());
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }
@@ -327,7 +329,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 		tw = bpf_skc_to_tcp_timewait_sock(skc);
 		if (!tw)
 			return 0;
-		state = tw->tw_sk.tw_substate;
+		state = GET_OR(tw, tw_sk.tw_substate, TCP_TIME_WAIT);
 	}
 	if (!wanted(skc, state, tcp_states))
 		return 0;

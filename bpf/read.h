@@ -12,6 +12,11 @@
 #define BITS(pointer, member)                                                                      \
 	bpf_core_field_exists((pointer)->member), BPF_CORE_READ_BITFIELD(pointer, member)
 
+/* A member, or 0 where the kernel does not have it. */
+#define GET(pointer, member) GET_OR(pointer, member, 0)
+#define GET_OR(pointer, member, other)                                                             \
+	(bpf_core_field_exists((pointer)->member) ? (pointer)->member : (other))
+
 /* Whether there is what the member points to; `value` is that pointer, already read. */
 #define PRESENT(pointer, member, value) bpf_core_field_exists((pointer)->member), (value) != 0
 

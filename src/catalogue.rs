@@ -2,7 +2,7 @@
 //! shown, what "set" means for it, and what it does.
 //!
 //! bpf/options.h has the other half, a line for each fact. The two are tied together at compile
-//! time: a line here names facts that must be there, and [`every_fact_is_used`] holds that none is
+//! time: a line here names facts that must be there, and `every_fact_is_used` holds that none is
 //! left over.
 
 use crate::facts::{flag, value, Fact, Section, COUNTS};

@@ -2,13 +2,18 @@
 
 #![allow(dead_code)] // each test file uses some of it
 
+pub mod records;
+pub mod scene;
+
 use std::ffi::OsStr;
 use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sched::{unshare, CloneFlags};
-use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
+use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrStorage};
 use serde_json::Value;
 
 /// The program under test.
@@ -94,4 +99,77 @@ pub fn open(family: AddressFamily, socket_type: SockType) -> OwnedFd {
 /// The number of a descriptor.
 pub fn number(socket: &impl AsFd) -> i32 {
     socket.as_fd().as_raw_fd()
+}
+
+/// Sets an option of any form.
+pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> io::Result<()> {
+    knetstat::sys::setsockopt(socket.as_fd(), level, number, value)
+}
+
+/// Waits until something holds that the kernel does by itself, soon.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "still waiting: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// bind(2).
+pub fn bind(socket: &impl AsFd, address: impl Into<SocketAddr>) {
+    let address: SocketAddr = address.into();
+    nix::sys::socket::bind(number(socket), &SockaddrStorage::from(address))
+        .unwrap_or_else(|error| panic!("bind {address}: {error}"));
+}
+
+/// listen(2).
+pub fn listen(socket: &impl AsFd, backlog: i32) {
+    let backlog = nix::sys::socket::Backlog::new(backlog).expect("a backlog");
+    nix::sys::socket::listen(&socket.as_fd(), backlog).expect("listen");
+}
+
+/// getsockname(2).
+pub fn local_address(socket: &impl AsFd) -> SocketAddr {
+    let name: SockaddrStorage = getsockname(number(socket)).expect("getsockname");
+    match (name.as_sockaddr_in(), name.as_sockaddr_in6()) {
+        (Some(v4), _) => SocketAddr::V4((*v4).into()),
+        (_, Some(v6)) => SocketAddr::V6((*v6).into()),
+        _ => panic!("an address of no Internet family"),
+    }
+}
+
+/// Begins to connect a non-blocking socket; it stays in SYN_SENT until its peer answers.
+pub fn begin_connecting(socket: &impl AsFd, address: SocketAddr) {
+    let flags = nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(socket.as_fd(), nix::fcntl::FcntlArg::F_SETFL(flags)).expect("O_NONBLOCK");
+    match nix::sys::socket::connect(number(socket), &SockaddrStorage::from(address)) {
+        Err(nix::errno::Errno::EINPROGRESS) => {}
+        other => panic!("connect {address}: {other:?}"),
+    }
+}
+
+/// Attaches a classic BPF program of one instruction, `return length`, with SO_ATTACH_FILTER or
+/// another option that takes a struct sock_fprog.
+pub fn attach_return(socket: &impl AsFd, level: i32, number: i32, length: u32) -> io::Result<()> {
+    const BPF_RET: u16 = 6;
+    let mut instruction = [0; 8];
+    instruction[..2].copy_from_slice(&BPF_RET.to_ne_bytes());
+    instruction[4..].copy_from_slice(&length.to_ne_bytes());
+    let mut program = [0; 16];
+    program[..2].copy_from_slice(&1u16.to_ne_bytes());
+    program[8..].copy_from_slice(&(instruction.as_ptr() as u64).to_ne_bytes());
+    set_bytes(socket, level, number, &program)
+}
+
+/// Makes a socket deaf: the kernel drops every packet that arrives for it, and answers none.
+pub fn deafen(socket: &impl AsFd) {
+    attach_return(socket, 1, 26, 0).expect("SO_ATTACH_FILTER");
+}
+
+/// Both ends of an established connection: the one that connected, the one that was accepted.
+pub fn connect(listener: &TcpListener, ip: IpAddr) -> (TcpStream, TcpStream) {
+    let port = listener.local_addr().expect("an address").port();
+    let client = TcpStream::connect((ip, port)).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    (client, server)
 }

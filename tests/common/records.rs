@@ -1,0 +1,312 @@
+//! Streams of records as the BPF programs write them (bpf/record.h), without a kernel.
+//!
+//! They are built by the names of the generated types, so that they follow when the record or the
+//! list of options changes. There are no recorded files that would grow old.
+
+use std::mem::{align_of, size_of};
+
+use knetstat::bpf::*;
+use knetstat::cli::{Format, Settings};
+use knetstat::filter::Filter;
+use knetstat::host::Host;
+use knetstat::output;
+use knetstat::pristine::Pristine;
+use knetstat::record::Records;
+use knetstat::selection::Selection;
+use plain::Plain;
+
+/// The clock of the host that the streams are of.
+pub const HZ: u64 = 250;
+
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+pub const INET: u16 = 2;
+pub const INET6: u16 = 10;
+
+/// include/net/tcp_states.h
+pub const ESTABLISHED: u8 = 1;
+pub const TIME_WAIT: u8 = 6;
+pub const CLOSE: u8 = 7;
+pub const LISTEN: u8 = 10;
+
+/// `flags!(section, TCP_flag::TCP_NODELAY = 1)`: the kernel has these facts, with these values.
+macro_rules! flags {
+    ($to:expr, $($flag:path = $on:literal),+) => {{$(
+        $to.has_flags |= 1 << $flag.0;
+        $to.flags |= $on << $flag.0;
+    )+}};
+}
+
+/// `values!(section, TCP_value::TCP_KEEPIDLE = 60 * HZ)`: the same for numbers.
+macro_rules! values {
+    ($to:expr, $($value:path = $number:expr),+) => {{$(
+        $to.has_values |= 1 << $value.0;
+        $to.values[$value.0 as usize] = $number;
+    )+}};
+}
+
+/// Fills in every fact there is.
+macro_rules! every_fact {
+    ($to:expr) => {{
+        $to.has_flags = u64::MAX;
+        $to.flags = u64::MAX;
+        $to.has_values = u64::MAX;
+        $to.values.iter_mut().zip(1..).for_each(|(to, n)| *to = n);
+    }};
+}
+
+/// The bytes of some records, and where each ends.
+#[derive(Default)]
+pub struct Stream {
+    pub bytes: Vec<u8>,
+    pub ends: Vec<usize>,
+}
+
+impl Stream {
+    /// Adds a struct.
+    pub fn part<T: Plain>(&mut self, fill: impl FnOnce(&mut T)) {
+        let mut room = vec![0; size_of::<T>() + align_of::<T>()];
+        let begin = room.as_ptr().align_offset(align_of::<T>());
+        let bytes = &mut room[begin..begin + size_of::<T>()];
+        fill(plain::from_mut_bytes(bytes).expect("there is room, and it is aligned"));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Adds a header; the sections have to follow.
+    pub fn header(&mut self, sections: &[section], fill: impl FnOnce(&mut record_header)) {
+        self.part(|header: &mut record_header| {
+            header.magic = u32::from_ne_bytes(*b"knst");
+            header.sections = sections.iter().fold(0, |all, one| all | one.0 as u16);
+            header.netns = 4_026_531_840;
+            fill(header);
+        });
+    }
+
+    /// Adds an item with these bytes.
+    pub fn item(&mut self, kind: item_kind, body: &[u8]) {
+        self.part(|header: &mut item_header| {
+            header.kind = kind.0;
+            header.length = body.len() as u32;
+        });
+        self.bytes.extend_from_slice(body);
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+    }
+
+    /// Adds a joined group; the sources are addresses one after the other.
+    pub fn membership(
+        &mut self,
+        kind: item_kind,
+        sources: &[u8],
+        fill: impl FnOnce(&mut membership_item),
+    ) {
+        let mut body = Stream::default();
+        body.part(fill);
+        body.bytes.extend_from_slice(sources);
+        self.item(kind, &body.bytes);
+    }
+
+    /// Ends a record.
+    pub fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+}
+
+/// What is printed of whole records when nothing is known of new sockets.
+pub fn printed(stream: &Stream, format: Format) -> String {
+    let settings = Settings {
+        filter: Filter::default(),
+        selection: Selection::all(),
+        format,
+        kernel_filter: true,
+    };
+    let (pristine, host) = (Pristine::with([None, None, None, None]), Host::with(HZ, 2, None));
+    let mut bytes = Vec::new();
+    let mut output = output::new(format, &mut bytes);
+    let records = Records::new(stream.bytes.as_slice());
+    knetstat::print(records, &settings, &pristine, &host, output.as_mut()).expect("whole records");
+    drop(output);
+    String::from_utf8(bytes).expect("what is printed is UTF-8")
+}
+
+/// The first bytes of an address, as a record has them.
+pub fn address(bytes: &[u8]) -> [u8; 16] {
+    let mut address = [0; 16];
+    address[..bytes.len()].copy_from_slice(bytes);
+    address
+}
+
+/// A few sockets with a few options each: what tests/replay.rs knows the output of.
+pub fn some() -> Stream {
+    let mut stream = Stream::default();
+    listener(&mut stream);
+    connection(&mut stream);
+    time_wait(&mut stream);
+    multicast_receiver(&mut stream);
+    extended(&mut stream);
+    stream
+}
+
+const TCP_SECTIONS: [section; 3] =
+    [section::SECTION_SOCKET, section::SECTION_IP, section::SECTION_TCP];
+const UDP_SECTIONS: [section; 4] =
+    [section::SECTION_SOCKET, section::SECTION_IP, section::SECTION_UDP, section::SECTION_ITEMS];
+
+fn listener(stream: &mut Stream) {
+    stream.header(&TCP_SECTIONS, |header| {
+        (header.protocol, header.state, header.family) = (TCP, LISTEN, INET);
+        header.local_address = address(&[127, 0, 0, 1]);
+        header.local_port = 5432;
+        header.send_queue = 244;
+        header.uid = 104;
+        header.inode = 31_337;
+        header.cookie = 77;
+    });
+    stream.part(|socket: &mut socket_section| {
+        flags!(socket, SOCKET_flag::SO_KEEPALIVE = 0, SOCKET_flag::SO_LINGER = 1);
+        values!(socket, SOCKET_value::SO_REUSEADDR = 1);
+        values!(socket, SOCKET_value::SO_LINGER__jiffies = 5 * HZ);
+    });
+    stream.part(|ip: &mut ip_section| values!(ip, IP_value::IP_TOS = 0));
+    stream.part(|tcp: &mut tcp_section| {
+        flags!(tcp, TCP_flag::TCP_NODELAY = 0);
+        values!(tcp, TCP_value::TCP_DEFER_ACCEPT = 2);
+    });
+    stream.end();
+}
+
+fn connection(stream: &mut Stream) {
+    let [socket, ip, tcp] = TCP_SECTIONS;
+    stream.header(&[socket, ip, section::SECTION_IPV6, tcp], |header| {
+        (header.protocol, header.state, header.family) = (TCP, ESTABLISHED, INET6);
+        let mapped = |last| address(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, last]);
+        (header.local_address, header.remote_address) = (mapped(1), mapped(2));
+        (header.local_port, header.remote_port) = (443, 50_000);
+        (header.recv_queue, header.send_queue, header.drops) = (17, 4096, 3);
+        header.ifindex = 9;
+        header.inode = 31_338;
+        header.cookie = u64::from(u32::MAX) + 1;
+    });
+    stream.part(|socket: &mut socket_section| {
+        flags!(socket, SOCKET_flag::SO_KEEPALIVE = 1);
+        values!(socket, SOCKET_value::SO_REUSEADDR = 0);
+        values!(socket, SOCKET_value::SO_RCVTIMEO = HZ * 3 / 2);
+        values!(socket, SOCKET_value::SO_MAX_PACING_RATE = u64::MAX);
+    });
+    stream.part(|_: &mut ip_section| {});
+    stream.part(|ipv6: &mut ipv6_section| flags!(ipv6, IPV6_flag::IPV6_V6ONLY = 0));
+    stream.part(|tcp: &mut tcp_section| {
+        flags!(tcp, TCP_flag::TCP_NODELAY = 1, TCP_flag::TCP_CONGESTION__set = 1);
+        values!(tcp, TCP_value::TCP_KEEPIDLE = 60 * HZ, TCP_value::TCP_USER_TIMEOUT = 30_000);
+        tcp.congestion = address(b"a b,c\x1b");
+        tcp.rcv_wnd = 65_535;
+    });
+    stream.end();
+}
+
+/// A mini-socket: a header is all there is.
+fn time_wait(stream: &mut Stream) {
+    stream.header(&[], |header| {
+        (header.protocol, header.state, header.family) = (TCP, TIME_WAIT, INET);
+        header.local_address = address(&[10, 0, 0, 1]);
+        header.remote_address = address(&[10, 0, 0, 2]);
+        (header.local_port, header.remote_port) = (8080, 40_000);
+        header.cookie = 78;
+    });
+    stream.end();
+}
+
+fn multicast_receiver(stream: &mut Stream) {
+    stream.header(&UDP_SECTIONS, |header| {
+        (header.protocol, header.state, header.family) = (UDP, CLOSE, INET);
+        header.local_port = 5353;
+        header.cookie = 79;
+    });
+    stream.part(|socket: &mut socket_section| {
+        flags!(socket, SOCKET_flag::SO_BROADCAST = 1);
+        values!(socket, SOCKET_value::SO_REUSEADDR = 1);
+    });
+    stream.part(|_: &mut ip_section| {});
+    stream.part(|udp: &mut udp_section| values!(udp, UDP_value::UDP_SEGMENT = 0));
+    let sources = [10, 1, 1, 1, 10, 1, 1, 2];
+    stream.membership(item_kind::ITEM_IP_MEMBERSHIP, &sources, |item| {
+        item.group = address(&[224, 0, 0, 251]);
+        (item.ifindex, item.mode, item.sources) = (2, 1, 2);
+    });
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+}
+
+/// A router alert.
+fn ip_options() -> Vec<u8> {
+    let mut stream = Stream::default();
+    stream.part(|item: &mut ip_options_item| {
+        item.data[..4].copy_from_slice(&[0x94, 4, 0, 0]);
+        item.optlen = 4;
+    });
+    stream.bytes
+}
+
+/// Everything of IPv6 that stands at the end of a record.
+fn extended(stream: &mut Stream) {
+    let [socket, ip, udp, items] = UDP_SECTIONS;
+    stream.header(&[socket, ip, section::SECTION_IPV6, udp, items], |header| {
+        (header.protocol, header.state, header.family) = (UDP, ESTABLISHED, INET6);
+        header.local_address = address(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        header.remote_address = address(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]);
+        (header.local_port, header.remote_port) = (5353, 5353);
+        header.ifindex = 2;
+        header.cookie = 80;
+    });
+    stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_REUSEADDR = 0));
+    stream.part(|_: &mut ip_section| {});
+    stream.part(|_: &mut ipv6_section| {});
+    stream.part(|_: &mut udp_section| {});
+    stream.item(item_kind::ITEM_IPV6_HOPOPTS, &[0, 0, 5, 2, 0, 0, 1, 0]);
+    stream.item(item_kind::ITEM_IPV6_RTHDRDSTOPTS, &[0, 0, 1, 4, 0, 0, 0, 0]);
+    stream.item(item_kind::ITEM_IPV6_RTHDR, &[0, 0, 0, 0, 0, 0, 0, 0]);
+    stream.item(item_kind::ITEM_IPV6_DSTOPTS, &[0, 0, 1, 4, 0, 0, 0, 0]);
+    let source = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+    stream.membership(item_kind::ITEM_IPV6_MEMBERSHIP, &source, |item| {
+        item.group = address(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]);
+        (item.ifindex, item.sources) = (2, 1);
+    });
+    stream.membership(item_kind::ITEM_IPV6_ANYCAST, &[], |item| {
+        item.group = address(&[0xfe, 0x80]);
+        item.ifindex = 2;
+    });
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+}
+
+/// Two sockets with every option there is.
+pub fn everything() -> Stream {
+    let mut stream = Stream::default();
+    let [socket, ip, tcp] = TCP_SECTIONS;
+    let [.., udp, items] = UDP_SECTIONS;
+    for (protocol, transport) in [(TCP, tcp), (UDP, udp)] {
+        stream.header(&[socket, ip, section::SECTION_IPV6, transport, items], |header| {
+            (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
+            header.cookie = 81;
+        });
+        stream.part(|socket: &mut socket_section| every_fact!(socket));
+        stream.part(|ip: &mut ip_section| every_fact!(ip));
+        stream.part(|ipv6: &mut ipv6_section| every_fact!(ipv6));
+        match protocol {
+            TCP => stream.part(|tcp: &mut tcp_section| {
+                every_fact!(tcp);
+                tcp.congestion = address(b"cubic");
+            }),
+            _ => stream.part(|udp: &mut udp_section| every_fact!(udp)),
+        }
+        stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());
+        for kind in [item_kind::ITEM_IP_MEMBERSHIP, item_kind::ITEM_IPV6_MEMBERSHIP] {
+            stream.membership(kind, &[7; 16], |item| item.sources = 4);
+        }
+        stream.membership(item_kind::ITEM_IPV6_ANYCAST, &[], |_| {});
+        stream.item(item_kind::ITEM_END, &[]);
+        stream.end();
+    }
+    stream
+}

@@ -1,0 +1,429 @@
+//! Streams of records without a kernel: what they read as, and what becomes of damaged ones.
+//!
+//! The streams are built in tests/common/records.rs, not recorded, so nothing has to be made anew
+//! when the record changes. What these tests expect as text is written out here.
+
+mod common;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, Read};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::records::{self, Stream, HZ};
+use knetstat::bpf::{item_kind, section};
+use knetstat::catalogue::CATALOGUE;
+use knetstat::cli::{Format, Settings};
+use knetstat::filter::Filter;
+use knetstat::host::Host;
+use knetstat::output;
+use knetstat::pristine::{Answer, Answers, Pristine};
+use knetstat::record::Records;
+use knetstat::selection::Selection;
+use knetstat::socket::SocketKind;
+use knetstat::value::Value;
+use serde_json::Value as Json;
+
+const TABLE: Format = Format::Table { header: true, extended: false, color: false };
+const EXTENDED: Format = Format::Table { header: false, extended: true, color: true };
+
+/// What is known of new sockets: that these options are off.
+fn pristine() -> Pristine {
+    let answers: Answers = CATALOGUE
+        .iter()
+        .map(|option| match option.name {
+            "SO_REUSEADDR" | "SO_KEEPALIVE" | "SO_BROADCAST" | "TCP_NODELAY"
+            | "TCP_USER_TIMEOUT" => Answer::Value(Value::Number(0)),
+            "SO_RXQ_OVFL" => Answer::Absent,
+            _ => Answer::Unasked,
+        })
+        .collect();
+    Pristine::with(SocketKind::ALL.map(|_| Some(answers.clone())))
+}
+
+fn settings(format: Format) -> Settings {
+    let selection = match format {
+        Format::Table { .. } => Selection::common(),
+        Format::Json | Format::NdJson => Selection::all(),
+    };
+    Settings { filter: Filter::default(), selection, format, kernel_filter: true }
+}
+
+/// What is printed of a stream, and the error if there was one.
+fn print(source: impl Read, settings: &Settings, pristine: &Pristine) -> (String, Option<String>) {
+    let host = Host::with(HZ, 2, None);
+    let mut bytes = Vec::new();
+    let mut output = output::new(settings.format, &mut bytes);
+    let records = Records::new(source);
+    let result = knetstat::print(records, settings, pristine, &host, output.as_mut());
+    drop(output);
+    let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
+    (text, result.err().map(|error| format!("{error:#}")))
+}
+
+/// The same of a stream that is whole.
+fn print_whole(source: impl Read, format: Format) -> String {
+    let (text, error) = print(source, &settings(format), &pristine());
+    assert_eq!(error, None);
+    text
+}
+
+#[test]
+fn table() {
+    let expected = "\
+Proto Recv-Q Send-Q Local Address           Foreign Address         State       Diag Options
+tcp        0    244 127.0.0.1:5432          0.0.0.0:*               LISTEN           \
+SO_REUSEADDR=1,SO_KEEPALIVE=0,TCP_NODELAY=0,SO_LINGER=5s
+tcp6      17   4096 ::ffff:10.0.0.1:443     ::ffff:10.0.0.2:50000   ESTABLISHED >|   \
+SO_REUSEADDR=0,SO_KEEPALIVE=1,TCP_NODELAY=1,SO_RCVTIMEO=1.5s,TCP_KEEPIDLE=60s,\
+TCP_USER_TIMEOUT=30000ms,TCP_CONGESTION=a\\x20b\\x2cc\\x1b
+tcp        0      0 10.0.0.1:8080           10.0.0.2:40000          TIME_WAIT
+udp        0      0 0.0.0.0:5353            0.0.0.0:*               UNCONN           \
+SO_REUSEADDR=1,SO_BROADCAST=1,IP_ADD_MEMBERSHIP=224.0.0.251%2+10.1.1.1+10.1.1.2|...
+udp6       0      0 fe80::1%2:5353          ff02::fb%2:5353         ESTABLISHED      \
+SO_REUSEADDR=0,IPV6_JOIN_GROUP=ff02::fb%2-fe80::7,IPV6_JOIN_ANYCAST=fe80::%2
+";
+    assert_eq!(print_whole(records::some().bytes.as_slice(), TABLE), expected);
+}
+
+#[test]
+fn extended_table_in_colour_without_header() {
+    let text = print_whole(records::some().bytes.as_slice(), EXTENDED);
+    let first = text.lines().next().unwrap_or_default();
+    let expected = "tcp        0    244 127.0.0.1:5432          0.0.0.0:*               \
+LISTEN      104        31337           \x1b[1mSO_REUSEADDR=1\x1b[0m,SO_KEEPALIVE=0,\
+TCP_NODELAY=0,\x1b[1mSO_LINGER=5s\x1b[0m";
+    assert_eq!(first, expected);
+}
+
+#[test]
+fn json() {
+    let expected = r#"{"protocol":"tcp","type":"stream","state":"LISTEN","recv_queue":0,"send_queue":244,"drops":0,"local":{"address":"127.0.0.1","port":5432},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":104,"inode":31337,"cookie":77,"netns":4026531840,"diag":[],"options":{"SO_REUSEADDR":1,"SO_KEEPALIVE":0,"SO_LINGER":{"l_onoff":1,"l_linger":5},"SO_COOKIE":77,"TCP_NODELAY":0,"TCP_DEFER_ACCEPT":3,"TCP_ULP":"","IP_TOS":0,"IP_OPTIONS":""},"set":["SO_REUSEADDR","SO_LINGER"]}
+{"protocol":"tcp6","type":"stream","state":"ESTABLISHED","recv_queue":17,"send_queue":4096,"drops":3,"local":{"address":"::ffff:10.0.0.1","port":443},"remote":{"address":"::ffff:10.0.0.2","port":50000},"interface":"9","uid":0,"inode":31338,"cookie":4294967296,"netns":4026531840,"diag":[">|"],"options":{"SO_REUSEADDR":0,"SO_KEEPALIVE":1,"SO_RCVTIMEO":{"tv_sec":1,"tv_usec":500000},"SO_MAX_PACING_RATE":18446744073709551615,"SO_COOKIE":4294967296,"TCP_NODELAY":1,"TCP_KEEPIDLE":60,"TCP_USER_TIMEOUT":30000,"TCP_CONGESTION":"a b,c\\x1b","TCP_ULP":"","IP_OPTIONS":"","IPV6_V6ONLY":0,"IPV6_JOIN_ANYCAST":[],"IPV6_HOPOPTS":"","IPV6_RTHDRDSTOPTS":"","IPV6_RTHDR":"","IPV6_DSTOPTS":""},"set":["SO_KEEPALIVE","SO_RCVTIMEO","TCP_NODELAY","TCP_KEEPIDLE","TCP_USER_TIMEOUT","TCP_CONGESTION"]}
+{"protocol":"tcp","type":"stream","state":"TIME_WAIT","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"10.0.0.1","port":8080},"remote":{"address":"10.0.0.2","port":40000},"interface":null,"uid":0,"inode":0,"cookie":78,"netns":4026531840,"diag":[],"options":{},"set":[]}
+{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":0,"cookie":79,"netns":4026531840,"diag":[],"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
+{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":0,"cookie":80,"netns":4026531840,"diag":[],"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
+"#;
+    let lines = print_whole(records::some().bytes.as_slice(), Format::NdJson);
+    for (line, expected) in lines.lines().zip(expected.lines()) {
+        assert_eq!(line, expected);
+    }
+    assert_eq!(lines, expected);
+    let array = print_whole(records::some().bytes.as_slice(), Format::Json);
+    assert_eq!(array, format!("[\n{}\n]\n", expected.trim_end().replace('\n', ",\n")));
+}
+
+#[test]
+fn without_pristine_sockets_nobody_knows_what_is_set() {
+    let unknown = Pristine::with([None, None, None, None]);
+    let stream = records::some();
+    let (text, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &unknown);
+    assert_eq!(error, None);
+    for row in rows(&text) {
+        // A mini-socket has no options, so none of them is set.
+        let expected = if row["state"] == "TIME_WAIT" { Json::Array(vec![]) } else { Json::Null };
+        assert_eq!(row["set"], expected, "{row}");
+    }
+}
+
+/// What is set is found in two ways: by a quick look at the raw facts where only that is shown, by
+/// the value where everything is.
+#[test]
+fn what_is_set_does_not_depend_on_what_is_shown() {
+    let pristine = pristine();
+    let mut only_set = settings(Format::NdJson);
+    only_set.selection = Selection::parse(["set"]).expect("a word of -O");
+    for seed in 0..2_000 {
+        let mut random = Random(seed);
+        let mut bytes = if seed % 2 == 0 { records::some() } else { records::everything() }.bytes;
+        hurt(&mut bytes, &mut random);
+        let (all, _) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine);
+        let (set, _) = print(bytes.as_slice(), &only_set, &pristine);
+        for (all, set) in rows(&all).zip(rows(&set)) {
+            assert_eq!(set["set"], all["set"], "seed {seed}");
+            let shown = set["options"].as_object().expect("an object").len();
+            assert_eq!(Some(shown), set["set"].as_array().map(Vec::len), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_record_of_a_protocol_from_the_future_is_passed_over() {
+    let mut stream = Stream::default();
+    for (protocol, family) in [(records::TCP, 99), (132, records::INET)] {
+        stream.header(&[], |header| (header.protocol, header.family) = (protocol, family));
+    }
+    assert_eq!(print_whole(stream.bytes.as_slice(), Format::NdJson), "");
+    assert_eq!(print_whole(stream.bytes.as_slice(), Format::Json), "[]\n");
+}
+
+#[test]
+fn every_fact_of_every_option_is_shown() {
+    let text = print_whole(records::everything().bytes.as_slice(), Format::NdJson);
+    for option in CATALOGUE.iter().filter(|option| !NOT_IN_EVERYTHING.contains(&option.name)) {
+        let shown = rows(&text).any(|row| row["options"].get(option.name).is_some());
+        assert!(shown, "{}", option.name);
+    }
+}
+
+/// Needs an interface's name; absent in what pristine() says.
+const NOT_IN_EVERYTHING: [&str; 2] = ["SO_BINDTODEVICE", "SO_RXQ_OVFL"];
+
+fn rows(text: &str) -> impl Iterator<Item = Json> + '_ {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+}
+
+// Reads
+
+/// A source that gives so many bytes at a time, or fails.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    size: usize,
+    /// What happens before each piece.
+    interruptions: VecDeque<io::ErrorKind>,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(bytes: &'a [u8], size: usize) -> Pieces<'a> {
+        Pieces { bytes, size, interruptions: VecDeque::new() }
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(kind) = self.interruptions.pop_front() {
+            return Err(kind.into());
+        }
+        let size = self.size.min(buffer.len()).min(self.bytes.len());
+        let (piece, rest) = self.bytes.split_at(size);
+        buffer[..size].copy_from_slice(piece);
+        self.bytes = rest;
+        Ok(size)
+    }
+}
+
+#[test]
+fn where_reads_cut_makes_no_difference() {
+    let stream = many(20);
+    let whole = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    for size in [1, 7, 8, 95, 96, 97, 1000, 4096, 32_768, 1_000_000] {
+        assert_eq!(print_whole(Pieces::new(&stream.bytes, size), Format::NdJson), whole, "{size}");
+    }
+}
+
+/// The same sockets several times.
+fn many(times: usize) -> Stream {
+    let mut stream = records::some();
+    stream.bytes = stream.bytes.repeat(times);
+    stream
+}
+
+#[test]
+fn a_stream_longer_than_the_buffer() {
+    let times = 4000;
+    let stream = many(times);
+    assert!(stream.bytes.len() > 4 << 20);
+    let text = print_whole(stream.bytes.as_slice(), TABLE);
+    assert_eq!(text.lines().count(), 1 + times * stream.ends.len());
+}
+
+#[test]
+fn interruptions_are_no_errors() {
+    let stream = records::some();
+    let whole = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    let mut source = Pieces::new(&stream.bytes, 100);
+    source.interruptions = [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].repeat(3).into();
+    assert_eq!(print_whole(source, Format::NdJson), whole);
+}
+
+#[test]
+fn a_failing_read_is_an_error_and_leaves_the_array_open() {
+    let stream = records::some();
+    let first = stream.bytes[..stream.ends[0]].to_vec();
+    let mut source = Pieces::new(&[], 1);
+    source.interruptions = [io::ErrorKind::PermissionDenied].into();
+    let (text, error) = print(first.as_slice().chain(source), &settings(Format::Json), &pristine());
+    let error = error.expect("the read failed");
+    assert!(error.starts_with("cannot read the sockets from the kernel: "), "{error}");
+    assert!(text.starts_with("[\n{\"protocol\":\"tcp\"") && text.ends_with('}'), "{text}");
+}
+
+// Damage
+
+#[test]
+fn a_cut_stream_gives_the_whole_records_and_then_an_error() {
+    let stream = records::some();
+    let (settings, pristine) = (settings(Format::Json), pristine());
+    for length in 0..=stream.bytes.len() {
+        let (text, error) = print(&stream.bytes[..length], &settings, &pristine);
+        let whole = stream.ends.iter().filter(|end| **end <= length).count();
+        assert_eq!(text.matches("\"protocol\"").count(), whole, "{length} bytes");
+        let end = whole.checked_sub(1).map_or(0, |last| stream.ends[last]);
+        if end == length {
+            assert_eq!(error, None, "{length} bytes");
+            assert!(text.ends_with("]\n"), "{length} bytes");
+        } else {
+            let expected = format!(
+                "the kernel's stream of sockets ends in the middle of a record, at byte {end}"
+            );
+            assert_eq!(error, Some(expected), "{length} bytes");
+            assert!(!text.ends_with("]\n"), "{length} bytes: the array is left open");
+        }
+    }
+}
+
+#[test]
+fn damage_is_named_with_its_place() {
+    let stream = records::some();
+    let at = stream.ends[1];
+    let damaged = |change: fn(&mut [u8])| {
+        let mut bytes = stream.bytes.clone();
+        change(&mut bytes[at..]);
+        let (text, error) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine());
+        assert_eq!(text.lines().count(), 2, "the records before the damage");
+        error.expect("the damage is noticed")
+    };
+    let begin = format!("the kernel's stream of sockets is damaged at byte {at}: ");
+    assert_eq!(damaged(|bytes| bytes[0] ^= 1), format!("{begin}no record begins here"));
+    assert_eq!(
+        damaged(|bytes| bytes[5] ^= 0x80),
+        format!("{begin}a record has a section that does not exist")
+    );
+}
+
+#[test]
+fn a_record_without_an_end_is_given_up() {
+    let header = {
+        let mut stream = Stream::default();
+        stream.header(&[section::SECTION_ITEMS], |_| {});
+        stream.bytes
+    };
+    let item = {
+        let mut stream = Stream::default();
+        stream.item(item_kind::ITEM_CUT, &[]);
+        stream.bytes
+    };
+    let endless = header.as_slice().chain(Repeat(&item));
+    let (_, error) = print(endless, &settings(Format::NdJson), &pristine());
+    let error = error.expect("the stream never ends");
+    assert!(error.contains("damaged at byte 0"), "{error}");
+}
+
+/// The same bytes for ever.
+struct Repeat<'a>(&'a [u8]);
+
+impl Read for Repeat<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len() - buffer.len() % self.0.len();
+        buffer[..length].chunks_exact_mut(self.0.len()).for_each(|to| to.copy_from_slice(self.0));
+        Ok(length)
+    }
+}
+
+#[test]
+fn an_item_longer_than_a_record_is_damage() {
+    let mut stream = Stream::default();
+    stream.header(&[section::SECTION_ITEMS], |_| {});
+    stream.part(|item: &mut knetstat::bpf::item_header| item.length = u32::MAX);
+    let (_, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &pristine());
+    let error = error.expect("no record is so long");
+    assert!(error.ends_with("a record is longer than the kernel can write one"), "{error}");
+}
+
+#[test]
+fn random_damage_never_panics_hangs_or_takes_memory() {
+    finishes_in_time(|| damage(&records::some(), 25_000));
+}
+
+#[test]
+fn random_damage_where_every_option_is_shown() {
+    finishes_in_time(|| damage(&records::everything(), 3_000));
+}
+
+/// Runs it in a thread of its own, so that a loop without an end is a failure and not a test that
+/// never ends.
+fn finishes_in_time(test: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        test();
+        done.send(()).expect("somebody waits");
+    });
+    match wait.recv_timeout(Duration::from_secs(60)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a damaged stream makes it hang"),
+        _ => thread.join().expect("no damaged stream makes it panic"),
+    }
+}
+
+/// Damages the stream in many ways. Whatever comes out is well formed.
+fn damage(stream: &Stream, times: u64) {
+    let pristine = pristine();
+    let forms = [settings(Format::NdJson), settings(EXTENDED)];
+    for seed in 0..times {
+        let mut random = Random(seed);
+        let mut bytes = stream.bytes.clone();
+        for _ in 0..=random.below(3) {
+            hurt(&mut bytes, &mut random);
+        }
+        let settings = &forms[random.below(2)];
+        let (text, error) = print(bytes.as_slice(), settings, &pristine);
+        assert!(text.len() < 1 << 20, "seed {seed}: {} bytes of output", text.len());
+        let known = |error: &str| error.starts_with("the kernel's stream of sockets ");
+        assert!(error.as_deref().is_none_or(known), "seed {seed}: {error:?}");
+        match settings.format {
+            Format::NdJson => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
+            _ => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
+        }
+    }
+    let peak = peak_memory();
+    assert!(peak < 512 << 10, "{peak} KiB");
+}
+
+/// Changes, removes or repeats some bytes.
+fn hurt(bytes: &mut Vec<u8>, random: &mut Random) {
+    let at = random.below(bytes.len().max(1));
+    let end = bytes.len().min(at + 1 + random.below(64));
+    match random.below(6) {
+        0 => drop(bytes.drain(at..end)),
+        1 => {
+            let part = bytes[at..end].to_vec();
+            bytes.splice(at..at, part);
+        }
+        2 => bytes[at..end].fill(0xff),
+        3 => bytes.truncate(at),
+        _ => bytes[at..end].iter_mut().take(8).for_each(|byte| *byte = random.next() as u8),
+    }
+}
+
+/// Whether there are no control characters but those of lines and of bold type.
+fn is_fit_for_a_terminal(text: &str) -> bool {
+    let text = text.replace("\x1b[1m", "").replace("\x1b[0m", "");
+    text.chars().all(|c| c == '\n' || !c.is_control())
+}
+
+/// The most memory that this process had, in KiB.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc is mounted");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().strip_suffix(" kB")).map(str::parse);
+    number.expect("a VmHWM line").expect("a number")
+}
+
+/// Numbers that look random and are the same each time: xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        let mut x = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.0 = x;
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
