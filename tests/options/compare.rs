@@ -21,9 +21,19 @@ enum Answer {
     Error(Errno),
 }
 
-/// What the kernel changes by itself as packets arrive.
-const VOLATILE: [&str; 6] =
-    ["SO_INCOMING_CPU", "SO_RCVBUF", "SO_SNDBUF", "TCP_MAXSEG", "TCP_QUICKACK", "TCP_WINDOW_CLAMP"];
+/// What the kernel changes by itself as packets arrive, or do not. The two of IPv6 multicast are
+/// where a TCP socket keeps how its last packet came.
+const VOLATILE: [&str; 9] = [
+    "IPV6_MULTICAST_HOPS",
+    "IPV6_MULTICAST_IF",
+    "SO_ERROR",
+    "SO_INCOMING_CPU",
+    "SO_RCVBUF",
+    "SO_SNDBUF",
+    "TCP_MAXSEG",
+    "TCP_QUICKACK",
+    "TCP_WINDOW_CLAMP",
+];
 
 /// Whether a TCP socket is neither listening nor connected: then it stands in no table. A peer that
 /// was bound to another device meanwhile, for one, answers what arrives with a reset.
