@@ -2,6 +2,9 @@
 /*
  * Who holds a socket: a record for each descriptor that is one. The kernel walks the tasks of the
  * reader's pid namespace, and of each the descriptors, of threads only where they have their own.
+ *
+ * None of the reads is guarded: where one of them fails there is no owner to tell, the program does
+ * not load, and the table goes without.
  */
 #ifndef OWNERS_H
 #define OWNERS_H
