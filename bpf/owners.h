@@ -66,7 +66,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	owner.pid = pid_of(task);
 	owner.fd = ctx->fd;
 	owner.flags = BPF_CORE_READ(file, f_flags);
-	owner.cookie = socket_cookie(sk);
+	owner.cookie = given_cookie(sk);
 	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
 	leader = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(owner.command, 16, &leader->comm);
