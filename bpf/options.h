@@ -202,6 +202,8 @@
 	VALUE(TCP_USER_TIMEOUT, MEMBER(tp, inet_conn.icsk_user_timeout))                        \
 	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))         \
 	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
+	VALUE(IP_TOS__reflected, BITS(net, ipv4.sysctl_tcp_reflect_tos))                        \
+	VALUE(SO_MARK__accepted, BITS(net, ipv4.sysctl_tcp_fwmark_accept))                      \
 	VALUE(TCP_NOTSENT_LOWAT, MEMBER(tp, notsent_lowat))                                     \
 	VALUE(TCP_SAVE_SYN, BITS(tp, save_syn))                                                 \
 	VALUE(TCP_TX_DELAY, MEMBER(tp, tcp_tx_delay))                                           \

@@ -136,6 +136,8 @@ struct netns_ipv4 {
 	int sysctl_tcp_fin_timeout;
 	int sysctl_tcp_fastopen;
 	u8 sysctl_tcp_pingpong_thresh;
+	u8 sysctl_tcp_reflect_tos;
+	u8 sysctl_tcp_fwmark_accept;
 };
 
 struct netns_sysctl_ipv6 {
