@@ -197,6 +197,7 @@
 	VALUE(TCP_LINGER2__sysctl, MEMBER(net, ipv4.sysctl_tcp_fin_timeout))                    \
 	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
 	VALUE(TCP_WINDOW_CLAMP, MEMBER(tp, window_clamp))                                       \
+	VALUE(TCP_WINDOW_CLAMP__scaling, MEMBER(tp, scaling_ratio))                             \
 	VALUE(TCP_QUICKACK, BITS(tp, inet_conn.icsk_ack.pingpong))                              \
 	VALUE(TCP_QUICKACK__sysctl, BITS(net, ipv4.sysctl_tcp_pingpong_thresh))                 \
 	VALUE(TCP_USER_TIMEOUT, MEMBER(tp, inet_conn.icsk_user_timeout))                        \

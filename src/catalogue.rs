@@ -196,6 +196,11 @@ use Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 /// For what a TCP connection has from its peer.
 const UNLESS_CONNECTED: Marker =
     Marker::DiffersUnless(|facts| facts.is_tcp_connection(), "a TCP connection");
+/// For the window, which follows the connection, and on some kernels the buffer.
+const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(
+    |facts| facts.is_tcp_connection() || facts.clamp_follows_buffer(),
+    "a TCP connection, or of a value that follows from SO_RCVBUF",
+);
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 const UNLESS_MPTCP: Marker =
     Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
@@ -294,7 +299,7 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, Marker::With(read::congestion_set, "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; not known of a subflow of MPTCP, where the kernel sets it too"), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
     other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection, such as tls, mptcp or smc"),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
-    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CONNECTED, "the largest window that is offered to the peer"),
+    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CLAMPED, "the largest window that is offered to the peer"),
     other!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, read::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),
     number!(IPPROTO_TCP TCP TCP_SAVE_SYN = 27, Int, Differs, "keeps the headers of the SYN of accepted connections"),
     bool!(IPPROTO_TCP TCP TCP_INQ = 36, Differs, "tells the receiver how much is left to read"),
@@ -408,6 +413,8 @@ const HELPERS: &[Fact] = &[
     // Facts::reflects_tos, Facts::takes_mark
     value!(TCP IP_TOS__reflected),
     value!(TCP SO_MARK__accepted),
+    // Facts::clamp_follows_buffer
+    value!(TCP TCP_WINDOW_CLAMP__scaling),
     // Facts::was_ipv6
     flag!(IP IP_MULTICAST_ALL__was_ipv6),
 ];

@@ -53,6 +53,17 @@ impl Facts<'_> {
         self.get(value!(SOCKET SO_RCVLOWAT)) == Some(0)
     }
 
+    /// Whether TCP_WINDOW_CLAMP is what newer kernels make it when SO_RCVBUF is set
+    /// (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
+    pub fn clamp_follows_buffer(&self) -> bool {
+        const RCVBUF_LOCK: u64 = 2;
+        let get = |fact| self.get(fact).unwrap_or_default();
+        let buffer = get(value!(SOCKET SO_RCVBUF)) & u64::from(u32::MAX);
+        let window = (buffer * get(value!(TCP TCP_WINDOW_CLAMP__scaling))) >> 8;
+        get(value!(SOCKET SO_BUF_LOCK)) & RCVBUF_LOCK != 0
+            && window == get(value!(TCP TCP_WINDOW_CLAMP))
+    }
+
     /// Whether this connection may have IP_TOS or IPV6_TCLASS from its peer
     /// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
     pub fn reflects_tos(&self) -> bool {

@@ -553,6 +553,7 @@ struct tcp_sock {
 	u32 notsent_lowat;
 	u32 snd_wnd;
 	u32 mss_cache;
+	u8 scaling_ratio;
 	u8 repair : 1;
 	u8 recvmsg_inq : 1;
 	u32 copied_seq;
