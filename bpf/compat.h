@@ -101,6 +101,27 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 	return inode;
 }
 
+/* 6.18 dropped icsk_timeout for the timer's own; 7.1 moved that timer, and the keepalive timer too. */
+static __always_inline unsigned long retransmit_expires(struct tcp_sock *tp)
+{
+	if (bpf_core_field_exists(tp->inet_conn.icsk_timeout))
+		return tp->inet_conn.icsk_timeout;
+	if (bpf_core_field_exists(tp->inet_conn.icsk_retransmit_timer.expires))
+		return tp->inet_conn.icsk_retransmit_timer.expires;
+	return GET(tp, inet_conn.icsk_inet.sk.tcp_retransmit_timer.expires);
+}
+
+/* Fills in when it runs out; false when it does not run. */
+static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *expires)
+{
+	if (bpf_core_field_exists(tp->inet_conn.icsk_keepalive_timer.expires)) {
+		*expires = tp->inet_conn.icsk_keepalive_timer.expires;
+		return tp->inet_conn.icsk_keepalive_timer.entry.pprev != 0;
+	}
+	*expires = GET(tp, inet_conn.icsk_inet.sk.sk_timer.expires);
+	return GET(tp, inet_conn.icsk_inet.sk.sk_timer.entry.pprev) != 0;
+}
+
 /* 6.18: UDP counts its drops for each memory node. */
 static __always_inline __u32 socket_drops(struct sock *sk)
 {

@@ -32,6 +32,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define TCP_LISTEN 10
 #define TCP_NEW_SYN_RECV 12
 
+/* include/net/inet_connection_sock.h */
+#define ICSK_TIME_RETRANS 1
+#define ICSK_TIME_PROBE0 3
+#define ICSK_TIME_LOSS_PROBE 5
+#define ICSK_TIME_REO_TIMEOUT 6
+
 /* include/uapi/linux/rtnetlink.h */
 #define RTAX_HOPLIMIT 10
 
@@ -72,6 +78,7 @@ const volatile struct {
 	struct membership_item membership;
 	struct owner_record owner;
 	enum socket_trait socket_trait;
+	enum timer timer;
 	enum section section;
 	enum item_kind item_kind;
 	enum SOCKET_flag socket_flag;
@@ -164,12 +171,54 @@ static __always_inline void fill_owner(struct record_header *header, struct inet
 		header->sections |= SECTION_ITEMS;
 }
 
+/* The timers: net/ipv4/tcp_ipv4.c, get_tcp4_sock() and its neighbours, which make /proc/net/tcp. */
+
+static __always_inline void set_timer(struct record_header *header, __u8 timer, unsigned long expires)
+{
+	header->timer = timer;
+	header->timer_left = expires - bpf_jiffies64();
+}
+
+static __always_inline void fill_timer(struct record_header *header, struct tcp_sock *tp)
+{
+	__u8 pending = GET(tp, inet_conn.icsk_pending);
+	unsigned long expires;
+
+	header->retransmits = GET(tp, inet_conn.icsk_retransmits);
+	header->probes = GET(tp, inet_conn.icsk_probes_out);
+	if (pending == ICSK_TIME_RETRANS || pending == ICSK_TIME_LOSS_PROBE ||
+	    pending == ICSK_TIME_REO_TIMEOUT)
+		set_timer(header, TIMER_RETRANSMIT, retransmit_expires(tp));
+	else if (pending == ICSK_TIME_PROBE0)
+		set_timer(header, TIMER_PROBE, retransmit_expires(tp));
+	else if (keepalive_runs(tp, &expires))
+		set_timer(header, TIMER_KEEPALIVE, expires);
+}
+
+static __always_inline void fill_mini_timer(struct record_header *header, struct sock_common *skc)
+{
+	struct tcp_timewait_sock *tw = bpf_skc_to_tcp_timewait_sock(skc);
+	struct tcp_request_sock *request;
+
+	if (tw) {
+		set_timer(header, TIMER_TIME_WAIT, GET(tw, tw_sk.tw_timer.expires));
+		return;
+	}
+	request = bpf_skc_to_tcp_request_sock(skc);
+	if (!request)
+		return;
+	set_timer(header, TIMER_RETRANSMIT, GET(request, req.req.rsk_timer.expires));
+	if (bpf_core_field_exists(request->req.req.num_timeout))
+		header->retransmits = BPF_CORE_READ_BITFIELD(request, req.req.num_timeout);
+}
+
 /* A socket that the kernel keeps in short form: its header is all there is. */
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
 {
 	struct record_header header = {};
 
 	fill_header(&header, skc, GET(skc, skc_net.net), IPPROTO_TCP, state);
+	fill_mini_timer(&header, skc);
 	if (state == TCP_SYN_RECV && bpf_core_field_exists(skc->skc_listener->sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 	bpf_seq_write(seq, &header, sizeof(header));
@@ -211,6 +260,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_owner(&header, inet, np);
 	header.sections |= SECTION_TCP;
 	fill_master(&header, tp);
+	fill_timer(&header, tp);
 	if (sk->__sk_common.skc_state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);

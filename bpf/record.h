@@ -40,6 +40,15 @@ enum socket_trait {
 	TRAIT_KERNEL = 4, /* the kernel made it for itself */
 };
 
+/* Which timer of a connection runs. */
+enum timer {
+	TIMER_NONE,
+	TIMER_RETRANSMIT,
+	TIMER_KEEPALIVE,
+	TIMER_TIME_WAIT,
+	TIMER_PROBE,
+};
+
 struct record_header {
 	__u32 magic;
 	__u16 sections; /* enum section, or-ed */
@@ -60,6 +69,11 @@ struct record_header {
 	__u32 recv_queue;
 	__u32 send_queue;
 	__u32 drops;
+	__s32 timer_left; /* jiffies until it runs out */
+	__u8 timer;	  /* enum timer */
+	__u8 retransmits; /* of the same data, or of the answer to a SYN */
+	__u8 probes;	  /* unanswered, of a window that is 0 or of a peer that is silent */
+	__u8 unused;
 };
 
 /* "knso" */

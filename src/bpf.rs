@@ -12,7 +12,7 @@ use plain::Plain;
 pub use skeleton::types::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
     owner_record, port_filter, port_range, record_header, section, socket_section, socket_trait,
-    tcp_section, udp_section,
+    tcp_section, timer, udp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use skeleton::types::{

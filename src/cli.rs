@@ -8,6 +8,7 @@ use wildmatch::WildMatch;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::filter::{self, Filter};
+use crate::output::table::Columns;
 use crate::selection::Selection;
 use crate::socket::{Protocol, SocketKind, Version};
 use crate::state::{self, States};
@@ -138,6 +139,9 @@ pub struct TableArgs {
     /// Also the processes that hold the socket, or the reason why there is none
     #[arg(short, long, help_heading = "What to show")]
     programs: bool,
+    /// Also the timer of the connection that runs
+    #[arg(short = 'o', long, help_heading = "What to show")]
+    timers: bool,
     /// Also the user and the inode
     #[arg(short, long, help_heading = "What to show")]
     extend: bool,
@@ -205,12 +209,7 @@ pub struct Settings {
 /// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    Table {
-        header: bool,
-        extended: bool,
-        programs: bool,
-        color: bool,
-    },
+    Table(Columns),
     /// One array.
     Json,
     /// One object a line.
@@ -308,7 +307,7 @@ impl TableArgs {
         match (self.options.is_empty(), self.format()) {
             (false, _) => Selection::parse(self.options.iter().map(String::as_str))
                 .map_err(|error| wrong("--options <LIST>", &error)),
-            (true, Format::Table { .. }) => Ok(Selection::common()),
+            (true, Format::Table(_)) => Ok(Selection::common()),
             (true, Format::Json | Format::NdJson) => Ok(Selection::all()),
         }
     }
@@ -319,12 +318,13 @@ impl TableArgs {
         } else if self.ndjson {
             Format::NdJson
         } else {
-            Format::Table {
+            Format::Table(Columns {
                 header: !self.no_header,
                 extended: self.extend,
                 programs: self.programs,
+                timers: self.timers,
                 color: self.color.resolve(),
-            }
+            })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::bpf::socket_trait;
+use crate::bpf::{record_header, socket_trait, timer};
 use crate::read::Facts;
 use crate::record::Record;
 use crate::state::State;
@@ -116,6 +116,73 @@ impl fmt::Display for Diag {
     }
 }
 
+/// The timer of a connection that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    pub kind: TimerKind,
+    /// Jiffies until it runs out; not below 0, as a timer that is late has run out.
+    pub left: u32,
+    /// How often the same data, or the answer to a SYN, was sent again.
+    pub retransmits: u8,
+    /// How many probes went unanswered.
+    pub probes: u8,
+}
+
+/// What a timer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKind {
+    /// An acknowledgement.
+    Retransmit,
+    /// The time to probe an idle connection.
+    Keepalive,
+    /// The end of TIME_WAIT, or of FIN_WAIT2.
+    TimeWait,
+    /// The time to ask the peer for its window.
+    Probe,
+}
+
+impl TimerKind {
+    /// The word of JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            TimerKind::Retransmit => "retransmit",
+            TimerKind::Keepalive => "keepalive",
+            TimerKind::TimeWait => "time-wait",
+            TimerKind::Probe => "probe",
+        }
+    }
+
+    /// The word of netstat.
+    pub fn netstat_word(self) -> &'static str {
+        match self {
+            TimerKind::Retransmit => "on",
+            TimerKind::Keepalive => "keepalive",
+            TimerKind::TimeWait => "timewait",
+            TimerKind::Probe => "probe",
+        }
+    }
+}
+
+impl Timer {
+    fn decode(header: &record_header) -> Option<Timer> {
+        let kind = match timer(header.timer.into()) {
+            timer::TIMER_RETRANSMIT => TimerKind::Retransmit,
+            timer::TIMER_KEEPALIVE => TimerKind::Keepalive,
+            timer::TIMER_TIME_WAIT => TimerKind::TimeWait,
+            timer::TIMER_PROBE => TimerKind::Probe,
+            _ => return None,
+        };
+        let left = u32::try_from(header.timer_left).unwrap_or_default();
+        Some(Timer { kind, left, retransmits: header.retransmits, probes: header.probes })
+    }
+
+    /// Seconds until it runs out, in hundredths.
+    pub fn seconds(&self, hz: u64) -> f64 {
+        let hundredths = u64::from(self.left) * 100 / hz;
+        hundredths as f64 / 100.0
+    }
+}
+
 /// A socket of which everything but the options is decoded.
 #[derive(Debug)]
 pub struct Socket<'a> {
@@ -139,6 +206,8 @@ pub struct Socket<'a> {
     pub master: u64,
     /// The inode number of the network namespace.
     pub netns: u32,
+    /// The timer that runs, if one does.
+    pub timer: Option<Timer>,
     /// Where the options are read from.
     pub record: Record<'a>,
 }
@@ -186,6 +255,7 @@ impl<'a> Socket<'a> {
             cookie: header.cookie,
             master: header.master,
             netns: header.netns,
+            timer: Timer::decode(header),
             record,
         })
     }

@@ -10,6 +10,7 @@ use clap::{CommandFactory, ValueEnum};
 use common::records;
 use knetstat::catalogue::{OptionSpec, CATALOGUE};
 use knetstat::cli::{Cli, Format};
+use knetstat::output::table::Columns;
 use knetstat::socket::Diag;
 use knetstat::state::{self, State};
 use knetstat::value::{Filter, Value};
@@ -242,7 +243,13 @@ fn every_mark_is_explained() {
 
 #[test]
 fn every_column_is_explained() {
-    let format = Format::Table { header: true, extended: true, programs: true, color: false };
+    let format = Format::Table(Columns {
+        header: true,
+        extended: true,
+        programs: true,
+        timers: true,
+        color: false,
+    });
     let table = records::printed(&records::some(), format);
     let header = table.lines().next().unwrap_or_default();
     let columns: Vec<String> =

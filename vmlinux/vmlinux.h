@@ -115,6 +115,12 @@ typedef struct {
 
 struct hlist_node {
 	struct hlist_node *next;
+	struct hlist_node **pprev;
+};
+
+struct timer_list {
+	struct hlist_node entry;
+	unsigned long expires;
 };
 
 struct hlist_head {
@@ -324,6 +330,8 @@ struct sock {
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
 	unsigned long sk_ino;
+	struct timer_list sk_timer;
+	struct timer_list tcp_retransmit_timer;
 	u8 sk_txrehash;
 	u8 sk_scm_credentials : 1;
 	u8 sk_scm_security : 1;
@@ -527,6 +535,12 @@ struct inet_connection_sock {
 	const struct tcp_congestion_ops *icsk_ca_ops;
 	const struct tcp_ulp_ops *icsk_ulp_ops;
 	void *icsk_ulp_data;
+	unsigned long icsk_timeout;
+	struct timer_list icsk_retransmit_timer;
+	struct timer_list icsk_keepalive_timer;
+	__u8 icsk_pending;
+	__u8 icsk_retransmits;
+	__u8 icsk_probes_out;
 	__u8 icsk_ca_setsockopt : 1;
 	__u8 icsk_syn_retries;
 	struct {
@@ -585,7 +599,21 @@ struct mptcp_subflow_context {
 	struct sock *conn;
 };
 
+struct request_sock {
+	u8 num_timeout : 7;
+	struct timer_list rsk_timer;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+};
+
 struct inet_timewait_sock {
+	struct timer_list tw_timer;
 	volatile unsigned char tw_substate;
 };
 

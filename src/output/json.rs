@@ -10,7 +10,7 @@ use super::{Output, Row};
 use crate::host::Host;
 use crate::owners::Holder;
 use crate::plan::Shown;
-use crate::socket::Endpoint;
+use crate::socket::{Endpoint, Timer};
 use crate::value::{Escaped, Value};
 
 /// Writes JSON.
@@ -136,6 +136,25 @@ impl Serialize for Head<'_> {
             map.serialize_entry("owner", owner.word())?;
         }
         map.serialize_entry("diag", &diag)?;
+        let hz = facts.host.hz;
+        map.serialize_entry("timer", &socket.timer.map(|timer| Running { timer, hz }))?;
+        map.end()
+    }
+}
+
+/// The timer that runs.
+struct Running {
+    timer: Timer,
+    hz: u64,
+}
+
+impl Serialize for Running {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(4))?;
+        map.serialize_entry("kind", self.timer.kind.word())?;
+        map.serialize_entry("seconds", &self.timer.seconds(self.hz))?;
+        map.serialize_entry("retransmits", &self.timer.retransmits)?;
+        map.serialize_entry("probes", &self.timer.probes)?;
         map.end()
     }
 }

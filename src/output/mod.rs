@@ -41,9 +41,7 @@ pub trait Output {
 /// The output in this form.
 pub fn new<'a>(format: Format, to: impl Write + 'a) -> Box<dyn Output + 'a> {
     match format {
-        Format::Table { header, extended, programs, color } => {
-            Box::new(table::Table::new(to, table::Columns { header, extended, programs, color }))
-        }
+        Format::Table(columns) => Box::new(table::Table::new(to, columns)),
         Format::Json => Box::new(json::Json::array(to)),
         Format::NdJson => Box::new(json::Json::lines(to)),
     }

@@ -11,14 +11,14 @@ use super::{Output, Row};
 use crate::host::Host;
 use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
-use crate::socket::{Endpoint, Socket};
+use crate::socket::{Endpoint, Socket, Timer};
 use crate::value::{Kind, Text, Value, Word};
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
 
 /// What the table is to have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     /// A first line with the names of the columns.
     pub header: bool,
@@ -26,6 +26,8 @@ pub struct Columns {
     pub extended: bool,
     /// The processes.
     pub programs: bool,
+    /// The timer that runs.
+    pub timers: bool,
     /// What is set stands out.
     pub color: bool,
 }
@@ -84,6 +86,9 @@ impl<W: Write> Output for Table<W> {
         if self.columns.programs {
             line.text("PID/Program name", 20);
         }
+        if self.columns.timers {
+            line.text("Timer", 23);
+        }
         line.text("Diag", 4);
         line.text("Options", 0);
         self.line.write(&mut self.to)
@@ -105,6 +110,9 @@ impl<W: Write> Output for Table<W> {
         }
         if let Some((holders, owner)) = row.owner {
             line.text(&programs(holders, owner), 20);
+        }
+        if self.columns.timers {
+            line.text(&timer(socket.timer, facts.host.hz), 23);
         }
         line.text(socket.diag(facts).map_or("", |diag| diag.mark()), 4);
         if !options.is_empty() {
@@ -133,6 +141,17 @@ fn programs(holders: &[Holder], owner: Owner) -> String {
         (Owner::Process, _) => text,
         (owner, true) => format!("({})", owner.word()),
         (owner, false) => format!("{text}({})", owner.word()),
+    }
+}
+
+/// The timer as netstat writes it: how long it still runs, retransmits, unanswered probes.
+fn timer(timer: Option<Timer>, hz: u64) -> String {
+    match timer {
+        None => "off (0.00/0/0)".into(),
+        Some(timer) => {
+            let (word, seconds) = (timer.kind.netstat_word(), timer.seconds(hz));
+            format!("{word} ({seconds:.2}/{}/{})", timer.retransmits, timer.probes)
+        }
     }
 }
 

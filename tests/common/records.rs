@@ -306,6 +306,7 @@ pub fn everything() -> Stream {
         stream.header(&[socket, ip, section::SECTION_IPV6, transport, items], |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
             header.cookie = 81;
+            (header.timer, header.timer_left) = (timer::TIMER_RETRANSMIT.0 as u8, 50);
         });
         stream.part(|socket: &mut socket_section| every_fact!(socket));
         stream.part(|ip: &mut ip_section| every_fact!(ip));
