@@ -70,6 +70,8 @@ const volatile struct {
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
+	struct owner_record owner;
+	enum socket_trait socket_trait;
 	enum section section;
 	enum item_kind item_kind;
 	enum SOCKET_flag socket_flag;
@@ -144,6 +146,14 @@ static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo 
 static __always_inline void fill_owner(struct record_header *header, struct inet_sock *inet,
 				       struct ipv6_pinfo *np)
 {
+	struct sock *sk = &inet->sk;
+
+	if (GET(sk, sk_socket))
+		header->traits |= TRAIT_SOCKET;
+	if (sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
+		header->traits |= TRAIT_DEAD;
+	if (bpf_core_field_exists(sk->sk_kern_sock) && BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
+		header->traits |= TRAIT_KERNEL;
 	header->inode = socket_inode(&inet->sk);
 	header->uid = GET(inet, sk.sk_uid.val);
 	header->drops = socket_drops(&inet->sk);
@@ -166,6 +176,21 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	return 0;
 }
 
+/*
+ * The MPTCP socket of a subflow, by its cookie: what the walk for owners, which comes first, has
+ * given to every socket with a descriptor.
+ */
+static __always_inline __u64 mptcp_master(struct tcp_sock *tp)
+{
+	struct mptcp_subflow_context *subflow = 0;
+
+	if (!bpf_core_field_exists(tp->is_mptcp) ||
+	    !bpf_core_field_exists(subflow->conn->__sk_common.skc_cookie.counter) || !tp->is_mptcp)
+		return 0;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	return BPF_CORE_READ(subflow, conn, __sk_common.skc_cookie.counter);
+}
+
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
 				       struct ipv6_pinfo *np, struct net *net)
 {
@@ -177,6 +202,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_header(&header, &sk->__sk_common, net, IPPROTO_TCP, sk->__sk_common.skc_state);
 	fill_owner(&header, inet, np);
 	header.sections |= SECTION_TCP;
+	header.master = mptcp_master(tp);
 	if (sk->__sk_common.skc_state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);
@@ -303,6 +329,7 @@ static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 }
 
 #include "items.h"
+#include "owners.h"
 
 /* The iterators */
 

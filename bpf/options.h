@@ -108,6 +108,7 @@
 	FLAG(IP_HDRINCL, INET_BIT(12, hdrincl))                                                 \
 	FLAG(IP_MULTICAST_LOOP, INET_BIT(13, mc_loop))                                          \
 	FLAG(IP_MULTICAST_ALL, INET_BIT(14, mc_all))                                            \
+	FLAG(IP_MULTICAST_ALL__was_ipv6, PRESENT(inet, pinet6, inet->pinet6))                   \
 	FLAG(IP_TRANSPARENT, INET_BIT(15, transparent))                                         \
 	FLAG(IP_NODEFRAG, INET_BIT(17, nodefrag))                                               \
 	FLAG(IP_BIND_ADDRESS_NO_PORT, INET_BIT(18, bind_address_no_port))                       \

@@ -33,6 +33,13 @@ enum section {
 	SECTION_ITEMS = 32,
 };
 
+/* What tells who could hold a socket. */
+enum socket_trait {
+	TRAIT_SOCKET = 1, /* it has a struct socket: it was accepted, if it had to be */
+	TRAIT_DEAD = 2,	  /* its process closed it */
+	TRAIT_KERNEL = 4, /* the kernel made it for itself */
+};
+
 struct record_header {
 	__u32 magic;
 	__u16 sections; /* enum section, or-ed */
@@ -41,10 +48,11 @@ struct record_header {
 	__u16 family;	/* AF_INET or AF_INET6 */
 	__u16 local_port;
 	__u16 remote_port;
-	__u16 unused;
+	__u16 traits; /* enum socket_trait, or-ed */
 	__u8 local_address[16]; /* of AF_INET the first four bytes */
 	__u8 remote_address[16];
 	__u64 cookie; /* 0: this kernel does not tell */
+	__u64 master; /* the cookie of the MPTCP socket that this is a subflow of, or 0 */
 	__u64 inode;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 uid;
@@ -52,6 +60,20 @@ struct record_header {
 	__u32 recv_queue;
 	__u32 send_queue;
 	__u32 drops;
+};
+
+/* "knso" */
+#define OWNER_MAGIC 0x6f736e6b
+
+/* A descriptor that is a socket; in a stream of its own. */
+struct owner_record {
+	__u32 magic;
+	__u32 pid; /* of the process, in the pid namespace of the reader */
+	__u32 fd;
+	__u32 flags; /* O_NONBLOCK ... of open(2) */
+	__u64 cookie; /* 0: this kernel does not tell */
+	__u64 inode;
+	__u8 command[16]; /* of the thread group's leader */
 };
 
 /* The option lists as enumerations: what is in the sections, and at which place. */

@@ -11,7 +11,8 @@ use plain::Plain;
 
 pub use skeleton::types::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    port_filter, port_range, record_header, section, socket_section, tcp_section, udp_section,
+    owner_record, port_filter, port_range, record_header, section, socket_section, socket_trait,
+    tcp_section, udp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use skeleton::types::{
@@ -31,3 +32,4 @@ unsafe impl Plain for udp_section {}
 unsafe impl Plain for item_header {}
 unsafe impl Plain for ip_options_item {}
 unsafe impl Plain for membership_item {}
+unsafe impl Plain for owner_record {}

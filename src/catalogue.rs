@@ -191,6 +191,9 @@ const UNLESS_CONNECTED: Marker =
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 const UNLESS_MPTCP: Marker =
     Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
+/// For what an IPv6 socket begins with otherwise than an IPv4 one.
+const UNLESS_CONVERTED: Marker =
+    Marker::DiffersUnless(|facts| facts.was_ipv6(), "a socket that IPV6_ADDRFORM made one of IPv4");
 /// For what bind(2) decides.
 const UNLESS_BOUND: Marker = Marker::DiffersUnless(
     |facts| facts.has_ipv6_address(),
@@ -215,7 +218,7 @@ const OPTIONS: &[OptionSpec] = &[
     other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, IsNot(value!(SOCKET SO_BINDTOIFINDEX), 0), read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
     number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, Differs, "the same as SO_BINDTODEVICE, by index"),
     number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, Differs, "the mark of outgoing packets, for routing and firewall rules"),
-    number!(SOL_SOCKET SOCKET SO_PRIORITY = 12, Uint, Differs, "the queueing priority of outgoing packets; setting IP_TOS changes it too"),
+    number!(SOL_SOCKET SOCKET SO_PRIORITY = 12, Int, Differs, "the queueing priority of outgoing packets; setting IP_TOS changes it too"),
     number!(SOL_SOCKET SOCKET SO_MAX_PACING_RATE = 47, Rate, Differs, "the rate at which packets leave at most"),
     bool!(SOL_SOCKET SOCKET SO_DONTROUTE = 5, Differs, "sends to hosts of the local network only"),
     bool!(SOL_SOCKET SOCKET SO_OOBINLINE = 10, Differs, "leaves urgent data in the stream of normal data"),
@@ -320,7 +323,7 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_IP IP_MULTICAST_IF = 32, Address, Marker::With(read::multicast_if_set, "the kernel keeps an address or an interface where it was set; not known of a TCP connection, where the kernel fills in the interface by itself"), read::multicast_if, [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)], "the interface for multicast, named by its address; 0.0.0.0 also where an index names it"),
     number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, UNLESS_CONNECTED, "the time to live of outgoing multicast"),
     bool!(IPPROTO_IP IP IP_MULTICAST_LOOP = 34, Differs, "multicast that is sent comes back to this host"),
-    bool!(IPPROTO_IP IP IP_MULTICAST_ALL = 49, Differs, "receives every group that somebody on this host joined"),
+    bool!(IPPROTO_IP IP IP_MULTICAST_ALL = 49, UNLESS_CONVERTED, "receives every group that somebody on this host joined"),
     other!(IPPROTO_IP IP_OPTIONS = 4, Blob, Differs, read::ip_options, [], "the IP options of outgoing packets"),
     bool!(IPPROTO_IP IP IP_HDRINCL = 3, Differs, "the program writes the IP header itself (raw sockets)"),
     bool!(IPPROTO_IP IP IP_NODEFRAG = 22, Differs, "does not put fragments of outgoing packets together (raw sockets)"),
@@ -384,6 +387,8 @@ pub const COMMON_UDP: [&str; 2] = ["SO_REUSEADDR", "SO_BROADCAST"];
 const HELPERS: &[Fact] = &[
     // read::fastopen_set
     value!(TCP TCP_FASTOPEN__sysctl),
+    // Facts::was_ipv6
+    flag!(IP IP_MULTICAST_ALL__was_ipv6),
 ];
 
 /// Holds at compile time: a fact that the kernel side collects is used by an option.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{self, IsTerminal};
 
+use wildmatch::WildMatch;
+
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::filter::{self, Filter};
@@ -113,6 +115,15 @@ pub struct TableArgs {
     /// Only sockets that are bound to one of these interfaces
     #[arg(long, value_name = "IF", value_delimiter = ',', help_heading = "Which sockets")]
     interface: Vec<String>,
+    /// Only sockets that one of these processes holds
+    #[arg(long, value_name = "PID", value_delimiter = ',', help_heading = "Which sockets")]
+    pid: Vec<u32>,
+    /// Only sockets that a process of one of these names holds; a pattern may have * and ?
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Which sockets")]
+    command: Vec<String>,
+    /// Only sockets of one of these users, by name or number
+    #[arg(long, value_name = "USER", value_delimiter = ',', help_heading = "Which sockets")]
+    user: Vec<String>,
 
     /// Which options: names with or without prefix, in any case, globs ('TCP_*'), or one of: common
     /// (what everyone asks for, and what is set; the default), set, all (the default of JSON)
@@ -124,6 +135,9 @@ pub struct TableArgs {
         help_heading = "What to show"
     )]
     options: Vec<String>,
+    /// Also the processes that hold the socket, or the reason why there is none
+    #[arg(short, long, help_heading = "What to show")]
+    programs: bool,
     /// Also the user and the inode
     #[arg(short, long, help_heading = "What to show")]
     extend: bool,
@@ -186,6 +200,8 @@ pub struct Settings {
     pub filter: Filter,
     pub selection: Selection,
     pub format: Format,
+    /// Whether the processes are shown.
+    pub programs: bool,
     /// Whether the kernel side may filter.
     pub kernel_filter: bool,
 }
@@ -196,6 +212,7 @@ pub enum Format {
     Table {
         header: bool,
         extended: bool,
+        programs: bool,
         color: bool,
     },
     /// One array.
@@ -245,11 +262,15 @@ impl TableArgs {
             remote_networks: self.dst.clone(),
             either_networks: self.addr.clone(),
             interfaces: interfaces.map_err(|error| wrong("--interface <IF>", &error))?,
+            users: self.users().map_err(|error| wrong("--user <USER>", &error))?,
+            pids: self.pid.clone(),
+            commands: self.command.iter().map(|pattern| WildMatch::new(pattern)).collect(),
         };
         Ok(Settings {
             filter,
             selection: self.selection()?,
             format: self.format(),
+            programs: self.programs,
             kernel_filter: !self.no_kernel_filter,
         })
     }
@@ -269,6 +290,14 @@ impl TableArgs {
             Version::V6 => self.ipv6 || !self.ipv4,
         };
         (named || none_named) && version
+    }
+
+    fn users(&self) -> Result<Vec<u32>, String> {
+        if self.user.is_empty() {
+            return Ok(Vec::new());
+        }
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        self.user.iter().map(|user| filter::parse_user(user, &passwd)).collect()
     }
 
     fn states(&self) -> States {
@@ -297,6 +326,7 @@ impl TableArgs {
             Format::Table {
                 header: !self.no_header,
                 extended: self.extend,
+                programs: self.programs,
                 color: self.color.resolve(),
             }
         }

@@ -12,7 +12,6 @@ use libbpf_rs::{ErrorKind, Iter, IterOpts, PrintLevel, ProgramMut};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
 use crate::filter::{Knobs, Ports};
-use crate::record::Records;
 use crate::socket::Protocol;
 
 /// Where the kernel keeps its types.
@@ -24,8 +23,13 @@ const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
 /// What libbpf said last, for when something fails.
 static LIBBPF_SAID: Mutex<String> = Mutex::new(String::new());
 
-/// The streams of the kernel's tables, TCP first, one after the other.
-pub type Sockets = Records<Chain>;
+/// The streams of the kernel.
+pub struct Streams {
+    /// The sockets of the tables, TCP first, one after the other.
+    pub sockets: Chain,
+    /// Two walks through all descriptors, which begin when they are read; none if nobody asked.
+    pub owners: Option<[Iter; 2]>,
+}
 
 /// The files of the iterators, read to the end one after the other.
 pub struct Chain {
@@ -50,15 +54,15 @@ impl Read for Chain {
 /// # Errors
 ///
 /// When this host or this user cannot run the programs; the message says what to do about it.
-pub fn open(knobs: &Knobs) -> anyhow::Result<Sockets> {
+pub fn open(knobs: &Knobs) -> anyhow::Result<Streams> {
     check_capabilities()?;
     libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
     // A kernel before 5.17 has no bpf_loop(): there the programs that do without it load.
-    let files = iterators(knobs, true).or_else(|_| {
+    let streams = streams(knobs, true).or_else(|_| {
         said().clear();
-        iterators(knobs, false)
+        streams(knobs, false)
     });
-    Ok(Records::new(Chain { files: files.map_err(|error| explain(&error))? }))
+    streams.map_err(|error| explain(&error))
 }
 
 /// Gives up every capability: reading the iterators that are open takes none.
@@ -73,7 +77,7 @@ pub fn drop_capabilities() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn iterators(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Vec<Iter>> {
+fn streams(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Streams> {
     let mut object = MaybeUninit::uninit();
     let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
     let (tcp, udp) = (knobs.wants(Protocol::Tcp), knobs.wants(Protocol::Udp));
@@ -81,6 +85,7 @@ fn iterators(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Vec<Iter>> {
     open.progs.tcp_without_loop.set_autoload(tcp && !loop_helper);
     open.progs.udp.set_autoload(udp && loop_helper);
     open.progs.udp_without_loop.set_autoload(udp && !loop_helper);
+    open.progs.owners.set_autoload(knobs.owners);
     configure(&mut open, knobs)?;
 
     let skeleton = open.load()?;
@@ -96,7 +101,11 @@ fn iterators(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Vec<Iter>> {
     if udp {
         files.push(attach(udp_program)?);
     }
-    Ok(files)
+    let owners = match knobs.owners {
+        true => Some([attach(&programs.owners)?, attach(&programs.owners)?]),
+        false => None,
+    };
+    Ok(Streams { sockets: Chain { files }, owners })
 }
 
 fn configure(open: &mut OpenKnetstatSkel, knobs: &Knobs) -> anyhow::Result<()> {

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
+use wildmatch::WildMatch;
 
+use crate::owners::Holder;
 use crate::socket::{Endpoint, Protocol, Socket, SocketKind, Version};
 use crate::state::{State, States};
 
@@ -16,7 +18,7 @@ pub type Ports = RangeInclusive<u16>;
 pub type AnyOf<T> = Vec<T>;
 
 /// The whole filter: a socket is shown when every part of it agrees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// Which kinds, in the order of [`SocketKind::ALL`].
     pub kinds: [bool; SocketKind::ALL.len()],
@@ -29,6 +31,12 @@ pub struct Filter {
     pub either_networks: AnyOf<IpNet>,
     /// The index of the bound interface.
     pub interfaces: AnyOf<u32>,
+    /// The user of the socket.
+    pub users: AnyOf<u32>,
+    /// A process that holds it.
+    pub pids: AnyOf<u32>,
+    /// The command of a process that holds it, as a pattern.
+    pub commands: AnyOf<WildMatch>,
 }
 
 impl Default for Filter {
@@ -44,6 +52,9 @@ impl Default for Filter {
             remote_networks: Vec::new(),
             either_networks: Vec::new(),
             interfaces: Vec::new(),
+            users: Vec::new(),
+            pids: Vec::new(),
+            commands: Vec::new(),
         }
     }
 }
@@ -70,6 +81,24 @@ impl Filter {
                 within(network, local) || within(network, remote)
             })
             && any(&self.interfaces, |index| *index == socket.ifindex)
+            && any(&self.users, |uid| *uid == socket.uid)
+    }
+
+    /// Whether it takes the owners to decide.
+    pub fn needs_owners(&self) -> bool {
+        !self.pids.is_empty() || !self.commands.is_empty()
+    }
+
+    /// Whether a socket is shown that these processes hold.
+    pub fn matches_holders(&self, holders: &[Holder]) -> bool {
+        let command = |holder: &Holder| {
+            let command = crate::value::escaped(holder.command.as_bytes());
+            any(&self.commands, |pattern| pattern.matches(&command))
+        };
+        !self.needs_owners()
+            || holders
+                .iter()
+                .any(|holder| any(&self.pids, |pid| *pid == holder.pid) && command(holder))
     }
 
     /// What the kernel side can decide.
@@ -92,6 +121,7 @@ impl Filter {
             local_ports: self.local_ports.clone(),
             remote_ports: self.remote_ports.clone(),
             either_ports: self.either_ports.clone(),
+            owners: self.needs_owners(),
         }
     }
 }
@@ -122,6 +152,8 @@ pub struct Knobs {
     pub local_ports: AnyOf<Ports>,
     pub remote_ports: AnyOf<Ports>,
     pub either_ports: AnyOf<Ports>,
+    /// Whether to look who holds the sockets.
+    pub owners: bool,
 }
 
 impl Knobs {
@@ -144,6 +176,7 @@ impl Knobs {
             local_ports: Vec::new(),
             remote_ports: Vec::new(),
             either_ports: Vec::new(),
+            owners: self.owners,
         }
     }
 }
@@ -194,6 +227,28 @@ fn service_ports<'a>(name: &'a str, services: &'a str) -> impl Iterator<Item = u
         seen.push(port);
         Some(port)
     })
+}
+
+/// A user by number, or by the name that a file in the form of /etc/passwd gives it: passwd(5).
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse_user(text: &str, passwd: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    let mut users = passwd.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        Some((fields.next()?, fields.nth(1)?.parse::<u32>().ok()?))
+    });
+    match users.find(|(name, _)| *name == text) {
+        Some((_, uid)) => Ok(uid),
+        None => {
+            let names = passwd.lines().filter_map(|line| line.split(':').next());
+            Err(crate::suggest::unknown("user", text, names))
+        }
+    }
 }
 
 /// An address, or a network in the form `address/length`.
@@ -251,6 +306,15 @@ mod tests {
             assert!(parse_ports(wrong, SERVICES).is_err(), "{wrong}");
         }
         assert!(parse_ports("htpp", SERVICES).unwrap_err().contains("http"));
+    }
+
+    #[test]
+    fn users_by_number_and_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n";
+        assert_eq!(parse_user("33", passwd), Ok(33));
+        assert_eq!(parse_user("www-data", passwd), Ok(33));
+        assert!(parse_user("ww-data", passwd).unwrap_err().contains("www-data"));
+        assert!(parse_user("-1", passwd).is_err());
     }
 
     #[test]

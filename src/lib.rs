@@ -4,6 +4,7 @@
 //! kernel tables - BPF iterators ([`bpf`], [`collect`]) - records ([`record`]) - sockets
 //! ([`socket`]) - filter ([`filter`]) - options ([`catalogue`], [`selection`]) - output ([`output`])
 
+pub mod ahead;
 pub mod bpf;
 pub mod catalogue;
 pub mod cli;
@@ -14,7 +15,9 @@ pub mod filter;
 pub mod host;
 pub mod howto;
 pub mod output;
+pub mod owners;
 pub mod plan;
+pub mod print;
 pub mod pristine;
 pub mod read;
 pub mod record;
@@ -27,20 +30,19 @@ pub mod value;
 pub mod words;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
 use anyhow::Context;
 use clap::CommandFactory;
 
-use cli::{Cli, Command, Settings, TableArgs};
+use ahead::ReadAhead;
+use cli::{Cli, Command, TableArgs};
 use host::Host;
-use output::{Output, Row};
-use plan::Plan;
+pub use print::print;
+use print::Ownership;
 use pristine::Pristine;
-use read::Facts;
 use record::Records;
-use socket::{Socket, SocketKind};
 
 /// Does what the command line says.
 ///
@@ -69,48 +71,23 @@ pub struct OutputError(#[source] pub io::Error);
 
 fn table(args: &TableArgs) -> anyhow::Result<()> {
     let settings = args.settings(interface_index)?;
-    let knobs = settings.filter.knobs();
+    let mut knobs = settings.filter.knobs();
+    knobs.owners |= settings.programs;
     let knobs = if settings.kernel_filter { knobs } else { knobs.wide_open() };
-    let records = collect::open(&knobs)?;
+    let streams = collect::open(&knobs)?;
     let (pristine, socket) = Pristine::ask(|kind| settings.filter.wants(kind));
     collect::drop_capabilities()?;
     let host = Host::new(socket)?;
 
+    let ownership = match streams.owners {
+        Some([first, second]) => Some(Ownership::new(first, second)?),
+        None => None,
+    };
     let mut out = stdout()?;
     let mut output = output::new(settings.format, &mut out);
-    print(records, &settings, &pristine, &host, output.as_mut())
-}
-
-/// Writes every socket of the records that the settings want.
-///
-/// # Errors
-///
-/// When the records cannot be read, or the output cannot be written.
-pub fn print<R: Read>(
-    mut records: Records<R>,
-    settings: &Settings,
-    pristine: &Pristine,
-    host: &Host,
-    output: &mut dyn Output,
-) -> anyhow::Result<()> {
-    let plans = SocketKind::ALL.map(|kind| settings.selection.plan(kind, pristine));
-    let mut shown = Vec::new();
-    output.begin().map_err(OutputError)?;
-    while let Some(record) = records.next_record()? {
-        let Some(socket) = Socket::decode(record) else {
-            continue;
-        };
-        if !settings.filter.matches(&socket) {
-            continue;
-        }
-        let facts = Facts { record: &socket.record, host };
-        let plan: &Plan = &plans[socket.kind.index()];
-        plan.apply(&facts, &mut shown);
-        let row = Row { socket: &socket, facts, options: &shown, knows_set: plan.knows_set };
-        output.row(&row).map_err(OutputError)?;
-    }
-    output.end().map_err(OutputError)?;
-    Ok(())
+    // A thread has the capabilities that its maker has left.
+    let records = Records::new(ReadAhead::new(streams.sockets));
+    print(records, &settings, &pristine, &host, ownership, output.as_mut())
 }
 
 fn options(names: &[String]) -> anyhow::Result<()> {

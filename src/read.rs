@@ -53,6 +53,11 @@ impl Facts<'_> {
         self.get(value!(SOCKET SO_RCVLOWAT)) == Some(0)
     }
 
+    /// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
+    pub fn was_ipv6(&self) -> bool {
+        !self.is_ipv6() && self.is(flag!(IP IP_MULTICAST_ALL__was_ipv6)) == Some(true)
+    }
+
     fn is_ipv6(&self) -> bool {
         self.record.ipv6.is_some()
     }

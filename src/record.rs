@@ -46,6 +46,8 @@ pub struct Record<'a> {
     pub ipv6: Option<&'a ipv6_section>,
     pub tcp: Option<&'a tcp_section>,
     pub udp: Option<&'a udp_section>,
+    /// The whole of it, as it came.
+    pub bytes: &'a [u8],
     items: &'a [u8],
 }
 
@@ -75,6 +77,7 @@ impl<'a> Record<'a> {
             ipv6: take_if(has(bit::SECTION_IPV6), &mut rest)?,
             tcp: take_if(has(bit::SECTION_TCP), &mut rest)?,
             udp: take_if(has(bit::SECTION_UDP), &mut rest)?,
+            bytes,
             items: rest,
         })
     }

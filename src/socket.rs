@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::bpf::socket_trait;
 use crate::read::Facts;
 use crate::record::Record;
 use crate::state::State;
@@ -133,6 +134,8 @@ pub struct Socket<'a> {
     pub inode: u64,
     /// 0: this kernel does not tell.
     pub cookie: u64,
+    /// The cookie of the MPTCP socket that this is a subflow of; 0: it is none.
+    pub master: u64,
     /// The inode number of the network namespace.
     pub netns: u32,
     /// Where the options are read from.
@@ -180,6 +183,7 @@ impl<'a> Socket<'a> {
             uid: header.uid,
             inode: header.inode,
             cookie: header.cookie,
+            master: header.master,
             netns: header.netns,
             record,
         })
@@ -188,6 +192,25 @@ impl<'a> Socket<'a> {
     /// Whether the kernel keeps the socket in short form, which has no options.
     pub fn is_mini(&self) -> bool {
         self.record.socket.is_none()
+    }
+
+    /// Whether its process has closed it.
+    pub fn is_dead(&self) -> bool {
+        self.has(socket_trait::TRAIT_DEAD)
+    }
+
+    /// Whether the kernel made it for itself.
+    pub fn is_of_kernel(&self) -> bool {
+        self.has(socket_trait::TRAIT_KERNEL)
+    }
+
+    /// Whether it was accepted, if it had to be: then it has a descriptor, or had one.
+    pub fn is_accepted(&self) -> bool {
+        self.has(socket_trait::TRAIT_SOCKET)
+    }
+
+    fn has(&self, wanted: socket_trait) -> bool {
+        u32::from(self.record.header.traits) & wanted.0 != 0
     }
 
     /// What is the matter with the flow of an established TCP connection, if anything is.

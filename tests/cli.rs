@@ -103,6 +103,12 @@ fn changes_nothing(arguments: &str) {
     assert_eq!(stdout(&format!("-e {arguments}")), stdout("-e"), "knetstat {arguments}");
 }
 
+/// The name of this process, as the kernel keeps it.
+fn own_command() -> String {
+    let command = std::fs::read_to_string("/proc/self/comm").expect("/proc/self/comm");
+    command.trim_end().to_owned()
+}
+
 // Every flag
 
 /// A flag in all its spellings, and a check of what it does.
@@ -150,8 +156,33 @@ const CASES: &[Case] = &[
     case(&["--src"], |flag| shows(&format!("{flag} 127.0.0.2"), &[CLIENT_OF_6])),
     case(&["--dst"], |flag| shows(&format!("{flag} 127.0.0.2/31"), &[ACCEPTED6])),
     case(&["--interface"], |flag| shows(&format!("{flag} lo"), &[UDP])),
+    case(&["--pid"], |flag| {
+        let own = std::process::id();
+        shows(&format!("{flag} {own}"), &EVERYTHING);
+        shows(&format!("{flag} 1,{own} --tcp6"), &[LISTENER6, ACCEPTED6]);
+        shows(&format!("{flag} 1"), &[]);
+    }),
+    case(&["--command"], |flag| {
+        shows(&format!("{flag} {}", own_command()), &EVERYTHING);
+        shows(&format!("{flag} nosuch,{}* --udp6", &own_command()[..3]), &[UDP6]);
+        shows(&format!("{flag} nosuch"), &[]);
+    }),
+    case(&["--user"], |flag| {
+        shows(&format!("{flag} root"), &EVERYTHING);
+        shows(&format!("{flag} 65534,0 --udp6"), &[UDP6]);
+        shows(&format!("{flag} nobody"), &[]);
+    }),
     case(&["-O", "--options"], |flag| {
         assert_eq!(options(&format!("{flag} nodelay")), ["TCP_NODELAY"]);
+    }),
+    case(&["-p", "--programs"], |flag| {
+        let text = stdout(&format!("{flag} --tcp4 -l -O mark"));
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default();
+        assert!(header.ends_with("State       PID/Program name     Diag Options"), "{header}");
+        let row = lines.next().unwrap_or_default();
+        let program = format!(" {}/{} ", std::process::id(), own_command());
+        assert!(row.contains(&program), "{row}");
     }),
     case(&["-e", "--extend"], |flag| {
         let text = stdout(&format!("{flag} --tcp4 -l -O mark"));
@@ -400,6 +431,8 @@ const WRONG: &[(&str, &[&str])] = &[
     ("--addr localhost", &["--addr", "localhost", "192.0.2.1"]),
     ("--src fe80::1%lo", &["--src", "fe80::1%lo", "--interface"]),
     ("--dst 300.0.0.1", &["--dst", "300.0.0.1"]),
+    ("--pid init", &["--pid", "init"]),
+    ("--user rooot", &["--user", "rooot", "root"]),
     ("--interface nosuch", &["--interface", "nosuch", "lo"]),
     ("--color sometimes", &["--color", "sometimes"]),
     ("--tcp4 -6", &["--tcp4", "--ipv6"]),

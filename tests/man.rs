@@ -242,7 +242,7 @@ fn every_mark_is_explained() {
 
 #[test]
 fn every_column_is_explained() {
-    let format = Format::Table { header: true, extended: true, color: false };
+    let format = Format::Table { header: true, extended: true, programs: true, color: false };
     let table = records::printed(&records::some(), format);
     let header = table.lines().next().unwrap_or_default();
     let columns: Vec<String> =

@@ -26,8 +26,10 @@ use knetstat::socket::SocketKind;
 use knetstat::value::Value;
 use serde_json::Value as Json;
 
-const TABLE: Format = Format::Table { header: true, extended: false, color: false };
-const EXTENDED: Format = Format::Table { header: false, extended: true, color: true };
+const TABLE: Format =
+    Format::Table { header: true, extended: false, programs: false, color: false };
+const EXTENDED: Format =
+    Format::Table { header: false, extended: true, programs: false, color: true };
 
 /// What is known of new sockets: that these options are off.
 fn pristine() -> Pristine {
@@ -48,7 +50,7 @@ fn settings(format: Format) -> Settings {
         Format::Table { .. } => Selection::common(),
         Format::Json | Format::NdJson => Selection::all(),
     };
-    Settings { filter: Filter::default(), selection, format, kernel_filter: true }
+    Settings { filter: Filter::default(), selection, format, programs: false, kernel_filter: true }
 }
 
 /// What is printed of a stream, and the error if there was one.
@@ -57,7 +59,8 @@ fn print(source: impl Read, settings: &Settings, pristine: &Pristine) -> (String
     let mut bytes = Vec::new();
     let mut output = output::new(settings.format, &mut bytes);
     let records = Records::new(source);
-    let result = knetstat::print(records, settings, pristine, &host, output.as_mut());
+    let result =
+        knetstat::print(records, settings, pristine, &host, records::nobody(), output.as_mut());
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
     (text, result.err().map(|error| format!("{error:#}")))

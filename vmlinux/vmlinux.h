@@ -45,6 +45,7 @@ enum bpf_map_type {
 
 /* include/uapi/linux/bpf.h; asked for to learn what the running kernel has, see bpf/compat.h */
 enum bpf_func_id {
+	BPF_FUNC_sock_from_file = 162,
 	BPF_FUNC_check_mtu = 163,
 };
 
@@ -203,14 +204,48 @@ struct sock_reuseport {
 struct xfrm_policy {
 };
 
+/* processes */
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[0];
+};
+
+struct signal_struct {
+	struct pid *pids[4];
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+	struct pid *thread_pid;
+	char comm[16];
+};
+
 /* sockets */
+
+struct super_block {
+	unsigned long s_magic;
+};
 
 struct inode {
 	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+	unsigned int f_flags;
 };
 
 struct socket {
 	unsigned long flags;
+	struct sock *sk;
 };
 
 struct socket_alloc {
@@ -231,6 +266,7 @@ struct sock_common {
 	unsigned char skc_reuseport : 1;
 	unsigned char skc_ipv6only : 1;
 	int skc_bound_dev_if;
+	atomic64_t skc_cookie;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -280,6 +316,7 @@ struct sock {
 	kuid_t sk_uid;
 	u16 sk_protocol;
 	u16 sk_type;
+	u8 sk_kern_sock : 1;
 	u8 sk_no_check_tx : 1;
 	unsigned long sk_lingertime;
 	u32 sk_ack_backlog;
@@ -487,6 +524,7 @@ struct inet_connection_sock {
 	__u32 icsk_delack_max;
 	const struct tcp_congestion_ops *icsk_ca_ops;
 	const struct tcp_ulp_ops *icsk_ulp_ops;
+	void *icsk_ulp_data;
 	__u8 icsk_ca_setsockopt : 1;
 	__u8 icsk_syn_retries;
 	struct {
@@ -539,6 +577,11 @@ struct tcp_sock {
 	struct tcp_ao_info *ao_info;
 };
 
+/* net/mptcp/protocol.h: what icsk_ulp_data of a subflow points to */
+struct mptcp_subflow_context {
+	struct sock *conn;
+};
+
 struct inet_timewait_sock {
 	volatile unsigned char tw_substate;
 };
@@ -584,6 +627,13 @@ struct bpf_iter__tcp {
 struct bpf_iter__udp {
 	struct bpf_iter_meta *meta;
 	struct udp_sock *udp_sk;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd __attribute__((aligned(8)));
+	struct file *file;
 };
 
 #endif

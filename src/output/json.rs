@@ -8,6 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Output, Row};
 use crate::host::Host;
+use crate::owners::Holder;
 use crate::plan::Shown;
 use crate::socket::Endpoint;
 use crate::value::{Escaped, Value};
@@ -130,7 +131,33 @@ impl Serialize for Head<'_> {
         map.serialize_entry("inode", &socket.inode)?;
         map.serialize_entry("cookie", &(socket.cookie != 0).then_some(socket.cookie))?;
         map.serialize_entry("netns", &socket.netns)?;
+        if let Some((holders, owner)) = self.0.owner {
+            map.serialize_entry("processes", &Processes(holders))?;
+            map.serialize_entry("owner", owner.word())?;
+        }
         map.serialize_entry("diag", &diag)?;
+        map.end()
+    }
+}
+
+/// Every descriptor of every process.
+struct Processes<'a>(&'a [Holder]);
+
+impl Serialize for Processes<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(Process))
+    }
+}
+
+struct Process<'a>(&'a Holder);
+
+impl Serialize for Process<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(4))?;
+        map.serialize_entry("pid", &self.0.pid)?;
+        map.serialize_entry("command", &crate::value::escaped(self.0.command.as_bytes()))?;
+        map.serialize_entry("fd", &self.0.fd)?;
+        map.serialize_entry("nonblock", &self.0.nonblock)?;
         map.end()
     }
 }

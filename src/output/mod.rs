@@ -6,6 +6,7 @@ pub mod table;
 use std::io::{self, Write};
 
 use crate::cli::Format;
+use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
 use crate::read::Facts;
 use crate::socket::Socket;
@@ -17,6 +18,8 @@ pub struct Row<'a> {
     pub options: &'a [Shown],
     /// Whether it is known which options are set.
     pub knows_set: bool,
+    /// The processes that hold it, and what that says of its owner; none if nobody asked.
+    pub owner: Option<(&'a [Holder], Owner)>,
 }
 
 /// A form of output.
@@ -38,8 +41,8 @@ pub trait Output {
 /// The output in this form.
 pub fn new<'a>(format: Format, to: impl Write + 'a) -> Box<dyn Output + 'a> {
     match format {
-        Format::Table { header, extended, color } => {
-            Box::new(table::Table::new(to, header, extended, color))
+        Format::Table { header, extended, programs, color } => {
+            Box::new(table::Table::new(to, table::Columns { header, extended, programs, color }))
         }
         Format::Json => Box::new(json::Json::array(to)),
         Format::NdJson => Box::new(json::Json::lines(to)),

@@ -3,31 +3,44 @@
 //! Rows are written as they come: a column is as wide as netstat makes it, and a longer value pushes
 //! its line. It is never cut.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 use super::{Output, Row};
 use crate::host::Host;
+use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
 use crate::socket::{Endpoint, Socket};
-use crate::value::{Kind, Text, Value, Word};
+use crate::value::{Escaped, Kind, Text, Value, Word};
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
 
+/// What the table is to have.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
+    /// A first line with the names of the columns.
+    pub header: bool,
+    /// The user and the inode.
+    pub extended: bool,
+    /// The processes.
+    pub programs: bool,
+    /// What is set stands out.
+    pub color: bool,
+}
+
 /// Writes the table.
 pub struct Table<W> {
     to: W,
-    header: bool,
-    extended: bool,
-    color: bool,
+    columns: Columns,
     line: Line,
 }
 
 impl<W: Write> Table<W> {
-    /// `extended` adds the user and the inode; with `color`, what is set stands out.
-    pub fn new(to: W, header: bool, extended: bool, color: bool) -> Table<W> {
-        Table { to, header, extended, color, line: Line::default() }
+    /// Writes to `to`.
+    pub fn new(to: W, columns: Columns) -> Table<W> {
+        Table { to, columns, line: Line::default() }
     }
 
     /// Writes the options, joined by commas.
@@ -35,7 +48,7 @@ impl<W: Write> Table<W> {
         let mut comma = "";
         for Shown { option, value, set } in options {
             let bytes = &mut self.line.bytes;
-            let highlight = self.color && *set;
+            let highlight = self.columns.color && *set;
             bytes.extend_from_slice(comma.as_bytes());
             bytes.extend_from_slice(if highlight { BOLD } else { b"" });
             bytes.extend_from_slice(option.name.as_bytes());
@@ -54,7 +67,7 @@ impl<W: Write> Table<W> {
 
 impl<W: Write> Output for Table<W> {
     fn begin(&mut self) -> io::Result<()> {
-        if !self.header {
+        if !self.columns.header {
             return Ok(());
         }
         let line = &mut self.line;
@@ -64,9 +77,12 @@ impl<W: Write> Output for Table<W> {
         line.text("Local Address", 23);
         line.text("Foreign Address", 23);
         line.text("State", 11);
-        if self.extended {
+        if self.columns.extended {
             line.text("User", 10);
             line.text("Inode", 10);
+        }
+        if self.columns.programs {
+            line.text("PID/Program name", 20);
         }
         line.text("Diag", 4);
         line.text("Options", 0);
@@ -83,9 +99,12 @@ impl<W: Write> Output for Table<W> {
         line.place(&place(socket.local), 23)?;
         line.place(&place(socket.remote), 23)?;
         line.text(socket.state.word(), 11);
-        if self.extended {
+        if self.columns.extended {
             line.text(itoa::Buffer::new().format(socket.uid), 10);
             line.text(itoa::Buffer::new().format(socket.inode), 10);
+        }
+        if let Some((holders, owner)) = row.owner {
+            line.text(&programs(holders, owner), 20);
         }
         line.text(socket.diag(facts).map_or("", |diag| diag.mark()), 4);
         if !options.is_empty() {
@@ -97,6 +116,23 @@ impl<W: Write> Output for Table<W> {
 
     fn end(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+/// The processes as netstat writes them, joined by commas, each once; without any, the reason.
+fn programs(holders: &[Holder], owner: Owner) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for holder in holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid)) {
+        let comma = if text.is_empty() { "" } else { "," };
+        let command = Escaped(holder.command.as_bytes());
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{}/{command}", holder.pid);
+    }
+    match (owner, text.is_empty()) {
+        (Owner::Process, _) => text,
+        (owner, true) => format!("({})", owner.word()),
+        (owner, false) => format!("{text}({})", owner.word()),
     }
 }
 

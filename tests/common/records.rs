@@ -3,6 +3,7 @@
 //! They are built by the names of the generated types, so that they follow when the record or the
 //! list of options changes. There are no recorded files that would grow old.
 
+use std::io;
 use std::mem::{align_of, size_of};
 
 use knetstat::bpf::*;
@@ -10,6 +11,7 @@ use knetstat::cli::{Format, Settings};
 use knetstat::filter::Filter;
 use knetstat::host::Host;
 use knetstat::output;
+use knetstat::print::Ownership;
 use knetstat::pristine::Pristine;
 use knetstat::record::Records;
 use knetstat::selection::Selection;
@@ -111,21 +113,36 @@ impl Stream {
     }
 }
 
-/// What is printed of whole records when nothing is known of new sockets.
+/// What is printed of whole records when nothing is known of new sockets, and a process holds the
+/// listener of [`some`].
 pub fn printed(stream: &Stream, format: Format) -> String {
     let settings = Settings {
         filter: Filter::default(),
         selection: Selection::all(),
         format,
+        programs: true,
         kernel_filter: true,
     };
     let (pristine, host) = (Pristine::with([None, None, None, None]), Host::with(HZ, 2, None));
     let mut bytes = Vec::new();
     let mut output = output::new(format, &mut bytes);
     let records = Records::new(stream.bytes.as_slice());
-    knetstat::print(records, &settings, &pristine, &host, output.as_mut()).expect("whole records");
+    let mut holder = Stream::default();
+    holder.part(|record: &mut owner_record| {
+        record.magic = u32::from_ne_bytes(*b"knso");
+        (record.pid, record.fd, record.cookie) = (812, 3, 77);
+        record.command[..4].copy_from_slice(b"sshd");
+    });
+    let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
+    knetstat::print(records, &settings, &pristine, &host, Some(ownership), output.as_mut())
+        .expect("whole records");
     drop(output);
     String::from_utf8(bytes).expect("what is printed is UTF-8")
+}
+
+/// For streams of which nobody asks who holds the sockets.
+pub fn nobody() -> Option<Ownership<io::Empty>> {
+    None
 }
 
 /// The first bytes of an address, as a record has them.

@@ -207,7 +207,7 @@ pub static TABLE: &[Row] = &[
     row!(SOL_SOCKET SO_KEEPALIVE, Int, Flag),
     row!(SOL_SOCKET SO_OOBINLINE, Int, Flag),
     row!(SOL_SOCKET SO_NO_CHECK, Int, Flag),
-    row!(SOL_SOCKET SO_PRIORITY, Uint, Ints(&[5, 0, 6, 7, i32::MAX, -1])),
+    row!(SOL_SOCKET SO_PRIORITY, Int, Ints(&[5, 0, 6, 7, i32::MAX, -1])),
     row!(SOL_SOCKET SO_LINGER, Linger, Made(lingers)),
     row!(SOL_SOCKET SO_REUSEPORT, Int, Flag),
     row!(SOL_SOCKET SO_PASSCRED, Int, Flag),

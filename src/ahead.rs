@@ -1,0 +1,138 @@
+//! Reading ahead: one thread lets the kernel walk its tables while the other makes rows of what came
+//! before. Half of the time of a large table is spent in either.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
+use std::thread;
+
+/// How much is read before it is handed over, unless the source ends.
+const CHUNK: usize = 256 * 1024;
+
+/// An iterator answers a read with eight pages at most: with less room left, it is time to hand over.
+const ROOM: usize = 64 * 1024;
+
+/// How many chunks may wait: memory is bounded whatever the speed of the other side.
+const WAITING: usize = 4;
+
+/// A source that is read by another thread.
+pub struct ReadAhead {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    begin: usize,
+}
+
+impl ReadAhead {
+    /// Starts to read. The thread ends with the source, or when this is dropped.
+    pub fn new(source: impl Read + Send + 'static) -> ReadAhead {
+        let (sender, chunks) = sync_channel(WAITING);
+        thread::spawn(move || read_on(source, &sender));
+        ReadAhead { chunks, chunk: Vec::new(), begin: 0 }
+    }
+}
+
+/// Hands over what the source has, until it ends or nobody listens any more.
+fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let mut length = 0;
+        let result = loop {
+            match source.read(&mut chunk[length..]) {
+                Ok(0) => break Ok(false),
+                Ok(more) => length += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // So says the kernel after a million objects that wrote nothing: go on.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => break Err(error),
+            }
+            if CHUNK - length < ROOM {
+                break Ok(true);
+            }
+        };
+        chunk.truncate(length);
+        let listening = length == 0 || to.send(Ok(chunk)).is_ok();
+        match result {
+            Ok(true) if listening => {}
+            Ok(_) => return,
+            Err(error) => {
+                // Where nobody listens, nobody misses it.
+                let _ = to.send(Err(error));
+                return;
+            }
+        }
+    }
+}
+
+impl Read for ReadAhead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.begin == self.chunk.len() {
+            match self.chunks.recv() {
+                Ok(chunk) => self.chunk = chunk?,
+                // The thread is done.
+                Err(_) => return Ok(0),
+            }
+            self.begin = 0;
+        }
+        let length = buffer.len().min(self.chunk.len() - self.begin);
+        buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
+        self.begin += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes in odd pieces, with interruptions, and then fails if it is to.
+    struct Odd {
+        left: Vec<u8>,
+        turn: usize,
+        fails: bool,
+    }
+
+    impl Read for Odd {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.turn += 1;
+            match self.turn % 3 {
+                0 => return Err(io::ErrorKind::WouldBlock.into()),
+                1 => return Err(io::ErrorKind::Interrupted.into()),
+                _ if self.left.is_empty() && self.fails => {
+                    return Err(io::ErrorKind::InvalidData.into())
+                }
+                _ => {}
+            }
+            let length = buffer.len().min(self.left.len()).min(32_749);
+            buffer[..length].copy_from_slice(&self.left[..length]);
+            self.left.drain(..length);
+            Ok(length)
+        }
+    }
+
+    fn odd(fails: bool) -> (Vec<u8>, ReadAhead) {
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(n) % 251) as u8).collect();
+        (bytes.clone(), ReadAhead::new(Odd { left: bytes, turn: 0, fails }))
+    }
+
+    #[test]
+    fn gives_the_same_bytes() {
+        let (bytes, mut ahead) = odd(false);
+        let mut got = Vec::new();
+        ahead.read_to_end(&mut got).unwrap();
+        assert!(got == bytes);
+    }
+
+    #[test]
+    fn an_error_comes_after_what_was_read() {
+        let (bytes, mut ahead) = odd(true);
+        let mut got = Vec::new();
+        let error = ahead.read_to_end(&mut got).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(got == bytes);
+    }
+
+    #[test]
+    fn the_thread_ends_when_nobody_listens() {
+        let (_, ahead) = odd(false);
+        drop(ahead);
+    }
+}

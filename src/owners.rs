@@ -1,0 +1,171 @@
+//! Who holds which socket: one walk of the kernel through all descriptors, joined to the sockets by
+//! their cookies.
+
+use std::io::{self, Read};
+use std::mem::size_of;
+
+use crate::bpf::owner_record;
+use crate::record::Error;
+use crate::socket::Socket;
+use crate::state::State;
+use crate::value::Name;
+
+/// The first four bytes of every record; OWNER_MAGIC in bpf/record.h.
+const MAGIC: u32 = u32::from_ne_bytes(*b"knso");
+
+/// How much is asked of the kernel at once; see [`crate::record`].
+const READ_SIZE: usize = 512 * 1024;
+
+/// A descriptor of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process, as this pid namespace numbers it.
+    pub pid: u32,
+    pub fd: u32,
+    /// Whether the descriptor has O_NONBLOCK.
+    pub nonblock: bool,
+    /// The name of the thread group's leader, at most 15 bytes.
+    pub command: Name,
+}
+
+/// What is known of the owner of a socket: the processes, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Process,
+    /// The connection is closed; the kernel keeps its addresses for a while.
+    TimeWait,
+    /// The connection is not complete yet.
+    Request,
+    /// The connection waits to be accepted.
+    AcceptQueue,
+    /// The process closed the socket; the kernel is still at work on it.
+    Orphan,
+    /// The kernel made it for itself.
+    Kernel,
+    /// A part of an MPTCP connection, whose processes are shown.
+    Subflow,
+    /// Another pid namespace, a descriptor on its way between processes, io_uring; or it was opened
+    /// and gone between two walks.
+    Elsewhere,
+}
+
+impl Owner {
+    /// The word that is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Owner::Process => "process",
+            Owner::TimeWait => "time-wait",
+            Owner::Request => "request",
+            Owner::AcceptQueue => "accept-queue",
+            Owner::Orphan => "orphan",
+            Owner::Kernel => "kernel",
+            Owner::Subflow => "subflow",
+            Owner::Elsewhere => "elsewhere",
+        }
+    }
+}
+
+/// The holders of all sockets.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// What joins them to their sockets, sorted.
+    keys: Vec<u64>,
+    /// The holder of each key; of one socket by process and descriptor.
+    holders: Vec<Holder>,
+}
+
+/// What joins a descriptor to its socket: the cookie, and where the kernel has none the inode.
+fn key(cookie: u64, inode: u64) -> u64 {
+    if cookie == 0 {
+        inode
+    } else {
+        cookie
+    }
+}
+
+impl Owners {
+    /// Reads a walk to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be read, or is not a whole number of records.
+    pub fn read(source: impl Read) -> Result<Owners, Error> {
+        let mut holders = Vec::new();
+        read_all(source, |record| {
+            let holder = Holder {
+                pid: record.pid,
+                fd: record.fd,
+                nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
+                command: Name::new(&record.command),
+            };
+            holders.push((key(record.cookie, record.inode), holder));
+        })?;
+        holders.sort_unstable_by_key(|(key, holder)| (*key, holder.pid, holder.fd));
+        // A walk that was interrupted may come by a descriptor twice.
+        holders.dedup();
+        let (keys, holders) = holders.into_iter().unzip();
+        Ok(Owners { keys, holders })
+    }
+
+    /// The holders of a socket, and what that says of its owner.
+    pub fn of(&self, socket: &Socket) -> (&[Holder], Owner) {
+        if socket.is_mini() {
+            let owner = match socket.state {
+                State::SynRecv => Owner::Request,
+                _ => Owner::TimeWait,
+            };
+            return (&[], owner);
+        }
+        let holders = self.find(key(socket.cookie, socket.inode));
+        if !holders.is_empty() {
+            return (holders, Owner::Process);
+        }
+        let owner = if socket.master != 0 {
+            return (self.find(socket.master), Owner::Subflow);
+        } else if socket.is_dead() {
+            Owner::Orphan
+        } else if socket.is_of_kernel() {
+            Owner::Kernel
+        } else if !socket.is_accepted() {
+            Owner::AcceptQueue
+        } else {
+            Owner::Elsewhere
+        };
+        (&[], owner)
+    }
+
+    fn find(&self, key: u64) -> &[Holder] {
+        let begin = self.keys.partition_point(|other| *other < key);
+        let length = self.keys[begin..].iter().take_while(|other| **other == key).count();
+        &self.holders[begin..begin + length]
+    }
+}
+
+/// Reads records of one size from a source that may cut them anywhere.
+fn read_all(mut source: impl Read, mut each: impl FnMut(&owner_record)) -> Result<(), Error> {
+    const SIZE: usize = size_of::<owner_record>();
+    let mut buffer = vec![0; READ_SIZE];
+    let (mut filled, mut offset) = (0, 0);
+    loop {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) if filled == 0 => return Ok(()),
+            Ok(0) => return Err(Error::Cut(offset)),
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // So says the kernel after a million descriptors that are no sockets: go on.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let whole = filled - filled % SIZE;
+        for bytes in buffer[..whole].chunks_exact(SIZE) {
+            let mut record = owner_record::default();
+            if plain::copy_from_bytes(&mut record, bytes).is_err() || record.magic != MAGIC {
+                return Err(Error::Damaged(offset, "no record begins here"));
+            }
+            each(&record);
+            offset += SIZE as u64;
+        }
+        buffer.copy_within(whole..filled, 0);
+        filled -= whole;
+    }
+}

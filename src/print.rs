@@ -1,0 +1,127 @@
+//! From records to rows: decode, filter, find the owner, read the options, write.
+
+use std::io::Read;
+
+use crate::cli::Settings;
+use crate::host::Host;
+use crate::output::{Output, Row};
+use crate::owners::{Owner, Owners};
+use crate::plan::{Plan, Shown};
+use crate::pristine::Pristine;
+use crate::read::Facts;
+use crate::record::{Error, Record, Records};
+use crate::socket::{Socket, SocketKind};
+use crate::OutputError;
+
+/// How many bytes of records are held back until the second walk; then it comes at once.
+const HELD_MAX: usize = 16 * 1024 * 1024;
+
+/// Who holds the sockets: what one walk through all descriptors found, and a second walk for the
+/// sockets that it did not explain.
+pub struct Ownership<R> {
+    owners: Owners,
+    again: Option<R>,
+}
+
+impl<R: Read> Ownership<R> {
+    /// Reads the first walk; the second is kept for when it is needed.
+    ///
+    /// # Errors
+    ///
+    /// When the first cannot be read.
+    pub fn new(first: R, second: R) -> Result<Ownership<R>, Error> {
+        Ok(Ownership { owners: Owners::read(first)?, again: Some(second) })
+    }
+}
+
+/// Writes every socket of the records that the settings want.
+///
+/// # Errors
+///
+/// When the records cannot be read, or the output cannot be written.
+pub fn print<R: Read, W: Read>(
+    mut records: Records<R>,
+    settings: &Settings,
+    pristine: &Pristine,
+    host: &Host,
+    ownership: Option<Ownership<W>>,
+    output: &mut dyn Output,
+) -> anyhow::Result<()> {
+    let mut printer = Printer {
+        settings,
+        host,
+        plans: SocketKind::ALL.map(|kind| settings.selection.plan(kind, pristine)),
+        ownership,
+        held: Vec::new(),
+        shown: Vec::new(),
+        output,
+    };
+    printer.output.begin().map_err(OutputError)?;
+    while let Some(record) = records.next_record()? {
+        printer.record(record)?;
+        if printer.held.len() > HELD_MAX {
+            printer.look_again()?;
+        }
+    }
+    printer.look_again()?;
+    printer.output.end().map_err(OutputError)?;
+    Ok(())
+}
+
+struct Printer<'a, W> {
+    settings: &'a Settings,
+    host: &'a Host,
+    /// By the place of the kind.
+    plans: [Plan; SocketKind::ALL.len()],
+    ownership: Option<Ownership<W>>,
+    /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
+    held: Vec<u8>,
+    shown: Vec<Shown>,
+    output: &'a mut dyn Output,
+}
+
+impl<W: Read> Printer<'_, W> {
+    fn record(&mut self, record: Record) -> anyhow::Result<()> {
+        let filter = &self.settings.filter;
+        let Some(socket) = Socket::decode(record).filter(|socket| filter.matches(socket)) else {
+            return Ok(());
+        };
+        let mut owner = None;
+        if let Some(ownership) = &self.ownership {
+            let found = ownership.owners.of(&socket);
+            if found.1 == Owner::Elsewhere && ownership.again.is_some() {
+                self.held.extend_from_slice(socket.record.bytes);
+                return Ok(());
+            }
+            if !filter.matches_holders(found.0) {
+                return Ok(());
+            }
+            owner = Some(found).filter(|_| self.settings.programs);
+        }
+        let facts = Facts { record: &socket.record, host: self.host };
+        let plan = &self.plans[socket.kind.index()];
+        plan.apply(&facts, &mut self.shown);
+        let options = &self.shown;
+        let row = Row { socket: &socket, facts, options, knows_set: plan.knows_set, owner };
+        self.output.row(&row).map_err(OutputError)?;
+        Ok(())
+    }
+
+    /// Walks through all descriptors once more, if there is a reason to, and writes what was held.
+    fn look_again(&mut self) -> anyhow::Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        if let Some(ownership) = &mut self.ownership {
+            if let Some(again) = ownership.again.take() {
+                ownership.owners = Owners::read(again)?;
+            }
+        }
+        let held = std::mem::take(&mut self.held);
+        let mut records = Records::new(held.as_slice());
+        while let Some(record) = records.next_record()? {
+            self.record(record)?;
+        }
+        Ok(())
+    }
+}
