@@ -45,6 +45,13 @@ fn assert_same_rows() -> Vec<Value> {
         let mut rows = shown_rows(&shown);
         rows.iter_mut().filter(|row| row.state == "LISTEN").for_each(|row| row.send_queue = 0);
         rows.sort();
+        // Older kernels, 6.12 for one, say 0 for the user of a socket that nobody accepted or that
+        // was closed: they looked it up in the inode. knetstat knows it all the same.
+        for (row, said) in rows.iter_mut().zip(&before) {
+            if said.inode == 0 && said.uid == 0 {
+                row.uid = 0;
+            }
+        }
         assert_eq!(rows, before);
         return shown;
     }
