@@ -191,6 +191,11 @@ const UNLESS_CONNECTED: Marker =
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 const UNLESS_MPTCP: Marker =
     Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
+/// For the device, which the kernel takes from a link-local address too.
+const BOUND: Marker = Marker::With(
+    read::device_set,
+    "there is one; not known of a socket with a link-local address, which the kernel binds by itself",
+);
 /// For what an IPv6 socket begins with otherwise than an IPv4 one.
 const UNLESS_CONVERTED: Marker =
     Marker::DiffersUnless(|facts| facts.was_ipv6(), "a socket that IPV6_ADDRFORM made one of IPv4");
@@ -215,8 +220,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(SOL_SOCKET SO_RCVTIMEO = 20, Timeval, IsNot(value!(SOCKET SO_RCVTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_RCVTIMEO)), [value!(SOCKET SO_RCVTIMEO)], "how long a receiving call waits; 0: without end").also_called(&["SO_RCVTIMEO_OLD", "SO_RCVTIMEO_NEW"]),
     other!(SOL_SOCKET SO_SNDTIMEO = 21, Timeval, IsNot(value!(SOCKET SO_SNDTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_SNDTIMEO)), [value!(SOCKET SO_SNDTIMEO)], "how long a sending call waits, connect(2) too; 0: without end").also_called(&["SO_SNDTIMEO_OLD", "SO_SNDTIMEO_NEW"]),
     number!(SOL_SOCKET SOCKET SO_RCVLOWAT = 18, Bytes, UNLESS_MPTCP, "how much must be there before the socket counts as readable"),
-    other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, IsNot(value!(SOCKET SO_BINDTOIFINDEX), 0), read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
-    number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, Differs, "the same as SO_BINDTODEVICE, by index"),
+    other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, BOUND, read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
+    number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, BOUND, "the same as SO_BINDTODEVICE, by index"),
     number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, Differs, "the mark of outgoing packets, for routing and firewall rules"),
     number!(SOL_SOCKET SOCKET SO_PRIORITY = 12, Int, Differs, "the queueing priority of outgoing packets; setting IP_TOS changes it too"),
     number!(SOL_SOCKET SOCKET SO_MAX_PACING_RATE = 47, Rate, Differs, "the rate at which packets leave at most"),
@@ -269,11 +274,11 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_TCP TCP_SYNCNT = 7, Int, IsNot(value!(TCP TCP_SYNCNT), 0), |facts| read::number_or(facts, value!(TCP TCP_SYNCNT), value!(TCP TCP_SYNCNT__sysctl)), [value!(TCP TCP_SYNCNT), value!(TCP TCP_SYNCNT__sysctl)], "how often connect(2) repeats an unanswered SYN"),
     other!(IPPROTO_TCP TCP_LINGER2 = 8, Seconds, IsNot(value!(TCP TCP_LINGER2), 0), read::linger2, [value!(TCP TCP_LINGER2), value!(TCP TCP_LINGER2__sysctl)], "how long a closed connection waits in FIN_WAIT2 for its peer; -1: not at all"),
     other!(IPPROTO_TCP TCP_DEFER_ACCEPT = 9, Seconds, Differs, read::defer_accept, [value!(TCP TCP_DEFER_ACCEPT)], "a listener hands out a connection only when data arrived, or after this time; the kernel rounds up"),
-    number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, unless the sysctl net.ipv4.tcp_fastopen gives every listener one"), "how many connections a listener may have open early (TCP Fast Open)"),
+    number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, and not the backlog where the sysctl net.ipv4.tcp_fastopen gives every listener that"), "how many connections a listener may have open early (TCP Fast Open)"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "connect(2) waits for the first data and sends it with the SYN"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses Fast Open without a cookie"),
     number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_MPTCP, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
-    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, IsNot(flag!(TCP TCP_CONGESTION__set), 0), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
+    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, Marker::With(read::congestion_set, "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; not known of a subflow of MPTCP, where the kernel sets it too"), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
     other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
     number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CONNECTED, "the largest window that is offered to the peer"),
