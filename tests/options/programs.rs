@@ -84,12 +84,12 @@ fn attach(to: &[&Socket], number: i32, value: &[u8]) {
     to.iter().for_each(|socket| set(socket, SOL_SOCKET, number, value));
 }
 
-/// Before Linux 6.8 the longest program, of eight bytes an instruction, is more than what one socket
-/// may use by default.
+/// Before Linux 6.8 the longest program is more than what one socket may use by default: each
+/// instruction becomes two, of eight bytes.
 fn most_instructions() -> usize {
     let limit = std::fs::read_to_string("/proc/sys/net/core/optmem_max").expect("a sysctl");
     let limit: usize = limit.trim().parse().expect("a number");
-    MOST_INSTRUCTIONS.min(limit / 8 / 2)
+    MOST_INSTRUCTIONS.min(limit / 32)
 }
 
 #[test]
