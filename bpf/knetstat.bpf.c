@@ -130,7 +130,7 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	if (skc->skc_family == AF_INET) {
 		*(__u32 *)header->local_address = skc->skc_rcv_saddr;
 		*(__u32 *)header->remote_address = skc->skc_daddr;
-	} else {
+	} else if (bpf_core_field_exists(skc->skc_v6_rcv_saddr)) {
 		bpf_core_read(header->local_address, 16, &skc->skc_v6_rcv_saddr);
 		bpf_core_read(header->remote_address, 16, &skc->skc_v6_daddr);
 	}
@@ -169,7 +169,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 {
 	struct record_header header = {};
 
-	fill_header(&header, skc, skc->skc_net.net, IPPROTO_TCP, state);
+	fill_header(&header, skc, GET(skc, skc_net.net), IPPROTO_TCP, state);
 	if (state == TCP_SYN_RECV && bpf_core_field_exists(skc->skc_listener->sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 	bpf_seq_write(seq, &header, sizeof(header));
@@ -366,8 +366,8 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 		return write_mini_socket(seq, skc, state);
 
 	inet = &tp->inet_conn.icsk_inet;
-	net = inet->sk.__sk_common.skc_net.net;
-	np = inet->pinet6;
+	net = GET(inet, sk.__sk_common.skc_net.net);
+	np = GET(inet, pinet6);
 	sections = write_tcp_header(seq, tp, np, net);
 	write_socket(seq, &inet->sk, net);
 	write_ip(seq, inet, net);
@@ -390,8 +390,8 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	if (!up || !wanted(&up->inet.sk.__sk_common, up->inet.sk.__sk_common.skc_state, udp_states))
 		return 0;
 
-	net = up->inet.sk.__sk_common.skc_net.net;
-	np = up->inet.pinet6;
+	net = GET(up, inet.sk.__sk_common.skc_net.net);
+	np = GET(up, inet.pinet6);
 	sections = write_udp_header(seq, up, np, net);
 	write_socket(seq, &up->inet.sk, net);
 	write_ip(seq, &up->inet, net);

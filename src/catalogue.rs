@@ -30,6 +30,8 @@ pub struct OptionSpec {
     pub marker: Marker,
     /// Whether getsockopt(2) can tell it. What only the kernel side sees is shown wherever it sees it.
     pub has_getter: bool,
+    /// Of one without getter: the kernel's struct and the member of it that are there if it is.
+    pub kept_in: (&'static str, &'static str),
     /// What it does, in one line.
     pub help: &'static str,
 }
@@ -108,9 +110,10 @@ const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
 const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
 
 impl OptionSpec {
-    /// Marks an option that getsockopt(2) cannot tell.
-    const fn without_getter(mut self) -> OptionSpec {
+    /// Marks an option that getsockopt(2) cannot tell, and says where the kernel keeps it.
+    const fn without_getter(mut self, of: &'static str, member: &'static str) -> OptionSpec {
         self.has_getter = false;
+        self.kept_in = (of, member);
         self
     }
 
@@ -139,6 +142,7 @@ macro_rules! bool {
             facts: &[flag!($section $name)],
             marker: $marker,
             has_getter: true,
+            kept_in: ("", ""),
             help: $help,
         }
     };
@@ -158,6 +162,7 @@ macro_rules! number {
             facts: &[value!($section $name)],
             marker: $marker,
             has_getter: true,
+            kept_in: ("", ""),
             help: $help,
         }
     };
@@ -177,6 +182,7 @@ macro_rules! other {
             facts: &[$($fact),*],
             marker: $marker,
             has_getter: true,
+            kept_in: ("", ""),
             help: $help,
         }
     };
@@ -231,7 +237,7 @@ const OPTIONS: &[OptionSpec] = &[
     number!(SOL_SOCKET SOCKET SO_PEEK_OFF = 42, Int, Differs, "where the next MSG_PEEK begins; -1: at the front"),
     number!(SOL_SOCKET SOCKET SO_BUSY_POLL = 46, Microseconds, Differs, "how long to poll the network device when there is no data"),
     bool!(SOL_SOCKET SOCKET SO_PREFER_BUSY_POLL = 69, Differs, "prefers busy polling to the device's interrupts"),
-    number!(SOL_SOCKET SOCKET SO_BUSY_POLL_BUDGET = 70, Int, NotEmpty, "how many packets one busy poll takes").without_getter(),
+    number!(SOL_SOCKET SOCKET SO_BUSY_POLL_BUDGET = 70, Int, NotEmpty, "how many packets one busy poll takes").without_getter("sock", "sk_busy_poll_budget"),
     number!(SOL_SOCKET SOCKET SO_INCOMING_CPU = 49, Int, Never, "the CPU on which packets for the socket last arrived, or the one it asked for"),
     other!(SOL_SOCKET SO_INCOMING_NAPI_ID = 56, Uint, Never, read::napi_id, [value!(SOCKET SO_INCOMING_NAPI_ID)], "the device queue from which packets last arrived; 0: none"),
     bool!(SOL_SOCKET SOCKET SO_NO_CHECK = 11, Differs, "leaves out the checksum of UDP over IPv4"),
@@ -249,7 +255,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(SOL_SOCKET SOCKET SO_NOFCS = 43, Differs, "leaves the frame's checksum to the program"),
     other!(SOL_SOCKET SO_GET_FILTER = 26, Filter, IsNot(value!(SOCKET SO_GET_FILTER), 0), read::filter, [value!(SOCKET SO_GET_FILTER), value!(SOCKET SO_GET_FILTER__classic), value!(SOCKET SO_GET_FILTER__insns), value!(SOCKET SO_GET_FILTER__id)], "the program that decides which packets reach the socket").also_called(&["SO_ATTACH_FILTER", "SO_ATTACH_BPF"]),
     bool!(SOL_SOCKET SOCKET SO_LOCK_FILTER = 44, Differs, "the filter can no longer be changed"),
-    other!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Filter, NotEmpty, read::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "the program that chooses among the sockets of one SO_REUSEPORT group").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter(),
+    other!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Filter, NotEmpty, read::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "the program that chooses among the sockets of one SO_REUSEPORT group").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter("sock", "sk_reuseport_cb"),
     number!(SOL_SOCKET SOCKET SO_TXREHASH = 74, Int, Differs, "takes another path through the network when a connection stalls"),
     number!(SOL_SOCKET SOCKET SO_RESERVE_MEM = 73, Bytes, Differs, "memory that is set aside for the socket"),
     bool!(SOL_SOCKET SOCKET SO_PASSCRED = 16, Differs, "tells the receiver who sent a message"),
@@ -290,8 +296,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_TCP TCP_RTO_MIN_US = 45, Microseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_RTO_MIN_US), 1_000_000), [value!(TCP TCP_RTO_MIN_US)], "the shortest time before a retransmission"),
     other!(IPPROTO_TCP TCP_DELACK_MAX_US = 46, Microseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_DELACK_MAX_US), 1_000_000), [value!(TCP TCP_DELACK_MAX_US)], "the longest time that an acknowledgement is held back"),
     bool!(IPPROTO_TCP TCP TCP_THIN_LINEAR_TIMEOUTS = 16, Differs, "repeats lost packets of a thin stream without waiting longer each time"),
-    bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter(),
-    bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter(),
+    bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter("tcp_sock", "md5sig_info"),
+    bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter("tcp_sock", "ao_info"),
     bool!(IPPROTO_TCP TCP TCP_IS_MPTCP = 43, Never, "the socket is part of an MPTCP connection"),
     bool!(IPPROTO_TCP TCP TCP_REPAIR = 19, Differs, "the connection is being saved or restored (CRIU)"),
 
@@ -324,7 +330,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_RECVFRAGSIZE = 25, Differs, "tells the receiver the size of the largest fragment"),
     bool!(IPPROTO_IP IP IP_CHECKSUM = 23, Differs, "tells the receiver the checksum of a packet"),
     bool!(IPPROTO_IP IP IP_PASSSEC = 18, Differs, "tells the receiver the security label of a packet"),
-    other!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, read::ip_memberships, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter(),
+    other!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, read::ip_memberships, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter("inet_sock", "mc_list"),
     other!(IPPROTO_IP IP_MULTICAST_IF = 32, Address, Marker::With(read::multicast_if_set, "the kernel keeps an address or an interface where it was set; not known of a TCP connection, where the kernel fills in the interface by itself"), read::multicast_if, [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)], "the interface for multicast, named by its address; 0.0.0.0 also where an index names it"),
     number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, UNLESS_CONNECTED, "the time to live of outgoing multicast"),
     bool!(IPPROTO_IP IP IP_MULTICAST_LOOP = 34, Differs, "multicast that is sent comes back to this host"),
@@ -333,7 +339,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_HDRINCL = 3, Differs, "the program writes the IP header itself (raw sockets)"),
     bool!(IPPROTO_IP IP IP_NODEFRAG = 22, Differs, "does not put fragments of outgoing packets together (raw sockets)"),
     bool!(IPPROTO_IP IP IP_ROUTER_ALERT = 5, Differs, "receives packets with the router alert option (raw sockets)"),
-    other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter(),
+    other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
 
     // IPPROTO_IPV6
     bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "does not take IPv4 traffic too"),
@@ -360,13 +366,13 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_FLOWINFO = 11, Differs, "tells the receiver the flow label of a packet"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_FLOWINFO_SEND = 33, Differs, "the program chooses the flow label with the address"),
     other!(IPPROTO_IPV6 IPV6_AUTOFLOWLABEL = 70, Bool, IsNot(flag!(IPV6 IPV6_AUTOFLOWLABEL__set), 0), read::auto_flow_label, [flag!(IPV6 IPV6_AUTOFLOWLABEL__set), flag!(IPV6 IPV6_AUTOFLOWLABEL), value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl)], "the kernel chooses a flow label for each flow"),
-    other!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, read::ipv6_memberships, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter(),
-    other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter(),
+    other!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, read::ipv6_memberships, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter("ipv6_pinfo", "ipv6_mc_list"),
+    other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter("ipv6_pinfo", "ipv6_ac_list"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, UNLESS_CONNECTED, "the interface for multicast"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, UNLESS_CONNECTED, "the hop limit of outgoing multicast"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, Differs, "multicast that is sent comes back to this host"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, Differs, "receives every group that somebody on this host joined"),
-    other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter(),
+    other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter("ipv6_pinfo", "sticky_pktinfo"),
     other!(IPPROTO_IPV6 IPV6_HOPOPTS = 54, Blob, Differs, read::hop_by_hop_options, [], "the hop-by-hop options of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_RTHDRDSTOPTS = 55, Blob, Differs, read::destination_options_of_route, [], "the destination options for each hop of the routing header"),
     other!(IPPROTO_IPV6 IPV6_RTHDR = 57, Blob, Differs, read::routing_header, [], "the routing header of outgoing packets"),
@@ -378,7 +384,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_2292HOPLIMIT = 8, Differs, "IPV6_RECVHOPLIMIT in the form of RFC 2292"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT = 22, Differs, "receives packets with the router alert option (raw sockets)"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT_ISOLATE = 30, Differs, "router alerts reach only sockets of their own network namespace"),
-    other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter(),
+    other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
 ];
 
 /// Every option, in the order in which they are printed.

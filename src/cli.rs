@@ -116,7 +116,7 @@ pub struct TableArgs {
     #[arg(long, value_name = "IF", value_delimiter = ',', help_heading = "Which sockets")]
     interface: Vec<String>,
     /// Only sockets that one of these processes holds
-    #[arg(long, value_name = "PID", value_delimiter = ',', help_heading = "Which sockets")]
+    #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = parse_pid, help_heading = "Which sockets")]
     pid: Vec<u32>,
     /// Only sockets that a process of one of these names holds; a pattern may have * and ?
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Which sockets")]
@@ -331,6 +331,10 @@ impl TableArgs {
             }
         }
     }
+}
+
+fn parse_pid(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "a process is named by its number; --command takes its name".into())
 }
 
 /// Wrong usage that clap cannot see by itself, worded as clap does.
