@@ -9,6 +9,7 @@ use std::net::{Shutdown, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::scene::{inode, proc_rows, shown_rows, wait_for_state, EveryState, Row};
 use common::{
@@ -423,13 +424,17 @@ fn fill(writer: &mut TcpStream, reader: &TcpStream) {
 fn data_that_is_not_acknowledged() {
     enter_namespace();
     let listener = TcpListener::bind("[::1]:0").unwrap();
+    let connected = Instant::now();
     let (client, server) = connect(&listener, LOCALHOST6);
     let (idle, _idle_server) = connect(&listener, LOCALHOST6);
     deafen(&server);
     (&client).write_all(b"hello?").unwrap();
 
     let diag = |socket: &TcpStream| shown(&sockets("-t"), socket)["diag"].clone();
-    assert_eq!(diag(&client), json!([]), "the last ACK came a moment ago");
+    let at_first = diag(&client);
+    if connected.elapsed() < Duration::from_secs(1) {
+        assert_eq!(at_first, json!([]), "the last ACK came a moment ago");
+    }
     wait_until("a second without an ACK", || diag(&client) == json!([">#"]));
     assert_eq!(diag(&idle), json!([]), "nothing is in flight");
     assert_eq!(diag(&server), json!([]));
