@@ -85,10 +85,10 @@ fn attach(to: &[&Socket], number: i32, value: &[u8]) {
 }
 
 /// Before Linux 6.8 the longest program is more than what one socket may use by default: each
-/// instruction becomes two, of eight bytes.
+/// instruction becomes two, of eight bytes. Older kernels do not tell that in a namespace.
 fn most_instructions() -> usize {
-    let limit = std::fs::read_to_string("/proc/sys/net/core/optmem_max").expect("a sysctl");
-    let limit: usize = limit.trim().parse().expect("a number");
+    let limit = std::fs::read_to_string("/proc/sys/net/core/optmem_max");
+    let limit: usize = limit.map_or(20480, |limit| limit.trim().parse().expect("a number"));
     MOST_INSTRUCTIONS.min(limit / 32)
 }
 
