@@ -177,18 +177,26 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 }
 
 /*
- * The MPTCP socket of a subflow, by its cookie: what the walk for owners, which comes first, has
- * given to every socket with a descriptor.
+ * Of a subflow of MPTCP, who could hold it is a matter of the MPTCP socket, its master, which is in no
+ * table. Its cookie is there if the walk for owners, which comes first, met it at a descriptor.
  */
-static __always_inline __u64 mptcp_master(struct tcp_sock *tp)
+static __always_inline void fill_master(struct record_header *header, struct tcp_sock *tp)
 {
 	struct mptcp_subflow_context *subflow = 0;
+	struct sock *master;
 
 	if (!bpf_core_field_exists(tp->is_mptcp) ||
 	    !bpf_core_field_exists(subflow->conn->__sk_common.skc_cookie.counter) || !tp->is_mptcp)
-		return 0;
+		return;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
-	return BPF_CORE_READ(subflow, conn, __sk_common.skc_cookie.counter);
+	master = BPF_CORE_READ(subflow, conn);
+	header->master = BPF_CORE_READ(master, __sk_common.skc_cookie.counter);
+	header->traits = 0;
+	if (BPF_CORE_READ(master, sk_socket))
+		header->traits |= TRAIT_SOCKET;
+	if (BPF_CORE_READ(master, __sk_common.skc_flags) >>
+		    bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
+		header->traits |= TRAIT_DEAD;
 }
 
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
@@ -202,7 +210,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_header(&header, &sk->__sk_common, net, IPPROTO_TCP, sk->__sk_common.skc_state);
 	fill_owner(&header, inet, np);
 	header.sections |= SECTION_TCP;
-	header.master = mptcp_master(tp);
+	fill_master(&header, tp);
 	if (sk->__sk_common.skc_state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);

@@ -57,8 +57,9 @@ pub enum Read {
 pub enum Marker {
     /// When it is not what a pristine socket of the same kind has.
     Differs,
-    /// The same, but in these bits the kernel changes it of TCP by itself.
-    DiffersOfTcpApartFrom(u32),
+    /// The same, but of TCP the kernel changes the bits of ECN by itself, and where a sysctl says so
+    /// takes the others of an accepted connection from its peer.
+    DiffersApartFromEcn,
     /// The same, but where this function says so the kernel has filled it in by itself, and it tells
     /// nothing any more; the text says when that is.
     DiffersUnless(fn(&Facts) -> bool, &'static str),
@@ -79,10 +80,11 @@ impl Marker {
     pub fn explanation(&self) -> String {
         match self {
             Marker::Differs => "its value differs from that of a new socket".into(),
-            Marker::DiffersOfTcpApartFrom(mask) => format!(
-                "its value differs from that of a new socket; of TCP without the bits {mask:#x} \
-                 (ECN), which the kernel changes by itself"
-            ),
+            Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP \
+                                            without the bits of ECN, which the kernel changes by \
+                                            itself, and not known of a connection while the \
+                                            sysctl net.ipv4.tcp_reflect_tos is on"
+                .into(),
             Marker::DiffersUnless(_, when) => {
                 format!(
                     "its value differs from that of a new socket; not known of {when}, where the \
@@ -189,11 +191,16 @@ macro_rules! other {
 }
 
 use Kind::*;
-use Marker::{Differs, DiffersOfTcpApartFrom, HasBit, IsNot, Never, NotEmpty};
+use Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 
 /// For what a TCP connection has from its peer.
 const UNLESS_CONNECTED: Marker =
     Marker::DiffersUnless(|facts| facts.is_tcp_connection(), "a TCP connection");
+/// For the window, which follows the connection, and on some kernels the buffer.
+const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(
+    |facts| facts.is_tcp_connection() || facts.clamp_follows_buffer(),
+    "a TCP connection, or of a value that follows from SO_RCVBUF",
+);
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 const UNLESS_MPTCP: Marker =
     Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
@@ -205,6 +212,11 @@ const BOUND: Marker = Marker::With(
 /// For what an IPv6 socket begins with otherwise than an IPv4 one.
 const UNLESS_CONVERTED: Marker =
     Marker::DiffersUnless(|facts| facts.was_ipv6(), "a socket that IPV6_ADDRFORM made one of IPv4");
+/// For the mark, which a connection may have from its peer's packets.
+const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(
+    |facts| facts.takes_mark(),
+    "a TCP connection while the sysctl net.ipv4.tcp_fwmark_accept is on",
+);
 /// For what bind(2) decides.
 const UNLESS_BOUND: Marker = Marker::DiffersUnless(
     |facts| facts.has_ipv6_address(),
@@ -228,7 +240,7 @@ const OPTIONS: &[OptionSpec] = &[
     number!(SOL_SOCKET SOCKET SO_RCVLOWAT = 18, Bytes, UNLESS_MPTCP, "how much must be there before the socket counts as readable"),
     other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, BOUND, read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
     number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, BOUND, "the same as SO_BINDTODEVICE, by index"),
-    number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, Differs, "the mark of outgoing packets, for routing and firewall rules"),
+    number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, UNLESS_ACCEPTED_WITH_MARK, "the mark of outgoing packets, for routing and firewall rules"),
     number!(SOL_SOCKET SOCKET SO_PRIORITY = 12, Int, Differs, "the queueing priority of outgoing packets; setting IP_TOS changes it too"),
     number!(SOL_SOCKET SOCKET SO_MAX_PACING_RATE = 47, Rate, Differs, "the rate at which packets leave at most"),
     bool!(SOL_SOCKET SOCKET SO_DONTROUTE = 5, Differs, "sends to hosts of the local network only"),
@@ -285,9 +297,9 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses Fast Open without a cookie"),
     number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_MPTCP, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
     other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, Marker::With(read::congestion_set, "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; not known of a subflow of MPTCP, where the kernel sets it too"), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
-    other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
+    other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection, such as tls, mptcp or smc"),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
-    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CONNECTED, "the largest window that is offered to the peer"),
+    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CLAMPED, "the largest window that is offered to the peer"),
     other!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, read::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),
     number!(IPPROTO_TCP TCP TCP_SAVE_SYN = 27, Int, Differs, "keeps the headers of the SYN of accepted connections"),
     bool!(IPPROTO_TCP TCP TCP_INQ = 36, Differs, "tells the receiver how much is left to read"),
@@ -310,7 +322,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_RX = 102, Differs, "accepts datagrams without a checksum over IPv6"),
 
     // IPPROTO_IP
-    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersOfTcpApartFrom(3), "the type of service (DSCP) of outgoing packets"),
+    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersApartFromEcn, "the type of service (DSCP) of outgoing packets"),
     other!(IPPROTO_IP IP_TTL = 2, Int, IsNot(value!(IP IP_TTL), u64::MAX), |facts| read::unless_negative(facts, value!(IP IP_TTL), value!(IP IP_TTL__sysctl)), [value!(IP IP_TTL), value!(IP IP_TTL__sysctl)], "the time to live of outgoing packets"),
     number!(IPPROTO_IP IP IP_MINTTL = 21, Int, Differs, "drops packets that arrive with a smaller time to live"),
     number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -342,8 +354,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
 
     // IPPROTO_IPV6
-    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "does not take IPv4 traffic too"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersOfTcpApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "takes IPv6 alone, and no IPv4 by way of v4-mapped addresses"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFromEcn, "the traffic class (DSCP) of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_UNICAST_HOPS = 16, Int, IsNot(value!(IPV6 IPV6_UNICAST_HOPS), u64::MAX), read::unicast_hops, [value!(IPV6 IPV6_UNICAST_HOPS), value!(IPV6 IPV6_UNICAST_HOPS__route), value!(IPV6 IPV6_UNICAST_HOPS__sysctl)], "the hop limit of outgoing packets"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MINHOPCOUNT = 73, Int, Differs, "drops packets that arrive with a smaller hop limit"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MTU_DISCOVER = 23, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -398,6 +410,11 @@ pub const COMMON_UDP: [&str; 2] = ["SO_REUSEADDR", "SO_BROADCAST"];
 const HELPERS: &[Fact] = &[
     // read::fastopen_set
     value!(TCP TCP_FASTOPEN__sysctl),
+    // Facts::reflects_tos, Facts::takes_mark
+    value!(TCP IP_TOS__reflected),
+    value!(TCP SO_MARK__accepted),
+    // Facts::clamp_follows_buffer
+    value!(TCP TCP_WINDOW_CLAMP__scaling),
     // Facts::was_ipv6
     flag!(IP IP_MULTICAST_ALL__was_ipv6),
 ];

@@ -164,10 +164,6 @@ pub struct TableArgs {
     /// Accepted, as netstat has it: nothing is ever cut
     #[arg(short = 'W', long, help_heading = "Always so")]
     wide: bool,
-
-    /// Leaves the whole filter to the program, for tests
-    #[arg(long, hide = true)]
-    no_kernel_filter: bool,
 }
 
 /// When to use colour.
@@ -202,7 +198,7 @@ pub struct Settings {
     pub format: Format,
     /// Whether the processes are shown.
     pub programs: bool,
-    /// Whether the kernel side may filter.
+    /// Whether the kernel side may filter; for tests, KNETSTAT_NO_KERNEL_FILTER forbids it.
     pub kernel_filter: bool,
 }
 
@@ -271,7 +267,7 @@ impl TableArgs {
             selection: self.selection()?,
             format: self.format(),
             programs: self.programs,
-            kernel_filter: !self.no_kernel_filter,
+            kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
         })
     }
 

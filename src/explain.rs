@@ -13,6 +13,7 @@ use crate::pristine::{Answer, Pristine};
 use crate::selection;
 use crate::socket::SocketKind;
 use crate::value::{Kind, Text};
+use crate::words::{self, Words};
 
 /// Writes the list of all options.
 ///
@@ -173,19 +174,26 @@ fn kind_of(option: &OptionSpec) -> String {
 
 /// The words of an enumeration or of flags.
 fn words_of(kind: Kind) -> Option<String> {
-    let (words, hexadecimal) = match kind {
-        Kind::Enum(words) => (words, false),
-        Kind::Flags(words) => (words, true),
-        Kind::Timestamping => (crate::words::TIMESTAMPING, true),
-        Kind::Txtime => (crate::words::CLOCKS, false),
-        _ => return None,
-    };
+    match kind {
+        Kind::Enum(words) => Some(numbered(words)),
+        Kind::Flags(words) => Some(masked(words)),
+        Kind::Timestamping => Some(masked(words::TIMESTAMPING)),
+        Kind::Txtime => Some([numbered(words::CLOCKS), masked(words::TXTIME)].join(", ")),
+        _ => None,
+    }
+}
+
+/// Words with their numbers, but for those that are numbers.
+fn numbered(words: Words) -> String {
     let words = words.iter().filter(|(number, word)| *word != number.to_string());
-    let words = words.map(|(number, word)| match hexadecimal {
-        true => format!("{word} {number:#x}"),
-        false => format!("{word} {number}"),
-    });
-    Some(words.collect::<Vec<_>>().join(", "))
+    let words = words.map(|(number, word)| format!("{word} {number}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Words with the bits that they stand for.
+fn masked(words: Words) -> String {
+    let words = words.iter().map(|(bit, word)| format!("{word} {bit:#x}"));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// With what a new socket begins: each value once, with the kinds of socket that have it.

@@ -122,6 +122,10 @@ fn interface_index(name: &str) -> Result<u32, String> {
     if let Ok(index) = if_nametoindex(name) {
         return Ok(index);
     }
+    // One that is gone has no name any more, and one whose name has a comma cannot be typed.
+    if let Ok(index) = name.parse() {
+        return Ok(index);
+    }
     let names: Vec<String> = if_nameindex().map_or_else(
         |_| Vec::new(),
         |interfaces| {

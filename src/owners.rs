@@ -115,9 +115,11 @@ impl Owners {
         if !holders.is_empty() {
             return (holders, Owner::Process);
         }
-        let owner = if socket.master != 0 {
-            return (self.find(socket.master), Owner::Subflow);
-        } else if socket.is_dead() {
+        let master = if socket.master == 0 { &[][..] } else { self.find(socket.master) };
+        if !master.is_empty() {
+            return (master, Owner::Subflow);
+        }
+        let owner = if socket.is_dead() {
             Owner::Orphan
         } else if socket.is_of_kernel() {
             Owner::Kernel

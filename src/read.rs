@@ -53,6 +53,29 @@ impl Facts<'_> {
         self.get(value!(SOCKET SO_RCVLOWAT)) == Some(0)
     }
 
+    /// Whether TCP_WINDOW_CLAMP is what newer kernels make it when SO_RCVBUF is set
+    /// (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
+    pub fn clamp_follows_buffer(&self) -> bool {
+        const RCVBUF_LOCK: u64 = 2;
+        let get = |fact| self.get(fact).unwrap_or_default();
+        let buffer = get(value!(SOCKET SO_RCVBUF)) & u64::from(u32::MAX);
+        let window = (buffer * get(value!(TCP TCP_WINDOW_CLAMP__scaling))) >> 8;
+        get(value!(SOCKET SO_BUF_LOCK)) & RCVBUF_LOCK != 0
+            && window == get(value!(TCP TCP_WINDOW_CLAMP))
+    }
+
+    /// Whether this connection may have IP_TOS or IPV6_TCLASS from its peer
+    /// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+    pub fn reflects_tos(&self) -> bool {
+        self.is_tcp_connection() && self.is(value!(TCP IP_TOS__reflected)) == Some(true)
+    }
+
+    /// Whether this connection may have SO_MARK from the packets of its peer
+    /// (include/net/inet_sock.h, inet_request_mark()).
+    pub fn takes_mark(&self) -> bool {
+        self.is_tcp_connection() && self.is(value!(TCP SO_MARK__accepted)) == Some(true)
+    }
+
     /// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
     pub fn was_ipv6(&self) -> bool {
         !self.is_ipv6() && self.is(flag!(IP IP_MULTICAST_ALL__was_ipv6)) == Some(true)

@@ -195,6 +195,11 @@ impl<'a> Socket<'a> {
         self.record.socket.is_none()
     }
 
+    /// Whether the kernel still knows its user: of a closed connection it does not.
+    pub fn has_user(&self) -> bool {
+        !self.is_mini() || self.state == State::SynRecv
+    }
+
     /// Whether its process has closed it.
     pub fn is_dead(&self) -> bool {
         self.has(socket_trait::TRAIT_DEAD)

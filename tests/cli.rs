@@ -218,10 +218,6 @@ const CASES: &[Case] = &[
     case(&["-a", "--all"], changes_nothing),
     case(&["-n", "--numeric"], changes_nothing),
     case(&["-W", "--wide"], changes_nothing),
-    case(&["--no-kernel-filter"], |flag| {
-        shows(flag, &EVERYTHING);
-        shows(&format!("{flag} --tcp6 --state LISTEN --port 1005"), &[LISTENER6]);
-    }),
     case(&["-h", "--help"], |flag| helps(flag, "Usage: knetstat [OPTIONS]\n")),
     case(&["-V", "--version"], |flag| {
         assert_eq!(stdout(flag), concat!("knetstat ", env!("CARGO_PKG_VERSION"), "\n"));
