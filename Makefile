@@ -13,7 +13,8 @@ COMPLETIONS = $(CARGO_TARGET_DIR)/completions
 # As root, or by sudo.
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help run build test lint install uninstall completions clean build-tools test-tools
+.PHONY: help run build test test-kernels lint install uninstall completions clean \
+	build-tools test-tools kernel-tools
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +27,11 @@ build: build-tools ## Build the program
 
 test: run test-tools ## The same as run, then all tests, as root
 	$(CARGO) test --locked $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
+
+KERNELS ?= 5.10 6.1 6.12 7.2
+
+test-kernels: kernel-tools ## The tests on KERNELS, those of Debian, in virtual machines
+	CARGO='$(CARGO)' tests/kernels/run $(KERNELS)
 
 lint: build-tools ## Formatting, and the warnings of Rust and C, as errors
 	$(CARGO) fmt --check
@@ -63,6 +69,12 @@ ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
 /etc/services = netbase setup iana-etc netcfg
+qemu-system-x86_64 = qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-x86
+busybox = busybox-static busybox busybox busybox-static
+cpio = cpio cpio cpio cpio
+xz = xz-utils xz xz xz
+debian-keyring = /usr/share/keyrings/debian-archive-keyring.gpg
+$(debian-keyring) = debian-archive-keyring debian-keyring debian-archive-keyring debian-keyring
 
 has-tool = $(shell command -v $(1) 2>/dev/null)
 hash := \#
@@ -90,3 +102,6 @@ build-tools:
 
 test-tools:
 	$(call install-if-missing,ip groff setpriv /etc/services)
+
+kernel-tools: build-tools test-tools
+	$(call install-if-missing,qemu-system-x86_64 busybox cpio xz $(debian-keyring))

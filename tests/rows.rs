@@ -9,6 +9,7 @@ use std::net::{Shutdown, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::scene::{inode, proc_rows, shown_rows, wait_for_state, EveryState, Row};
 use common::{
@@ -45,6 +46,13 @@ fn assert_same_rows() -> Vec<Value> {
         let mut rows = shown_rows(&shown);
         rows.iter_mut().filter(|row| row.state == "LISTEN").for_each(|row| row.send_queue = 0);
         rows.sort();
+        // Older kernels, 6.12 for one, say 0 for the user of a socket that nobody accepted or that
+        // was closed: they looked it up in the inode. knetstat knows it all the same.
+        for (row, said) in rows.iter_mut().zip(&before) {
+            if said.inode == 0 && said.uid == 0 {
+                row.uid = 0;
+            }
+        }
         assert_eq!(rows, before);
         return shown;
     }
@@ -416,13 +424,17 @@ fn fill(writer: &mut TcpStream, reader: &TcpStream) {
 fn data_that_is_not_acknowledged() {
     enter_namespace();
     let listener = TcpListener::bind("[::1]:0").unwrap();
+    let connected = Instant::now();
     let (client, server) = connect(&listener, LOCALHOST6);
     let (idle, _idle_server) = connect(&listener, LOCALHOST6);
     deafen(&server);
     (&client).write_all(b"hello?").unwrap();
 
     let diag = |socket: &TcpStream| shown(&sockets("-t"), socket)["diag"].clone();
-    assert_eq!(diag(&client), json!([]), "the last ACK came a moment ago");
+    let at_first = diag(&client);
+    if connected.elapsed() < Duration::from_secs(1) {
+        assert_eq!(at_first, json!([]), "the last ACK came a moment ago");
+    }
     wait_until("a second without an ACK", || diag(&client) == json!([">#"]));
     assert_eq!(diag(&idle), json!([]), "nothing is in flight");
     assert_eq!(diag(&server), json!([]));

@@ -89,10 +89,14 @@ pub fn sockets(arguments: &str) -> Vec<Value> {
     }
 }
 
-/// What knetstat shows of one socket, found by the cookie that the kernel gives it.
+/// What knetstat shows of one socket, found by the cookie that the kernel gives it. Before Linux
+/// 5.12 only a socket has one that was asked for it before; the others are found by their inode.
 pub fn find<'a>(sockets: &'a [Value], socket: &impl AsFd) -> Option<&'a Value> {
-    let cookie = cookie(socket);
-    sockets.iter().find(|shown| shown["cookie"].as_u64() == Some(cookie))
+    let (cookie, inode) = (cookie(socket), scene::inode(socket));
+    sockets.iter().find(|shown| match shown["cookie"].as_u64() {
+        Some(shown) => shown == cookie,
+        None => shown["inode"] == inode,
+    })
 }
 
 /// SO_COOKIE.

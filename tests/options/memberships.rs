@@ -39,10 +39,30 @@ fn unordered(list: &Value) -> BTreeSet<String> {
     entries
 }
 
-/// Compares what is shown of a socket with what it joined.
-fn assert_joined(subject: &Subject, option: &str, expected: &[Value]) {
-    let shown = shown(&[&subject.socket], option);
-    assert_eq!(unordered(&shown[0]), unordered(&json!(expected)), "{:?}", subject.kind);
+/// Compares what is shown of a socket with what it joined; false: with a part of that.
+fn assert_joined(subject: &Subject, option: &str, expected: &[Value]) -> bool {
+    let mut list = shown(&[&subject.socket], option).remove(0);
+    let (kind, expected) = (subject.kind, unordered(&json!(expected)));
+    if !take_more(&mut list) {
+        assert_eq!(unordered(&list), expected, "{kind:?}");
+        return true;
+    }
+    let part = unordered(&list);
+    assert!(part.len() >= 10 && part.len() < expected.len(), "{kind:?}: {} groups", part.len());
+    assert!(part.is_subset(&expected), "{kind:?}: {part:?}");
+    false
+}
+
+/// Takes the mark off a list that has more than is shown. Only kernels before 5.17 may need it for
+/// these: they have no bpf_loop().
+fn take_more(list: &mut Value) -> bool {
+    let last = list.as_array_mut().and_then(|list| list.last_mut());
+    if last.and_then(|last| last.as_object_mut()?.remove("more")).is_none() {
+        return false;
+    }
+    let kernel = std::fs::read_to_string("/proc/kallsyms").expect("the kernel's functions");
+    assert!(!kernel.contains(" bpf_loop\n"), "{list} has more");
+    true
 }
 
 fn bound(scene: &Scene, version: Version) -> Subject {
@@ -231,8 +251,9 @@ fn many_ipv4_groups_and_sources() {
     let filter = [&group(200).octets()[..], &filter[4..]].concat();
     set(&subject.socket, IPPROTO_IP, IP_MSFILTER, &filter);
     expected.push(ip_entry(group(200), ADDRESS, SECOND, "include", &sources));
-    assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected);
-
+    if !assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected) {
+        return;
+    }
     let shown = shown(&[&subject.socket], "IP_ADD_MEMBERSHIP");
     assert_eq!(places(&shown[0], "imr_multiaddr", "imr_ifindex"), igmp());
     assert_eq!(source_filters("mcfilter"), (sources.len(), 0));
@@ -268,7 +289,9 @@ fn ipv6_groups() {
             join(MCAST_MSFILTER, filter);
             expected.push(ipv6_entry(group, SECOND, mode, &sources));
         }
-        assert_joined(&subject, "IPV6_JOIN_GROUP", &expected);
+        if !assert_joined(&subject, "IPV6_JOIN_GROUP", &expected) {
+            continue;
+        }
         let shown = shown(&[socket], "IPV6_JOIN_GROUP");
         let proc = addresses6("igmp6", 0xff15);
         assert_eq!(places(&shown[0], "ipv6mr_multiaddr", "ipv6mr_interface"), proc);
@@ -314,6 +337,7 @@ fn anycast_addresses() {
     made.extend(scene.tcp(Version::V6, &mut |_| ()).expect("a connection"));
     let sockets: Vec<_> = made.iter().map(|subject| &subject.socket).collect();
     let mut all = BTreeSet::new();
+    let mut complete = true;
     for (n, subject) in made.iter().enumerate() {
         assert_joined(subject, "IPV6_JOIN_ANYCAST", &[]);
         let mut expected = Vec::new();
@@ -323,13 +347,14 @@ fn anycast_addresses() {
             expected.push(json!({"ipv6mr_acaddr": address, "ipv6mr_ifindex": SECOND}));
             all.insert((SECOND, address));
         }
-        assert_joined(subject, "IPV6_JOIN_ANYCAST", &expected);
+        complete &= assert_joined(subject, "IPV6_JOIN_ANYCAST", &expected);
     }
     assert_eq!(addresses6("anycast6", 0x2001), all);
     let leave = structure([&source6(0x1000).octets(), &SECOND.to_ne_bytes()]);
     set(sockets[0], IPPROTO_IPV6, IPV6_LEAVE_ANYCAST, &leave);
     let left = shown(&sockets[..1], "IPV6_JOIN_ANYCAST");
-    assert_eq!(left[0].as_array().map(Vec::len), Some(24));
+    let left = left[0].as_array().map(Vec::len);
+    assert!(left == Some(24) || !complete, "{left:?} are left");
 }
 
 /// A group whose interface is gone stays in the list, with the index that there was.

@@ -109,6 +109,8 @@ fn half_closed() {
 #[test]
 fn waiting_for_an_answer() {
     let scene = Scene::enter();
+    // Nobody answers, and the kernel does not find that out.
+    common::ip("neighbour add 10.7.7.99 lladdr 02:00:00:00:00:01 dev second");
     let mut subject = scene.subject(Version::V4, SockType::Stream, "listening");
     subject.state = "connecting";
     common::set(&subject.socket, IPPROTO_TCP, TCP_MAXSEG, 700).expect("TCP_MAXSEG");

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::{json, Value};
 
 use crate::common;
+use crate::compare::say;
 use crate::numbers::*;
 use crate::scene::{Scene, Socket, Subject, Version};
 use crate::table::{structure, LOOPBACK, SECOND};
@@ -55,6 +56,10 @@ fn busy_poll_budget() {
     let scene = Scene::enter();
     let subjects = some_of_each(&scene);
     let sockets = sockets(&subjects);
+    if let Err(error) = common::set(sockets[0], SOL_SOCKET, SO_BUSY_POLL_BUDGET, 0) {
+        assert_eq!(error.raw_os_error(), Some(ENOPROTOOPT), "{error}");
+        return say("not on this kernel: SO_BUSY_POLL_BUDGET");
+    }
     for budget in [0, 1, 8, 0x1234, 0xffff] {
         for socket in &sockets {
             common::set(*socket, SOL_SOCKET, SO_BUSY_POLL_BUDGET, budget).expect("the budget");

@@ -1,0 +1,108 @@
+//! The BPF programs one by one before this kernel's verifier: whether it takes them, and how much of
+//! what it may spend on a program each costs. A program must keep its distance from the limit, or
+//! the next option breaks a kernel that nobody tried.
+
+use std::io::Write;
+use std::mem::MaybeUninit;
+use std::sync::{Mutex, PoisonError};
+
+use knetstat::bpf::{port_filter, KnetstatSkelBuilder, OpenKnetstatSkel};
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::PrintLevel;
+
+/// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
+const LIMIT: usize = 1_000_000;
+
+/// What the verifier writes: include/linux/bpf_verifier.h, BPF_LOG_STATS and BPF_LOG_LEVEL1. The
+/// second has much to say, and takes its time to.
+const STATISTICS: u32 = 4;
+const INSTRUCTIONS: u32 = 1;
+
+/// What the kernel is asked to walk: the program that is wanted, then the one for kernels without
+/// bpf_loop().
+const PROGRAMS: [&[&str]; 3] =
+    [&["tcp", "tcp_without_loop"], &["udp", "udp_without_loop"], &["owners"]];
+
+/// What libbpf and the verifier said.
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+fn remember(_: PrintLevel, text: String) {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+}
+
+/// What a program costs at most, or the end of the verifier's log. The verifier sees the knobs as
+/// constants: with a filter, it is another program.
+fn judge(name: &str) -> Result<usize, String> {
+    let cost =
+        |filtered| load(name, filtered, STATISTICS).or_else(|_| load(name, filtered, INSTRUCTIONS));
+    Ok(cost(false)?.max(cost(true)?))
+}
+
+/// Wants as little as can be said by the knobs.
+fn filter(open: &mut OpenKnetstatSkel) {
+    let knobs = open.maps.rodata_data.as_deref_mut().expect("there are knobs");
+    (knobs.want_ipv4, knobs.tcp_states, knobs.udp_states) = (0, 2, 2);
+    let fill = |ports: &mut port_filter| {
+        ports.count = ports.ranges.len() as u32;
+        for (range, port) in ports.ranges.iter_mut().zip((1000..).step_by(10)) {
+            (range.low, range.high) = (port, port + 5);
+        }
+    };
+    fill(&mut knobs.local_ports);
+    fill(&mut knobs.remote_ports);
+    fill(&mut knobs.either_ports);
+}
+
+/// Loads one program alone.
+fn load(name: &str, filtered: bool, log_level: u32) -> Result<usize, String> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    let mut object = MaybeUninit::uninit();
+    let mut open = KnetstatSkelBuilder::default().open(&mut object).expect("the object is sound");
+    for mut program in open.open_object_mut().progs_mut() {
+        let known = PROGRAMS.iter().any(|names| names.iter().any(|known| program.name() == *known));
+        assert!(known, "this test does not know {:?}", program.name());
+        program.set_autoload(program.name() == name);
+        program.set_log_level(log_level);
+    }
+    if filtered {
+        filter(&mut open);
+    }
+    let loaded = open.load().map(drop);
+    let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = loaded {
+        let lines: Vec<_> = said.lines().collect();
+        return Err(format!("{error}\n{}", lines[lines.len().saturating_sub(25)..].join("\n")));
+    }
+    let processed = said.lines().filter_map(|line| line.strip_prefix("processed ")).next_back();
+    let number = processed.and_then(|line| line.split(' ').next()?.parse().ok());
+    Ok(number.unwrap_or_else(|| panic!("no statistics of {name}: {said}")))
+}
+
+#[test]
+fn every_walk_has_a_program_that_the_kernel_takes() {
+    libbpf_rs::set_print(Some((PrintLevel::Debug, remember)));
+    let mut refused = Vec::new();
+    for names in PROGRAMS {
+        let mut taken = 0;
+        let mut reasons = String::new();
+        for name in names {
+            match judge(name) {
+                Ok(instructions) => {
+                    taken += 1;
+                    say(&format!("verifier: {name} {instructions}"));
+                    assert!(instructions < LIMIT / 2, "{name} takes {instructions} of {LIMIT}");
+                }
+                Err(reason) => reasons += &format!("{name}: {reason}\n"),
+            }
+        }
+        if taken == 0 {
+            refused.push(reasons);
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// Writes a line that is seen also when the test succeeds.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
