@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::alone;
 use crate::common::scene::proc_rows;
 use crate::common::sockets;
 use crate::puppet::Puppet;
 use crate::truth::{self, processes, Held};
+use crate::with_puppets;
 
 const STAYING: usize = 2_000;
 const RUNS: usize = 20;
@@ -35,19 +35,20 @@ fn by_inode(rows: &[Value]) -> BTreeMap<u64, &Value> {
 
 #[test]
 fn sockets_that_stay_keep_their_owner() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut holder, mut churner) = (Puppet::new(), Puppet::new());
     holder.ask(&format!("many {STAYING}"));
     let inodes: BTreeSet<u64> = proc_rows().iter().map(|row| row.inode).collect();
     let mut staying = held_by(&holder);
     staying.retain(|inode, _| inodes.contains(inode));
     assert_eq!(staying.len(), STAYING);
-    churner.ask("churn");
 
-    let (mut new, mut before) = (0, BTreeSet::new());
+    let (mut count, mut new, mut before) = (0, 0, BTreeSet::new());
     for run in 0..RUNS {
+        churner.ask("churn");
         let rows = sockets("-p -O nodelay");
-        // After the run: what is still open was held all the time that it was in a table.
+        count += churner.number("stop");
+        // What is still open has been held all the time that it was in a table.
         let still_open = held_by(&churner);
         let rows = by_inode(&rows);
         for (inode, holders) in &staying {
@@ -65,7 +66,6 @@ fn sockets_that_stay_keep_their_owner() {
             new += usize::from(before.insert(*inode));
         }
     }
-    let count = churner.number("stop");
-    assert!(count > 1_000, "a churn of {count}");
+    assert!(count > 1_000, "a churn of {count} sockets");
     assert!(new > RUNS, "{new} sockets were opened during the runs and stayed");
 }

@@ -5,7 +5,7 @@ use serde_json::{json, Value};
 use crate::common::stdout;
 use crate::puppet::Puppet;
 use crate::truth::{held, owned};
-use crate::{alone, at_port, line_at_port};
+use crate::{at_port, line_at_port, with_puppets};
 
 /// The descriptors of a row, as (process, descriptor).
 fn descriptors(row: &Value) -> Vec<(u32, u32)> {
@@ -16,7 +16,7 @@ fn descriptors(row: &Value) -> Vec<(u32, u32)> {
 
 #[test]
 fn the_sockets_of_several_processes() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppets: Vec<Puppet> = (0..4).map(|_| Puppet::new()).collect();
     for (puppet, n) in puppets.iter_mut().zip(1..) {
         let fd = puppet.number(&format!("listen tcp 127.0.0.1:{n}000"));
@@ -50,7 +50,7 @@ fn the_sockets_of_several_processes() {
 
 #[test]
 fn several_descriptors_are_one_row() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     let fd = puppet.number("udp 127.0.0.1:4000");
     let near = puppet.number(&format!("duplicate {fd} 0"));
@@ -73,7 +73,7 @@ fn several_descriptors_are_one_row() {
 
 #[test]
 fn a_socket_that_is_only_held_above_1024() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     let fd = puppet.number("listen tcp [::1]:4000");
     let far = puppet.number(&format!("duplicate {fd} 1024"));
@@ -84,7 +84,7 @@ fn a_socket_that_is_only_held_above_1024() {
 
 #[test]
 fn nonblock_is_that_of_the_descriptor_now() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     let udp = puppet.number("udp 127.0.0.1:4000");
     let listener = puppet.number("listen tcp 127.0.0.1:4001");
@@ -104,7 +104,7 @@ fn nonblock_is_that_of_the_descriptor_now() {
 
 #[test]
 fn a_forked_process_holds_what_its_parent_holds() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     let fd = puppet.number("listen tcp 127.0.0.1:4000");
     puppet.ask("udp 127.0.0.1:4001");
@@ -135,7 +135,7 @@ fn sorted<const N: usize>(mut descriptors: [(u32, u32); N]) -> [(u32, u32); N] {
 
 #[test]
 fn the_table_joins_the_processes_of_a_socket() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     puppet.ask("name 707570706574"); // "puppet"
     let fd = puppet.number("listen tcp 127.0.0.1:4000");
@@ -143,7 +143,7 @@ fn the_table_joins_the_processes_of_a_socket() {
     puppet.ask("udp 127.0.0.1:4001");
     let heirs = [0, 1].map(|_| puppet.number(&format!("bequeath {fd}")));
 
-    let mut words = vec![(puppet.pid(), "puppet"), (heirs[0], "cat"), (heirs[1], "cat")];
+    let mut words = [(puppet.pid(), "puppet"), (heirs[0], "cat"), (heirs[1], "cat")];
     words.sort_unstable();
     let words: Vec<String> = words.iter().map(|(pid, name)| format!("{pid}/{name}")).collect();
     let table = stdout("-p");
@@ -171,7 +171,7 @@ fn the_table_joins_the_processes_of_a_socket() {
 
 #[test]
 fn a_descriptor_on_its_way_between_processes() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut sender, mut receiver) = (Puppet::new(), Puppet::new());
     receiver.ask("post office");
     let fd = sender.number("udp 127.0.0.1:4000");
@@ -192,7 +192,7 @@ fn a_descriptor_on_its_way_between_processes() {
 
 #[test]
 fn a_passed_socket_is_held_by_both() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut sender, mut receiver) = (Puppet::new(), Puppet::new());
     receiver.ask("post office");
     let fd = sender.number("listen tcp 127.0.0.1:4000");
@@ -206,7 +206,7 @@ fn a_passed_socket_is_held_by_both() {
 
 #[test]
 fn a_thread_with_descriptors_of_its_own() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     let before = puppet.number("udp 127.0.0.1:4000");
     let fd = puppet.number("thread-of-its-own 127.0.0.1:4001");
@@ -226,7 +226,7 @@ fn a_thread_with_descriptors_of_its_own() {
 
 #[test]
 fn without_the_flag_there_are_no_owners() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     puppet.ask("udp 127.0.0.1:4000");
     for filter in ["", "--command *", "--user 0", &format!("--pid {}", puppet.pid())] {
@@ -248,7 +248,7 @@ fn without_the_flag_there_are_no_owners() {
 /// What these tests compare with: the reader of /proc, on descriptors that are known.
 #[test]
 fn the_truth_of_proc() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     puppet.ask("name 6120ff0a62"); // "a ", a byte that is not UTF-8, a newline, "b"
     let fd = puppet.number("udp 127.0.0.1:4000");

@@ -13,16 +13,25 @@ mod puppet;
 mod truth;
 mod words;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
 
-/// Enters a namespace, and keeps the other tests of this file away as long as the result lives: a
-/// program that is about to start holds for a moment all descriptors of the process that starts it,
-/// so that the tests would see each other.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+/// Held for reading by tests whose sockets are those of puppets, for writing by tests whose sockets
+/// are of this process: a program that is about to start holds for a moment all descriptors of the
+/// process that starts it, so that another test would be seen in the rows.
+static TURN: RwLock<()> = RwLock::new(());
+
+/// Enters a namespace whose sockets only puppets hold.
+fn with_puppets() -> RwLockReadGuard<'static, ()> {
+    let turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+    common::enter_namespace();
+    turn
+}
+
+/// Enters a namespace whose sockets this process holds.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    let turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
     common::enter_namespace();
     turn
 }

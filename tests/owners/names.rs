@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::common::{sockets, stdout};
 use crate::puppet::Puppet;
 use crate::truth::owned;
-use crate::{alone, at_port, line_at_port};
+use crate::{at_port, line_at_port, with_puppets};
 
 /// What a process calls itself, and how it is shown.
 const NAMES: [(&[u8], &str); 20] = [
@@ -41,7 +41,7 @@ fn rename(puppet: &mut Puppet, name: &[u8]) {
 
 #[test]
 fn names_of_all_kinds() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppets: Vec<Puppet> = NAMES.iter().map(|_| Puppet::new()).collect();
     for ((puppet, (name, _)), n) in puppets.iter_mut().zip(NAMES).zip(0..) {
         rename(puppet, name);
@@ -67,7 +67,7 @@ fn names_of_all_kinds() {
 
 #[test]
 fn two_hostile_names_in_one_cell() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut first, mut second) = (Puppet::new(), Puppet::new());
     rename(&mut first, b"a\n1/b");
     rename(&mut second, b"\x1b[2J");
@@ -87,7 +87,7 @@ fn two_hostile_names_in_one_cell() {
 
 #[test]
 fn the_name_is_that_of_the_first_thread() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let mut puppet = Puppet::new();
     rename(&mut puppet, b"leader");
     puppet.ask("name-a-thread renamed");

@@ -5,7 +5,7 @@ use serde_json::{json, Value};
 use crate::common::{stdout, wait_until};
 use crate::puppet::Puppet;
 use crate::truth::{assert_held, owned, Held};
-use crate::{alone, at_port, ports};
+use crate::{at_port, ports, with_puppets};
 
 /// What knetstat shows to a puppet, and what /proc does.
 fn seen_by(puppet: &mut Puppet, arguments: &str) -> (Vec<Value>, Held) {
@@ -17,7 +17,7 @@ fn seen_by(puppet: &mut Puppet, arguments: &str) -> (Vec<Value>, Held) {
 
 #[test]
 fn from_inside_and_from_outside() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut outer, mut inner) = (Puppet::new(), Puppet::in_pid_namespace(1));
     outer.ask("listen tcp 127.0.0.1:4000");
     outer.ask("udp 127.0.0.1:4001");
@@ -60,7 +60,7 @@ fn from_inside_and_from_outside() {
 
 #[test]
 fn a_socket_held_on_both_sides() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut outer, mut inner) = (Puppet::new(), Puppet::in_pid_namespace(1));
     inner.ask("post office");
     let fd = outer.number("udp 127.0.0.1:4000");
@@ -77,7 +77,7 @@ fn a_socket_held_on_both_sides() {
 
 #[test]
 fn from_the_middle_of_three() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut middle, mut outer) = (Puppet::in_pid_namespace(1), Puppet::new());
     middle.ask("udp 127.0.0.1:4000");
     outer.ask("udp 127.0.0.1:4001");

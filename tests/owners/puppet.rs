@@ -230,7 +230,11 @@ impl Stage {
                 String::new()
             }
             ["stop"] => match self.churn.take() {
-                Some(churn) => churn.stop().to_string(),
+                Some(churn) => {
+                    let (count, stay) = churn.stop();
+                    self.many.extend(stay);
+                    count.to_string()
+                }
                 None => return Err("there is no churn".into()),
             },
             _ => return Err("no such command".into()),
@@ -324,14 +328,14 @@ impl Heir {
 /// Opens and closes sockets as fast as it can, and lets some of them stay.
 struct Churn {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    thread: JoinHandle<(usize, Vec<Socket>)>,
 }
 
 impl Churn {
     /// One of so many sockets stays.
     const STAYS: usize = 64;
     /// More do not; it is a test, not a load.
-    const STAY_MAX: usize = 4_000;
+    const STAY_MAX: usize = 50;
 
     fn start() -> Churn {
         let stop = Arc::new(AtomicBool::new(false));
@@ -346,20 +350,20 @@ impl Churn {
                     _ => listen("tcp", "127.0.0.1:0"),
                 };
                 let socket = socket.expect("a socket");
-                if count % Churn::STAYS == 0 && stay.len() < Churn::STAY_MAX {
+                if count % Churn::STAYS == 0 {
                     stay.push(socket);
+                    // The last ones are of more interest: the others were there at the first walk.
+                    stay.drain(..stay.len().saturating_sub(Churn::STAY_MAX));
                 }
                 count += 1;
             }
-            // They stay until the process ends.
-            stay.drain(..).for_each(std::mem::forget);
-            count
+            (count, stay)
         });
         Churn { stop, thread }
     }
 
-    /// Ends it; how many sockets there were.
-    fn stop(self) -> usize {
+    /// Ends it; how many sockets there were, and those that stay.
+    fn stop(self) -> (usize, Vec<Socket>) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the sockets could be opened")
     }

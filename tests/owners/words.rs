@@ -10,7 +10,7 @@ use crate::common::scene::{proc_rows, EveryState};
 use crate::common::{ip, sockets, stdout, sysctl, wait_until};
 use crate::puppet::Puppet;
 use crate::truth::{assert_held, held, owned, processes};
-use crate::{alone, at_port, line_at_port};
+use crate::{alone, at_port, line_at_port, with_puppets};
 
 /// The word that a row of [`EveryState`] has to have.
 fn word(row: &Value) -> &'static str {
@@ -91,7 +91,7 @@ fn connections_that_wait_to_be_accepted() {
 
 #[test]
 fn a_socket_of_the_kernel() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let add = "link add vxlan0 type vxlan id 7 dstport 4789 dev lo";
     let output = Command::new("ip").args(add.split(' ')).output().expect("ip(8)");
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -116,7 +116,7 @@ fn a_socket_of_the_kernel() {
 /// The rows of MPTCP have the processes of the connection that they are a part of.
 #[test]
 fn the_parts_of_an_mptcp_connection() {
-    let _turn = alone();
+    let _turn = with_puppets();
     if !std::path::Path::new("/proc/sys/net/mptcp").exists() {
         eprintln!("not tested: this kernel has no MPTCP");
         return;
@@ -166,7 +166,7 @@ fn the_parts_of_an_mptcp_connection() {
 
 #[test]
 fn an_mptcp_connection_that_waits_to_be_accepted() {
-    let _turn = alone();
+    let _turn = with_puppets();
     if !std::path::Path::new("/proc/sys/net/mptcp").exists() {
         eprintln!("not tested: this kernel has no MPTCP");
         return;
@@ -185,7 +185,7 @@ fn an_mptcp_connection_that_waits_to_be_accepted() {
 /// Two that stay when there is no process: what is printed does not depend on the second walk.
 #[test]
 fn several_words_in_one_run() {
-    let _turn = alone();
+    let _turn = with_puppets();
     let (mut sender, mut receiver) = (Puppet::new(), Puppet::new());
     receiver.ask("post office");
     let fds: Vec<u32> =
