@@ -5,8 +5,10 @@ CARGO ?= cargo
 BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
 
-PROGRAM = target/release/knetstat
-COMPLETIONS = target/completions
+# Where cargo builds, whatever its configuration says.
+export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PROGRAM = $(CARGO_TARGET_DIR)/release/knetstat
+COMPLETIONS = $(CARGO_TARGET_DIR)/completions
 
 # As root, or by sudo.
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)

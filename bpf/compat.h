@@ -69,14 +69,22 @@
 				(__u32)FLAVOUR(inet_sock___range, inet)->local_port_range.hi << 16
 
 /*
- * 5.12: iterators may ask for the cookie. The helper is older and its number says nothing; the one
- * below came with the same kernel.
+ * 5.12: iterators may ask for the cookie, which gives the socket one. The helper is older and its
+ * number says nothing; the one below came with the same kernel.
  */
-static __always_inline __u64 socket_cookie(void *sk)
+static __always_inline __u64 given_cookie(void *sk)
 {
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu))
 		return 0;
 	return bpf_get_socket_cookie(sk);
+}
+
+/* Before, there is the cookie of a socket that someone asked for its own, and 0 for the others. */
+static __always_inline __u64 socket_cookie(struct sock_common *skc)
+{
+	__u64 cookie = given_cookie(skc);
+
+	return cookie ? cookie : BPF_CORE_READ(skc, skc_cookie.counter);
 }
 
 /* 6.18: the inode's number is kept in struct sock; before, the inode stands behind the socket. */

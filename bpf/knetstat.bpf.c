@@ -130,7 +130,7 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	if (skc->skc_family == AF_INET) {
 		*(__u32 *)header->local_address = skc->skc_rcv_saddr;
 		*(__u32 *)header->remote_address = skc->skc_daddr;
-	} else {
+	} else if (bpf_core_field_exists(skc->skc_v6_rcv_saddr)) {
 		bpf_core_read(header->local_address, 16, &skc->skc_v6_rcv_saddr);
 		bpf_core_read(header->remote_address, 16, &skc->skc_v6_daddr);
 	}
@@ -169,7 +169,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 {
 	struct record_header header = {};
 
-	fill_header(&header, skc, skc->skc_net.net, IPPROTO_TCP, state);
+	fill_header(&header, skc, GET(skc, skc_net.net), IPPROTO_TCP, state);
 	if (state == TCP_SYN_RECV && bpf_core_field_exists(skc->skc_listener->sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 	bpf_seq_write(seq, &header, sizeof(header));
@@ -177,18 +177,26 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 }
 
 /*
- * The MPTCP socket of a subflow, by its cookie: what the walk for owners, which comes first, has
- * given to every socket with a descriptor.
+ * Of a subflow of MPTCP, who could hold it is a matter of the MPTCP socket, its master, which is in no
+ * table. Its cookie is there if the walk for owners, which comes first, met it at a descriptor.
  */
-static __always_inline __u64 mptcp_master(struct tcp_sock *tp)
+static __always_inline void fill_master(struct record_header *header, struct tcp_sock *tp)
 {
 	struct mptcp_subflow_context *subflow = 0;
+	struct sock *master;
 
 	if (!bpf_core_field_exists(tp->is_mptcp) ||
 	    !bpf_core_field_exists(subflow->conn->__sk_common.skc_cookie.counter) || !tp->is_mptcp)
-		return 0;
+		return;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
-	return BPF_CORE_READ(subflow, conn, __sk_common.skc_cookie.counter);
+	master = BPF_CORE_READ(subflow, conn);
+	header->master = BPF_CORE_READ(master, __sk_common.skc_cookie.counter);
+	header->traits = 0;
+	if (BPF_CORE_READ(master, sk_socket))
+		header->traits |= TRAIT_SOCKET;
+	if (BPF_CORE_READ(master, __sk_common.skc_flags) >>
+		    bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
+		header->traits |= TRAIT_DEAD;
 }
 
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
@@ -202,7 +210,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_header(&header, &sk->__sk_common, net, IPPROTO_TCP, sk->__sk_common.skc_state);
 	fill_owner(&header, inet, np);
 	header.sections |= SECTION_TCP;
-	header.master = mptcp_master(tp);
+	fill_master(&header, tp);
 	if (sk->__sk_common.skc_state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);
@@ -366,8 +374,8 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 		return write_mini_socket(seq, skc, state);
 
 	inet = &tp->inet_conn.icsk_inet;
-	net = inet->sk.__sk_common.skc_net.net;
-	np = inet->pinet6;
+	net = GET(inet, sk.__sk_common.skc_net.net);
+	np = GET(inet, pinet6);
 	sections = write_tcp_header(seq, tp, np, net);
 	write_socket(seq, &inet->sk, net);
 	write_ip(seq, inet, net);
@@ -390,8 +398,8 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	if (!up || !wanted(&up->inet.sk.__sk_common, up->inet.sk.__sk_common.skc_state, udp_states))
 		return 0;
 
-	net = up->inet.sk.__sk_common.skc_net.net;
-	np = up->inet.pinet6;
+	net = GET(up, inet.sk.__sk_common.skc_net.net);
+	np = GET(up, inet.pinet6);
 	sections = write_udp_header(seq, up, np, net);
 	write_socket(seq, &up->inet.sk, net);
 	write_ip(seq, &up->inet, net);

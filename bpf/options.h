@@ -197,11 +197,14 @@
 	VALUE(TCP_LINGER2__sysctl, MEMBER(net, ipv4.sysctl_tcp_fin_timeout))                    \
 	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
 	VALUE(TCP_WINDOW_CLAMP, MEMBER(tp, window_clamp))                                       \
+	VALUE(TCP_WINDOW_CLAMP__scaling, MEMBER(tp, scaling_ratio))                             \
 	VALUE(TCP_QUICKACK, BITS(tp, inet_conn.icsk_ack.pingpong))                              \
 	VALUE(TCP_QUICKACK__sysctl, BITS(net, ipv4.sysctl_tcp_pingpong_thresh))                 \
 	VALUE(TCP_USER_TIMEOUT, MEMBER(tp, inet_conn.icsk_user_timeout))                        \
 	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))         \
 	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
+	VALUE(IP_TOS__reflected, BITS(net, ipv4.sysctl_tcp_reflect_tos))                        \
+	VALUE(SO_MARK__accepted, BITS(net, ipv4.sysctl_tcp_fwmark_accept))                      \
 	VALUE(TCP_NOTSENT_LOWAT, MEMBER(tp, notsent_lowat))                                     \
 	VALUE(TCP_SAVE_SYN, BITS(tp, save_syn))                                                 \
 	VALUE(TCP_TX_DELAY, MEMBER(tp, tcp_tx_delay))                                           \

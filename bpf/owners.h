@@ -2,6 +2,9 @@
 /*
  * Who holds a socket: a record for each descriptor that is one. The kernel walks the tasks of the
  * reader's pid namespace, and of each the descriptors, of threads only where they have their own.
+ *
+ * None of the reads is guarded: where one of them fails there is no owner to tell, the program does
+ * not load, and the table goes without.
  */
 #ifndef OWNERS_H
 #define OWNERS_H
@@ -63,7 +66,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	owner.pid = pid_of(task);
 	owner.fd = ctx->fd;
 	owner.flags = BPF_CORE_READ(file, f_flags);
-	owner.cookie = socket_cookie(sk);
+	owner.cookie = given_cookie(sk);
 	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
 	leader = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(owner.command, 16, &leader->comm);

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// How much is read before it is handed over, unless the source ends.
@@ -14,20 +15,37 @@ const ROOM: usize = 64 * 1024;
 /// How many chunks may wait: memory is bounded whatever the speed of the other side.
 const WAITING: usize = 4;
 
-/// A source that is read by another thread.
-pub struct ReadAhead {
-    chunks: Receiver<io::Result<Vec<u8>>>,
-    chunk: Vec<u8>,
-    begin: usize,
+/// A source that is read by another thread; by this one, where no other can be had.
+pub enum ReadAhead<S> {
+    Ahead { chunks: Receiver<io::Result<Vec<u8>>>, chunk: Vec<u8>, begin: usize },
+    Directly(S),
 }
 
-impl ReadAhead {
+impl<S: Read + Send + 'static> ReadAhead<S> {
     /// Starts to read. The thread ends with the source, or when this is dropped.
-    pub fn new(source: impl Read + Send + 'static) -> ReadAhead {
+    ///
+    /// # Errors
+    ///
+    /// None that are known: a thread that could not be started took the source with it.
+    pub fn new(source: S) -> io::Result<ReadAhead<S>> {
         let (sender, chunks) = sync_channel(WAITING);
-        thread::spawn(move || read_on(source, &sender));
-        ReadAhead { chunks, chunk: Vec::new(), begin: 0 }
+        // Where the thread does not start, its closure is gone: so the source waits outside of it.
+        let source = Arc::new(Mutex::new(Some(source)));
+        let theirs = Arc::clone(&source);
+        let thread = thread::Builder::new().spawn(move || {
+            if let Some(source) = take(&theirs) {
+                read_on(source, &sender);
+            }
+        });
+        match thread {
+            Ok(_) => Ok(ReadAhead::Ahead { chunks, chunk: Vec::new(), begin: 0 }),
+            Err(error) => take(&source).map(ReadAhead::Directly).ok_or(error),
+        }
     }
+}
+
+fn take<S>(source: &Mutex<Option<S>>) -> Option<S> {
+    source.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Hands over what the source has, until it ends or nobody listens any more.
@@ -62,19 +80,23 @@ fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-impl Read for ReadAhead {
+impl<S: Read> Read for ReadAhead<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.begin == self.chunk.len() {
-            match self.chunks.recv() {
-                Ok(chunk) => self.chunk = chunk?,
+        let (chunks, chunk, begin) = match self {
+            ReadAhead::Ahead { chunks, chunk, begin } => (chunks, chunk, begin),
+            ReadAhead::Directly(source) => return source.read(buffer),
+        };
+        if *begin == chunk.len() {
+            match chunks.recv() {
+                Ok(next) => *chunk = next?,
                 // The thread is done.
                 Err(_) => return Ok(0),
             }
-            self.begin = 0;
+            *begin = 0;
         }
-        let length = buffer.len().min(self.chunk.len() - self.begin);
-        buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
-        self.begin += length;
+        let length = buffer.len().min(chunk.len() - *begin);
+        buffer[..length].copy_from_slice(&chunk[*begin..*begin + length]);
+        *begin += length;
         Ok(length)
     }
 }
@@ -108,9 +130,10 @@ mod tests {
         }
     }
 
-    fn odd(fails: bool) -> (Vec<u8>, ReadAhead) {
+    fn odd(fails: bool) -> (Vec<u8>, ReadAhead<Odd>) {
         let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(n) % 251) as u8).collect();
-        (bytes.clone(), ReadAhead::new(Odd { left: bytes, turn: 0, fails }))
+        let ahead = ReadAhead::new(Odd { left: bytes.clone(), turn: 0, fails });
+        (bytes, ahead.expect("a thread"))
     }
 
     #[test]

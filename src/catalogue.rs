@@ -30,6 +30,8 @@ pub struct OptionSpec {
     pub marker: Marker,
     /// Whether getsockopt(2) can tell it. What only the kernel side sees is shown wherever it sees it.
     pub has_getter: bool,
+    /// Of one without getter: the kernel's struct and the member of it that are there if it is.
+    pub kept_in: (&'static str, &'static str),
     /// What it does, in one line.
     pub help: &'static str,
 }
@@ -55,8 +57,9 @@ pub enum Read {
 pub enum Marker {
     /// When it is not what a pristine socket of the same kind has.
     Differs,
-    /// The same, but in these bits the kernel changes it of TCP by itself.
-    DiffersOfTcpApartFrom(u32),
+    /// The same, but of TCP the kernel changes the bits of ECN by itself, and where a sysctl says so
+    /// takes the others of an accepted connection from its peer.
+    DiffersApartFromEcn,
     /// The same, but where this function says so the kernel has filled it in by itself, and it tells
     /// nothing any more; the text says when that is.
     DiffersUnless(fn(&Facts) -> bool, &'static str),
@@ -77,10 +80,11 @@ impl Marker {
     pub fn explanation(&self) -> String {
         match self {
             Marker::Differs => "its value differs from that of a new socket".into(),
-            Marker::DiffersOfTcpApartFrom(mask) => format!(
-                "its value differs from that of a new socket; of TCP without the bits {mask:#x} \
-                 (ECN), which the kernel changes by itself"
-            ),
+            Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP \
+                                            without the bits of ECN, which the kernel changes by \
+                                            itself, and not known of a connection while the \
+                                            sysctl net.ipv4.tcp_reflect_tos is on"
+                .into(),
             Marker::DiffersUnless(_, when) => {
                 format!(
                     "its value differs from that of a new socket; not known of {when}, where the \
@@ -108,9 +112,10 @@ const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
 const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
 
 impl OptionSpec {
-    /// Marks an option that getsockopt(2) cannot tell.
-    const fn without_getter(mut self) -> OptionSpec {
+    /// Marks an option that getsockopt(2) cannot tell, and says where the kernel keeps it.
+    const fn without_getter(mut self, of: &'static str, member: &'static str) -> OptionSpec {
         self.has_getter = false;
+        self.kept_in = (of, member);
         self
     }
 
@@ -139,6 +144,7 @@ macro_rules! bool {
             facts: &[flag!($section $name)],
             marker: $marker,
             has_getter: true,
+            kept_in: ("", ""),
             help: $help,
         }
     };
@@ -158,6 +164,7 @@ macro_rules! number {
             facts: &[value!($section $name)],
             marker: $marker,
             has_getter: true,
+            kept_in: ("", ""),
             help: $help,
         }
     };
@@ -177,23 +184,39 @@ macro_rules! other {
             facts: &[$($fact),*],
             marker: $marker,
             has_getter: true,
+            kept_in: ("", ""),
             help: $help,
         }
     };
 }
 
 use Kind::*;
-use Marker::{Differs, DiffersOfTcpApartFrom, HasBit, IsNot, Never, NotEmpty};
+use Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 
 /// For what a TCP connection has from its peer.
 const UNLESS_CONNECTED: Marker =
     Marker::DiffersUnless(|facts| facts.is_tcp_connection(), "a TCP connection");
+/// For the window, which follows the connection, and on some kernels the buffer.
+const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(
+    |facts| facts.is_tcp_connection() || facts.clamp_follows_buffer(),
+    "a TCP connection, or of a value that follows from SO_RCVBUF",
+);
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 const UNLESS_MPTCP: Marker =
     Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
+/// For the device, which the kernel takes from a link-local address too.
+const BOUND: Marker = Marker::With(
+    read::device_set,
+    "there is one; not known of a socket with a link-local address, which the kernel binds by itself",
+);
 /// For what an IPv6 socket begins with otherwise than an IPv4 one.
 const UNLESS_CONVERTED: Marker =
     Marker::DiffersUnless(|facts| facts.was_ipv6(), "a socket that IPV6_ADDRFORM made one of IPv4");
+/// For the mark, which a connection may have from its peer's packets.
+const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(
+    |facts| facts.takes_mark(),
+    "a TCP connection while the sysctl net.ipv4.tcp_fwmark_accept is on",
+);
 /// For what bind(2) decides.
 const UNLESS_BOUND: Marker = Marker::DiffersUnless(
     |facts| facts.has_ipv6_address(),
@@ -215,9 +238,9 @@ const OPTIONS: &[OptionSpec] = &[
     other!(SOL_SOCKET SO_RCVTIMEO = 20, Timeval, IsNot(value!(SOCKET SO_RCVTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_RCVTIMEO)), [value!(SOCKET SO_RCVTIMEO)], "how long a receiving call waits; 0: without end").also_called(&["SO_RCVTIMEO_OLD", "SO_RCVTIMEO_NEW"]),
     other!(SOL_SOCKET SO_SNDTIMEO = 21, Timeval, IsNot(value!(SOCKET SO_SNDTIMEO), read::NO_TIMEOUT), |facts| read::timeout(facts, value!(SOCKET SO_SNDTIMEO)), [value!(SOCKET SO_SNDTIMEO)], "how long a sending call waits, connect(2) too; 0: without end").also_called(&["SO_SNDTIMEO_OLD", "SO_SNDTIMEO_NEW"]),
     number!(SOL_SOCKET SOCKET SO_RCVLOWAT = 18, Bytes, UNLESS_MPTCP, "how much must be there before the socket counts as readable"),
-    other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, IsNot(value!(SOCKET SO_BINDTOIFINDEX), 0), read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
-    number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, Differs, "the same as SO_BINDTODEVICE, by index"),
-    number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, Differs, "the mark of outgoing packets, for routing and firewall rules"),
+    other!(SOL_SOCKET SO_BINDTODEVICE = 25, Name, BOUND, read::bound_device, [value!(SOCKET SO_BINDTOIFINDEX)], "the only interface the socket sends and receives through"),
+    number!(SOL_SOCKET SOCKET SO_BINDTOIFINDEX = 62, Ifindex, BOUND, "the same as SO_BINDTODEVICE, by index"),
+    number!(SOL_SOCKET SOCKET SO_MARK = 36, Uint, UNLESS_ACCEPTED_WITH_MARK, "the mark of outgoing packets, for routing and firewall rules"),
     number!(SOL_SOCKET SOCKET SO_PRIORITY = 12, Int, Differs, "the queueing priority of outgoing packets; setting IP_TOS changes it too"),
     number!(SOL_SOCKET SOCKET SO_MAX_PACING_RATE = 47, Rate, Differs, "the rate at which packets leave at most"),
     bool!(SOL_SOCKET SOCKET SO_DONTROUTE = 5, Differs, "sends to hosts of the local network only"),
@@ -226,7 +249,7 @@ const OPTIONS: &[OptionSpec] = &[
     number!(SOL_SOCKET SOCKET SO_PEEK_OFF = 42, Int, Differs, "where the next MSG_PEEK begins; -1: at the front"),
     number!(SOL_SOCKET SOCKET SO_BUSY_POLL = 46, Microseconds, Differs, "how long to poll the network device when there is no data"),
     bool!(SOL_SOCKET SOCKET SO_PREFER_BUSY_POLL = 69, Differs, "prefers busy polling to the device's interrupts"),
-    number!(SOL_SOCKET SOCKET SO_BUSY_POLL_BUDGET = 70, Int, NotEmpty, "how many packets one busy poll takes").without_getter(),
+    number!(SOL_SOCKET SOCKET SO_BUSY_POLL_BUDGET = 70, Int, NotEmpty, "how many packets one busy poll takes").without_getter("sock", "sk_busy_poll_budget"),
     number!(SOL_SOCKET SOCKET SO_INCOMING_CPU = 49, Int, Never, "the CPU on which packets for the socket last arrived, or the one it asked for"),
     other!(SOL_SOCKET SO_INCOMING_NAPI_ID = 56, Uint, Never, read::napi_id, [value!(SOCKET SO_INCOMING_NAPI_ID)], "the device queue from which packets last arrived; 0: none"),
     bool!(SOL_SOCKET SOCKET SO_NO_CHECK = 11, Differs, "leaves out the checksum of UDP over IPv4"),
@@ -244,7 +267,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(SOL_SOCKET SOCKET SO_NOFCS = 43, Differs, "leaves the frame's checksum to the program"),
     other!(SOL_SOCKET SO_GET_FILTER = 26, Filter, IsNot(value!(SOCKET SO_GET_FILTER), 0), read::filter, [value!(SOCKET SO_GET_FILTER), value!(SOCKET SO_GET_FILTER__classic), value!(SOCKET SO_GET_FILTER__insns), value!(SOCKET SO_GET_FILTER__id)], "the program that decides which packets reach the socket").also_called(&["SO_ATTACH_FILTER", "SO_ATTACH_BPF"]),
     bool!(SOL_SOCKET SOCKET SO_LOCK_FILTER = 44, Differs, "the filter can no longer be changed"),
-    other!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Filter, NotEmpty, read::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "the program that chooses among the sockets of one SO_REUSEPORT group").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter(),
+    other!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Filter, NotEmpty, read::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "the program that chooses among the sockets of one SO_REUSEPORT group").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter("sock", "sk_reuseport_cb"),
     number!(SOL_SOCKET SOCKET SO_TXREHASH = 74, Int, Differs, "takes another path through the network when a connection stalls"),
     number!(SOL_SOCKET SOCKET SO_RESERVE_MEM = 73, Bytes, Differs, "memory that is set aside for the socket"),
     bool!(SOL_SOCKET SOCKET SO_PASSCRED = 16, Differs, "tells the receiver who sent a message"),
@@ -269,14 +292,14 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_TCP TCP_SYNCNT = 7, Int, IsNot(value!(TCP TCP_SYNCNT), 0), |facts| read::number_or(facts, value!(TCP TCP_SYNCNT), value!(TCP TCP_SYNCNT__sysctl)), [value!(TCP TCP_SYNCNT), value!(TCP TCP_SYNCNT__sysctl)], "how often connect(2) repeats an unanswered SYN"),
     other!(IPPROTO_TCP TCP_LINGER2 = 8, Seconds, IsNot(value!(TCP TCP_LINGER2), 0), read::linger2, [value!(TCP TCP_LINGER2), value!(TCP TCP_LINGER2__sysctl)], "how long a closed connection waits in FIN_WAIT2 for its peer; -1: not at all"),
     other!(IPPROTO_TCP TCP_DEFER_ACCEPT = 9, Seconds, Differs, read::defer_accept, [value!(TCP TCP_DEFER_ACCEPT)], "a listener hands out a connection only when data arrived, or after this time; the kernel rounds up"),
-    number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, unless the sysctl net.ipv4.tcp_fastopen gives every listener one"), "how many connections a listener may have open early (TCP Fast Open)"),
+    number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, and not the backlog where the sysctl net.ipv4.tcp_fastopen gives every listener that"), "how many connections a listener may have open early (TCP Fast Open)"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "connect(2) waits for the first data and sends it with the SYN"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses Fast Open without a cookie"),
     number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_MPTCP, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
-    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, IsNot(flag!(TCP TCP_CONGESTION__set), 0), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
-    other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection: tls, mptcp, smc ..."),
+    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, Marker::With(read::congestion_set, "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; not known of a subflow of MPTCP, where the kernel sets it too"), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
+    other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection, such as tls, mptcp or smc"),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
-    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CONNECTED, "the largest window that is offered to the peer"),
+    number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CLAMPED, "the largest window that is offered to the peer"),
     other!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, read::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),
     number!(IPPROTO_TCP TCP TCP_SAVE_SYN = 27, Int, Differs, "keeps the headers of the SYN of accepted connections"),
     bool!(IPPROTO_TCP TCP TCP_INQ = 36, Differs, "tells the receiver how much is left to read"),
@@ -285,8 +308,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_TCP TCP_RTO_MIN_US = 45, Microseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_RTO_MIN_US), 1_000_000), [value!(TCP TCP_RTO_MIN_US)], "the shortest time before a retransmission"),
     other!(IPPROTO_TCP TCP_DELACK_MAX_US = 46, Microseconds, Differs, |facts| read::jiffies_as(facts, value!(TCP TCP_DELACK_MAX_US), 1_000_000), [value!(TCP TCP_DELACK_MAX_US)], "the longest time that an acknowledgement is held back"),
     bool!(IPPROTO_TCP TCP TCP_THIN_LINEAR_TIMEOUTS = 16, Differs, "repeats lost packets of a thin stream without waiting longer each time"),
-    bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter(),
-    bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter(),
+    bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter("tcp_sock", "md5sig_info"),
+    bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter("tcp_sock", "ao_info"),
     bool!(IPPROTO_TCP TCP TCP_IS_MPTCP = 43, Never, "the socket is part of an MPTCP connection"),
     bool!(IPPROTO_TCP TCP TCP_REPAIR = 19, Differs, "the connection is being saved or restored (CRIU)"),
 
@@ -299,7 +322,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_RX = 102, Differs, "accepts datagrams without a checksum over IPv6"),
 
     // IPPROTO_IP
-    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersOfTcpApartFrom(3), "the type of service (DSCP) of outgoing packets"),
+    number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersApartFromEcn, "the type of service (DSCP) of outgoing packets"),
     other!(IPPROTO_IP IP_TTL = 2, Int, IsNot(value!(IP IP_TTL), u64::MAX), |facts| read::unless_negative(facts, value!(IP IP_TTL), value!(IP IP_TTL__sysctl)), [value!(IP IP_TTL), value!(IP IP_TTL__sysctl)], "the time to live of outgoing packets"),
     number!(IPPROTO_IP IP IP_MINTTL = 21, Int, Differs, "drops packets that arrive with a smaller time to live"),
     number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -319,7 +342,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_RECVFRAGSIZE = 25, Differs, "tells the receiver the size of the largest fragment"),
     bool!(IPPROTO_IP IP IP_CHECKSUM = 23, Differs, "tells the receiver the checksum of a packet"),
     bool!(IPPROTO_IP IP IP_PASSSEC = 18, Differs, "tells the receiver the security label of a packet"),
-    other!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, read::ip_memberships, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter(),
+    other!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, read::ip_memberships, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter("inet_sock", "mc_list"),
     other!(IPPROTO_IP IP_MULTICAST_IF = 32, Address, Marker::With(read::multicast_if_set, "the kernel keeps an address or an interface where it was set; not known of a TCP connection, where the kernel fills in the interface by itself"), read::multicast_if, [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)], "the interface for multicast, named by its address; 0.0.0.0 also where an index names it"),
     number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, UNLESS_CONNECTED, "the time to live of outgoing multicast"),
     bool!(IPPROTO_IP IP IP_MULTICAST_LOOP = 34, Differs, "multicast that is sent comes back to this host"),
@@ -328,11 +351,11 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_HDRINCL = 3, Differs, "the program writes the IP header itself (raw sockets)"),
     bool!(IPPROTO_IP IP IP_NODEFRAG = 22, Differs, "does not put fragments of outgoing packets together (raw sockets)"),
     bool!(IPPROTO_IP IP IP_ROUTER_ALERT = 5, Differs, "receives packets with the router alert option (raw sockets)"),
-    other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter(),
+    other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
 
     // IPPROTO_IPV6
-    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "does not take IPv4 traffic too"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersOfTcpApartFrom(3), "the traffic class (DSCP) of outgoing packets"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "takes IPv6 alone, and no IPv4 by way of v4-mapped addresses"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFromEcn, "the traffic class (DSCP) of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_UNICAST_HOPS = 16, Int, IsNot(value!(IPV6 IPV6_UNICAST_HOPS), u64::MAX), read::unicast_hops, [value!(IPV6 IPV6_UNICAST_HOPS), value!(IPV6 IPV6_UNICAST_HOPS__route), value!(IPV6 IPV6_UNICAST_HOPS__sysctl)], "the hop limit of outgoing packets"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MINHOPCOUNT = 73, Int, Differs, "drops packets that arrive with a smaller hop limit"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MTU_DISCOVER = 23, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
@@ -355,13 +378,13 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_FLOWINFO = 11, Differs, "tells the receiver the flow label of a packet"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_FLOWINFO_SEND = 33, Differs, "the program chooses the flow label with the address"),
     other!(IPPROTO_IPV6 IPV6_AUTOFLOWLABEL = 70, Bool, IsNot(flag!(IPV6 IPV6_AUTOFLOWLABEL__set), 0), read::auto_flow_label, [flag!(IPV6 IPV6_AUTOFLOWLABEL__set), flag!(IPV6 IPV6_AUTOFLOWLABEL), value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl)], "the kernel chooses a flow label for each flow"),
-    other!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, read::ipv6_memberships, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter(),
-    other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter(),
+    other!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, read::ipv6_memberships, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter("ipv6_pinfo", "ipv6_mc_list"),
+    other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter("ipv6_pinfo", "ipv6_ac_list"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, UNLESS_CONNECTED, "the interface for multicast"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, UNLESS_CONNECTED, "the hop limit of outgoing multicast"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, Differs, "multicast that is sent comes back to this host"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, Differs, "receives every group that somebody on this host joined"),
-    other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter(),
+    other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter("ipv6_pinfo", "sticky_pktinfo"),
     other!(IPPROTO_IPV6 IPV6_HOPOPTS = 54, Blob, Differs, read::hop_by_hop_options, [], "the hop-by-hop options of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_RTHDRDSTOPTS = 55, Blob, Differs, read::destination_options_of_route, [], "the destination options for each hop of the routing header"),
     other!(IPPROTO_IPV6 IPV6_RTHDR = 57, Blob, Differs, read::routing_header, [], "the routing header of outgoing packets"),
@@ -373,7 +396,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_2292HOPLIMIT = 8, Differs, "IPV6_RECVHOPLIMIT in the form of RFC 2292"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT = 22, Differs, "receives packets with the router alert option (raw sockets)"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT_ISOLATE = 30, Differs, "router alerts reach only sockets of their own network namespace"),
-    other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter(),
+    other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
 ];
 
 /// Every option, in the order in which they are printed.
@@ -387,6 +410,11 @@ pub const COMMON_UDP: [&str; 2] = ["SO_REUSEADDR", "SO_BROADCAST"];
 const HELPERS: &[Fact] = &[
     // read::fastopen_set
     value!(TCP TCP_FASTOPEN__sysctl),
+    // Facts::reflects_tos, Facts::takes_mark
+    value!(TCP IP_TOS__reflected),
+    value!(TCP SO_MARK__accepted),
+    // Facts::clamp_follows_buffer
+    value!(TCP TCP_WINDOW_CLAMP__scaling),
     // Facts::was_ipv6
     flag!(IP IP_MULTICAST_ALL__was_ipv6),
 ];

@@ -116,7 +116,7 @@ pub struct TableArgs {
     #[arg(long, value_name = "IF", value_delimiter = ',', help_heading = "Which sockets")]
     interface: Vec<String>,
     /// Only sockets that one of these processes holds
-    #[arg(long, value_name = "PID", value_delimiter = ',', help_heading = "Which sockets")]
+    #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = parse_pid, help_heading = "Which sockets")]
     pid: Vec<u32>,
     /// Only sockets that a process of one of these names holds; a pattern may have * and ?
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Which sockets")]
@@ -164,10 +164,6 @@ pub struct TableArgs {
     /// Accepted, as netstat has it: nothing is ever cut
     #[arg(short = 'W', long, help_heading = "Always so")]
     wide: bool,
-
-    /// Leaves the whole filter to the program, for tests
-    #[arg(long, hide = true)]
-    no_kernel_filter: bool,
 }
 
 /// When to use colour.
@@ -202,7 +198,7 @@ pub struct Settings {
     pub format: Format,
     /// Whether the processes are shown.
     pub programs: bool,
-    /// Whether the kernel side may filter.
+    /// Whether the kernel side may filter; for tests, KNETSTAT_NO_KERNEL_FILTER forbids it.
     pub kernel_filter: bool,
 }
 
@@ -271,7 +267,7 @@ impl TableArgs {
             selection: self.selection()?,
             format: self.format(),
             programs: self.programs,
-            kernel_filter: !self.no_kernel_filter,
+            kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
         })
     }
 
@@ -331,6 +327,10 @@ impl TableArgs {
             }
         }
     }
+}
+
+fn parse_pid(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "a process is named by its number; --command takes its name".into())
 }
 
 /// Wrong usage that clap cannot see by itself, worded as clap does.

@@ -27,7 +27,8 @@ static LIBBPF_SAID: Mutex<String> = Mutex::new(String::new());
 pub struct Streams {
     /// The sockets of the tables, TCP first, one after the other.
     pub sockets: Chain,
-    /// Two walks through all descriptors, which begin when they are read; none if nobody asked.
+    /// Two walks through all descriptors, which begin when they are read; none if nobody asked, or
+    /// if this kernel does not let them be read.
     pub owners: Option<[Iter; 2]>,
 }
 
@@ -58,9 +59,16 @@ pub fn open(knobs: &Knobs) -> anyhow::Result<Streams> {
     check_capabilities()?;
     libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
     // A kernel before 5.17 has no bpf_loop(): there the programs that do without it load.
-    let streams = streams(knobs, true).or_else(|_| {
-        said().clear();
-        streams(knobs, false)
+    let load = |knobs: &Knobs| {
+        streams(knobs, true).or_else(|_| {
+            said().clear();
+            streams(knobs, false)
+        })
+    };
+    // Where the owners cannot be read, the sockets can.
+    let streams = load(knobs).or_else(|error| match knobs.owners {
+        true => load(&Knobs { owners: false, ..knobs.clone() }).map_err(|_| error),
+        false => Err(error),
     });
     streams.map_err(|error| explain(&error))
 }
@@ -174,6 +182,9 @@ fn explain(error: &anyhow::Error) -> anyhow::Error {
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<libbpf_rs::Error>());
     let kind = kind.map(libbpf_rs::Error::kind);
     let said = said();
+    if said.contains("Too many open files") {
+        return anyhow!("{WHAT}: too many open files; raise the limit (ulimit -n)");
+    }
     if let Some(reason) = verifier_reason(&said) {
         return anyhow!(
             "{WHAT}: this kernel's verifier refuses them ({}); please report it with the version \

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use libbpf_rs::btf::types::Struct;
+use libbpf_rs::btf::Btf;
 use tabled::settings::{object::Rows, Alignment, Style};
 use tabled::{builder::Builder, Table};
 
@@ -11,6 +13,7 @@ use crate::pristine::{Answer, Pristine};
 use crate::selection;
 use crate::socket::SocketKind;
 use crate::value::{Kind, Text};
+use crate::words::{self, Words};
 
 /// Writes the list of all options.
 ///
@@ -19,7 +22,8 @@ use crate::value::{Kind, Text};
 /// When it cannot be written.
 pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
     let mut builder = Builder::default();
-    builder.push_record(["Name", "Level", "Number", "Kind", "Unit", "Here"]);
+    builder.push_record(["Name", "Level", "Number", "Kind", "Unit", "Getter", "Here"]);
+    let types = Types::load();
     for (index, option) in CATALOGUE.iter().enumerate() {
         builder.push_record([
             option.name,
@@ -27,7 +31,8 @@ pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
             &option.number.to_string(),
             option.kind.word(),
             option.kind.unit(),
-            here(index, pristine),
+            if option.has_getter { "yes" } else { "no" },
+            here(index, pristine, &types),
         ]);
     }
     let mut table = builder.build();
@@ -35,15 +40,37 @@ pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
     write_trimmed(to, &table)
 }
 
+/// The types of the running kernel, where it tells them.
+struct Types(Option<Btf<'static>>);
+
+impl Types {
+    fn load() -> Types {
+        Types(Btf::from_vmlinux().ok())
+    }
+
+    /// Whether the kernel has the member; `None` where it tells nothing.
+    fn have(&self, (of, member): (&str, &str)) -> Option<bool> {
+        let found: Option<Struct> = self.0.as_ref()?.type_by_name(of);
+        Some(found.is_some_and(|found| {
+            found.iter().any(|field| field.name.is_some_and(|name| name == member))
+        }))
+    }
+}
+
 /// Whether this kernel has the option.
-fn here(index: usize, pristine: &Pristine) -> &'static str {
+fn here(index: usize, pristine: &Pristine, types: &Types) -> &'static str {
+    let option = &CATALOGUE[index];
+    if !option.has_getter {
+        return match types.have(option.kept_in) {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "unknown",
+        };
+    }
     let mut answers = SocketKind::ALL
         .iter()
         .filter_map(|kind| pristine.answers(*kind))
         .map(|answers| &answers[index]);
-    if !CATALOGUE[index].has_getter {
-        return "no getter";
-    }
     match answers.any(|answer| *answer != Answer::Absent) {
         true => "yes",
         false => "no",
@@ -82,16 +109,22 @@ pub fn find(words: &[String]) -> Result<Vec<usize>, String> {
 ///
 /// When it cannot be written.
 pub fn explain(to: &mut impl Write, options: &[usize], pristine: &Pristine) -> io::Result<()> {
+    let types = Types::load();
     for (n, index) in options.iter().enumerate() {
         if n > 0 {
             writeln!(to)?;
         }
-        explain_one(to, *index, pristine)?;
+        explain_one(to, *index, pristine, &types)?;
     }
     Ok(())
 }
 
-fn explain_one(to: &mut impl Write, index: usize, pristine: &Pristine) -> io::Result<()> {
+fn explain_one(
+    to: &mut impl Write,
+    index: usize,
+    pristine: &Pristine,
+    types: &Types,
+) -> io::Result<()> {
     let option = &CATALOGUE[index];
     writeln!(to, "{} ({})", option.name, option.place())?;
     writeln!(to, "  {}", sentence(option.help))?;
@@ -108,10 +141,11 @@ fn explain_one(to: &mut impl Write, index: usize, pristine: &Pristine) -> io::Re
             item(to, "default here", &format!("{value} ({})", kinds.join(", ")))?;
         }
     }
-    match (option.has_getter, here(index, pristine)) {
-        (false, _) => item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?,
-        (true, "no") => item(to, "here", "this kernel does not have the option")?,
-        _ => {}
+    if !option.has_getter {
+        item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?;
+    }
+    if here(index, pristine, types) == "no" {
+        item(to, "here", "this kernel does not have the option")?;
     }
     item(to, "set", &option.marker.explanation())?;
     for howto in howto::of(option.name) {
@@ -140,19 +174,26 @@ fn kind_of(option: &OptionSpec) -> String {
 
 /// The words of an enumeration or of flags.
 fn words_of(kind: Kind) -> Option<String> {
-    let (words, hexadecimal) = match kind {
-        Kind::Enum(words) => (words, false),
-        Kind::Flags(words) => (words, true),
-        Kind::Timestamping => (crate::words::TIMESTAMPING, true),
-        Kind::Txtime => (crate::words::CLOCKS, false),
-        _ => return None,
-    };
+    match kind {
+        Kind::Enum(words) => Some(numbered(words)),
+        Kind::Flags(words) => Some(masked(words)),
+        Kind::Timestamping => Some(masked(words::TIMESTAMPING)),
+        Kind::Txtime => Some([numbered(words::CLOCKS), masked(words::TXTIME)].join(", ")),
+        _ => None,
+    }
+}
+
+/// Words with their numbers, but for those that are numbers.
+fn numbered(words: Words) -> String {
     let words = words.iter().filter(|(number, word)| *word != number.to_string());
-    let words = words.map(|(number, word)| match hexadecimal {
-        true => format!("{word} {number:#x}"),
-        false => format!("{word} {number}"),
-    });
-    Some(words.collect::<Vec<_>>().join(", "))
+    let words = words.map(|(number, word)| format!("{word} {number}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Words with the bits that they stand for.
+fn masked(words: Words) -> String {
+    let words = words.iter().map(|(bit, word)| format!("{word} {bit:#x}"));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// With what a new socket begins: each value once, with the kinds of socket that have it.

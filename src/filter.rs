@@ -81,7 +81,7 @@ impl Filter {
                 within(network, local) || within(network, remote)
             })
             && any(&self.interfaces, |index| *index == socket.ifindex)
-            && any(&self.users, |uid| *uid == socket.uid)
+            && any(&self.users, |uid| socket.has_user() && *uid == socket.uid)
     }
 
     /// Whether it takes the owners to decide.

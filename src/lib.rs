@@ -33,7 +33,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
-use anyhow::Context;
+use anyhow::{bail, Context};
 use clap::CommandFactory;
 
 use ahead::ReadAhead;
@@ -79,6 +79,7 @@ fn table(args: &TableArgs) -> anyhow::Result<()> {
     collect::drop_capabilities()?;
     let host = Host::new(socket)?;
 
+    let knows_owners = streams.owners.is_some();
     let ownership = match streams.owners {
         Some([first, second]) => Some(Ownership::new(first, second)?),
         None => None,
@@ -86,8 +87,14 @@ fn table(args: &TableArgs) -> anyhow::Result<()> {
     let mut out = stdout()?;
     let mut output = output::new(settings.format, &mut out);
     // A thread has the capabilities that its maker has left.
-    let records = Records::new(ReadAhead::new(streams.sockets));
-    print(records, &settings, &pristine, &host, ownership, output.as_mut())
+    let records = Records::new(ReadAhead::new(streams.sockets).context("cannot start a thread")?);
+    print(records, &settings, &pristine, &host, ownership, output.as_mut())?;
+    match knobs.owners && !knows_owners {
+        true => {
+            bail!("the table is without processes: this kernel does not tell who holds a socket")
+        }
+        false => Ok(()),
+    }
 }
 
 fn options(names: &[String]) -> anyhow::Result<()> {
@@ -113,6 +120,10 @@ fn stdout() -> anyhow::Result<BufWriter<File>> {
 fn interface_index(name: &str) -> Result<u32, String> {
     use nix::net::if_::{if_nameindex, if_nametoindex};
     if let Ok(index) = if_nametoindex(name) {
+        return Ok(index);
+    }
+    // One that is gone has no name any more, and one whose name has a comma cannot be typed.
+    if let Ok(index) = name.parse() {
         return Ok(index);
     }
     let names: Vec<String> = if_nameindex().map_or_else(

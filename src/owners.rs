@@ -72,15 +72,8 @@ pub struct Owners {
     keys: Vec<u64>,
     /// The holder of each key; of one socket by process and descriptor.
     holders: Vec<Holder>,
-}
-
-/// What joins a descriptor to its socket: the cookie, and where the kernel has none the inode.
-fn key(cookie: u64, inode: u64) -> u64 {
-    if cookie == 0 {
-        inode
-    } else {
-        cookie
-    }
+    /// Whether the keys are inodes, as before Linux 5.12, and not cookies.
+    by_inode: bool,
 }
 
 impl Owners {
@@ -91,6 +84,7 @@ impl Owners {
     /// When the source cannot be read, or is not a whole number of records.
     pub fn read(source: impl Read) -> Result<Owners, Error> {
         let mut holders = Vec::new();
+        let mut by_inode = false;
         read_all(source, |record| {
             let holder = Holder {
                 pid: record.pid,
@@ -98,13 +92,14 @@ impl Owners {
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
             };
-            holders.push((key(record.cookie, record.inode), holder));
+            by_inode = record.cookie == 0;
+            holders.push((if by_inode { record.inode } else { record.cookie }, holder));
         })?;
         holders.sort_unstable_by_key(|(key, holder)| (*key, holder.pid, holder.fd));
         // A walk that was interrupted may come by a descriptor twice.
         holders.dedup();
         let (keys, holders) = holders.into_iter().unzip();
-        Ok(Owners { keys, holders })
+        Ok(Owners { keys, holders, by_inode })
     }
 
     /// The holders of a socket, and what that says of its owner.
@@ -116,13 +111,15 @@ impl Owners {
             };
             return (&[], owner);
         }
-        let holders = self.find(key(socket.cookie, socket.inode));
+        let holders = self.find(if self.by_inode { socket.inode } else { socket.cookie });
         if !holders.is_empty() {
             return (holders, Owner::Process);
         }
-        let owner = if socket.master != 0 {
-            return (self.find(socket.master), Owner::Subflow);
-        } else if socket.is_dead() {
+        let master = if socket.master == 0 { &[][..] } else { self.find(socket.master) };
+        if !master.is_empty() {
+            return (master, Owner::Subflow);
+        }
+        let owner = if socket.is_dead() {
             Owner::Orphan
         } else if socket.is_of_kernel() {
             Owner::Kernel

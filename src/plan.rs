@@ -8,6 +8,9 @@ use crate::read::Facts;
 use crate::socket::Protocol;
 use crate::value::{Filter, Kind, Memberships, Value};
 
+/// The bits of IP_TOS and IPV6_TCLASS that ECN has: RFC 3168.
+const ECN: u64 = 3;
+
 /// An option of a socket, to be shown.
 pub struct Shown {
     pub option: &'static OptionSpec,
@@ -21,8 +24,8 @@ pub struct Plan {
     always: Vec<Entry>,
     /// Shown when set, in the order of the catalogue; without the flags below.
     if_set: Vec<Entry>,
-    /// Flags that are shown when set, of which one look tells whether any is.
-    flags: Vec<Flags>,
+    /// Flags that are shown when set, of which one look tells whether any is; by section.
+    flags: [Flags; SECTIONS.len()],
     /// Whether there was a pristine socket to compare with.
     pub knows_set: bool,
 }
@@ -53,7 +56,6 @@ enum Check {
 /// The flags of one section that are set when they are not as here.
 #[derive(Default)]
 struct Flags {
-    section: usize,
     mask: u64,
     calm: u64,
     /// The option of each bit.
@@ -78,7 +80,7 @@ impl Plan {
                 .map(|n| Entry::new(n, protocol, answers))
                 .collect(),
             if_set: Vec::new(),
-            flags: Vec::new(),
+            flags: Default::default(),
             knows_set: answers.is_some(),
         };
         if others_if_set && plan.knows_set {
@@ -92,14 +94,7 @@ impl Plan {
         match entry.check {
             Check::Never => {}
             Check::Raw { fact: Fact::Flag(section, bit), mask: 1, calm } => {
-                let section = section as usize;
-                let flags = match self.flags.iter_mut().find(|flags| flags.section == section) {
-                    Some(flags) => flags,
-                    None => {
-                        self.flags.push(Flags { section, ..Flags::default() });
-                        self.flags.last_mut().expect("one was pushed")
-                    }
-                };
+                let flags = &mut self.flags[section as usize];
                 flags.mask |= 1 << bit;
                 flags.calm |= calm << bit;
                 flags.options.push((bit, entry.index));
@@ -140,8 +135,8 @@ impl Plan {
     /// Adds the flags that are set; whether there were any.
     fn add_flags(&self, facts: &Facts, shown: &mut Vec<Shown>) -> bool {
         let before = shown.len();
-        for flags in &self.flags {
-            let Some((has, on)) = SECTIONS[flags.section].flags(facts.record) else {
+        for (section, flags) in SECTIONS.iter().zip(&self.flags) {
+            let Some((has, on)) = section.flags(facts.record) else {
                 continue;
             };
             let stirred = (on ^ flags.calm) & flags.mask & has;
@@ -187,16 +182,18 @@ impl Check {
                 let (Some((fact, mask)), Value::Number(calm)) = (single_fact(option), value) else {
                     return Check::Differs(value.clone());
                 };
-                let mask = match marker {
-                    Marker::DiffersOfTcpApartFrom(bits) if protocol == Protocol::Tcp => {
-                        mask & !u64::from(bits)
-                    }
-                    _ => mask,
+                let ecn = match marker {
+                    Marker::DiffersApartFromEcn if protocol == Protocol::Tcp => ECN,
+                    _ => 0,
                 };
+                let mask = mask & !ecn;
                 let calm = *calm as u64 & mask;
                 match marker {
                     Marker::DiffersUnless(unless, _) => {
                         Check::RawUnless { fact, mask, calm, unless }
+                    }
+                    Marker::DiffersApartFromEcn => {
+                        Check::RawUnless { fact, mask, calm, unless: |facts| facts.reflects_tos() }
                     }
                     _ => Check::Raw { fact, mask, calm },
                 }

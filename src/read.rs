@@ -53,6 +53,29 @@ impl Facts<'_> {
         self.get(value!(SOCKET SO_RCVLOWAT)) == Some(0)
     }
 
+    /// Whether TCP_WINDOW_CLAMP is what newer kernels make it when SO_RCVBUF is set
+    /// (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
+    pub fn clamp_follows_buffer(&self) -> bool {
+        const RCVBUF_LOCK: u64 = 2;
+        let get = |fact| self.get(fact).unwrap_or_default();
+        let buffer = get(value!(SOCKET SO_RCVBUF)) & u64::from(u32::MAX);
+        let window = (buffer * get(value!(TCP TCP_WINDOW_CLAMP__scaling))) >> 8;
+        get(value!(SOCKET SO_BUF_LOCK)) & RCVBUF_LOCK != 0
+            && window == get(value!(TCP TCP_WINDOW_CLAMP))
+    }
+
+    /// Whether this connection may have IP_TOS or IPV6_TCLASS from its peer
+    /// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+    pub fn reflects_tos(&self) -> bool {
+        self.is_tcp_connection() && self.is(value!(TCP IP_TOS__reflected)) == Some(true)
+    }
+
+    /// Whether this connection may have SO_MARK from the packets of its peer
+    /// (include/net/inet_sock.h, inet_request_mark()).
+    pub fn takes_mark(&self) -> bool {
+        self.is_tcp_connection() && self.is(value!(TCP SO_MARK__accepted)) == Some(true)
+    }
+
     /// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
     pub fn was_ipv6(&self) -> bool {
         !self.is_ipv6() && self.is(flag!(IP IP_MULTICAST_ALL__was_ipv6)) == Some(true)
@@ -100,6 +123,17 @@ pub fn bound_device(facts: &Facts) -> Option<Value> {
         0 => Some(Value::Name(Name::default())),
         index => facts.host.interface(index as u32).map(Value::Name),
     }
+}
+
+/// Whether a program chose the device. With a link-local address the kernel does: by the scope that
+/// was bound or connected to (net/ipv6/af_inet6.c, __inet6_bind()), or by where the connection came
+/// in (net/ipv6/tcp_ipv6.c, tcp_v6_init_req()).
+pub fn device_set(facts: &Facts) -> bool {
+    let header = facts.record.header;
+    let link_local = |address: &[u8; 16]| {
+        facts.is_ipv6() && crate::socket::is_link_local(Ipv6Addr::from(*address))
+    };
+    header.ifindex != 0 && !link_local(&header.local_address) && !link_local(&header.remote_address)
 }
 
 /// net/core/sock.c, SO_INCOMING_NAPI_ID: up to the number of CPUs the field holds a CPU instead.
@@ -277,18 +311,25 @@ pub fn defer_accept(facts: &Facts) -> Option<Value> {
 pub fn fastopen_set(facts: &Facts) -> bool {
     const BY_SYSTEM: u64 = 0x402;
     let system = facts.get(value!(TCP TCP_FASTOPEN__sysctl)).unwrap_or_default();
-    match facts.get(value!(TCP TCP_FASTOPEN)) {
-        None | Some(0) => false,
-        Some(length) => {
-            system & BY_SYSTEM != BY_SYSTEM || length != u64::from(facts.record.header.send_queue)
-        }
-    }
+    let length = facts.get(value!(TCP TCP_FASTOPEN)).unwrap_or_default();
+    // It sets it to the backlog, once; a later listen(2) with another backlog cannot be told from a
+    // program's own choice.
+    let by_system =
+        system & BY_SYSTEM == BY_SYSTEM && length == u64::from(facts.record.header.send_queue);
+    length != 0 && !by_system
 }
 
 /// net/ipv4/tcp.c, TCP_CONGESTION
 pub fn congestion(facts: &Facts) -> Option<Value> {
     let name = Name::new(&facts.record.tcp?.congestion);
     (!name.is_empty()).then_some(Value::Name(name))
+}
+
+/// Whether a program chose TCP_CONGESTION. When a program sets any option of an MPTCP socket, the
+/// kernel sets this one of its subflows (net/mptcp/sockopt.c, sync_socket_options()).
+pub fn congestion_set(facts: &Facts) -> bool {
+    facts.is(flag!(TCP TCP_CONGESTION__set)) == Some(true)
+        && facts.is(flag!(TCP TCP_IS_MPTCP)) != Some(true)
 }
 
 /// net/ipv4/tcp.c, TCP_ULP
@@ -506,7 +547,6 @@ fn memberships(facts: &Facts, list: List) -> Value {
                 ours = list_of(kind) == Some(list);
                 if ours {
                     let member = membership(facts, list, entry, sources);
-                    memberships.cut |= member.sources.len() < entry.sources as usize;
                     memberships.members.push(member);
                 }
             }
@@ -527,6 +567,7 @@ fn list_of(kind: item_kind) -> Option<List> {
 }
 
 fn membership(facts: &Facts, list: List, entry: &membership_item, sources: &[u8]) -> Membership {
+    let size = if list == List::Ip { 4 } else { 16 };
     Membership {
         list,
         group: address(list, &entry.group),
@@ -534,10 +575,8 @@ fn membership(facts: &Facts, list: List, entry: &membership_item, sources: &[u8]
         ifindex: entry.ifindex,
         interface: facts.host.interface(entry.ifindex).unwrap_or_default(),
         include: entry.mode == 1,
-        sources: match list {
-            List::Ip => sources.chunks_exact(4).map(|source| address(list, source)).collect(),
-            _ => sources.chunks_exact(16).map(|source| address(list, source)).collect(),
-        },
+        cut: sources.len() / size < entry.sources as usize,
+        sources: sources.chunks_exact(size).map(|source| address(list, source)).collect(),
     }
 }
 

@@ -73,15 +73,16 @@ impl Endpoint {
     /// Whether the address means something only together with an interface.
     pub fn is_link_local(&self) -> bool {
         match self.address {
-            IpAddr::V6(address) => address.is_unicast_link_local() || is_link_multicast(address),
+            IpAddr::V6(address) => is_link_local(address),
             IpAddr::V4(_) => false,
         }
     }
 }
 
-/// ff02::/16, and ff01::/16, whose scope is the interface: RFC 4291, 2.7
-fn is_link_multicast(address: Ipv6Addr) -> bool {
-    matches!(address.segments()[0] & 0xff0f, 0xff01 | 0xff02)
+/// Whether the address belongs to a link: fe80::/10, and of multicast ff02::/16 and ff01::/16, whose
+/// scope is the interface (RFC 4291, 2.7).
+pub fn is_link_local(address: Ipv6Addr) -> bool {
+    address.is_unicast_link_local() || matches!(address.segments()[0] & 0xff0f, 0xff01 | 0xff02)
 }
 
 /// What the Diag column tells of an established TCP connection: its flow, if it is stuck.
@@ -192,6 +193,11 @@ impl<'a> Socket<'a> {
     /// Whether the kernel keeps the socket in short form, which has no options.
     pub fn is_mini(&self) -> bool {
         self.record.socket.is_none()
+    }
+
+    /// Whether the kernel still knows its user: of a closed connection it does not.
+    pub fn has_user(&self) -> bool {
+        !self.is_mini() || self.state == State::SynRecv
     }
 
     /// Whether its process has closed it.

@@ -49,7 +49,7 @@ pub enum Filter {
     Ebpf(u32),
 }
 
-/// The groups of a list, and whether there were more than a record can hold.
+/// The groups of a list, and whether there are more than a record can hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memberships {
     pub members: Vec<Membership>,
@@ -69,6 +69,8 @@ pub struct Membership {
     /// Whether only the sources are received, or all but them.
     pub include: bool,
     pub sources: Vec<std::net::IpAddr>,
+    /// Whether there are more sources than a record can hold.
+    pub cut: bool,
 }
 
 /// Which list a membership stands in: that decides the names of its members.
@@ -360,6 +362,9 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
         for source in &member.sources {
             write!(f, "{}{source}", if member.include { '+' } else { '-' })?;
         }
+        if member.cut {
+            f.write_str(if member.include { "+..." } else { "-..." })?;
+        }
         bar = "|";
     }
     match memberships.cut {
@@ -486,23 +491,23 @@ impl Serialize for Filter {
     }
 }
 
-/// An entry of a list, and whether the list was cut behind it.
+/// An entry of a list, and whether there are more behind it that a record cannot hold.
 struct Entry<'a> {
     member: &'a Membership,
-    cut: bool,
+    more: bool,
 }
 
 impl Memberships {
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let last = self.members.len().saturating_sub(1);
-        let entry = move |(n, member)| Entry { member, cut: self.cut && n == last };
+        let entry = move |(n, member)| Entry { member, more: self.cut && n == last };
         self.members.iter().enumerate().map(entry)
     }
 }
 
 impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Entry { member, cut } = self;
+        let Entry { member, more } = self;
         let mut map = to.serialize_map(None)?;
         match member.list {
             List::Ip => {
@@ -524,8 +529,11 @@ impl Serialize for Entry<'_> {
             map.serialize_entry("mode", mode)?;
             map.serialize_entry("sources", &member.sources)?;
         }
-        if *cut {
+        if member.cut {
             map.serialize_entry("cut", &true)?;
+        }
+        if *more {
+            map.serialize_entry("more", &true)?;
         }
         map.end()
     }

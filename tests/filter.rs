@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener
 use std::os::fd::OwnedFd;
 
 use common::scene::EveryState;
-use common::{connect, enter_namespace, ip, knetstat, set_bytes, sockets};
+use common::{connect, enter_namespace, ip, knetstat, set_bytes, sockets, NO_KERNEL_FILTER};
 use serde_json::Value;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -42,7 +42,7 @@ impl Scene {
     /// Once with the kernel side's filter, and once without.
     fn check(&self, arguments: &str, wanted: impl Fn(&Value) -> bool) {
         self.check_once(arguments, &wanted);
-        self.check_once(&format!("--no-kernel-filter {arguments}"), &wanted);
+        self.check_once(&format!("{NO_KERNEL_FILTER} {arguments}"), &wanted);
     }
 
     /// The same once only: for what the kernel side does not decide, or other words for what is

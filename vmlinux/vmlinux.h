@@ -136,6 +136,8 @@ struct netns_ipv4 {
 	int sysctl_tcp_fin_timeout;
 	int sysctl_tcp_fastopen;
 	u8 sysctl_tcp_pingpong_thresh;
+	u8 sysctl_tcp_reflect_tos;
+	u8 sysctl_tcp_fwmark_accept;
 };
 
 struct netns_sysctl_ipv6 {
@@ -551,6 +553,7 @@ struct tcp_sock {
 	u32 notsent_lowat;
 	u32 snd_wnd;
 	u32 mss_cache;
+	u8 scaling_ratio;
 	u8 repair : 1;
 	u8 recvmsg_inq : 1;
 	u32 copied_seq;

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
 use crate::socket::{Endpoint, Socket};
-use crate::value::{Escaped, Kind, Text, Value, Word};
+use crate::value::{Kind, Text, Value, Word};
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
@@ -125,7 +125,7 @@ fn programs(holders: &[Holder], owner: Owner) -> String {
     let mut last = None;
     for holder in holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid)) {
         let comma = if text.is_empty() { "" } else { "," };
-        let command = Escaped(holder.command.as_bytes());
+        let command = Word(holder.command.as_bytes());
         // Writing to a string cannot fail.
         let _ = write!(text, "{comma}{}/{command}", holder.pid);
     }

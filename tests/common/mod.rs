@@ -47,11 +47,28 @@ pub fn proc_net(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Runs knetstat in this thread's namespace.
+/// Before the arguments, as in a shell: leaves the whole filter to the program.
+pub const NO_KERNEL_FILTER: &str = "KNETSTAT_NO_KERNEL_FILTER=1";
+
+/// Runs knetstat in this thread's namespace. First arguments of the form `NAME=value` go to its
+/// environment, as in a shell.
 pub fn knetstat<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
     let mut command = Command::new(KNETSTAT);
+    let mut arguments = arguments.into_iter().peekable();
+    let assignment = |argument: &S| argument.as_ref().to_str()?.split_once('=').map(owned);
+    while let Some((name, value)) = arguments.peek().and_then(assignment) {
+        if name.starts_with('-') {
+            break;
+        }
+        command.env(name, value);
+        arguments.next();
+    }
     command.args(arguments).stdin(Stdio::null());
     command.output().expect("knetstat can be started")
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// The same, which must succeed and say nothing on stderr; its standard output.
@@ -65,10 +82,10 @@ pub fn stdout(arguments: &str) -> String {
 
 /// The sockets that knetstat shows in this thread's namespace.
 pub fn sockets(arguments: &str) -> Vec<Value> {
-    let text = stdout(&format!("-J {arguments}"));
+    let text = stdout(&format!("{arguments} -J"));
     match serde_json::from_str(&text) {
         Ok(Value::Array(sockets)) => sockets,
-        other => panic!("knetstat -J {arguments} gave {other:?}"),
+        other => panic!("knetstat {arguments} -J gave {other:?}"),
     }
 }
 

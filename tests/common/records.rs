@@ -247,7 +247,7 @@ fn multicast_receiver(stream: &mut Stream) {
     let sources = [10, 1, 1, 1, 10, 1, 1, 2];
     stream.membership(item_kind::ITEM_IP_MEMBERSHIP, &sources, |item| {
         item.group = address(&[224, 0, 0, 251]);
-        (item.ifindex, item.mode, item.sources) = (2, 1, 2);
+        (item.ifindex, item.mode, item.sources) = (2, 1, 900);
     });
     stream.item(item_kind::ITEM_CUT, &[]);
     stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());
