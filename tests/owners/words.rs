@@ -178,8 +178,49 @@ fn an_mptcp_connection_that_waits_to_be_accepted() {
     let rows = sockets("-p --state established --sport 4000");
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["processes"], json!([]), "nobody has it yet");
-    let owner = rows[0]["owner"].as_str().expect("a word");
-    assert!(["subflow", "accept-queue"].contains(&owner), "{owner}");
+    assert_eq!(rows[0]["owner"], "accept-queue");
+}
+
+#[test]
+fn an_mptcp_connection_that_is_passed_on_and_closed() {
+    let _turn = with_puppets();
+    if !std::path::Path::new("/proc/sys/net/mptcp").exists() {
+        eprintln!("not tested: this kernel has no MPTCP");
+        return;
+    }
+    sysctl("net/mptcp/enabled", "1");
+    let (mut puppet, mut receiver) = (Puppet::new(), Puppet::new());
+    receiver.ask("post office");
+    let listener = puppet.number("listen mptcp [::1]:4000");
+    let client = puppet.number("connect mptcp [::1]:4000");
+    let server = puppet.number(&format!("accept {listener}"));
+    puppet.ask(&format!("send {client} office"));
+    puppet.ask(&format!("close {client}"));
+    // Whether a run before has met the connection makes no difference.
+    for _ in 0..2 {
+        let rows = sockets("-p --dport 4000");
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0]["owner"], "elsewhere", "{}", rows[0]);
+        assert_eq!(rows[0]["processes"], json!([]));
+    }
+    receiver.ask("receive");
+    let row = &sockets("-p --dport 4000")[0];
+    assert_eq!(row["owner"], "subflow");
+    assert_eq!(row["processes"][0]["pid"], receiver.pid());
+
+    // The one end is closed, then the other: no row is left that the kernel made for itself.
+    drop(receiver);
+    for _ in 0..2 {
+        let rows = sockets("-p");
+        assert!(rows.iter().all(|row| row["owner"] != "kernel"), "{rows:?}");
+    }
+    puppet.ask(&format!("close {server}"));
+    for row in sockets("-p") {
+        let owner = row["owner"].as_str().expect("a word");
+        let expected: &[&str] =
+            if row["state"] == "LISTEN" { &["subflow"] } else { &["orphan", "time-wait"] };
+        assert!(expected.contains(&owner), "{row}");
+    }
 }
 
 /// Two that stay when there is no process: what is printed does not depend on the second walk.
