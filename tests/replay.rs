@@ -13,13 +13,15 @@ use std::thread;
 use std::time::Duration;
 
 use common::records::{self, Stream, HZ};
-use knetstat::bpf::{item_kind, section};
+use knetstat::bpf::{item_kind, owner_record, record_header, section, socket_trait};
 use knetstat::catalogue::CATALOGUE;
 use knetstat::cli::{Format, Settings};
 use knetstat::filter::Filter;
 use knetstat::host::Host;
 use knetstat::output;
 use knetstat::output::table::Columns;
+use knetstat::owners::Owners;
+use knetstat::print::Ownership;
 use knetstat::pristine::{Answer, Answers, Pristine};
 use knetstat::record::Records;
 use knetstat::selection::Selection;
@@ -441,3 +443,229 @@ impl Random {
         (self.next() % limit as u64) as usize
     }
 }
+
+// Owners
+
+/// Descriptors of some processes, a record each.
+fn descriptors(count: u32) -> Stream {
+    let mut stream = Stream::default();
+    for n in 0..count {
+        stream.part(|record: &mut owner_record| {
+            record.magic = u32::from_ne_bytes(*b"knso");
+            (record.pid, record.fd) = (100 + n % 7, n);
+            record.flags = if n % 2 == 0 { 0 } else { 0o4000 };
+            // Some are of the sockets of records::some(), and several of one socket.
+            record.cookie = 77 + u64::from(n % 5);
+            record.inode = 31_337 + u64::from(n % 5);
+            record.command = [b'a' + (n % 7) as u8; 16];
+        });
+        stream.end();
+    }
+    stream
+}
+
+/// What the owners are found to be, sorted as they are, or the error.
+fn owners(source: impl Read) -> Result<String, String> {
+    Owners::read(source).map(|owners| format!("{owners:?}")).map_err(|error| error.to_string())
+}
+
+/// The usual sockets, as sockets that a process can hold.
+fn accepted() -> Stream {
+    let mut stream = records::some();
+    let begins = std::iter::once(0).chain(stream.ends.iter().copied());
+    for begin in begins.take(stream.ends.len()).collect::<Vec<_>>() {
+        let traits = begin + std::mem::offset_of!(record_header, traits);
+        let bytes = (socket_trait::TRAIT_SOCKET.0 as u16).to_ne_bytes();
+        stream.bytes[traits..traits + 2].copy_from_slice(&bytes);
+    }
+    stream
+}
+
+/// What is printed of these sockets with these owners.
+fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<String>) {
+    let mut settings = settings(format);
+    settings.programs = true;
+    let (pristine, host) = (pristine(), Host::with(HZ, 2, None));
+    let mut bytes = Vec::new();
+    let mut output = output::new(format, &mut bytes);
+    let stream = accepted();
+    let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
+        let records = Records::new(stream.bytes.as_slice());
+        knetstat::print(records, &settings, &pristine, &host, Some(ownership), output.as_mut())
+    });
+    drop(output);
+    let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
+    (text, result.err().map(|error| format!("{error:#}")))
+}
+
+#[test]
+fn holders_are_shown_in_the_order_of_their_numbers() {
+    let mut stream = Stream::default();
+    for (pid, fd, flags) in [(9, 3, 0), (8, 5, 0o4000), (8, 4, 0o2), (8, 5, 0o4000)] {
+        stream.part(|record: &mut owner_record| {
+            record.magic = u32::from_ne_bytes(*b"knso");
+            (record.pid, record.fd, record.flags, record.cookie) = (pid, fd, flags, 77);
+            record.command[..5].copy_from_slice(b"a\x1b\xff\0b");
+        });
+    }
+    let (text, error) = print_owned(&stream.bytes, &[], Format::NdJson);
+    assert_eq!(error, None);
+    let row = rows(&text).next().expect("the listener");
+    let expected = serde_json::json!([
+        {"pid": 8, "command": "a\\x1b\\xff", "fd": 4, "nonblock": false},
+        {"pid": 8, "command": "a\\x1b\\xff", "fd": 5, "nonblock": true},
+        {"pid": 9, "command": "a\\x1b\\xff", "fd": 3, "nonblock": false},
+    ]);
+    assert_eq!(row["processes"], expected, "a descriptor that came twice is one");
+    assert_eq!(row["owner"], "process");
+}
+
+#[test]
+fn where_reads_of_owners_cut_makes_no_difference() {
+    let stream = descriptors(700);
+    let whole = owners(stream.bytes.as_slice());
+    assert!(whole.is_ok());
+    let record = stream.ends[0];
+    for size in [1, 7, 8, record - 1, record, record + 1, 1000, 4096, 32_767, 1_000_000] {
+        assert_eq!(owners(Pieces::new(&stream.bytes, size)), whole, "{size}");
+    }
+    assert_eq!(owners(io::empty()), owners(Stream::default().bytes.as_slice()));
+}
+
+#[test]
+fn more_owners_than_the_buffer_has_room_for() {
+    let count = 30_000;
+    let stream = descriptors(count);
+    assert!(stream.bytes.len() > 1 << 20);
+    let found = owners(Pieces::new(&stream.bytes, 300_001)).expect("whole records");
+    assert_eq!(found.matches("Holder {").count(), count as usize);
+}
+
+#[test]
+fn interruptions_of_the_walk_for_owners_are_no_errors() {
+    let stream = descriptors(20);
+    let mut source = Pieces::new(&stream.bytes, 100);
+    source.interruptions = [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].repeat(3).into();
+    assert_eq!(owners(source), owners(stream.bytes.as_slice()));
+
+    // In the middle of a record, and at the end.
+    let (begin, end) = stream.bytes.split_at(stream.ends[0] + 9);
+    let pause = || {
+        let mut source = Pieces::new(&[], 1);
+        source.interruptions = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].into();
+        source
+    };
+    let mut middle = Pieces::new(end, 33);
+    middle.interruptions = [io::ErrorKind::WouldBlock].into();
+    let source = begin.chain(middle).chain(pause());
+    assert_eq!(owners(source), owners(stream.bytes.as_slice()));
+
+    let mut source = Pieces::new(&stream.bytes, 100);
+    source.interruptions = [io::ErrorKind::PermissionDenied].into();
+    assert_eq!(owners(source), Err("cannot read the sockets from the kernel".into()));
+}
+
+#[test]
+fn a_cut_stream_of_owners_is_an_error() {
+    let stream = descriptors(5);
+    for length in 0..=stream.bytes.len() {
+        let whole = stream.ends.iter().rfind(|end| **end <= length).copied().unwrap_or(0);
+        let error = owners(&stream.bytes[..length]).err();
+        let expected = (whole != length).then(|| {
+            format!(
+                "the kernel's stream of sockets ends in the middle of a record, at byte {whole}"
+            )
+        });
+        assert_eq!(error, expected, "{length} bytes");
+    }
+}
+
+#[test]
+fn damaged_owners_are_named_with_their_place() {
+    let stream = descriptors(5);
+    for (number, end) in stream.ends.iter().enumerate() {
+        let begin = end - stream.ends[0];
+        for bit in 0..32 {
+            let mut bytes = stream.bytes.clone();
+            bytes[begin + bit / 8] ^= 1 << (bit % 8);
+            let expected = format!(
+                "the kernel's stream of sockets is damaged at byte {begin}: no record begins here"
+            );
+            assert_eq!(owners(bytes.as_slice()), Err(expected), "record {number}, bit {bit}");
+        }
+    }
+    // A socket is no descriptor.
+    let error = owners(records::some().bytes.as_slice()).expect_err("the other magic number");
+    assert!(error.contains("damaged at byte 0"), "{error}");
+}
+
+#[test]
+fn a_damaged_second_walk_is_an_error_too() {
+    // Nobody holds any of them, so the second walk is wanted.
+    let damaged = descriptors(1).bytes;
+    for (first, second) in [(&damaged[..9], &[][..]), (&[][..], &damaged[..9])] {
+        let (text, error) = print_owned(first, second, Format::Json);
+        let error = error.expect("the damage is noticed");
+        assert!(error.ends_with("ends in the middle of a record, at byte 0"), "{error}");
+        assert!(!text.ends_with("]\n"), "the array is left open: {text}");
+    }
+    // The first explains everything that is to be explained; then nobody reads the second.
+    let mut all = Stream::default();
+    for cookie in [77, 79, 80, u64::from(u32::MAX) + 1] {
+        all.part(|record: &mut owner_record| {
+            record.magic = u32::from_ne_bytes(*b"knso");
+            (record.pid, record.fd, record.cookie) = (1, 1, cookie);
+        });
+    }
+    let (text, error) = print_owned(&all.bytes, &damaged[..9], Format::NdJson);
+    assert_eq!(error, None);
+    assert_eq!(rows(&text).filter(|row| row["owner"] == "process").count(), 4);
+}
+
+#[test]
+fn the_second_walk_finds_what_the_first_did_not() {
+    let all = descriptors(5);
+    let (text, error) = print_owned(&all.bytes[..all.ends[0]], &all.bytes, Format::NdJson);
+    assert_eq!(error, None);
+    let of = |cookie: u64| {
+        let mut rows = rows(&text).filter(|row| row["cookie"] == cookie);
+        let row = rows.next().expect("a row");
+        assert!(rows.next().is_none(), "one row");
+        (row["owner"].clone(), row["processes"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(rows(&text).count(), records::some().ends.len());
+    assert_eq!(of(77), ("process".into(), 1));
+    assert_eq!(of(78), ("time-wait".into(), 0));
+    assert_eq!(of(79), ("process".into(), 1));
+    assert_eq!(of(80), ("process".into(), 1));
+}
+
+#[test]
+fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
+    finishes_in_time(|| {
+        let stream = descriptors(40);
+        for seed in 0..1_000 {
+            let mut random = Random(seed);
+            let mut bytes = stream.bytes.clone();
+            for _ in 0..=random.below(3) {
+                hurt(&mut bytes, &mut random);
+            }
+            // What is not noticed is well formed.
+            let format = [Format::NdJson, PROGRAMS][random.below(2)];
+            let (text, error) = print_owned(&bytes, &bytes, format);
+            let known = |error: &str| error.starts_with("the kernel's stream of sockets ");
+            assert!(error.as_deref().is_none_or(known), "seed {seed}: {error:?}");
+            match format {
+                Format::NdJson => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
+                _ => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
+            }
+            // Without anything that could be right.
+            bytes.iter_mut().for_each(|byte| *byte = random.next() as u8);
+            let error = owners(Pieces::new(&bytes, 1 + random.below(4096))).err();
+            assert_eq!(error.is_none(), bytes.is_empty(), "seed {seed}");
+        }
+    });
+}
+
+const PROGRAMS: Format =
+    Format::Table { header: true, extended: false, programs: true, color: false };
