@@ -667,5 +667,10 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
     });
 }
 
-const PROGRAMS: Format =
-    Format::Table { header: true, extended: false, programs: true, color: false };
+const PROGRAMS: Format = Format::Table(Columns {
+    header: true,
+    extended: false,
+    programs: true,
+    timers: false,
+    color: false,
+});
