@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{knetstat, sockets, stdout};
+use crate::common::{knetstat, sockets, stdout, NO_KERNEL_FILTER};
 use crate::puppet::Puppet;
 use crate::truth::{held, owned};
 use crate::{ports, with_puppets};
@@ -11,14 +11,14 @@ const NONE: [u16; 0] = [];
 
 /// The local ports of what the arguments let through.
 fn shown(arguments: &str) -> Vec<u16> {
-    ports(&sockets(&format!("-O nodelay {arguments}")))
+    ports(&sockets(&format!("{arguments} -O nodelay")))
 }
 
 /// The same; and with -p, in the table, and without the kernel side's filter there is no more and no
 /// less.
 fn shown_in_every_form(arguments: &str) -> Vec<u16> {
     let rows = shown(arguments);
-    for more in ["-p", "--no-kernel-filter"] {
+    for more in ["-p", NO_KERNEL_FILTER] {
         assert_eq!(shown(&format!("{more} {arguments}")), rows, "{more} {arguments}");
     }
     assert_eq!(stdout(&format!("-H {arguments}")).lines().count(), rows.len(), "{arguments}");

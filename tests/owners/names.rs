@@ -60,7 +60,8 @@ fn names_of_all_kinds() {
         let process = &at_port(&rows, port)["processes"][0];
         assert_eq!(process["command"], shown, "{name:?}");
         let line = line_at_port(&table, port);
-        let program = format!(" UNCONN      {}/{shown} ", puppet.pid());
+        // A column of the table has no blanks of its own.
+        let program = format!(" UNCONN      {}/{} ", puppet.pid(), shown.replace(' ', "\\x20"));
         assert!(line.contains(&program), "{program} in {line}");
     }
 }
