@@ -12,40 +12,28 @@
 
 /* 6.6 gathered the IPv4 bits in inet_flags; before, the first nine were in cmsg_flags. */
 #define INET_CMSG(bit)                                                                             \
-	bpf_core_field_exists(inet->inet_flags) ||                                                 \
-			bpf_core_field_exists(inet->cmsg_flags),        \
-		(bpf_core_field_exists(inet->inet_flags) ?                                         \
-			 inet->inet_flags :                                                        \
-			 inet->cmsg_flags) >> bit
+	HAS(inet, inet_flags) || HAS(inet, cmsg_flags),                                            \
+		(HAS(inet, inet_flags) ? LOAD(inet, inet_flags) : LOAD(inet, cmsg_flags)) >> bit
 
 /* ... and the others were bit fields. The numbers are an anonymous enum, which BTF cannot name. */
 #define INET_BIT(bit, member)                                                                      \
-	bpf_core_field_exists(inet->member) ||                          \
-			bpf_core_field_exists(inet->inet_flags),                                   \
-		bpf_core_field_exists(inet->member) ?                   \
-			BPF_CORE_READ_BITFIELD(inet, member) :          \
-			inet->inet_flags >> bit
+	HAS(inet, member) || HAS(inet, inet_flags),                                                \
+		HAS(inet, member) ? LOAD_BITS(inet, member) : LOAD(inet, inet_flags) >> bit
 
 /* A bit that never was anything else. */
-#define INET_FLAG(bit) bpf_core_field_exists(inet->inet_flags), inet->inet_flags >> bit
+#define INET_FLAG(bit) HAS(inet, inet_flags), LOAD(inet, inet_flags) >> bit
 
 /*
  * 6.7 moved the IPv6 bits there too. 6.6 has both words, so the old member decides, not the new.
  */
 #define INET6_BIT(bit, member)                                                                     \
-	bpf_core_field_exists(np->member) ||                           \
-			bpf_core_field_exists(inet->inet_flags),                                   \
-		bpf_core_field_exists(np->member) ?                    \
-			BPF_CORE_READ_BITFIELD(np, member) :           \
-			inet->inet_flags >> bit
+	HAS(np, member) || HAS(inet, inet_flags),                                                  \
+		HAS(np, member) ? LOAD_BITS(np, member) : LOAD(inet, inet_flags) >> bit
 
 /* 6.7, and 6.1 stable: udp_flags instead of members. */
 #define UDP_BIT(bit, member)                                                                       \
-	bpf_core_field_exists(up->member) ||                             \
-			bpf_core_field_exists(up->udp_flags),                                      \
-		bpf_core_field_exists(up->member) ?                      \
-			BPF_CORE_READ_BITFIELD(up, member) :             \
-			up->udp_flags >> bit
+	HAS(up, member) || HAS(up, udp_flags),                                                     \
+		HAS(up, member) ? LOAD_BITS(up, member) : LOAD(up, udp_flags) >> bit
 
 /*
  * 6.16 moved the SO_PASS* bits from struct socket, which an orphan has not, to struct sock. There
@@ -53,24 +41,21 @@
  * getsockopt tells, not this read.
  */
 #define SCM_BIT(member, bit)                                                                       \
-	bpf_core_field_exists(sk->member) ||                                                       \
-			(bpf_core_field_exists(sk->sk_socket->flags) && sk->sk_socket),            \
-		bpf_core_field_exists(sk->member) ? BPF_CORE_READ_BITFIELD(sk, member) :           \
-						    sk->sk_socket->flags >> bit
+	HAS(sk, member) || (HAS(sk, sk_socket->flags) && LOAD(sk, sk_socket)),                     \
+		HAS(sk, member) ? LOAD_BITS(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
 
 /* 6.8: one number instead of a pair. A change of kind, which CO-RE takes for an absent member. */
+#define RANGE(inet) FLAVOUR(inet_sock___range, inet)
 #define PORT_RANGE                                                                                 \
-	bpf_core_field_exists(inet->local_port_range) ||                                           \
-			bpf_core_field_exists(                                                     \
-				FLAVOUR(inet_sock___range, inet)->local_port_range.lo),            \
-		bpf_core_field_exists(inet->local_port_range) ?                                    \
-			inet->local_port_range :                                                   \
-			FLAVOUR(inet_sock___range, inet)->local_port_range.lo |                    \
-				(__u32)FLAVOUR(inet_sock___range, inet)->local_port_range.hi << 16
+	HAS(inet, local_port_range) || HAS(RANGE(inet), local_port_range.lo),                      \
+		HAS(inet, local_port_range) ?                                                      \
+			LOAD(inet, local_port_range) :                                             \
+			LOAD(RANGE(inet), local_port_range.lo) |                                   \
+				(__u32)LOAD(RANGE(inet), local_port_range.hi) << 16
 
 /*
  * 5.12: iterators may ask for the cookie, which gives the socket one. The helper is older and its
- * number says nothing; the one below came with the same kernel.
+ * number says nothing; the one below came with the same kernel. It takes a typed pointer.
  */
 static __always_inline __u64 given_cookie(void *sk)
 {
@@ -80,11 +65,16 @@ static __always_inline __u64 given_cookie(void *sk)
 }
 
 /* Before, there is the cookie of a socket that someone asked for its own, and 0 for the others. */
+static __always_inline __u64 kept_cookie(struct sock_common *skc)
+{
+	return BPF_CORE_READ(skc, skc_cookie.counter);
+}
+
 static __always_inline __u64 socket_cookie(struct sock_common *skc)
 {
 	__u64 cookie = given_cookie(skc);
 
-	return cookie ? cookie : BPF_CORE_READ(skc, skc_cookie.counter);
+	return cookie ? cookie : kept_cookie(skc);
 }
 
 /* 6.18: the inode's number is kept in struct sock; before, the inode stands behind the socket. */
@@ -93,9 +83,9 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 	struct socket_alloc *alloc;
 	unsigned long inode = 0;
 
-	if (bpf_core_field_exists(sk->sk_ino))
-		return sk->sk_ino;
-	alloc = (struct socket_alloc *)sk->sk_socket;
+	if (HAS(sk, sk_ino))
+		return LOAD(sk, sk_ino);
+	alloc = (struct socket_alloc *)LOAD(sk, sk_socket);
 	if (alloc)
 		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
 	return inode;
@@ -104,32 +94,50 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 /* 6.18 dropped icsk_timeout for the timer's own; 7.1 moved that timer, and the keepalive timer too. */
 static __always_inline unsigned long retransmit_expires(struct tcp_sock *tp)
 {
-	if (bpf_core_field_exists(tp->inet_conn.icsk_timeout))
-		return tp->inet_conn.icsk_timeout;
-	if (bpf_core_field_exists(tp->inet_conn.icsk_retransmit_timer.expires))
-		return tp->inet_conn.icsk_retransmit_timer.expires;
+	if (HAS(tp, inet_conn.icsk_timeout))
+		return LOAD(tp, inet_conn.icsk_timeout);
+	if (HAS(tp, inet_conn.icsk_retransmit_timer.expires))
+		return LOAD(tp, inet_conn.icsk_retransmit_timer.expires);
 	return GET(tp, inet_conn.icsk_inet.sk.tcp_retransmit_timer.expires);
 }
 
 /* Fills in when it runs out; false when it does not run. */
 static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *expires)
 {
-	if (bpf_core_field_exists(tp->inet_conn.icsk_keepalive_timer.expires)) {
-		*expires = tp->inet_conn.icsk_keepalive_timer.expires;
-		return tp->inet_conn.icsk_keepalive_timer.entry.pprev != 0;
+	if (HAS(tp, inet_conn.icsk_keepalive_timer.expires)) {
+		*expires = LOAD(tp, inet_conn.icsk_keepalive_timer.expires);
+		return LOAD(tp, inet_conn.icsk_keepalive_timer.entry.pprev) != 0;
 	}
 	*expires = GET(tp, inet_conn.icsk_inet.sk.sk_timer.expires);
 	return GET(tp, inet_conn.icsk_inet.sk.sk_timer.entry.pprev) != 0;
 }
 
-/* 6.18: UDP counts its drops for each memory node. */
+/*
+ * 6.16: a walk that was interrupted remembers by their cookies which sockets of a bucket are still to
+ * come. Before, it counted them, and came by some twice and by others never when the bucket changed.
+ */
+static __always_inline bool knows_each_tcp_socket(void)
+{
+	union bpf_tcp_iter_batch_item *item = 0;
+
+	return HAS(item, cookie);
+}
+
+static __always_inline bool knows_each_udp_socket(void)
+{
+	union bpf_udp_iter_batch_item *item = 0;
+
+	return HAS(item, cookie);
+}
+
+/* 6.18: UDP, raw and packet sockets count their drops for each memory node. */
 static __always_inline __u32 socket_drops(struct sock *sk)
 {
-	if (bpf_core_field_exists(sk->sk_drop_counters) && sk->sk_drop_counters)
-		return sk->sk_drop_counters->drops0.counter + sk->sk_drop_counters->drops1.counter;
-	if (bpf_core_field_exists(sk->sk_drops))
-		return sk->sk_drops.counter;
-	return 0;
+	struct numa_drop_counters *counters = GET(sk, sk_drop_counters);
+
+	if (counters)
+		return LOAD(counters, drops0.counter) + LOAD(counters, drops1.counter);
+	return GET(sk, sk_drops.counter);
 }
 
 #endif

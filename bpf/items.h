@@ -217,7 +217,8 @@ static __always_inline void write_extension(struct walk *walk, __u32 kind, __u64
 
 static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *inet)
 {
-	struct ip_options *opt = &inet->inet_opt->opt;
+	struct ip_options_rcu *given = GET(inet, inet_opt);
+	struct ip_options *opt = &given->opt;
 	struct {
 		struct item_header header;
 		struct ip_options_item item;
@@ -232,14 +233,14 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	    !bpf_core_field_exists(opt->rr_needaddr) || !bpf_core_field_exists(opt->ts_needtime) ||
 	    !bpf_core_field_exists(opt->ts_needaddr))
 		return 0;
-	part.item.optlen = opt->optlen;
-	part.item.faddr = opt->faddr;
-	part.item.srr = opt->srr;
-	part.item.rr = opt->rr;
-	part.item.ts = opt->ts;
-	part.item.rr_needaddr = BPF_CORE_READ_BITFIELD(opt, rr_needaddr);
-	part.item.ts_needtime = BPF_CORE_READ_BITFIELD(opt, ts_needtime);
-	part.item.ts_needaddr = BPF_CORE_READ_BITFIELD(opt, ts_needaddr);
+	part.item.optlen = LOAD(opt, optlen);
+	part.item.faddr = LOAD(opt, faddr);
+	part.item.srr = LOAD(opt, srr);
+	part.item.rr = LOAD(opt, rr);
+	part.item.ts = LOAD(opt, ts);
+	part.item.rr_needaddr = LOAD_BITS(opt, rr_needaddr);
+	part.item.ts_needtime = LOAD_BITS(opt, ts_needtime);
+	part.item.ts_needaddr = LOAD_BITS(opt, ts_needaddr);
 	length = part.item.optlen;
 	if (length > 40)
 		length = 40;
@@ -267,7 +268,7 @@ static __always_inline void write_items(struct seq_file *seq, struct inet_sock *
 		write_ip_options(seq, inet);
 	if (memberships)
 		write_list(&walk, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
-	if (inet->sk.__sk_common.skc_family == AF_INET6) {
+	if (LOAD(inet, sk.__sk_common.skc_family) == AF_INET6) {
 		opt = GET(np, opt);
 		if (opt) {
 			write_extension(&walk, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);

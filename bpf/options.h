@@ -14,13 +14,13 @@
  *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
- * The expressions see what the function of their section in knetstat.bpf.c has: the socket as sk,
+ * The expressions see what the function of their section in sections.h has: the socket as sk,
  * inet, np, tp or up, its namespace as net, and the programs filter and reuseport.
  * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
  *
- * Strings, addresses and lists are no numbers; record.h names them and knetstat.bpf.c copies them.
+ * Strings, addresses and lists are no numbers; record.h names them and sections.h copies them.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -51,6 +51,7 @@
 	FLAG(SO_PASSCRED, SCM_BIT(sk_scm_credentials, 3))                                       \
 	FLAG(SO_PASSSEC, SCM_BIT(sk_scm_security, 4))                                           \
 	FLAG(SO_PASSPIDFD, SCM_BIT(sk_scm_pidfd, 7))                                            \
+	FLAG(SO_PASSRIGHTS, BITS(sk, sk_scm_rights))                                            \
 	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
 	VALUE(SO_TYPE, BITS(sk, sk_type))                                                       \
 	VALUE(SO_PROTOCOL, BITS(sk, sk_protocol))                                               \
@@ -84,12 +85,12 @@
 	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
 	VALUE(SO_GET_FILTER, PRESENT(sk, sk_filter, filter))                                    \
 	VALUE(SO_GET_FILTER__classic, MEMBER(filter, orig_prog) != 0)                           \
-	VALUE(SO_GET_FILTER__insns, MEMBER(filter, orig_prog->len))                             \
-	VALUE(SO_GET_FILTER__id, MEMBER(filter, aux->id))                                       \
+	VALUE(SO_GET_FILTER__insns, BEHIND(filter, orig_prog, len))                             \
+	VALUE(SO_GET_FILTER__id, BEHIND(filter, aux, id))                                       \
 	VALUE(SO_ATTACH_REUSEPORT_CBPF, PRESENT(sk, sk_reuseport_cb, reuseport))                \
 	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, MEMBER(reuseport, orig_prog) != 0)             \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, MEMBER(reuseport, orig_prog->len))               \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, MEMBER(reuseport, aux->id))
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, BEHIND(reuseport, orig_prog, len))               \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, BEHIND(reuseport, aux, id))
 
 /* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
 #define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \
@@ -108,7 +109,7 @@
 	FLAG(IP_HDRINCL, INET_BIT(12, hdrincl))                                                 \
 	FLAG(IP_MULTICAST_LOOP, INET_BIT(13, mc_loop))                                          \
 	FLAG(IP_MULTICAST_ALL, INET_BIT(14, mc_all))                                            \
-	FLAG(IP_MULTICAST_ALL__was_ipv6, PRESENT(inet, pinet6, inet->pinet6))                   \
+	FLAG(IP_MULTICAST_ALL__was_ipv6, PRESENT(inet, pinet6, LOAD(inet, pinet6)))             \
 	FLAG(IP_TRANSPARENT, INET_BIT(15, transparent))                                         \
 	FLAG(IP_NODEFRAG, INET_BIT(17, nodefrag))                                               \
 	FLAG(IP_BIND_ADDRESS_NO_PORT, INET_BIT(18, bind_address_no_port))                       \
@@ -144,6 +145,7 @@
 	FLAG(IPV6_RECVORIGDSTADDR, BITS(np, rxopt.bits.rxorigdstaddr))                          \
 	FLAG(IPV6_RECVFRAGSIZE, BITS(np, rxopt.bits.recvfragsize))                              \
 	FLAG(IPV6_V6ONLY, BITS(sk, __sk_common.skc_ipv6only))                                   \
+	FLAG(IPV6_HDRINCL, INET_BIT(12, hdrincl))                                               \
 	FLAG(IPV6_FREEBIND, INET_BIT(11, freebind))                                             \
 	FLAG(IPV6_TRANSPARENT, INET_BIT(15, transparent))                                       \
 	FLAG(IPV6_MULTICAST_LOOP, INET6_BIT(20, mc_loop))                                       \
@@ -158,8 +160,8 @@
 	FLAG(IPV6_ROUTER_ALERT, INET_FLAG(30))                                                  \
 	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BITS(net, ipv6.sysctl.auto_flowlabels))               \
 	VALUE(IPV6_UNICAST_HOPS, BITS(np, hop_limit))                                           \
-	VALUE(IPV6_UNICAST_HOPS__route, bpf_core_field_exists(sk->sk_dst_cache), route_hop_limit(sk)) \
-	VALUE(IPV6_UNICAST_HOPS__sysctl, MEMBER(net, ipv6.devconf_all->hop_limit))              \
+	VALUE(IPV6_UNICAST_HOPS__route, HAS(sk, sk_dst_cache), route_hop_limit(sk))             \
+	VALUE(IPV6_UNICAST_HOPS__sysctl, BEHIND(net, ipv6.devconf_all, hop_limit))              \
 	VALUE(IPV6_MULTICAST_HOPS, BITS(np, mcast_hops))                                        \
 	VALUE(IPV6_MULTICAST_IF, MEMBER(np, mcast_oif))                                         \
 	VALUE(IPV6_UNICAST_IF, MEMBER(np, ucast_oif))                                           \
@@ -179,8 +181,8 @@
 	FLAG(TCP_FASTOPEN_NO_COOKIE, BITS(tp, fastopen_no_cookie))                              \
 	FLAG(TCP_INQ, BITS(tp, recvmsg_inq))                                                    \
 	FLAG(TCP_IS_MPTCP, BITS(tp, is_mptcp))                                                  \
-	FLAG(TCP_MD5SIG, MEMBER(tp, md5sig_info->head.first) != 0)                              \
-	FLAG(TCP_AO_ADD_KEY, MEMBER(tp, ao_info->head.first) != 0)                              \
+	FLAG(TCP_MD5SIG, BEHIND(tp, md5sig_info, head.first) != 0)                              \
+	FLAG(TCP_AO_ADD_KEY, BEHIND(tp, ao_info, head.first) != 0)                              \
 	FLAG(TCP_CONGESTION__set, BITS(tp, inet_conn.icsk_ca_setsockopt))                       \
 	VALUE(TCP_MAXSEG, MEMBER(tp, mss_cache))                                                \
 	VALUE(TCP_MAXSEG__user, MEMBER(tp, rx_opt.user_mss))                                    \
@@ -220,5 +222,19 @@
 	FLAG(UDP_GRO, UDP_BIT(3, gro_enabled))                                                  \
 	VALUE(UDP_ENCAP, MEMBER(up, encap_type))                                                \
 	VALUE(UDP_SEGMENT, MEMBER(up, gso_size))
+
+/* net/ipv4/raw.c, raw_getsockopt(), and net/ipv6/raw.c, rawv6_getsockopt() */
+#define RAW_OPTIONS_LIST(FLAG, VALUE)                                                           \
+	FLAG(IPV6_CHECKSUM__on, MEMBER(raw6, checksum) != 0)                                    \
+	VALUE(IPV6_CHECKSUM, MEMBER(raw6, offset))                                              \
+	VALUE(ICMP_FILTER, MEMBER(raw, filter.data))
+
+/* net/unix/af_unix.c; SO_PEERCRED: net/core/sock.c, cred_to_ucred() */
+#define UNIX_OPTIONS_LIST(FLAG, VALUE)                                                          \
+	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \
+	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
+	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid), number_of(BPF_CORE_READ(u, sk.sk_peer_pid))) \
+	VALUE(SO_PEERCRED__uid, MEMBER(cred, euid.val))                                         \
+	VALUE(SO_PEERCRED__gid, MEMBER(cred, egid.val))
 
 #endif

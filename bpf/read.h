@@ -1,29 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The macros with which the lists of options.h are written and expanded. Each of the first group
- * stands for two arguments, `present, expression`. The differences between kernels are in compat.h.
+ * How a member of a kernel structure is read: the macros with which the lists of options.h are
+ * written and expanded. The differences between kernels are in compat.h.
+ *
+ * A table's iterator hands over its sockets as pointers whose types the verifier knows: there a
+ * read is a plain load, which costs nothing. What is found behind a file descriptor is a mere
+ * address to it, and each read is a call of bpf_probe_read_kernel(). Everything that reads sockets
+ * is written once, with LOAD() and its kin, and compiled for both: see tables.bpf.c, files.bpf.c.
+ *
+ * LOAD() is for a member that has one width on all kernels; LOAD_BITS() reads with the width and the
+ * signedness that the running kernel's BTF gives, a bit field or not.
  */
 #ifndef READ_H
 #define READ_H
 
-#define MEMBER(pointer, member) bpf_core_field_exists((pointer)->member), (pointer)->member
+#ifdef TYPED_POINTERS
+#define LOAD(pointer, member) ((pointer)->member)
+#define LOAD_BEHIND(pointer, first, member) ((pointer)->first->member)
+#define LOAD_BITS(pointer, member) BPF_CORE_READ_BITFIELD(pointer, member)
+#else
+#define LOAD(pointer, member) BPF_CORE_READ(pointer, member)
+#define LOAD_BEHIND(pointer, first, member) BPF_CORE_READ(pointer, first, member)
+#define LOAD_BITS(pointer, member) BPF_CORE_READ_BITFIELD_PROBED(pointer, member)
+#endif
 
-/* Reads with the width and signedness that the running kernel's BTF gives. */
-#define BITS(pointer, member)                                                                      \
-	bpf_core_field_exists((pointer)->member), BPF_CORE_READ_BITFIELD(pointer, member)
+#define HAS(pointer, member) bpf_core_field_exists((pointer)->member)
 
 /* A member, or 0 where the kernel does not have it. */
 #define GET(pointer, member) GET_OR(pointer, member, 0)
-#define GET_OR(pointer, member, other)                                                             \
-	(bpf_core_field_exists((pointer)->member) ? (pointer)->member : (other))
+#define GET_OR(pointer, member, other) (HAS(pointer, member) ? LOAD(pointer, member) : (other))
+#define GET_BITS(pointer, member) (HAS(pointer, member) ? LOAD_BITS(pointer, member) : 0)
+
+/* A member of what another member points to. */
+#define GET_BEHIND(pointer, first, member)                                                         \
+	(HAS(pointer, first->member) ? LOAD_BEHIND(pointer, first, member) : 0)
+
+/* Each of these stands for two arguments, `present, expression`. */
+#define MEMBER(pointer, member) HAS(pointer, member), LOAD(pointer, member)
+#define BITS(pointer, member) HAS(pointer, member), LOAD_BITS(pointer, member)
+#define BEHIND(pointer, first, member)                                                             \
+	HAS(pointer, first->member), LOAD_BEHIND(pointer, first, member)
 
 /* Whether there is what the member points to; `value` is that pointer, already read. */
-#define PRESENT(pointer, member, value) bpf_core_field_exists((pointer)->member), (value) != 0
+#define PRESENT(pointer, member, value) HAS(pointer, member), (value) != 0
 
 /* A bit of skc_flags; its number is looked up in the running kernel. */
+#define HAS_SOCK_FLAG(sk, name)                                                                    \
+	(LOAD(sk, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, name) & 1)
 #define SOCK_FLAG(name)                                                                            \
-	bpf_core_enum_value_exists(enum sock_flags, name),                                         \
-		sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, name)
+	bpf_core_enum_value_exists(enum sock_flags, name), HAS_SOCK_FLAG(sk, name)
 
 /*
  * Expansion of a line into the section `section`. A flag is shifted, never tested: a branch for

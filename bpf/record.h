@@ -4,10 +4,8 @@
  *
  *   record_header      always
  *   socket_section     if SECTION_SOCKET is in record_header.sections, and so on in the order of
- *   ip_section         enum section; each starts with what every section starts with: which facts
- *   ipv6_section       this kernel has, and their values
- *   tcp_section
- *   udp_section
+ *   ip_section ...     enum section; each starts with what every section starts with: which facts
+ *                      this kernel has, and their values
  *   items              if SECTION_ITEMS: item_header and its bytes, filled up to a multiple of
  *                      eight, until an item of kind ITEM_END
  *
@@ -30,14 +28,17 @@ enum section {
 	SECTION_IPV6 = 4,
 	SECTION_TCP = 8,
 	SECTION_UDP = 16,
-	SECTION_ITEMS = 32,
+	SECTION_RAW = 32,
+	SECTION_UNIX = 64,
+	SECTION_ITEMS = 1 << 30,
 };
 
-/* What tells who could hold a socket. */
+/* What tells who could hold a socket, and of which walk it came. */
 enum socket_trait {
 	TRAIT_SOCKET = 1, /* it has a struct socket: it was accepted, if it had to be */
 	TRAIT_DEAD = 2,	  /* its process closed it */
 	TRAIT_KERNEL = 4, /* the kernel made it for itself */
+	TRAIT_ONCE = 8,	  /* this walk comes by each socket only once, whatever changes meanwhile */
 };
 
 /* Which timer of a connection runs. */
@@ -51,18 +52,22 @@ enum timer {
 
 struct record_header {
 	__u32 magic;
-	__u16 sections; /* enum section, or-ed */
-	__u8 protocol;	/* IPPROTO_TCP or IPPROTO_UDP */
+	__u32 sections; /* enum section, or-ed */
+	__u16 family;	/* AF_INET ... */
+	__u16 protocol; /* as in socket(2) */
+	__u8 socket_type; /* SOCK_STREAM ... */
 	__u8 state;	/* include/net/tcp_states.h; a mini-socket's is the one that /proc shows */
-	__u16 family;	/* AF_INET or AF_INET6 */
-	__u16 local_port;
-	__u16 remote_port;
-	__u16 traits; /* enum socket_trait, or-ed */
+	__u16 traits;	/* enum socket_trait, or-ed */
+	__u32 local_port;
+	__u32 remote_port;
 	__u8 local_address[16]; /* of AF_INET the first four bytes */
 	__u8 remote_address[16];
-	__u64 cookie; /* 0: this kernel does not tell */
-	__u64 master; /* the cookie of the MPTCP socket that this is a subflow of, or 0 */
+	__u64 cookie;  /* 0: this kernel does not tell */
+	__u64 address; /* of the kernel's object: never shown, it tells sockets apart where cookies cannot */
+	__u64 master;  /* the cookie of the MPTCP socket that this is a subflow of, or 0 */
 	__u64 inode;
+	__u64 reuseport_group; /* the address of what the sockets of a group share, or 0 */
+	__u32 reuseport_members;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 uid;
 	__u32 ifindex; /* of the bound device; 0: not bound */
@@ -73,7 +78,7 @@ struct record_header {
 	__u8 timer;	  /* enum timer */
 	__u8 retransmits; /* of the same data, or of the answer to a SYN */
 	__u8 probes;	  /* unanswered, of a window that is 0 or of a peer that is silent */
-	__u8 unused;
+	__u8 unused[5];
 };
 
 /* "knso" */
@@ -104,6 +109,8 @@ FACTS(IP, IP_OPTIONS_LIST);
 FACTS(IPV6, IPV6_OPTIONS_LIST);
 FACTS(TCP, TCP_OPTIONS_LIST);
 FACTS(UDP, UDP_OPTIONS_LIST);
+FACTS(RAW, RAW_OPTIONS_LIST);
+FACTS(UNIX, UNIX_OPTIONS_LIST);
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
@@ -140,6 +147,23 @@ struct tcp_section {
 
 struct udp_section {
 	SECTION(UDP);
+};
+
+struct raw_section {
+	SECTION(RAW);
+	__u8 icmp6_filter[32]; /* ICMPV6_FILTER */
+};
+
+/* sizeof(sun_path); a name may fill it to the last byte. */
+#define UNIX_PATH_MAX 108
+
+struct unix_section {
+	SECTION(UNIX);
+	__u64 peer; /* the inode of the socket at the other end, or 0 */
+	__u32 path_length;
+	__u32 peer_path_length;
+	__u8 path[UNIX_PATH_MAX]; /* an abstract name begins with a zero byte */
+	__u8 peer_path[UNIX_PATH_MAX];
 };
 
 enum item_kind {

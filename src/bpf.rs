@@ -1,4 +1,4 @@
-//! The skeleton that build.rs generates from bpf/knetstat.bpf.c: the programs, their knobs, and the
+//! The skeleton that build.rs generates from bpf/: the programs, their knobs, and the
 //! types of the record.
 
 /// Generated code; its names are those of the C source.
@@ -11,13 +11,13 @@ use plain::Plain;
 
 pub use skeleton::types::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    owner_record, port_filter, port_range, record_header, section, socket_section, socket_trait,
-    tcp_section, timer, udp_section,
+    owner_record, port_filter, port_range, raw_section, record_header, section, socket_section,
+    socket_trait, tcp_section, timer, udp_section, unix_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use skeleton::types::{
-    IPV6_flag, IPV6_value, IP_flag, IP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value,
-    UDP_flag, UDP_value,
+    IPV6_flag, IPV6_value, IP_flag, IP_value, RAW_flag, RAW_value, SOCKET_flag, SOCKET_value,
+    TCP_flag, TCP_value, UDP_flag, UDP_value, UNIX_flag, UNIX_value,
 };
 pub use skeleton::{KnetstatSkel, KnetstatSkelBuilder, OpenKnetstatSkel};
 
@@ -29,6 +29,8 @@ unsafe impl Plain for ip_section {}
 unsafe impl Plain for ipv6_section {}
 unsafe impl Plain for tcp_section {}
 unsafe impl Plain for udp_section {}
+unsafe impl Plain for raw_section {}
+unsafe impl Plain for unix_section {}
 unsafe impl Plain for item_header {}
 unsafe impl Plain for ip_options_item {}
 unsafe impl Plain for membership_item {}

@@ -7,6 +7,7 @@
 
 use crate::facts::{flag, value, Fact, Section, COUNTS};
 use crate::read::{self, Facts};
+use crate::structs;
 use crate::value::{Kind, Value};
 use crate::words;
 
@@ -110,6 +111,8 @@ const IPPROTO_IP: Level = Level { name: "IPPROTO_IP", number: 0 };
 const IPPROTO_IPV6: Level = Level { name: "IPPROTO_IPV6", number: 41 };
 const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
 const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
+const SOL_RAW: Level = Level { name: "SOL_RAW", number: 255 };
+const SOL_ICMPV6: Level = Level { name: "SOL_ICMPV6", number: 58 };
 
 impl OptionSpec {
     /// Marks an option that getsockopt(2) cannot tell, and says where the kernel keeps it.
@@ -273,6 +276,9 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(SOL_SOCKET SOCKET SO_PASSCRED = 16, Differs, "tells the receiver who sent a message"),
     bool!(SOL_SOCKET SOCKET SO_PASSSEC = 34, Differs, "tells the receiver the security label of the sender"),
     bool!(SOL_SOCKET SOCKET SO_PASSPIDFD = 76, Differs, "hands the receiver a file descriptor of the sending process"),
+    bool!(SOL_SOCKET SOCKET SO_PASSRIGHTS = 83, Differs, "accepts file descriptors that are passed to it"),
+    bool!(SOL_SOCKET UNIX SO_INQ = 84, NotEmpty, "tells the receiver how much is left to read").without_getter("unix_sock", "recvmsg_inq"),
+    other!(SOL_SOCKET SO_PEERCRED = 17, Struct(structs::UCRED), Never, read::peer_credentials, [flag!(UNIX SO_PEERCRED__known), value!(UNIX SO_PEERCRED__pid), value!(UNIX SO_PEERCRED__uid), value!(UNIX SO_PEERCRED__gid)], "the process at the other end, as it was when it connected or listened"),
     bool!(SOL_SOCKET SOCKET SO_DEBUG = 1, Differs, "records debugging information"),
     number!(SOL_SOCKET SOCKET SO_TYPE = 3, Enum(words::SOCKET_TYPES), Never, "the type of the socket"),
     number!(SOL_SOCKET SOCKET SO_DOMAIN = 39, Enum(words::DOMAINS), Never, "the address family of the socket"),
@@ -353,6 +359,12 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_ROUTER_ALERT = 5, Differs, "receives packets with the router alert option (raw sockets)"),
     other!(IPPROTO_IP IP_IPSEC_POLICY = 16, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ip_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IP_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
 
+    // SOL_RAW
+    number!(SOL_RAW RAW ICMP_FILTER = 1, Mask, Differs, "the ICMP types that do not reach the socket, a bit for each"),
+
+    // SOL_ICMPV6
+    other!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, read::icmpv6_filter, [], "the ICMPv6 types that do not reach the socket, a bit for each"),
+
     // IPPROTO_IPV6
     bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "takes IPv6 alone, and no IPv4 by way of v4-mapped addresses"),
     number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFromEcn, "the traffic class (DSCP) of outgoing packets"),
@@ -394,6 +406,8 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_2292DSTOPTS = 4, Differs, "IPV6_RECVDSTOPTS in the form of RFC 2292"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_2292RTHDR = 5, Differs, "IPV6_RECVRTHDR in the form of RFC 2292"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_2292HOPLIMIT = 8, Differs, "IPV6_RECVHOPLIMIT in the form of RFC 2292"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_HDRINCL = 36, Differs, "the program writes the IPv6 header itself (raw sockets)"),
+    other!(IPPROTO_IPV6 IPV6_CHECKSUM = 7, Int, Differs, read::checksum_offset, [flag!(RAW IPV6_CHECKSUM__on), value!(RAW IPV6_CHECKSUM)], "where the kernel writes the checksum of what is sent; -1: nowhere (raw sockets)"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT = 22, Differs, "receives packets with the router alert option (raw sockets)"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT_ISOLATE = 30, Differs, "router alerts reach only sockets of their own network namespace"),
     other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
@@ -401,10 +415,6 @@ const OPTIONS: &[OptionSpec] = &[
 
 /// Every option, in the order in which they are printed.
 pub static CATALOGUE: &[OptionSpec] = OPTIONS;
-
-/// What everyone asks for, shown first whether it is set or not: of TCP, and of UDP.
-pub const COMMON_TCP: [&str; 3] = ["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"];
-pub const COMMON_UDP: [&str; 2] = ["SO_REUSEADDR", "SO_BROADCAST"];
 
 /// Facts that no option shows by itself; what they are for stands beside.
 const HELPERS: &[Fact] = &[

@@ -8,9 +8,9 @@ use wildmatch::WildMatch;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::filter::{self, Filter};
+use crate::kind::{Family, SocketKind, Version};
 use crate::output::table::Columns;
 use crate::selection::Selection;
-use crate::socket::{Protocol, SocketKind, Version};
 use crate::state::{self, States};
 
 const AFTER_HELP: &str = "\
@@ -81,13 +81,22 @@ pub struct TableArgs {
     /// UDP sockets over IPv6, which may talk to IPv4 too
     #[arg(long, conflicts_with = "ipv4", help_heading = "Which sockets")]
     udp6: bool,
+    /// Raw sockets and ping sockets
+    #[arg(short = 'w', long, help_heading = "Which sockets")]
+    raw: bool,
+    /// Unix sockets
+    #[arg(short = 'x', long, help_heading = "Which sockets")]
+    unix: bool,
+    /// Also TCP and UDP sockets that are in no table of the kernel: never bound, or bound but idle
+    #[arg(long, help_heading = "Which sockets")]
+    unbound: bool,
     /// Only sockets over IPv4
     #[arg(short = '4', long, help_heading = "Which sockets")]
     ipv4: bool,
     /// Only sockets over IPv6
     #[arg(short = '6', long, help_heading = "Which sockets")]
     ipv6: bool,
-    /// Only listeners; of UDP the unconnected sockets
+    /// Only listeners; of what knows no connections, the unconnected sockets
     #[arg(short, long, help_heading = "Which sockets")]
     listening: bool,
     /// Only sockets in one of these states; words of netstat, ss and the knetstat module, and the
@@ -249,7 +258,9 @@ impl TableArgs {
             self.interface.iter().map(|name| interface(name)).collect();
         let filter = Filter {
             kinds: SocketKind::ALL.map(|kind| self.wants(kind)),
+            unbound: self.unbound,
             states: self.states(),
+            listening: self.listening,
             local_ports: ports("--sport <PORT>", &self.sport)?,
             remote_ports: ports("--dport <PORT>", &self.dport)?,
             either_ports: ports("--port <PORT>", &self.port)?,
@@ -271,20 +282,30 @@ impl TableArgs {
     }
 
     fn wants(&self, kind: SocketKind) -> bool {
-        let (tcp4, tcp6) = (self.tcp || self.tcp4, self.tcp || self.tcp6);
-        let (udp4, udp6) = (self.udp || self.udp4, self.udp || self.udp6);
-        let none_named = !(tcp4 || tcp6 || udp4 || udp6);
-        let named = match (kind.protocol, kind.version) {
-            (Protocol::Tcp, Version::V4) => tcp4,
-            (Protocol::Tcp, Version::V6) => tcp6,
-            (Protocol::Udp, Version::V4) => udp4,
-            (Protocol::Udp, Version::V6) => udp6,
+        let named = match (kind.family(), kind.version()) {
+            (Family::Tcp, Some(Version::V4)) => self.tcp || self.tcp4,
+            (Family::Tcp, _) => self.tcp || self.tcp6,
+            (Family::Udp, Some(Version::V4)) => self.udp || self.udp4,
+            (Family::Udp, _) => self.udp || self.udp6,
+            (Family::Raw, _) => self.raw,
+            (Family::Unix, _) => self.unix,
+            (Family::Other, _) => false,
         };
-        let version = match kind.version {
-            Version::V4 => self.ipv4 || !self.ipv6,
-            Version::V6 => self.ipv6 || !self.ipv4,
+        let by_default = match kind.family() {
+            Family::Tcp | Family::Udp => true,
+            Family::Raw | Family::Unix | Family::Other => false,
         };
-        (named || none_named) && version
+        let version = match kind.version() {
+            Some(Version::V4) => self.ipv4 || !self.ipv6,
+            Some(Version::V6) => self.ipv6 || !self.ipv4,
+            None => self.names_a_family() || !(self.ipv4 || self.ipv6),
+        };
+        (named || by_default && !self.names_a_family()) && version
+    }
+
+    fn names_a_family(&self) -> bool {
+        let internet = self.tcp || self.tcp4 || self.tcp6 || self.udp || self.udp4 || self.udp6;
+        internet || self.raw || self.unix
     }
 
     fn users(&self) -> Result<Vec<u32>, String> {
@@ -296,11 +317,7 @@ impl TableArgs {
     }
 
     fn states(&self) -> States {
-        let named = self.state.iter().copied().reduce(States::union).unwrap_or(States::ALL);
-        match self.listening {
-            true => named.intersection(state::LISTENING),
-            false => named,
-        }
+        self.state.iter().copied().reduce(States::union).unwrap_or(States::ALL)
     }
 
     fn selection(&self) -> Result<Selection, clap::Error> {

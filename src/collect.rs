@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, Iter, IterOpts, PrintLevel, ProgramMut};
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{ErrorKind, Iter, IterOpts, Object, PrintLevel};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
 use crate::filter::{Knobs, Ports};
-use crate::socket::Protocol;
+use crate::kind::Family;
 
 /// Where the kernel keeps its types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -23,9 +23,83 @@ const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
 /// What libbpf said last, for when something fails.
 static LIBBPF_SAID: Mutex<String> = Mutex::new(String::new());
 
+/// When a program is asked for the sockets of its family.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Always.
+    Always,
+    /// Where the kernel has the iterator of the table.
+    Table,
+    /// Where it does not have it.
+    NoTable,
+    /// When sockets are wanted that are in no table.
+    Unbound,
+}
+
+/// A program that finds sockets.
+struct Source {
+    family: Family,
+    program: &'static str,
+    when: When,
+    /// There is another, named `..._without_loop`, for kernels that have no bpf_loop().
+    loops: bool,
+}
+
+const fn source(family: Family, program: &'static str, when: When, loops: bool) -> Source {
+    Source { family, program, when, loops }
+}
+
+/// Every program that finds sockets, in the order in which families are shown. What is in no table
+/// comes first: what comes into the table meanwhile is then seen twice, which can be noticed, and not
+/// never, which cannot.
+const SOURCES: &[Source] = &[
+    source(Family::Tcp, "tcp_files", When::Unbound, false),
+    source(Family::Tcp, "tcp_table", When::Always, true),
+    source(Family::Udp, "udp_files", When::Unbound, true),
+    source(Family::Udp, "udp_table", When::Always, true),
+    source(Family::Raw, "raw_files", When::Always, true),
+    source(Family::Unix, "unix_table", When::Table, true),
+    source(Family::Unix, "unix_files", When::NoTable, true),
+];
+
+/// What a kernel has, as far as a program that asks for it would not load elsewhere.
+#[derive(Clone, Copy)]
+struct Features {
+    /// bpf_loop(), since Linux 5.17.
+    loops: bool,
+    /// The iterator for unix sockets, since 5.15.
+    unix_table: bool,
+}
+
+/// What is tried, one after the other.
+const ATTEMPTS: [Features; 3] = [
+    Features { loops: true, unix_table: true },
+    Features { loops: false, unix_table: true },
+    Features { loops: false, unix_table: false },
+];
+
+impl Source {
+    fn is_wanted(&self, knobs: &Knobs, features: Features) -> bool {
+        knobs.families.contains(&self.family)
+            && match self.when {
+                When::Always => true,
+                When::Table => features.unix_table,
+                When::NoTable => !features.unix_table,
+                When::Unbound => knobs.unbound,
+            }
+    }
+
+    fn name(&self, features: Features) -> String {
+        match self.loops && !features.loops {
+            true => format!("{}_without_loop", self.program),
+            false => self.program.into(),
+        }
+    }
+}
+
 /// The streams of the kernel.
 pub struct Streams {
-    /// The sockets of the tables, TCP first, one after the other.
+    /// The sockets, family by family.
     pub sockets: Chain,
     /// Two walks through all descriptors, which begin when they are read; none if nobody asked, or
     /// if this kernel does not let them be read.
@@ -58,12 +132,16 @@ impl Read for Chain {
 pub fn open(knobs: &Knobs) -> anyhow::Result<Streams> {
     check_capabilities()?;
     libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
-    // A kernel before 5.17 has no bpf_loop(): there the programs that do without it load.
     let load = |knobs: &Knobs| {
-        streams(knobs, true).or_else(|_| {
+        let mut first = None;
+        for features in ATTEMPTS {
             said().clear();
-            streams(knobs, false)
-        })
+            match streams(knobs, features) {
+                Ok(streams) => return Ok(streams),
+                Err(error) => first = Some(error),
+            }
+        }
+        Err(first.unwrap_or_else(|| anyhow!("nothing was tried")))
     };
     // Where the owners cannot be read, the sockets can.
     let streams = load(knobs).or_else(|error| match knobs.owners {
@@ -85,36 +163,35 @@ pub fn drop_capabilities() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn streams(knobs: &Knobs, loop_helper: bool) -> anyhow::Result<Streams> {
+fn streams(knobs: &Knobs, features: Features) -> anyhow::Result<Streams> {
+    let wanted: Vec<String> = SOURCES
+        .iter()
+        .filter(|source| source.is_wanted(knobs, features))
+        .map(|source| source.name(features))
+        .collect();
     let mut object = MaybeUninit::uninit();
     let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
-    let (tcp, udp) = (knobs.wants(Protocol::Tcp), knobs.wants(Protocol::Udp));
-    open.progs.tcp.set_autoload(tcp && loop_helper);
-    open.progs.tcp_without_loop.set_autoload(tcp && !loop_helper);
-    open.progs.udp.set_autoload(udp && loop_helper);
-    open.progs.udp_without_loop.set_autoload(udp && !loop_helper);
-    open.progs.owners.set_autoload(knobs.owners);
+    for mut program in open.open_object_mut().progs_mut() {
+        let is_wanted = match program.name().to_string_lossy() {
+            name if name == OWNERS => knobs.owners,
+            name => wanted.iter().any(|wanted| *wanted == name),
+        };
+        program.set_autoload(is_wanted);
+    }
     configure(&mut open, knobs)?;
 
     let skeleton = open.load()?;
-    let programs = &skeleton.progs;
-    let (tcp_program, udp_program) = match loop_helper {
-        true => (&programs.tcp, &programs.udp),
-        false => (&programs.tcp_without_loop, &programs.udp_without_loop),
-    };
-    let mut files = Vec::new();
-    if tcp {
-        files.push(attach(tcp_program)?);
-    }
-    if udp {
-        files.push(attach(udp_program)?);
-    }
+    let object = skeleton.object();
+    let files: Result<Vec<Iter>, _> = wanted.iter().map(|name| attach(object, name)).collect();
     let owners = match knobs.owners {
-        true => Some([attach(&programs.owners)?, attach(&programs.owners)?]),
+        true => Some([attach(object, OWNERS)?, attach(object, OWNERS)?]),
         false => None,
     };
-    Ok(Streams { sockets: Chain { files }, owners })
+    Ok(Streams { sockets: Chain { files: files? }, owners })
 }
+
+/// The program that finds who holds sockets.
+const OWNERS: &str = "owners";
 
 fn configure(open: &mut OpenKnetstatSkel, knobs: &Knobs) -> anyhow::Result<()> {
     let data = open.maps.rodata_data.as_deref_mut().context("the BPF programs have no knobs")?;
@@ -140,8 +217,11 @@ fn set_ports(filter: &mut port_filter, ports: &[Ports]) {
     }
 }
 
-/// Opens the iterator's file; it keeps the program alive by itself.
-fn attach(program: &ProgramMut) -> anyhow::Result<Iter> {
+/// Opens a program's iterator; its file keeps the program alive by itself.
+fn attach(object: &Object, name: &str) -> anyhow::Result<Iter> {
+    let mut programs = object.progs_mut();
+    let program = programs.find(|program| program.name() == name);
+    let program = program.with_context(|| format!("there is no BPF program {name}"))?;
     let link = program.attach_iter_with_opts(IterOpts::None)?;
     Ok(Iter::new(&link)?)
 }

@@ -9,9 +9,9 @@ use tabled::{builder::Builder, Table};
 
 use crate::catalogue::{Marker, OptionSpec, CATALOGUE};
 use crate::howto;
+use crate::kind::SocketKind;
 use crate::pristine::{Answer, Pristine};
 use crate::selection;
-use crate::socket::SocketKind;
 use crate::value::{Kind, Text};
 use crate::words::{self, Words};
 

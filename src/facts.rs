@@ -1,36 +1,66 @@
 //! The facts that bpf/options.h lists, by name, and how one is found in a record.
 
-use crate::bpf::{
-    IPV6_flag, IPV6_value, IP_flag, IP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value,
-    UDP_flag, UDP_value,
-};
+use crate::bpf;
 use crate::record::Record;
 
-/// The section of a record in which a fact stands; each is a level of getsockopt(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    Socket,
-    Ip,
-    Ipv6,
-    Tcp,
-    Udp,
+/// One line for each section of a record: the name of its list in bpf/options.h, of the section here,
+/// of the member of [`Record`], and of the two enumerations that record.h makes of the list.
+macro_rules! sections {
+    ($($level:ident $section:ident $member:ident $flags:ident $flag_count:ident $values:ident $value_count:ident;)*) => {
+        /// The section of a record in which a fact stands; each is a level of getsockopt(2), or a
+        /// family of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Section {
+            $($section,)*
+        }
+
+        /// Every section, each at the place of its number.
+        pub const SECTIONS: [Section; [$(Section::$section),*].len()] = [$(Section::$section),*];
+
+        /// How many flags and numbers the list has for each section.
+        pub const COUNTS: [(Section, u32, u32); SECTIONS.len()] =
+            [$((Section::$section, bpf::$flags::$flag_count.0, bpf::$values::$value_count.0)),*];
+
+        impl Section {
+            /// Which flags the kernel has in this section of a record, and which are on.
+            pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
+                match self {
+                    $(Section::$section => {
+                        record.$member.map(|section| (section.has_flags, section.flags))
+                    })*
+                }
+            }
+
+            /// A number in this section of a record, if the kernel has it.
+            fn value(self, record: &Record, n: u8) -> Option<u64> {
+                match self {
+                    $(Section::$section => {
+                        let section = record.$member.filter(|it| it.has_values >> n & 1 != 0)?;
+                        section.values.get(usize::from(n)).copied()
+                    })*
+                }
+            }
+        }
+
+        $(
+            /// What `flag!` and `value!` look names up in.
+            #[allow(non_snake_case)]
+            pub(crate) mod $level {
+                pub(crate) use crate::bpf::{$flags as Flag, $values as Value};
+                pub(crate) const SECTION: super::Section = super::Section::$section;
+            }
+        )*
+    };
 }
 
-/// Every section, each at the place of its number.
-pub const SECTIONS: [Section; 5] =
-    [Section::Socket, Section::Ip, Section::Ipv6, Section::Tcp, Section::Udp];
-
-impl Section {
-    /// Which flags the kernel has in this section of a record, and which are on.
-    pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
-        match self {
-            Section::Socket => record.socket.map(|section| (section.has_flags, section.flags)),
-            Section::Ip => record.ip.map(|section| (section.has_flags, section.flags)),
-            Section::Ipv6 => record.ipv6.map(|section| (section.has_flags, section.flags)),
-            Section::Tcp => record.tcp.map(|section| (section.has_flags, section.flags)),
-            Section::Udp => record.udp.map(|section| (section.has_flags, section.flags)),
-        }
-    }
+sections! {
+    SOCKET Socket socket SOCKET_flag SOCKET_FLAGS SOCKET_value SOCKET_VALUES;
+    IP Ip ip IP_flag IP_FLAGS IP_value IP_VALUES;
+    IPV6 Ipv6 ipv6 IPV6_flag IPV6_FLAGS IPV6_value IPV6_VALUES;
+    TCP Tcp tcp TCP_flag TCP_FLAGS TCP_value TCP_VALUES;
+    UDP Udp udp UDP_flag UDP_FLAGS UDP_value UDP_VALUES;
+    RAW Raw raw RAW_flag RAW_FLAGS RAW_value RAW_VALUES;
+    UNIX Unix unix UNIX_flag UNIX_FLAGS UNIX_value UNIX_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.
@@ -43,27 +73,12 @@ pub enum Fact {
 impl Fact {
     /// The fact in a record; `None` when the kernel or this socket does not have it.
     pub fn of(self, record: &Record) -> Option<u64> {
-        macro_rules! look {
-            ($section:expr) => {{
-                let section = $section?;
-                match self {
-                    Fact::Flag(_, n) => {
-                        (section.has_flags >> n & 1 != 0).then_some(section.flags >> n & 1)
-                    }
-                    Fact::Value(_, n) if section.has_values >> n & 1 != 0 => {
-                        section.values.get(usize::from(n)).copied()
-                    }
-                    Fact::Value(..) => None,
-                }
-            }};
-        }
-        let (Fact::Flag(section, _) | Fact::Value(section, _)) = self;
-        match section {
-            Section::Socket => look!(record.socket),
-            Section::Ip => look!(record.ip),
-            Section::Ipv6 => look!(record.ipv6),
-            Section::Tcp => look!(record.tcp),
-            Section::Udp => look!(record.udp),
+        match self {
+            Fact::Flag(section, n) => {
+                let (has, on) = section.flags(record)?;
+                (has >> n & 1 != 0).then_some(on >> n & 1)
+            }
+            Fact::Value(section, n) => section.value(record, n),
         }
     }
 }
@@ -71,67 +86,22 @@ impl Fact {
 /// `flag!(SOCKET SO_DEBUG)`: the fact of that FLAG line. A name that options.h does not have is a
 /// compile error.
 macro_rules! flag {
-    (SOCKET $name:ident) => {
+    ($level:ident $name:ident) => {
         $crate::facts::Fact::Flag(
-            $crate::facts::Section::Socket,
-            $crate::bpf::SOCKET_flag::$name.0 as u8,
+            $crate::facts::$level::SECTION,
+            $crate::facts::$level::Flag::$name.0 as u8,
         )
-    };
-    (IP $name:ident) => {
-        $crate::facts::Fact::Flag($crate::facts::Section::Ip, $crate::bpf::IP_flag::$name.0 as u8)
-    };
-    (IPV6 $name:ident) => {
-        $crate::facts::Fact::Flag(
-            $crate::facts::Section::Ipv6,
-            $crate::bpf::IPV6_flag::$name.0 as u8,
-        )
-    };
-    (TCP $name:ident) => {
-        $crate::facts::Fact::Flag($crate::facts::Section::Tcp, $crate::bpf::TCP_flag::$name.0 as u8)
-    };
-    (UDP $name:ident) => {
-        $crate::facts::Fact::Flag($crate::facts::Section::Udp, $crate::bpf::UDP_flag::$name.0 as u8)
     };
 }
 
 /// `value!(SOCKET SO_MARK)`: the fact of that VALUE line.
 macro_rules! value {
-    (SOCKET $name:ident) => {
+    ($level:ident $name:ident) => {
         $crate::facts::Fact::Value(
-            $crate::facts::Section::Socket,
-            $crate::bpf::SOCKET_value::$name.0 as u8,
-        )
-    };
-    (IP $name:ident) => {
-        $crate::facts::Fact::Value($crate::facts::Section::Ip, $crate::bpf::IP_value::$name.0 as u8)
-    };
-    (IPV6 $name:ident) => {
-        $crate::facts::Fact::Value(
-            $crate::facts::Section::Ipv6,
-            $crate::bpf::IPV6_value::$name.0 as u8,
-        )
-    };
-    (TCP $name:ident) => {
-        $crate::facts::Fact::Value(
-            $crate::facts::Section::Tcp,
-            $crate::bpf::TCP_value::$name.0 as u8,
-        )
-    };
-    (UDP $name:ident) => {
-        $crate::facts::Fact::Value(
-            $crate::facts::Section::Udp,
-            $crate::bpf::UDP_value::$name.0 as u8,
+            $crate::facts::$level::SECTION,
+            $crate::facts::$level::Value::$name.0 as u8,
         )
     };
 }
 
 pub(crate) use {flag, value};
-
-/// How many flags and numbers the list has for each section.
-pub const COUNTS: [(Section, u32, u32); 5] = [
-    (Section::Socket, SOCKET_flag::SOCKET_FLAGS.0, SOCKET_value::SOCKET_VALUES.0),
-    (Section::Ip, IP_flag::IP_FLAGS.0, IP_value::IP_VALUES.0),
-    (Section::Ipv6, IPV6_flag::IPV6_FLAGS.0, IPV6_value::IPV6_VALUES.0),
-    (Section::Tcp, TCP_flag::TCP_FLAGS.0, TCP_value::TCP_VALUES.0),
-    (Section::Udp, UDP_flag::UDP_FLAGS.0, UDP_value::UDP_VALUES.0),
-];

@@ -7,9 +7,10 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use wildmatch::WildMatch;
 
+use crate::kind::{Family, Layout, SocketKind, Version};
 use crate::owners::Holder;
-use crate::socket::{Endpoint, Protocol, Socket, SocketKind, Version};
-use crate::state::{State, States};
+use crate::socket::{Endpoint, Socket};
+use crate::state::{self, State, States};
 
 /// A range of ports.
 pub type Ports = RangeInclusive<u16>;
@@ -22,7 +23,11 @@ pub type AnyOf<T> = Vec<T>;
 pub struct Filter {
     /// Which kinds, in the order of [`SocketKind::ALL`].
     pub kinds: [bool; SocketKind::ALL.len()],
+    /// Also sockets that are in no table of the kernel.
+    pub unbound: bool,
     pub states: States,
+    /// Only those that others can come to.
+    pub listening: bool,
     pub local_ports: AnyOf<Ports>,
     pub remote_ports: AnyOf<Ports>,
     pub either_ports: AnyOf<Ports>,
@@ -44,7 +49,9 @@ impl Default for Filter {
     fn default() -> Filter {
         Filter {
             kinds: [true; SocketKind::ALL.len()],
+            unbound: false,
             states: States::ALL,
+            listening: false,
             local_ports: Vec::new(),
             remote_ports: Vec::new(),
             either_ports: Vec::new(),
@@ -65,23 +72,56 @@ impl Filter {
         self.kinds[kind.index()]
     }
 
+    /// Whether sockets of this family can be shown at all.
+    pub fn wants_family(&self, family: Family) -> bool {
+        SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
+    }
+
+    /// The parts of the table that can have sockets, in their order.
+    pub fn layouts(&self) -> Vec<Layout> {
+        let families = Family::ALL.into_iter().filter(|family| self.wants_family(*family));
+        let mut layouts: Vec<Layout> = families.map(Family::layout).collect();
+        layouts.dedup();
+        layouts
+    }
+
     /// Whether the socket is shown.
     pub fn matches(&self, socket: &Socket) -> bool {
-        let (local, remote) = (socket.local, socket.remote);
         self.wants(socket.kind)
             && self.states.contains(socket.state)
-            && any(&self.local_ports, |ports| ports.contains(&local.port))
-            && any(&self.remote_ports, |ports| ports.contains(&remote.port))
-            && any(&self.either_ports, |ports| {
-                ports.contains(&local.port) || ports.contains(&remote.port)
-            })
-            && any(&self.local_networks, |network| within(network, local))
+            && (!self.listening || listens(socket))
+            && (!self.asks_for_ports() || socket.ports().is_some_and(|ports| self.has_ports(ports)))
+            && (!self.asks_for_networks() || socket.ends().is_some_and(|ends| self.has_ends(ends)))
+            && any(&self.interfaces, |index| *index == socket.ifindex)
+            && any(&self.users, |uid| socket.has_user() && *uid == socket.uid)
+    }
+
+    fn asks_for_ports(&self) -> bool {
+        !(self.local_ports.is_empty()
+            && self.remote_ports.is_empty()
+            && self.either_ports.is_empty())
+    }
+
+    fn has_ports(&self, (local, remote): (u32, u32)) -> bool {
+        let contains =
+            |ports: &Ports, port| u16::try_from(port).is_ok_and(|port| ports.contains(&port));
+        any(&self.local_ports, |ports| contains(ports, local))
+            && any(&self.remote_ports, |ports| contains(ports, remote))
+            && any(&self.either_ports, |ports| contains(ports, local) || contains(ports, remote))
+    }
+
+    fn asks_for_networks(&self) -> bool {
+        !(self.local_networks.is_empty()
+            && self.remote_networks.is_empty()
+            && self.either_networks.is_empty())
+    }
+
+    fn has_ends(&self, (local, remote): (Endpoint, Endpoint)) -> bool {
+        any(&self.local_networks, |network| within(network, local))
             && any(&self.remote_networks, |network| within(network, remote))
             && any(&self.either_networks, |network| {
                 within(network, local) || within(network, remote)
             })
-            && any(&self.interfaces, |index| *index == socket.ifindex)
-            && any(&self.users, |uid| socket.has_user() && *uid == socket.uid)
     }
 
     /// Whether it takes the owners to decide.
@@ -103,27 +143,35 @@ impl Filter {
 
     /// What the kernel side can decide.
     pub fn knobs(&self) -> Knobs {
-        let wants = |wanted: fn(&SocketKind) -> bool| {
-            SocketKind::ALL.iter().any(|kind| wanted(kind) && self.wants(*kind))
+        let families =
+            Family::ALL.into_iter().filter(|family| self.wants_family(*family)).collect();
+        let version = |version| {
+            SocketKind::ALL.iter().any(|kind| kind.version() == Some(version) && self.wants(*kind))
         };
-        let states = |protocol, state_of| match SocketKind::ALL
-            .iter()
-            .any(|kind| kind.protocol == protocol && self.wants(*kind))
-        {
-            true => self.states.mask(state_of),
-            false => 0,
+        let states = match self.listening {
+            true => self.states.intersection(state::LISTENING),
+            false => self.states,
         };
         Knobs {
-            ipv4: wants(|kind| kind.version == Version::V4),
-            ipv6: wants(|kind| kind.version == Version::V6),
-            tcp_states: states(Protocol::Tcp, State::of_tcp),
-            udp_states: states(Protocol::Udp, State::of_udp),
+            families,
+            unbound: self.unbound,
+            ipv4: version(Version::V4),
+            ipv6: version(Version::V6),
+            tcp_states: states.mask(State::of_tcp),
+            udp_states: states.mask(State::of_udp),
             local_ports: self.local_ports.clone(),
             remote_ports: self.remote_ports.clone(),
             either_ports: self.either_ports.clone(),
             owners: self.needs_owners(),
         }
     }
+}
+
+/// Whether others can come to the socket: a listener, or of those that know no connections one
+/// without a peer. A unix socket must listen, as in netstat.
+fn listens(socket: &Socket) -> bool {
+    socket.state == State::Listen
+        || socket.state == State::Unconnected && socket.kind.family() != Family::Unix
 }
 
 fn any<T>(alternatives: &[T], test: impl Fn(&T) -> bool) -> bool {
@@ -144,9 +192,13 @@ fn within(network: &IpNet, endpoint: Endpoint) -> bool {
 /// never hold back what the filter lets through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Knobs {
+    /// In the order in which they are shown.
+    pub families: Vec<Family>,
+    /// Also sockets that are in no table of the kernel.
+    pub unbound: bool,
     pub ipv4: bool,
     pub ipv6: bool,
-    /// Bit n for the state of number n; 0: no socket of that protocol is wanted.
+    /// Bit n for the state of number n.
     pub tcp_states: u32,
     pub udp_states: u32,
     pub local_ports: AnyOf<Ports>,
@@ -157,22 +209,15 @@ pub struct Knobs {
 }
 
 impl Knobs {
-    /// Whether any socket of the protocol is wanted.
-    pub fn wants(&self, protocol: Protocol) -> bool {
-        match protocol {
-            Protocol::Tcp => self.tcp_states != 0,
-            Protocol::Udp => self.udp_states != 0,
-        }
-    }
-
-    /// The same protocols, with nothing held back.
+    /// The same families, with nothing held back.
     pub fn wide_open(&self) -> Knobs {
-        let all = |states| if states == 0 { 0 } else { u32::MAX };
         Knobs {
+            families: self.families.clone(),
+            unbound: self.unbound,
             ipv4: true,
             ipv6: true,
-            tcp_states: all(self.tcp_states),
-            udp_states: all(self.udp_states),
+            tcp_states: u32::MAX,
+            udp_states: u32::MAX,
             local_ports: Vec::new(),
             remote_ports: Vec::new(),
             either_ports: Vec::new(),

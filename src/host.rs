@@ -42,6 +42,16 @@ impl Host {
         Host { hz, cpus, socket, interfaces: RefCell::default() }
     }
 
+    /// SO_COOKIE of the socket that is kept here: this program's own, which nobody asked for.
+    pub fn own_cookie(&self) -> Option<u64> {
+        const SOL_SOCKET: i32 = 1;
+        const SO_COOKIE: i32 = 57;
+        let mut cookie = [0; 8];
+        let socket = self.socket.as_ref()?.as_fd();
+        sys::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &mut cookie).ok()?;
+        Some(u64::from_ne_bytes(cookie))
+    }
+
     /// The name of an interface; `None` when it has none any more.
     pub fn interface(&self, index: u32) -> Option<Name> {
         let socket = self.socket.as_ref()?;

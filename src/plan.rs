@@ -3,9 +3,9 @@
 
 use crate::catalogue::{Marker, OptionSpec, Read, CATALOGUE};
 use crate::facts::{Fact, SECTIONS};
+use crate::kind::Family;
 use crate::pristine::{Answer, Answers};
 use crate::read::Facts;
-use crate::socket::Protocol;
 use crate::value::{Filter, Kind, Memberships, Value};
 
 /// The bits of IP_TOS and IPV6_TCLASS that ECN has: RFC 3168.
@@ -66,7 +66,7 @@ impl Plan {
     /// Made of the options that are `always` shown, by their places in the catalogue, and whether
     /// all others are when they are set. `answers` are those of a pristine socket, if there was one.
     pub fn new(
-        protocol: Protocol,
+        family: Family,
         always: Vec<usize>,
         others_if_set: bool,
         answers: Option<&Answers>,
@@ -77,7 +77,7 @@ impl Plan {
                 .iter()
                 .copied()
                 .filter(has)
-                .map(|n| Entry::new(n, protocol, answers))
+                .map(|n| Entry::new(n, family, answers))
                 .collect(),
             if_set: Vec::new(),
             flags: Default::default(),
@@ -85,7 +85,7 @@ impl Plan {
         };
         if others_if_set && plan.knows_set {
             let others = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
-            others.filter(has).for_each(|index| plan.watch(Entry::new(index, protocol, answers)));
+            others.filter(has).for_each(|index| plan.watch(Entry::new(index, family, answers)));
         }
         plan
     }
@@ -155,17 +155,17 @@ impl Plan {
 }
 
 impl Entry {
-    fn new(index: usize, protocol: Protocol, answers: Option<&Answers>) -> Entry {
+    fn new(index: usize, family: Family, answers: Option<&Answers>) -> Entry {
         let pristine = match answers.map(|answers| &answers[index]) {
             Some(Answer::Value(value)) => Some(value),
             _ => None,
         };
-        Entry { index, check: Check::new(&CATALOGUE[index], protocol, pristine) }
+        Entry { index, check: Check::new(&CATALOGUE[index], family, pristine) }
     }
 }
 
 impl Check {
-    fn new(option: &OptionSpec, protocol: Protocol, pristine: Option<&Value>) -> Check {
+    fn new(option: &OptionSpec, family: Family, pristine: Option<&Value>) -> Check {
         let all = u64::MAX;
         match (option.marker, pristine) {
             (Marker::Never, _) => Check::Never,
@@ -183,7 +183,7 @@ impl Check {
                     return Check::Differs(value.clone());
                 };
                 let ecn = match marker {
-                    Marker::DiffersApartFromEcn if protocol == Protocol::Tcp => ECN,
+                    Marker::DiffersApartFromEcn if family == Family::Tcp => ECN,
                     _ => 0,
                 };
                 let mask = mask & !ecn;

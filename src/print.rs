@@ -1,16 +1,18 @@
 //! From records to rows: decode, filter, find the owner, read the options, write.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 use crate::cli::Settings;
 use crate::host::Host;
+use crate::kind::{Layout, SocketKind};
 use crate::output::{Output, Row};
 use crate::owners::{Owner, Owners};
 use crate::plan::{Plan, Shown};
 use crate::pristine::Pristine;
 use crate::read::Facts;
 use crate::record::{Error, Record, Records};
-use crate::socket::{Socket, SocketKind};
+use crate::socket::Socket;
 use crate::OutputError;
 
 /// How many bytes of records are held back until the second walk; then it comes at once.
@@ -52,6 +54,9 @@ pub fn print<R: Read, W: Read>(
         host,
         plans: SocketKind::ALL.map(|kind| settings.selection.plan(kind, pristine)),
         ownership,
+        layout: None,
+        seen: host.own_cookie().into_iter().collect(),
+        groups: HashMap::new(),
         held: Vec::new(),
         shown: Vec::new(),
         output,
@@ -63,7 +68,7 @@ pub fn print<R: Read, W: Read>(
             printer.look_again()?;
         }
     }
-    printer.look_again()?;
+    printer.change_to(None)?;
     printer.output.end().map_err(OutputError)?;
     Ok(())
 }
@@ -74,6 +79,12 @@ struct Printer<'a, W> {
     /// By the place of the kind.
     plans: [Plan; SocketKind::ALL.len()],
     ownership: Option<Ownership<W>>,
+    /// The columns of the part of the table that is being written.
+    layout: Option<Layout>,
+    /// The sockets that came of walks that may come by one twice; and this program's own.
+    seen: HashSet<u64>,
+    /// The numbers of the groups of sockets that share a port, by what the kernel knows them by.
+    groups: HashMap<u64, usize>,
     /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
     held: Vec<u8>,
     shown: Vec<Shown>,
@@ -82,10 +93,40 @@ struct Printer<'a, W> {
 
 impl<W: Read> Printer<'_, W> {
     fn record(&mut self, record: Record) -> anyhow::Result<()> {
-        let filter = &self.settings.filter;
-        let Some(socket) = Socket::decode(record).filter(|socket| filter.matches(socket)) else {
+        let socket = Socket::decode(record);
+        if !self.settings.filter.matches(&socket) || self.has_seen(&socket) {
             return Ok(());
-        };
+        }
+        let layout = socket.kind.family().layout();
+        if self.layout != Some(layout) {
+            self.change_to(Some(layout))?;
+        }
+        self.socket(socket)
+    }
+
+    /// Whether the socket was shown already. What comes once need not be remembered; but of the same
+    /// sockets another walk may have come before.
+    fn has_seen(&mut self, socket: &Socket) -> bool {
+        match socket.comes_once() {
+            true => self.seen.contains(&socket.identity()),
+            false => !self.seen.insert(socket.identity()),
+        }
+    }
+
+    /// Ends a part of the table, and begins those that follow up to this one, or to the end.
+    fn change_to(&mut self, layout: Option<Layout>) -> anyhow::Result<()> {
+        self.look_again()?;
+        for next in &self.settings.filter.layouts() {
+            if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
+                self.output.part(*next).map_err(OutputError)?;
+                self.layout = Some(*next);
+            }
+        }
+        Ok(())
+    }
+
+    fn socket(&mut self, socket: Socket) -> anyhow::Result<()> {
+        let filter = &self.settings.filter;
         let mut owner = None;
         if let Some(ownership) = &self.ownership {
             let found = ownership.owners.of(&socket);
@@ -102,7 +143,9 @@ impl<W: Read> Printer<'_, W> {
         let plan = &self.plans[socket.kind.index()];
         plan.apply(&facts, &mut self.shown);
         let options = &self.shown;
-        let row = Row { socket: &socket, facts, options, knows_set: plan.knows_set, owner };
+        let reuseport = number_of_group(&mut self.groups, &socket);
+        let row =
+            Row { socket: &socket, facts, options, knows_set: plan.knows_set, reuseport, owner };
         self.output.row(&row).map_err(OutputError)?;
         Ok(())
     }
@@ -120,8 +163,17 @@ impl<W: Read> Printer<'_, W> {
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice());
         while let Some(record) = records.next_record()? {
-            self.record(record)?;
+            self.socket(Socket::decode(record))?;
         }
         Ok(())
+    }
+}
+
+/// The number of the group with which a socket shares its port: groups are numbered as they appear.
+fn number_of_group(groups: &mut HashMap<u64, usize>, socket: &Socket) -> Option<usize> {
+    let next = groups.len() + 1;
+    match socket.record.header.reuseport_group {
+        0 => None,
+        group => Some(*groups.entry(group).or_insert(next)),
     }
 }

@@ -1,15 +1,13 @@
 //! What a fresh socket of each kind answers when it is asked for every option. That tells which
 //! options a kind of socket has on this kernel, and with what value it begins.
 
-use std::io;
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
 
 use crate::catalogue::{OptionSpec, CATALOGUE};
-use crate::socket::{Protocol, SocketKind, Version};
+use crate::kind::SocketKind;
 use crate::sys;
 use crate::value::Value;
 
@@ -27,7 +25,8 @@ pub enum Answer {
 /// The answers of one kind of socket, in the order of the catalogue.
 pub type Answers = Vec<Answer>;
 
-/// The answers of all kinds.
+/// The answers of all kinds; by default none.
+#[derive(Default)]
 pub struct Pristine {
     kinds: [Option<Answers>; SocketKind::ALL.len()],
 }
@@ -36,11 +35,18 @@ impl Pristine {
     /// Opens a socket of each of the `wanted` kinds in this network namespace and asks it. One that
     /// cannot be opened has no answers. Also returns one of the sockets.
     pub fn ask(wanted: impl Fn(SocketKind) -> bool) -> (Pristine, Option<OwnedFd>) {
+        let protocols = fs::read_to_string("/proc/net/protocols").ok();
+        let in_use = |name: &str| match &protocols {
+            Some(text) => text.lines().any(|line| line.split(' ').next() == Some(name)),
+            // Without /proc nobody knows; these no kernel has to load.
+            None => ["TCP", "UDP", "TCPv6", "UDPv6", "UNIX"].contains(&name),
+        };
         let mut kept = None;
         let kinds = SocketKind::ALL.map(|kind| {
-            let socket = open(kind).ok().filter(|_| wanted(kind) || kept.is_none())?;
+            let socket =
+                if wanted(kind) || kept.is_none() { open(kind, in_use)? } else { return None };
             let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
-            kept = Some(socket);
+            kept.get_or_insert(socket);
             Some(answers)
         });
         (Pristine { kinds }, kept)
@@ -58,22 +64,12 @@ impl Pristine {
 }
 
 /// Opens a socket, unless that would make the kernel load a protocol that nobody uses yet.
-fn open(kind: SocketKind) -> io::Result<OwnedFd> {
-    if kind.version == Version::V6
-        && Path::new("/proc/net").exists()
-        && !Path::new("/proc/net/tcp6").exists()
-    {
-        return Err(Errno::EAFNOSUPPORT.into());
+fn open(kind: SocketKind, in_use: impl Fn(&str) -> bool) -> Option<OwnedFd> {
+    let ((domain, socket_type, protocol), name) = kind.open()?;
+    match in_use(name) {
+        true => sys::socket(domain, socket_type, protocol).ok(),
+        false => None,
     }
-    let family = match kind.version {
-        Version::V4 => AddressFamily::Inet,
-        Version::V6 => AddressFamily::Inet6,
-    };
-    let socket_type = match kind.protocol {
-        Protocol::Tcp => SockType::Stream,
-        Protocol::Udp => SockType::Datagram,
-    };
-    Ok(socket(family, socket_type, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
 /// Asks a socket for one option.

@@ -521,15 +521,42 @@ fn take_back(data: &mut [u8], at: usize) {
     }
 }
 
+/// net/core/sock.c, cred_to_ucred(): without a peer there is no process, and nobody.
+pub fn peer_credentials(facts: &Facts) -> Option<Value> {
+    let known = facts.is(flag!(UNIX SO_PEERCRED__known))?;
+    let id = |fact| facts.get(fact).filter(|_| known).map_or(u32::MAX, |id| id as u32).into();
+    Some(Value::Struct(vec![
+        ("pid", facts.get(value!(UNIX SO_PEERCRED__pid))? as i64),
+        ("uid", id(value!(UNIX SO_PEERCRED__uid))),
+        ("gid", id(value!(UNIX SO_PEERCRED__gid))),
+    ]))
+}
+
+/// net/ipv6/raw.c, do_rawv6_getsockopt()
+pub fn checksum_offset(facts: &Facts) -> Option<Value> {
+    let offset = facts.get(value!(RAW IPV6_CHECKSUM))?;
+    facts.is_ipv6().then(|| match facts.is(flag!(RAW IPV6_CHECKSUM__on)) {
+        Some(true) => int(offset),
+        _ => Value::Number(-1),
+    })
+}
+
+/// net/ipv6/raw.c, rawv6_geticmpfilter()
+pub fn icmpv6_filter(facts: &Facts) -> Option<Value> {
+    let raw = facts.record.raw.filter(|_| facts.is_ipv6())?;
+    Some(Value::Blob(raw.icmp6_filter.to_vec()))
+}
+
 /// The list behind IP_ADD_MEMBERSHIP: net/ipv4/igmp.c. TCP sockets cannot join.
 pub fn ip_memberships(facts: &Facts) -> Option<Value> {
-    facts.record.udp?;
-    Some(memberships(facts, List::Ip))
+    (facts.record.ip.is_some() && facts.record.tcp.is_none()).then(|| memberships(facts, List::Ip))
 }
 
 /// The list behind IPV6_JOIN_GROUP: net/ipv6/mcast.c. TCP sockets cannot join.
 pub fn ipv6_memberships(facts: &Facts) -> Option<Value> {
-    facts.record.udp?;
+    if facts.record.tcp.is_some() {
+        return None;
+    }
     facts.is_ipv6().then(|| memberships(facts, List::Ipv6))
 }
 

@@ -10,7 +10,7 @@ use plain::Plain;
 use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    record_header, socket_section, tcp_section, udp_section,
+    raw_section, record_header, socket_section, tcp_section, udp_section, unix_section,
 };
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
@@ -37,18 +37,46 @@ pub enum Error {
     Cut(u64),
 }
 
-/// One socket as the kernel side wrote it. A section is there when its bit is in the header.
-#[derive(Debug)]
-pub struct Record<'a> {
-    pub header: &'a record_header,
-    pub socket: Option<&'a socket_section>,
-    pub ip: Option<&'a ip_section>,
-    pub ipv6: Option<&'a ipv6_section>,
-    pub tcp: Option<&'a tcp_section>,
-    pub udp: Option<&'a udp_section>,
-    /// The whole of it, as it came.
-    pub bytes: &'a [u8],
-    items: &'a [u8],
+/// One line for each section, in the order of record.h: its member, its type, and its bit.
+macro_rules! record {
+    ($($member:ident: $section:ident = $bit:ident;)*) => {
+        /// One socket as the kernel side wrote it. A section is there when its bit is in the header.
+        #[derive(Debug)]
+        pub struct Record<'a> {
+            pub header: &'a record_header,
+            $(pub $member: Option<&'a $section>,)*
+            /// The whole of it, as it came.
+            pub bytes: &'a [u8],
+            items: &'a [u8],
+        }
+
+        /// The bit and the size of each section.
+        const SECTIONS: &[(u32, usize)] = &[$((bit::$bit.0, size_of::<$section>())),*];
+
+        impl<'a> Record<'a> {
+            /// Takes apart the bytes of exactly one record, as [`length`] measured it.
+            fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
+                let mut rest = bytes;
+                let header: &record_header = take(&mut rest)?;
+                Some(Record {
+                    header,
+                    $($member: take_if(header.sections & bit::$bit.0 != 0, &mut rest)?,)*
+                    bytes,
+                    items: rest,
+                })
+            }
+        }
+    };
+}
+
+record! {
+    socket: socket_section = SECTION_SOCKET;
+    ip: ip_section = SECTION_IP;
+    ipv6: ipv6_section = SECTION_IPV6;
+    tcp: tcp_section = SECTION_TCP;
+    udp: udp_section = SECTION_UDP;
+    raw: raw_section = SECTION_RAW;
+    unix: unix_section = SECTION_UNIX;
 }
 
 /// One of the blobs and list entries that may follow the sections.
@@ -65,23 +93,6 @@ pub enum Item<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Takes apart the bytes of exactly one record, as [`length`] measured it.
-    fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
-        let mut rest = bytes;
-        let header: &record_header = take(&mut rest)?;
-        let has = |section: bit| u32::from(header.sections) & section.0 != 0;
-        Some(Record {
-            header,
-            socket: take_if(has(bit::SECTION_SOCKET), &mut rest)?,
-            ip: take_if(has(bit::SECTION_IP), &mut rest)?,
-            ipv6: take_if(has(bit::SECTION_IPV6), &mut rest)?,
-            tcp: take_if(has(bit::SECTION_TCP), &mut rest)?,
-            udp: take_if(has(bit::SECTION_UDP), &mut rest)?,
-            bytes,
-            items: rest,
-        })
-    }
-
     /// The items, in the order they were written. What cannot be understood is left out.
     pub fn items(&self) -> impl Iterator<Item = Item<'a>> {
         let mut rest = self.items;
@@ -134,18 +145,12 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
     if header.magic != MAGIC {
         return Err("no record begins here");
     }
-    let sections = u32::from(header.sections);
+    let sections = header.sections;
     let mut length = size_of::<record_header>();
     let mut known = bit::SECTION_ITEMS.0;
-    for (section, size) in [
-        (bit::SECTION_SOCKET, size_of::<socket_section>()),
-        (bit::SECTION_IP, size_of::<ip_section>()),
-        (bit::SECTION_IPV6, size_of::<ipv6_section>()),
-        (bit::SECTION_TCP, size_of::<tcp_section>()),
-        (bit::SECTION_UDP, size_of::<udp_section>()),
-    ] {
-        known |= section.0;
-        if sections & section.0 != 0 {
+    for (section, size) in SECTIONS {
+        known |= section;
+        if sections & section != 0 {
             length += size;
         }
     }

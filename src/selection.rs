@@ -2,10 +2,10 @@
 
 use wildmatch::WildMatchPattern;
 
-use crate::catalogue::{OptionSpec, CATALOGUE, COMMON_TCP, COMMON_UDP};
+use crate::catalogue::{OptionSpec, CATALOGUE};
+use crate::kind::{Family, SocketKind};
 use crate::plan::Plan;
 use crate::pristine::Pristine;
-use crate::socket::{Protocol, SocketKind};
 use crate::suggest;
 
 /// What `-O` asked for.
@@ -20,7 +20,7 @@ pub struct Selection {
 /// A word of `-O`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    /// What everyone asks for, which depends on the protocol.
+    /// What everyone asks for, which depends on the family.
     Common,
     /// An option, by its place in the catalogue.
     Option(usize),
@@ -77,21 +77,18 @@ impl Selection {
         };
         for part in &self.parts {
             match part {
-                Part::Common => common(kind.protocol).for_each(&mut add),
+                Part::Common => common(kind.family()).for_each(&mut add),
                 Part::Option(index) => add(*index),
             }
         }
-        Plan::new(kind.protocol, always, self.set, pristine.answers(kind))
+        Plan::new(kind.family(), always, self.set, pristine.answers(kind))
     }
 }
 
 /// The places in the catalogue of what everyone asks for.
-fn common(protocol: Protocol) -> impl Iterator<Item = usize> {
-    let names: &[&str] = match protocol {
-        Protocol::Tcp => &COMMON_TCP,
-        Protocol::Udp => &COMMON_UDP,
-    };
-    names.iter().filter_map(|name| CATALOGUE.iter().position(|option| option.name == *name))
+fn common(family: Family) -> impl Iterator<Item = usize> {
+    let names = family.common().iter();
+    names.filter_map(|name| CATALOGUE.iter().position(|option| option.name == *name))
 }
 
 /// The places in the catalogue of the options that a name or a glob means.

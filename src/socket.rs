@@ -4,63 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::bpf::{record_header, socket_trait, timer};
+use crate::kind::{type_word, Family, SocketKind};
 use crate::read::Facts;
 use crate::record::Record;
 use crate::state::State;
-
-/// A transport protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    Tcp,
-    Udp,
-}
-
-/// A version of the Internet Protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    V4,
-    V6,
-}
-
-/// A kind of socket: sockets of one kind answer the same options.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketKind {
-    pub protocol: Protocol,
-    pub version: Version,
-}
-
-impl SocketKind {
-    /// Every kind.
-    pub const ALL: [SocketKind; 4] = [
-        SocketKind { protocol: Protocol::Tcp, version: Version::V4 },
-        SocketKind { protocol: Protocol::Tcp, version: Version::V6 },
-        SocketKind { protocol: Protocol::Udp, version: Version::V4 },
-        SocketKind { protocol: Protocol::Udp, version: Version::V6 },
-    ];
-
-    /// Its place in [`SocketKind::ALL`].
-    pub fn index(self) -> usize {
-        self.protocol as usize * 2 + self.version as usize
-    }
-
-    /// The word in the first column, as in /proc/net.
-    pub fn word(self) -> &'static str {
-        match (self.protocol, self.version) {
-            (Protocol::Tcp, Version::V4) => "tcp",
-            (Protocol::Tcp, Version::V6) => "tcp6",
-            (Protocol::Udp, Version::V4) => "udp",
-            (Protocol::Udp, Version::V6) => "udp6",
-        }
-    }
-
-    /// The type of such sockets, as in socket(2).
-    pub fn type_word(self) -> &'static str {
-        match self.protocol {
-            Protocol::Tcp => "stream",
-            Protocol::Udp => "dgram",
-        }
-    }
-}
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,13 +130,71 @@ impl Timer {
     }
 }
 
+/// What a socket is bound to and whom it talks to, in the terms of its family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names<'a> {
+    Internet {
+        local: Endpoint,
+        remote: Endpoint,
+    },
+    Unix {
+        /// Empty: not bound. An abstract name begins with a zero byte.
+        path: &'a [u8],
+        /// The inode of the other end's socket; 0: there is none, or it was not accepted yet.
+        peer: u64,
+        peer_path: &'a [u8],
+    },
+    /// None that this program knows.
+    Nothing,
+}
+
+impl<'a> Names<'a> {
+    fn decode(kind: SocketKind, record: &Record<'a>) -> Names<'a> {
+        let header = record.header;
+        match kind.family() {
+            Family::Unix => record.unix.map_or(Names::Nothing, |unix| Names::Unix {
+                path: path(&unix.path, unix.path_length),
+                peer: unix.peer,
+                peer_path: path(&unix.peer_path, unix.peer_path_length),
+            }),
+            Family::Other => Names::Nothing,
+            _ => Names::Internet {
+                local: endpoint(header, &header.local_address, header.local_port),
+                remote: endpoint(header, &header.remote_address, header.remote_port),
+            },
+        }
+    }
+}
+
+fn endpoint(header: &record_header, address: &[u8; 16], port: u32) -> Endpoint {
+    const AF_INET: u16 = 2;
+    Endpoint {
+        address: match header.family {
+            AF_INET => {
+                let [a, b, c, d, ..] = *address;
+                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            }
+            _ => IpAddr::V6(Ipv6Addr::from(*address)),
+        },
+        port: port as u16,
+    }
+}
+
+/// The name of a unix socket: of a file up to the zero byte that ends it, of an abstract one whole.
+fn path(bytes: &[u8], length: u32) -> &[u8] {
+    let bytes = bytes.get(..length as usize).unwrap_or(bytes);
+    match bytes.first() {
+        None | Some(0) => bytes,
+        Some(_) => bytes.split(|byte| *byte == 0).next().unwrap_or(bytes),
+    }
+}
+
 /// A socket of which everything but the options is decoded.
 #[derive(Debug)]
 pub struct Socket<'a> {
     pub kind: SocketKind,
     pub state: State,
-    pub local: Endpoint,
-    pub remote: Endpoint,
+    pub names: Names<'a>,
     /// The index of the bound interface; 0: not bound.
     pub ifindex: u32,
     /// Bytes that wait for the program; of a listener: connections.
@@ -213,39 +218,15 @@ pub struct Socket<'a> {
 }
 
 impl<'a> Socket<'a> {
-    /// Decodes a record; `None` for a family or protocol that this program does not know.
-    pub fn decode(record: Record<'a>) -> Option<Socket<'a>> {
-        const AF_INET: u16 = 2;
-        const AF_INET6: u16 = 10;
+    /// Decodes a record.
+    pub fn decode(record: Record<'a>) -> Socket<'a> {
         let header = record.header;
-        let protocol = match header.protocol {
-            6 => Protocol::Tcp,
-            17 => Protocol::Udp,
-            _ => return None,
-        };
-        let version = match header.family {
-            AF_INET => Version::V4,
-            AF_INET6 => Version::V6,
-            _ => return None,
-        };
-        let endpoint = |address: &[u8; 16], port| Endpoint {
-            address: match version {
-                Version::V4 => {
-                    let [a, b, c, d, ..] = *address;
-                    IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-                }
-                Version::V6 => IpAddr::V6(Ipv6Addr::from(*address)),
-            },
-            port,
-        };
-        Some(Socket {
-            kind: SocketKind { protocol, version },
-            state: match protocol {
-                Protocol::Tcp => State::of_tcp(header.state),
-                Protocol::Udp => State::of_udp(header.state),
-            },
-            local: endpoint(&header.local_address, header.local_port),
-            remote: endpoint(&header.remote_address, header.remote_port),
+        let kind = SocketKind::of(header.family, header.socket_type, header.protocol);
+        let accepted = u32::from(header.traits) & socket_trait::TRAIT_SOCKET.0 != 0;
+        Socket {
+            kind,
+            state: kind.family().state(header.state, accepted),
+            names: Names::decode(kind, &record),
             ifindex: header.ifindex,
             recv_queue: header.recv_queue,
             send_queue: header.send_queue,
@@ -257,7 +238,49 @@ impl<'a> Socket<'a> {
             netns: header.netns,
             timer: Timer::decode(header),
             record,
-        })
+        }
+    }
+
+    /// The word for its state, as netstat has it for its family.
+    pub fn state_word(&self) -> &'static str {
+        match self.kind.family() {
+            Family::Unix => self.state.unix_word(),
+            _ => self.state.word(),
+        }
+    }
+
+    /// Its type, as in socket(2).
+    pub fn type_word(&self) -> &'static str {
+        type_word(self.record.header.socket_type)
+    }
+
+    /// Its ports, if it has such.
+    pub fn ports(&self) -> Option<(u32, u32)> {
+        match self.names {
+            Names::Internet { local, remote } => Some((local.port.into(), remote.port.into())),
+            _ => None,
+        }
+    }
+
+    /// Its two ends, if they are addresses of the Internet.
+    pub fn ends(&self) -> Option<(Endpoint, Endpoint)> {
+        match self.names {
+            Names::Internet { local, remote } => Some((local, remote)),
+            _ => None,
+        }
+    }
+
+    /// What tells it from every other socket.
+    pub fn identity(&self) -> u64 {
+        match self.cookie {
+            0 => self.record.header.address,
+            cookie => cookie,
+        }
+    }
+
+    /// Whether the walk that found it comes by each socket only once.
+    pub fn comes_once(&self) -> bool {
+        self.has(socket_trait::TRAIT_ONCE)
     }
 
     /// Whether the kernel keeps the socket in short form, which has no options.

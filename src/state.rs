@@ -52,12 +52,25 @@ impl State {
         }
     }
 
-    /// The state of a UDP socket, for which the kernel borrows two numbers of TCP.
+    /// The state of a UDP socket, for which the kernel borrows two numbers of TCP. So it does for all
+    /// sockets that are no streams; those that never heard of states are at 0, or where they began.
     pub fn of_udp(number: u8) -> State {
         match number {
             1 => Established,
-            7 => Unconnected,
+            0 | 7 => Unconnected,
             _ => Unknown,
+        }
+    }
+
+    /// The state of a unix socket, which also depends on whether it has a struct socket: net/unix/af_unix.c,
+    /// unix_seq_show().
+    pub fn of_unix(number: u8, accepted: bool) -> State {
+        match (number, accepted) {
+            (10, _) => Listen,
+            (1, true) => Established,
+            (1, false) => SynSent,
+            (_, true) => Unconnected,
+            (_, false) => Closing,
         }
     }
 
@@ -77,6 +90,17 @@ impl State {
             Closing => "CLOSING",
             Unconnected => "UNCONN",
             Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The word that is printed of a unix socket, as netstat has it.
+    pub fn unix_word(self) -> &'static str {
+        match self {
+            Established => "CONNECTED",
+            SynSent => "CONNECTING",
+            Listen => "LISTENING",
+            Closing => "DISCONNECTING",
+            other => other.word(),
         }
     }
 }
@@ -155,6 +179,8 @@ static WORDS: &[(&str, States)] = &[
     ("unknown", States::of(&[Unknown])),
     ("estab", States::of(&[Established])),
     ("listening", States::of(&[Listen])),
+    ("connecting", States::of(&[SynSent])),
+    ("disconnecting", States::of(&[Closing])),
     ("closed", States::of(&[Close, Unconnected])),
     ("unconnected", States::of(&[Close, Unconnected])),
     ("all", States::ALL),

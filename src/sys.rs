@@ -2,9 +2,24 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::libc;
+
+/// Opens a socket of any family, type and protocol with socket(2); it is closed on exec.
+///
+/// # Errors
+///
+/// What the kernel answers.
+pub fn socket(domain: i32, socket_type: i32, protocol: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only.
+    let fd = unsafe { libc::socket(domain, socket_type | libc::SOCK_CLOEXEC, protocol) };
+    match fd {
+        // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
+        0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
 
 /// Asks getsockopt(2) for an option of any level and number. Fills the beginning of `buffer` and
 /// returns how many bytes the kernel says the value has.

@@ -35,6 +35,8 @@ pub enum Value {
     Blob(Vec<u8>),
     /// `struct in6_pktinfo`.
     Pktinfo { address: Ipv6Addr, ifindex: u32 },
+    /// Any other structure, of numbers: its members.
+    Struct(Vec<(&'static str, i64)>),
     /// Joined groups.
     Memberships(Memberships),
 }
@@ -122,6 +124,8 @@ pub enum Kind {
     Uint,
     /// An unsigned number of 64 bits.
     Uint64,
+    /// A number whose bits have no words here.
+    Mask,
     /// Bytes.
     Bytes,
     /// Seconds; -1: never.
@@ -162,8 +166,49 @@ pub enum Kind {
     Blob,
     /// `struct in6_pktinfo`.
     Pktinfo,
+    /// Any other structure, of numbers.
+    Struct(Fields),
     /// Joined groups.
     Memberships,
+}
+
+/// A member of a structure of numbers, as getsockopt(2) lays it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: &'static str,
+    /// Where it begins, in bytes.
+    pub at: usize,
+    /// How many bytes it has: 1, 2, 4 or 8.
+    pub size: usize,
+    pub signed: bool,
+}
+
+/// The members of a structure.
+pub type Fields = &'static [Field];
+
+impl Field {
+    /// A member without a sign.
+    pub const fn unsigned(name: &'static str, at: usize, size: usize) -> Field {
+        Field { name, at, size, signed: false }
+    }
+
+    /// A member that may be below zero.
+    pub const fn signed(name: &'static str, at: usize, size: usize) -> Field {
+        Field { name, at, size, signed: true }
+    }
+
+    /// The member in the bytes of a structure.
+    fn of(&self, bytes: &[u8]) -> Option<i64> {
+        let bytes = bytes.get(self.at..self.at + self.size)?;
+        let mut number = [0; 8];
+        let place = if cfg!(target_endian = "little") { 0 } else { 8 - self.size };
+        number[place..place + self.size].copy_from_slice(bytes);
+        let unused = 64 - 8 * self.size as u32;
+        Some(match self.signed {
+            true => i64::from_ne_bytes(number) << unused >> unused,
+            false => i64::from_ne_bytes(number),
+        })
+    }
 }
 
 impl Kind {
@@ -185,9 +230,13 @@ impl Kind {
             Kind::Flags(_) => "flags",
             Kind::Name => "name",
             Kind::Address => "address",
-            Kind::Linger | Kind::Timeval | Kind::Timestamping | Kind::Txtime | Kind::Pktinfo => {
-                "structure"
-            }
+            Kind::Mask => "mask",
+            Kind::Linger
+            | Kind::Timeval
+            | Kind::Timestamping
+            | Kind::Txtime
+            | Kind::Pktinfo
+            | Kind::Struct(_) => "structure",
             Kind::PortRange => "port range",
             Kind::Filter => "program",
             Kind::Blob => "bytes",
@@ -211,6 +260,9 @@ impl Kind {
     pub fn size(self) -> usize {
         match self {
             Kind::Uint64 | Kind::Rate | Kind::Linger | Kind::Timestamping | Kind::Txtime => 8,
+            Kind::Struct(fields) => {
+                fields.iter().map(|field| field.at + field.size).max().unwrap_or(0)
+            }
             Kind::Timeval | Kind::Name => 16,
             Kind::Blob => 2048,
             // SO_GET_FILTER takes a number of instructions here; asked for none it counts them.
@@ -243,6 +295,12 @@ impl Kind {
             Kind::Filter if length == 0 => Value::Filter(Filter::None),
             Kind::Filter => Value::Filter(Filter::Classic(u32::try_from(length).ok()?)),
             Kind::Blob => Value::Blob(bytes.to_vec()),
+            Kind::Struct(fields) => Value::Struct(
+                fields
+                    .iter()
+                    .map(|field| Some((field.name, field.of(bytes)?)))
+                    .collect::<Option<Vec<_>>>()?,
+            ),
             Kind::Pktinfo | Kind::Memberships => return None,
             _ => Value::Number((int(0)? as u32).into()),
         })
@@ -288,6 +346,14 @@ impl fmt::Display for Text<'_> {
             Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
             Value::Blob(bytes) => Hex(bytes).fmt(f),
             Value::Pktinfo { address, ifindex } => write!(f, "{address}%{ifindex}"),
+            Value::Struct(members) => {
+                let mut bar = "";
+                for (name, number) in members {
+                    write!(f, "{bar}{name}:{number}")?;
+                    bar = "|";
+                }
+                Ok(())
+            }
             Value::Memberships(memberships) => write_memberships(f, memberships),
         }
     }
@@ -303,6 +369,7 @@ fn write_number(f: &mut fmt::Formatter, number: i128, kind: Kind) -> fmt::Result
             Ok(number) => write!(f, "{:?}", nix::errno::Errno::from_raw(number)),
             Err(_) => write!(f, "{number}"),
         },
+        Kind::Mask => write!(f, "{number:#x}"),
         Kind::Enum(words) => write_word(f, number as u32, words),
         Kind::Flags(words) => write_flags(f, number as u32, words),
         _ => match i64::try_from(number) {
@@ -461,6 +528,7 @@ impl Serialize for Value {
                 map.serialize_entry("ipi6_ifindex", ifindex)?;
                 map.end()
             }
+            Value::Struct(members) => object(to, members),
             Value::Memberships(memberships) => to.collect_seq(memberships.entries()),
         }
     }

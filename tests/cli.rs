@@ -225,6 +225,30 @@ const CASES: &[Case] = &[
         assert!(!bold("never"));
         assert!(!bold("auto"), "no colour in a pipe");
     }),
+    case(&["-w", "--raw"], |flag| {
+        let _raw = knetstat::sys::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6).expect("a socket");
+        let text = stdout(&format!("{flag} -H -O checksum"));
+        assert_eq!(words(&text), ["raw6", "0", "0", ":::58", ":::*", "UNCONN", "IPV6_CHECKSUM=2"]);
+        assert_eq!(stdout(&format!("{flag} -4 -H")), "");
+    }),
+    case(&["-x", "--unix"], |flag| {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+        let name = SocketAddr::from_abstract_name("cli test").expect("a name");
+        let _unix = UnixListener::bind_addr(&name).expect("a socket");
+        let text = stdout(&format!("{flag} -H -l -O acceptconn"));
+        let row = ["unix", "0", "4096", "stream", "LISTENING"];
+        let words = words(&text);
+        assert_eq!(words[..5], row, "{text}");
+        assert_eq!(words[6..], ["-", "@cli\\x20test", "SO_ACCEPTCONN=1"], "{text}");
+    }),
+    case(&["--unbound"], |flag| {
+        let idle = knetstat::sys::socket(AF_INET, SOCK_STREAM, 0).expect("a socket");
+        assert_eq!(common::sockets("-t --state CLOSE").len(), 0);
+        let shown = common::sockets(&format!("{flag} -t --state CLOSE"));
+        assert_eq!(shown.len(), 1, "{shown:?}");
+        assert!(common::find(&shown, &idle).is_some());
+    }),
     case(&["-a", "--all"], changes_nothing),
     case(&["-n", "--numeric"], changes_nothing),
     case(&["-W", "--wide"], changes_nothing),
@@ -239,6 +263,16 @@ const CASES: &[Case] = &[
         helps(flag, "Usage: knetstat completions <SHELL>");
     }),
 ];
+
+const AF_INET: i32 = 2;
+const AF_INET6: i32 = 10;
+const SOCK_STREAM: i32 = 1;
+const SOCK_RAW: i32 = 3;
+const IPPROTO_ICMPV6: i32 = 58;
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
 
 fn helps(flag: &str, usage: &str) {
     let text = stdout(flag);

@@ -460,6 +460,12 @@ fn every_option_is_tested() {
         "IP_NODEFRAG",       // raw sockets only
         "IP_ROUTER_ALERT",   // raw sockets only
         "IPV6_ROUTER_ALERT", // raw sockets only
+        "IPV6_HDRINCL",      // raw sockets only
+        "IPV6_CHECKSUM",     // raw sockets only
+        "ICMP_FILTER",       // raw sockets only
+        "ICMPV6_FILTER",     // raw sockets only
+        "SO_PASSRIGHTS",     // unix sockets only
+        "SO_INQ",            // unix sockets only
     ];
     let settings = settings();
     for option in CATALOGUE.iter().filter(|option| !matches!(option.marker, Marker::Never)) {

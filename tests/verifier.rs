@@ -18,10 +18,18 @@ const LIMIT: usize = 1_000_000;
 const STATISTICS: u32 = 4;
 const INSTRUCTIONS: u32 = 1;
 
-/// What the kernel is asked to walk: the program that is wanted, then the one for kernels without
-/// bpf_loop().
-const PROGRAMS: [&[&str]; 3] =
-    [&["tcp", "tcp_without_loop"], &["udp", "udp_without_loop"], &["owners"]];
+/// What the kernel is asked to walk: the program that is wanted, then those for kernels without
+/// bpf_loop(), or without the iterator.
+const PROGRAMS: [&[&str]; 8] = [
+    &["tcp_table", "tcp_table_without_loop"],
+    &["udp_table", "udp_table_without_loop"],
+    &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
+    &["unix_files", "unix_files_without_loop"],
+    &["raw_files", "raw_files_without_loop"],
+    &["tcp_files"],
+    &["udp_files", "udp_files_without_loop"],
+    &["owners"],
+];
 
 /// What libbpf and the verifier said.
 static SAID: Mutex<String> = Mutex::new(String::new());

@@ -113,6 +113,15 @@ typedef struct {
 	__u32 val;
 } kuid_t;
 
+typedef struct {
+	__u32 val;
+} kgid_t;
+
+struct cred {
+	kuid_t euid;
+	kgid_t egid;
+};
+
 struct hlist_node {
 	struct hlist_node *next;
 	struct hlist_node **pprev;
@@ -206,6 +215,7 @@ struct sk_filter {
 };
 
 struct sock_reuseport {
+	u16 num_socks;
 	struct bpf_prog *prog;
 };
 
@@ -214,8 +224,12 @@ struct xfrm_policy {
 
 /* processes */
 
+struct pid_namespace {
+};
+
 struct upid {
 	int nr;
+	struct pid_namespace *ns;
 };
 
 struct pid {
@@ -282,6 +296,7 @@ struct sock_common {
 		unsigned long skc_flags;
 		struct sock *skc_listener; /* of a request: the listener */
 	};
+	struct hlist_node skc_node;
 	int skc_incoming_cpu;
 };
 
@@ -290,8 +305,20 @@ struct numa_drop_counters {
 	atomic_t drops1;
 };
 
+struct sk_buff {
+	struct sk_buff *next;
+	unsigned int len;
+	char cb[48];
+};
+
+struct sk_buff_head {
+	struct sk_buff *next;
+	__u32 qlen;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
 	atomic_t sk_drops;
 	struct numa_drop_counters *sk_drop_counters;
 	__s32 sk_peek_off;
@@ -336,6 +363,9 @@ struct sock {
 	u8 sk_scm_credentials : 1;
 	u8 sk_scm_security : 1;
 	u8 sk_scm_pidfd : 1;
+	u8 sk_scm_rights : 1;
+	struct pid *sk_peer_pid;
+	const struct cred *sk_peer_cred;
 	u8 sk_clockid;
 	u8 sk_txtime_deadline_mode : 1;
 	u8 sk_txtime_report_errors : 1;
@@ -636,6 +666,58 @@ struct udp_sock {
 	__u8 gro_enabled : 1;
 };
 
+/* raw */
+
+struct raw_sock {
+	struct inet_sock inet;
+	struct {
+		__u32 data;
+	} filter;
+};
+
+struct raw6_sock {
+	struct inet_sock inet;
+	__u32 checksum;
+	__u32 offset;
+	struct {
+		__u32 data[8];
+	} filter;
+};
+
+/* unix */
+
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[0];
+};
+
+struct unix_skb_parms {
+	u32 consumed;
+};
+
+struct unix_sock {
+	struct sock sk;
+	struct unix_address *addr;
+	struct sock *peer;
+	int inq_len;
+	bool recvmsg_inq;
+};
+
+/* how far a walk remembers what it has still to come by */
+
+union bpf_tcp_iter_batch_item {
+	__u64 cookie;
+};
+
+union bpf_udp_iter_batch_item {
+	__u64 cookie;
+};
+
 struct seq_file {
 	unsigned long count;
 };
@@ -658,6 +740,12 @@ struct bpf_iter__tcp {
 struct bpf_iter__udp {
 	struct bpf_iter_meta *meta;
 	struct udp_sock *udp_sk;
+};
+
+struct bpf_iter__unix {
+	struct bpf_iter_meta *meta;
+	struct unix_sock *unix_sk;
+	u32 uid __attribute__((aligned(8)));
 };
 
 struct bpf_iter__task_file {

@@ -8,9 +8,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Output, Row};
 use crate::host::Host;
+use crate::kind::Layout;
 use crate::owners::Holder;
 use crate::plan::Shown;
-use crate::socket::{Endpoint, Timer};
+use crate::socket::{Endpoint, Names, Timer};
 use crate::value::{Escaped, Value};
 
 /// Writes JSON.
@@ -39,6 +40,10 @@ impl<W: Write> Output for Json<W> {
             true => self.to.write_all(b"["),
             false => Ok(()),
         }
+    }
+
+    fn part(&mut self, _: Layout) -> io::Result<()> {
+        Ok(())
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
@@ -114,18 +119,30 @@ impl Serialize for Head<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Row { socket, facts, .. } = self.0;
         let interface = Interface { index: socket.ifindex, host: facts.host };
-        let end = |endpoint| End { endpoint, interface };
         let diag: Vec<&str> = socket.diag(facts).iter().map(|diag| diag.mark()).collect();
 
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("protocol", socket.kind.word())?;
-        map.serialize_entry("type", socket.kind.type_word())?;
-        map.serialize_entry("state", socket.state.word())?;
+        map.serialize_entry("type", socket.type_word())?;
+        map.serialize_entry("state", socket.state_word())?;
         map.serialize_entry("recv_queue", &socket.recv_queue)?;
         map.serialize_entry("send_queue", &socket.send_queue)?;
         map.serialize_entry("drops", &socket.drops)?;
-        map.serialize_entry("local", &end(socket.local))?;
-        map.serialize_entry("remote", &end(socket.remote))?;
+        match socket.names {
+            Names::Internet { local, remote } => {
+                map.serialize_entry("local", &End { endpoint: local, interface })?;
+                map.serialize_entry("remote", &End { endpoint: remote, interface })?;
+            }
+            Names::Unix { path, peer, peer_path } => {
+                map.serialize_entry("local", &Path { path, inode: None })?;
+                let peer = Path { path: peer_path, inode: Some(peer) };
+                map.serialize_entry("remote", &peer)?;
+            }
+            Names::Nothing => {
+                map.serialize_entry("local", &())?;
+                map.serialize_entry("remote", &())?;
+            }
+        }
         map.serialize_entry("interface", &(socket.ifindex != 0).then_some(interface))?;
         map.serialize_entry("uid", &socket.uid)?;
         map.serialize_entry("inode", &socket.inode)?;
@@ -135,9 +152,51 @@ impl Serialize for Head<'_> {
             map.serialize_entry("processes", &Processes(holders))?;
             map.serialize_entry("owner", owner.word())?;
         }
+        let group = self
+            .0
+            .reuseport
+            .map(|group| Group { group, members: socket.record.header.reuseport_members });
+        map.serialize_entry("reuseport", &group)?;
         map.serialize_entry("diag", &diag)?;
         let hz = facts.host.hz;
         map.serialize_entry("timer", &socket.timer.map(|timer| Running { timer, hz }))?;
+        map.end()
+    }
+}
+
+/// The sockets that share a port.
+struct Group {
+    group: usize,
+    members: u32,
+}
+
+impl Serialize for Group {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("group", &self.group)?;
+        map.serialize_entry("members", &self.members)?;
+        map.end()
+    }
+}
+
+/// An end of a unix socket; of the other end also its socket's inode.
+struct Path<'a> {
+    path: &'a [u8],
+    inode: Option<u64>,
+}
+
+impl Serialize for Path<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let path = match self.path.split_first() {
+            None => None,
+            Some((0, name)) => Some(format!("@{}", Escaped(name))),
+            Some(_) => Some(Escaped(self.path).to_string()),
+        };
+        let mut map = to.serialize_map(None)?;
+        if let Some(inode) = self.inode {
+            map.serialize_entry("inode", &(inode != 0).then_some(inode))?;
+        }
+        map.serialize_entry("path", &path)?;
         map.end()
     }
 }

@@ -6,6 +6,7 @@ pub mod table;
 use std::io::{self, Write};
 
 use crate::cli::Format;
+use crate::kind::Layout;
 use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
 use crate::read::Facts;
@@ -18,6 +19,8 @@ pub struct Row<'a> {
     pub options: &'a [Shown],
     /// Whether it is known which options are set.
     pub knows_set: bool,
+    /// The number of the group of sockets with which it shares its port, from 1 on.
+    pub reuseport: Option<usize>,
     /// The processes that hold it, and what that says of its owner; none if nobody asked.
     pub owner: Option<(&'a [Holder], Owner)>,
 }
@@ -30,6 +33,9 @@ pub trait Output {
     ///
     /// When it cannot be written, here and below.
     fn begin(&mut self) -> io::Result<()>;
+
+    /// Begins a part, whose sockets have these columns.
+    fn part(&mut self, layout: Layout) -> io::Result<()>;
 
     /// Writes a socket.
     fn row(&mut self, row: &Row) -> io::Result<()>;

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 
 use super::{Output, Row};
 use crate::host::Host;
+use crate::kind::Layout;
 use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
-use crate::socket::{Endpoint, Socket, Timer};
+use crate::socket::{Endpoint, Names, Socket, Timer};
 use crate::value::{Kind, Text, Value, Word};
 
 const BOLD: &[u8] = b"\x1b[1m";
@@ -37,12 +38,14 @@ pub struct Table<W> {
     to: W,
     columns: Columns,
     line: Line,
+    /// Nothing was written yet.
+    first: bool,
 }
 
 impl<W: Write> Table<W> {
     /// Writes to `to`.
     pub fn new(to: W, columns: Columns) -> Table<W> {
-        Table { to, columns, line: Line::default() }
+        Table { to, columns, line: Line::default(), first: true }
     }
 
     /// Writes the options, joined by commas.
@@ -69,27 +72,50 @@ impl<W: Write> Table<W> {
 
 impl<W: Write> Output for Table<W> {
     fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn part(&mut self, layout: Layout) -> io::Result<()> {
+        let first = std::mem::replace(&mut self.first, false);
         if !self.columns.header {
             return Ok(());
         }
         let line = &mut self.line;
+        if !first {
+            line.write(&mut self.to)?;
+        }
         line.text("Proto", 5);
         line.text("Recv-Q", 6);
         line.text("Send-Q", 6);
-        line.text("Local Address", 23);
-        line.text("Foreign Address", 23);
-        line.text("State", 11);
+        match layout {
+            Layout::Unix => {
+                line.text("Type", 9);
+                line.text("State", 13);
+                line.text("I-Node", 8);
+                line.text("Peer", 8);
+                line.text("Path", 40);
+            }
+            Layout::Internet => {
+                line.text("Local Address", 23);
+                line.text("Foreign Address", 23);
+                line.text("State", 11);
+            }
+        }
         if self.columns.extended {
             line.text("User", 10);
-            line.text("Inode", 10);
+            if layout != Layout::Unix {
+                line.text("Inode", 10);
+            }
         }
         if self.columns.programs {
             line.text("PID/Program name", 20);
         }
-        if self.columns.timers {
-            line.text("Timer", 23);
+        if layout == Layout::Internet {
+            if self.columns.timers {
+                line.text("Timer", 23);
+            }
+            line.text("Diag", 4);
         }
-        line.text("Diag", 4);
         line.text("Options", 0);
         self.line.write(&mut self.to)
     }
@@ -97,24 +123,42 @@ impl<W: Write> Output for Table<W> {
     fn row(&mut self, row: &Row) -> io::Result<()> {
         let Row { socket, facts, options, .. } = row;
         let place = |endpoint| Place { endpoint, socket, host: facts.host };
+        let mut number = itoa::Buffer::new();
         let line = &mut self.line;
         line.text(socket.kind.word(), 5);
         line.number(socket.recv_queue.into(), 6);
         line.number(socket.send_queue.into(), 6);
-        line.place(&place(socket.local), 23)?;
-        line.place(&place(socket.remote), 23)?;
-        line.text(socket.state.word(), 11);
+        match socket.names {
+            Names::Internet { local, remote } => {
+                line.place(&place(local), 23)?;
+                line.place(&place(remote), 23)?;
+                line.text(socket.state_word(), 11);
+            }
+            Names::Unix { path, peer, peer_path } => {
+                line.text(socket.type_word(), 9);
+                line.text(socket.state_word(), 13);
+                line.text(number.format(socket.inode), 8);
+                line.text(if peer == 0 { "-" } else { number.format(peer) }, 8);
+                line.text(&paths(path, peer_path), 40);
+            }
+            Names::Nothing => {}
+        }
+        let layout = socket.kind.family().layout();
         if self.columns.extended {
-            line.text(itoa::Buffer::new().format(socket.uid), 10);
-            line.text(itoa::Buffer::new().format(socket.inode), 10);
+            line.text(number.format(socket.uid), 10);
+            if layout != Layout::Unix {
+                line.text(number.format(socket.inode), 10);
+            }
         }
         if let Some((holders, owner)) = row.owner {
             line.text(&programs(holders, owner), 20);
         }
-        if self.columns.timers {
-            line.text(&timer(socket.timer, facts.host.hz), 23);
+        if layout == Layout::Internet {
+            if self.columns.timers {
+                line.text(&timer(socket.timer, facts.host.hz), 23);
+            }
+            line.text(socket.diag(facts).map_or("", |diag| diag.mark()), 4);
         }
-        line.text(socket.diag(facts).map_or("", |diag| diag.mark()), 4);
         if !options.is_empty() {
             self.line.fill();
             self.options(options)?;
@@ -124,6 +168,23 @@ impl<W: Write> Output for Table<W> {
 
     fn end(&mut self) -> io::Result<()> {
         self.to.flush()
+    }
+}
+
+/// The name of a unix socket, and that of its peer behind an arrow where only the peer has one: so
+/// the row of a client tells whose client it is.
+fn paths(path: &[u8], peer_path: &[u8]) -> String {
+    match (path.is_empty(), peer_path.is_empty()) {
+        (false, _) => named(path),
+        (true, false) => format!("->{}", named(peer_path)),
+        (true, true) => "-".into(),
+    }
+}
+
+fn named(path: &[u8]) -> String {
+    match path.split_first() {
+        Some((0, name)) => format!("@{}", Word(name)),
+        _ => Word(path).to_string(),
     }
 }
 

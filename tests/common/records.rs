@@ -10,6 +10,7 @@ use knetstat::bpf::*;
 use knetstat::cli::{Format, Settings};
 use knetstat::filter::Filter;
 use knetstat::host::Host;
+use knetstat::kind::{Family, SocketKind};
 use knetstat::output;
 use knetstat::print::Ownership;
 use knetstat::pristine::Pristine;
@@ -20,8 +21,9 @@ use plain::Plain;
 /// The clock of the host that the streams are of.
 pub const HZ: u64 = 250;
 
-pub const TCP: u8 = 6;
-pub const UDP: u8 = 17;
+pub const TCP: u16 = 6;
+pub const UDP: u16 = 17;
+pub const UNIX: u16 = 1;
 pub const INET: u16 = 2;
 pub const INET6: u16 = 10;
 
@@ -78,9 +80,11 @@ impl Stream {
     pub fn header(&mut self, sections: &[section], fill: impl FnOnce(&mut record_header)) {
         self.part(|header: &mut record_header| {
             header.magic = u32::from_ne_bytes(*b"knst");
-            header.sections = sections.iter().fold(0, |all, one| all | one.0 as u16);
+            header.sections = sections.iter().fold(0, |all, one| all | one.0);
             header.netns = 4_026_531_840;
             fill(header);
+            header.socket_type = if header.protocol == TCP { 1 } else { 2 };
+            header.traits |= socket_trait::TRAIT_ONCE.0 as u16;
         });
     }
 
@@ -113,6 +117,12 @@ impl Stream {
     }
 }
 
+/// What is asked for where nothing is.
+pub fn tcp_and_udp() -> Filter {
+    let wanted = |kind: SocketKind| matches!(kind.family(), Family::Tcp | Family::Udp);
+    Filter { kinds: SocketKind::ALL.map(wanted), ..Filter::default() }
+}
+
 /// What is printed of whole records when nothing is known of new sockets, and a process holds the
 /// listener of [`some`].
 pub fn printed(stream: &Stream, format: Format) -> String {
@@ -123,7 +133,7 @@ pub fn printed(stream: &Stream, format: Format) -> String {
         programs: true,
         kernel_filter: true,
     };
-    let (pristine, host) = (Pristine::with([None, None, None, None]), Host::with(HZ, 2, None));
+    let (pristine, host) = (Pristine::default(), Host::with(HZ, 2, None));
     let mut bytes = Vec::new();
     let mut output = output::new(format, &mut bytes);
     let records = Records::new(stream.bytes.as_slice());
@@ -297,7 +307,8 @@ fn extended(stream: &mut Stream) {
     stream.end();
 }
 
-/// Two sockets with every option there is.
+/// Two sockets with every option that there is of TCP and UDP, and one of another family, which
+/// shares its port.
 pub fn everything() -> Stream {
     let mut stream = Stream::default();
     let [socket, ip, tcp] = TCP_SECTIONS;
@@ -326,5 +337,15 @@ pub fn everything() -> Stream {
         stream.item(item_kind::ITEM_END, &[]);
         stream.end();
     }
+    stream.header(&[socket, section::SECTION_UNIX], |header| {
+        (header.family, header.cookie, header.reuseport_group) = (UNIX, 82, 1);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|unix: &mut unix_section| {
+        every_fact!(unix);
+        unix.path_length = 4;
+        unix.path[..4].copy_from_slice(b"/run");
+    });
+    stream.end();
     stream
 }

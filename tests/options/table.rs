@@ -356,6 +356,17 @@ pub static TABLE: &[Row] = &[
 ];
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
+/// No socket of TCP or UDP has them: tests/families compares them.
+pub const OF_OTHER_FAMILIES: [&str; 7] = [
+    "SO_PASSRIGHTS",
+    "SO_INQ",
+    "SO_PEERCRED",
+    "ICMP_FILTER",
+    "ICMPV6_FILTER",
+    "IPV6_HDRINCL",
+    "IPV6_CHECKSUM",
+];
+
 pub const WITHOUT_GETTER: [&str; 10] = [
     "SO_BUSY_POLL_BUDGET",
     "SO_ATTACH_REUSEPORT_CBPF",

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sockets behind file descriptors, of every network namespace: who holds them, and those that
+ * are in no table. The kernel walks the tasks of the reader's pid namespace, and of each the
+ * descriptors, of threads only where they have their own. A socket that several descriptors share is
+ * met as often. There is a program for each family, so that each is a stream of its own.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "record.h"
+#include "read.h"
+#include "sections.h"
+#include "unix.h"
+#include "raw.h"
+#include "knobs.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* include/uapi/linux/magic.h */
+#define SOCKFS_MAGIC 0x534F434B
+
+/* include/linux/pid_types.h */
+#define PIDTYPE_TGID 1
+
+/* A socket behind a descriptor. */
+struct found {
+	struct sock *sk;
+	struct net *net;
+	__u64 cookie;
+	__u16 family;
+	__u16 protocol;
+	__u8 type;
+};
+
+/*
+ * 5.11 has a helper. Before, a file of the socket file system is known by that system's magic
+ * number, and what it keeps for itself is the socket.
+ */
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	struct socket *socket;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_sock_from_file)) {
+		socket = bpf_sock_from_file(file);
+		return socket ? socket->sk : 0;
+	}
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	return socket ? BPF_CORE_READ(socket, sk) : 0;
+}
+
+/* Finds the socket behind a descriptor of a namespace that is wanted. */
+static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *found)
+{
+	struct sock *sk;
+
+	if (!ctx->task || !ctx->file)
+		return false;
+	sk = sock_of(ctx->file);
+	if (!sk)
+		return false;
+	found->sk = sk;
+	found->net = GET(sk, __sk_common.skc_net.net);
+	if (only_netns && GET(found->net, ns.inum) != only_netns)
+		return false;
+	found->family = LOAD(sk, __sk_common.skc_family);
+	found->protocol = GET_BITS(sk, sk_protocol);
+	found->type = GET_BITS(sk, sk_type);
+	return true;
+}
+
+static __always_inline bool is_inet(struct found *found)
+{
+	return found->family == AF_INET || found->family == AF_INET6;
+}
+
+/* The cookie: as the last thing, because asking gives the socket one. */
+static __always_inline __u64 cookie_of(struct found *found)
+{
+	__u64 cookie = given_cookie(found->sk);
+
+	return cookie ? cookie : kept_cookie(&found->sk->__sk_common);
+}
+
+/* Whether the socket is in the table of its protocol, where an iterator finds it. */
+static __always_inline bool is_in_table(struct sock *sk)
+{
+	return GET_OR(sk, __sk_common.skc_node.pprev, (void *)1) != 0;
+}
+
+/* Who holds a socket: a record for each descriptor that is one. */
+SEC("iter/task_file")
+int owners(struct bpf_iter__task_file *ctx)
+{
+	struct owner_record owner = { .magic = OWNER_MAGIC };
+	struct task_struct *task = ctx->task, *leader;
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	/*
+	 * None of the reads is guarded: where one of them fails there is no owner to tell, the
+	 * program does not load, and the table goes without.
+	 */
+	if (!task || !file)
+		return 0;
+	sk = sock_of(file);
+	if (!sk)
+		return 0;
+	owner.pid = number_of(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+	owner.fd = ctx->fd;
+	owner.flags = BPF_CORE_READ(file, f_flags);
+	owner.cookie = given_cookie(sk);
+	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	leader = BPF_CORE_READ(task, group_leader);
+	bpf_core_read(owner.command, 16, &leader->comm);
+	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
+	return 0;
+}
+
+/* TCP sockets that are neither listening nor connected. */
+SEC("iter/task_file")
+int tcp_files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
+	struct tcp_sock *tp;
+	int sections;
+
+	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_TCP ||
+	    found.type != SOCK_STREAM || is_in_table(found.sk) ||
+	    !wanted(&found.sk->__sk_common, TCP_CLOSE, tcp_states))
+		return 0;
+	tp = (void *)found.sk;
+	inet = &tp->inet_conn.icsk_inet;
+	np = GET(inet, pinet6);
+	sections = write_tcp_header(seq, tp, np, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_ip(seq, inet, found.net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, found.net);
+	write_tcp(seq, tp, found.net);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, inet, np, false, false);
+	return 0;
+}
+
+/* UDP sockets that are not bound. */
+static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
+	struct udp_sock *up;
+	int sections;
+
+	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_UDP ||
+	    found.type != SOCK_DGRAM || is_in_table(found.sk) ||
+	    !wanted(&found.sk->__sk_common, TCP_CLOSE, udp_states))
+		return 0;
+	up = (void *)found.sk;
+	inet = &up->inet;
+	np = GET(inet, pinet6);
+	sections = write_udp_header(seq, up, np, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_ip(seq, inet, found.net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, found.net);
+	write_udp(seq, up);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, inet, np, true, loop_helper);
+	return 0;
+}
+
+static __always_inline bool is_raw(struct found *found)
+{
+	return is_inet(found) &&
+	       (found->type == SOCK_RAW ||
+		(found->type == SOCK_DGRAM &&
+		 (found->protocol == IPPROTO_ICMP || found->protocol == IPPROTO_ICMPV6)));
+}
+
+static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
+	int sections;
+
+	if (!find(ctx, &found) || !is_raw(&found) ||
+	    !wanted(&found.sk->__sk_common, TCP_CLOSE, ~0))
+		return 0;
+	inet = (void *)found.sk;
+	np = GET(inet, pinet6);
+	sections = write_raw_header(seq, inet, np, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_ip(seq, inet, found.net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, found.net);
+	if (sections & SECTION_RAW)
+		write_raw(seq, inet);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, inet, np, true, loop_helper);
+	return 0;
+}
+
+/* Unix sockets, for kernels before 5.15, which have no iterator for their table. */
+static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct unix_sock *u;
+
+	if (!find(ctx, &found) || found.family != AF_UNIX)
+		return 0;
+	u = (void *)found.sk;
+	write_unix_header(seq, u, found.net, cookie_of(&found), loop_helper);
+	write_socket(seq, found.sk, found.net);
+	write_unix(seq, u);
+	return 0;
+}
+
+SEC("iter/task_file")
+int udp_files(struct bpf_iter__task_file *ctx)
+{
+	return show_udp_file(ctx, true);
+}
+
+SEC("iter/task_file")
+int raw_files(struct bpf_iter__task_file *ctx)
+{
+	return show_raw(ctx, true);
+}
+
+SEC("iter/task_file")
+int unix_files(struct bpf_iter__task_file *ctx)
+{
+	return show_unix_file(ctx, true);
+}
+
+/* For kernels before 5.17, which have no bpf_loop() and refuse a program that names it. */
+SEC("iter/task_file")
+int udp_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_udp_file(ctx, false);
+}
+
+SEC("iter/task_file")
+int raw_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_raw(ctx, false);
+}
+
+SEC("iter/task_file")
+int unix_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_unix_file(ctx, false);
+}

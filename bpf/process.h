@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Processes, as the reader numbers them. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+/*
+ * The number of a process in the pid namespace of the reader, who is the current task; 0 if it has
+ * none there. A process has one in each namespace from the first to its own: kernel/pid.c,
+ * pid_nr_ns().
+ */
+static __always_inline __u32 number_of(struct pid *pid)
+{
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	struct pid *own = BPF_CORE_READ(reader, thread_pid);
+	__u32 level = BPF_CORE_READ(own, level);
+	__u64 offset = (__u64)level * bpf_core_type_size(struct upid);
+	struct upid *here = (void *)&own->numbers[0] + offset;
+	struct upid *there = (void *)&pid->numbers[0] + offset;
+
+	if (!pid || BPF_CORE_READ(pid, level) < level ||
+	    BPF_CORE_READ(here, ns) != BPF_CORE_READ(there, ns))
+		return 0;
+	return BPF_CORE_READ(there, nr);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Raw sockets, and the ping sockets that are raw ones for everybody: net/ipv4/raw.c, ping.c */
+#ifndef RAW_H
+#define RAW_H
+
+#define SOCK_DGRAM 2
+#define SOCK_RAW 3
+#define IPPROTO_ICMP 1
+#define IPPROTO_ICMPV6 58
+
+static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *inet,
+				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+{
+	struct record_header header = {};
+
+	fill_inet(&header, inet, np, net, cookie);
+	if (header.socket_type == SOCK_RAW)
+		header.sections |= SECTION_RAW;
+	fill_queues(&header, &inet->sk);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return header.sections;
+}
+
+static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
+{
+	struct raw6_sock *raw6 = (void *)inet;
+	struct raw_sock *raw = (void *)inet;
+	struct raw_section section = {};
+
+	/* Each of the two has what the other keeps something else in. */
+	FILL(RAW_OPTIONS_LIST)
+	if (HAS(raw6, filter.data))
+		bpf_core_read(section.icmp6_filter, 32, &raw6->filter.data);
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+#endif

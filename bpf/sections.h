@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The parts of a record, each built on the stack by a function of its own and written at once: the
+ * header, then a section for each level of options. There is no map between them that readers could
+ * share; when the kernel's buffer is full it takes all parts back and runs the program again.
+ */
+#ifndef SECTIONS_H
+#define SECTIONS_H
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_TIME_WAIT 6
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define TCP_CLOSING 11
+#define TCP_NEW_SYN_RECV 12
+
+/* include/net/inet_connection_sock.h */
+#define ICSK_TIME_RETRANS 1
+#define ICSK_TIME_PROBE0 3
+#define ICSK_TIME_LOSS_PROBE 5
+#define ICSK_TIME_REO_TIMEOUT 6
+
+/* include/uapi/linux/rtnetlink.h */
+#define RTAX_HOPLIMIT 10
+
+#include "compat.h"
+#include "process.h"
+
+/* The header */
+
+/* What every socket has, and every mini-socket too. */
+static __always_inline void fill_header(struct record_header *header, struct sock_common *skc,
+					struct net *net, __u64 cookie)
+{
+	header->magic = RECORD_MAGIC;
+	header->family = LOAD(skc, skc_family);
+	header->state = LOAD(skc, skc_state);
+	header->ifindex = GET(skc, skc_bound_dev_if);
+	header->netns = GET(net, ns.inum);
+	header->cookie = cookie;
+	header->address = (__u64)skc;
+}
+
+static __always_inline void fill_endpoints(struct record_header *header, struct sock_common *skc)
+{
+	header->local_port = LOAD(skc, skc_num);
+	header->remote_port = bpf_ntohs(LOAD(skc, skc_dport));
+	if (header->family == AF_INET) {
+		*(__u32 *)header->local_address = LOAD(skc, skc_rcv_saddr);
+		*(__u32 *)header->remote_address = LOAD(skc, skc_daddr);
+	} else if (HAS(skc, skc_v6_rcv_saddr)) {
+		bpf_core_read(header->local_address, 16, &skc->skc_v6_rcv_saddr);
+		bpf_core_read(header->remote_address, 16, &skc->skc_v6_daddr);
+	}
+}
+
+/* Who could hold it. */
+static __always_inline __u16 traits_of(struct sock *sk)
+{
+	__u16 traits = 0;
+
+	if (GET(sk, sk_socket))
+		traits |= TRAIT_SOCKET;
+	if (HAS_SOCK_FLAG(sk, SOCK_DEAD))
+		traits |= TRAIT_DEAD;
+	if (GET_BITS(sk, sk_kern_sock))
+		traits |= TRAIT_KERNEL;
+	return traits;
+}
+
+/* What every socket has that is not a mini-socket. */
+static __always_inline void fill_socket(struct record_header *header, struct sock *sk)
+{
+	header->protocol = GET_BITS(sk, sk_protocol);
+	header->socket_type = GET_BITS(sk, sk_type);
+	header->traits = traits_of(sk);
+	header->inode = socket_inode(sk);
+	header->uid = GET(sk, sk_uid.val);
+	header->drops = socket_drops(sk);
+	header->sections |= SECTION_SOCKET;
+}
+
+/* The queues of sockets that are no streams: what /proc/net/udp, raw and netlink call them. */
+static __always_inline void fill_queues(struct record_header *header, struct sock *sk)
+{
+	header->recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
+	/* The kernel counts from one: net/core/sock.c, sk_wmem_alloc_get() */
+	header->send_queue = GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1;
+}
+
+/* 3.9: sockets that share a port. What they have in common is known by where the kernel keeps it. */
+static __always_inline void fill_reuseport(struct record_header *header, struct sock *sk)
+{
+	struct sock_reuseport *group = GET(sk, sk_reuseport_cb);
+
+	if (!group)
+		return;
+	header->reuseport_group = (__u64)group;
+	header->reuseport_members = GET(group, num_socks);
+}
+
+static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo *np)
+{
+	/* Without IPv6, np is NULL, and so is all that is read through it. */
+	return GET(inet, inet_opt) || GET(inet, mc_list) || GET(np, opt) || GET(np, ipv6_mc_list) ||
+	       GET(np, ipv6_ac_list);
+}
+
+static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
+				      struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+{
+	struct sock_common *skc = &inet->sk.__sk_common;
+
+	fill_header(header, skc, net, cookie);
+	fill_endpoints(header, skc);
+	fill_socket(header, &inet->sk);
+	header->sections |= SECTION_IP;
+	if (header->family == AF_INET6)
+		header->sections |= SECTION_IPV6;
+	if (has_items(inet, np))
+		header->sections |= SECTION_ITEMS;
+}
+
+/* The timers: net/ipv4/tcp_ipv4.c, get_tcp4_sock() and its neighbours, which make /proc/net/tcp. */
+
+static __always_inline void set_timer(struct record_header *header, __u8 timer, unsigned long expires)
+{
+	header->timer = timer;
+	header->timer_left = expires - bpf_jiffies64();
+}
+
+static __always_inline void fill_timer(struct record_header *header, struct tcp_sock *tp)
+{
+	__u8 pending = GET(tp, inet_conn.icsk_pending);
+	unsigned long expires;
+
+	header->retransmits = GET(tp, inet_conn.icsk_retransmits);
+	header->probes = GET(tp, inet_conn.icsk_probes_out);
+	if (pending == ICSK_TIME_RETRANS || pending == ICSK_TIME_LOSS_PROBE ||
+	    pending == ICSK_TIME_REO_TIMEOUT)
+		set_timer(header, TIMER_RETRANSMIT, retransmit_expires(tp));
+	else if (pending == ICSK_TIME_PROBE0)
+		set_timer(header, TIMER_PROBE, retransmit_expires(tp));
+	else if (keepalive_runs(tp, &expires))
+		set_timer(header, TIMER_KEEPALIVE, expires);
+}
+
+/*
+ * Of a subflow of MPTCP, who could hold it is a matter of the MPTCP socket, its master, which is in no
+ * table. Its cookie is there if the walk for owners, which comes first, met it at a descriptor.
+ */
+static __always_inline void fill_master(struct record_header *header, struct tcp_sock *tp)
+{
+	struct mptcp_subflow_context *subflow = 0;
+	struct sock *master;
+
+	if (!HAS(tp, is_mptcp) || !HAS(subflow, conn->__sk_common.skc_cookie.counter) ||
+	    !LOAD(tp, is_mptcp))
+		return;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	master = BPF_CORE_READ(subflow, conn);
+	header->master = kept_cookie(&master->__sk_common);
+	header->traits &= TRAIT_ONCE;
+	if (BPF_CORE_READ(master, sk_socket))
+		header->traits |= TRAIT_SOCKET;
+	if (BPF_CORE_READ(master, __sk_common.skc_flags) >>
+		    bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
+		header->traits |= TRAIT_DEAD;
+}
+
+static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
+				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+{
+	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	struct sock *sk = &inet->sk;
+	struct record_header header = {};
+	__s32 unread;
+
+	fill_inet(&header, inet, np, net, cookie);
+	header.sections |= SECTION_TCP;
+	if (knows_each_tcp_socket())
+		header.traits |= TRAIT_ONCE;
+	fill_reuseport(&header, sk);
+	fill_master(&header, tp);
+	fill_timer(&header, tp);
+	if (header.state == TCP_LISTEN) {
+		header.recv_queue = GET(sk, sk_ack_backlog);
+		header.send_queue = GET(sk, sk_max_ack_backlog);
+	} else {
+		unread = GET(tp, rcv_nxt) - GET(tp, copied_seq);
+		header.recv_queue = unread < 0 ? 0 : unread;
+		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
+	}
+	bpf_seq_write(seq, &header, sizeof(header));
+	return header.sections;
+}
+
+static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up,
+				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+{
+	struct sock *sk = &up->inet.sk;
+	struct record_header header = {};
+
+	fill_inet(&header, &up->inet, np, net, cookie);
+	header.sections |= SECTION_UDP;
+	if (knows_each_udp_socket())
+		header.traits |= TRAIT_ONCE;
+	fill_reuseport(&header, sk);
+	fill_queues(&header, sk);
+	header.recv_queue -= GET(up, forward_deficit);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return header.sections;
+}
+
+/* The sections */
+
+/*
+ * The pointers of a socket are read once and handed on. From the UDP iterator the socket comes as
+ * "trusted", and for each pointer that is read from such a one some kernels search all their types.
+ * Where the first pointer is NULL, so is what is read through it.
+ */
+static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct net *net)
+{
+	struct bpf_prog *filter = GET_BEHIND(sk, sk_filter, prog);
+	struct bpf_prog *reuseport = GET_BEHIND(sk, sk_reuseport_cb, prog);
+	struct socket_section section = {};
+
+	FILL(SOCKET_OPTIONS_LIST)
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
+{
+	struct sock *sk = &inet->sk;
+	struct ip_section section = {};
+
+	FILL(IP_OPTIONS_LIST)
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+/*
+ * The hop limit of the route that the socket has cached, or -1: net/ipv6/output_core.c,
+ * ip6_dst_hoplimit().
+ */
+static __always_inline __s64 route_hop_limit(struct sock *sk)
+{
+	struct dst_entry *dst = LOAD(sk, sk_dst_cache);
+	struct net_device *dev;
+	struct inet6_dev *ip6;
+	__u32 hop_limit = 0;
+
+	if (!dst || !HAS(dst, _metrics) || !HAS(dst, dev->ip6_ptr))
+		return -1;
+	/* The lowest two bits of the pointer are flags: include/net/dst.h, DST_METRICS_PTR() */
+	bpf_probe_read_kernel(&hop_limit, sizeof(hop_limit),
+			      (__u32 *)(LOAD(dst, _metrics) & ~3UL) + RTAX_HOPLIMIT - 1);
+	if (hop_limit)
+		return hop_limit;
+	dev = LOAD(dst, dev);
+	ip6 = LOAD(dev, ip6_ptr);
+	return ip6 ? LOAD(ip6, cnf.hop_limit) : -1;
+}
+
+static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
+				 struct ipv6_pinfo *np, struct net *net)
+{
+	struct sock *sk = &inet->sk;
+	struct ipv6_section section = {};
+
+	FILL(IPV6_OPTIONS_LIST)
+	if (HAS(np, sticky_pktinfo.ipi6_addr))
+		bpf_core_read(section.pktinfo_address, 16, &np->sticky_pktinfo.ipi6_addr);
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
+{
+	const struct tcp_congestion_ops *congestion = GET(tp, inet_conn.icsk_ca_ops);
+	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
+	struct tcp_section section = {};
+
+	FILL(TCP_OPTIONS_LIST)
+	if (HAS(congestion, name))
+		bpf_core_read(section.congestion, 16, &congestion->name);
+	if (HAS(ulp, name) && ulp)
+		bpf_core_read(section.ulp, 16, &ulp->name);
+	/* A window that is not known is not shut. */
+	section.snd_wnd = GET_OR(tp, snd_wnd, 1);
+	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
+	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);
+	section.ack_age = (__u32)bpf_jiffies64() - GET_OR(tp, rcv_tstamp, (__u32)bpf_jiffies64());
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
+{
+	struct udp_section section = {};
+
+	FILL(UDP_OPTIONS_LIST)
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+#include "items.h"
+
+#endif

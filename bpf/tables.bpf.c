@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sockets of the kernel's tables, in the network namespace of whoever opens the iterator: those
+ * without a process too. Their pointers have types that the verifier knows.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define TYPED_POINTERS
+#define KNOBS_ARE_HERE
+
+#include "record.h"
+#include "read.h"
+#include "sections.h"
+#include "unix.h"
+#include "knobs.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline void fill_mini_timer(struct record_header *header, struct sock_common *skc)
+{
+	struct tcp_timewait_sock *tw = bpf_skc_to_tcp_timewait_sock(skc);
+	struct tcp_request_sock *request;
+
+	if (tw) {
+		set_timer(header, TIMER_TIME_WAIT, GET(tw, tw_sk.tw_timer.expires));
+		return;
+	}
+	request = bpf_skc_to_tcp_request_sock(skc);
+	if (!request)
+		return;
+	set_timer(header, TIMER_RETRANSMIT, GET(request, req.req.rsk_timer.expires));
+	header->retransmits = GET_BITS(request, req.req.num_timeout);
+}
+
+/* A socket that the kernel keeps in short form: its header is all there is. */
+static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
+{
+	struct record_header header = {};
+
+	fill_header(&header, skc, GET(skc, skc_net.net), socket_cookie(skc));
+	fill_endpoints(&header, skc);
+	fill_mini_timer(&header, skc);
+	header.socket_type = SOCK_STREAM;
+	header.protocol = IPPROTO_TCP;
+	header.state = state;
+	if (knows_each_tcp_socket())
+		header.traits |= TRAIT_ONCE;
+	if (state == TCP_SYN_RECV && HAS(skc, skc_listener->sk_uid.val))
+		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return 0;
+}
+
+static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct seq_file *seq = ctx->meta->seq;
+	struct tcp_timewait_sock *tw;
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
+	struct tcp_sock *tp;
+	struct net *net;
+	int sections;
+	__u8 state;
+
+	if (!skc)
+		return 0;
+
+	/* The mini-sockets have only struct sock_common: bpf_skc_to_tcp_sock() refuses them. */
+	state = skc->skc_state;
+	if (state == TCP_NEW_SYN_RECV)
+		state = TCP_SYN_RECV;
+	if (state == TCP_TIME_WAIT) {
+		tw = bpf_skc_to_tcp_timewait_sock(skc);
+		if (!tw)
+			return 0;
+		state = GET_OR(tw, tw_sk.tw_substate, TCP_TIME_WAIT);
+	}
+	if (!wanted(skc, state, tcp_states))
+		return 0;
+
+	tp = bpf_skc_to_tcp_sock(skc);
+	if (!tp)
+		return write_mini_socket(seq, skc, state);
+
+	inet = &tp->inet_conn.icsk_inet;
+	net = GET(inet, sk.__sk_common.skc_net.net);
+	np = GET(inet, pinet6);
+	sections = write_tcp_header(seq, tp, np, net, socket_cookie(skc));
+	write_socket(seq, &inet->sk, net);
+	write_ip(seq, inet, net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, net);
+	write_tcp(seq, tp, net);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, inet, np, false, loop_helper);
+	return 0;
+}
+
+static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
+{
+	struct udp_sock *up = ctx->udp_sk;
+	struct seq_file *seq = ctx->meta->seq;
+	struct sock_common *skc;
+	struct ipv6_pinfo *np;
+	struct net *net;
+	int sections;
+
+	if (!up)
+		return 0;
+	skc = &up->inet.sk.__sk_common;
+	if (!wanted(skc, skc->skc_state, udp_states))
+		return 0;
+
+	net = GET(up, inet.sk.__sk_common.skc_net.net);
+	np = GET(up, inet.pinet6);
+	sections = write_udp_header(seq, up, np, net, socket_cookie(skc));
+	write_socket(seq, &up->inet.sk, net);
+	write_ip(seq, &up->inet, net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, &up->inet, np, net);
+	write_udp(seq, up);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, &up->inet, np, true, loop_helper);
+	return 0;
+}
+
+static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct unix_sock *u = ctx->unix_sk;
+	struct net *net;
+
+	if (!u)
+		return 0;
+	net = GET(u, sk.__sk_common.skc_net.net);
+	write_unix_header(seq, u, net, socket_cookie(&u->sk.__sk_common), loop_helper);
+	write_socket(seq, &u->sk, net);
+	write_unix(seq, u);
+	return 0;
+}
+
+SEC("iter/tcp")
+int tcp_table(struct bpf_iter__tcp *ctx)
+{
+	return show_tcp(ctx, true);
+}
+
+SEC("iter/udp")
+int udp_table(struct bpf_iter__udp *ctx)
+{
+	return show_udp(ctx, true);
+}
+
+SEC("iter/unix")
+int unix_table(struct bpf_iter__unix *ctx)
+{
+	return show_unix(ctx, true);
+}
+
+/* For kernels before 5.17, which have no bpf_loop() and refuse a program that names it. */
+SEC("iter/tcp")
+int tcp_table_without_loop(struct bpf_iter__tcp *ctx)
+{
+	return show_tcp(ctx, false);
+}
+
+SEC("iter/udp")
+int udp_table_without_loop(struct bpf_iter__udp *ctx)
+{
+	return show_udp(ctx, false);
+}
+
+SEC("iter/unix")
+int unix_table_without_loop(struct bpf_iter__unix *ctx)
+{
+	return show_unix(ctx, false);
+}
+
+/* Never read: it makes the types and lists known to the reader. */
+const volatile struct {
+	struct record_header header;
+	struct socket_section socket;
+	struct ip_section ip;
+	struct ipv6_section ipv6;
+	struct tcp_section tcp;
+	struct udp_section udp;
+	struct raw_section raw;
+	struct unix_section unix_;
+	struct item_header item;
+	struct ip_options_item ip_options;
+	struct membership_item membership;
+	struct owner_record owner;
+	enum socket_trait socket_trait;
+	enum timer timer;
+	enum section section;
+	enum item_kind item_kind;
+	enum SOCKET_flag socket_flag;
+	enum SOCKET_value socket_value;
+	enum IP_flag ip_flag;
+	enum IP_value ip_value;
+	enum IPV6_flag ipv6_flag;
+	enum IPV6_value ipv6_value;
+	enum TCP_flag tcp_flag;
+	enum TCP_value tcp_value;
+	enum UDP_flag udp_flag;
+	enum UDP_value udp_value;
+	enum RAW_flag raw_flag;
+	enum RAW_value raw_value;
+	enum UNIX_flag unix_flag;
+	enum UNIX_value unix_value;
+} schema = {};

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Unix sockets: net/unix/af_unix.c, net/unix/diag.c */
+#ifndef UNIX_H
+#define UNIX_H
+
+#define SOCK_SEQPACKET 5
+
+/* sizeof(sun_family): what the kernel counts of an address before its path. */
+#define PATH_OFFSET 2
+
+/* How many packets of a queue are counted: with bpf_loop(), and where the verifier follows each. */
+#define PACKETS 4096
+#define PACKETS_UNROLLED 64
+
+/* Where a walk through a queue has come to; all are addresses, see struct walk. */
+struct queue_walk {
+	__u64 head;
+	__u64 packet;
+	__u64 bytes;
+};
+
+static long add_packet(__u32 index, struct queue_walk *walk)
+{
+	struct sk_buff *packet = (void *)walk->packet;
+	struct unix_skb_parms *parms = (void *)packet->cb;
+
+	if (walk->packet == walk->head || !walk->packet)
+		return 1;
+	walk->bytes += BPF_CORE_READ(packet, len);
+	if (HAS(parms, consumed))
+		walk->bytes -= BPF_CORE_READ(parms, consumed);
+	walk->packet = (__u64)BPF_CORE_READ(packet, next);
+	return 0;
+}
+
+/* unix_inq_len(): what a read would find; of datagrams the first one. 6.18: a stream keeps count. */
+static __always_inline __u32 unread_bytes(struct unix_sock *u, __u8 type, bool loop_helper)
+{
+	struct sk_buff_head *queue = &u->sk.sk_receive_queue;
+	struct queue_walk walk = { .head = (__u64)queue };
+
+	if (type == SOCK_STREAM && HAS(u, inq_len))
+		return LOAD(u, inq_len);
+	walk.packet = (__u64)BPF_CORE_READ(queue, next);
+	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
+		add_packet(0, &walk);
+	else if (loop_helper)
+		bpf_loop(PACKETS, add_packet, &walk, 0);
+	else
+		for (__u32 i = 0; i < PACKETS_UNROLLED; i++)
+			if (add_packet(i, &walk))
+				break;
+	return walk.bytes;
+}
+
+static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *u, struct net *net,
+					__u64 cookie, bool loop_helper)
+{
+	struct record_header header = {};
+	struct sock *sk = &u->sk;
+
+	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_socket(&header, sk);
+	header.sections |= SECTION_UNIX;
+	if (header.state == TCP_LISTEN) {
+		header.recv_queue = GET(sk, sk_receive_queue.qlen);
+		header.send_queue = GET(sk, sk_max_ack_backlog);
+	} else {
+		fill_queues(&header, sk);
+		header.recv_queue = unread_bytes(u, header.socket_type, loop_helper);
+	}
+	bpf_seq_write(seq, &header, sizeof(header));
+	return 0;
+}
+
+/* Copies the name that a socket is bound to and returns its length; an abstract one may hold zeros. */
+static __always_inline __u32 copy_path(__u8 *path, struct unix_address *address)
+{
+	__u64 length;
+
+	if (!address || !HAS(address, len) || !HAS(address, name))
+		return 0;
+	length = BPF_CORE_READ(address, len) - PATH_OFFSET;
+	barrier_var(length);
+	if (length > UNIX_PATH_MAX)
+		length = UNIX_PATH_MAX;
+	barrier_var(length);
+	length &= 127;
+	bpf_probe_read_kernel(path, length, (void *)&address->name + PATH_OFFSET);
+	return length;
+}
+
+static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
+{
+	const struct cred *cred = GET(u, sk.sk_peer_cred);
+	struct unix_sock *peer = (void *)GET(u, peer);
+	struct unix_section section = {};
+
+	FILL(UNIX_OPTIONS_LIST)
+	section.path_length = copy_path(section.path, GET(u, addr));
+	if (peer) {
+		section.peer = socket_inode((struct sock *)peer);
+		section.peer_path_length =
+			copy_path(section.peer_path, BPF_CORE_READ(peer, addr));
+	}
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+#endif

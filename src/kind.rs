@@ -1,0 +1,220 @@
+//! The kinds of sockets, a line for each: what it is called, which flag asks for it, how a new one is
+//! opened. Sockets of one kind answer the same options, and begin with the same values.
+
+use crate::state::State;
+
+/// What one flag of the command line asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    Tcp,
+    Udp,
+    /// Raw sockets and ping sockets, as netstat has them.
+    Raw,
+    Unix,
+    /// What this program does not know.
+    Other,
+}
+
+/// The columns in which sockets are shown. The table has a part for each, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// Two ends with addresses and ports.
+    Internet,
+    /// A path and a peer.
+    Unix,
+}
+
+impl Family {
+    /// Every family, in the order in which they are shown.
+    pub const ALL: [Family; 5] =
+        [Family::Tcp, Family::Udp, Family::Raw, Family::Unix, Family::Other];
+
+    /// The columns of its sockets.
+    pub fn layout(self) -> Layout {
+        match self {
+            Family::Unix => Layout::Unix,
+            _ => Layout::Internet,
+        }
+    }
+
+    /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
+    pub fn state(self, number: u8, accepted: bool) -> State {
+        match self {
+            Family::Tcp => State::of_tcp(number),
+            Family::Unix => State::of_unix(number, accepted),
+            _ => State::of_udp(number),
+        }
+    }
+
+    /// What everyone asks for, shown first whether it is set or not.
+    pub fn common(self) -> &'static [&'static str] {
+        match self {
+            Family::Tcp => &["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"],
+            Family::Udp => &["SO_REUSEADDR", "SO_BROADCAST"],
+            Family::Unix => &["SO_PASSCRED"],
+            _ => &[],
+        }
+    }
+}
+
+/// A version of the Internet Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    V4,
+    V6,
+}
+
+/// What is known of a kind.
+struct Spec {
+    word: &'static str,
+    family: Family,
+    version: Option<Version>,
+    /// The arguments of socket(2), and the name by which /proc/net/protocols tells that the kernel
+    /// has the protocol and need not load it.
+    open: Option<((i32, i32, i32), &'static str)>,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $word:literal $family:ident $version:expr, $open:expr;)*) => {
+        /// A kind of socket.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum SocketKind {
+            $($name,)*
+        }
+
+        impl SocketKind {
+            /// Every kind.
+            pub const ALL: [SocketKind; [$(SocketKind::$name),*].len()] = [$(SocketKind::$name),*];
+        }
+
+        static SPECS: [Spec; SocketKind::ALL.len()] = [$(Spec {
+            word: $word,
+            family: Family::$family,
+            version: $version,
+            open: $open,
+        },)*];
+    };
+}
+
+const V4: Option<Version> = Some(Version::V4);
+const V6: Option<Version> = Some(Version::V6);
+
+const UNIX: i32 = 1;
+const INET: i32 = 2;
+const INET6: i32 = 10;
+
+const STREAM: i32 = 1;
+const DGRAM: i32 = 2;
+const RAW: i32 = 3;
+const SEQPACKET: i32 = 5;
+
+const ICMP: i32 = 1;
+const TCP: i32 = 6;
+const UDP: i32 = 17;
+const ICMPV6: i32 = 58;
+const RAW_IP: i32 = 255;
+/// Nobody's: RFC 3692 keeps it for experiments.
+const NONE: i32 = 253;
+
+#[rustfmt::skip]
+kinds! {
+    Tcp = "tcp" Tcp V4, Some(((INET, STREAM, TCP), "TCP"));
+    Tcp6 = "tcp6" Tcp V6, Some(((INET6, STREAM, TCP), "TCPv6"));
+    Udp = "udp" Udp V4, Some(((INET, DGRAM, UDP), "UDP"));
+    Udp6 = "udp6" Udp V6, Some(((INET6, DGRAM, UDP), "UDPv6"));
+    Raw = "raw" Raw V4, Some(((INET, RAW, NONE), "RAW"));
+    RawIcmp = "raw" Raw V4, Some(((INET, RAW, ICMP), "RAW"));
+    RawHeaders = "raw" Raw V4, Some(((INET, RAW, RAW_IP), "RAW"));
+    Raw6 = "raw6" Raw V6, Some(((INET6, RAW, NONE), "RAWv6"));
+    Raw6Icmp = "raw6" Raw V6, Some(((INET6, RAW, ICMPV6), "RAWv6"));
+    Raw6Headers = "raw6" Raw V6, Some(((INET6, RAW, RAW_IP), "RAWv6"));
+    Ping = "icmp" Raw V4, Some(((INET, DGRAM, ICMP), "PING"));
+    Ping6 = "icmp6" Raw V6, Some(((INET6, DGRAM, ICMPV6), "PINGv6"));
+    Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
+    UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
+    UnixSequenced = "unix" Unix None, Some(((UNIX, SEQPACKET, 0), "UNIX"));
+    Other = "other" Other None, None;
+}
+
+impl SocketKind {
+    /// The kind of a socket by its address family, type and protocol, as in socket(2).
+    pub fn of(domain: u16, socket_type: u8, protocol: u16) -> SocketKind {
+        match (domain.into(), socket_type.into(), protocol.into()) {
+            (INET, STREAM, TCP) => SocketKind::Tcp,
+            (INET6, STREAM, TCP) => SocketKind::Tcp6,
+            (INET, DGRAM, UDP) => SocketKind::Udp,
+            (INET6, DGRAM, UDP) => SocketKind::Udp6,
+            (INET, RAW, ICMP) => SocketKind::RawIcmp,
+            (INET, RAW, RAW_IP) => SocketKind::RawHeaders,
+            (INET, RAW, _) => SocketKind::Raw,
+            (INET6, RAW, ICMPV6) => SocketKind::Raw6Icmp,
+            (INET6, RAW, RAW_IP) => SocketKind::Raw6Headers,
+            (INET6, RAW, _) => SocketKind::Raw6,
+            (INET, DGRAM, ICMP) => SocketKind::Ping,
+            (INET6, DGRAM, ICMPV6) => SocketKind::Ping6,
+            (UNIX, STREAM, _) => SocketKind::Unix,
+            (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
+            (UNIX, _, _) => SocketKind::UnixDatagram,
+            _ => SocketKind::Other,
+        }
+    }
+
+    fn spec(self) -> &'static Spec {
+        &SPECS[self as usize]
+    }
+
+    /// Its place in [`SocketKind::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The word in the first column, as in /proc/net where it is known there.
+    pub fn word(self) -> &'static str {
+        self.spec().word
+    }
+
+    /// What asks for it.
+    pub fn family(self) -> Family {
+        self.spec().family
+    }
+
+    /// The version of IP that such sockets are opened for; none of sockets without IP.
+    pub fn version(self) -> Option<Version> {
+        self.spec().version
+    }
+
+    /// How one is opened: the arguments of socket(2), and the name of its protocol in
+    /// /proc/net/protocols. Of what this program does not know, nobody knows.
+    pub fn open(self) -> Option<((i32, i32, i32), &'static str)> {
+        self.spec().open
+    }
+}
+
+/// The word for a type of socket(2).
+pub fn type_word(socket_type: u8) -> &'static str {
+    match socket_type {
+        1 => "stream",
+        2 => "dgram",
+        3 => "raw",
+        4 => "rdm",
+        5 => "seqpacket",
+        6 => "dccp",
+        10 => "packet",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_socket_is_of_its_kind() {
+        for kind in SocketKind::ALL {
+            if let Some(((domain, socket_type, protocol), _)) = kind.open() {
+                assert_eq!(SocketKind::of(domain as u16, socket_type as u8, protocol as u16), kind);
+            }
+        }
+    }
+}
