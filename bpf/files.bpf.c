@@ -212,7 +212,10 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 	return 0;
 }
 
-/* Unix sockets, for kernels before 5.15, which have no iterator for their table. */
+/*
+ * Unix sockets. Their table's iterator, which came with 5.15, misses sockets when there are more than
+ * fit its buffer: bpf_iter_unix_batch() takes a bucket for done that it had only begun.
+ */
 static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;

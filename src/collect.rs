@@ -30,8 +30,6 @@ enum When {
     Always,
     /// Where the kernel has the iterator of the table.
     Table,
-    /// Where it does not have it.
-    NoTable,
     /// When sockets are wanted that are in no table.
     Unbound,
 }
@@ -58,8 +56,10 @@ const SOURCES: &[Source] = &[
     source(Family::Udp, "udp_files", When::Unbound, true),
     source(Family::Udp, "udp_table", When::Always, true),
     source(Family::Raw, "raw_files", When::Always, true),
+    // Whenever its buffer is full, this table's iterator passes over what is left of the bucket, on
+    // every kernel that has it: it only adds sockets that have no descriptor.
+    source(Family::Unix, "unix_files", When::Always, true),
     source(Family::Unix, "unix_table", When::Table, true),
-    source(Family::Unix, "unix_files", When::NoTable, true),
 ];
 
 /// What a kernel has, as far as a program that asks for it would not load elsewhere.
@@ -84,7 +84,6 @@ impl Source {
             && match self.when {
                 When::Always => true,
                 When::Table => features.unix_table,
-                When::NoTable => !features.unix_table,
                 When::Unbound => knobs.unbound,
             }
     }
