@@ -1,0 +1,270 @@
+//! The comparison: what knetstat shows of a socket, and what getsockopt(2) answers for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use serde_json::Value;
+use socket2::Socket;
+
+use crate::common;
+use crate::numbers::*;
+use crate::table::{Layout, Row, Setting, Values, SECOND, TABLE, WITHOUT_GETTER};
+
+/// A socket to compare.
+pub struct Subject {
+    pub socket: Socket,
+    /// What must stay open with it: its peer, its listener.
+    pub _rest: Vec<Socket>,
+    pub kind: &'static str,
+    /// What was set.
+    pub story: String,
+}
+
+/// How sockets of one kind are made.
+pub struct Maker {
+    pub kind: &'static str,
+    pub make: Box<dyn Fn() -> (Socket, Vec<Socket>)>,
+}
+
+impl Maker {
+    fn subject(&self) -> Subject {
+        let (socket, _rest) = (self.make)();
+        Subject { socket, _rest, kind: self.kind, story: String::new() }
+    }
+}
+
+macro_rules! row {
+    ($level:ident $name:ident, $layout:ident, $values:expr) => {
+        Row {
+            name: stringify!($name),
+            level: $level,
+            number: $name,
+            layout: Layout::$layout,
+            values: $values,
+        }
+    };
+}
+
+/// What TCP and UDP sockets do not have.
+static MORE: &[Row] = &[
+    row!(SOL_SOCKET SO_PASSRIGHTS, Int, Values::Flag),
+    row!(SOL_RAW ICMP_FILTER, Uint, Values::Ints(&[0x55, 0, -1, i32::MIN])),
+    row!(IPPROTO_ICMPV6 ICMPV6_FILTER, Blob, Values::Made(icmpv6_filters)),
+    row!(IPPROTO_IPV6 IPV6_HDRINCL, Int, Values::Flag),
+    row!(IPPROTO_IPV6 IPV6_CHECKSUM, Int, Values::Ints(&[2, -1, 0, 40])),
+];
+
+/// What TCP and UDP sockets answer too, but only raw ones can set.
+static SETTABLE: &[Row] = &[
+    row!(IPPROTO_IP IP_HDRINCL, Int, Values::Flag),
+    row!(IPPROTO_IP IP_NODEFRAG, Int, Values::Flag),
+    row!(IPPROTO_IP IP_ROUTER_ALERT, Int, Values::Flag),
+    row!(IPPROTO_IPV6 IPV6_ROUTER_ALERT, Int, Values::Ints(&[0, 7, -1])),
+];
+
+/// What is shown and not compared here: without a getter, or in a test of its own in unix.rs.
+const ELSEWHERE: [&str; 2] = ["SO_INQ", "SO_PEERCRED"];
+
+/// `struct icmp6_filter`: some bits, all, none.
+fn icmpv6_filters() -> Vec<Setting> {
+    let set = |value: Vec<u8>| Setting {
+        name: "ICMPV6_FILTER",
+        level: IPPROTO_ICMPV6,
+        number: ICMPV6_FILTER,
+        value,
+        late: false,
+    };
+    vec![set((1..=32).collect()), set(vec![0xff; 32]), set(vec![0; 32])]
+}
+
+/// Every option that getsockopt(2) answers on some socket.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().chain(MORE)
+}
+
+/// How getsockopt(2) answers.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    Value(Value),
+    /// The kernel does not have the option, or this socket does not.
+    Absent,
+    Error(Errno),
+}
+
+fn ask(socket: &Socket, row: &Row) -> Answer {
+    let mut buffer = [0; 2048];
+    let buffer = &mut buffer[..row.layout.size()];
+    match knetstat::sys::getsockopt(socket.as_fd(), row.level, row.number, buffer) {
+        Ok(length) => {
+            let bytes = &buffer[..length.min(row.layout.size())];
+            Answer::Value(row.layout.json(bytes, length))
+        }
+        Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
+            Errno::ENOPROTOOPT | Errno::EOPNOTSUPP => Answer::Absent,
+            errno => Answer::Error(errno),
+        },
+    }
+}
+
+fn ask_all(subject: &Subject) -> Vec<Answer> {
+    rows().map(|row| ask(&subject.socket, row)).collect()
+}
+
+/// What was found so far.
+#[derive(Default)]
+pub struct Tally {
+    values: usize,
+    absent: usize,
+    sockets: usize,
+    differences: Vec<String>,
+    /// Which options differ, on which kind, how often.
+    different: BTreeMap<(&'static str, &'static str), usize>,
+    /// Which values each kind of socket was seen with.
+    seen: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
+}
+
+impl Tally {
+    /// Compares every option of every one of the sockets. Each is asked before and after knetstat
+    /// looks: a value that the kernel changes meanwhile may be either.
+    pub fn compare(&mut self, arguments: &str, subjects: &[Subject]) {
+        let before: Vec<_> = subjects.iter().map(ask_all).collect();
+        let shown = common::sockets(arguments);
+        let shown: HashMap<u64, &Value> = shown
+            .iter()
+            .filter_map(|socket| Some((socket["cookie"].as_u64()?, &socket["options"])))
+            .collect();
+        for (subject, before) in subjects.iter().zip(before) {
+            match shown.get(&common::cookie(&subject.socket)) {
+                Some(options) => self.compare_socket(subject, options, &before),
+                None => self.differ(subject, "-", "the socket is not shown"),
+            }
+        }
+    }
+
+    fn compare_socket(&mut self, subject: &Subject, shown: &Value, before: &[Answer]) {
+        self.sockets += 1;
+        for ((row, before), after) in rows().zip(before).zip(ask_all(subject)) {
+            self.compare_option(subject, row, shown.get(row.name), [before, &after]);
+        }
+        for name in shown.as_object().expect("options are an object").keys() {
+            let known = rows().any(|row| row.name == name)
+                || WITHOUT_GETTER.contains(&name.as_str())
+                || ELSEWHERE.contains(&name.as_str());
+            assert!(known, "{name} is shown, which these tests do not know");
+        }
+    }
+
+    fn compare_option(
+        &mut self,
+        subject: &Subject,
+        row: &'static Row,
+        shown: Option<&Value>,
+        answers: [&Answer; 2],
+    ) {
+        let same = |answer: &Answer| match (answer, shown) {
+            (Answer::Value(value), Some(shown)) => value == shown,
+            (Answer::Absent, None) => true,
+            _ => false,
+        };
+        if !answers.into_iter().any(same) {
+            let shown = shown.map_or("nothing".into(), Value::to_string);
+            let text = format!("{} is {shown}, getsockopt says {:?}", row.name, answers[0]);
+            self.differ(subject, row.name, &text);
+        }
+        match answers[1] {
+            Answer::Value(value) => {
+                self.values += 1;
+                let seen = self.seen.entry((row.name, subject.kind)).or_default();
+                seen.insert(value.to_string());
+            }
+            _ => self.absent += 1,
+        }
+    }
+
+    fn differ(&mut self, subject: &Subject, name: &'static str, text: &str) {
+        let Subject { kind, story, .. } = subject;
+        *self.different.entry((name, kind)).or_default() += 1;
+        self.differences.push(format!("{kind}: {text}; set: {story}"));
+    }
+
+    /// Says what was compared, and fails if anything was different.
+    fn finish(&self, what: &str) {
+        let Tally { values, absent, sockets, differences, different, .. } = self;
+        say(&format!(
+            "{what}: compared {values} option values of {sockets} sockets with getsockopt, and \
+             {absent} that it refuses: {} different",
+            differences.len(),
+        ));
+        let first: Vec<_> = differences.iter().take(30).map(String::as_str).collect();
+        assert!(first.is_empty(), "different: {different:?}\n{}", first.join("\n"));
+        assert!(*values > 0, "nothing was compared");
+    }
+}
+
+/// Every value to set of every option.
+fn settings() -> Vec<Setting> {
+    let rows = rows().chain(SETTABLE);
+    let mut settings: Vec<Setting> = rows.flat_map(Row::settings).collect();
+    settings.push(Setting {
+        name: "SO_BINDTODEVICE",
+        level: SOL_SOCKET,
+        number: SO_BINDTODEVICE,
+        value: b"second".to_vec(),
+        late: false,
+    });
+    settings
+}
+
+/// Compares fresh sockets of every kind, and for each value of each option that a kind takes one
+/// where it alone is set, so that nothing hides behind anything else.
+pub fn walk(what: &str, arguments: &str, makers: &[Maker]) {
+    const MOST: usize = 150; // each has descriptors, of which a process has few
+    let mut tally = Tally::default();
+    tally.compare(arguments, &makers.iter().map(Maker::subject).collect::<Vec<_>>());
+
+    let mut accepted = BTreeSet::new();
+    let mut batch = Vec::new();
+    for setting in settings() {
+        for maker in makers {
+            let mut subject = maker.subject();
+            let Setting { name, level, number, value, .. } = &setting;
+            if common::set_bytes(&subject.socket, *level, *number, value).is_err() {
+                continue;
+            }
+            subject.story = format!("{name}({number})={value:?}");
+            accepted.insert((*name, maker.kind));
+            batch.push(subject);
+        }
+        if batch.len() >= MOST {
+            tally.compare(arguments, &batch);
+            batch.clear();
+        }
+    }
+    tally.compare(arguments, &batch);
+    tally.finish(what);
+    assert_several_values(&tally, &accepted);
+}
+
+/// An option that can be set was seen with two values at least, or the comparison says little.
+fn assert_several_values(tally: &Tally, accepted: &BTreeSet<(&'static str, &'static str)>) {
+    let once: Vec<_> = accepted
+        .iter()
+        .filter(|place| tally.seen.get(place).is_some_and(|values| values.len() == 1))
+        .collect();
+    assert!(once.is_empty(), "seen with one value only: {once:?}");
+}
+
+/// A namespace with the interfaces that the table names.
+pub fn enter() {
+    common::enter_namespace();
+    common::ip(&format!("link add second index {SECOND} type veth peer name third"));
+    common::ip("link set second up");
+}
+
+/// Writes a line that is seen also when the test succeeds: the harness keeps back what the macros
+/// print.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

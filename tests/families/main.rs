@@ -1,0 +1,36 @@
+//! The families besides TCP and UDP, and the sockets that no table has: compared with
+//! getsockopt(2), ioctl(2) and /proc/net.
+
+#[path = "../common/mod.rs"]
+mod common;
+/// What the tests of options know of each: number, layout, and values to set.
+#[allow(dead_code)] // no option is chosen at random here
+#[path = "../options/table.rs"]
+mod table;
+
+mod compare;
+mod raw;
+mod reuseport;
+mod unbound;
+mod unix;
+
+/// The numbers of levels and options.
+mod numbers {
+    pub use nix::libc::*;
+
+    // include/uapi/linux: what the C library does not have yet.
+    pub const SO_RCVPRIORITY: i32 = 82;
+    pub const SO_PASSRIGHTS: i32 = 83;
+    pub const SO_INQ: i32 = 84;
+    pub const TCP_TX_DELAY: i32 = 37;
+    pub const IP_RECVERR_RFC4884: i32 = 26;
+    pub const IP_LOCAL_PORT_RANGE: i32 = 51;
+    pub const IPV6_RECVERR_RFC4884: i32 = 31;
+    pub const TCP_IS_MPTCP: i32 = 43;
+    pub const TCP_RTO_MAX_MS: i32 = 44;
+    pub const TCP_RTO_MIN_US: i32 = 45;
+    pub const TCP_DELACK_MAX_US: i32 = 46;
+    pub const SOL_RAW: i32 = 255;
+    pub const ICMP_FILTER: i32 = 1;
+    pub const ICMPV6_FILTER: i32 = 1;
+}

@@ -1,0 +1,66 @@
+//! The groups of sockets that share a port.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use nix::sys::socket::{AddressFamily, SockType};
+use serde_json::{json, Value};
+
+use crate::common::{self, bind, open};
+use crate::numbers::{SOL_SOCKET, SO_REUSEPORT};
+
+fn sharing(port: u16) -> OwnedFd {
+    let socket = open(AddressFamily::Inet, SockType::Datagram);
+    common::set(&socket, SOL_SOCKET, SO_REUSEPORT, 1).expect("SO_REUSEPORT");
+    bind(&socket, ([127, 0, 0, 1], port));
+    socket
+}
+
+#[test]
+fn groups_are_numbered_as_they_appear() {
+    common::enter_namespace();
+    let mut sockets: Vec<OwnedFd> = [7001, 7002, 7001, 7002, 7001].map(sharing).into();
+    let plain = open(AddressFamily::Inet, SockType::Datagram);
+    bind(&plain, ([127, 0, 0, 1], 7003));
+    sockets.push(plain);
+
+    let rows = common::sockets("-u");
+    assert_eq!(rows.len(), sockets.len());
+    let mut groups: BTreeMap<u64, usize> = BTreeMap::new();
+    for row in &rows {
+        let port = row["local"]["port"].as_u64().expect("a port");
+        let expected = match port {
+            7003 => Value::Null,
+            _ => {
+                let next = groups.len() + 1;
+                let group = *groups.entry(port).or_insert(next);
+                json!({"group": group, "members": if port == 7001 { 3 } else { 2 }})
+            }
+        };
+        assert_eq!(row["reuseport"], expected, "port {port}: {rows:#?}");
+    }
+    assert_eq!(groups.len(), 2);
+}
+
+/// A socket that has the option and no port is in no group yet; one that left takes a place away.
+#[test]
+fn a_group_is_as_large_as_it_is_now() {
+    common::enter_namespace();
+    let first = sharing(7001);
+    let idle = open(AddressFamily::Inet, SockType::Stream);
+    common::set(&idle, SOL_SOCKET, SO_REUSEPORT, 1).expect("SO_REUSEPORT");
+    let rows = common::sockets("-tu --unbound");
+    let row = |socket| common::find(&rows, socket).expect("the socket is shown");
+    assert_eq!(row(&first)["reuseport"], json!({"group": 1, "members": 1}));
+    assert_eq!(row(&idle)["reuseport"], Value::Null);
+
+    let second = sharing(7001);
+    let members = |count| {
+        let rows = common::sockets("-u");
+        assert!(rows.iter().all(|row| row["reuseport"] == json!({"group": 1, "members": count})));
+        assert_eq!(rows.len(), count);
+    };
+    members(2);
+    drop(second);
+    members(1);
+}
