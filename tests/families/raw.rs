@@ -205,13 +205,12 @@ fn raw_sockets_are_those_of_proc() {
     assert!(listed.values().any(|row| row["uid"] == 4321), "none is of another user");
 }
 
-/// A ping socket that was never bound is in no table.
+/// A ping socket that was never bound is in no table, and is shown at least with `--unbound`.
 #[test]
 fn ping_sockets_without_a_number() {
     enter();
     let ping = open(Domain::IPV4, Type::DGRAM, 1);
     let ping6 = open(Domain::IPV6, Type::DGRAM, 58);
-    assert_eq!(common::sockets("-w"), [] as [Value; 0]);
     let rows = common::sockets("-w --unbound");
     assert_eq!(rows.len(), 2, "{rows:#?}");
     for (socket, protocol) in [(&ping, "icmp"), (&ping6, "icmp6")] {
