@@ -116,6 +116,7 @@ static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *e
  * 6.16: a walk that was interrupted remembers by their cookies which sockets of a bucket are still to
  * come. Before, it counted them, and came by some twice and by others never when the bucket changed.
  */
+#ifdef TYPED_POINTERS
 static __always_inline bool knows_each_tcp_socket(void)
 {
 	union bpf_tcp_iter_batch_item *item = 0;
@@ -129,6 +130,11 @@ static __always_inline bool knows_each_udp_socket(void)
 
 	return HAS(item, cookie);
 }
+#else
+/* A socket is met at each of its descriptors. */
+#define knows_each_tcp_socket() false
+#define knows_each_udp_socket() false
+#endif
 
 /* 6.18: UDP, raw and packet sockets count their drops for each memory node. */
 static __always_inline __u32 socket_drops(struct sock *sk)

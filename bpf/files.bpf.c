@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sockets behind file descriptors, of every network namespace: who holds them, and those that
- * are in no table. The kernel walks the tasks of the reader's pid namespace, and of each the
+ * The sockets behind file descriptors: who holds them, and those that are in no table. The kernel walks the tasks of the reader's pid namespace, and of each the
  * descriptors, of threads only where they have their own. A socket that several descriptors share is
  * met as often. There is a program for each family, so that each is a stream of its own.
  */
@@ -54,9 +53,10 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
-/* Finds the socket behind a descriptor of a namespace that is wanted. */
+/* Finds the socket behind a descriptor, of the network namespace that the reader is in. */
 static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *found)
 {
+	struct task_struct *reader = (void *)bpf_get_current_task();
 	struct sock *sk;
 
 	if (!ctx->task || !ctx->file)
@@ -65,8 +65,8 @@ static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *
 	if (!sk)
 		return false;
 	found->sk = sk;
-	found->net = GET(sk, __sk_common.skc_net.net);
-	if (only_netns && GET(found->net, ns.inum) != only_netns)
+	found->net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	if (found->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
 	found->family = LOAD(sk, __sk_common.skc_family);
 	found->protocol = GET_BITS(sk, sk_protocol);

@@ -24,7 +24,6 @@ const volatile __u8 want_ipv4 = 1;
 const volatile __u8 want_ipv6 = 1;
 const volatile __u32 tcp_states = ~0; /* bit n: state n */
 const volatile __u32 udp_states = ~0;
-const volatile __u32 only_netns = 0; /* inode number of the namespace that is wanted; 0: all are */
 const volatile struct port_filter local_ports = {};
 const volatile struct port_filter remote_ports = {};
 const volatile struct port_filter either_ports = {}; /* local or remote */
@@ -33,7 +32,6 @@ extern const volatile __u8 want_ipv4;
 extern const volatile __u8 want_ipv6;
 extern const volatile __u32 tcp_states;
 extern const volatile __u32 udp_states;
-extern const volatile __u32 only_netns;
 extern const volatile struct port_filter local_ports;
 extern const volatile struct port_filter remote_ports;
 extern const volatile struct port_filter either_ports;

@@ -196,7 +196,8 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);
-	} else {
+	} else if (header.state != TCP_CLOSE) {
+		/* What a connection that is closed has left behind would be no queue. */
 		unread = GET(tp, rcv_nxt) - GET(tp, copied_seq);
 		header.recv_queue = unread < 0 ? 0 : unread;
 		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);

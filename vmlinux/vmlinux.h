@@ -241,7 +241,12 @@ struct signal_struct {
 	struct pid *pids[4];
 };
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
+	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct pid *thread_pid;

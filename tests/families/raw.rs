@@ -218,3 +218,15 @@ fn ping_sockets_without_a_number() {
         assert_eq!((&row["protocol"], &row["state"]), (&json!(protocol), &json!("UNCONN")));
     }
 }
+
+#[test]
+fn those_of_another_namespace_are_not_shown() {
+    common::enter_namespace();
+    let _elsewhere =
+        Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).expect("a socket");
+    common::enter_namespace();
+    let here = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).expect("a socket");
+    let rows = common::sockets("-w -O type");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(common::find(&rows, &here).is_some());
+}

@@ -486,3 +486,20 @@ fn connections_that_wait() {
         assert!(waiting.iter().all(|row| row["state"] == "CONNECTING"), "{waiting:#?}");
     }
 }
+
+/// The iterator of the kernel's table passes over some as soon as its buffer was full once.
+#[test]
+fn each_of_many_is_shown_once() {
+    common::enter_namespace();
+    let pairs: Vec<_> =
+        (0..1000).map(|_| std::os::unix::net::UnixStream::pair().expect("a pair")).collect();
+    let cookies = |rows: &[Value]| -> Vec<u64> {
+        let mut cookies: Vec<u64> = rows.iter().filter_map(|row| row["cookie"].as_u64()).collect();
+        cookies.sort_unstable();
+        cookies
+    };
+    let mut made: Vec<u64> =
+        pairs.iter().flat_map(|(a, b)| [common::cookie(a), common::cookie(b)]).collect();
+    made.sort_unstable();
+    assert_eq!(cookies(&common::sockets("-x -O type")), made);
+}
