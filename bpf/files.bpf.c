@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sockets behind file descriptors: who holds them, and those that are in no table. The kernel walks the tasks of the reader's pid namespace, and of each the
- * descriptors, of threads only where they have their own. A socket that several descriptors share is
- * met as often. There is a program for each family, so that each is a stream of its own.
+ * The sockets behind file descriptors: who holds them, and those that are in no table. The kernel
+ * walks the tasks of the reader's pid namespace, and of each the descriptors, of threads only where
+ * they have their own. A socket that several descriptors share is met as often. There is a program
+ * for each family, so that each is a stream of its own.
  */
 #include "vmlinux.h"
 
@@ -53,7 +54,7 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
-/* Finds the socket behind a descriptor, of the network namespace that the reader is in. */
+/* Finds the socket behind a descriptor, of the network namespaces that are asked for. */
 static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *found)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
@@ -66,7 +67,7 @@ static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *
 		return false;
 	found->sk = sk;
 	found->net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	if (found->net != BPF_CORE_READ(reader, nsproxy, net_ns))
+	if (!every_netns && found->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
 	found->family = LOAD(sk, __sk_common.skc_family);
 	found->protocol = GET_BITS(sk, sk_protocol);
@@ -228,6 +229,46 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 	write_unix_header(seq, u, found.net, cookie_of(&found), loop_helper);
 	write_socket(seq, found.sk, found.net);
 	write_unix(seq, u);
+	return 0;
+}
+
+/* A socket of which no more is known than what every socket has. */
+static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
+					 __u64 cookie)
+{
+	struct record_header header = {};
+
+	fill_header(&header, &sk->__sk_common, net, cookie);
+	if (header.family == AF_INET || header.family == AF_INET6)
+		fill_endpoints(&header, &sk->__sk_common);
+	fill_socket(&header, sk);
+	fill_queues(&header, sk);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return 0;
+}
+
+/* Sockets that no other program of this object, and none of tables.bpf.c, shows. */
+static __always_inline bool is_known(struct found *found)
+{
+	if (found->family == AF_UNIX)
+		return true;
+	return is_inet(found) &&
+	       (is_raw(found) ||
+		(found->type == SOCK_STREAM && found->protocol == IPPROTO_TCP) ||
+		(found->type == SOCK_DGRAM && found->protocol == IPPROTO_UDP));
+}
+
+/* What no program knows more of than that it is a socket. */
+SEC("iter/task_file")
+int other_files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+
+	if (!find(ctx, &found) || is_known(&found))
+		return 0;
+	write_plain_header(seq, found.sk, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
 	return 0;
 }
 

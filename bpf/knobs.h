@@ -20,6 +20,7 @@ struct port_filter {
 };
 
 #ifdef KNOBS_ARE_HERE
+const volatile __u8 every_netns = 0; /* not only that of the reader */
 const volatile __u8 want_ipv4 = 1;
 const volatile __u8 want_ipv6 = 1;
 const volatile __u32 tcp_states = ~0; /* bit n: state n */
@@ -28,6 +29,7 @@ const volatile struct port_filter local_ports = {};
 const volatile struct port_filter remote_ports = {};
 const volatile struct port_filter either_ports = {}; /* local or remote */
 #else
+extern const volatile __u8 every_netns;
 extern const volatile __u8 want_ipv4;
 extern const volatile __u8 want_ipv6;
 extern const volatile __u32 tcp_states;

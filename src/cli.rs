@@ -87,7 +87,8 @@ pub struct TableArgs {
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
-    /// Also TCP and UDP sockets that are in no table of the kernel: never bound, or bound but idle
+    /// Also sockets that are in no table of the kernel: never bound, or bound but idle. Without a
+    /// family: sockets of every family, those too that have no flag here
     #[arg(long, help_heading = "Which sockets")]
     unbound: bool,
     /// Only sockets over IPv4
@@ -291,16 +292,19 @@ impl TableArgs {
             (Family::Unix, _) => self.unix,
             (Family::Other, _) => false,
         };
-        let by_default = match kind.family() {
-            Family::Tcp | Family::Udp => true,
-            Family::Raw | Family::Unix | Family::Other => false,
-        };
+        let by_default = self.unbound || matches!(kind.family(), Family::Tcp | Family::Udp);
         let version = match kind.version() {
             Some(Version::V4) => self.ipv4 || !self.ipv6,
             Some(Version::V6) => self.ipv6 || !self.ipv4,
             None => self.names_a_family() || !(self.ipv4 || self.ipv6),
         };
         (named || by_default && !self.names_a_family()) && version
+    }
+
+    /// Netstat's five, or more where a longer word can come.
+    fn protocol_width(&self) -> usize {
+        let wanted = SocketKind::ALL.into_iter().filter(|kind| self.wants(*kind));
+        wanted.map(|kind| kind.word().len()).max().unwrap_or_default().max(5)
     }
 
     fn names_a_family(&self) -> bool {
@@ -337,6 +341,7 @@ impl TableArgs {
         } else {
             Format::Table(Columns {
                 header: !self.no_header,
+                protocol: self.protocol_width(),
                 extended: self.extend,
                 programs: self.programs,
                 timers: self.timers,

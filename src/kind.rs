@@ -10,30 +10,30 @@ pub enum Family {
     Udp,
     /// Raw sockets and ping sockets, as netstat has them.
     Raw,
-    Unix,
     /// What this program does not know.
     Other,
+    Unix,
 }
 
 /// The columns in which sockets are shown. The table has a part for each, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
-    /// Two ends with addresses and ports.
-    Internet,
+    /// Two ends: addresses, ports, and what other families have in their place.
+    Ends,
     /// A path and a peer.
     Unix,
 }
 
 impl Family {
-    /// Every family, in the order in which they are shown.
+    /// Every family, in the order in which they are shown: those of one layout together.
     pub const ALL: [Family; 5] =
-        [Family::Tcp, Family::Udp, Family::Raw, Family::Unix, Family::Other];
+        [Family::Tcp, Family::Udp, Family::Raw, Family::Other, Family::Unix];
 
     /// The columns of its sockets.
     pub fn layout(self) -> Layout {
         match self {
             Family::Unix => Layout::Unix,
-            _ => Layout::Internet,
+            _ => Layout::Ends,
         }
     }
 
@@ -52,7 +52,9 @@ impl Family {
             Family::Tcp => &["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"],
             Family::Udp => &["SO_REUSEADDR", "SO_BROADCAST"],
             Family::Unix => &["SO_PASSCRED"],
-            _ => &[],
+            Family::Raw => &[],
+            // Of these nobody knows what is set: all that is shown is shown here.
+            Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
     }
 }
@@ -131,10 +133,10 @@ kinds! {
     Raw6Headers = "raw6" Raw V6, Some(((INET6, RAW, RAW_IP), "RAWv6"));
     Ping = "icmp" Raw V4, Some(((INET, DGRAM, ICMP), "PING"));
     Ping6 = "icmp6" Raw V6, Some(((INET6, DGRAM, ICMPV6), "PINGv6"));
+    Other = "other" Other None, None;
     Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
     UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
     UnixSequenced = "unix" Unix None, Some(((UNIX, SEQPACKET, 0), "UNIX"));
-    Other = "other" Other None, None;
 }
 
 impl SocketKind {
@@ -188,6 +190,54 @@ impl SocketKind {
     /// /proc/net/protocols. Of what this program does not know, nobody knows.
     pub fn open(self) -> Option<((i32, i32, i32), &'static str)> {
         self.spec().open
+    }
+}
+
+/// The word for what has no kind of its own here: that of its AF_ constant in
+/// include/linux/socket.h, or of its protocol in include/uapi/linux/in.h.
+pub fn other_word(domain: u16, protocol: u16) -> &'static str {
+    match (i32::from(domain), protocol) {
+        (INET | INET6, 33) => "dccp",
+        (INET | INET6, 115) => "l2tp",
+        (INET | INET6, 132) => "sctp",
+        (INET | INET6, 136) => "udplite",
+        (INET | INET6, 262) => "mptcp",
+        _ => domain_word(domain),
+    }
+}
+
+fn domain_word(domain: u16) -> &'static str {
+    match domain {
+        2 => "inet",
+        3 => "ax25",
+        5 => "atalk",
+        9 => "x25",
+        10 => "inet6",
+        15 => "key",
+        16 => "netlink",
+        17 => "packet",
+        21 => "rds",
+        23 => "irda",
+        24 => "pppox",
+        26 => "llc",
+        27 => "ib",
+        28 => "mpls",
+        29 => "can",
+        30 => "tipc",
+        31 => "bluetooth",
+        33 => "rxrpc",
+        35 => "phonet",
+        36 => "ieee802154",
+        37 => "caif",
+        38 => "alg",
+        39 => "nfc",
+        40 => "vsock",
+        41 => "kcm",
+        42 => "qipcrtr",
+        43 => "smc",
+        44 => "xdp",
+        45 => "mctp",
+        _ => SocketKind::Other.word(),
     }
 }
 

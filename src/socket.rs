@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::bpf::{record_header, socket_trait, timer};
-use crate::kind::{type_word, Family, SocketKind};
+use crate::kind::{other_word, type_word, Family, SocketKind};
 use crate::read::Facts;
 use crate::record::Record;
 use crate::state::State;
@@ -157,7 +157,7 @@ impl<'a> Names<'a> {
                 peer: unix.peer,
                 peer_path: path(&unix.peer_path, unix.peer_path_length),
             }),
-            Family::Other => Names::Nothing,
+            Family::Other if !is_inet(header.family) => Names::Nothing,
             _ => Names::Internet {
                 local: endpoint(header, &header.local_address, header.local_port),
                 remote: endpoint(header, &header.remote_address, header.remote_port),
@@ -166,8 +166,14 @@ impl<'a> Names<'a> {
     }
 }
 
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+fn is_inet(domain: u16) -> bool {
+    matches!(domain, AF_INET | AF_INET6)
+}
+
 fn endpoint(header: &record_header, address: &[u8; 16], port: u32) -> Endpoint {
-    const AF_INET: u16 = 2;
     Endpoint {
         address: match header.family {
             AF_INET => {
@@ -238,6 +244,15 @@ impl<'a> Socket<'a> {
             netns: header.netns,
             timer: Timer::decode(header),
             record,
+        }
+    }
+
+    /// The word for its kind; where this program knows none, for its address family.
+    pub fn word(&self) -> &'static str {
+        let header = self.record.header;
+        match self.kind {
+            SocketKind::Other => other_word(header.family, header.protocol),
+            kind => kind.word(),
         }
     }
 

@@ -122,7 +122,7 @@ impl Serialize for Head<'_> {
         let diag: Vec<&str> = socket.diag(facts).iter().map(|diag| diag.mark()).collect();
 
         let mut map = to.serialize_map(None)?;
-        map.serialize_entry("protocol", socket.kind.word())?;
+        map.serialize_entry("protocol", socket.word())?;
         map.serialize_entry("type", socket.type_word())?;
         map.serialize_entry("state", socket.state_word())?;
         map.serialize_entry("recv_queue", &socket.recv_queue)?;

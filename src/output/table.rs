@@ -23,6 +23,8 @@ const PLAIN: &[u8] = b"\x1b[0m";
 pub struct Columns {
     /// A first line with the names of the columns.
     pub header: bool,
+    /// How wide the first column is: the longest word for a kind that can come.
+    pub protocol: usize,
     /// The user and the inode.
     pub extended: bool,
     /// The processes.
@@ -84,7 +86,7 @@ impl<W: Write> Output for Table<W> {
         if !first {
             line.write(&mut self.to)?;
         }
-        line.text("Proto", 5);
+        line.text("Proto", self.columns.protocol);
         line.text("Recv-Q", 6);
         line.text("Send-Q", 6);
         match layout {
@@ -95,7 +97,7 @@ impl<W: Write> Output for Table<W> {
                 line.text("Peer", 8);
                 line.text("Path", 40);
             }
-            Layout::Internet => {
+            Layout::Ends => {
                 line.text("Local Address", 23);
                 line.text("Foreign Address", 23);
                 line.text("State", 11);
@@ -110,7 +112,7 @@ impl<W: Write> Output for Table<W> {
         if self.columns.programs {
             line.text("PID/Program name", 20);
         }
-        if layout == Layout::Internet {
+        if layout == Layout::Ends {
             if self.columns.timers {
                 line.text("Timer", 23);
             }
@@ -125,7 +127,7 @@ impl<W: Write> Output for Table<W> {
         let place = |endpoint| Place { endpoint, socket, host: facts.host };
         let mut number = itoa::Buffer::new();
         let line = &mut self.line;
-        line.text(socket.kind.word(), 5);
+        line.text(socket.word(), self.columns.protocol);
         line.number(socket.recv_queue.into(), 6);
         line.number(socket.send_queue.into(), 6);
         match socket.names {
@@ -141,7 +143,11 @@ impl<W: Write> Output for Table<W> {
                 line.text(if peer == 0 { "-" } else { number.format(peer) }, 8);
                 line.text(&paths(path, peer_path), 40);
             }
-            Names::Nothing => {}
+            Names::Nothing => {
+                line.text("-", 23);
+                line.text("-", 23);
+                line.text(socket.state_word(), 11);
+            }
         }
         let layout = socket.kind.family().layout();
         if self.columns.extended {
@@ -153,7 +159,7 @@ impl<W: Write> Output for Table<W> {
         if let Some((holders, owner)) = row.owner {
             line.text(&programs(holders, owner), 20);
         }
-        if layout == Layout::Internet {
+        if layout == Layout::Ends {
             if self.columns.timers {
                 line.text(&timer(socket.timer, facts.host.hz), 23);
             }
