@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sockets behind file descriptors: who holds them, and those that are in no table. The kernel
- * walks the tasks of the reader's pid namespace, and of each the descriptors, of threads only where
- * they have their own. A socket that several descriptors share is met as often. There is a program
- * for each family, so that each is a stream of its own.
+ * The tasks, and the sockets behind their file descriptors: who holds them, and those that are in no
+ * table. The kernel walks the tasks of the reader's pid namespace, and of each the descriptors, of
+ * threads only where they have their own. A socket that several descriptors share is met as often.
+ * There is a program for each family, so that each is a stream of its own.
  */
 #include "vmlinux.h"
 
@@ -117,9 +117,32 @@ int owners(struct bpf_iter__task_file *ctx)
 	owner.flags = BPF_CORE_READ(file, f_flags);
 	owner.cookie = given_cookie(sk);
 	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	owner.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	leader = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(owner.command, 16, &leader->comm);
 	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
+	return 0;
+}
+
+/* In which network namespace each task is: a record for each. */
+SEC("iter/task")
+int tasks(struct bpf_iter__task *ctx)
+{
+	struct task_record record = {};
+	struct task_struct *task = ctx->task;
+	struct nsproxy *nsproxy;
+
+	if (!task)
+		return 0;
+	/* One that has ended is in none. */
+	nsproxy = BPF_CORE_READ(task, nsproxy);
+	if (!nsproxy)
+		return 0;
+	record.magic = TASK_MAGIC;
+	record.pid = number_of(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+	record.tid = number_of(BPF_CORE_READ(task, thread_pid));
+	record.netns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }
 
@@ -226,7 +249,7 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 	if (!find(ctx, &found) || found.family != AF_UNIX)
 		return 0;
 	u = (void *)found.sk;
-	write_unix_header(seq, u, found.net, cookie_of(&found), loop_helper);
+	write_unix_header(seq, u, found.net, cookie_of(&found), unread_bytes(u, loop_helper));
 	write_socket(seq, found.sk, found.net);
 	write_unix(seq, u);
 	return 0;

@@ -93,6 +93,19 @@ struct owner_record {
 	__u64 cookie; /* 0: this kernel does not tell */
 	__u64 inode;
 	__u8 command[16]; /* of the thread group's leader */
+	__u32 netns; /* inode number of the socket's network namespace */
+	__u32 unused;
+};
+
+/* "knsn" */
+#define TASK_MAGIC 0x6e736e6b
+
+/* A task and where it is; in a stream of its own. */
+struct task_record {
+	__u32 magic;
+	__u32 pid; /* of the process and of the thread, in the pid namespace of the reader */
+	__u32 tid;
+	__u32 netns; /* inode number of its network namespace */
 };
 
 /* The option lists as enumerations: what is in the sections, and at which place. */

@@ -138,7 +138,8 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	if (!u)
 		return 0;
 	net = GET(u, sk.__sk_common.skc_net.net);
-	write_unix_header(seq, u, net, socket_cookie(&u->sk.__sk_common), loop_helper);
+	write_unix_header(seq, u, net, socket_cookie(&u->sk.__sk_common),
+			  unread_bytes(u, loop_helper));
 	write_socket(seq, &u->sk, net);
 	write_unix(seq, u);
 	return 0;
@@ -195,6 +196,7 @@ const volatile struct {
 	struct ip_options_item ip_options;
 	struct membership_item membership;
 	struct owner_record owner;
+	struct task_record task;
 	enum socket_trait socket_trait;
 	enum timer timer;
 	enum section section;

@@ -33,9 +33,13 @@ static long add_packet(__u32 index, struct queue_walk *walk)
 	return 0;
 }
 
-/* unix_inq_len(): what a read would find; of datagrams the first one. 6.18: a stream keeps count. */
-static __always_inline __u32 unread_bytes(struct unix_sock *u, __u8 type, bool loop_helper)
+/*
+ * unix_inq_len(): what a read would find; of datagrams the first one. 6.18: a stream keeps count.
+ * Inlined into the programs, of which some must not even name bpf_loop().
+ */
+static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 {
+	__u8 type = GET_BITS(u, sk.sk_type);
 	struct sk_buff_head *queue = &u->sk.sk_receive_queue;
 	struct queue_walk walk = { .head = (__u64)queue };
 
@@ -54,7 +58,7 @@ static __always_inline __u32 unread_bytes(struct unix_sock *u, __u8 type, bool l
 }
 
 static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *u, struct net *net,
-					__u64 cookie, bool loop_helper)
+					__u64 cookie, __u32 unread)
 {
 	struct record_header header = {};
 	struct sock *sk = &u->sk;
@@ -67,7 +71,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 		header.send_queue = GET(sk, sk_max_ack_backlog);
 	} else {
 		fill_queues(&header, sk);
-		header.recv_queue = unread_bytes(u, header.socket_type, loop_helper);
+		header.recv_queue = unread;
 	}
 	bpf_seq_write(seq, &header, sizeof(header));
 	return 0;

@@ -12,7 +12,7 @@ use plain::Plain;
 pub use skeleton::types::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
     owner_record, port_filter, port_range, raw_section, record_header, section, socket_section,
-    socket_trait, tcp_section, timer, udp_section, unix_section,
+    socket_trait, task_record, tcp_section, timer, udp_section, unix_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use skeleton::types::{
@@ -35,3 +35,4 @@ unsafe impl Plain for item_header {}
 unsafe impl Plain for ip_options_item {}
 unsafe impl Plain for membership_item {}
 unsafe impl Plain for owner_record {}
+unsafe impl Plain for task_record {}

@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::filter::{self, Filter};
 use crate::kind::{Family, SocketKind, Version};
+use crate::netns::Scope;
 use crate::output::table::Columns;
 use crate::selection::Selection;
 use crate::state::{self, States};
@@ -132,6 +133,18 @@ pub struct TableArgs {
     /// Only sockets that a process of one of these names holds; a pattern may have * and ?
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Which sockets")]
     command: Vec<String>,
+    /// Sockets of these network namespaces: names of ip-netns(8), processes, or paths with a slash
+    #[arg(
+        long,
+        value_name = "NETNS",
+        value_delimiter = ',',
+        conflicts_with = "all_netns",
+        help_heading = "Which sockets"
+    )]
+    netns: Vec<String>,
+    /// Sockets of every network namespace that can be found
+    #[arg(long, help_heading = "Which sockets")]
+    all_netns: bool,
     /// Only sockets of one of these users, by name or number
     #[arg(long, value_name = "USER", value_delimiter = ',', help_heading = "Which sockets")]
     user: Vec<String>,
@@ -207,7 +220,10 @@ impl When {
 /// What the table is to be, with everything worked out.
 #[derive(Debug)]
 pub struct Settings {
+    /// Without the interfaces, which are not the same in each network namespace.
     pub filter: Filter,
+    /// The interfaces, as they were typed.
+    pub interfaces: Vec<String>,
     pub selection: Selection,
     pub format: Format,
     /// Whether the processes are shown.
@@ -236,15 +252,21 @@ pub fn parse() -> Result<Cli, clap::Error> {
 }
 
 impl TableArgs {
-    /// Works out what was typed. `interface` finds the index of an interface.
+    /// In which network namespaces to look.
+    pub fn scope(&self) -> Scope {
+        match (self.all_netns, self.netns.is_empty()) {
+            (true, _) => Scope::All,
+            (false, false) => Scope::Named(self.netns.clone()),
+            (false, true) => Scope::Own,
+        }
+    }
+
+    /// Works out what was typed.
     ///
     /// # Errors
     ///
     /// For words that mean nothing, as wrong usage.
-    pub fn settings(
-        &self,
-        interface: impl Fn(&str) -> Result<u32, String>,
-    ) -> Result<Settings, clap::Error> {
+    pub fn settings(&self) -> Result<Settings, clap::Error> {
         let services = match self.port.is_empty() && self.sport.is_empty() && self.dport.is_empty()
         {
             true => String::new(),
@@ -255,8 +277,6 @@ impl TableArgs {
             let ports: Result<Vec<_>, String> = ports.collect();
             Ok(ports.map_err(|error| wrong(name, &error))?.concat())
         };
-        let interfaces: Result<Vec<u32>, String> =
-            self.interface.iter().map(|name| interface(name)).collect();
         let filter = Filter {
             kinds: SocketKind::ALL.map(|kind| self.wants(kind)),
             unbound: self.unbound,
@@ -268,13 +288,14 @@ impl TableArgs {
             local_networks: self.src.clone(),
             remote_networks: self.dst.clone(),
             either_networks: self.addr.clone(),
-            interfaces: interfaces.map_err(|error| wrong("--interface <IF>", &error))?,
+            interfaces: Vec::new(),
             users: self.users().map_err(|error| wrong("--user <USER>", &error))?,
             pids: self.pid.clone(),
             commands: self.command.iter().map(|pattern| WildMatch::new(pattern)).collect(),
         };
         Ok(Settings {
             filter,
+            interfaces: self.interface.clone(),
             selection: self.selection()?,
             format: self.format(),
             programs: self.programs,
@@ -342,6 +363,7 @@ impl TableArgs {
             Format::Table(Columns {
                 header: !self.no_header,
                 protocol: self.protocol_width(),
+                netns: self.scope() != Scope::Own,
                 extended: self.extend,
                 programs: self.programs,
                 timers: self.timers,

@@ -1,5 +1,6 @@
 //! Opens, configures, loads and attaches the BPF programs, and reads what they write.
 
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{ErrorKind, Iter, IterOpts, Object, PrintLevel};
+use libbpf_rs::{ErrorKind, Iter, IterOpts, Link, Object, PrintLevel};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
 use crate::filter::{Knobs, Ports};
@@ -97,13 +98,19 @@ impl Source {
     }
 }
 
-/// The streams of the kernel.
-pub struct Streams {
-    /// The sockets, family by family.
-    pub sockets: Chain,
-    /// Two walks through all descriptors, which begin when they are read; none if nobody asked, or
-    /// if this kernel does not let them be read.
-    pub owners: Option<[Iter; 2]>,
+/// The programs, loaded, and what was opened of them so far. They go away with this and its streams.
+pub struct Programs {
+    walks: Vec<Walk>,
+    owners: Option<Link>,
+    tasks: Option<Link>,
+}
+
+/// A program that finds sockets.
+struct Walk {
+    link: Link,
+    /// Whether it goes by the descriptors, and comes to all network namespaces by itself.
+    by_descriptor: bool,
+    files: Vec<Iter>,
 }
 
 /// The files of the iterators, read to the end one after the other.
@@ -123,32 +130,75 @@ impl Read for Chain {
     }
 }
 
-/// Loads what the knobs ask for and opens it in this network namespace. The programs go away with
-/// the result.
-///
-/// # Errors
-///
-/// When this host or this user cannot run the programs; the message says what to do about it.
-pub fn open(knobs: &Knobs) -> anyhow::Result<Streams> {
-    check_capabilities()?;
-    libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
-    let load = |knobs: &Knobs| {
-        let mut first = None;
-        for features in ATTEMPTS {
-            said().clear();
-            match streams(knobs, features) {
-                Ok(streams) => return Ok(streams),
-                Err(error) => first = Some(error),
+impl Programs {
+    /// Loads what the knobs ask for.
+    ///
+    /// # Errors
+    ///
+    /// When this host or this user cannot run the programs; the message says what to do about it.
+    pub fn load(knobs: &Knobs) -> anyhow::Result<Programs> {
+        check_capabilities()?;
+        libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
+        let load = |knobs: &Knobs| {
+            let mut last = None;
+            for features in ATTEMPTS {
+                said().clear();
+                match load(knobs, features) {
+                    Ok(programs) => return Ok(programs),
+                    Err(error) => last = Some(error),
+                }
+            }
+            Err(last.unwrap_or_else(|| anyhow!("nothing was tried")))
+        };
+        // Where the owners cannot be read, the sockets can.
+        let programs = load(knobs).or_else(|error| match knobs.owners {
+            true => {
+                let knobs = Knobs { owners: false, tasks: false, ..knobs.clone() };
+                load(&knobs).map_err(|_| error)
+            }
+            false => Err(error),
+        });
+        programs.map_err(|error| explain(&error))
+    }
+
+    /// Opens the tables of the network namespace that the program is in. What goes by the
+    /// descriptors is opened the first time only.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, as when there are too many open files.
+    pub fn open_here(&mut self) -> anyhow::Result<()> {
+        for walk in &mut self.walks {
+            if walk.files.is_empty() || !walk.by_descriptor {
+                walk.files.push(open_file(&walk.link)?);
             }
         }
-        Err(first.unwrap_or_else(|| anyhow!("nothing was tried")))
-    };
-    // Where the owners cannot be read, the sockets can.
-    let streams = load(knobs).or_else(|error| match knobs.owners {
-        true => load(&Knobs { owners: false, ..knobs.clone() }).map_err(|_| error),
-        false => Err(error),
-    });
-    streams.map_err(|error| explain(&error))
+        Ok(())
+    }
+
+    /// A walk through all descriptors, which begins when it is read; none if nobody asked, or if
+    /// this kernel does not let them be read.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, as when there are too many open files.
+    pub fn owners(&self) -> anyhow::Result<Option<Iter>> {
+        self.owners.as_ref().map(open_file).transpose()
+    }
+
+    /// A walk through all tasks, on the same terms.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, as when there are too many open files.
+    pub fn tasks(&self) -> anyhow::Result<Option<Iter>> {
+        self.tasks.as_ref().map(open_file).transpose()
+    }
+
+    /// The sockets of all that was opened, family by family.
+    pub fn sockets(self) -> Chain {
+        Chain { files: self.walks.into_iter().flat_map(|walk| walk.files).collect() }
+    }
 }
 
 /// Gives up every capability: reading the iterators that are open takes none.
@@ -163,7 +213,7 @@ pub fn drop_capabilities() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn streams(knobs: &Knobs, features: Features) -> anyhow::Result<Streams> {
+fn load(knobs: &Knobs, features: Features) -> anyhow::Result<Programs> {
     let wanted: Vec<String> = SOURCES
         .iter()
         .filter(|source| source.is_wanted(knobs, features))
@@ -174,6 +224,7 @@ fn streams(knobs: &Knobs, features: Features) -> anyhow::Result<Streams> {
     for mut program in open.open_object_mut().progs_mut() {
         let is_wanted = match program.name().to_string_lossy() {
             name if name == OWNERS => knobs.owners,
+            name if name == TASKS => knobs.tasks,
             name => wanted.iter().any(|wanted| *wanted == name),
         };
         program.set_autoload(is_wanted);
@@ -182,19 +233,32 @@ fn streams(knobs: &Knobs, features: Features) -> anyhow::Result<Streams> {
 
     let skeleton = open.load()?;
     let object = skeleton.object();
-    let files: Result<Vec<Iter>, _> = wanted.iter().map(|name| attach(object, name)).collect();
-    let owners = match knobs.owners {
-        true => Some([attach(object, OWNERS)?, attach(object, OWNERS)?]),
-        false => None,
+    let walk = |name: &String| {
+        let (link, section) = attach(object, name)?;
+        Ok(Walk { link, by_descriptor: section == BY_DESCRIPTOR, files: Vec::new() })
     };
-    Ok(Streams { sockets: Chain { files: files? }, owners })
+    let walks: anyhow::Result<Vec<Walk>> = wanted.iter().map(walk).collect();
+    let attach = |wanted: bool, name| match wanted {
+        true => attach(object, name).map(|(link, _)| Some(link)),
+        false => Ok(None),
+    };
+    let owners = attach(knobs.owners, OWNERS)?;
+    let tasks = attach(knobs.tasks, TASKS)?;
+    Ok(Programs { walks: walks?, owners, tasks })
 }
+
+/// The section of the programs that walk the descriptors: bpf/files.bpf.c
+const BY_DESCRIPTOR: &str = "iter/task_file";
 
 /// The program that finds who holds sockets.
 const OWNERS: &str = "owners";
 
+/// The program that finds in which network namespaces tasks are.
+const TASKS: &str = "tasks";
+
 fn configure(open: &mut OpenKnetstatSkel, knobs: &Knobs) -> anyhow::Result<()> {
     let data = open.maps.rodata_data.as_deref_mut().context("the BPF programs have no knobs")?;
+    data.every_netns = knobs.every_netns.into();
     data.want_ipv4 = knobs.ipv4.into();
     data.want_ipv6 = knobs.ipv6.into();
     data.tcp_states = knobs.tcp_states;
@@ -217,13 +281,20 @@ fn set_ports(filter: &mut port_filter, ports: &[Ports]) {
     }
 }
 
-/// Opens a program's iterator; its file keeps the program alive by itself.
-fn attach(object: &Object, name: &str) -> anyhow::Result<Iter> {
+/// Attaches a program to its iterator, and says in which section it is: that names the iterator.
+fn attach(object: &Object, name: &str) -> anyhow::Result<(Link, OsString)> {
     let mut programs = object.progs_mut();
     let program = programs.find(|program| program.name() == name);
     let program = program.with_context(|| format!("there is no BPF program {name}"))?;
-    let link = program.attach_iter_with_opts(IterOpts::None)?;
-    Ok(Iter::new(&link)?)
+    Ok((program.attach_iter_with_opts(IterOpts::None)?, program.section().to_owned()))
+}
+
+/// Opens an iterator; its file keeps the program alive by itself.
+fn open_file(link: &Link) -> anyhow::Result<Iter> {
+    Iter::new(link).context(
+        "cannot open an iterator of the kernel; when there are too many open files, raise the \
+         limit (ulimit -n)",
+    )
 }
 
 /// Says which capabilities are missing, before the kernel refuses without a reason.

@@ -34,7 +34,7 @@ pub struct Filter {
     pub local_networks: AnyOf<IpNet>,
     pub remote_networks: AnyOf<IpNet>,
     pub either_networks: AnyOf<IpNet>,
-    /// The index of the bound interface.
+    /// The index of the bound interface, which each network namespace has its own of.
     pub interfaces: AnyOf<u32>,
     /// The user of the socket.
     pub users: AnyOf<u32>,
@@ -163,6 +163,8 @@ impl Filter {
             remote_ports: self.remote_ports.clone(),
             either_ports: self.either_ports.clone(),
             owners: self.needs_owners(),
+            every_netns: false,
+            tasks: false,
         }
     }
 }
@@ -206,6 +208,10 @@ pub struct Knobs {
     pub either_ports: AnyOf<Ports>,
     /// Whether to look who holds the sockets.
     pub owners: bool,
+    /// Not only sockets of the network namespace in which they are read.
+    pub every_netns: bool,
+    /// Whether to look in which network namespaces the tasks are.
+    pub tasks: bool,
 }
 
 impl Knobs {
@@ -222,6 +228,8 @@ impl Knobs {
             remote_ports: Vec::new(),
             either_ports: Vec::new(),
             owners: self.owners,
+            every_netns: self.every_netns,
+            tasks: self.tasks,
         }
     }
 }

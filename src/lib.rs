@@ -14,7 +14,9 @@ pub mod facts;
 pub mod filter;
 pub mod host;
 pub mod howto;
+pub mod interfaces;
 pub mod kind;
+pub mod netns;
 pub mod output;
 pub mod owners;
 pub mod plan;
@@ -29,6 +31,7 @@ pub mod structs;
 pub mod suggest;
 pub mod sys;
 pub mod value;
+pub mod view;
 pub mod words;
 
 use std::fs::File;
@@ -39,12 +42,16 @@ use anyhow::{bail, Context};
 use clap::CommandFactory;
 
 use ahead::ReadAhead;
-use cli::{Cli, Command, TableArgs};
-use host::Host;
+use cli::{Cli, Command, Settings, TableArgs};
+use collect::Programs;
+use filter::{Filter, Knobs};
+use interfaces::Interfaces;
+use netns::{Found, Scope};
 pub use print::print;
 use print::Ownership;
 use pristine::Pristine;
 use record::Records;
+use view::{View, Views};
 
 /// Does what the command line says.
 ///
@@ -72,31 +79,86 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
 pub struct OutputError(#[source] pub io::Error);
 
 fn table(args: &TableArgs) -> anyhow::Result<()> {
-    let settings = args.settings(interface_index)?;
-    let mut knobs = settings.filter.knobs();
-    knobs.owners |= settings.programs;
+    let scope = args.scope();
+    let settings = args.settings()?;
+    let mut found = find(&scope)?;
+    let asks_for_owners = settings.programs || settings.filter.needs_owners();
+    let knobs = settings.filter.knobs();
     let knobs = if settings.kernel_filter { knobs } else { knobs.wide_open() };
-    let streams = collect::open(&knobs)?;
-    let (pristine, socket) = Pristine::ask(|kind| settings.filter.wants(kind));
-    collect::drop_capabilities()?;
-    let host = Host::new(socket)?;
-
-    let knows_owners = streams.owners.is_some();
-    let ownership = match streams.owners {
-        Some([first, second]) => Some(Ownership::new(first, second)?),
-        None => None,
+    let mut programs = Programs::load(&Knobs {
+        owners: asks_for_owners || scope == Scope::All,
+        tasks: scope == Scope::All,
+        every_netns: !found.namespaces.is_empty(),
+        ..knobs
+    })?;
+    if scope == Scope::All {
+        programs.tasks()?.map(|walk| found.add_those_of_tasks(walk)).transpose()?;
+        programs.owners()?.map(|walk| found.add_those_of_sockets(walk)).transpose()?;
+    }
+    let views = look_around(&mut programs, &settings, &mut found)?;
+    let ownership = match asks_for_owners {
+        true => programs.owners()?.zip(programs.owners()?),
+        false => None,
     };
+    collect::drop_capabilities()?;
+
+    let knows_owners = ownership.is_some();
+    let ownership = ownership.map(|(first, second)| Ownership::new(first, second)).transpose()?;
     let mut out = stdout()?;
     let mut output = output::new(settings.format, &mut out);
     // A thread has the capabilities that its maker has left.
-    let records = Records::new(ReadAhead::new(streams.sockets).context("cannot start a thread")?);
-    print(records, &settings, &pristine, &host, ownership, output.as_mut())?;
-    match knobs.owners && !knows_owners {
-        true => {
-            bail!("the table is without processes: this kernel does not tell who holds a socket")
-        }
-        false => Ok(()),
+    let sockets = ReadAhead::new(programs.sockets()).context("cannot start a thread")?;
+    print(Records::new(sockets), &settings, &views, ownership, output.as_mut())?;
+    if asks_for_owners && !knows_owners {
+        bail!("the table is without processes: this kernel does not tell who holds a socket");
     }
+    found.missing().map_or(Ok(()), |missing| bail!(missing))
+}
+
+/// Finds the network namespaces that are asked for, as far as they can be found without the kernel
+/// side. Where it is only one, enters it; then, as when it is the own one, none are left to be entered.
+fn find(scope: &Scope) -> anyhow::Result<Found> {
+    let words = match scope {
+        Scope::Own => return Ok(Found::default()),
+        Scope::All => return Ok(Found::mounted()),
+        Scope::Named(words) => words,
+    };
+    let found = Found::named(words).map_err(|error| cli::wrong("--netns <NETNS>", &error))?;
+    for netns in &found.namespaces {
+        netns.enter().map_err(anyhow::Error::msg)?;
+    }
+    Ok(if found.namespaces.len() == 1 { Found::default() } else { found })
+}
+
+/// Looks into each of the namespaces, or only into the one that the program is in, and opens the
+/// tables there.
+fn look_around(
+    programs: &mut Programs,
+    settings: &Settings,
+    found: &mut Found,
+) -> anyhow::Result<Views> {
+    let mut interfaces = Interfaces::new(&settings.interfaces);
+    let mut look = || -> anyhow::Result<Option<View>> {
+        let Some(interfaces) = interfaces.here() else { return Ok(None) };
+        programs.open_here()?;
+        View::here(Filter { interfaces, ..settings.filter.clone() }).map(Some)
+    };
+    let views = match found.namespaces.is_empty() {
+        true => Views::one(look()?),
+        false => {
+            sys::allow_many_files();
+            let mut views = Vec::new();
+            for netns in std::mem::take(&mut found.namespaces) {
+                match netns.enter() {
+                    Ok(()) => views.extend(look()?.map(|view| (netns.inode, view))),
+                    Err(why) => found.refuse(netns.inode, why),
+                }
+            }
+            Views::several(views)
+        }
+    };
+    interfaces.check().map_err(|error| cli::wrong("--interface <IF>", &error))?;
+    Ok(views)
 }
 
 fn options(names: &[String]) -> anyhow::Result<()> {
@@ -116,23 +178,4 @@ fn options(names: &[String]) -> anyhow::Result<()> {
 fn stdout() -> anyhow::Result<BufWriter<File>> {
     let fd = io::stdout().as_fd().try_clone_to_owned().context("cannot write the output")?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))
-}
-
-/// The index of an interface of this network namespace.
-fn interface_index(name: &str) -> Result<u32, String> {
-    use nix::net::if_::{if_nameindex, if_nametoindex};
-    if let Ok(index) = if_nametoindex(name) {
-        return Ok(index);
-    }
-    // One that is gone has no name any more, and one whose name has a comma cannot be typed.
-    if let Ok(index) = name.parse() {
-        return Ok(index);
-    }
-    let names: Vec<String> = if_nameindex().map_or_else(
-        |_| Vec::new(),
-        |interfaces| {
-            interfaces.iter().map(|interface| interface.name().to_string_lossy().into()).collect()
-        },
-    );
-    Err(suggest::unknown("interface", name, names.iter().map(String::as_str)))
 }

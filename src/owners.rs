@@ -1,20 +1,12 @@
 //! Who holds which socket: one walk of the kernel through all descriptors, joined to the sockets by
 //! their cookies.
 
-use std::io::{self, Read};
-use std::mem::size_of;
+use std::io::Read;
 
-use crate::bpf::owner_record;
-use crate::record::Error;
+use crate::record::{self, Error};
 use crate::socket::Socket;
 use crate::state::State;
 use crate::value::Name;
-
-/// The first four bytes of every record; OWNER_MAGIC in bpf/record.h.
-const MAGIC: u32 = u32::from_ne_bytes(*b"knso");
-
-/// How much is asked of the kernel at once; see [`crate::record`].
-const READ_SIZE: usize = 512 * 1024;
 
 /// A descriptor of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +77,7 @@ impl Owners {
     pub fn read(source: impl Read) -> Result<Owners, Error> {
         let mut holders = Vec::new();
         let mut by_inode = false;
-        read_all(source, |record| {
+        record::read_owners(source, |record| {
             let holder = Holder {
                 pid: record.pid,
                 fd: record.fd,
@@ -135,34 +127,5 @@ impl Owners {
         let begin = self.keys.partition_point(|other| *other < key);
         let length = self.keys[begin..].iter().take_while(|other| **other == key).count();
         &self.holders[begin..begin + length]
-    }
-}
-
-/// Reads records of one size from a source that may cut them anywhere.
-fn read_all(mut source: impl Read, mut each: impl FnMut(&owner_record)) -> Result<(), Error> {
-    const SIZE: usize = size_of::<owner_record>();
-    let mut buffer = vec![0; READ_SIZE];
-    let (mut filled, mut offset) = (0, 0);
-    loop {
-        match source.read(&mut buffer[filled..]) {
-            Ok(0) if filled == 0 => return Ok(()),
-            Ok(0) => return Err(Error::Cut(offset)),
-            Ok(length) => filled += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // So says the kernel after a million descriptors that are no sockets: go on.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(error.into()),
-        }
-        let whole = filled - filled % SIZE;
-        for bytes in buffer[..whole].chunks_exact(SIZE) {
-            let mut record = owner_record::default();
-            if plain::copy_from_bytes(&mut record, bytes).is_err() || record.magic != MAGIC {
-                return Err(Error::Damaged(offset, "no record begins here"));
-            }
-            each(&record);
-            offset += SIZE as u64;
-        }
-        buffer.copy_within(whole..filled, 0);
-        filled -= whole;
     }
 }

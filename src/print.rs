@@ -4,15 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 use crate::cli::Settings;
-use crate::host::Host;
 use crate::kind::{Layout, SocketKind};
 use crate::output::{Output, Row};
 use crate::owners::{Owner, Owners};
 use crate::plan::{Plan, Shown};
-use crate::pristine::Pristine;
 use crate::read::Facts;
 use crate::record::{Error, Record, Records};
 use crate::socket::Socket;
+use crate::view::Views;
 use crate::OutputError;
 
 /// How many bytes of records are held back until the second walk; then it comes at once.
@@ -44,18 +43,21 @@ impl<R: Read> Ownership<R> {
 pub fn print<R: Read, W: Read>(
     mut records: Records<R>,
     settings: &Settings,
-    pristine: &Pristine,
-    host: &Host,
+    views: &Views,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> anyhow::Result<()> {
+    let plans = views
+        .all()
+        .iter()
+        .map(|view| SocketKind::ALL.map(|kind| settings.selection.plan(kind, &view.pristine)));
     let mut printer = Printer {
         settings,
-        host,
-        plans: SocketKind::ALL.map(|kind| settings.selection.plan(kind, pristine)),
+        views,
+        plans: plans.collect(),
         ownership,
         layout: None,
-        seen: host.own_cookie().into_iter().collect(),
+        seen: views.all().iter().filter_map(|view| view.host.own_cookie()).collect(),
         groups: HashMap::new(),
         held: Vec::new(),
         shown: Vec::new(),
@@ -75,9 +77,9 @@ pub fn print<R: Read, W: Read>(
 
 struct Printer<'a, W> {
     settings: &'a Settings,
-    host: &'a Host,
-    /// By the place of the kind.
-    plans: [Plan; SocketKind::ALL.len()],
+    views: &'a Views,
+    /// By the place of the network namespace, then by that of the kind.
+    plans: Vec<[Plan; SocketKind::ALL.len()]>,
     ownership: Option<Ownership<W>>,
     /// The columns of the part of the table that is being written.
     layout: Option<Layout>,
@@ -94,14 +96,17 @@ struct Printer<'a, W> {
 impl<W: Read> Printer<'_, W> {
     fn record(&mut self, record: Record) -> anyhow::Result<()> {
         let socket = Socket::decode(record);
-        if !self.settings.filter.matches(&socket) || self.has_seen(&socket) {
+        let Some(place) = self.views.place(socket.netns) else {
+            return Ok(());
+        };
+        if !self.views.all()[place].filter.matches(&socket) || self.has_seen(&socket) {
             return Ok(());
         }
         let layout = socket.kind.family().layout();
         if self.layout != Some(layout) {
             self.change_to(Some(layout))?;
         }
-        self.socket(socket)
+        self.socket(socket, place)
     }
 
     /// Whether the socket was shown already. What comes once need not be remembered; but of the same
@@ -125,7 +130,8 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    fn socket(&mut self, socket: Socket) -> anyhow::Result<()> {
+    /// `place`: of its network namespace.
+    fn socket(&mut self, socket: Socket, place: usize) -> anyhow::Result<()> {
         let filter = &self.settings.filter;
         let mut owner = None;
         if let Some(ownership) = &self.ownership {
@@ -139,13 +145,14 @@ impl<W: Read> Printer<'_, W> {
             }
             owner = Some(found).filter(|_| self.settings.programs);
         }
-        let facts = Facts { record: &socket.record, host: self.host };
-        let plan = &self.plans[socket.kind.index()];
+        let facts = Facts { record: &socket.record, host: &self.views.all()[place].host };
+        let plan = &self.plans[place][socket.kind.index()];
         plan.apply(&facts, &mut self.shown);
         let options = &self.shown;
         let reuseport = number_of_group(&mut self.groups, &socket);
-        let row =
-            Row { socket: &socket, facts, options, knows_set: plan.knows_set, reuseport, owner };
+        let netns_name = self.views.name(socket.netns);
+        let knows_set = plan.knows_set;
+        let row = Row { socket: &socket, facts, options, knows_set, reuseport, netns_name, owner };
         self.output.row(&row).map_err(OutputError)?;
         Ok(())
     }
@@ -163,7 +170,9 @@ impl<W: Read> Printer<'_, W> {
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice());
         while let Some(record) = records.next_record()? {
-            self.socket(Socket::decode(record))?;
+            let socket = Socket::decode(record);
+            let place = self.views.place(socket.netns).unwrap_or_default();
+            self.socket(socket, place)?;
         }
         Ok(())
     }

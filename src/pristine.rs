@@ -26,7 +26,7 @@ pub enum Answer {
 pub type Answers = Vec<Answer>;
 
 /// The answers of all kinds; by default none.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Pristine {
     kinds: [Option<Answers>; SocketKind::ALL.len()],
 }

@@ -10,7 +10,8 @@ use plain::Plain;
 use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    raw_section, record_header, socket_section, tcp_section, udp_section, unix_section,
+    owner_record, raw_section, record_header, socket_section, task_record, tcp_section,
+    udp_section, unix_section,
 };
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
@@ -245,5 +246,60 @@ impl<R: Read> Records<R> {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Reads to its end a walk through all descriptors.
+///
+/// # Errors
+///
+/// When the source cannot be read, or is not a whole number of records.
+pub fn read_owners(source: impl Read, each: impl FnMut(&owner_record)) -> Result<(), Error> {
+    const OWNER_MAGIC: u32 = u32::from_ne_bytes(*b"knso");
+    read_all(source, OWNER_MAGIC, each)
+}
+
+/// Reads to its end a walk through all tasks.
+///
+/// # Errors
+///
+/// As [`read_owners`].
+pub fn read_tasks(source: impl Read, each: impl FnMut(&task_record)) -> Result<(), Error> {
+    const TASK_MAGIC: u32 = u32::from_ne_bytes(*b"knsn");
+    read_all(source, TASK_MAGIC, each)
+}
+
+/// Reads records of one size, which begin with `magic`, from a source that may cut them anywhere.
+fn read_all<T: Plain + Default>(
+    mut source: impl Read,
+    magic: u32,
+    mut each: impl FnMut(&T),
+) -> Result<(), Error> {
+    let size = size_of::<T>();
+    let mut buffer = vec![0; READ_SIZE];
+    let (mut filled, mut offset) = (0, 0);
+    loop {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) if filled == 0 => return Ok(()),
+            Ok(0) => return Err(Error::Cut(offset)),
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // So says the kernel after a million objects that wrote nothing: go on.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let whole = filled - filled % size;
+        for bytes in buffer[..whole].chunks_exact(size) {
+            let mut record = T::default();
+            if !bytes.starts_with(&magic.to_ne_bytes())
+                || plain::copy_from_bytes(&mut record, bytes).is_err()
+            {
+                return Err(Error::Damaged(offset, "no record begins here"));
+            }
+            each(&record);
+            offset += size as u64;
+        }
+        buffer.copy_within(whole..filled, 0);
+        filled -= whole;
     }
 }

@@ -81,3 +81,57 @@ pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<Vec<u8>> {
     let name = request.ifr_name.iter().take_while(|&&byte| byte != 0);
     Ok(name.map(|&byte| byte as u8).collect())
 }
+
+/// Which kind of namespace a file is, as a flag of clone(2): ioctl_nsfs(2), NS_GET_NSTYPE.
+///
+/// # Errors
+///
+/// `ENOTTY` where the file is no namespace.
+pub fn namespace_kind(file: BorrowedFd) -> io::Result<i32> {
+    const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
+    // SAFETY: the request takes no argument.
+    match unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) } {
+        kind @ 0.. => Ok(kind),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The network namespace of a socket that another process holds, found by its process and descriptor:
+/// pidfd_open(2), pidfd_getfd(2), and SIOCGSKNS of net/socket.c.
+///
+/// # Errors
+///
+/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `EPERM` without the capabilities
+/// CAP_SYS_PTRACE and CAP_NET_ADMIN.
+pub fn netns_of_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: the calls take numbers only.
+    let process = unsafe { owned(libc::syscall(libc::SYS_pidfd_open, pid, 0)) }?;
+    // SAFETY: as above.
+    let socket =
+        unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }?;
+    // SAFETY: the request takes no argument.
+    unsafe { owned(libc::ioctl(socket.as_raw_fd(), SIOCGSKNS).into()) }
+}
+
+/// The descriptor that a system call answered with.
+///
+/// # Safety
+///
+/// The number must be the answer of a call that makes a new descriptor, or its -1.
+unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
+    match i32::try_from(answer) {
+        // SAFETY: the caller says that the kernel has just made this descriptor for us.
+        Ok(fd @ 0..) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Lets this process open as many files as it may, not only as many as is usual: getrlimit(2).
+pub fn allow_many_files() {
+    use nix::sys::resource::{getrlimit, setrlimit, Resource};
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where that is refused, what was allowed before may do.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}

@@ -12,11 +12,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::records::{self, Stream, HZ};
+use common::records::{self, Stream};
 use knetstat::bpf::{item_kind, owner_record, record_header, section, socket_trait};
 use knetstat::catalogue::CATALOGUE;
 use knetstat::cli::{Format, Settings};
-use knetstat::host::Host;
 use knetstat::kind::SocketKind;
 use knetstat::output;
 use knetstat::output::table::Columns;
@@ -29,6 +28,8 @@ use knetstat::value::Value;
 use serde_json::Value as Json;
 
 const TABLE: Format = Format::Table(Columns {
+    netns: false,
+    protocol: 5,
     header: true,
     extended: false,
     programs: false,
@@ -36,6 +37,8 @@ const TABLE: Format = Format::Table(Columns {
     color: false,
 });
 const EXTENDED: Format = Format::Table(Columns {
+    netns: false,
+    protocol: 5,
     header: false,
     extended: true,
     programs: false,
@@ -64,6 +67,7 @@ fn settings(format: Format) -> Settings {
     };
     Settings {
         filter: records::tcp_and_udp(),
+        interfaces: Vec::new(),
         selection,
         format,
         programs: false,
@@ -73,12 +77,11 @@ fn settings(format: Format) -> Settings {
 
 /// What is printed of a stream, and the error if there was one.
 fn print(source: impl Read, settings: &Settings, pristine: &Pristine) -> (String, Option<String>) {
-    let host = Host::with(HZ, 2, None);
+    let views = records::views(pristine, settings);
     let mut bytes = Vec::new();
     let mut output = output::new(settings.format, &mut bytes);
     let records = Records::new(source);
-    let result =
-        knetstat::print(records, settings, pristine, &host, records::nobody(), output.as_mut());
+    let result = knetstat::print(records, settings, &views, records::nobody(), output.as_mut());
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
     (text, result.err().map(|error| format!("{error:#}")))
@@ -499,13 +502,13 @@ fn accepted() -> Stream {
 fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<String>) {
     let mut settings = settings(format);
     settings.programs = true;
-    let (pristine, host) = (pristine(), Host::with(HZ, 2, None));
+    let views = records::views(&pristine(), &settings);
     let mut bytes = Vec::new();
     let mut output = output::new(format, &mut bytes);
     let stream = accepted();
     let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
-        knetstat::print(records, &settings, &pristine, &host, Some(ownership), output.as_mut())
+        knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())
     });
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
@@ -682,6 +685,8 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
 }
 
 const PROGRAMS: Format = Format::Table(Columns {
+    netns: false,
+    protocol: 5,
     header: true,
     extended: false,
     programs: true,

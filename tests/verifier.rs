@@ -20,7 +20,7 @@ const INSTRUCTIONS: u32 = 1;
 
 /// What the kernel is asked to walk: the program that is wanted, then those for kernels without
 /// bpf_loop(), or without the iterator.
-const PROGRAMS: [&[&str]; 9] = [
+const PROGRAMS: [&[&str]; 10] = [
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
@@ -30,6 +30,7 @@ const PROGRAMS: [&[&str]; 9] = [
     &["udp_files", "udp_files_without_loop"],
     &["other_files"],
     &["owners"],
+    &["tasks"],
 ];
 
 /// What libbpf and the verifier said.

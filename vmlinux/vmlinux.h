@@ -753,6 +753,11 @@ struct bpf_iter__unix {
 	u32 uid __attribute__((aligned(8)));
 };
 
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

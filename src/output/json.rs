@@ -148,6 +148,7 @@ impl Serialize for Head<'_> {
         map.serialize_entry("inode", &socket.inode)?;
         map.serialize_entry("cookie", &(socket.cookie != 0).then_some(socket.cookie))?;
         map.serialize_entry("netns", &socket.netns)?;
+        map.serialize_entry("netns_name", &self.0.netns_name)?;
         if let Some((holders, owner)) = self.0.owner {
             map.serialize_entry("processes", &Processes(holders))?;
             map.serialize_entry("owner", owner.word())?;

@@ -25,6 +25,8 @@ pub struct Columns {
     pub header: bool,
     /// How wide the first column is: the longest word for a kind that can come.
     pub protocol: usize,
+    /// The network namespace.
+    pub netns: bool,
     /// The user and the inode.
     pub extended: bool,
     /// The processes.
@@ -103,6 +105,9 @@ impl<W: Write> Output for Table<W> {
                 line.text("State", 11);
             }
         }
+        if self.columns.netns {
+            line.text("Netns", 12);
+        }
         if self.columns.extended {
             line.text("User", 10);
             if layout != Layout::Unix {
@@ -150,6 +155,9 @@ impl<W: Write> Output for Table<W> {
             }
         }
         let layout = socket.kind.family().layout();
+        if self.columns.netns {
+            line.text(row.netns_name.unwrap_or(number.format(socket.netns)), 12);
+        }
         if self.columns.extended {
             line.text(number.format(socket.uid), 10);
             if layout != Layout::Unix {

@@ -16,6 +16,7 @@ use knetstat::print::Ownership;
 use knetstat::pristine::Pristine;
 use knetstat::record::Records;
 use knetstat::selection::Selection;
+use knetstat::view::{View, Views};
 use plain::Plain;
 
 /// The clock of the host that the streams are of.
@@ -123,17 +124,24 @@ pub fn tcp_and_udp() -> Filter {
     Filter { kinds: SocketKind::ALL.map(wanted), ..Filter::default() }
 }
 
+/// A namespace of which everything is said.
+pub fn views(pristine: &Pristine, settings: &Settings) -> Views {
+    let (pristine, host) = (pristine.clone(), Host::with(HZ, 2, None));
+    Views::one(Some(View { pristine, host, filter: settings.filter.clone() }))
+}
+
 /// What is printed of whole records when nothing is known of new sockets, and a process holds the
 /// listener of [`some`].
 pub fn printed(stream: &Stream, format: Format) -> String {
     let settings = Settings {
         filter: Filter::default(),
+        interfaces: Vec::new(),
         selection: Selection::all(),
         format,
         programs: true,
         kernel_filter: true,
     };
-    let (pristine, host) = (Pristine::default(), Host::with(HZ, 2, None));
+    let views = views(&Pristine::default(), &settings);
     let mut bytes = Vec::new();
     let mut output = output::new(format, &mut bytes);
     let records = Records::new(stream.bytes.as_slice());
@@ -144,7 +152,7 @@ pub fn printed(stream: &Stream, format: Format) -> String {
         record.command[..4].copy_from_slice(b"sshd");
     });
     let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
-    knetstat::print(records, &settings, &pristine, &host, Some(ownership), output.as_mut())
+    knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())
         .expect("whole records");
     drop(output);
     String::from_utf8(bytes).expect("what is printed is UTF-8")
