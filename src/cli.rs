@@ -165,7 +165,7 @@ pub struct TableArgs {
     /// Also the timer of the connection that runs
     #[arg(short = 'o', long, help_heading = "What to show")]
     timers: bool,
-    /// Also the user and the inode
+    /// Also the user, the inode, and the group of sockets with which it shares its port
     #[arg(short, long, help_heading = "What to show")]
     extend: bool,
     /// No line with the names of the columns

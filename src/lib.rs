@@ -109,10 +109,16 @@ fn table(args: &TableArgs) -> anyhow::Result<()> {
     // A thread has the capabilities that its maker has left.
     let sockets = ReadAhead::new(programs.sockets()).context("cannot start a thread")?;
     print(Records::new(sockets), &settings, &views, ownership, output.as_mut())?;
-    if asks_for_owners && !knows_owners {
-        bail!("the table is without processes: this kernel does not tell who holds a socket");
-    }
-    found.missing().map_or(Ok(()), |missing| bail!(missing))
+    let missing = match asks_for_owners && !knows_owners {
+        true => Some("processes: this kernel does not tell who holds a socket".into()),
+        false => found.missing(),
+    };
+    let Some(missing) = missing else {
+        return Ok(output.end().map_err(OutputError)?);
+    };
+    drop(output);
+    out.flush().map_err(OutputError)?;
+    bail!("the table is without {missing}")
 }
 
 /// Finds the network namespaces that are asked for, as far as they can be found without the kernel

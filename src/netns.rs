@@ -82,11 +82,9 @@ impl Netns {
     pub fn enter(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
         setns(file.as_fd(), CloneFlags::CLONE_NEWNET).map_err(|errno| {
-            let remedy = match errno {
-                Errno::EPERM => "; it takes CAP_SYS_ADMIN: run it with sudo",
-                _ => "",
-            };
-            format!("cannot enter the network namespace {}: {}{remedy}", self.found, errno.desc())
+            let error = io::Error::from(errno);
+            let (found, reason, remedy) = (&self.found, errno.desc(), remedy(&error));
+            format!("cannot enter the network namespace {found}: {reason}{remedy}")
         })
     }
 }
@@ -113,6 +111,17 @@ fn shown(path: &Path) -> String {
 /// The reason alone, without the number that the standard library adds.
 fn reason(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |raw| Errno::from_raw(raw).desc().into())
+}
+
+/// What to do about it, as the end of a sentence.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; it takes CAP_SYS_ADMIN, and for those of others' processes CAP_SYS_PTRACE: run it \
+             with sudo"
+        }
+        _ => "",
+    }
 }
 
 fn unknown(word: &str) -> String {
@@ -241,8 +250,8 @@ impl Found {
                 (found, Ok(file)) => return self.add(Netns { inode, file: Some(file), found }),
                 (_, Err(error)) if is_gone(&error) => {}
                 (found, Err(error)) => {
-                    let reason = reason(&error);
-                    self.refuse(inode, format!("cannot open {inode}, {found}: {reason}"));
+                    let why = format!("cannot open {inode}, that {found}: {}", reason(&error));
+                    self.refuse(inode, why + remedy(&error));
                 }
             }
         }
@@ -257,17 +266,15 @@ impl Found {
 
     /// Notes why a namespace cannot be looked into.
     pub fn refuse(&mut self, inode: u32, why: String) {
-        self.refused.insert(inode, why);
+        self.refused.entry(inode).or_insert(why);
     }
 
-    /// What is missing, as a sentence; none if nothing is.
+    /// What is missing, as the end of a sentence; none if nothing is.
     pub fn missing(&self) -> Option<String> {
         let first = self.refused.values().next()?;
         Some(match self.refused.len() {
-            1 => format!("the table is without one network namespace: {first}"),
-            number => {
-                format!("the table is without {number} network namespaces; the first: {first}")
-            }
+            1 => format!("one network namespace: {first}"),
+            number => format!("{number} network namespaces; the first: {first}"),
         })
     }
 }

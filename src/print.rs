@@ -35,7 +35,8 @@ impl<R: Read> Ownership<R> {
     }
 }
 
-/// Writes every socket of the records that the settings want.
+/// Writes every socket of the records that the settings want, but not yet the end: whether it is whole
+/// the caller knows.
 ///
 /// # Errors
 ///
@@ -70,9 +71,7 @@ pub fn print<R: Read, W: Read>(
             printer.look_again()?;
         }
     }
-    printer.change_to(None)?;
-    printer.output.end().map_err(OutputError)?;
-    Ok(())
+    printer.change_to(None)
 }
 
 struct Printer<'a, W> {

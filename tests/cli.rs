@@ -193,10 +193,10 @@ const CASES: &[Case] = &[
         let text = stdout(&format!("{flag} --tcp4 -l -O mark"));
         let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let header = lines.next().unwrap_or_default();
-        assert_eq!(header[header.len() - 4..], ["User", "Inode", "Diag", "Options"]);
+        assert_eq!(header[header.len() - 5..], ["User", "Inode", "Group", "Diag", "Options"]);
         let row = lines.next().unwrap_or_default();
         let inode = sockets("--tcp4 -l")[0]["inode"].to_string();
-        assert_eq!(row[row.len() - 3..], ["0", &inode, "SO_MARK=0"]);
+        assert_eq!(row[row.len() - 4..], ["0", &inode, "-", "SO_MARK=0"]);
     }),
     case(&["-H", "--no-header"], |flag| {
         let with = stdout("");
@@ -248,6 +248,17 @@ const CASES: &[Case] = &[
         let shown = common::sockets(&format!("{flag} -t --state CLOSE"));
         assert_eq!(shown.len(), 1, "{shown:?}");
         assert!(common::find(&shown, &idle).is_some());
+    }),
+    case(&["--netns"], |flag| {
+        let own = "/proc/self/ns/net";
+        assert_eq!(common::sockets(&format!("{flag} {own}")), common::sockets(""));
+    }),
+    case(&["--all-netns"], |flag| {
+        let all = common::sockets(&format!("{flag} -t"));
+        let own = common::sockets("-t");
+        assert_eq!(own.len(), 6);
+        let is_own = |row: &&Value| row["netns"] == own[0]["netns"];
+        assert_eq!(all.iter().filter(is_own).count(), own.len());
     }),
     case(&["-a", "--all"], changes_nothing),
     case(&["-n", "--numeric"], changes_nothing),

@@ -244,6 +244,8 @@ fn every_mark_is_explained() {
 #[test]
 fn every_column_is_explained() {
     let format = Format::Table(Columns {
+        netns: false,
+        protocol: 5,
         header: true,
         extended: true,
         programs: true,

@@ -508,7 +508,8 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
     let stream = accepted();
     let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
-        knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())
+        knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())?;
+        Ok(output.end()?)
     });
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");

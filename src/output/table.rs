@@ -27,7 +27,7 @@ pub struct Columns {
     pub protocol: usize,
     /// The network namespace.
     pub netns: bool,
-    /// The user and the inode.
+    /// The user, the inode, and with whom it shares its port.
     pub extended: bool,
     /// The processes.
     pub programs: bool,
@@ -112,6 +112,7 @@ impl<W: Write> Output for Table<W> {
             line.text("User", 10);
             if layout != Layout::Unix {
                 line.text("Inode", 10);
+                line.text("Group", 6);
             }
         }
         if self.columns.programs {
@@ -162,6 +163,7 @@ impl<W: Write> Output for Table<W> {
             line.text(number.format(socket.uid), 10);
             if layout != Layout::Unix {
                 line.text(number.format(socket.inode), 10);
+                line.text(&group(row), 6);
             }
         }
         if let Some((holders, owner)) = row.owner {
@@ -216,6 +218,14 @@ fn programs(holders: &[Holder], owner: Owner) -> String {
         (Owner::Process, _) => text,
         (owner, true) => format!("({})", owner.word()),
         (owner, false) => format!("{text}({})", owner.word()),
+    }
+}
+
+/// The group of sockets that share a port, and how many they are.
+fn group(row: &Row) -> String {
+    match row.reuseport {
+        None => "-".into(),
+        Some(group) => format!("{group}/{}", row.socket.record.header.reuseport_members),
     }
 }
 

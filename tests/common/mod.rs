@@ -13,7 +13,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sched::{unshare, CloneFlags};
+use nix::sys::signal::{kill, Signal};
 use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrStorage};
+use nix::sys::wait::waitpid;
+use nix::unistd::{fork, pause, ForkResult, Pid};
 use serde_json::Value;
 
 /// The program under test.
@@ -193,4 +196,27 @@ pub fn connect(listener: &TcpListener, ip: IpAddr) -> (TcpStream, TcpStream) {
     let client = TcpStream::connect((ip, port)).expect("connect");
     let (server, _) = listener.accept().expect("accept");
     (client, server)
+}
+
+/// A child that holds every descriptor that this process has now, until it is dropped.
+pub struct Child(Pid);
+
+impl Child {
+    /// Makes one.
+    pub fn fork() -> Child {
+        // SAFETY: the child does nothing but sleep, until it is killed.
+        match unsafe { fork() }.expect("fork") {
+            ForkResult::Parent { child } => Child(child),
+            ForkResult::Child => loop {
+                pause();
+            },
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGKILL);
+        let _ = waitpid(self.0, None);
+    }
 }

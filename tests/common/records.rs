@@ -154,6 +154,7 @@ pub fn printed(stream: &Stream, format: Format) -> String {
     let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
     knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())
         .expect("whole records");
+    output.end().expect("memory");
     drop(output);
     String::from_utf8(bytes).expect("what is printed is UTF-8")
 }

@@ -40,6 +40,18 @@ fn groups_are_numbered_as_they_appear() {
         assert_eq!(row["reuseport"], expected, "port {port}: {rows:#?}");
     }
     assert_eq!(groups.len(), 2);
+
+    // The table has the same in a column.
+    let table = common::stdout("-ueH -O mark");
+    for (line, row) in table.lines().zip(&rows) {
+        let group = match row["reuseport"]["group"].as_u64() {
+            None => "-".to_owned(),
+            Some(group) => format!("{group}/{}", row["reuseport"]["members"]),
+        };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[words.len() - 2], group, "{line}");
+    }
+    assert_eq!(table.lines().count(), rows.len());
 }
 
 /// A socket that has the option and no port is in no group yet; one that left takes a place away.

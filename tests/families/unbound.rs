@@ -3,36 +3,11 @@
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sys::signal::{kill, Signal};
 use nix::sys::socket::{AddressFamily, SockType};
-use nix::sys::wait::waitpid;
-use nix::unistd::{fork, pause, ForkResult, Pid};
 use serde_json::Value;
 
-use crate::common::{self, bind, cookie, open};
+use crate::common::{self, bind, cookie, open, Child};
 use crate::numbers::{connect, sockaddr, AF_UNSPEC};
-
-/// A child that holds every descriptor of this process, until it is dropped.
-struct Child(Pid);
-
-impl Child {
-    fn fork() -> Child {
-        // SAFETY: the child does nothing but sleep, until it is killed.
-        match unsafe { fork() }.expect("fork") {
-            ForkResult::Parent { child } => Child(child),
-            ForkResult::Child => loop {
-                pause();
-            },
-        }
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        let _ = kill(self.0, Signal::SIGKILL);
-        let _ = waitpid(self.0, None);
-    }
-}
 
 fn tcp() -> OwnedFd {
     open(AddressFamily::Inet, SockType::Stream)
