@@ -10,8 +10,10 @@ use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Iter, IterOpts, Link, Object, PrintLevel};
+use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
+use crate::explain::Types;
 use crate::filter::{Knobs, Ports};
 use crate::kind::Family;
 
@@ -372,7 +374,7 @@ fn check_capabilities() -> anyhow::Result<()> {
     bail!(
         "{CANNOT}: missing {}; CAP_BPF and CAP_PERFMON are needed: {}",
         missing.join(" and "),
-        how_to_give(&NEEDED)
+        how_to_give()
     )
 }
 
@@ -381,17 +383,28 @@ pub fn has(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true)
 }
 
-/// What a user does to give capabilities to this program.
-pub fn how_to_give(capabilities: &[Capability]) -> String {
+/// What a user does to give this program the capabilities that it needs here.
+pub fn how_to_give() -> String {
     let program = std::env::current_exe().ok();
     let program = program.as_ref().map_or("knetstat".into(), |path| path.to_string_lossy());
-    let names: Vec<String> =
-        capabilities.iter().map(|capability| capability.to_string().to_lowercase()).collect();
+    let raises = memory_limit().map(|_| Capability::CAP_SYS_RESOURCE);
+    let names = NEEDED.into_iter().chain(raises);
+    let names: Vec<String> = names.map(|name| name.to_string().to_lowercase()).collect();
     format!(
         "run it with sudo, or give them to the program once with 'setcap {}=ep {}'",
         names.join(","),
         crate::value::escaped(program.as_bytes())
     )
+}
+
+/// The limit of locked memory in bytes, where this kernel counts what BPF takes against it and this
+/// process cannot raise it, as libbpf would. Kernels since 5.11 do not; libbpf, probe_memcg_account(),
+/// knows them by the same helper.
+pub fn memory_limit() -> Option<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).ok()?;
+    let is_fixed = hard != RLIM_INFINITY && !has(Capability::CAP_SYS_RESOURCE);
+    let is_counted = || Types::load().have_helper("BPF_FUNC_ktime_get_coarse_ns") == Some(false);
+    (is_fixed && is_counted()).then_some(soft)
 }
 
 fn remember(_: PrintLevel, text: String) {
@@ -436,6 +449,9 @@ fn refusal(error: &anyhow::Error) -> Refusal {
             "please report it with the version of the kernel",
         );
     }
+    if said.contains("failed to find kernel BTF type ID of") {
+        return because("the kernel has no such iterator", "use a newer kernel");
+    }
     match kind {
         Some(ErrorKind::Unsupported) => because(
             "the kernel has no bpf(2) system call",
@@ -444,6 +460,10 @@ fn refusal(error: &anyhow::Error) -> Refusal {
         _ if !Path::new(KERNEL_BTF).exists() => because(
             &format!("the kernel does not tell its types ({KERNEL_BTF} is missing)"),
             "it must be built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted",
+        ),
+        Some(ErrorKind::PermissionDenied) if memory_limit().is_some() => because(
+            "this kernel counts them as locked memory, of which the limit is too low",
+            "give CAP_SYS_RESOURCE too, or raise the limit as root (ulimit -l unlimited)",
         ),
         Some(ErrorKind::PermissionDenied) => because(
             "the kernel refuses bpf(2) although the capabilities are there",

@@ -9,7 +9,6 @@ use std::path::Path;
 use anyhow::bail;
 use caps::Capability;
 use nix::errno::Errno;
-use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
 use serde::Serialize;
 
 use crate::catalogue::{Level, CATALOGUE};
@@ -80,7 +79,6 @@ impl Check {
 
 /// What to do where nobody knows.
 const REPORT: &str = "please report it, with all that 'knetstat doctor' says";
-const NEWER: &str = "use a newer kernel";
 const SUDO: &str = "run it with sudo";
 const MOUNT_PROC: &str = "'mount -t proc proc /proc'";
 
@@ -88,11 +86,11 @@ const MOUNT_PROC: &str = "'mount -t proc proc /proc'";
 pub fn examine() -> Vec<Check> {
     collect::listen();
     let types = Types::load();
-    let counts_memory = types.have_helper("BPF_FUNC_ktime_get_coarse_ns");
     let mut checks = vec![kernel(), proc(), sys(), btf(&types), bpf(), lockdown(), unprivileged()];
     checks.extend(NEEDED.map(needed_capability));
     checks.extend(WANTED.map(|(which, lost)| capability(which, lost, SUDO)));
-    checks.push(memory_limit(counts_memory));
+    checks.push(memory_limit());
+
     let obstacle = first_obstacle(&checks);
     let purposes = collect::purposes();
     checks.extend(purposes.iter().map(|purpose| program(purpose, obstacle.as_deref())));
@@ -265,7 +263,7 @@ fn capability(capability: Capability, lost: &str, remedy: &str) -> Check {
 fn needed_capability(which: Capability) -> Check {
     match !has(which) && has(Capability::CAP_SYS_ADMIN) {
         true => Check::ok(&which.to_string(), "not held; CAP_SYS_ADMIN does as well"),
-        false => capability(which, "the table cannot be read", &collect::how_to_give(&NEEDED)),
+        false => capability(which, "the table cannot be read", &collect::how_to_give()),
     }
     .needed()
 }
@@ -278,24 +276,16 @@ const WANTED: [(Capability, &str); 4] = [
     (Capability::CAP_NET_ADMIN, "--all-netns may miss some"),
 ];
 
-/// The limit of locked memory, against which kernels before 5.11 count what BPF takes; libbpf,
-/// probe_memcg_account(), knows the others by the same helper.
-fn memory_limit(counts_memory: Option<bool>) -> Check {
+/// The limit of locked memory, where it is one for BPF too.
+fn memory_limit() -> Check {
     const NAME: &str = "memory limit";
-    if counts_memory == Some(true) {
-        return Check::ok(NAME, "this kernel has none for BPF");
-    }
-    let may_raise = has(Capability::CAP_SYS_RESOURCE);
-    match getrlimit(Resource::RLIMIT_MEMLOCK) {
-        Ok((_, hard)) if hard == RLIM_INFINITY || may_raise => {
-            Check::ok(NAME, "knetstat raises its limit of locked memory")
-        }
-        Ok((soft, _)) => Check::unknown(
+    match collect::memory_limit() {
+        None => Check::ok(NAME, "BPF is not held to one"),
+        Some(limit) => Check::unknown(
             NAME,
-            format!("{} KiB may be locked, perhaps too few", soft / 1024),
+            format!("{} KiB may be locked, perhaps too few", limit / 1024),
             "give CAP_SYS_RESOURCE too, or raise it as root: 'ulimit -l unlimited'",
         ),
-        Err(error) => Check::unknown(NAME, format!("getrlimit(2) says: {}", error.desc()), REPORT),
     }
 }
 
@@ -314,9 +304,8 @@ fn program(purpose: &Purpose, obstacle: Option<&str>) -> Check {
             Ok(()) if program == name => return Check::ok(name, finds),
             Ok(()) => return Check::ok(name, format!("{finds}, as {program}: long lists are cut")),
             Err(Refusal { reason, remedy }) => {
-                let otherwise = if purpose.when == When::Table { NEWER } else { REPORT };
                 let detail = format!("no {finds}: {reason}");
-                check = Check::missing(name, detail, remedy.unwrap_or(otherwise));
+                check = Check::missing(name, detail, remedy.unwrap_or(REPORT));
             }
         }
     }

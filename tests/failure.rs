@@ -200,8 +200,9 @@ fn too_few_descriptors_are_told_as_such() {
     let outputs: Vec<Output> = (4..16).map(limited).collect();
     let (good, bad): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.status.success());
     bad.iter().for_each(|output| failed(output, &[CANNOT]));
-    let words =
-        |output: &&&Output| String::from_utf8_lossy(&output.stderr).contains("too many open files; raise the limit");
+    let words = |output: &&&Output| {
+        String::from_utf8_lossy(&output.stderr).contains("too many open files; raise the limit")
+    };
     assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
     assert!(!good.is_empty(), "sixteen descriptors are enough");
 }
