@@ -23,6 +23,7 @@ Examples:
   knetstat -t --port 5432 -O 'keep*'  keepalive of the connections to PostgreSQL
   knetstat -tJ | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
   knetstat options keepidle           what an option is and who sets it
+  knetstat doctor                     why it does not work here, and what to do
 
 Exit status: 0 done, 1 failed or not complete, 2 wrong usage. See knetstat(8).";
 
@@ -53,6 +54,12 @@ pub enum Command {
         /// Names with or without prefix, in any case, or globs
         #[arg(value_name = "NAME")]
         names: Vec<String>,
+    },
+    /// Tell what this host offers: what knetstat needs of it, what is missing, and what to do
+    Doctor {
+        /// A JSON object
+        #[arg(short = 'J', long)]
+        json: bool,
     },
     /// Print the completions for a shell
     Completions {

@@ -10,23 +10,25 @@ use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Iter, IterOpts, Link, Object, PrintLevel};
+use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
+use crate::explain::Types;
 use crate::filter::{Knobs, Ports};
 use crate::kind::Family;
 
 /// Where the kernel keeps its types.
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// What loading an iterator takes: capabilities(7).
-const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
+/// What loading an iterator takes: capabilities(7). CAP_SYS_ADMIN stands for both.
+pub const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
 
 /// What libbpf said last, for when something fails.
 static LIBBPF_SAID: Mutex<String> = Mutex::new(String::new());
 
 /// When a program is asked for the sockets of its family.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
+pub enum When {
     /// Always.
     Always,
     /// Where the kernel has the iterator of the table.
@@ -98,6 +100,64 @@ impl Source {
     }
 }
 
+/// What a program is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Finds {
+    Sockets(Family),
+    /// Who holds sockets.
+    Owners,
+    /// In which network namespaces tasks are.
+    Namespaces,
+}
+
+/// Something that is done by a program, or by another where the kernel does not take the first.
+pub struct Purpose {
+    pub finds: Finds,
+    pub when: When,
+    /// The best first.
+    pub programs: Vec<String>,
+}
+
+/// What all the programs are for.
+pub fn purposes() -> Vec<Purpose> {
+    let of_source = |source: &Source| {
+        let mut programs = ATTEMPTS.map(|features| source.name(features)).to_vec();
+        programs.dedup();
+        Purpose { finds: Finds::Sockets(source.family), when: source.when, programs }
+    };
+    let of_all = |(finds, program): (Finds, &str)| Purpose {
+        finds,
+        when: When::Always,
+        programs: vec![program.into()],
+    };
+    let others = [(Finds::Owners, OWNERS), (Finds::Namespaces, TASKS)].map(of_all);
+    SOURCES.iter().map(of_source).chain(others).collect()
+}
+
+/// Loads one program alone and opens its iterator, to see whether this host lets it.
+///
+/// # Errors
+///
+/// Why it does not.
+pub fn try_program(name: &str) -> Result<(), Refusal> {
+    let attempt = || -> anyhow::Result<()> {
+        let mut object = MaybeUninit::uninit();
+        let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
+        only(&mut open, |program| program == name);
+        let skeleton = open.load()?;
+        let (link, _) = attach(skeleton.object(), name)?;
+        open_file(&link).map(drop)
+    };
+    listen();
+    attempt().map_err(|error| refusal(&error))
+}
+
+/// Keeps what libbpf says from here on, instead of letting it write to the standard error.
+pub fn listen() {
+    libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
+    said().clear();
+}
+
 /// The programs, loaded, and what was opened of them so far. They go away with this and its streams.
 pub struct Programs {
     walks: Vec<Walk>,
@@ -138,11 +198,10 @@ impl Programs {
     /// When this host or this user cannot run the programs; the message says what to do about it.
     pub fn load(knobs: &Knobs) -> anyhow::Result<Programs> {
         check_capabilities()?;
-        libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
         let load = |knobs: &Knobs| {
             let mut last = None;
             for features in ATTEMPTS {
-                said().clear();
+                listen();
                 match load(knobs, features) {
                     Ok(programs) => return Ok(programs),
                     Err(error) => last = Some(error),
@@ -221,14 +280,11 @@ fn load(knobs: &Knobs, features: Features) -> anyhow::Result<Programs> {
         .collect();
     let mut object = MaybeUninit::uninit();
     let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
-    for mut program in open.open_object_mut().progs_mut() {
-        let is_wanted = match program.name().to_string_lossy() {
-            name if name == OWNERS => knobs.owners,
-            name if name == TASKS => knobs.tasks,
-            name => wanted.iter().any(|wanted| *wanted == name),
-        };
-        program.set_autoload(is_wanted);
-    }
+    only(&mut open, |name| match name {
+        OWNERS => knobs.owners,
+        TASKS => knobs.tasks,
+        _ => wanted.iter().any(|wanted| wanted == name),
+    });
     configure(&mut open, knobs)?;
 
     let skeleton = open.load()?;
@@ -255,6 +311,14 @@ const OWNERS: &str = "owners";
 
 /// The program that finds in which network namespaces tasks are.
 const TASKS: &str = "tasks";
+
+/// Chooses which programs are loaded.
+fn only(open: &mut OpenKnetstatSkel, is_wanted: impl Fn(&str) -> bool) {
+    for mut program in open.open_object_mut().progs_mut() {
+        let is_wanted = is_wanted(&program.name().to_string_lossy());
+        program.set_autoload(is_wanted);
+    }
+}
 
 fn configure(open: &mut OpenKnetstatSkel, knobs: &Knobs) -> anyhow::Result<()> {
     let data = open.maps.rodata_data.as_deref_mut().context("the BPF programs have no knobs")?;
@@ -299,7 +363,6 @@ fn open_file(link: &Link) -> anyhow::Result<Iter> {
 
 /// Says which capabilities are missing, before the kernel refuses without a reason.
 fn check_capabilities() -> anyhow::Result<()> {
-    let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true);
     if has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has) {
         return Ok(());
     }
@@ -308,15 +371,40 @@ fn check_capabilities() -> anyhow::Result<()> {
         .filter(|capability| !has(*capability))
         .map(|capability| capability.to_string())
         .collect();
+    bail!(
+        "{CANNOT}: missing {}; CAP_BPF and CAP_PERFMON are needed: {}",
+        missing.join(" and "),
+        how_to_give()
+    )
+}
+
+/// Whether this process has a capability now; yes where the kernel does not say.
+pub fn has(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true)
+}
+
+/// What a user does to give this program the capabilities that it needs here.
+pub fn how_to_give() -> String {
     let program = std::env::current_exe().ok();
     let program = program.as_ref().map_or("knetstat".into(), |path| path.to_string_lossy());
-    bail!(
-        "cannot load the BPF programs that read the sockets: missing {}; CAP_BPF and CAP_PERFMON \
-         are needed: run it with sudo, or give them to the program once with \
-         'setcap cap_bpf,cap_perfmon=ep {}'",
-        missing.join(" and "),
+    let raises = memory_limit().map(|_| Capability::CAP_SYS_RESOURCE);
+    let names = NEEDED.into_iter().chain(raises);
+    let names: Vec<String> = names.map(|name| name.to_string().to_lowercase()).collect();
+    format!(
+        "run it with sudo, or give them to the program once with 'setcap {}=ep {}'",
+        names.join(","),
         crate::value::escaped(program.as_bytes())
     )
+}
+
+/// The limit of locked memory in bytes, where this kernel counts what BPF takes against it and this
+/// process cannot raise it, as libbpf would. Kernels since 5.11 do not; libbpf, probe_memcg_account(),
+/// knows them by the same helper.
+pub fn memory_limit() -> Option<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).ok()?;
+    let is_fixed = hard != RLIM_INFINITY && !has(Capability::CAP_SYS_RESOURCE);
+    let is_counted = || Types::load().have_helper("BPF_FUNC_ktime_get_coarse_ns") == Some(false);
+    (is_fixed && is_counted()).then_some(soft)
 }
 
 fn remember(_: PrintLevel, text: String) {
@@ -327,38 +415,65 @@ fn said() -> MutexGuard<'static, String> {
     LIBBPF_SAID.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The reason and the remedy for a failure to load or attach.
+/// What cannot be done without the programs.
+const CANNOT: &str = "cannot load the BPF programs that read the sockets";
+
+/// Why programs could not be loaded or attached.
+pub struct Refusal {
+    pub reason: String,
+    /// What the user can do, where that is known.
+    pub remedy: Option<&'static str>,
+}
+
 fn explain(error: &anyhow::Error) -> anyhow::Error {
-    const WHAT: &str = "cannot load the BPF programs that read the sockets";
+    let Refusal { reason, remedy } = refusal(error);
+    match remedy {
+        Some(remedy) => anyhow!("{CANNOT}: {reason}; {remedy}"),
+        None => anyhow!("{CANNOT}: {reason}"),
+    }
+}
+
+/// The reason and the remedy for a failure to load or attach.
+fn refusal(error: &anyhow::Error) -> Refusal {
     let kind = error.chain().find_map(|cause| cause.downcast_ref::<libbpf_rs::Error>());
     let kind = kind.map(libbpf_rs::Error::kind);
-    let said = said();
-    if said.contains("Too many open files") {
-        return anyhow!("{WHAT}: too many open files; raise the limit (ulimit -n)");
+    let because = |reason: &str, remedy| Refusal { reason: reason.into(), remedy: Some(remedy) };
+    let (said, text) = (said(), format!("{error:#}"));
+    if said.contains("Too many open files") || text.contains("Too many open files") {
+        return because("too many open files", "raise the limit (ulimit -n)");
     }
     if let Some(reason) = verifier_reason(&said) {
-        return anyhow!(
-            "{WHAT}: this kernel's verifier refuses them ({}); please report it with the version \
-             of the kernel",
-            crate::value::escaped(reason.as_bytes())
+        let reason = crate::value::escaped(reason.as_bytes());
+        return because(
+            &format!("this kernel's verifier refuses them ({reason})"),
+            "please report it with the version of the kernel",
         );
     }
+    if said.contains("failed to find kernel BTF type ID of") {
+        return because("the kernel has no such iterator", "use a newer kernel");
+    }
     match kind {
-        Some(ErrorKind::Unsupported) => anyhow!(
-            "{WHAT}: the kernel has no bpf(2) system call; it must be built with CONFIG_BPF_SYSCALL"
+        Some(ErrorKind::Unsupported) => because(
+            "the kernel has no bpf(2) system call",
+            "it must be built with CONFIG_BPF_SYSCALL",
         ),
-        _ if !Path::new(KERNEL_BTF).exists() => anyhow!(
-            "{WHAT}: the kernel does not tell its types ({KERNEL_BTF} is missing); it must be \
-             built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
+        _ if !Path::new(KERNEL_BTF).exists() => because(
+            &format!("the kernel does not tell its types ({KERNEL_BTF} is missing)"),
+            "it must be built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted",
         ),
-        Some(ErrorKind::PermissionDenied) => anyhow!(
-            "{WHAT}: the kernel refuses bpf(2) although the capabilities are there; in a \
-             container, allow bpf(2), and give CAP_BPF and CAP_PERFMON outside of a user \
-             namespace; kernel lockdown in confidentiality mode forbids it everywhere"
+        Some(ErrorKind::PermissionDenied) if memory_limit().is_some() => because(
+            "this kernel counts them as locked memory, of which the limit is too low",
+            "give CAP_SYS_RESOURCE too, or raise the limit as root (ulimit -l unlimited)",
+        ),
+        Some(ErrorKind::PermissionDenied) => because(
+            "the kernel refuses bpf(2) although the capabilities are there",
+            "in a container, allow bpf(2), and give CAP_BPF and CAP_PERFMON outside of a user \
+             namespace; kernel lockdown in confidentiality mode forbids it everywhere",
         ),
         _ => {
-            let detail = said.lines().last().unwrap_or_default();
-            anyhow!("{WHAT}: {error:#} ({})", crate::value::escaped(detail.trim().as_bytes()))
+            let detail = said.lines().last().unwrap_or_default().trim();
+            let detail = crate::value::escaped(detail.as_bytes());
+            Refusal { reason: format!("{text} ({detail})"), remedy: None }
         }
     }
 }

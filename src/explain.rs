@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use libbpf_rs::btf::types::Struct;
+use libbpf_rs::btf::types::{Enum, Struct};
 use libbpf_rs::btf::Btf;
 use tabled::settings::{object::Rows, Alignment, Style};
 use tabled::{builder::Builder, Table};
@@ -32,7 +32,11 @@ pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
             option.kind.word(),
             option.kind.unit(),
             if option.has_getter { "yes" } else { "no" },
-            here(index, pristine, &types),
+            match types.here(index, pristine) {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "unknown",
+            },
         ]);
     }
     let mut table = builder.build();
@@ -41,11 +45,24 @@ pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
 }
 
 /// The types of the running kernel, where it tells them.
-struct Types(Option<Btf<'static>>);
+pub struct Types(Option<Btf<'static>>);
 
 impl Types {
-    fn load() -> Types {
+    /// Reads them.
+    pub fn load() -> Types {
         Types(Btf::from_vmlinux().ok())
+    }
+
+    /// Whether the kernel tells them.
+    pub fn are_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a BPF program may call a helper of the kernel; `None` where it does not tell.
+    pub fn have_helper(&self, helper: &str) -> Option<bool> {
+        let helpers: Enum = self.0.as_ref()?.type_by_name("bpf_func_id")?;
+        let mut names = helpers.iter().filter_map(|helper| helper.name);
+        Some(names.any(|name| name == helper))
     }
 
     /// Whether the kernel has the member; `None` where it tells nothing.
@@ -55,25 +72,26 @@ impl Types {
             found.iter().any(|field| field.name.is_some_and(|name| name == member))
         }))
     }
-}
 
-/// Whether this kernel has the option.
-fn here(index: usize, pristine: &Pristine, types: &Types) -> &'static str {
-    let option = &CATALOGUE[index];
-    if !option.has_getter {
-        return match types.have(option.kept_in) {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "unknown",
+    /// Whether this kernel has an option, by its place in the catalogue; `None` where nobody can
+    /// tell: the types are not known, or a socket that may have it could not be opened.
+    pub fn here(&self, index: usize, pristine: &Pristine) -> Option<bool> {
+        let option = &CATALOGUE[index];
+        if !option.has_getter {
+            return self.have(option.kept_in);
+        }
+        let has = |index: usize| {
+            let mut answers = SocketKind::ALL.iter().filter_map(|kind| pristine.answers(*kind));
+            answers.any(|answers| answers[index] != Answer::Absent)
         };
-    }
-    let mut answers = SocketKind::ALL
-        .iter()
-        .filter_map(|kind| pristine.answers(*kind))
-        .map(|answers| &answers[index]);
-    match answers.any(|answer| *answer != Answer::Absent) {
-        true => "yes",
-        false => "no",
+        if has(index) {
+            return Some(true);
+        }
+        // A level that is not answered at all is one of sockets that could not be opened.
+        let mut others = (0..CATALOGUE.len()).filter(|other| {
+            CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter
+        });
+        (!pristine.was_refused && others.any(has)).then_some(false)
     }
 }
 
@@ -144,7 +162,7 @@ fn explain_one(
     if !option.has_getter {
         item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?;
     }
-    if here(index, pristine, types) == "no" {
+    if types.here(index, pristine) == Some(false) {
         item(to, "here", "this kernel does not have the option")?;
     }
     item(to, "set", &option.marker.explanation())?;

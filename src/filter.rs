@@ -215,11 +215,11 @@ pub struct Knobs {
 }
 
 impl Knobs {
-    /// The same families, with nothing held back.
-    pub fn wide_open(&self) -> Knobs {
+    /// Every socket of these families, in whichever network namespace, and who holds it.
+    pub fn everything(families: Vec<Family>) -> Knobs {
         Knobs {
-            families: self.families.clone(),
-            unbound: self.unbound,
+            families,
+            unbound: true,
             ipv4: true,
             ipv6: true,
             tcp_states: u32::MAX,
@@ -227,9 +227,20 @@ impl Knobs {
             local_ports: Vec::new(),
             remote_ports: Vec::new(),
             either_ports: Vec::new(),
+            owners: true,
+            every_netns: true,
+            tasks: true,
+        }
+    }
+
+    /// The same families, with nothing held back.
+    pub fn wide_open(&self) -> Knobs {
+        Knobs {
+            unbound: self.unbound,
             owners: self.owners,
             every_netns: self.every_netns,
             tasks: self.tasks,
+            ..Knobs::everything(self.families.clone())
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod bpf;
 pub mod catalogue;
 pub mod cli;
 pub mod collect;
+pub mod doctor;
 pub mod explain;
 pub mod facts;
 pub mod filter;
@@ -63,6 +64,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         None => table(&cli.table),
         Some(Command::Options { names }) => options(names),
+        Some(Command::Doctor { json }) => doctor(*json),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "knetstat", &mut script);
@@ -178,6 +180,19 @@ fn options(names: &[String]) -> anyhow::Result<()> {
     .and_then(|()| out.flush())
     .map_err(OutputError)?;
     Ok(())
+}
+
+fn doctor(json: bool) -> anyhow::Result<()> {
+    let checks = doctor::examine();
+    collect::drop_capabilities()?;
+    let mut out = stdout()?;
+    match json {
+        true => doctor::write_json(&mut out, &checks),
+        false => doctor::write_text(&mut out, &checks),
+    }
+    .and_then(|()| out.flush())
+    .map_err(OutputError)?;
+    doctor::conclude(&checks)
 }
 
 /// The standard output with a buffer of a size that is worth a system call.

@@ -2,6 +2,7 @@
 //! options a kind of socket has on this kernel, and with what value it begins.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -29,6 +30,9 @@ pub type Answers = Vec<Answer>;
 #[derive(Clone, Default)]
 pub struct Pristine {
     kinds: [Option<Answers>; SocketKind::ALL.len()],
+    /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
+    /// of descriptors, of memory.
+    pub was_refused: bool,
 }
 
 impl Pristine {
@@ -42,19 +46,24 @@ impl Pristine {
             None => ["TCP", "UDP", "TCPv6", "UDPv6", "UNIX"].contains(&name),
         };
         let mut kept = None;
+        let mut was_refused = false;
         let kinds = SocketKind::ALL.map(|kind| {
-            let socket =
-                if wanted(kind) || kept.is_none() { open(kind, in_use)? } else { return None };
+            if !wanted(kind) && kept.is_some() {
+                return None;
+            }
+            let socket = open(kind, in_use)?;
+            was_refused |= matches!(&socket, Err(error) if is_refusal(error));
+            let socket = socket.ok()?;
             let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
             kept.get_or_insert(socket);
             Some(answers)
         });
-        (Pristine { kinds }, kept)
+        (Pristine { kinds, was_refused }, kept)
     }
 
     /// Made of what was asked elsewhere.
     pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Pristine {
-        Pristine { kinds }
+        Pristine { kinds, was_refused: false }
     }
 
     /// The answers of a kind; `None` when no such socket could be opened.
@@ -64,12 +73,19 @@ impl Pristine {
 }
 
 /// Opens a socket, unless that would make the kernel load a protocol that nobody uses yet.
-fn open(kind: SocketKind, in_use: impl Fn(&str) -> bool) -> Option<OwnedFd> {
+fn open(kind: SocketKind, in_use: impl Fn(&str) -> bool) -> Option<io::Result<OwnedFd>> {
     let ((domain, socket_type, protocol), name) = kind.open()?;
-    match in_use(name) {
-        true => sys::socket(domain, socket_type, protocol).ok(),
-        false => None,
-    }
+    in_use(name).then(|| sys::socket(domain, socket_type, protocol))
+}
+
+/// Whether the kernel would open such a socket for somebody else, or at another time. EACCES, which
+/// a ping socket gives to groups that the administrator did not name, is left out: other raw sockets
+/// have the same options.
+fn is_refusal(error: &io::Error) -> bool {
+    !matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EAFNOSUPPORT | Errno::EPROTONOSUPPORT | Errno::ESOCKTNOSUPPORT | Errno::EACCES)
+    )
 }
 
 /// Asks a socket for one option.

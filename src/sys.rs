@@ -135,3 +135,16 @@ pub fn allow_many_files() {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
+
+/// Calls bpf(2) with a command that no kernel has, and returns the error that comes back. EINVAL:
+/// the call is there, and open to this process; kernel/bpf/syscall.c, __sys_bpf(). ENOSYS: the kernel
+/// was built without it. EPERM: it is forbidden, or on some kernels, a capability is missing.
+pub fn bpf_without_command() -> io::Error {
+    const NO_COMMAND: libc::c_long = 0x7fff;
+    let nothing = std::ptr::null::<u8>();
+    // SAFETY: the kernel is given a pointer to no bytes, which it does not read.
+    match unsafe { libc::syscall(libc::SYS_bpf, NO_COMMAND, nothing, 0) } {
+        0.. => io::Error::from(io::ErrorKind::InvalidInput),
+        _ => io::Error::last_os_error(),
+    }
+}

@@ -270,6 +270,13 @@ const CASES: &[Case] = &[
     case(&["options -h", "options --help"], |flag| {
         helps(flag, "Usage: knetstat options [NAME]...")
     }),
+    case(&["doctor -h", "doctor --help"], |flag| {
+        helps(flag, "Usage: knetstat doctor [OPTIONS]");
+    }),
+    case(&["doctor -J", "doctor --json"], |flag| {
+        let findings: Value = serde_json::from_str(&stdout(flag)).expect("an object");
+        assert_eq!(findings["complete"], true, "{flag}");
+    }),
     case(&["completions -h", "completions --help"], |flag| {
         helps(flag, "Usage: knetstat completions <SHELL>");
     }),
@@ -608,7 +615,7 @@ fn completions_know_every_flag() {
                 "{shell}: {flag}"
             );
         }
-        assert!(known("options") && known("completions"), "{shell}");
+        assert!(known("options") && known("doctor") && known("completions"), "{shell}");
     }
     assert!(stdout("completions zsh").starts_with("#compdef knetstat\n"));
     assert!(stdout("completions fish").contains("\ncomplete -c knetstat "));
@@ -628,12 +635,14 @@ fn bash_completes() {
 // Outputs that nobody reads, or that cannot be written
 
 /// Everything that writes to the standard output.
-const WRITERS: [&str; 9] = [
+const WRITERS: [&str; 11] = [
     "-O all",
     "-J",
     "--ndjson",
     "options",
     "options all",
+    "doctor",
+    "doctor --json",
     "completions bash",
     "--help",
     "--version",

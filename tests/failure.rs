@@ -7,11 +7,10 @@ use std::env;
 use std::fs;
 use std::io::Read;
 use std::net::UdpSocket;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::sandbox::{self, run, Everybodys, PLACES_OF_BTF};
 use common::{enter_namespace, sockets, KNETSTAT};
 use nix::errno::Errno;
 use nix::libc::SYS_bpf;
@@ -32,49 +31,7 @@ fn failed(output: &Output, words: &[&str]) {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> Output {
-    let output = Command::new(program).args(arguments).output();
-    output.unwrap_or_else(|error| panic!("{program}, which make installs: {error}"))
-}
-
 // Capabilities
-
-/// The program where everybody can reach it: the directory that cargo builds in may be private.
-struct Everybodys {
-    directory: PathBuf,
-    program: String,
-}
-
-impl Everybodys {
-    fn new(test: &str) -> Everybodys {
-        let directory = env::temp_dir().join(format!("knetstat-{test}-{}", std::process::id()));
-        let program = directory.join("knetstat");
-        fs::create_dir(&directory).expect("a new directory");
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("chmod");
-        fs::copy(KNETSTAT, &program).expect("a copy of the program");
-        Everybodys { directory, program: program.display().to_string() }
-    }
-
-    /// Runs it as nobody, with these capabilities.
-    fn run(&self, capabilities: &[&str], arguments: &[&str]) -> Output {
-        let ambient: Vec<String> = capabilities.iter().map(|name| format!("+{name}")).collect();
-        let ambient = ambient.join(",");
-        let mut all = vec!["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-        if !capabilities.is_empty() {
-            all.extend(["--inh-caps", &ambient, "--ambient-caps", &ambient]);
-        }
-        all.push(&self.program);
-        all.extend(arguments);
-        run("setpriv", &all)
-    }
-}
-
-impl Drop for Everybodys {
-    fn drop(&mut self) {
-        // What is left behind in a temporary directory harms nobody.
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
 
 #[test]
 fn without_capabilities_it_says_which_and_how_to_give_them() {
@@ -170,18 +127,13 @@ fn member<'a>(status: &'a str, name: &str) -> &'a str {
 
 // What the kernel lacks
 
-/// Runs knetstat where these directories are empty.
 fn run_without(directories: &[&str]) -> Output {
-    let there = directories.iter().filter(|directory| Path::new(directory).is_dir());
-    let mounts: String = there.map(|path| format!("mount -t tmpfs none {path} && ")).collect();
-    run("unshare", &["--mount", "sh", "-c", &format!("{mounts}exec {KNETSTAT} -J")])
+    sandbox::run_without(directories, "-J")
 }
 
 #[test]
 fn without_btf_it_says_how_the_kernel_must_be_built() {
-    // Where the kernel's types may be found: libbpf, btf__load_vmlinux_btf()
-    let places = ["/sys/kernel/btf", "/boot", "/lib/modules", "/usr/lib/modules", "/usr/lib/debug"];
-    let output = run_without(&places);
+    let output = run_without(&PLACES_OF_BTF);
     failed(&output, &[CANNOT, "/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
     assert_eq!(output.stdout, b"");
 }
@@ -248,8 +200,9 @@ fn too_few_descriptors_are_told_as_such() {
     let outputs: Vec<Output> = (4..16).map(limited).collect();
     let (good, bad): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.status.success());
     bad.iter().for_each(|output| failed(output, &[CANNOT]));
-    let words =
-        |output: &&&Output| String::from_utf8_lossy(&output.stderr).contains("Too many open files");
+    let words = |output: &&&Output| {
+        String::from_utf8_lossy(&output.stderr).contains("too many open files; raise the limit")
+    };
     assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
     assert!(!good.is_empty(), "sixteen descriptors are enough");
 }

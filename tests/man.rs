@@ -112,7 +112,8 @@ fn every_flag_is_explained() {
 
 #[test]
 fn no_flag_is_unknown() {
-    let sections = ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "COLUMNS", "STATES"];
+    let sections =
+        ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "COLUMNS", "STATES", "DOCTOR"];
     for name in sections.into_iter().chain(["CAPABILITIES", "ENVIRONMENT", "FILES", "EXAMPLES"]) {
         let unknown: Vec<String> = flags_in(section(name)).difference(&flags()).cloned().collect();
         assert_eq!(unknown, [""; 0], "{name}");
@@ -282,6 +283,14 @@ fn every_member_is_explained() {
     let headings = headings("JSON");
     let explained = headings.iter().flat_map(|heading| heading.split(", ")).map(str::to_owned);
     assert_eq!(explained.collect::<BTreeSet<_>>(), printed);
+}
+
+#[test]
+fn every_member_of_what_doctor_finds_is_explained() {
+    let findings = common::knetstat(["doctor", "--json"]).stdout;
+    let mut printed = BTreeSet::new();
+    members(&serde_json::from_slice(&findings).expect("an object"), &mut printed);
+    assert_eq!(headings("DOCTOR"), printed);
 }
 
 /// The names of all members, at any depth, that are not options.

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses some of it
 
 pub mod records;
+pub mod sandbox;
 pub mod scene;
 
 use std::ffi::OsStr;
