@@ -248,6 +248,7 @@ fn every_column_is_explained() {
         netns: false,
         protocol: 5,
         header: true,
+        protocol: 5,
         extended: true,
         programs: true,
         timers: true,

@@ -54,6 +54,20 @@ static MORE: &[Row] = &[
     row!(IPPROTO_ICMPV6 ICMPV6_FILTER, Blob, Values::Made(icmpv6_filters)),
     row!(IPPROTO_IPV6 IPV6_HDRINCL, Int, Values::Flag),
     row!(IPPROTO_IPV6 IPV6_CHECKSUM, Int, Values::Ints(&[2, -1, 0, 40])),
+    row!(SOL_PACKET PACKET_AUXDATA, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_ORIGDEV, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_LOSS, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_TX_HAS_OFF, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_QDISC_BYPASS, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_IGNORE_OUTGOING, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_VNET_HDR, Int, Values::Flag),
+    row!(SOL_PACKET PACKET_VNET_HDR_SZ, Int, Values::Ints(&[10, 12, 0])),
+    row!(SOL_PACKET PACKET_COPY_THRESH, Int, Values::Ints(&[1, 1500, -1, 0])),
+    row!(SOL_PACKET PACKET_VERSION, Int, Values::Ints(&[0, 1, 2])),
+    row!(SOL_PACKET PACKET_RESERVE, Uint, Values::Ints(&[64, i32::MAX, 0])),
+    row!(SOL_PACKET PACKET_TIMESTAMP, Uint, Values::Ints(&[64, 8 | 16, -1, 0])),
+    row!(SOL_PACKET PACKET_FANOUT, Uint, Values::Fixed),
+    row!(SOL_XDP XDP_OPTIONS, Uint, Values::Fixed),
 ];
 
 /// What TCP and UDP sockets answer too, but only raw ones can set.
@@ -64,8 +78,17 @@ static SETTABLE: &[Row] = &[
     row!(IPPROTO_IPV6 IPV6_ROUTER_ALERT, Int, Values::Ints(&[0, 7, -1])),
 ];
 
-/// What is shown and not compared here: without a getter, or in a test of its own in unix.rs.
-const ELSEWHERE: [&str; 2] = ["SO_INQ", "SO_PEERCRED"];
+/// What is shown and not compared here: without a getter, or in a test of its own of the family.
+const ELSEWHERE: [&str; 8] = [
+    "SO_INQ",
+    "SO_PEERCRED",
+    "PACKET_ADD_MEMBERSHIP",
+    "PACKET_RX_RING",
+    "PACKET_TX_RING",
+    "PACKET_STATISTICS", // to ask is to clear
+    "PACKET_ROLLOVER_STATS",
+    "XDP_STATISTICS",
+];
 
 /// `struct icmp6_filter`: some bits, all, none.
 fn icmpv6_filters() -> Vec<Setting> {
