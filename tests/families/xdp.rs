@@ -165,7 +165,7 @@ fn fill_in_nonsense(socket: &Socket) {
             PROT_READ | PROT_WRITE,
             MAP_SHARED | MAP_POPULATE,
             socket.as_raw_fd(),
-            XDP_PGOFF_TX_RING as i64,
+            XDP_PGOFF_TX_RING,
         );
         assert_ne!(ring, MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
         let ring = ring.cast::<u8>();
