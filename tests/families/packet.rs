@@ -108,9 +108,9 @@ fn what_is_set_is_told() {
         let socket = open(SOCK_RAW, 0);
         set(&socket, number, &[value]);
         let row = shown(&socket);
+        // Which options this kernel lacks, every_option_of_packet_sockets() finds out.
         let expected: Vec<&str> =
             names.iter().copied().filter(|name| row["options"].get(name).is_some()).collect();
-        assert!(!expected.is_empty(), "{names:?}");
         assert_eq!(row["set"], json!(expected));
         set(&socket, number, &[0]);
         assert_eq!(shown(&socket)["set"], json!([]), "{names:?}");
