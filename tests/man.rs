@@ -249,6 +249,7 @@ fn every_column_is_explained() {
         protocol: 5,
         header: true,
         protocol: 5,
+        netns: false,
         extended: true,
         programs: true,
         timers: true,
