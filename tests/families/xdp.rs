@@ -50,6 +50,11 @@ fn prepared() -> Socket {
 /// A socket that is bound to a queue of an interface.
 fn bound(ifindex: i32, queue: u32) -> Socket {
     let socket = prepared();
+    bind(&socket, ifindex, queue);
+    socket
+}
+
+fn bind(socket: &Socket, ifindex: i32, queue: u32) {
     // SAFETY: a `sockaddr_xdp` is integers.
     let mut address: sockaddr_xdp = unsafe { zeroed() };
     address.sxdp_family = AF_XDP as u16;
@@ -60,7 +65,6 @@ fn bound(ifindex: i32, queue: u32) -> Socket {
     // SAFETY: the pointer and the length describe `address`.
     let result = unsafe { nix::libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size) };
     assert_eq!(result, 0, "bind: {}", std::io::Error::last_os_error());
-    socket
 }
 
 /// A namespace whose second interface has two queues.
@@ -148,7 +152,8 @@ fn statistics(socket: &Socket) -> Value {
     names.iter().map(|name| (name.to_string(), json!(numbers.next()))).collect()
 }
 
-/// Puts a descriptor of memory that there is not into the ring of what is to be sent.
+/// Puts a descriptor of memory that there is not into the ring of what is to be sent. Older kernels let
+/// no ring be mapped after the socket was bound.
 fn fill_in_nonsense(socket: &Socket) {
     let mut bytes = [0; size_of::<xdp_mmap_offsets>()];
     knetstat::sys::getsockopt(socket.as_fd(), SOL_XDP, XDP_MMAP_OFFSETS, &mut bytes)
@@ -189,9 +194,10 @@ fn statistics_are_those_of_getsockopt() {
     let fresh = open();
     assert_eq!(shown(&fresh)["options"]["XDP_STATISTICS"], statistics(&fresh));
 
-    let socket = bound(SECOND, 0);
-    wake(&socket);
+    let socket = prepared();
     fill_in_nonsense(&socket);
+    bind(&socket, SECOND, 0);
+    wake(&socket);
     wake(&socket);
     let answer = statistics(&socket);
     assert_ne!(answer["tx_invalid_descs"], 0, "{answer}");
