@@ -155,7 +155,7 @@ fn a_packet_socket() {
 SO_TYPE=DGRAM,PACKET_ADD_MEMBERSHIP=PROMISC%2*2|MULTICAST:01:00:5e:00:00:fb%2|...,\
 PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
     assert_eq!(table.lines().nth(1), Some(expected), "{table}");
-    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
+    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
     assert_eq!(everything(Format::NdJson).trim_end(), expected);
 }
 
