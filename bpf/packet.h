@@ -38,7 +38,10 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 	return 0;
 }
 
-/* Writes the next entry of the list; 1 when there is none, or no room. */
+/*
+ * Writes the next entry of the list; 1 when there is none, or no room. The kernel changes the list
+ * under a lock that no program can take: an entry that goes away meanwhile may end the walk early.
+ */
 static long packet_membership_step(__u32 index, struct walk *walk)
 {
 	struct packet_mclist *entry = (void *)walk->entry;

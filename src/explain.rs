@@ -226,6 +226,7 @@ fn defaults(index: usize, pristine: &Pristine) -> Vec<(String, Vec<&'static str>
         };
         let text = Text(value, CATALOGUE[index].kind).to_string();
         match defaults.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, kinds)) if kinds.contains(&kind.word()) => {}
             Some((_, kinds)) => kinds.push(kind.word()),
             None => defaults.push((text, vec![kind.word()])),
         }
