@@ -248,8 +248,6 @@ fn every_column_is_explained() {
         netns: false,
         protocol: 5,
         header: true,
-        protocol: 5,
-        netns: false,
         extended: true,
         programs: true,
         timers: true,
