@@ -245,7 +245,7 @@ fn every_mark_is_explained() {
 #[test]
 fn every_column_is_explained() {
     let format = Format::Table(Columns {
-        netns: false,
+        netns: true,
         protocol: 5,
         header: true,
         extended: true,
