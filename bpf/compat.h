@@ -44,6 +44,29 @@
 	HAS(sk, member) || (HAS(sk, sk_socket->flags) && LOAD(sk, sk_socket)),                     \
 		HAS(sk, member) ? LOAD_BITS(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
 
+/*
+ * 6.3, and stable kernels: bits of a word, whose numbers are looked up in the running kernel. Before,
+ * bit fields.
+ */
+#define PACKET_FLAG(bit)                                                                           \
+	bpf_core_enum_value_exists(enum packet_sock_flags, bit),                                   \
+		LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
+#define PACKET_BIT(bit, member)                                                                    \
+	HAS(po, member) || bpf_core_enum_value_exists(enum packet_sock_flags, bit),                \
+		HAS(po, member) ?                                                                  \
+			LOAD_BITS(po, member) :                                                    \
+			LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
+
+/* 6.6: the size of the header, of which the older kernels' bit says whether it is there at all. */
+#define PACKET_VNET_HDR_BIT                                                                        \
+	HAS(po, vnet_hdr_sz) || HAS(po, has_vnet_hdr) ||                                           \
+		bpf_core_enum_value_exists(enum packet_sock_flags, PACKET_SOCK_HAS_VNET_HDR),      \
+		HAS(po, vnet_hdr_sz)  ? LOAD(po, vnet_hdr_sz) != 0 :                               \
+		HAS(po, has_vnet_hdr) ? LOAD_BITS(po, has_vnet_hdr) :                              \
+					LOAD(po, flags) >>                                         \
+						bpf_core_enum_value(enum packet_sock_flags,        \
+								    PACKET_SOCK_HAS_VNET_HDR)
+
 /* 6.8: one number instead of a pair. A change of kind, which CO-RE takes for an absent member. */
 #define RANGE(inet) FLAVOUR(inet_sock___range, inet)
 #define PORT_RANGE                                                                                 \

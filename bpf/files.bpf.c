@@ -16,6 +16,8 @@
 #include "sections.h"
 #include "unix.h"
 #include "raw.h"
+#include "packet.h"
+#include "xdp.h"
 #include "knobs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -255,6 +257,25 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 	return 0;
 }
 
+/* Packet sockets: those of the kernel's table that have a descriptor, and those without a protocol. */
+static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct packet_sock *po;
+	int sections;
+
+	if (!find(ctx, &found) || found.family != AF_PACKET)
+		return 0;
+	po = (void *)found.sk;
+	sections = write_packet_header(seq, po, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_packet(seq, po);
+	if (sections & SECTION_ITEMS)
+		write_packet_memberships(seq, po, loop_helper);
+	return 0;
+}
+
 /* A socket of which no more is known than what every socket has. */
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 cookie)
@@ -273,7 +294,7 @@ static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, 
 /* Sockets that no other program of this object, and none of tables.bpf.c, shows. */
 static __always_inline bool is_known(struct found *found)
 {
-	if (found->family == AF_UNIX)
+	if (found->family == AF_UNIX || found->family == AF_PACKET || found->family == AF_XDP)
 		return true;
 	return is_inet(found) &&
 	       (is_raw(found) ||
@@ -308,6 +329,28 @@ int raw_files(struct bpf_iter__task_file *ctx)
 }
 
 SEC("iter/task_file")
+int packet_files(struct bpf_iter__task_file *ctx)
+{
+	return show_packet(ctx, true);
+}
+
+SEC("iter/task_file")
+int xdp_files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct xdp_sock *xs;
+
+	if (!find(ctx, &found) || found.family != AF_XDP)
+		return 0;
+	xs = (void *)found.sk;
+	write_xdp_header(seq, xs, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_xdp(seq, xs);
+	return 0;
+}
+
+SEC("iter/task_file")
 int unix_files(struct bpf_iter__task_file *ctx)
 {
 	return show_unix_file(ctx, true);
@@ -324,6 +367,12 @@ SEC("iter/task_file")
 int raw_files_without_loop(struct bpf_iter__task_file *ctx)
 {
 	return show_raw(ctx, false);
+}
+
+SEC("iter/task_file")
+int packet_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_packet(ctx, false);
 }
 
 SEC("iter/task_file")

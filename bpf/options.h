@@ -14,8 +14,8 @@
  *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
- * The expressions see what the function of their section in sections.h has: the socket as sk,
- * inet, np, tp or up, its namespace as net, and the programs filter and reuseport.
+ * The expressions see what the function of their section has: the socket as sk, inet, np, tp,
+ * up, po or xs, its namespace as net, and the programs filter and reuseport.
  * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
@@ -228,6 +228,52 @@
 	FLAG(IPV6_CHECKSUM__on, MEMBER(raw6, checksum) != 0)                                    \
 	VALUE(IPV6_CHECKSUM, MEMBER(raw6, offset))                                              \
 	VALUE(ICMP_FILTER, MEMBER(raw, filter.data))
+
+/* net/packet/af_packet.c, packet_getsockopt() */
+#define PACKET_OPTIONS_LIST(FLAG, VALUE)                                                        \
+	FLAG(PACKET_AUXDATA, PACKET_BIT(PACKET_SOCK_AUXDATA, auxdata))                          \
+	FLAG(PACKET_ORIGDEV, PACKET_BIT(PACKET_SOCK_ORIGDEV, origdev))                          \
+	FLAG(PACKET_LOSS, PACKET_BIT(PACKET_SOCK_TP_LOSS, tp_loss))                             \
+	FLAG(PACKET_TX_HAS_OFF, PACKET_BIT(PACKET_SOCK_TX_HAS_OFF, tp_tx_has_off))              \
+	FLAG(PACKET_QDISC_BYPASS, PACKET_FLAG(PACKET_SOCK_QDISC_BYPASS))                        \
+	FLAG(PACKET_VNET_HDR, PACKET_VNET_HDR_BIT)                                              \
+	FLAG(PACKET_IGNORE_OUTGOING, MEMBER(po, prot_hook.ignore_outgoing))                     \
+	FLAG(PACKET_FANOUT__joined, PRESENT(po, fanout, fanout))                                \
+	FLAG(PACKET_ROLLOVER_STATS__kept, PRESENT(po, rollover, rollover))                      \
+	FLAG(PACKET_RX_RING, PRESENT(po, rx_ring.pg_vec, LOAD(po, rx_ring.pg_vec)))             \
+	FLAG(PACKET_TX_RING, PRESENT(po, tx_ring.pg_vec, LOAD(po, tx_ring.pg_vec)))             \
+	VALUE(PACKET_VNET_HDR_SZ, MEMBER(po, vnet_hdr_sz))                                      \
+	VALUE(PACKET_COPY_THRESH, MEMBER(po, copy_thresh))                                      \
+	VALUE(PACKET_VERSION, MEMBER(po, tp_version))                                           \
+	VALUE(PACKET_RESERVE, MEMBER(po, tp_reserve))                                           \
+	VALUE(PACKET_TIMESTAMP, MEMBER(po, tp_tstamp))                                          \
+	VALUE(PACKET_FANOUT, MEMBER(fanout, id))                                                \
+	VALUE(PACKET_FANOUT__type, MEMBER(fanout, type))                                        \
+	VALUE(PACKET_FANOUT__flags, MEMBER(fanout, flags))                                      \
+	VALUE(PACKET_STATISTICS, MEMBER(po, stats.stats1.tp_packets))                           \
+	VALUE(PACKET_STATISTICS__drops, MEMBER(po, tp_drops.counter))                           \
+	VALUE(PACKET_STATISTICS__freezes, MEMBER(po, stats.stats3.tp_freeze_q_cnt))             \
+	VALUE(PACKET_ROLLOVER_STATS, MEMBER(rollover, num.counter))                             \
+	VALUE(PACKET_ROLLOVER_STATS__huge, MEMBER(rollover, num_huge.counter))                  \
+	VALUE(PACKET_ROLLOVER_STATS__failed, MEMBER(rollover, num_failed.counter))              \
+	VALUE(PACKET_RX_RING__block_pages, MEMBER(po, rx_ring.pg_vec_pages))                    \
+	VALUE(PACKET_RX_RING__blocks, MEMBER(po, rx_ring.pg_vec_len))                           \
+	VALUE(PACKET_RX_RING__frame_size, MEMBER(po, rx_ring.frame_size))                       \
+	VALUE(PACKET_RX_RING__last_frame, MEMBER(po, rx_ring.frame_max))                        \
+	VALUE(PACKET_TX_RING__block_pages, MEMBER(po, tx_ring.pg_vec_pages))                    \
+	VALUE(PACKET_TX_RING__blocks, MEMBER(po, tx_ring.pg_vec_len))                           \
+	VALUE(PACKET_TX_RING__frame_size, MEMBER(po, tx_ring.frame_size))                       \
+	VALUE(PACKET_TX_RING__last_frame, MEMBER(po, tx_ring.frame_max))
+
+/* net/xdp/xsk.c, xsk_getsockopt() */
+#define XDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
+	FLAG(XDP_OPTIONS, MEMBER(xs, zc))                                                       \
+	VALUE(XDP_STATISTICS, MEMBER(xs, rx_dropped))                                           \
+	VALUE(XDP_STATISTICS__rx_invalid, MEMBER(rx, invalid_descs))                            \
+	VALUE(XDP_STATISTICS__tx_invalid, MEMBER(tx, invalid_descs))                            \
+	VALUE(XDP_STATISTICS__rx_full, MEMBER(xs, rx_queue_full))                               \
+	VALUE(XDP_STATISTICS__fill_empty, MEMBER(fill, queue_empty_descs))                      \
+	VALUE(XDP_STATISTICS__tx_empty, MEMBER(tx, queue_empty_descs))
 
 /* net/unix/af_unix.c; SO_PEERCRED: net/core/sock.c, cred_to_ucred() */
 #define UNIX_OPTIONS_LIST(FLAG, VALUE)                                                          \

@@ -30,6 +30,8 @@ enum section {
 	SECTION_UDP = 16,
 	SECTION_RAW = 32,
 	SECTION_UNIX = 64,
+	SECTION_PACKET = 128,
+	SECTION_XDP = 256,
 	SECTION_ITEMS = 1 << 30,
 };
 
@@ -124,6 +126,8 @@ FACTS(TCP, TCP_OPTIONS_LIST);
 FACTS(UDP, UDP_OPTIONS_LIST);
 FACTS(RAW, RAW_OPTIONS_LIST);
 FACTS(UNIX, UNIX_OPTIONS_LIST);
+FACTS(PACKET, PACKET_OPTIONS_LIST);
+FACTS(XDP, XDP_OPTIONS_LIST);
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
@@ -179,6 +183,20 @@ struct unix_section {
 	__u8 peer_path[UNIX_PATH_MAX];
 };
 
+struct packet_section {
+	SECTION(PACKET);
+	__s32 ifindex; /* 0: all interfaces; -1: the one it was bound to is gone */
+	__be16 ethertype; /* 0: not bound */
+	__u16 bound_known; /* whether this kernel tells these two */
+};
+
+struct xdp_section {
+	SECTION(XDP);
+	__u32 ifindex; /* 0: not bound, or the interface is gone */
+	__u16 queue;
+	__u16 bound_known;
+};
+
 enum item_kind {
 	ITEM_END,
 	ITEM_IP_OPTIONS,       /* ip_options_item */
@@ -189,6 +207,7 @@ enum item_kind {
 	ITEM_IP_MEMBERSHIP,    /* membership_item, then the sources, four bytes each */
 	ITEM_IPV6_MEMBERSHIP,  /* membership_item, then the sources, sixteen bytes each */
 	ITEM_IPV6_ANYCAST,     /* membership_item without sources */
+	ITEM_PACKET_MEMBERSHIP, /* packet_membership_item */
 	ITEM_CUT,	       /* there was more of the kind before than a record can hold */
 };
 
@@ -217,6 +236,15 @@ struct membership_item {
 	__u32 mode;    /* MCAST_EXCLUDE 0, MCAST_INCLUDE 1 */
 	__u32 sources; /* how many the kernel has */
 	__u32 unused;
+};
+
+struct packet_membership_item {
+	__u32 ifindex;
+	__u32 count; /* how often it was asked for */
+	__u16 type;  /* PACKET_MR_MULTICAST ... */
+	__u16 length; /* of the address */
+	__u32 unused;
+	__u8 address[32];
 };
 
 #endif

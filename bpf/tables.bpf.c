@@ -192,9 +192,12 @@ const volatile struct {
 	struct udp_section udp;
 	struct raw_section raw;
 	struct unix_section unix_;
+	struct packet_section packet;
+	struct xdp_section xdp;
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
+	struct packet_membership_item packet_membership;
 	struct owner_record owner;
 	struct task_record task;
 	enum socket_trait socket_trait;
@@ -215,4 +218,8 @@ const volatile struct {
 	enum RAW_value raw_value;
 	enum UNIX_flag unix_flag;
 	enum UNIX_value unix_value;
+	enum PACKET_flag packet_flag;
+	enum PACKET_value packet_value;
+	enum XDP_flag xdp_flag;
+	enum XDP_value xdp_value;
 } schema = {};

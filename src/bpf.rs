@@ -14,6 +14,10 @@ pub use skeleton::types::{
     owner_record, port_filter, port_range, raw_section, record_header, section, socket_section,
     socket_trait, task_record, tcp_section, timer, udp_section, unix_section,
 };
+pub use skeleton::types::{
+    packet_membership_item, packet_section, xdp_section, PACKET_flag, PACKET_value, XDP_flag,
+    XDP_value,
+};
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use skeleton::types::{
     IPV6_flag, IPV6_value, IP_flag, IP_value, RAW_flag, RAW_value, SOCKET_flag, SOCKET_value,
@@ -31,8 +35,11 @@ unsafe impl Plain for tcp_section {}
 unsafe impl Plain for udp_section {}
 unsafe impl Plain for raw_section {}
 unsafe impl Plain for unix_section {}
+unsafe impl Plain for packet_section {}
+unsafe impl Plain for xdp_section {}
 unsafe impl Plain for item_header {}
 unsafe impl Plain for ip_options_item {}
 unsafe impl Plain for membership_item {}
+unsafe impl Plain for packet_membership_item {}
 unsafe impl Plain for owner_record {}
 unsafe impl Plain for task_record {}

@@ -113,6 +113,8 @@ const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
 const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
 const SOL_RAW: Level = Level { name: "SOL_RAW", number: 255 };
 const SOL_ICMPV6: Level = Level { name: "SOL_ICMPV6", number: 58 };
+const SOL_PACKET: Level = Level { name: "SOL_PACKET", number: 263 };
+const SOL_XDP: Level = Level { name: "SOL_XDP", number: 283 };
 
 impl OptionSpec {
     /// Marks an option that getsockopt(2) cannot tell, and says where the kernel keeps it.
@@ -411,6 +413,30 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT = 22, Differs, "receives packets with the router alert option (raw sockets)"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_ROUTER_ALERT_ISOLATE = 30, Differs, "router alerts reach only sockets of their own network namespace"),
     other!(IPPROTO_IPV6 IPV6_IPSEC_POLICY = 34, Flags(words::POLICY_DIRECTIONS), NotEmpty, read::ipv6_policy, [value!(IP IP_IPSEC_POLICY__in), value!(IP IP_IPSEC_POLICY__out)], "the directions in which the socket has an IPsec policy of its own").also_called(&["IPV6_XFRM_POLICY"]).without_getter("sock", "sk_policy"),
+
+    // SOL_PACKET
+    other!(SOL_PACKET PACKET_ADD_MEMBERSHIP = 1, PacketMemberships, NotEmpty, read::packet_memberships, [], "what the interfaces were told to receive: PROMISC everything, ALLMULTI all multicast, or an address").also_called(&["PACKET_DROP_MEMBERSHIP"]).without_getter("packet_sock", "mclist"),
+    other!(SOL_PACKET PACKET_FANOUT = 18, Fanout, IsNot(flag!(PACKET PACKET_FANOUT__joined), 0), read::fanout, [flag!(PACKET PACKET_FANOUT__joined), value!(PACKET PACKET_FANOUT), value!(PACKET PACKET_FANOUT__type), value!(PACKET PACKET_FANOUT__flags)], "the group of sockets among which packets are shared out, and how"),
+    other!(SOL_PACKET PACKET_RX_RING = 5, Struct(structs::PACKET_RING), NotEmpty, |facts| read::ring(facts, flag!(PACKET PACKET_RX_RING), [value!(PACKET PACKET_RX_RING__block_pages), value!(PACKET PACKET_RX_RING__blocks), value!(PACKET PACKET_RX_RING__frame_size), value!(PACKET PACKET_RX_RING__last_frame)]), [flag!(PACKET PACKET_RX_RING), value!(PACKET PACKET_RX_RING__block_pages), value!(PACKET PACKET_RX_RING__blocks), value!(PACKET PACKET_RX_RING__frame_size), value!(PACKET PACKET_RX_RING__last_frame)], "the memory shared with the kernel in which packets arrive").without_getter("packet_sock", "rx_ring"),
+    other!(SOL_PACKET PACKET_TX_RING = 13, Struct(structs::PACKET_RING), NotEmpty, |facts| read::ring(facts, flag!(PACKET PACKET_TX_RING), [value!(PACKET PACKET_TX_RING__block_pages), value!(PACKET PACKET_TX_RING__blocks), value!(PACKET PACKET_TX_RING__frame_size), value!(PACKET PACKET_TX_RING__last_frame)]), [flag!(PACKET PACKET_TX_RING), value!(PACKET PACKET_TX_RING__block_pages), value!(PACKET PACKET_TX_RING__blocks), value!(PACKET PACKET_TX_RING__frame_size), value!(PACKET PACKET_TX_RING__last_frame)], "the memory shared with the kernel from which packets are sent").without_getter("packet_sock", "tx_ring"),
+    number!(SOL_PACKET PACKET PACKET_VERSION = 10, Enum(words::RING_VERSIONS), Differs, "the form of the packets in a ring"),
+    number!(SOL_PACKET PACKET PACKET_RESERVE = 12, Uint, Differs, "bytes that are left free in front of each packet in a ring"),
+    number!(SOL_PACKET PACKET PACKET_COPY_THRESH = 7, Int, Differs, "whether packets that do not fit their place in a ring are queued whole too"),
+    bool!(SOL_PACKET PACKET PACKET_LOSS = 14, Differs, "skips packets in the send ring that are malformed"),
+    bool!(SOL_PACKET PACKET PACKET_TX_HAS_OFF = 19, Differs, "the program says where in its place in the send ring a packet begins"),
+    number!(SOL_PACKET PACKET PACKET_TIMESTAMP = 17, Flags(words::TIMESTAMPING), Differs, "which time stamps the packets in a ring have"),
+    bool!(SOL_PACKET PACKET PACKET_AUXDATA = 8, Differs, "tells the receiver length, VLAN and checksum state of a packet"),
+    bool!(SOL_PACKET PACKET PACKET_ORIGDEV = 9, Differs, "tells the receiver the interface a packet came in by, not the one above it, such as a bond"),
+    bool!(SOL_PACKET PACKET PACKET_IGNORE_OUTGOING = 23, Differs, "does not receive what this host sends"),
+    bool!(SOL_PACKET PACKET PACKET_QDISC_BYPASS = 20, Differs, "sends past the queueing discipline"),
+    bool!(SOL_PACKET PACKET PACKET_VNET_HDR = 15, Differs, "packets have a header for what the device is to do, as in a virtual machine"),
+    number!(SOL_PACKET PACKET PACKET_VNET_HDR_SZ = 24, Bytes, Differs, "the size of that header; 0: none"),
+    other!(SOL_PACKET PACKET_STATISTICS = 6, Struct(structs::PACKET_STATISTICS), Never, read::packet_statistics, [value!(PACKET PACKET_STATISTICS), value!(PACKET PACKET_STATISTICS__drops), value!(PACKET PACKET_STATISTICS__freezes)], "packets that arrived and were dropped since somebody asked; knetstat looks without clearing it"),
+    other!(SOL_PACKET PACKET_ROLLOVER_STATS = 21, Struct(structs::PACKET_ROLLOVER_STATS), Never, read::rollover_statistics, [flag!(PACKET PACKET_ROLLOVER_STATS__kept), value!(PACKET PACKET_ROLLOVER_STATS), value!(PACKET PACKET_ROLLOVER_STATS__huge), value!(PACKET PACKET_ROLLOVER_STATS__failed)], "packets that went to another socket of the fanout group because this one was full"),
+
+    // SOL_XDP
+    other!(SOL_XDP XDP_OPTIONS = 8, Flags(words::XDP_OPTIONS), Never, read::xdp_options, [flag!(XDP XDP_OPTIONS)], "ZEROCOPY: packets are not copied between the device and the socket"),
+    other!(SOL_XDP XDP_STATISTICS = 7, Struct(structs::XDP_STATISTICS), Never, read::xdp_statistics, [value!(XDP XDP_STATISTICS), value!(XDP XDP_STATISTICS__rx_invalid), value!(XDP XDP_STATISTICS__tx_invalid), value!(XDP XDP_STATISTICS__rx_full), value!(XDP XDP_STATISTICS__fill_empty), value!(XDP XDP_STATISTICS__tx_empty)], "packets that were dropped, descriptors that were invalid, and rings that were full or empty"),
 ];
 
 /// Every option, in the order in which they are printed.

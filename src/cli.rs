@@ -95,6 +95,12 @@ pub struct TableArgs {
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
+    /// Packet sockets: who reads what the network interfaces receive
+    #[arg(short = '0', long, help_heading = "Which sockets")]
+    packet: bool,
+    /// XDP sockets
+    #[arg(long, help_heading = "Which sockets")]
+    xdp: bool,
     /// Also sockets that are in no table of the kernel: never bound, or bound but idle. Without a
     /// family: sockets of every family, those too that have no flag here
     #[arg(long, help_heading = "Which sockets")]
@@ -318,6 +324,8 @@ impl TableArgs {
             (Family::Udp, _) => self.udp || self.udp6,
             (Family::Raw, _) => self.raw,
             (Family::Unix, _) => self.unix,
+            (Family::Packet, _) => self.packet,
+            (Family::Xdp, _) => self.xdp,
             (Family::Other, _) => false,
         };
         let by_default = self.unbound || matches!(kind.family(), Family::Tcp | Family::Udp);
@@ -337,7 +345,7 @@ impl TableArgs {
 
     fn names_a_family(&self) -> bool {
         let internet = self.tcp || self.tcp4 || self.tcp6 || self.udp || self.udp4 || self.udp6;
-        internet || self.raw || self.unix
+        internet || self.raw || self.unix || self.packet || self.xdp
     }
 
     fn users(&self) -> Result<Vec<u32>, String> {

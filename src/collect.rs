@@ -59,6 +59,8 @@ const SOURCES: &[Source] = &[
     source(Family::Udp, "udp_files", When::Unbound, true),
     source(Family::Udp, "udp_table", When::Always, true),
     source(Family::Raw, "raw_files", When::Always, true),
+    source(Family::Packet, "packet_files", When::Always, true),
+    source(Family::Xdp, "xdp_files", When::Always, false),
     source(Family::Other, "other_files", When::Always, false),
     // Whenever its buffer is full, this table's iterator passes over what is left of the bucket, on
     // every kernel that has it: it only adds sockets that have no descriptor.

@@ -195,6 +195,8 @@ fn words_of(kind: Kind) -> Option<String> {
     match kind {
         Kind::Enum(words) => Some(numbered(words)),
         Kind::Flags(words) => Some(masked(words)),
+        Kind::Fanout => Some([numbered(words::FANOUTS), masked(words::FANOUT_FLAGS)].join(", ")),
+        Kind::PacketMemberships => Some(numbered(words::PACKET_MEMBERSHIPS)),
         Kind::Timestamping => Some(masked(words::TIMESTAMPING)),
         Kind::Txtime => Some([numbered(words::CLOCKS), masked(words::TXTIME)].join(", ")),
         _ => None,
@@ -224,6 +226,7 @@ fn defaults(index: usize, pristine: &Pristine) -> Vec<(String, Vec<&'static str>
         };
         let text = Text(value, CATALOGUE[index].kind).to_string();
         match defaults.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, kinds)) if kinds.contains(&kind.word()) => {}
             Some((_, kinds)) => kinds.push(kind.word()),
             None => defaults.push((text, vec![kind.word()])),
         }

@@ -61,6 +61,8 @@ sections! {
     UDP Udp udp UDP_flag UDP_FLAGS UDP_value UDP_VALUES;
     RAW Raw raw RAW_flag RAW_FLAGS RAW_value RAW_VALUES;
     UNIX Unix unix UNIX_flag UNIX_FLAGS UNIX_value UNIX_VALUES;
+    PACKET Packet packet PACKET_flag PACKET_FLAGS PACKET_value PACKET_VALUES;
+    XDP Xdp xdp XDP_flag XDP_FLAGS XDP_value XDP_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
 use nix::time::{clock_getres, ClockId};
+use nix::unistd::{sysconf, SysconfVar};
 
 use crate::sys;
 use crate::value::Name;
@@ -16,6 +17,8 @@ pub struct Host {
     pub hz: u64,
     /// The number of CPUs that the kernel was prepared for.
     pub cpus: u64,
+    /// Bytes in a page of memory.
+    pub page: u64,
     /// A socket of the namespace, which interface names are asked of.
     socket: Option<OwnedFd>,
     interfaces: RefCell<HashMap<u32, Option<Name>>>,
@@ -39,7 +42,7 @@ impl Host {
 
     /// A host of which everything is said.
     pub fn with(hz: u64, cpus: u64, socket: Option<OwnedFd>) -> Host {
-        Host { hz, cpus, socket, interfaces: RefCell::default() }
+        Host { hz, cpus, page: page(), socket, interfaces: RefCell::default() }
     }
 
     /// SO_COOKIE of the socket that is kept here: this program's own, which nobody asked for.
@@ -59,6 +62,12 @@ impl Host {
             sys::interface_name(socket.as_fd(), index).ok().map(|name| Name::new(&name))
         })
     }
+}
+
+/// Bytes in a page of memory: sysconf(3), which always knows.
+fn page() -> u64 {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    page.and_then(|page| page.try_into().ok()).unwrap_or(4096)
 }
 
 /// How often a tick of so many nanoseconds fits a second, to the nearest number.

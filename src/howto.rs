@@ -387,6 +387,10 @@ pub static HOWTOS: &[Howto] = &[
     howto("IPV6_JOIN_GROUP", "Java", "MulticastSocket.joinGroup(group, networkInterface), DatagramChannel.join(group, networkInterface)"),
     howto("IPV6_JOIN_GROUP", "Python", "s.setsockopt(IPPROTO_IPV6, IPV6_JOIN_GROUP, inet_pton(AF_INET6, group) + struct.pack(\"@I\", index))"),
 
+    howto("PACKET_ADD_MEMBERSHIP", "C", "struct packet_mreq m = {index, PACKET_MR_PROMISC}; setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof m);"),
+
+    howto("PACKET_FANOUT", "C", "int group = 7 | PACKET_FANOUT_HASH << 16; setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof group);"),
+
     howto("UDP_SEGMENT", "C", "int bytes = 1400; setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &bytes, sizeof bytes); 0 turns it off"),
     howto("UDP_SEGMENT", "Go", "in ListenConfig.Control: unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT, bytes)"),
     howto("UDP_SEGMENT", "nginx", "quic_gso on (default off); given with each send, so the socket's own value stays 0"),

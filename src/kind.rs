@@ -10,6 +10,10 @@ pub enum Family {
     Udp,
     /// Raw sockets and ping sockets, as netstat has them.
     Raw,
+    /// Packet sockets.
+    Packet,
+    /// XDP sockets.
+    Xdp,
     /// What this program does not know.
     Other,
     Unix,
@@ -26,8 +30,15 @@ pub enum Layout {
 
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 5] =
-        [Family::Tcp, Family::Udp, Family::Raw, Family::Other, Family::Unix];
+    pub const ALL: [Family; 7] = [
+        Family::Tcp,
+        Family::Udp,
+        Family::Raw,
+        Family::Packet,
+        Family::Xdp,
+        Family::Other,
+        Family::Unix,
+    ];
 
     /// The columns of its sockets.
     pub fn layout(self) -> Layout {
@@ -42,6 +53,7 @@ impl Family {
         match self {
             Family::Tcp => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
+            Family::Xdp => State::of_xdp(number),
             _ => State::of_udp(number),
         }
     }
@@ -53,6 +65,9 @@ impl Family {
             Family::Udp => &["SO_REUSEADDR", "SO_BROADCAST"],
             Family::Unix => &["SO_PASSCRED"],
             Family::Raw => &[],
+            // Whether it has the header of the link too, and who listens to what is not for this host.
+            Family::Packet => &["SO_TYPE", "PACKET_ADD_MEMBERSHIP"],
+            Family::Xdp => &["XDP_OPTIONS"],
             // Of these nobody knows what is set: all that is shown is shown here.
             Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
@@ -105,11 +120,15 @@ const V6: Option<Version> = Some(Version::V6);
 const UNIX: i32 = 1;
 const INET: i32 = 2;
 const INET6: i32 = 10;
+const PACKET: i32 = 17;
+const XDP: i32 = 44;
 
 const STREAM: i32 = 1;
 const DGRAM: i32 = 2;
 const RAW: i32 = 3;
 const SEQPACKET: i32 = 5;
+/// SOCK_PACKET: what packet sockets were before Linux 2.2; they have no options of their own.
+const OLD_PACKET: i32 = 10;
 
 const ICMP: i32 = 1;
 const TCP: i32 = 6;
@@ -133,6 +152,10 @@ kinds! {
     Raw6Headers = "raw6" Raw V6, Some(((INET6, RAW, RAW_IP), "RAWv6"));
     Ping = "icmp" Raw V4, Some(((INET, DGRAM, ICMP), "PING"));
     Ping6 = "icmp6" Raw V6, Some(((INET6, DGRAM, ICMPV6), "PINGv6"));
+    Packet = "packet" Packet None, Some(((PACKET, RAW, 0), "PACKET"));
+    PacketDatagram = "packet" Packet None, Some(((PACKET, DGRAM, 0), "PACKET"));
+    PacketOld = "packet" Packet None, Some(((PACKET, OLD_PACKET, 0), "PACKET"));
+    Xdp = "xdp" Xdp None, Some(((XDP, RAW, 0), "XDP"));
     Other = "other" Other None, None;
     Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
     UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
@@ -155,6 +178,10 @@ impl SocketKind {
             (INET6, RAW, _) => SocketKind::Raw6,
             (INET, DGRAM, ICMP) => SocketKind::Ping,
             (INET6, DGRAM, ICMPV6) => SocketKind::Ping6,
+            (PACKET, RAW, _) => SocketKind::Packet,
+            (PACKET, OLD_PACKET, _) => SocketKind::PacketOld,
+            (PACKET, _, _) => SocketKind::PacketDatagram,
+            (XDP, _, _) => SocketKind::Xdp,
             (UNIX, STREAM, _) => SocketKind::Unix,
             (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
             (UNIX, _, _) => SocketKind::UnixDatagram,
@@ -215,7 +242,6 @@ fn domain_word(domain: u16) -> &'static str {
         10 => "inet6",
         15 => "key",
         16 => "netlink",
-        17 => "packet",
         21 => "rds",
         23 => "irda",
         24 => "pppox",
@@ -235,7 +261,6 @@ fn domain_word(domain: u16) -> &'static str {
         41 => "kcm",
         42 => "qipcrtr",
         43 => "smc",
-        44 => "xdp",
         45 => "mctp",
         _ => SocketKind::Other.word(),
     }

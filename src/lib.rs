@@ -17,6 +17,7 @@ pub mod host;
 pub mod howto;
 pub mod interfaces;
 pub mod kind;
+pub mod link;
 pub mod netns;
 pub mod output;
 pub mod owners;

@@ -266,6 +266,8 @@ fn is_empty(value: &Value) -> bool {
         Value::Pktinfo { address, ifindex } => address.is_unspecified() && *ifindex == 0,
         Value::Name(name) => name.is_empty(),
         Value::Blob(bytes) => bytes.is_empty(),
+        Value::Struct(members) => members.iter().all(|(_, number)| *number == 0),
+        Value::PacketMemberships(memberships) => memberships.members.is_empty(),
         _ => false,
     }
 }

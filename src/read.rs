@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::bpf::{ip_options_item, item_kind, membership_item};
 use crate::facts::{flag, value, Fact};
 use crate::host::Host;
+use crate::link::{PacketMembership, PacketMemberships};
 use crate::record::{Item, Record};
 use crate::value::{Filter, List, Membership, Memberships, Name, Value};
 
@@ -582,6 +583,91 @@ fn memberships(facts: &Facts, list: List) -> Value {
         }
     }
     Value::Memberships(memberships)
+}
+
+/// The list behind PACKET_ADD_MEMBERSHIP: net/packet/af_packet.c, packet_mc_add()
+pub fn packet_memberships(facts: &Facts) -> Option<Value> {
+    facts.record.packet?;
+    let mut memberships = PacketMemberships { members: Vec::new(), cut: false };
+    for item in facts.record.items() {
+        match item {
+            Item::PacketMembership(entry) => memberships.members.push(PacketMembership {
+                ifindex: entry.ifindex,
+                interface: facts.host.interface(entry.ifindex).unwrap_or_default(),
+                kind: entry.r#type,
+                address: entry.address.iter().take(entry.length.into()).copied().collect(),
+                count: entry.count,
+            }),
+            Item::Cut => memberships.cut = true,
+            _ => {}
+        }
+    }
+    Some(Value::PacketMemberships(memberships))
+}
+
+/// net/packet/af_packet.c, PACKET_FANOUT
+pub fn fanout(facts: &Facts) -> Option<Value> {
+    let joined = facts.is(flag!(PACKET PACKET_FANOUT__joined))?;
+    let number = facts.get(value!(PACKET PACKET_FANOUT))?
+        | facts.get(value!(PACKET PACKET_FANOUT__type))? << 16
+        | facts.get(value!(PACKET PACKET_FANOUT__flags))? << 24;
+    Some(Value::Fanout { number: number as u32, joined })
+}
+
+/// net/packet/af_packet.c, PACKET_STATISTICS: what was dropped also counts as a packet.
+pub fn packet_statistics(facts: &Facts) -> Option<Value> {
+    const V3: u64 = 2;
+    let drops = facts.get(value!(PACKET PACKET_STATISTICS__drops))? as u32;
+    let packets = (facts.get(value!(PACKET PACKET_STATISTICS))? as u32).wrapping_add(drops);
+    let mut members = vec![("tp_packets", packets.into()), ("tp_drops", drops.into())];
+    if facts.get(value!(PACKET PACKET_VERSION)) == Some(V3) {
+        let freezes = facts.get(value!(PACKET PACKET_STATISTICS__freezes))? as i64;
+        members.push(("tp_freeze_q_cnt", freezes));
+    }
+    Some(Value::Struct(members))
+}
+
+/// net/packet/af_packet.c, PACKET_ROLLOVER_STATS: only where the group rolls over.
+pub fn rollover_statistics(facts: &Facts) -> Option<Value> {
+    let number = |fact| facts.get(fact).map(|number| number as i64);
+    facts.is(flag!(PACKET PACKET_ROLLOVER_STATS__kept)).filter(|kept| *kept)?;
+    Some(Value::Struct(vec![
+        ("tp_all", number(value!(PACKET PACKET_ROLLOVER_STATS))?),
+        ("tp_huge", number(value!(PACKET PACKET_ROLLOVER_STATS__huge))?),
+        ("tp_failed", number(value!(PACKET PACKET_ROLLOVER_STATS__failed))?),
+    ]))
+}
+
+/// net/packet/diag.c, pdiag_put_ring(). What the kernel keeps of a ring that was given back is
+/// nothing any more.
+pub fn ring(facts: &Facts, there: Fact, parts: [Fact; 4]) -> Option<Value> {
+    let there = facts.is(there)?;
+    let [pages, blocks, frame_size, last_frame] = parts.map(|fact| facts.get(fact));
+    let member = |number: u64| if there { number as i64 } else { 0 };
+    Some(Value::Struct(vec![
+        ("tp_block_size", member(pages? * facts.host.page)),
+        ("tp_block_nr", member(blocks?)),
+        ("tp_frame_size", member(frame_size?)),
+        ("tp_frame_nr", member(last_frame? + 1)),
+    ]))
+}
+
+/// net/xdp/xsk.c, XDP_OPTIONS: a structure of one number, of which one bit is used.
+pub fn xdp_options(facts: &Facts) -> Option<Value> {
+    facts.is(flag!(XDP XDP_OPTIONS)).map(boolean)
+}
+
+/// net/xdp/xsk.c, XDP_STATISTICS
+pub fn xdp_statistics(facts: &Facts) -> Option<Value> {
+    let number = |fact| facts.get(fact).map(|number| number as i64);
+    Some(Value::Struct(vec![
+        ("rx_dropped", number(value!(XDP XDP_STATISTICS))?),
+        ("rx_invalid_descs", number(value!(XDP XDP_STATISTICS__rx_invalid))?),
+        ("tx_invalid_descs", number(value!(XDP XDP_STATISTICS__tx_invalid))?),
+        ("rx_ring_full", number(value!(XDP XDP_STATISTICS__rx_full))?),
+        ("rx_fill_ring_empty_descs", number(value!(XDP XDP_STATISTICS__fill_empty))?),
+        ("tx_ring_empty_descs", number(value!(XDP XDP_STATISTICS__tx_empty))?),
+    ]))
 }
 
 fn list_of(kind: item_kind) -> Option<List> {

@@ -10,8 +10,8 @@ use plain::Plain;
 use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    owner_record, raw_section, record_header, socket_section, task_record, tcp_section,
-    udp_section, unix_section,
+    owner_record, packet_membership_item, packet_section, raw_section, record_header,
+    socket_section, task_record, tcp_section, udp_section, unix_section, xdp_section,
 };
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
@@ -78,6 +78,8 @@ record! {
     udp: udp_section = SECTION_UDP;
     raw: raw_section = SECTION_RAW;
     unix: unix_section = SECTION_UNIX;
+    packet: packet_section = SECTION_PACKET;
+    xdp: xdp_section = SECTION_XDP;
 }
 
 /// One of the blobs and list entries that may follow the sections.
@@ -89,6 +91,8 @@ pub enum Item<'a> {
     Extension(item_kind, &'a [u8]),
     /// A joined group of an IPv4, IPv6 or anycast list, with the bytes of its sources.
     Membership(item_kind, &'a membership_item, &'a [u8]),
+    /// A membership of a packet socket.
+    PacketMembership(&'a packet_membership_item),
     /// There was more of the list before.
     Cut,
 }
@@ -108,6 +112,7 @@ impl<'a> Record<'a> {
         .filter_map(|(kind, mut body)| match kind {
             item_kind::ITEM_IP_OPTIONS => take(&mut body).map(Item::IpOptions),
             item_kind::ITEM_CUT => Some(Item::Cut),
+            item_kind::ITEM_PACKET_MEMBERSHIP => take(&mut body).map(Item::PacketMembership),
             item_kind::ITEM_IP_MEMBERSHIP
             | item_kind::ITEM_IPV6_MEMBERSHIP
             | item_kind::ITEM_IPV6_ANYCAST => {

@@ -144,6 +144,17 @@ pub enum Names<'a> {
         peer: u64,
         peer_path: &'a [u8],
     },
+    Packet {
+        /// In the order of the machine; 0: not bound, so that nothing arrives.
+        ethertype: u16,
+        /// The index of the interface; 0: all, -1: it is gone.
+        ifindex: i32,
+    },
+    Xdp {
+        /// The index of the interface; 0: not bound, or it is gone.
+        ifindex: u32,
+        queue: u16,
+    },
     /// None that this program knows.
     Nothing,
 }
@@ -157,6 +168,17 @@ impl<'a> Names<'a> {
                 peer: unix.peer,
                 peer_path: path(&unix.peer_path, unix.peer_path_length),
             }),
+            Family::Packet => match record.packet.filter(|packet| packet.bound_known != 0) {
+                Some(packet) => Names::Packet {
+                    ethertype: u16::from_be(packet.ethertype),
+                    ifindex: packet.ifindex,
+                },
+                None => Names::Nothing,
+            },
+            Family::Xdp => match record.xdp.filter(|xdp| xdp.bound_known != 0) {
+                Some(xdp) => Names::Xdp { ifindex: xdp.ifindex, queue: xdp.queue },
+                None => Names::Nothing,
+            },
             Family::Other if !is_inet(header.family) => Names::Nothing,
             _ => Names::Internet {
                 local: endpoint(header, &header.local_address, header.local_port),
@@ -201,7 +223,8 @@ pub struct Socket<'a> {
     pub kind: SocketKind,
     pub state: State,
     pub names: Names<'a>,
-    /// The index of the bound interface; 0: not bound.
+    /// The index of the bound interface: of packet and XDP sockets that of bind(2), of the others that
+    /// of SO_BINDTODEVICE. 0: not bound.
     pub ifindex: u32,
     /// Bytes that wait for the program; of a listener: connections.
     pub recv_queue: u32,
@@ -229,11 +252,16 @@ impl<'a> Socket<'a> {
         let header = record.header;
         let kind = SocketKind::of(header.family, header.socket_type, header.protocol);
         let accepted = u32::from(header.traits) & socket_trait::TRAIT_SOCKET.0 != 0;
+        let names = Names::decode(kind, &record);
         Socket {
             kind,
             state: kind.family().state(header.state, accepted),
-            names: Names::decode(kind, &record),
-            ifindex: header.ifindex,
+            names,
+            ifindex: match names {
+                Names::Packet { ifindex, .. } => ifindex as u32,
+                Names::Xdp { ifindex, .. } => ifindex,
+                _ => header.ifindex,
+            },
             recv_queue: header.recv_queue,
             send_queue: header.send_queue,
             drops: header.drops,

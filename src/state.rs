@@ -74,6 +74,16 @@ impl State {
         }
     }
 
+    /// The state of an XDP socket by the kernel's number (include/net/xdp_sock.h); as in ss, it is
+    /// unconnected whether it is bound or not. When its interface is gone it can no longer be used.
+    pub fn of_xdp(number: u8) -> State {
+        match number {
+            0 | 1 => Unconnected,
+            2 => Close,
+            _ => Unknown,
+        }
+    }
+
     /// The word that is printed.
     pub fn word(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::link::PacketMemberships;
 use crate::words::{self, Words};
 
 /// A value.
@@ -39,6 +40,10 @@ pub enum Value {
     Struct(Vec<(&'static str, i64)>),
     /// Joined groups.
     Memberships(Memberships),
+    /// The memberships of a packet socket.
+    PacketMemberships(PacketMemberships),
+    /// PACKET_FANOUT; `joined` is what getsockopt does not tell of the group 0.
+    Fanout { number: u32, joined: bool },
 }
 
 /// A socket filter or the program of a reuseport group.
@@ -170,6 +175,10 @@ pub enum Kind {
     Struct(Fields),
     /// Joined groups.
     Memberships,
+    /// The memberships of a packet socket.
+    PacketMemberships,
+    /// A fanout group of packet sockets: its number, type and flags in 32 bits.
+    Fanout,
 }
 
 /// A member of a structure of numbers, as getsockopt(2) lays it out.
@@ -223,6 +232,7 @@ impl Kind {
             | Kind::Microseconds
             | Kind::Uint
             | Kind::Uint64
+            | Kind::Fanout
             | Kind::Rate => "number",
             Kind::Ifindex | Kind::IfindexNetworkOrder => "interface index",
             Kind::Errno => "error",
@@ -240,7 +250,7 @@ impl Kind {
             Kind::PortRange => "port range",
             Kind::Filter => "program",
             Kind::Blob => "bytes",
-            Kind::Memberships => "list",
+            Kind::Memberships | Kind::PacketMemberships => "list",
         }
     }
 
@@ -301,7 +311,8 @@ impl Kind {
                     .map(|field| Some((field.name, field.of(bytes)?)))
                     .collect::<Option<Vec<_>>>()?,
             ),
-            Kind::Pktinfo | Kind::Memberships => return None,
+            Kind::Fanout => Value::Fanout { number: int(0)? as u32, joined: int(0)? != 0 },
+            Kind::Pktinfo | Kind::Memberships | Kind::PacketMemberships => return None,
             _ => Value::Number((int(0)? as u32).into()),
         })
     }
@@ -355,6 +366,9 @@ impl fmt::Display for Text<'_> {
                 Ok(())
             }
             Value::Memberships(memberships) => write_memberships(f, memberships),
+            Value::PacketMemberships(memberships) => memberships.fmt(f),
+            Value::Fanout { joined: false, .. } => f.write_str("-"),
+            Value::Fanout { number, .. } => write_fanout(f, *number),
         }
     }
 }
@@ -401,6 +415,19 @@ fn write_flags(f: &mut fmt::Formatter, flags: u32, words: Words) -> fmt::Result 
     match rest {
         0 => Ok(()),
         rest => write!(f, "{bar}{rest:#x}"),
+    }
+}
+
+/// net/packet/af_packet.c, PACKET_FANOUT: the number in the lowest 16 bits, then the type, then flags.
+fn write_fanout(f: &mut fmt::Formatter, number: u32) -> fmt::Result {
+    write!(f, "id:{}|", number & 0xffff)?;
+    write_word(f, number >> 16 & 0xff, words::FANOUTS)?;
+    match number & 0xff00_0000 {
+        0 => Ok(()),
+        flags => {
+            f.write_str("|")?;
+            write_flags(f, flags, words::FANOUT_FLAGS)
+        }
     }
 }
 
@@ -530,6 +557,8 @@ impl Serialize for Value {
             }
             Value::Struct(members) => object(to, members),
             Value::Memberships(memberships) => to.collect_seq(memberships.entries()),
+            Value::PacketMemberships(memberships) => memberships.serialize(to),
+            Value::Fanout { number, .. } => to.serialize_u32(*number),
         }
     }
 }

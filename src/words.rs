@@ -101,6 +101,57 @@ pub static ENCAPSULATIONS: Words = &[
     (7, "ESPINTCP"),
 ];
 
+/// include/uapi/linux/if_packet.h, enum tpacket_versions
+pub static RING_VERSIONS: Words = &[(0, "TPACKET_V1"), (1, "TPACKET_V2"), (2, "TPACKET_V3")];
+
+/// include/uapi/linux/if_packet.h, PACKET_FANOUT_*
+pub static FANOUTS: Words = &[
+    (0, "HASH"),
+    (1, "LB"),
+    (2, "CPU"),
+    (3, "ROLLOVER"),
+    (4, "RND"),
+    (5, "QM"),
+    (6, "CBPF"),
+    (7, "EBPF"),
+];
+
+/// include/uapi/linux/if_packet.h, PACKET_FANOUT_FLAG_*, as getsockopt(2) gives them
+pub static FANOUT_FLAGS: Words = &[
+    (0x1000_0000, "FLAG_ROLLOVER"),
+    (0x2000_0000, "FLAG_UNIQUEID"),
+    (0x4000_0000, "FLAG_IGNORE_OUTGOING"),
+    (0x8000_0000, "FLAG_DEFRAG"),
+];
+
+/// include/uapi/linux/if_packet.h, PACKET_MR_*
+pub static PACKET_MEMBERSHIPS: Words =
+    &[(0, "MULTICAST"), (1, "PROMISC"), (2, "ALLMULTI"), (3, "UNICAST")];
+
+/// include/uapi/linux/if_xdp.h, XDP_OPTIONS_*
+pub static XDP_OPTIONS: Words = &[(1, "ZEROCOPY")];
+
+/// include/uapi/linux/if_ether.h, ETH_P_*: those that people look for
+pub static ETHERTYPES: Words = &[
+    (0x0001, "802.3"),
+    (0x0003, "all"),
+    (0x0004, "802.2"),
+    (0x0060, "loop"),
+    (0x0800, "ip"),
+    (0x0806, "arp"),
+    (0x8035, "rarp"),
+    (0x8100, "802.1q"),
+    (0x86dd, "ipv6"),
+    (0x8847, "mpls_uc"),
+    (0x8848, "mpls_mc"),
+    (0x8863, "ppp_disc"),
+    (0x8864, "ppp_ses"),
+    (0x888e, "pae"),
+    (0x88a8, "802.1ad"),
+    (0x88e5, "macsec"),
+    (0x88f7, "1588"),
+];
+
 /// include/uapi/linux/xfrm.h, XFRM_POLICY_*, as bits
 pub static POLICY_DIRECTIONS: Words = &[(1, "IN"), (2, "OUT")];
 

@@ -231,6 +231,17 @@ const CASES: &[Case] = &[
         assert_eq!(words(&text), ["raw6", "0", "0", ":::58", ":::*", "UNCONN", "IPV6_CHECKSUM=2"]);
         assert_eq!(stdout(&format!("{flag} -4 -H")), "");
     }),
+    case(&["-0", "--packet"], |flag| {
+        let _packet = knetstat::sys::socket(AF_PACKET, SOCK_DGRAM, i32::from(0x0800u16.to_be()));
+        let text = stdout(&format!("{flag} -H -O type"));
+        assert_eq!(words(&text), ["packet", "0", "0", "ip:*", "*", "UNCONN", "SO_TYPE=DGRAM"]);
+        assert!(sockets(flag).iter().all(|socket| socket["type"] == "dgram"));
+    }),
+    case(&["--xdp"], |flag| {
+        let _xdp = knetstat::sys::socket(AF_XDP, SOCK_RAW, 0).expect("a socket");
+        let text = stdout(&format!("{flag} -H -O xdp_options"));
+        assert_eq!(words(&text), ["xdp", "0", "0", "*:*", "*", "UNCONN", "XDP_OPTIONS=0"]);
+    }),
     case(&["-x", "--unix"], |flag| {
         use std::os::linux::net::SocketAddrExt;
         use std::os::unix::net::{SocketAddr, UnixListener};
@@ -287,7 +298,10 @@ const CASES: &[Case] = &[
 
 const AF_INET: i32 = 2;
 const AF_INET6: i32 = 10;
+const AF_PACKET: i32 = 17;
+const AF_XDP: i32 = 44;
 const SOCK_STREAM: i32 = 1;
+const SOCK_DGRAM: i32 = 2;
 const SOCK_RAW: i32 = 3;
 const IPPROTO_ICMPV6: i32 = 58;
 

@@ -16,6 +16,7 @@ use common::records::{self, Stream};
 use knetstat::bpf::{item_kind, owner_record, record_header, section, socket_trait};
 use knetstat::catalogue::CATALOGUE;
 use knetstat::cli::{Format, Settings};
+use knetstat::filter::Filter;
 use knetstat::kind::SocketKind;
 use knetstat::output;
 use knetstat::output::table::Columns;
@@ -140,6 +141,25 @@ fn json() {
 }
 
 #[test]
+fn a_packet_socket() {
+    let stream = records::sniffer();
+    let everything = |format| {
+        let settings = Settings { filter: Filter::default(), ..settings(format) };
+        let (text, error) = print(stream.bytes.as_slice(), &settings, &pristine());
+        assert_eq!(error, None);
+        text
+    };
+    let table = everything(TABLE);
+    let expected =
+        "packet      0      0 arp:2                   *                       UNCONN           \
+SO_TYPE=DGRAM,PACKET_ADD_MEMBERSHIP=PROMISC%2*2|MULTICAST:01:00:5e:00:00:fb%2|...,\
+PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
+    assert_eq!(table.lines().nth(1), Some(expected), "{table}");
+    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
+    assert_eq!(everything(Format::NdJson).trim_end(), expected);
+}
+
+#[test]
 fn without_pristine_sockets_nobody_knows_what_is_set() {
     let unknown = Pristine::default();
     let stream = records::some();
@@ -185,7 +205,9 @@ fn a_record_of_a_protocol_from_the_future_is_passed_over() {
 
 #[test]
 fn every_fact_of_every_option_is_shown() {
-    let text = print_whole(records::everything().bytes.as_slice(), Format::NdJson);
+    let settings = Settings { filter: Filter::default(), ..settings(Format::NdJson) };
+    let (text, error) = print(records::everything().bytes.as_slice(), &settings, &pristine());
+    assert_eq!(error, None);
     for option in CATALOGUE.iter().filter(|option| !NOT_IN_EVERYTHING.contains(&option.name)) {
         let shown = rows(&text).any(|row| row["options"].get(option.name).is_some());
         assert!(shown, "{}", option.name);

@@ -466,6 +466,23 @@ fn every_option_is_tested() {
         "ICMPV6_FILTER",     // raw sockets only
         "SO_PASSRIGHTS",     // unix sockets only
         "SO_INQ",            // unix sockets only
+        // packet sockets only
+        "PACKET_ADD_MEMBERSHIP",
+        "PACKET_FANOUT",
+        "PACKET_RX_RING",
+        "PACKET_TX_RING",
+        "PACKET_VERSION",
+        "PACKET_RESERVE",
+        "PACKET_COPY_THRESH",
+        "PACKET_LOSS",
+        "PACKET_TX_HAS_OFF",
+        "PACKET_TIMESTAMP",
+        "PACKET_AUXDATA",
+        "PACKET_ORIGDEV",
+        "PACKET_IGNORE_OUTGOING",
+        "PACKET_QDISC_BYPASS",
+        "PACKET_VNET_HDR",
+        "PACKET_VNET_HDR_SZ",
     ];
     let settings = settings();
     for option in CATALOGUE.iter().filter(|option| !matches!(option.marker, Marker::Never)) {

@@ -83,6 +83,21 @@ enum sock_flags {
 	SOCK_TIMESTAMPING_ANY,
 };
 
+/* net/packet/internal.h; the numbers are those of the running kernel, see PACKET_BIT() */
+enum packet_sock_flags {
+	PACKET_SOCK_ORIGDEV,
+	PACKET_SOCK_AUXDATA,
+	PACKET_SOCK_TX_HAS_OFF,
+	PACKET_SOCK_TP_LOSS,
+	PACKET_SOCK_HAS_VNET_HDR,
+	PACKET_SOCK_QDISC_BYPASS,
+};
+
+/* include/uapi/linux/if_packet.h */
+enum tpacket_versions {
+	TPACKET_V1,
+};
+
 /* include/uapi/linux/bpf.h */
 enum bpf_prog_type {
 	BPF_PROG_TYPE_UNSPEC,
@@ -186,6 +201,7 @@ struct inet6_dev {
 };
 
 struct net_device {
+	int ifindex;
 	struct inet6_dev *ip6_ptr;
 };
 
@@ -711,6 +727,103 @@ struct unix_sock {
 	struct sock *peer;
 	int inq_len;
 	bool recvmsg_inq;
+};
+
+/* packet */
+
+union tpacket_stats_u {
+	struct {
+		unsigned int tp_packets;
+	} stats1;
+	struct {
+		unsigned int tp_freeze_q_cnt;
+	} stats3;
+};
+
+struct packet_ring_buffer {
+	void *pg_vec;
+	unsigned int frame_size;
+	unsigned int frame_max;
+	unsigned int pg_vec_pages;
+	unsigned int pg_vec_len;
+};
+
+struct packet_fanout {
+	u16 id;
+	u8 type;
+	u8 flags;
+};
+
+struct packet_rollover {
+	atomic64_t num;
+	atomic64_t num_huge;
+	atomic64_t num_failed;
+};
+
+struct packet_mclist {
+	struct packet_mclist *next;
+	int ifindex;
+	int count;
+	unsigned short type;
+	unsigned short alen;
+	unsigned char addr[32];
+};
+
+struct packet_type {
+	bool ignore_outgoing;
+};
+
+struct packet_sock {
+	struct sock sk;
+	struct packet_fanout *fanout;
+	union tpacket_stats_u stats;
+	struct packet_ring_buffer rx_ring;
+	struct packet_ring_buffer tx_ring;
+	int copy_thresh;
+	unsigned long flags;
+	int ifindex;
+	u8 vnet_hdr_sz;
+	__be16 num;
+	struct packet_rollover *rollover;
+	struct packet_mclist *mclist;
+	enum tpacket_versions tp_version;
+	unsigned int tp_reserve;
+	unsigned int tp_tstamp;
+	struct packet_type prot_hook;
+	atomic_t tp_drops;
+	/* up to 6.2, but for stable kernels: single bits instead of flags */
+	unsigned int auxdata : 1;
+	unsigned int origdev : 1;
+	unsigned int has_vnet_hdr : 1;
+	unsigned int tp_loss : 1;
+	unsigned int tp_tx_has_off : 1;
+};
+
+/* XDP */
+
+struct xsk_queue {
+	u64 invalid_descs;
+	u64 queue_empty_descs;
+};
+
+struct xsk_buff_pool {
+	struct xsk_queue *fq;
+};
+
+struct xdp_sock {
+	struct sock sk;
+	struct xsk_queue *rx;
+	struct net_device *dev;
+	struct xsk_buff_pool *pool;
+	u16 queue_id;
+	bool zc;
+	enum {
+		XSK_READY,
+		XSK_BOUND,
+	} state;
+	struct xsk_queue *tx;
+	u64 rx_dropped;
+	u64 rx_queue_full;
 };
 
 /* how far a walk remembers what it has still to come by */

@@ -138,6 +138,16 @@ impl Serialize for Head<'_> {
                 let peer = Path { path: peer_path, inode: Some(peer) };
                 map.serialize_entry("remote", &peer)?;
             }
+            Names::Packet { ethertype, ifindex } => {
+                let interface = (ifindex != 0).then_some(interface);
+                map.serialize_entry("local", &Tap { ethertype, interface })?;
+                map.serialize_entry("remote", &())?;
+            }
+            Names::Xdp { ifindex, queue } => {
+                let bound = (ifindex != 0).then_some((interface, queue));
+                map.serialize_entry("local", &Queue(bound))?;
+                map.serialize_entry("remote", &())?;
+            }
             Names::Nothing => {
                 map.serialize_entry("local", &())?;
                 map.serialize_entry("remote", &())?;
@@ -202,6 +212,33 @@ impl Serialize for Path<'_> {
     }
 }
 
+/// What a packet socket receives, and where.
+struct Tap<'a> {
+    ethertype: u16,
+    interface: Option<Interface<'a>>,
+}
+
+impl Serialize for Tap<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("ethertype", &self.ethertype)?;
+        map.serialize_entry("interface", &self.interface)?;
+        map.end()
+    }
+}
+
+/// The queue of an interface that an XDP socket is bound to.
+struct Queue<'a>(Option<(Interface<'a>, u16)>);
+
+impl Serialize for Queue<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("interface", &self.0.map(|(interface, _)| interface))?;
+        map.serialize_entry("queue", &self.0.map(|(_, queue)| queue))?;
+        map.end()
+    }
+}
+
 /// The timer that runs.
 struct Running {
     timer: Timer,
@@ -252,7 +289,8 @@ impl Serialize for Interface<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.host.interface(self.index) {
             Some(name) => to.collect_str(&Escaped(name.as_bytes())),
-            None => to.collect_str(&self.index),
+            // Of one that is gone a packet socket has the number -1.
+            None => to.collect_str(&(self.index as i32)),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
 use crate::socket::{Endpoint, Names, Socket, Timer};
 use crate::value::{Kind, Text, Value, Word};
+use crate::words;
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
@@ -149,6 +150,16 @@ impl<W: Write> Output for Table<W> {
                 line.text(if peer == 0 { "-" } else { number.format(peer) }, 8);
                 line.text(&paths(path, peer_path), 40);
             }
+            Names::Packet { ethertype, ifindex } => {
+                line.text(&tap(ethertype, ifindex, facts.host), 23);
+                line.text("*", 23);
+                line.text(socket.state_word(), 11);
+            }
+            Names::Xdp { ifindex, queue } => {
+                line.text(&queue_of(ifindex, queue, facts.host), 23);
+                line.text("*", 23);
+                line.text(socket.state_word(), 11);
+            }
             Names::Nothing => {
                 line.text("-", 23);
                 line.text("-", 23);
@@ -201,6 +212,35 @@ fn named(path: &[u8]) -> String {
     match path.split_first() {
         Some((0, name)) => format!("@{}", Word(name)),
         _ => Word(path).to_string(),
+    }
+}
+
+/// What a packet socket receives, and where, as ss writes it: `ip:eth0`.
+fn tap(ethertype: u16, ifindex: i32, host: &Host) -> String {
+    let ethertype = match (ethertype, words::word(words::ETHERTYPES, ethertype.into())) {
+        (0, _) => "-".into(),
+        (_, Some(word)) => word.to_owned(),
+        (number, None) => format!("{number:#06x}"),
+    };
+    match ifindex {
+        0 => format!("{ethertype}:*"),
+        _ => format!("{ethertype}:{}", interface(ifindex, host)),
+    }
+}
+
+/// The queue of an interface that an XDP socket is bound to: `eth0:3`.
+fn queue_of(ifindex: u32, queue: u16, host: &Host) -> String {
+    match ifindex {
+        0 => "*:*".into(),
+        _ => format!("{}:{queue}", interface(ifindex as i32, host)),
+    }
+}
+
+/// An interface by name; where it has none any more, by its number.
+fn interface(index: i32, host: &Host) -> String {
+    match host.interface(index as u32) {
+        Some(name) => Word(name.as_bytes()).to_string(),
+        None => index.to_string(),
     }
 }
 

@@ -27,6 +27,8 @@ pub const UDP: u16 = 17;
 pub const UNIX: u16 = 1;
 pub const INET: u16 = 2;
 pub const INET6: u16 = 10;
+pub const PACKET: u16 = 17;
+pub const XDP: u16 = 44;
 
 /// include/net/tcp_states.h
 pub const ESTABLISHED: u8 = 1;
@@ -110,6 +112,13 @@ impl Stream {
         body.part(fill);
         body.bytes.extend_from_slice(sources);
         self.item(kind, &body.bytes);
+    }
+
+    /// Adds a membership of a packet socket.
+    pub fn packet_membership(&mut self, fill: impl FnOnce(&mut packet_membership_item)) {
+        let mut body = Stream::default();
+        body.part(fill);
+        self.item(item_kind::ITEM_PACKET_MEMBERSHIP, &body.bytes);
     }
 
     /// Ends a record.
@@ -316,7 +325,30 @@ fn extended(stream: &mut Stream) {
     stream.end();
 }
 
-/// Two sockets with every option that there is of TCP and UDP, and one of another family, which
+/// A sniffer, with a ring and more memberships than fit a record.
+pub fn sniffer() -> Stream {
+    let mut stream = Stream::default();
+    let sections = [section::SECTION_SOCKET, section::SECTION_PACKET, section::SECTION_ITEMS];
+    stream.header(&sections, |header| (header.family, header.cookie) = (PACKET, 90));
+    stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_TYPE = 2));
+    stream.part(|packet: &mut packet_section| {
+        flags!(packet, PACKET_flag::PACKET_FANOUT__joined = 1, PACKET_flag::PACKET_AUXDATA = 1);
+        values!(packet, PACKET_value::PACKET_FANOUT = 7, PACKET_value::PACKET_FANOUT__type = 1);
+        values!(packet, PACKET_value::PACKET_FANOUT__flags = 0x80);
+        (packet.ifindex, packet.ethertype, packet.bound_known) = (2, 0x0806u16.to_be(), 1);
+    });
+    stream.packet_membership(|item| (item.ifindex, item.r#type, item.count) = (2, 1, 2));
+    stream.packet_membership(|item| {
+        (item.ifindex, item.count, item.length) = (2, 1, 6);
+        item.address[..6].copy_from_slice(&[1, 0, 0x5e, 0, 0, 0xfb]);
+    });
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    stream
+}
+
+/// Two sockets with every option that there is of TCP and UDP, and those of other families; one
 /// shares its port.
 pub fn everything() -> Stream {
     let mut stream = Stream::default();
@@ -356,5 +388,31 @@ pub fn everything() -> Stream {
         unix.path[..4].copy_from_slice(b"/run");
     });
     stream.end();
+    packet_and_xdp(&mut stream);
     stream
+}
+
+fn packet_and_xdp(stream: &mut Stream) {
+    let (socket, items) = (section::SECTION_SOCKET, section::SECTION_ITEMS);
+    stream.header(&[socket, section::SECTION_PACKET, items], |header| {
+        (header.family, header.cookie) = (PACKET, 83);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|packet: &mut packet_section| {
+        every_fact!(packet);
+        values!(packet, PACKET_value::PACKET_VERSION = 2);
+        packet.bound_known = 1;
+    });
+    stream.packet_membership(|item| item.count = 1);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    stream.header(&[socket, section::SECTION_XDP], |header| {
+        (header.family, header.cookie) = (XDP, 84);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|xdp: &mut xdp_section| {
+        every_fact!(xdp);
+        (xdp.ifindex, xdp.queue, xdp.bound_known) = (2, 3, 1);
+    });
+    stream.end();
 }

@@ -9,10 +9,12 @@ mod common;
 mod table;
 
 mod compare;
+mod packet;
 mod raw;
 mod reuseport;
 mod unbound;
 mod unix;
+mod xdp;
 
 /// The numbers of levels and options.
 mod numbers {

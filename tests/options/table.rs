@@ -357,7 +357,7 @@ pub static TABLE: &[Row] = &[
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
 /// No socket of TCP or UDP has them: tests/families compares them.
-pub const OF_OTHER_FAMILIES: [&str; 7] = [
+pub const OF_OTHER_FAMILIES: [&str; 27] = [
     "SO_PASSRIGHTS",
     "SO_INQ",
     "SO_PEERCRED",
@@ -365,6 +365,26 @@ pub const OF_OTHER_FAMILIES: [&str; 7] = [
     "ICMPV6_FILTER",
     "IPV6_HDRINCL",
     "IPV6_CHECKSUM",
+    "PACKET_ADD_MEMBERSHIP",
+    "PACKET_FANOUT",
+    "PACKET_RX_RING",
+    "PACKET_TX_RING",
+    "PACKET_VERSION",
+    "PACKET_RESERVE",
+    "PACKET_COPY_THRESH",
+    "PACKET_LOSS",
+    "PACKET_TX_HAS_OFF",
+    "PACKET_TIMESTAMP",
+    "PACKET_AUXDATA",
+    "PACKET_ORIGDEV",
+    "PACKET_IGNORE_OUTGOING",
+    "PACKET_QDISC_BYPASS",
+    "PACKET_VNET_HDR",
+    "PACKET_VNET_HDR_SZ",
+    "PACKET_STATISTICS",
+    "PACKET_ROLLOVER_STATS",
+    "XDP_OPTIONS",
+    "XDP_STATISTICS",
 ];
 
 pub const WITHOUT_GETTER: [&str; 10] = [

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Packet sockets: net/packet/af_packet.c, net/packet/diag.c */
+#ifndef PACKET_H
+#define PACKET_H
+
+#define AF_PACKET 17
+
+static __noinline int write_packet_header(struct seq_file *seq, struct packet_sock *po,
+					  struct net *net, __u64 cookie)
+{
+	struct record_header header = {};
+	struct sock *sk = &po->sk;
+
+	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_socket(&header, sk);
+	header.sections |= SECTION_PACKET;
+	if (GET(po, mclist))
+		header.sections |= SECTION_ITEMS;
+	fill_queues(&header, sk);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return header.sections;
+}
+
+static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
+{
+	struct packet_rollover *rollover = GET(po, rollover);
+	struct packet_fanout *fanout = GET(po, fanout);
+	struct packet_section section = {};
+
+	/* What is read through a pointer that is NULL is 0. */
+	FILL(PACKET_OPTIONS_LIST)
+	if (HAS(po, ifindex) && HAS(po, num)) {
+		section.ifindex = LOAD(po, ifindex);
+		section.ethertype = LOAD(po, num);
+		section.bound_known = 1;
+	}
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+/*
+ * Writes the next entry of the list; 1 when there is none, or no room. The kernel changes the list
+ * under a lock that no program can take: an entry that goes away meanwhile may end the walk early.
+ */
+static long packet_membership_step(__u32 index, struct walk *walk)
+{
+	struct packet_mclist *entry = (void *)walk->entry;
+	struct {
+		struct item_header header;
+		struct packet_membership_item item;
+	} part = {
+		.header = { .kind = ITEM_PACKET_MEMBERSHIP,
+			    .length = sizeof(struct packet_membership_item) },
+	};
+
+	if (!entry || walk->seq->count - walk->start > ITEMS_ROOM)
+		return 1;
+	if (!HAS(entry, next) || !HAS(entry, ifindex) || !HAS(entry, count) ||
+	    !HAS(entry, type) || !HAS(entry, alen) || !HAS(entry, addr))
+		return 1;
+	part.item.ifindex = BPF_CORE_READ(entry, ifindex);
+	part.item.count = BPF_CORE_READ(entry, count);
+	part.item.type = BPF_CORE_READ(entry, type);
+	part.item.length = BPF_CORE_READ(entry, alen);
+	bpf_core_read(part.item.address, sizeof(part.item.address), &entry->addr);
+	walk->entry = (__u64)BPF_CORE_READ(entry, next);
+	bpf_seq_write(walk->seq, &part, sizeof(part));
+	return 0;
+}
+
+static __always_inline void write_packet_memberships(struct seq_file *seq, struct packet_sock *po,
+						     bool loop_helper)
+{
+	struct walk walk = { .seq = seq, .start = seq->count, .entry = ADDRESS(po, mclist) };
+
+	if (loop_helper)
+		bpf_loop(STEPS, packet_membership_step, &walk, 0);
+	else
+		for (__u32 i = 0; i < STEPS_UNROLLED; i++)
+			if (packet_membership_step(i, &walk))
+				break;
+	if (walk.entry)
+		write_item_header(seq, ITEM_CUT, 0);
+	write_item_header(seq, ITEM_END, 0);
+}
+
+#endif

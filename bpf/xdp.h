@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* XDP sockets: net/xdp/xsk.c, net/xdp/xsk_diag.c */
+#ifndef XDP_H
+#define XDP_H
+
+#define AF_XDP 44
+
+static __noinline int write_xdp_header(struct seq_file *seq, struct xdp_sock *xs, struct net *net,
+				       __u64 cookie)
+{
+	struct record_header header = {};
+	struct sock *sk = &xs->sk;
+
+	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_socket(&header, sk);
+	header.state = GET(xs, state);
+	header.sections |= SECTION_XDP;
+	fill_queues(&header, sk);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return 0;
+}
+
+static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
+{
+	struct xsk_queue *rx = GET(xs, rx), *tx = GET(xs, tx);
+	struct xsk_queue *fill = GET_BEHIND(xs, pool, fq);
+	struct xdp_section section = {};
+
+	/* What is read through a pointer that is NULL is 0. */
+	FILL(XDP_OPTIONS_LIST)
+	if (HAS(xs, state) && HAS(xs, queue_id) && HAS(xs, dev->ifindex)) {
+		/* Of a socket whose interface is gone the pointer to it stays. */
+		if (LOAD(xs, state) == XSK_BOUND) {
+			section.ifindex = LOAD_BEHIND(xs, dev, ifindex);
+			section.queue = LOAD(xs, queue_id);
+		}
+		section.bound_known = 1;
+	}
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+#endif
