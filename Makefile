@@ -108,7 +108,8 @@ package-files: build completions
 	gzip -9nc CHANGELOG.md > $(PACKAGE)/changelog.gz
 	{ echo 'knetstat ($(VERSION)-1) unstable; urgency=medium'; echo; \
 		echo '  * See changelog.gz.'; echo; \
-		echo " -- $(MAINTAINER)  $$(LC_ALL=C date -u -R -d @$(EPOCH))"; } > $(PACKAGE)/changelog.Debian
+		echo " -- $(MAINTAINER)  $$(LC_ALL=C date -u -R -d @$(EPOCH))"; } | \
+		gzip -9n > $(PACKAGE)/changelog.Debian.gz
 
 deb: package-files $(call tool,$(CARGO_DEB)) ## A package for the Debian that this machine runs
 	SOURCE_DATE_EPOCH=$(EPOCH) $(call tool,$(CARGO_DEB)) --no-build --locked
