@@ -23,6 +23,8 @@ PACKAGE = $(CARGO_TARGET_DIR)/release/package
 DIST = knetstat-$(VERSION)-linux-$(ARCH)
 STATIC_DIST = $(CARGO_TARGET_DIR)/dist/$(DIST)
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y CHANGELOG.md))
+DEB = $(CARGO_TARGET_DIR)/debian/knetstat_$(VERSION)-1_*.deb
+RPM = $(CARGO_TARGET_DIR)/generate-rpm/knetstat-$(VERSION)-1.*.rpm
 TOOLS = $(CARGO_TARGET_DIR)/tools
 CARGO_DEB = cargo-deb@3.8.0
 CARGO_GENERATE_RPM = cargo-generate-rpm@0.21.1
@@ -33,11 +35,12 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # As root, or by sudo.
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help run build static test test-kernels test-alone test-aarch64 lint install uninstall \
-	completions dist package-files deb rpm clean build-tools static-tools test-tools kernel-tools
+.PHONY: help run build static test test-kernels test-alone test-aarch64 \
+	test-packages lint install uninstall completions dist package-files deb rpm clean \
+	build-tools static-tools test-tools kernel-tools package-tools
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Print this machine's TCP sockets with their options
 	$(ROOT) $(PROGRAM) -t
@@ -64,6 +67,9 @@ test-alone: static kernel-tools ## The static program in virtual machines that h
 
 test-aarch64: ## The same with an aarch64 program, on the kernels for that
 	$(MAKE) test-alone ARCH=aarch64
+
+test-packages: deb rpm dist package-tools ## What deb, rpm and dist made, with their tools and in a clean Debian
+	$(ROOT) tests/packages/run $(DEB) $(RPM) $(STATIC_DIST).tar.gz
 
 lint: build-tools ## Formatting, and the warnings of Rust and C, as errors
 	$(CARGO) fmt --check
@@ -142,6 +148,9 @@ aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linu
 qemu-system-aarch64 = qemu-system-arm qemu-system-aarch64-core qemu-system-aarch64 qemu-arm
 qemu-system-x86_64 = qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-x86
 busybox = busybox-static busybox busybox busybox-static
+lintian = lintian lintian lintian lintian
+rpm = rpm rpm rpm-tools rpm
+debootstrap = debootstrap debootstrap debootstrap debootstrap
 cpio = cpio cpio cpio cpio
 xz = xz-utils xz xz xz
 debian-keyring = /usr/share/keyrings/debian-archive-keyring.gpg
@@ -205,3 +214,6 @@ test-tools:
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))
+
+package-tools:
+	$(call install-if-missing,lintian rpm debootstrap $(debian-keyring))
