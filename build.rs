@@ -45,7 +45,7 @@ fn compile(source: &str, out: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Takes out of the object what only serves to read the verifier's log: the lines of the source, and
-/// the labels of jumps. That is nearly half of it.
+/// the labels of jumps. That is two fifths of it.
 fn trim(object: &Path) -> anyhow::Result<()> {
     let whole = fs::read(object)?;
     let mut builder = Builder::read(whole.as_slice())?;
