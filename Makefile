@@ -10,14 +10,37 @@ export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PROGRAM = $(CARGO_TARGET_DIR)/release/knetstat
 COMPLETIONS = $(CARGO_TARGET_DIR)/completions
 
+# The machine that the static program is for: x86_64, aarch64.
+HOST := $(shell uname -m)
+ARCH ?= $(HOST)
+STATIC_TARGET = $(ARCH)-unknown-linux-gnu
+STATIC = $(CARGO_TARGET_DIR)/$(STATIC_TARGET)/release/knetstat
+# What it may be at most, in bytes.
+STATIC_LIMIT = 3000000
+
+# What is packed, and how: the same commit gives the same file.
+PACKAGE = $(CARGO_TARGET_DIR)/release/package
+DIST = knetstat-$(VERSION)-linux-$(ARCH)
+STATIC_DIST = $(CARGO_TARGET_DIR)/dist/$(DIST)
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y CHANGELOG.md))
+DEB = $(CARGO_TARGET_DIR)/debian/knetstat_$(VERSION)-1_*.deb
+RPM = $(CARGO_TARGET_DIR)/generate-rpm/knetstat-$(VERSION)-1.*.rpm
+TOOLS = $(CARGO_TARGET_DIR)/tools
+CARGO_DEB = cargo-deb@3.8.0
+CARGO_GENERATE_RPM = cargo-generate-rpm@0.21.1
+tool = $(TOOLS)/$(1)/bin/$(firstword $(subst @, ,$(1)))
+MAINTAINER = $(shell sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+
 # As root, or by sudo.
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help run build test test-kernels lint install uninstall completions clean \
-	build-tools test-tools kernel-tools
+.PHONY: help run build static test test-kernels test-alone test-aarch64 \
+	test-packages lint install uninstall completions dist package-files deb rpm clean \
+	build-tools static-tools test-tools kernel-tools package-tools
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Print this machine's TCP sockets with their options
 	$(ROOT) $(PROGRAM) -t
@@ -25,13 +48,28 @@ run: build ## Print this machine's TCP sockets with their options
 build: build-tools ## Build the program
 	$(CARGO) build --release --locked
 
+static: static-tools ## One file for any Linux of this ARCH, without a shared library
+	$(STATIC_SETTINGS) RUSTFLAGS='$(STATIC_FLAGS)' \
+		$(CARGO) build --release --locked --target $(STATIC_TARGET) --features static
+	@size=$$(stat -c %s $(STATIC)) && echo "$(STATIC): $$size bytes" && \
+		{ test $$size -le $(STATIC_LIMIT) || { echo 'more than $(STATIC_LIMIT)' >&2; exit 1; }; }
+
 test: run test-tools ## The same as run, then all tests, as root
 	$(CARGO) test --locked $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
 
 KERNELS ?= 5.10 6.1 6.12 7.2
 
-test-kernels: kernel-tools ## The tests on KERNELS, those of Debian, in virtual machines
-	CARGO='$(CARGO)' tests/kernels/run $(KERNELS)
+test-kernels: static kernel-tools ## The tests on KERNELS, those of Debian, in virtual machines
+	CARGO='$(CARGO)' PROGRAM=$(STATIC) tests/kernels/run $(KERNELS)
+
+test-alone: static kernel-tools ## The static program in virtual machines that hold no other file
+	PROGRAM=$(STATIC) tests/kernels/alone $(ARCH) $(KERNELS)
+
+test-aarch64: ## The same with an aarch64 program, on the kernels for that
+	$(MAKE) test-alone ARCH=aarch64
+
+test-packages: deb rpm dist package-tools ## What deb, rpm and dist made, with their tools and in a clean Debian
+	$(ROOT) tests/packages/run $(DEB) $(RPM) $(STATIC_DIST).tar.gz
 
 lint: build-tools ## Formatting, and the warnings of Rust and C, as errors
 	$(CARGO) fmt --check
@@ -57,6 +95,39 @@ uninstall: ## Remove what install put there
 		$(SHARE)/zsh/site-functions/_knetstat \
 		$(SHARE)/fish/vendor_completions.d/knetstat.fish
 
+dist: static completions ## The static program with all that belongs to it, in a tar file
+	rm -rf $(STATIC_DIST)
+	install -D -m 755 $(STATIC) $(STATIC_DIST)/knetstat
+	install -D -m 644 -t $(STATIC_DIST) man/knetstat.8 LICENSE README.md CHANGELOG.md
+	install -D -m 644 -t $(STATIC_DIST)/completions $(COMPLETIONS)/knetstat.*
+	packaging/libraries-used $(STATIC_TARGET) > $(STATIC_DIST)/LIBRARIES
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(EPOCH) --mode=go=rX,u+rw,a-s \
+		-C $(CARGO_TARGET_DIR)/dist -c $(DIST) | gzip -9n > $(STATIC_DIST).tar.gz
+	cd $(CARGO_TARGET_DIR)/dist && sha256sum $(DIST).tar.gz > $(DIST).tar.gz.sha256
+	@echo $(STATIC_DIST).tar.gz
+
+# What the packages hold besides the program, as they hold it.
+package-files: build completions
+	mkdir -p $(PACKAGE)
+	cp $(COMPLETIONS)/knetstat.* $(PACKAGE)/
+	gzip -9nc man/knetstat.8 > $(PACKAGE)/knetstat.8.gz
+	gzip -9nc CHANGELOG.md > $(PACKAGE)/changelog.gz
+	{ echo 'knetstat ($(VERSION)-1) unstable; urgency=medium'; echo; \
+		echo '  * See changelog.gz.'; echo; \
+		echo " -- $(MAINTAINER)  $$(LC_ALL=C date -u -R -d @$(EPOCH))"; } | \
+		gzip -9n > $(PACKAGE)/changelog.Debian.gz
+
+deb: package-files $(call tool,$(CARGO_DEB)) ## A package for the Debian that this machine runs
+	SOURCE_DATE_EPOCH=$(EPOCH) $(call tool,$(CARGO_DEB)) --no-build --locked
+
+rpm: package-files $(call tool,$(CARGO_GENERATE_RPM)) ## A package for Fedora and its kin
+	$(call tool,$(CARGO_GENERATE_RPM)) generate-rpm --source-date $(EPOCH)
+
+# Tools of cargo's in the versions that are known to work, where nothing else sees them.
+$(call tool,$(CARGO_DEB)) $(call tool,$(CARGO_GENERATE_RPM)):
+	env -u CARGO_TARGET_DIR $(CARGO) install --locked --root $(@:/bin/$(@F)=) \
+		$(notdir $(@:/bin/$(@F)=))
+
 clean: ## Remove what was built
 	$(CARGO) clean
 
@@ -65,12 +136,21 @@ clang = clang clang clang clang
 pkg-config = pkg-config pkgconf-pkg-config pkgconf pkg-config
 libelf.h = libelf-dev elfutils-libelf-devel libelf libelf-devel
 zlib.h = zlib1g-dev zlib-devel zlib zlib-devel
+libelf.a = libelf-dev elfutils-libelf-devel-static libelf libelf-devel-static
+libz.a = zlib1g-dev zlib-static zlib zlib-devel-static
+libc.a = libc6-dev glibc-static glibc glibc-devel-static
 ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
 /etc/services = netbase setup iana-etc netcfg
+aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
+/usr/aarch64-linux-gnu/lib/libc.a = libc6-dev-arm64-cross - - -
+qemu-system-aarch64 = qemu-system-arm qemu-system-aarch64-core qemu-system-aarch64 qemu-arm
 qemu-system-x86_64 = qemu-system-x86 qemu-system-x86-core qemu-system-x86 qemu-x86
 busybox = busybox-static busybox busybox busybox-static
+lintian = lintian lintian lintian lintian
+rpm = rpm rpm rpm-tools rpm
+debootstrap = debootstrap debootstrap debootstrap debootstrap
 cpio = cpio cpio cpio cpio
 xz = xz-utils xz xz xz
 debian-keyring = /usr/share/keyrings/debian-archive-keyring.gpg
@@ -79,9 +159,33 @@ $(debian-keyring) = debian-archive-keyring debian-keyring debian-archive-keyring
 has-tool = $(shell command -v $(1) 2>/dev/null)
 hash := \#
 has-header = $(shell echo '$(hash)include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
-has = $(if $(filter /%,$(1)),$(wildcard $(1)),$(if $(filter %.h,$(1)),$(call has-header,$(1)),$(call has-tool,$(1))))
+# An absolute path where there is such a library, the bare name where there is none.
+has-library = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
+has = $(if $(filter /%,$(1)),$(wildcard $(1)),$(if $(filter %.h,$(1)),$(call has-header,$(1)),$(if \
+	$(filter %.a,$(1)),$(call has-library,$(1)),$(call has-tool,$(1)))))
 missing = $(strip $(foreach tool,$(1),$(if $(call has,$(tool)),,$(tool))))
 packages = $(foreach tool,$(2),$(word $(1),$($(tool))))
+
+# How the static program is linked. It is not made to be loaded anywhere (no PIE), nor to show where
+# it panicked: the relocations are 140 KB, the index of the stack frames 30 KB.
+STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static \
+	-C link-arg=-Wl,--no-eh-frame-hdr
+ifeq ($(ARCH),$(HOST))
+static-needs = libelf.a libz.a libc.a
+STATIC_LIBRARIES = $(dir $(shell $(CC) -print-file-name=libelf.a))
+STATIC_SETTINGS = LIBBPF_SYS_LIBRARY_PATH=$(STATIC_LIBRARIES)
+# Where libelf.a itself wants libzstd, it gets it.
+STATIC_FLAGS += $(shell grep -qs ZSTD_ $(STATIC_LIBRARIES)/libelf.a && echo -C link-arg=-lzstd)
+else
+# For another machine: its compiler, and Debian's libraries for it.
+static-needs = $(ARCH)-linux-gnu-gcc /usr/$(ARCH)-linux-gnu/lib/libc.a $(debian-keyring)
+target-name = $(subst -,_,$(STATIC_TARGET))
+STATIC_SETTINGS = libraries=$$(packaging/libraries $(ARCH)) && \
+	LIBBPF_SYS_LIBRARY_PATH_$(target-name)=$$libraries/usr/lib/$(ARCH)-linux-gnu \
+	CFLAGS_$(target-name)="-isystem $$libraries/usr/include -isystem $$libraries/usr/include/$(ARCH)-linux-gnu" \
+	CC_$(target-name)=$(ARCH)-linux-gnu-gcc \
+	CARGO_TARGET_$(shell echo $(target-name) | tr a-z A-Z)_LINKER=$(ARCH)-linux-gnu-gcc
+endif
 
 # Installs the packages of the missing tools with the package manager that is there.
 define install-missing
@@ -100,8 +204,17 @@ install-if-missing = $(if $(call missing,$(1)),$(call install-missing,$(call mis
 build-tools:
 	$(call install-if-missing,clang pkg-config libelf.h zlib.h)
 
+static-tools: build-tools
+	$(call install-if-missing,$(static-needs))
+	@rustc --print target-libdir --target $(STATIC_TARGET) | xargs test -d || \
+		rustup target add $(STATIC_TARGET) || \
+		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
+
 test-tools:
 	$(call install-if-missing,ip groff setpriv /etc/services)
 
 kernel-tools: build-tools test-tools
-	$(call install-if-missing,qemu-system-x86_64 busybox cpio xz $(debian-keyring))
+	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))
+
+package-tools:
+	$(call install-if-missing,lintian rpm debootstrap $(debian-keyring))

@@ -2,11 +2,14 @@
 //! src/bpf.rs includes.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::Linker;
+use object::build::elf::{Builder, SectionData};
+use object::elf;
 
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=bpf");
@@ -20,6 +23,9 @@ fn main() -> anyhow::Result<()> {
         linker.add_file(&object).with_context(|| format!("link {}", object.display()))?;
     }
     linker.link().context("link the programs in bpf/")?;
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        trim(&linked).context("trim the object of the programs in bpf/")?;
+    }
     SkeletonBuilder::new()
         .obj(&linked)
         .generate(out.join("knetstat.skel.rs"))
@@ -36,4 +42,52 @@ fn compile(source: &str, out: &Path) -> anyhow::Result<PathBuf> {
         .build()
         .with_context(|| format!("compile {source} (this needs clang; `make` installs it)"))?;
     Ok(object)
+}
+
+/// Takes out of the object what only serves to read the verifier's log: the lines of the source, and
+/// the labels of jumps. That is two fifths of it.
+fn trim(object: &Path) -> anyhow::Result<()> {
+    let whole = fs::read(object)?;
+    let mut builder = Builder::read(whole.as_slice())?;
+    for symbol in &mut builder.symbols {
+        symbol.delete |= symbol.name.starts_with(b"LBB");
+    }
+    for section in &mut builder.sections {
+        if section.name.as_slice() != b".BTF.ext" {
+            continue;
+        }
+        if let SectionData::Data(data) = &mut section.data {
+            let trimmed = without_lines(data).context("the section .BTF.ext is not understood")?;
+            *data = trimmed.into();
+        }
+    }
+    // libbpf keeps the sections' names with those of the symbols; here they have a place of their own.
+    let names = builder.sections.add();
+    names.name = ".shstrtab".into();
+    names.sh_type = elf::SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = SectionData::SectionString;
+    let mut trimmed = Vec::new();
+    builder.write(&mut trimmed)?;
+    Ok(fs::write(object, trimmed)?)
+}
+
+/// A section .BTF.ext without its lines. It has a header that says how long it is, and at byte 8
+/// where its three parts begin, counted from the header's end, and how long they are: functions,
+/// lines, relocations (struct btf_ext_header in the kernel's tools/lib/bpf/libbpf_internal.h).
+fn without_lines(data: &[u8]) -> Option<Vec<u8>> {
+    let word = |at: usize| -> Option<usize> {
+        let bytes = data.get(at..at + 4)?.try_into().ok()?;
+        usize::try_from(u32::from_ne_bytes(bytes)).ok()
+    };
+    let header = word(4)?;
+    let (lines, length) = (header + word(16)?, word(20)?);
+    let relocations = word(24)?.checked_sub(length)?;
+    if header + relocations != lines {
+        return None;
+    }
+    let mut trimmed = [data.get(..lines)?, data.get(lines + length..)?].concat();
+    trimmed.get_mut(20..24)?.fill(0);
+    trimmed.get_mut(24..28)?.copy_from_slice(&u32::try_from(relocations).ok()?.to_ne_bytes());
+    Some(trimmed)
 }
