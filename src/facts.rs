@@ -46,6 +46,7 @@ macro_rules! sections {
             /// What `flag!` and `value!` look names up in.
             #[allow(non_snake_case)]
             pub(crate) mod $level {
+                #[allow(unused_imports)] // not every level has both
                 pub(crate) use crate::bpf::{$flags as Flag, $values as Value};
                 pub(crate) const SECTION: super::Section = super::Section::$section;
             }
@@ -61,6 +62,8 @@ sections! {
     UDP Udp udp UDP_flag UDP_FLAGS UDP_value UDP_VALUES;
     RAW Raw raw RAW_flag RAW_FLAGS RAW_value RAW_VALUES;
     UNIX Unix unix UNIX_flag UNIX_FLAGS UNIX_value UNIX_VALUES;
+    NETLINK Netlink netlink NETLINK_flag NETLINK_FLAGS NETLINK_value NETLINK_VALUES;
+    VSOCK Vsock vsock VSOCK_flag VSOCK_FLAGS VSOCK_value VSOCK_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.

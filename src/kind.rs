@@ -10,6 +10,9 @@ pub enum Family {
     Udp,
     /// Raw sockets and ping sockets, as netstat has them.
     Raw,
+    Netlink,
+    /// Between virtual machines and their hosts.
+    Vsock,
     /// What this program does not know.
     Other,
     Unix,
@@ -26,8 +29,15 @@ pub enum Layout {
 
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 5] =
-        [Family::Tcp, Family::Udp, Family::Raw, Family::Other, Family::Unix];
+    pub const ALL: [Family; 7] = [
+        Family::Tcp,
+        Family::Udp,
+        Family::Raw,
+        Family::Netlink,
+        Family::Vsock,
+        Family::Other,
+        Family::Unix,
+    ];
 
     /// The columns of its sockets.
     pub fn layout(self) -> Layout {
@@ -40,7 +50,7 @@ impl Family {
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
-            Family::Tcp => State::of_tcp(number),
+            Family::Tcp | Family::Vsock => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
             _ => State::of_udp(number),
         }
@@ -53,6 +63,8 @@ impl Family {
             Family::Udp => &["SO_REUSEADDR", "SO_BROADCAST"],
             Family::Unix => &["SO_PASSCRED"],
             Family::Raw => &[],
+            Family::Netlink => &["NETLINK_LIST_MEMBERSHIPS", "NETLINK_NO_ENOBUFS"],
+            Family::Vsock => &["SO_VM_SOCKETS_BUFFER_SIZE"],
             // Of these nobody knows what is set: all that is shown is shown here.
             Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
@@ -105,6 +117,8 @@ const V6: Option<Version> = Some(Version::V6);
 const UNIX: i32 = 1;
 const INET: i32 = 2;
 const INET6: i32 = 10;
+const NETLINK: i32 = 16;
+const VSOCK: i32 = 40;
 
 const STREAM: i32 = 1;
 const DGRAM: i32 = 2;
@@ -114,6 +128,7 @@ const SEQPACKET: i32 = 5;
 const ICMP: i32 = 1;
 const TCP: i32 = 6;
 const UDP: i32 = 17;
+const ROUTE: i32 = 0;
 const ICMPV6: i32 = 58;
 const RAW_IP: i32 = 255;
 /// Nobody's: RFC 3692 keeps it for experiments.
@@ -133,6 +148,10 @@ kinds! {
     Raw6Headers = "raw6" Raw V6, Some(((INET6, RAW, RAW_IP), "RAWv6"));
     Ping = "icmp" Raw V4, Some(((INET, DGRAM, ICMP), "PING"));
     Ping6 = "icmp6" Raw V6, Some(((INET6, DGRAM, ICMPV6), "PINGv6"));
+    Netlink = "netlink" Netlink None, Some(((NETLINK, RAW, ROUTE), "NETLINK"));
+    Vsock = "vsock" Vsock None, Some(((VSOCK, STREAM, 0), "AF_VSOCK"));
+    VsockDatagram = "vsock" Vsock None, Some(((VSOCK, DGRAM, 0), "AF_VSOCK"));
+    VsockSequenced = "vsock" Vsock None, Some(((VSOCK, SEQPACKET, 0), "AF_VSOCK"));
     Other = "other" Other None, None;
     Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
     UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
@@ -155,6 +174,10 @@ impl SocketKind {
             (INET6, RAW, _) => SocketKind::Raw6,
             (INET, DGRAM, ICMP) => SocketKind::Ping,
             (INET6, DGRAM, ICMPV6) => SocketKind::Ping6,
+            (NETLINK, _, _) => SocketKind::Netlink,
+            (VSOCK, STREAM, _) => SocketKind::Vsock,
+            (VSOCK, SEQPACKET, _) => SocketKind::VsockSequenced,
+            (VSOCK, _, _) => SocketKind::VsockDatagram,
             (UNIX, STREAM, _) => SocketKind::Unix,
             (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
             (UNIX, _, _) => SocketKind::UnixDatagram,
@@ -214,7 +237,6 @@ fn domain_word(domain: u16) -> &'static str {
         9 => "x25",
         10 => "inet6",
         15 => "key",
-        16 => "netlink",
         17 => "packet",
         21 => "rds",
         23 => "irda",
@@ -231,7 +253,6 @@ fn domain_word(domain: u16) -> &'static str {
         37 => "caif",
         38 => "alg",
         39 => "nfc",
-        40 => "vsock",
         41 => "kcm",
         42 => "qipcrtr",
         43 => "smc",

@@ -10,8 +10,8 @@ use plain::Plain;
 use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    owner_record, raw_section, record_header, socket_section, task_record, tcp_section,
-    udp_section, unix_section,
+    netlink_section, owner_record, raw_section, record_header, socket_section, task_record,
+    tcp_section, udp_section, unix_section, vsock_section,
 };
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
@@ -78,6 +78,8 @@ record! {
     udp: udp_section = SECTION_UDP;
     raw: raw_section = SECTION_RAW;
     unix: unix_section = SECTION_UNIX;
+    netlink: netlink_section = SECTION_NETLINK;
+    vsock: vsock_section = SECTION_VSOCK;
 }
 
 /// One of the blobs and list entries that may follow the sections.
@@ -89,6 +91,8 @@ pub enum Item<'a> {
     Extension(item_kind, &'a [u8]),
     /// A joined group of an IPv4, IPv6 or anycast list, with the bytes of its sources.
     Membership(item_kind, &'a membership_item, &'a [u8]),
+    /// The groups of a netlink socket, a bit for each from 1 on, in words of 64 bits.
+    Groups(&'a [u8]),
     /// There was more of the list before.
     Cut,
 }
@@ -108,6 +112,7 @@ impl<'a> Record<'a> {
         .filter_map(|(kind, mut body)| match kind {
             item_kind::ITEM_IP_OPTIONS => take(&mut body).map(Item::IpOptions),
             item_kind::ITEM_CUT => Some(Item::Cut),
+            item_kind::ITEM_NETLINK_GROUPS => Some(Item::Groups(body)),
             item_kind::ITEM_IP_MEMBERSHIP
             | item_kind::ITEM_IPV6_MEMBERSHIP
             | item_kind::ITEM_IPV6_ANYCAST => {

@@ -39,6 +39,8 @@ pub enum Value {
     Struct(Vec<(&'static str, i64)>),
     /// Joined groups.
     Memberships(Memberships),
+    /// Numbers of joined groups, and whether there are more than a record can hold.
+    Groups { numbers: Vec<u32>, cut: bool },
 }
 
 /// A socket filter or the program of a reuseport group.
@@ -170,6 +172,8 @@ pub enum Kind {
     Struct(Fields),
     /// Joined groups.
     Memberships,
+    /// Joined groups that have numbers: a bit for each from 1 on.
+    Groups,
 }
 
 /// A member of a structure of numbers, as getsockopt(2) lays it out.
@@ -240,7 +244,7 @@ impl Kind {
             Kind::PortRange => "port range",
             Kind::Filter => "program",
             Kind::Blob => "bytes",
-            Kind::Memberships => "list",
+            Kind::Memberships | Kind::Groups => "list",
         }
     }
 
@@ -264,7 +268,7 @@ impl Kind {
                 fields.iter().map(|field| field.at + field.size).max().unwrap_or(0)
             }
             Kind::Timeval | Kind::Name => 16,
-            Kind::Blob => 2048,
+            Kind::Blob | Kind::Groups => 2048,
             // SO_GET_FILTER takes a number of instructions here; asked for none it counts them.
             Kind::Filter => 0,
             _ => 4,
@@ -301,10 +305,25 @@ impl Kind {
                     .map(|field| Some((field.name, field.of(bytes)?)))
                     .collect::<Option<Vec<_>>>()?,
             ),
+            Kind::Groups => {
+                let words = bytes.chunks_exact(4).filter_map(|word| word.try_into().ok());
+                Value::Groups {
+                    numbers: group_numbers(words.map(u32::from_ne_bytes).map(u64::from), 32),
+                    cut: length > bytes.len(),
+                }
+            }
             Kind::Pktinfo | Kind::Memberships => return None,
             _ => Value::Number((int(0)? as u32).into()),
         })
     }
+}
+
+/// The numbers of the groups in a list of words of so many bits, one bit for each group from 1 on.
+pub fn group_numbers(words: impl Iterator<Item = u64>, bits: u32) -> Vec<u32> {
+    let numbers = words.zip((1..).step_by(bits as usize)).flat_map(|(word, first)| {
+        (0..bits).filter(move |bit| word >> bit & 1 != 0).map(move |bit| first + bit)
+    });
+    numbers.collect()
 }
 
 /// A value as text, in the words of its kind. Has no blank and no comma.
@@ -355,6 +374,7 @@ impl fmt::Display for Text<'_> {
                 Ok(())
             }
             Value::Memberships(memberships) => write_memberships(f, memberships),
+            Value::Groups { numbers, cut } => write_groups(f, numbers, *cut),
         }
     }
 }
@@ -436,6 +456,22 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
     }
     match memberships.cut {
         true => f.write_str("|..."),
+        false => Ok(()),
+    }
+}
+
+/// Numbers joined by `|`.
+fn write_groups(f: &mut fmt::Formatter, numbers: &[u32], cut: bool) -> fmt::Result {
+    if numbers.is_empty() && !cut {
+        return f.write_str("-");
+    }
+    let mut bar = "";
+    for number in numbers {
+        write!(f, "{bar}{number}")?;
+        bar = "|";
+    }
+    match cut {
+        true => write!(f, "{bar}..."),
         false => Ok(()),
     }
 }
@@ -530,6 +566,10 @@ impl Serialize for Value {
             }
             Value::Struct(members) => object(to, members),
             Value::Memberships(memberships) => to.collect_seq(memberships.entries()),
+            // A null at the end stands for those that there was no room for.
+            Value::Groups { numbers, cut } => {
+                to.collect_seq(numbers.iter().map(Some).chain(cut.then_some(None)))
+            }
         }
     }
 }
