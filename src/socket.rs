@@ -158,7 +158,7 @@ pub enum Names<'a> {
         protocol: u16,
         /// 0: never bound, or of the kernel.
         portid: u32,
-        /// What connect(2) chose: a socket, 0 being the kernel, and the mask of its groups.
+        /// What connect(2) chose: a socket, 0 being the kernel, and a group, 0 being none.
         peer: u32,
         peer_group: u32,
     },

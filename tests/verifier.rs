@@ -20,12 +20,15 @@ const INSTRUCTIONS: u32 = 1;
 
 /// What the kernel is asked to walk: the program that is wanted, then those for kernels without
 /// bpf_loop(), or without the iterator.
-const PROGRAMS: [&[&str]; 10] = [
+const PROGRAMS: [&[&str]; 13] = [
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
     &["unix_files", "unix_files_without_loop"],
     &["raw_files", "raw_files_without_loop"],
+    &["netlink_files"],
+    &["netlink_table"],
+    &["vsock_files"],
     &["tcp_files"],
     &["udp_files", "udp_files_without_loop"],
     &["other_files"],
