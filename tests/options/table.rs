@@ -44,6 +44,7 @@ pub enum Layout {
     /// Bytes.
     Blob,
     /// A bit for each group from 1 on, in words of 32 bits.
+    #[allow(dead_code)] // only tests/families asks for it
     Groups,
     /// No value but a length, the number of instructions: SO_GET_FILTER without a buffer.
     Filter,
