@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -377,6 +378,8 @@ fn in_flight(count: usize) -> (Vec<u64>, [OwnedFd; 2]) {
 fn churn() {
     const RUNS: usize = 20;
     const CHURNERS: usize = 2;
+    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
+    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("RLIMIT_NOFILE");
     common::enter_namespace();
     let staying: Vec<Socket> = (0..2000).map(|_| bound(NETLINK_ROUTE, 0, 0)).collect();
     let staying: BTreeSet<u64> = staying.iter().map(common::cookie).collect::<BTreeSet<_>>();
