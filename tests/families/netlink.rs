@@ -324,7 +324,9 @@ fn those_never_bound_are_found_by_their_descriptors() {
         assert_eq!(rows.len(), 1, "{rows:#?}");
         let local = json!({"protocol": protocol, "portid": 0, "groups": []});
         assert_eq!((&rows[0]["local"], &rows[0]["owner"]), (&local, &json!("process")));
-        assert_eq!(rows[0]["processes"].as_array().map(Vec::len), Some(2));
+        // Another test may have begun a process, which has copies until it runs its program.
+        let holders = rows[0]["processes"].as_array().expect("a list").iter();
+        assert_eq!(holders.filter(|holder| holder["pid"] == std::process::id()).count(), 2);
     }
     assert_eq!(rows.len(), listed.len() + sockets.len());
 }
