@@ -18,6 +18,8 @@
 #include "raw.h"
 #include "packet.h"
 #include "xdp.h"
+#include "netlink.h"
+#include "vsock.h"
 #include "knobs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -276,6 +278,45 @@ static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loo
 	return 0;
 }
 
+/*
+ * Netlink sockets. Those that were never bound are in no table; and the walk of the table, which may
+ * begin again or pass over some while it changes, misses none of those that are met here.
+ */
+SEC("iter/task_file")
+int netlink_files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct netlink_sock *nlk;
+	struct found found = {};
+	int sections;
+
+	if (!find(ctx, &found) || found.family != AF_NETLINK)
+		return 0;
+	nlk = (void *)found.sk;
+	sections = write_netlink_header(seq, nlk, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_netlink(seq, nlk);
+	if (sections & SECTION_ITEMS)
+		write_groups(seq, nlk);
+	return 0;
+}
+
+SEC("iter/task_file")
+int vsock_files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	int sections;
+
+	if (!find(ctx, &found) || found.family != AF_VSOCK)
+		return 0;
+	sections = write_vsock_header(seq, found.sk, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	if (sections & SECTION_VSOCK)
+		write_vsock(seq, (void *)found.sk);
+	return 0;
+}
+
 /* A socket of which no more is known than what every socket has. */
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 cookie)
@@ -294,7 +335,8 @@ static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, 
 /* Sockets that no other program of this object, and none of tables.bpf.c, shows. */
 static __always_inline bool is_known(struct found *found)
 {
-	if (found->family == AF_UNIX || found->family == AF_PACKET || found->family == AF_XDP)
+	if (found->family == AF_UNIX || found->family == AF_PACKET || found->family == AF_XDP ||
+	    found->family == AF_NETLINK || found->family == AF_VSOCK)
 		return true;
 	return is_inet(found) &&
 	       (is_raw(found) ||

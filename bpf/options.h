@@ -275,6 +275,24 @@
 	VALUE(XDP_STATISTICS__fill_empty, MEMBER(fill, queue_empty_descs))                      \
 	VALUE(XDP_STATISTICS__tx_empty, MEMBER(tx, queue_empty_descs))
 
+/* SOL_NETLINK: net/netlink/af_netlink.c, netlink_getsockopt(). Up to 6.5 the flags were 32 bits. */
+#define NETLINK_OPTIONS_LIST(FLAG, VALUE)                                                       \
+	FLAG(NETLINK_PKTINFO, BITS(nlk, flags) >> 1)                                            \
+	FLAG(NETLINK_BROADCAST_ERROR, BITS(nlk, flags) >> 2)                                    \
+	FLAG(NETLINK_NO_ENOBUFS, BITS(nlk, flags) >> 3)                                         \
+	FLAG(NETLINK_LISTEN_ALL_NSID, BITS(nlk, flags) >> 4)                                    \
+	FLAG(NETLINK_CAP_ACK, BITS(nlk, flags) >> 5)                                            \
+	FLAG(NETLINK_EXT_ACK, BITS(nlk, flags) >> 6)                                            \
+	FLAG(NETLINK_GET_STRICT_CHK, BITS(nlk, flags) >> 7)                                     \
+	VALUE(NETLINK_LIST_MEMBERSHIPS, MEMBER(nlk, ngroups))
+
+/* AF_VSOCK: net/vmw_vsock/af_vsock.c, vsock_connectible_getsockopt() */
+#define VSOCK_OPTIONS_LIST(FLAG, VALUE)                                                         \
+	VALUE(SO_VM_SOCKETS_BUFFER_SIZE, MEMBER(vsk, buffer_size))                              \
+	VALUE(SO_VM_SOCKETS_BUFFER_MIN_SIZE, MEMBER(vsk, buffer_min_size))                      \
+	VALUE(SO_VM_SOCKETS_BUFFER_MAX_SIZE, MEMBER(vsk, buffer_max_size))                      \
+	VALUE(SO_VM_SOCKETS_CONNECT_TIMEOUT, MEMBER(vsk, connect_timeout))
+
 /* net/unix/af_unix.c; SO_PEERCRED: net/core/sock.c, cred_to_ucred() */
 #define UNIX_OPTIONS_LIST(FLAG, VALUE)                                                          \
 	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \

@@ -32,6 +32,8 @@ enum section {
 	SECTION_UNIX = 64,
 	SECTION_PACKET = 128,
 	SECTION_XDP = 256,
+	SECTION_NETLINK = 512,
+	SECTION_VSOCK = 1024,
 	SECTION_ITEMS = 1 << 30,
 };
 
@@ -128,6 +130,8 @@ FACTS(RAW, RAW_OPTIONS_LIST);
 FACTS(UNIX, UNIX_OPTIONS_LIST);
 FACTS(PACKET, PACKET_OPTIONS_LIST);
 FACTS(XDP, XDP_OPTIONS_LIST);
+FACTS(NETLINK, NETLINK_OPTIONS_LIST);
+FACTS(VSOCK, VSOCK_OPTIONS_LIST);
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
@@ -197,6 +201,22 @@ struct xdp_section {
 	__u16 bound_known;
 };
 
+struct netlink_section {
+	SECTION(NETLINK);
+	__u32 portid; /* 0: never bound, or of the kernel */
+	__u32 dst_portid;
+	__u32 dst_group;
+	__u32 unused;
+};
+
+struct vsock_section {
+	SECTION(VSOCK);
+	__u32 local_cid; /* all ones, here and below: any */
+	__u32 local_port;
+	__u32 remote_cid;
+	__u32 remote_port;
+};
+
 enum item_kind {
 	ITEM_END,
 	ITEM_IP_OPTIONS,       /* ip_options_item */
@@ -208,6 +228,7 @@ enum item_kind {
 	ITEM_IPV6_MEMBERSHIP,  /* membership_item, then the sources, sixteen bytes each */
 	ITEM_IPV6_ANYCAST,     /* membership_item without sources */
 	ITEM_PACKET_MEMBERSHIP, /* packet_membership_item */
+	ITEM_NETLINK_GROUPS,   /* a bit for each group from 1 on, in words of 64 bits */
 	ITEM_CUT,	       /* there was more of the kind before than a record can hold */
 };
 

@@ -16,6 +16,7 @@
 #include "read.h"
 #include "sections.h"
 #include "unix.h"
+#include "netlink.h"
 #include "knobs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -145,6 +146,25 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	return 0;
 }
 
+SEC("iter/netlink")
+int netlink_table(struct bpf_iter__netlink *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct netlink_sock *nlk = ctx->sk;
+	struct net *net;
+	int sections;
+
+	if (!nlk)
+		return 0;
+	net = GET(nlk, sk.__sk_common.skc_net.net);
+	sections = write_netlink_header(seq, nlk, net, socket_cookie(&nlk->sk.__sk_common));
+	write_socket(seq, &nlk->sk, net);
+	write_netlink(seq, nlk);
+	if (sections & SECTION_ITEMS)
+		write_groups(seq, nlk);
+	return 0;
+}
+
 SEC("iter/tcp")
 int tcp_table(struct bpf_iter__tcp *ctx)
 {
@@ -194,6 +214,8 @@ const volatile struct {
 	struct unix_section unix_;
 	struct packet_section packet;
 	struct xdp_section xdp;
+	struct netlink_section netlink;
+	struct vsock_section vsock;
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
@@ -222,4 +244,8 @@ const volatile struct {
 	enum PACKET_value packet_value;
 	enum XDP_flag xdp_flag;
 	enum XDP_value xdp_value;
+	enum NETLINK_flag netlink_flag;
+	enum NETLINK_value netlink_value;
+	enum VSOCK_flag vsock_flag;
+	enum VSOCK_value vsock_value;
 } schema = {};

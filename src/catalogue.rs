@@ -115,6 +115,8 @@ const SOL_RAW: Level = Level { name: "SOL_RAW", number: 255 };
 const SOL_ICMPV6: Level = Level { name: "SOL_ICMPV6", number: 58 };
 const SOL_PACKET: Level = Level { name: "SOL_PACKET", number: 263 };
 const SOL_XDP: Level = Level { name: "SOL_XDP", number: 283 };
+const SOL_NETLINK: Level = Level { name: "SOL_NETLINK", number: 270 };
+const AF_VSOCK: Level = Level { name: "AF_VSOCK", number: 40 };
 
 impl OptionSpec {
     /// Marks an option that getsockopt(2) cannot tell, and says where the kernel keeps it.
@@ -366,6 +368,22 @@ const OPTIONS: &[OptionSpec] = &[
 
     // SOL_ICMPV6
     other!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, read::icmpv6_filter, [], "the ICMPv6 types that do not reach the socket, a bit for each"),
+
+    // SOL_NETLINK
+    other!(SOL_NETLINK NETLINK_LIST_MEMBERSHIPS = 9, Groups, Differs, read::netlink_groups, [value!(NETLINK NETLINK_LIST_MEMBERSHIPS)], "the multicast groups that were joined, by number").also_called(&["NETLINK_ADD_MEMBERSHIP", "NETLINK_DROP_MEMBERSHIP"]),
+    bool!(SOL_NETLINK NETLINK NETLINK_NO_ENOBUFS = 5, Differs, "keeps quiet about messages that were lost because the receive buffer was full"),
+    bool!(SOL_NETLINK NETLINK NETLINK_BROADCAST_ERROR = 4, Differs, "tells the sender of a broadcast when the receive buffer had no room for it"),
+    bool!(SOL_NETLINK NETLINK NETLINK_PKTINFO = 3, Differs, "tells the receiver to which group a message was sent"),
+    bool!(SOL_NETLINK NETLINK NETLINK_LISTEN_ALL_NSID = 8, Differs, "receives from all network namespaces that have a number in its own"),
+    bool!(SOL_NETLINK NETLINK NETLINK_CAP_ACK = 10, Differs, "error messages do not repeat the whole request"),
+    bool!(SOL_NETLINK NETLINK NETLINK_EXT_ACK = 11, Differs, "acknowledgements and errors say more: a text, and where in the request"),
+    bool!(SOL_NETLINK NETLINK NETLINK_GET_STRICT_CHK = 12, Differs, "the kernel looks strictly at the requests of dumps, and filters by them"),
+
+    // AF_VSOCK
+    number!(AF_VSOCK VSOCK SO_VM_SOCKETS_BUFFER_SIZE = 0, Uint64, Differs, "how many bytes the receive buffer holds"),
+    number!(AF_VSOCK VSOCK SO_VM_SOCKETS_BUFFER_MIN_SIZE = 1, Uint64, Differs, "the least that SO_VM_SOCKETS_BUFFER_SIZE may be, in bytes"),
+    number!(AF_VSOCK VSOCK SO_VM_SOCKETS_BUFFER_MAX_SIZE = 2, Uint64, Differs, "the most that SO_VM_SOCKETS_BUFFER_SIZE may be, in bytes"),
+    other!(AF_VSOCK SO_VM_SOCKETS_CONNECT_TIMEOUT = 6, Timeval, Differs, |facts| read::timeout(facts, value!(VSOCK SO_VM_SOCKETS_CONNECT_TIMEOUT)), [value!(VSOCK SO_VM_SOCKETS_CONNECT_TIMEOUT)], "how long connect(2) waits for the other end").also_called(&["SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", "SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW"]),
 
     // IPPROTO_IPV6
     bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "takes IPv6 alone, and no IPv4 by way of v4-mapped addresses"),

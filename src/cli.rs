@@ -92,6 +92,12 @@ pub struct TableArgs {
     /// Raw sockets and ping sockets
     #[arg(short = 'w', long, help_heading = "Which sockets")]
     raw: bool,
+    /// Netlink sockets, also those of the kernel
+    #[arg(long, help_heading = "Which sockets")]
+    netlink: bool,
+    /// Sockets between virtual machines and their hosts
+    #[arg(long, help_heading = "Which sockets")]
+    vsock: bool,
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
@@ -323,6 +329,8 @@ impl TableArgs {
             (Family::Udp, Some(Version::V4)) => self.udp || self.udp4,
             (Family::Udp, _) => self.udp || self.udp6,
             (Family::Raw, _) => self.raw,
+            (Family::Netlink, _) => self.netlink,
+            (Family::Vsock, _) => self.vsock,
             (Family::Unix, _) => self.unix,
             (Family::Packet, _) => self.packet,
             (Family::Xdp, _) => self.xdp,
@@ -345,7 +353,7 @@ impl TableArgs {
 
     fn names_a_family(&self) -> bool {
         let internet = self.tcp || self.tcp4 || self.tcp6 || self.udp || self.udp4 || self.udp6;
-        internet || self.raw || self.unix || self.packet || self.xdp
+        internet || self.raw || self.packet || self.xdp || self.netlink || self.vsock || self.unix
     }
 
     fn users(&self) -> Result<Vec<u32>, String> {

@@ -61,6 +61,10 @@ const SOURCES: &[Source] = &[
     source(Family::Raw, "raw_files", When::Always, true),
     source(Family::Packet, "packet_files", When::Always, true),
     source(Family::Xdp, "xdp_files", When::Always, false),
+    // What it passes over while the table changes, or never had, the descriptors have shown.
+    source(Family::Netlink, "netlink_files", When::Always, false),
+    source(Family::Netlink, "netlink_table", When::Always, false),
+    source(Family::Vsock, "vsock_files", When::Always, false),
     source(Family::Other, "other_files", When::Always, false),
     // Whenever its buffer is full, this table's iterator passes over what is left of the bucket, on
     // every kernel that has it: it only adds sockets that have no descriptor.

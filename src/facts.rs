@@ -46,6 +46,7 @@ macro_rules! sections {
             /// What `flag!` and `value!` look names up in.
             #[allow(non_snake_case)]
             pub(crate) mod $level {
+                #[allow(unused_imports)] // not every level has both
                 pub(crate) use crate::bpf::{$flags as Flag, $values as Value};
                 pub(crate) const SECTION: super::Section = super::Section::$section;
             }
@@ -63,6 +64,8 @@ sections! {
     UNIX Unix unix UNIX_flag UNIX_FLAGS UNIX_value UNIX_VALUES;
     PACKET Packet packet PACKET_flag PACKET_FLAGS PACKET_value PACKET_VALUES;
     XDP Xdp xdp XDP_flag XDP_FLAGS XDP_value XDP_VALUES;
+    NETLINK Netlink netlink NETLINK_flag NETLINK_FLAGS NETLINK_value NETLINK_VALUES;
+    VSOCK Vsock vsock VSOCK_flag VSOCK_FLAGS VSOCK_value VSOCK_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.

@@ -88,6 +88,7 @@ impl Filter {
     /// Whether the socket is shown.
     pub fn matches(&self, socket: &Socket) -> bool {
         self.wants(socket.kind)
+            && (self.unbound || !socket.is_unbound_netlink())
             && self.states.contains(socket.state)
             && (!self.listening || listens(socket))
             && (!self.asks_for_ports() || socket.ports().is_some_and(|ports| self.has_ports(ports)))

@@ -14,6 +14,9 @@ pub enum Family {
     Packet,
     /// XDP sockets.
     Xdp,
+    Netlink,
+    /// Between virtual machines and their hosts.
+    Vsock,
     /// What this program does not know.
     Other,
     Unix,
@@ -30,12 +33,14 @@ pub enum Layout {
 
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 7] = [
+    pub const ALL: [Family; 9] = [
         Family::Tcp,
         Family::Udp,
         Family::Raw,
         Family::Packet,
         Family::Xdp,
+        Family::Netlink,
+        Family::Vsock,
         Family::Other,
         Family::Unix,
     ];
@@ -51,7 +56,7 @@ impl Family {
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
-            Family::Tcp => State::of_tcp(number),
+            Family::Tcp | Family::Vsock => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
             Family::Xdp => State::of_xdp(number),
             _ => State::of_udp(number),
@@ -68,6 +73,8 @@ impl Family {
             // Whether it has the header of the link too, and who listens to what is not for this host.
             Family::Packet => &["SO_TYPE", "PACKET_ADD_MEMBERSHIP"],
             Family::Xdp => &["XDP_OPTIONS"],
+            Family::Netlink => &["NETLINK_LIST_MEMBERSHIPS", "NETLINK_NO_ENOBUFS"],
+            Family::Vsock => &["SO_VM_SOCKETS_BUFFER_SIZE"],
             // Of these nobody knows what is set: all that is shown is shown here.
             Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
@@ -122,6 +129,8 @@ const INET: i32 = 2;
 const INET6: i32 = 10;
 const PACKET: i32 = 17;
 const XDP: i32 = 44;
+const NETLINK: i32 = 16;
+const VSOCK: i32 = 40;
 
 const STREAM: i32 = 1;
 const DGRAM: i32 = 2;
@@ -133,6 +142,7 @@ const OLD_PACKET: i32 = 10;
 const ICMP: i32 = 1;
 const TCP: i32 = 6;
 const UDP: i32 = 17;
+const ROUTE: i32 = 0;
 const ICMPV6: i32 = 58;
 const RAW_IP: i32 = 255;
 /// Nobody's: RFC 3692 keeps it for experiments.
@@ -156,6 +166,10 @@ kinds! {
     PacketDatagram = "packet" Packet None, Some(((PACKET, DGRAM, 0), "PACKET"));
     PacketOld = "packet" Packet None, Some(((PACKET, OLD_PACKET, 0), "PACKET"));
     Xdp = "xdp" Xdp None, Some(((XDP, RAW, 0), "XDP"));
+    Netlink = "netlink" Netlink None, Some(((NETLINK, RAW, ROUTE), "NETLINK"));
+    Vsock = "vsock" Vsock None, Some(((VSOCK, STREAM, 0), "AF_VSOCK"));
+    VsockDatagram = "vsock" Vsock None, Some(((VSOCK, DGRAM, 0), "AF_VSOCK"));
+    VsockSequenced = "vsock" Vsock None, Some(((VSOCK, SEQPACKET, 0), "AF_VSOCK"));
     Other = "other" Other None, None;
     Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
     UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
@@ -182,6 +196,10 @@ impl SocketKind {
             (PACKET, OLD_PACKET, _) => SocketKind::PacketOld,
             (PACKET, _, _) => SocketKind::PacketDatagram,
             (XDP, _, _) => SocketKind::Xdp,
+            (NETLINK, _, _) => SocketKind::Netlink,
+            (VSOCK, STREAM, _) => SocketKind::Vsock,
+            (VSOCK, SEQPACKET, _) => SocketKind::VsockSequenced,
+            (VSOCK, _, _) => SocketKind::VsockDatagram,
             (UNIX, STREAM, _) => SocketKind::Unix,
             (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
             (UNIX, _, _) => SocketKind::UnixDatagram,
@@ -241,7 +259,6 @@ fn domain_word(domain: u16) -> &'static str {
         9 => "x25",
         10 => "inet6",
         15 => "key",
-        16 => "netlink",
         21 => "rds",
         23 => "irda",
         24 => "pppox",
@@ -257,7 +274,6 @@ fn domain_word(domain: u16) -> &'static str {
         37 => "caif",
         38 => "alg",
         39 => "nfc",
-        40 => "vsock",
         41 => "kcm",
         42 => "qipcrtr",
         43 => "smc",

@@ -263,6 +263,7 @@ fn is_empty(value: &Value) -> bool {
         Value::Number(number) => *number == 0,
         Value::Filter(filter) => *filter == Filter::None,
         Value::Memberships(Memberships { members, .. }) => members.is_empty(),
+        Value::Groups { numbers, cut } => numbers.is_empty() && !cut,
         Value::Pktinfo { address, ifindex } => address.is_unspecified() && *ifindex == 0,
         Value::Name(name) => name.is_empty(),
         Value::Blob(bytes) => bytes.is_empty(),

@@ -8,7 +8,7 @@ use crate::facts::{flag, value, Fact};
 use crate::host::Host;
 use crate::link::{PacketMembership, PacketMemberships};
 use crate::record::{Item, Record};
-use crate::value::{Filter, List, Membership, Memberships, Name, Value};
+use crate::value::{group_numbers, Filter, List, Membership, Memberships, Name, Value};
 
 /// What a socket without a timeout has: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
 pub const NO_TIMEOUT: u64 = i64::MAX as u64;
@@ -520,6 +520,23 @@ fn take_back(data: &mut [u8], at: usize) {
     if let Some(reserved) = data.get_mut(from..from + 4) {
         reserved.fill(0);
     }
+}
+
+/// net/netlink/af_netlink.c, NETLINK_LIST_MEMBERSHIPS
+pub fn netlink_groups(facts: &Facts) -> Option<Value> {
+    facts.get(value!(NETLINK NETLINK_LIST_MEMBERSHIPS))?;
+    let (mut numbers, mut cut) = (Vec::new(), false);
+    for item in facts.record.items() {
+        match item {
+            Item::Groups(bytes) => {
+                let words = bytes.chunks_exact(8).filter_map(|word| word.try_into().ok());
+                numbers = group_numbers(words.map(u64::from_ne_bytes), 64);
+            }
+            Item::Cut => cut = true,
+            _ => {}
+        }
+    }
+    Some(Value::Groups { numbers, cut })
 }
 
 /// net/core/sock.c, cred_to_ucred(): without a peer there is no process, and nobody.

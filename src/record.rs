@@ -10,8 +10,9 @@ use plain::Plain;
 use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    owner_record, packet_membership_item, packet_section, raw_section, record_header,
-    socket_section, task_record, tcp_section, udp_section, unix_section, xdp_section,
+    netlink_section, owner_record, packet_membership_item, packet_section, raw_section,
+    record_header, socket_section, task_record, tcp_section, udp_section, unix_section,
+    vsock_section, xdp_section,
 };
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
@@ -80,6 +81,8 @@ record! {
     unix: unix_section = SECTION_UNIX;
     packet: packet_section = SECTION_PACKET;
     xdp: xdp_section = SECTION_XDP;
+    netlink: netlink_section = SECTION_NETLINK;
+    vsock: vsock_section = SECTION_VSOCK;
 }
 
 /// One of the blobs and list entries that may follow the sections.
@@ -93,6 +96,8 @@ pub enum Item<'a> {
     Membership(item_kind, &'a membership_item, &'a [u8]),
     /// A membership of a packet socket.
     PacketMembership(&'a packet_membership_item),
+    /// The groups of a netlink socket, a bit for each from 1 on, in words of 64 bits.
+    Groups(&'a [u8]),
     /// There was more of the list before.
     Cut,
 }
@@ -113,6 +118,7 @@ impl<'a> Record<'a> {
             item_kind::ITEM_IP_OPTIONS => take(&mut body).map(Item::IpOptions),
             item_kind::ITEM_CUT => Some(Item::Cut),
             item_kind::ITEM_PACKET_MEMBERSHIP => take(&mut body).map(Item::PacketMembership),
+            item_kind::ITEM_NETLINK_GROUPS => Some(Item::Groups(body)),
             item_kind::ITEM_IP_MEMBERSHIP
             | item_kind::ITEM_IPV6_MEMBERSHIP
             | item_kind::ITEM_IPV6_ANYCAST => {

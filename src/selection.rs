@@ -70,8 +70,9 @@ impl Selection {
     /// Works out what is shown of sockets of one kind.
     pub fn plan(&self, kind: SocketKind, pristine: &Pristine) -> Plan {
         let mut always = Vec::new();
-        let mut add = |index| {
-            if !always.contains(&index) {
+        let mut has = vec![false; CATALOGUE.len()];
+        let mut add = |index: usize| {
+            if !std::mem::replace(&mut has[index], true) {
                 always.push(index);
             }
         };

@@ -130,6 +130,15 @@ impl Timer {
     }
 }
 
+/// One end of a vsock connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VmEnd {
+    /// The number of the virtual machine; all ones: any.
+    pub cid: u32,
+    /// All ones: any.
+    pub port: u32,
+}
+
 /// What a socket is bound to and whom it talks to, in the terms of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names<'a> {
@@ -155,7 +164,20 @@ pub enum Names<'a> {
         ifindex: u32,
         queue: u16,
     },
-    /// None that this program knows.
+    Netlink {
+        /// NETLINK_ROUTE and so on: include/uapi/linux/netlink.h.
+        protocol: u16,
+        /// 0: never bound, or of the kernel.
+        portid: u32,
+        /// What connect(2) chose: a socket, 0 being the kernel, and a group, 0 being none.
+        peer: u32,
+        peer_group: u32,
+    },
+    Vm {
+        local: VmEnd,
+        remote: VmEnd,
+    },
+    /// None that this program knows, or that this kernel tells.
     Nothing,
 }
 
@@ -179,6 +201,16 @@ impl<'a> Names<'a> {
                 Some(xdp) => Names::Xdp { ifindex: xdp.ifindex, queue: xdp.queue },
                 None => Names::Nothing,
             },
+            Family::Netlink => record.netlink.map_or(Names::Nothing, |netlink| Names::Netlink {
+                protocol: header.protocol,
+                portid: netlink.portid,
+                peer: netlink.dst_portid,
+                peer_group: netlink.dst_group,
+            }),
+            Family::Vsock => record.vsock.map_or(Names::Nothing, |vsock| Names::Vm {
+                local: VmEnd { cid: vsock.local_cid, port: vsock.local_port },
+                remote: VmEnd { cid: vsock.remote_cid, port: vsock.remote_port },
+            }),
             Family::Other if !is_inet(header.family) => Names::Nothing,
             _ => Names::Internet {
                 local: endpoint(header, &header.local_address, header.local_port),
@@ -301,6 +333,7 @@ impl<'a> Socket<'a> {
     pub fn ports(&self) -> Option<(u32, u32)> {
         match self.names {
             Names::Internet { local, remote } => Some((local.port.into(), remote.port.into())),
+            Names::Vm { local, remote } => Some((local.port, remote.port)),
             _ => None,
         }
     }
@@ -339,6 +372,11 @@ impl<'a> Socket<'a> {
     /// Whether its process has closed it.
     pub fn is_dead(&self) -> bool {
         self.has(socket_trait::TRAIT_DEAD)
+    }
+
+    /// Whether it is a netlink socket that was never bound: only then is it in no table.
+    pub fn is_unbound_netlink(&self) -> bool {
+        matches!(self.names, Names::Netlink { portid: 0, .. }) && !self.is_of_kernel()
     }
 
     /// Whether the kernel made it for itself.

@@ -44,6 +44,8 @@ pub enum Value {
     PacketMemberships(PacketMemberships),
     /// PACKET_FANOUT; `joined` is what getsockopt does not tell of the group 0.
     Fanout { number: u32, joined: bool },
+    /// Numbers of joined groups, and whether there are more than a record can hold.
+    Groups { numbers: Vec<u32>, cut: bool },
 }
 
 /// A socket filter or the program of a reuseport group.
@@ -179,6 +181,8 @@ pub enum Kind {
     PacketMemberships,
     /// A fanout group of packet sockets: its number, type and flags in 32 bits.
     Fanout,
+    /// Joined groups that have numbers: a bit for each from 1 on.
+    Groups,
 }
 
 /// A member of a structure of numbers, as getsockopt(2) lays it out.
@@ -250,7 +254,7 @@ impl Kind {
             Kind::PortRange => "port range",
             Kind::Filter => "program",
             Kind::Blob => "bytes",
-            Kind::Memberships | Kind::PacketMemberships => "list",
+            Kind::Memberships | Kind::PacketMemberships | Kind::Groups => "list",
         }
     }
 
@@ -274,7 +278,7 @@ impl Kind {
                 fields.iter().map(|field| field.at + field.size).max().unwrap_or(0)
             }
             Kind::Timeval | Kind::Name => 16,
-            Kind::Blob => 2048,
+            Kind::Blob | Kind::Groups => 2048,
             // SO_GET_FILTER takes a number of instructions here; asked for none it counts them.
             Kind::Filter => 0,
             _ => 4,
@@ -312,10 +316,25 @@ impl Kind {
                     .collect::<Option<Vec<_>>>()?,
             ),
             Kind::Fanout => Value::Fanout { number: int(0)? as u32, joined: int(0)? != 0 },
+            Kind::Groups => {
+                let words = bytes.chunks_exact(4).filter_map(|word| word.try_into().ok());
+                Value::Groups {
+                    numbers: group_numbers(words.map(u32::from_ne_bytes).map(u64::from), 32),
+                    cut: length > bytes.len(),
+                }
+            }
             Kind::Pktinfo | Kind::Memberships | Kind::PacketMemberships => return None,
             _ => Value::Number((int(0)? as u32).into()),
         })
     }
+}
+
+/// The numbers of the groups in a list of words of so many bits, one bit for each group from 1 on.
+pub fn group_numbers(words: impl Iterator<Item = u64>, bits: u32) -> Vec<u32> {
+    let numbers = words.zip((1..).step_by(bits as usize)).flat_map(|(word, first)| {
+        (0..bits).filter(move |bit| word >> bit & 1 != 0).map(move |bit| first + bit)
+    });
+    numbers.collect()
 }
 
 /// A value as text, in the words of its kind. Has no blank and no comma.
@@ -369,6 +388,7 @@ impl fmt::Display for Text<'_> {
             Value::PacketMemberships(memberships) => memberships.fmt(f),
             Value::Fanout { joined: false, .. } => f.write_str("-"),
             Value::Fanout { number, .. } => write_fanout(f, *number),
+            Value::Groups { numbers, cut } => write_groups(f, numbers, *cut),
         }
     }
 }
@@ -467,6 +487,22 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
     }
 }
 
+/// Numbers joined by `|`.
+fn write_groups(f: &mut fmt::Formatter, numbers: &[u32], cut: bool) -> fmt::Result {
+    if numbers.is_empty() && !cut {
+        return f.write_str("-");
+    }
+    let mut bar = "";
+    for number in numbers {
+        write!(f, "{bar}{number}")?;
+        bar = "|";
+    }
+    match cut {
+        true => write!(f, "{bar}..."),
+        false => Ok(()),
+    }
+}
+
 /// Bytes from outside as one word: as [`Escaped`], and blanks and commas escaped too, so that a
 /// script can split at them.
 pub struct Word<'a>(pub &'a [u8]);
@@ -559,6 +595,10 @@ impl Serialize for Value {
             Value::Memberships(memberships) => to.collect_seq(memberships.entries()),
             Value::PacketMemberships(memberships) => memberships.serialize(to),
             Value::Fanout { number, .. } => to.serialize_u32(*number),
+            // A null at the end stands for those that there was no room for.
+            Value::Groups { numbers, cut } => {
+                to.collect_seq(numbers.iter().map(Some).chain(cut.then_some(None)))
+            }
         }
     }
 }

@@ -28,6 +28,32 @@ pub static PROTOCOLS: Words = &[
     (262, "MPTCP"),
 ];
 
+/// include/uapi/linux/netlink.h, NETLINK_*, in lower case
+pub static NETLINK: Words = &[
+    (0, "route"),
+    (1, "unused"),
+    (2, "usersock"),
+    (3, "firewall"),
+    (4, "sock_diag"),
+    (5, "nflog"),
+    (6, "xfrm"),
+    (7, "selinux"),
+    (8, "iscsi"),
+    (9, "audit"),
+    (10, "fib_lookup"),
+    (11, "connector"),
+    (12, "netfilter"),
+    (13, "ip6_fw"),
+    (14, "dnrtmsg"),
+    (15, "kobject_uevent"),
+    (16, "generic"),
+    (18, "scsitransport"),
+    (19, "ecryptfs"),
+    (20, "rdma"),
+    (21, "crypto"),
+    (22, "smc"),
+];
+
 /// include/linux/socket.h, AF_*
 pub static DOMAINS: Words = &[
     (1, "UNIX"),

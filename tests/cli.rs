@@ -242,6 +242,26 @@ const CASES: &[Case] = &[
         let text = stdout(&format!("{flag} -H -O xdp_options"));
         assert_eq!(words(&text), ["xdp", "0", "0", "*:*", "*", "UNCONN", "XDP_OPTIONS=0"]);
     }),
+    case(&["--netlink"], |flag| {
+        let socket = knetstat::sys::socket(AF_NETLINK, SOCK_RAW, 0).expect("a socket");
+        let shown = |more: &str| common::sockets(&format!("{flag} {more}"));
+        assert!(common::find(&shown(""), &socket).is_none(), "it was never bound");
+        assert!(common::find(&shown("--unbound"), &socket).is_some());
+        let text = stdout(&format!("{flag} -H -p --state unconn -O no_enobufs"));
+        let row = ["netlink", "0", "0", "route:*", "*", "UNCONN", "(kernel)"];
+        let kernel = text.lines().find(|line| line.contains("route:")).expect("that of the kernel");
+        assert_eq!(words(kernel)[..7], row, "{text}");
+        assert_eq!(words(kernel)[7..], ["NETLINK_NO_ENOBUFS=0"], "{text}");
+    }),
+    case(&["--vsock"], |flag| {
+        let Ok(_socket) = knetstat::sys::socket(AF_VSOCK, SOCK_STREAM, 0) else {
+            // This kernel has no such sockets, and so there is none to show.
+            assert_eq!(stdout(&format!("{flag} -H")), "");
+            return;
+        };
+        let text = stdout(&format!("{flag} -H -O acceptconn"));
+        assert_eq!(words(&text), ["vsock", "0", "0", "*:*", "*:*", "CLOSE", "SO_ACCEPTCONN=0"]);
+    }),
     case(&["-x", "--unix"], |flag| {
         use std::os::linux::net::SocketAddrExt;
         use std::os::unix::net::{SocketAddr, UnixListener};
@@ -300,6 +320,8 @@ const AF_INET: i32 = 2;
 const AF_INET6: i32 = 10;
 const AF_PACKET: i32 = 17;
 const AF_XDP: i32 = 44;
+const AF_NETLINK: i32 = 16;
+const AF_VSOCK: i32 = 40;
 const SOCK_STREAM: i32 = 1;
 const SOCK_DGRAM: i32 = 2;
 const SOCK_RAW: i32 = 3;

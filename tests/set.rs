@@ -483,6 +483,19 @@ fn every_option_is_tested() {
         "PACKET_QDISC_BYPASS",
         "PACKET_VNET_HDR",
         "PACKET_VNET_HDR_SZ",
+        // netlink and vsock sockets only
+        "NETLINK_LIST_MEMBERSHIPS",
+        "NETLINK_NO_ENOBUFS",
+        "NETLINK_BROADCAST_ERROR",
+        "NETLINK_PKTINFO",
+        "NETLINK_LISTEN_ALL_NSID",
+        "NETLINK_CAP_ACK",
+        "NETLINK_EXT_ACK",
+        "NETLINK_GET_STRICT_CHK",
+        "SO_VM_SOCKETS_BUFFER_SIZE",
+        "SO_VM_SOCKETS_BUFFER_MIN_SIZE",
+        "SO_VM_SOCKETS_BUFFER_MAX_SIZE",
+        "SO_VM_SOCKETS_CONNECT_TIMEOUT",
     ];
     let settings = settings();
     for option in CATALOGUE.iter().filter(|option| !matches!(option.marker, Marker::Never)) {

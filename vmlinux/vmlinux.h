@@ -705,6 +705,35 @@ struct raw6_sock {
 	} filter;
 };
 
+/* netlink */
+
+struct netlink_sock {
+	struct sock sk;
+	unsigned long flags;
+	u32 portid;
+	u32 dst_portid;
+	u32 dst_group;
+	u32 ngroups;
+	unsigned long *groups;
+};
+
+/* vsock; where it is a module, in that one's types */
+
+struct sockaddr_vm {
+	unsigned int svm_port;
+	unsigned int svm_cid;
+};
+
+struct vsock_sock {
+	struct sock sk;
+	struct sockaddr_vm local_addr;
+	struct sockaddr_vm remote_addr;
+	long connect_timeout;
+	u64 buffer_size;
+	u64 buffer_min_size;
+	u64 buffer_max_size;
+};
+
 /* unix */
 
 struct sockaddr_un {
@@ -858,6 +887,11 @@ struct bpf_iter__tcp {
 struct bpf_iter__udp {
 	struct bpf_iter_meta *meta;
 	struct udp_sock *udp_sk;
+};
+
+struct bpf_iter__netlink {
+	struct bpf_iter_meta *meta;
+	struct netlink_sock *sk;
 };
 
 struct bpf_iter__unix {

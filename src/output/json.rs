@@ -11,8 +11,10 @@ use crate::host::Host;
 use crate::kind::Layout;
 use crate::owners::Holder;
 use crate::plan::Shown;
-use crate::socket::{Endpoint, Names, Timer};
+use crate::read;
+use crate::socket::{Endpoint, Names, Timer, VmEnd};
 use crate::value::{Escaped, Value};
+use crate::words;
 
 /// Writes JSON.
 pub struct Json<W> {
@@ -148,6 +150,16 @@ impl Serialize for Head<'_> {
                 map.serialize_entry("local", &Queue(bound))?;
                 map.serialize_entry("remote", &())?;
             }
+            Names::Netlink { protocol, portid, peer, peer_group } => {
+                let groups = read::netlink_groups(facts);
+                map.serialize_entry("local", &Netlink { protocol, portid, groups })?;
+                let peer = NetlinkPeer { portid: peer, group: peer_group };
+                map.serialize_entry("remote", &peer)?;
+            }
+            Names::Vm { local, remote } => {
+                map.serialize_entry("local", &Vm(local))?;
+                map.serialize_entry("remote", &Vm(remote))?;
+            }
             Names::Nothing => {
                 map.serialize_entry("local", &())?;
                 map.serialize_entry("remote", &())?;
@@ -227,6 +239,26 @@ impl Serialize for Tap<'_> {
     }
 }
 
+/// The local end of a netlink socket.
+struct Netlink {
+    protocol: u16,
+    portid: u32,
+    groups: Option<Value>,
+}
+
+impl Serialize for Netlink {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(3))?;
+        match words::word(words::NETLINK, self.protocol.into()) {
+            Some(word) => map.serialize_entry("protocol", word)?,
+            None => map.serialize_entry("protocol", &self.protocol.to_string())?,
+        }
+        map.serialize_entry("portid", &self.portid)?;
+        map.serialize_entry("groups", &self.groups)?;
+        map.end()
+    }
+}
+
 /// The queue of an interface that an XDP socket is bound to.
 struct Queue<'a>(Option<(Interface<'a>, u16)>);
 
@@ -235,6 +267,33 @@ impl Serialize for Queue<'_> {
         let mut map = to.serialize_map(Some(2))?;
         map.serialize_entry("interface", &self.0.map(|(interface, _)| interface))?;
         map.serialize_entry("queue", &self.0.map(|(_, queue)| queue))?;
+        map.end()
+    }
+}
+
+/// Whom a netlink socket is connected to.
+struct NetlinkPeer {
+    portid: u32,
+    group: u32,
+}
+
+impl Serialize for NetlinkPeer {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("portid", &self.portid)?;
+        map.serialize_entry("group", &self.group)?;
+        map.end()
+    }
+}
+
+/// An end of a vsock connection.
+struct Vm(VmEnd);
+
+impl Serialize for Vm {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("cid", &self.0.cid)?;
+        map.serialize_entry("port", &self.0.port)?;
         map.end()
     }
 }

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::kind::Layout;
 use crate::owners::{Holder, Owner};
 use crate::plan::Shown;
-use crate::socket::{Endpoint, Names, Socket, Timer};
+use crate::socket::{Endpoint, Names, Socket, Timer, VmEnd};
 use crate::value::{Kind, Text, Value, Word};
 use crate::words;
 
@@ -160,6 +160,16 @@ impl<W: Write> Output for Table<W> {
                 line.text("*", 23);
                 line.text(socket.state_word(), 11);
             }
+            Names::Netlink { protocol, portid, peer, .. } => {
+                line.text(&netlink(protocol, portid), 23);
+                line.text(if peer == 0 { "*" } else { number.format(peer) }, 23);
+                line.text(socket.state_word(), 11);
+            }
+            Names::Vm { local, remote } => {
+                line.text(&vm(local), 23);
+                line.text(&vm(remote), 23);
+                line.text(socket.state_word(), 11);
+            }
             Names::Nothing => {
                 line.text("-", 23);
                 line.text("-", 23);
@@ -242,6 +252,21 @@ fn interface(index: i32, host: &Host) -> String {
         Some(name) => Word(name.as_bytes()).to_string(),
         None => index.to_string(),
     }
+}
+
+/// A netlink socket: its protocol, in words where there are such, and its number.
+fn netlink(protocol: u16, portid: u32) -> String {
+    let number = if portid == 0 { "*".into() } else { portid.to_string() };
+    match words::word(words::NETLINK, protocol.into()) {
+        Some(word) => format!("{word}:{number}"),
+        None => format!("{protocol}:{number}"),
+    }
+}
+
+/// An end of a vsock connection.
+fn vm(end: VmEnd) -> String {
+    let number = |number: u32| if number == u32::MAX { "*".into() } else { number.to_string() };
+    format!("{}:{}", number(end.cid), number(end.port))
 }
 
 /// The processes as netstat writes them, joined by commas, each once; without any, the reason.

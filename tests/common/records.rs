@@ -25,6 +25,8 @@ pub const HZ: u64 = 250;
 pub const TCP: u16 = 6;
 pub const UDP: u16 = 17;
 pub const UNIX: u16 = 1;
+pub const NETLINK: u16 = 16;
+pub const VSOCK: u16 = 40;
 pub const INET: u16 = 2;
 pub const INET6: u16 = 10;
 pub const PACKET: u16 = 17;
@@ -389,6 +391,22 @@ pub fn everything() -> Stream {
     });
     stream.end();
     packet_and_xdp(&mut stream);
+    let netlink = [socket, section::SECTION_NETLINK, items];
+    stream.header(&netlink, |header| (header.family, header.cookie) = (NETLINK, 83));
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|netlink: &mut netlink_section| {
+        every_fact!(netlink);
+        (netlink.portid, netlink.dst_portid, netlink.dst_group) = (812, 813, 2);
+    });
+    stream.item(item_kind::ITEM_NETLINK_GROUPS, &0x1_8000_0001u64.to_ne_bytes());
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    let vsock = [socket, section::SECTION_VSOCK];
+    stream.header(&vsock, |header| (header.family, header.cookie) = (VSOCK, 84));
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|vsock: &mut vsock_section| every_fact!(vsock));
+    stream.end();
     stream
 }
 

@@ -54,6 +54,18 @@ static MORE: &[Row] = &[
     row!(SOL_SOCKET SO_PASSRIGHTS, Int, Values::Flag),
     row!(SOL_RAW ICMP_FILTER, Uint, Values::Ints(&[0x55, 0, -1, i32::MIN])),
     row!(IPPROTO_ICMPV6 ICMPV6_FILTER, Blob, Values::Made(icmpv6_filters)),
+    row!(SOL_NETLINK NETLINK_LIST_MEMBERSHIPS, Groups, Values::Made(netlink_groups)),
+    row!(SOL_NETLINK NETLINK_NO_ENOBUFS, Int, Values::Flag),
+    row!(SOL_NETLINK NETLINK_BROADCAST_ERROR, Int, Values::Flag),
+    row!(SOL_NETLINK NETLINK_PKTINFO, Int, Values::Flag),
+    row!(SOL_NETLINK NETLINK_LISTEN_ALL_NSID, Int, Values::Flag),
+    row!(SOL_NETLINK NETLINK_CAP_ACK, Int, Values::Flag),
+    row!(SOL_NETLINK NETLINK_EXT_ACK, Int, Values::Flag),
+    row!(SOL_NETLINK NETLINK_GET_STRICT_CHK, Int, Values::Flag),
+    row!(AF_VSOCK SO_VM_SOCKETS_BUFFER_SIZE, Long, Values::Made(vsock_sizes)),
+    row!(AF_VSOCK SO_VM_SOCKETS_BUFFER_MIN_SIZE, Long, Values::Made(vsock_least)),
+    row!(AF_VSOCK SO_VM_SOCKETS_BUFFER_MAX_SIZE, Long, Values::Made(vsock_most)),
+    row!(AF_VSOCK SO_VM_SOCKETS_CONNECT_TIMEOUT, Timeval, Values::Made(vsock_timeouts)),
     row!(IPPROTO_IPV6 IPV6_HDRINCL, Int, Values::Flag),
     row!(IPPROTO_IPV6 IPV6_CHECKSUM, Int, Values::Ints(&[2, -1, 0, 40])),
     row!(SOL_PACKET PACKET_AUXDATA, Int, Values::Flag),
@@ -102,6 +114,57 @@ fn icmpv6_filters() -> Vec<Setting> {
         late: false,
     };
     vec![set((1..=32).collect()), set(vec![0xff; 32]), set(vec![0; 32])]
+}
+
+/// What joins groups of netlink: the first ones, and those around the end of a word.
+fn netlink_groups() -> Vec<Setting> {
+    let set = |group: i32| Setting {
+        name: "NETLINK_LIST_MEMBERSHIPS",
+        level: SOL_NETLINK,
+        number: NETLINK_ADD_MEMBERSHIP,
+        value: group.to_ne_bytes().into(),
+        late: false,
+    };
+    [1, 5, 31, 32, 33].map(set).into()
+}
+
+/// Values of 64 bits for an option of vsock.
+fn vsock(name: &'static str, number: i32, values: &[u64]) -> Vec<Setting> {
+    let set = |value: &u64| Setting {
+        name,
+        level: AF_VSOCK,
+        number,
+        value: value.to_ne_bytes().into(),
+        late: false,
+    };
+    values.iter().map(set).collect()
+}
+
+fn vsock_sizes() -> Vec<Setting> {
+    // What is beyond the limits the kernel cuts.
+    vsock("SO_VM_SOCKETS_BUFFER_SIZE", SO_VM_SOCKETS_BUFFER_SIZE, &[4096, 128, 0, u64::MAX])
+}
+
+fn vsock_least() -> Vec<Setting> {
+    let values = [0, 4096, 1 << 40, u64::MAX];
+    vsock("SO_VM_SOCKETS_BUFFER_MIN_SIZE", SO_VM_SOCKETS_BUFFER_MIN_SIZE, &values)
+}
+
+fn vsock_most() -> Vec<Setting> {
+    let values = [0, 4096, 1 << 40, u64::MAX];
+    vsock("SO_VM_SOCKETS_BUFFER_MAX_SIZE", SO_VM_SOCKETS_BUFFER_MAX_SIZE, &values)
+}
+
+/// `struct timeval`: seconds and microseconds.
+fn vsock_timeouts() -> Vec<Setting> {
+    let set = |(seconds, microseconds): (i64, i64)| Setting {
+        name: "SO_VM_SOCKETS_CONNECT_TIMEOUT",
+        level: AF_VSOCK,
+        number: SO_VM_SOCKETS_CONNECT_TIMEOUT,
+        value: [seconds.to_ne_bytes(), microseconds.to_ne_bytes()].concat(),
+        late: false,
+    };
+    [(5, 0), (1, 500_000), (0, 1), (0, 0), (3600, 999_999)].map(set).into()
 }
 
 /// Every option that getsockopt(2) answers on some socket.

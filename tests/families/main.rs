@@ -9,11 +9,13 @@ mod common;
 mod table;
 
 mod compare;
+mod netlink;
 mod packet;
 mod raw;
 mod reuseport;
 mod unbound;
 mod unix;
+mod vsock;
 mod xdp;
 
 /// The numbers of levels and options.
@@ -34,5 +36,10 @@ mod numbers {
     pub const TCP_DELACK_MAX_US: i32 = 46;
     pub const SOL_RAW: i32 = 255;
     pub const ICMP_FILTER: i32 = 1;
+    pub const NETLINK_GET_STRICT_CHK: i32 = 12;
+    pub const SO_VM_SOCKETS_BUFFER_SIZE: i32 = 0;
+    pub const SO_VM_SOCKETS_BUFFER_MIN_SIZE: i32 = 1;
+    pub const SO_VM_SOCKETS_BUFFER_MAX_SIZE: i32 = 2;
+    pub const SO_VM_SOCKETS_CONNECT_TIMEOUT: i32 = 6;
     pub const ICMPV6_FILTER: i32 = 1;
 }

@@ -43,6 +43,9 @@ pub enum Layout {
     NetworkIndex,
     /// Bytes.
     Blob,
+    /// A bit for each group from 1 on, in words of 32 bits.
+    #[allow(dead_code)] // only tests/families asks for it
+    Groups,
     /// No value but a length, the number of instructions: SO_GET_FILTER without a buffer.
     Filter,
 }
@@ -53,7 +56,7 @@ impl Layout {
         match self {
             Layout::Long | Layout::Linger | Layout::Timestamping | Layout::Txtime => 8,
             Layout::Timeval | Layout::Name => 16,
-            Layout::Blob => 2048,
+            Layout::Blob | Layout::Groups => 2048,
             Layout::Filter => 0,
             _ => 4,
         }
@@ -82,6 +85,11 @@ impl Layout {
             Layout::Address => json!(Ipv4Addr::from(u32::from_be(int(0) as u32)).to_string()),
             Layout::NetworkIndex => json!(u32::from_be(int(0) as u32)),
             Layout::Blob => json!(hex(bytes)),
+            Layout::Groups => {
+                let joined = |group: &usize| int(group / 32 * 4) >> (group % 32) & 1 != 0;
+                let groups = (0..length * 8).filter(joined).map(|group| group + 1);
+                json!(groups.collect::<Vec<_>>())
+            }
             Layout::Filter if length == 0 => json!({"kind": "none", "instructions": 0}),
             Layout::Filter => json!({"kind": "classic", "instructions": length}),
         }
@@ -357,12 +365,24 @@ pub static TABLE: &[Row] = &[
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
 /// No socket of TCP or UDP has them: tests/families compares them.
-pub const OF_OTHER_FAMILIES: [&str; 27] = [
+pub const OF_OTHER_FAMILIES: [&str; 39] = [
     "SO_PASSRIGHTS",
     "SO_INQ",
     "SO_PEERCRED",
     "ICMP_FILTER",
     "ICMPV6_FILTER",
+    "NETLINK_LIST_MEMBERSHIPS",
+    "NETLINK_NO_ENOBUFS",
+    "NETLINK_BROADCAST_ERROR",
+    "NETLINK_PKTINFO",
+    "NETLINK_LISTEN_ALL_NSID",
+    "NETLINK_CAP_ACK",
+    "NETLINK_EXT_ACK",
+    "NETLINK_GET_STRICT_CHK",
+    "SO_VM_SOCKETS_BUFFER_SIZE",
+    "SO_VM_SOCKETS_BUFFER_MIN_SIZE",
+    "SO_VM_SOCKETS_BUFFER_MAX_SIZE",
+    "SO_VM_SOCKETS_CONNECT_TIMEOUT",
     "IPV6_HDRINCL",
     "IPV6_CHECKSUM",
     "PACKET_ADD_MEMBERSHIP",

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Netlink sockets: net/netlink/af_netlink.c */
+#ifndef NETLINK_H
+#define NETLINK_H
+
+static __noinline int write_netlink_header(struct seq_file *seq, struct netlink_sock *nlk,
+					   struct net *net, __u64 cookie)
+{
+	struct record_header header = {};
+
+	fill_header(&header, &nlk->sk.__sk_common, net, cookie);
+	fill_socket(&header, &nlk->sk);
+	header.sections |= SECTION_NETLINK;
+	if (GET(nlk, ngroups))
+		header.sections |= SECTION_ITEMS;
+	fill_queues(&header, &nlk->sk);
+	bpf_seq_write(seq, &header, sizeof(header));
+	return header.sections;
+}
+
+static __noinline int write_netlink(struct seq_file *seq, struct netlink_sock *nlk)
+{
+	struct netlink_section section = {};
+
+	FILL(NETLINK_OPTIONS_LIST)
+	section.portid = GET(nlk, portid);
+	section.dst_portid = GET(nlk, dst_portid);
+	section.dst_group = GET(nlk, dst_group);
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+/*
+ * The groups, a bit for each in words of 64 bits: NETLINK_LIST_MEMBERSHIPS. The number is read first:
+ * a list that grows meanwhile has at least as many.
+ */
+static __noinline int write_groups(struct seq_file *seq, struct netlink_sock *nlk)
+{
+	__u64 length = (GET(nlk, ngroups) + 63ULL) / 64 * 8;
+	struct walk walk = { .seq = seq, .length = length };
+
+	walk.bytes = ADDRESS(nlk, groups);
+	if (length > BYTES_MAX)
+		walk.length = BYTES_MAX;
+	write_item_header(seq, ITEM_NETLINK_GROUPS, walk.length);
+	for (__u32 done = 0; done < BYTES_MAX && done < walk.length; done += CHUNK)
+		copy_chunk(&walk, done);
+	if (length > BYTES_MAX)
+		write_item_header(seq, ITEM_CUT, 0);
+	write_item_header(seq, ITEM_END, 0);
+	return 0;
+}
+
+#endif

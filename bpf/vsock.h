@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sockets between virtual machines and their hosts: net/vmw_vsock/af_vsock.c */
+#ifndef VSOCK_H
+#define VSOCK_H
+
+/* Where the kernel has vsock as a module, libbpf may not find its types: then there is no section. */
+static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, struct net *net,
+					 __u64 cookie)
+{
+	struct record_header header = {};
+
+	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_socket(&header, sk);
+	if (bpf_core_type_exists(struct vsock_sock))
+		header.sections |= SECTION_VSOCK;
+	if (header.state == TCP_LISTEN) {
+		header.recv_queue = GET(sk, sk_ack_backlog);
+		header.send_queue = GET(sk, sk_max_ack_backlog);
+	} else {
+		fill_queues(&header, sk);
+	}
+	bpf_seq_write(seq, &header, sizeof(header));
+	return header.sections;
+}
+
+static __noinline int write_vsock(struct seq_file *seq, struct vsock_sock *vsk)
+{
+	struct vsock_section section = {};
+
+	FILL(VSOCK_OPTIONS_LIST)
+	section.local_cid = GET_OR(vsk, local_addr.svm_cid, ~0);
+	section.local_port = GET_OR(vsk, local_addr.svm_port, ~0);
+	section.remote_cid = GET_OR(vsk, remote_addr.svm_cid, ~0);
+	section.remote_port = GET_OR(vsk, remote_addr.svm_port, ~0);
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+#endif
