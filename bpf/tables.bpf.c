@@ -96,6 +96,8 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	if (sections & SECTION_IPV6)
 		write_ipv6(seq, inet, np, net);
 	write_tcp(seq, tp, net);
+	if (sections & SECTION_TLS)
+		write_tls(seq, tp);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, false, loop_helper);
 	return 0;
@@ -194,6 +196,7 @@ const volatile struct {
 	struct unix_section unix_;
 	struct packet_section packet;
 	struct xdp_section xdp;
+	struct tls_section tls;
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
@@ -222,4 +225,6 @@ const volatile struct {
 	enum PACKET_value packet_value;
 	enum XDP_flag xdp_flag;
 	enum XDP_value xdp_value;
+	enum TLS_flag tls_flag;
+	enum TLS_value tls_value;
 } schema = {};

@@ -483,6 +483,11 @@ fn every_option_is_tested() {
         "PACKET_QDISC_BYPASS",
         "PACKET_VNET_HDR",
         "PACKET_VNET_HDR_SZ",
+        "TLS_TX", // tests/tls.rs, on a kernel with TLS
+        "TLS_RX",
+        "TLS_TX_ZEROCOPY_RO",
+        "TLS_RX_EXPECT_NO_PAD",
+        "TLS_TX_MAX_PAYLOAD_LEN",
     ];
     let settings = settings();
     for option in CATALOGUE.iter().filter(|option| !matches!(option.marker, Marker::Never)) {

@@ -9,6 +9,7 @@ mod common;
 mod table;
 
 mod compare;
+mod mptcp;
 mod packet;
 mod raw;
 mod reuseport;

@@ -357,7 +357,7 @@ pub static TABLE: &[Row] = &[
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
 /// No socket of TCP or UDP has them: tests/families compares them.
-pub const OF_OTHER_FAMILIES: [&str; 27] = [
+pub const OF_OTHER_FAMILIES: [&str; 32] = [
     "SO_PASSRIGHTS",
     "SO_INQ",
     "SO_PEERCRED",
@@ -385,6 +385,11 @@ pub const OF_OTHER_FAMILIES: [&str; 27] = [
     "PACKET_ROLLOVER_STATS",
     "XDP_OPTIONS",
     "XDP_STATISTICS",
+    "TLS_TX",
+    "TLS_RX",
+    "TLS_TX_ZEROCOPY_RO",
+    "TLS_RX_EXPECT_NO_PAD",
+    "TLS_TX_MAX_PAYLOAD_LEN",
 ];
 
 pub const WITHOUT_GETTER: [&str; 10] = [
