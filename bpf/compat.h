@@ -114,6 +114,29 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 	return inode;
 }
 
+/* The same of a socket whose pointer the verifier has no type for. */
+static __always_inline __u64 far_inode(struct sock *sk)
+{
+	struct socket_alloc *alloc;
+	unsigned long inode = 0;
+
+	if (HAS(sk, sk_ino))
+		return BPF_CORE_READ(sk, sk_ino);
+	alloc = (struct socket_alloc *)BPF_CORE_READ(sk, sk_socket);
+	if (alloc)
+		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
+	return inode;
+}
+
+/*
+ * The bit of mptcp_sock.flags that tells of a fallback, MPTCP_FALLBACK_DONE, is a macro, which BTF does
+ * not name. It was renumbered with the changes that brought notsent_lowat, in 6.9.
+ */
+static __always_inline __u32 fallback_bit(struct mptcp_sock *msk)
+{
+	return HAS(msk, notsent_lowat) ? 2 : 4;
+}
+
 /* 6.18 dropped icsk_timeout for the timer's own; 7.1 moved that timer, and the keepalive timer too. */
 static __always_inline unsigned long retransmit_expires(struct tcp_sock *tp)
 {

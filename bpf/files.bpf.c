@@ -3,7 +3,8 @@
  * The tasks, and the sockets behind their file descriptors: who holds them, and those that are in no
  * table. The kernel walks the tasks of the reader's pid namespace, and of each the descriptors, of
  * threads only where they have their own. A socket that several descriptors share is met as often.
- * There is a program for each family, so that each is a stream of its own.
+ * There is a program for each family, so that each is a stream of its own. One is not among them:
+ * MPTCP sockets without a descriptor are reached through the table of TCP.
  */
 #include "vmlinux.h"
 
@@ -20,6 +21,7 @@
 #include "xdp.h"
 #include "netlink.h"
 #include "vsock.h"
+#include "mptcp.h"
 #include "knobs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -174,9 +176,58 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 	if (sections & SECTION_IPV6)
 		write_ipv6(seq, inet, np, found.net);
 	write_tcp(seq, tp, found.net);
+	if (sections & SECTION_TLS)
+		write_tls(seq, tp);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, false, false);
 	return 0;
+}
+
+static __always_inline bool is_wanted_mptcp(struct sock *sk)
+{
+	return GET_BITS(sk, sk_protocol) == IPPROTO_MPTCP &&
+	       wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), tcp_states);
+}
+
+/* MPTCP sockets, which have no table that can be walked. */
+SEC("iter/task_file")
+int mptcp_files(struct bpf_iter__task_file *ctx)
+{
+	struct found found = {};
+
+	if (!find(ctx, &found) || !is_inet(&found) || !is_wanted_mptcp(found.sk))
+		return 0;
+	return show_mptcp(ctx->meta->seq, (void *)found.sk, found.net, cookie_of(&found));
+}
+
+/*
+ * Those of them that have no descriptor, because they wait to be accepted or were closed: by their
+ * subflows, of which the first tells of them, or, where it is gone, each.
+ */
+SEC("iter/tcp")
+int mptcp_subflows(struct bpf_iter__tcp *ctx)
+{
+	struct mptcp_subflow_context *subflow = 0;
+	struct tcp_sock *tp = (void *)ctx->sk_common;
+	struct mptcp_sock *msk = 0;
+	struct sock *first;
+	struct net *net;
+	__u8 state;
+
+	if (!tp || !HAS(tp, is_mptcp) || !HAS(subflow, conn) || !HAS(msk, first))
+		return 0;
+	state = BPF_CORE_READ(ctx, sk_common, skc_state);
+	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV || !LOAD(tp, is_mptcp))
+		return 0;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	msk = (void *)BPF_CORE_READ(subflow, conn);
+	if (!msk || !is_wanted_mptcp((void *)msk))
+		return 0;
+	first = BPF_CORE_READ(msk, first);
+	if (first && first != (void *)tp && is_in_table(first))
+		return 0;
+	net = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+	return show_mptcp(ctx->meta->seq, msk, net, kept_cookie((void *)msk));
 }
 
 /* UDP sockets that are not bound. */
@@ -341,6 +392,7 @@ static __always_inline bool is_known(struct found *found)
 	return is_inet(found) &&
 	       (is_raw(found) ||
 		(found->type == SOCK_STREAM && found->protocol == IPPROTO_TCP) ||
+		found->protocol == IPPROTO_MPTCP ||
 		(found->type == SOCK_DGRAM && found->protocol == IPPROTO_UDP));
 }
 

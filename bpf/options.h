@@ -15,7 +15,7 @@
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
  * The expressions see what the function of their section has: the socket as sk, inet, np, tp,
- * up, po or xs, its namespace as net, and the programs filter and reuseport.
+ * up, po, xs or msk, its namespace as net, and the programs filter and reuseport.
  * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
@@ -213,6 +213,53 @@
 	VALUE(TCP_RTO_MAX_MS, MEMBER(tp, inet_conn.icsk_rto_max))                               \
 	VALUE(TCP_RTO_MIN_US, MEMBER(tp, inet_conn.icsk_rto_min))                               \
 	VALUE(TCP_DELACK_MAX_US, MEMBER(tp, inet_conn.icsk_delack_max))
+
+/*
+ * The same facts of an MPTCP socket, as far as it answers for them: net/mptcp/sockopt.c,
+ * mptcp_getsockopt_sol_tcp(). These it keeps itself, keepalive in seconds.
+ */
+#define MPTCP_OPTIONS_LIST(FLAG, VALUE)                                                         \
+	FLAG(TCP_NODELAY, BITS(msk, nodelay))                                                   \
+	FLAG(TCP_CORK, BITS(msk, cork))                                                         \
+	FLAG(TCP_INQ, BITS(msk, recvmsg_inq))                                                   \
+	FLAG(TCP_IS_MPTCP, true, 1)                                                             \
+	VALUE(TCP_KEEPIDLE, MEMBER(msk, keepalive_idle))                                        \
+	VALUE(TCP_KEEPIDLE__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_time))                \
+	VALUE(TCP_KEEPINTVL, MEMBER(msk, keepalive_intvl))                                      \
+	VALUE(TCP_KEEPINTVL__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_intvl))              \
+	VALUE(TCP_KEEPCNT, MEMBER(msk, keepalive_cnt))                                          \
+	VALUE(TCP_KEEPCNT__sysctl, BITS(net, ipv4.sysctl_tcp_keepalive_probes))                 \
+	VALUE(TCP_NOTSENT_LOWAT, MEMBER(msk, notsent_lowat))                                    \
+	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
+	VALUE(SO_MARK__accepted, BITS(net, ipv4.sysctl_tcp_fwmark_accept))
+
+/*
+ * And these its first subflow has: mptcp_getsockopt_first_sf_only(). Where there is none yet, it is
+ * made for the answer, so that a socket without one has what a new subflow has.
+ */
+#define MPTCP_FIRST_OPTIONS_LIST(FLAG, VALUE)                                                   \
+	FLAG(TCP_FASTOPEN_CONNECT, BITS(tp, fastopen_connect))                                  \
+	FLAG(TCP_FASTOPEN_NO_COOKIE, BITS(tp, fastopen_no_cookie))                              \
+	FLAG(TCP_REPAIR, BITS(tp, repair))                                                      \
+	VALUE(TCP_MAXSEG, HAS(tp, mss_cache), tp ? LOAD(tp, mss_cache) : TCP_MSS_DEFAULT)       \
+	VALUE(TCP_MAXSEG__user, HAS(tp, rx_opt.user_mss),                                       \
+	      tp ? LOAD(tp, rx_opt.user_mss) : GET(msk, maxseg))                                \
+	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
+	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
+	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))
+
+/* SOL_TLS: net/tls/tls_main.c, do_tls_getsockopt(). What is there of the keys is not even read. */
+#define TLS_OPTIONS_LIST(FLAG, VALUE)                                                           \
+	FLAG(TLS_TX_ZEROCOPY_RO, FAR_BITS(tls, zerocopy_sendfile))                              \
+	FLAG(TLS_RX_EXPECT_NO_PAD, FAR_BITS(tls, rx_no_pad))                                    \
+	VALUE(TLS_RX_EXPECT_NO_PAD__version, FAR_MEMBER(tls, prot_info.version))                \
+	VALUE(TLS_TX, FAR_MEMBER(tls, crypto_send.info.cipher_type))                            \
+	VALUE(TLS_TX__version, FAR_MEMBER(tls, crypto_send.info.version))                       \
+	VALUE(TLS_TX__mode, FAR_BITS(tls, tx_conf))                                             \
+	VALUE(TLS_RX, FAR_MEMBER(tls, crypto_recv.info.cipher_type))                            \
+	VALUE(TLS_RX__version, FAR_MEMBER(tls, crypto_recv.info.version))                       \
+	VALUE(TLS_RX__mode, FAR_BITS(tls, rx_conf))                                             \
+	VALUE(TLS_TX_MAX_PAYLOAD_LEN, FAR_MEMBER(tls, tx_max_payload_len))
 
 /* IPPROTO_UDP: net/ipv4/udp.c, udp_lib_getsockopt() */
 #define UDP_OPTIONS_LIST(FLAG, VALUE)                                                           \

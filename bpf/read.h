@@ -41,6 +41,11 @@
 #define BEHIND(pointer, first, member)                                                             \
 	HAS(pointer, first->member), LOAD_BEHIND(pointer, first, member)
 
+/* The same of what the verifier has no type for in either case: what is behind a `void *`. */
+#define FAR_MEMBER(pointer, member) HAS(pointer, member), BPF_CORE_READ(pointer, member)
+#define FAR_BITS(pointer, member)                                                                  \
+	HAS(pointer, member), BPF_CORE_READ_BITFIELD_PROBED(pointer, member)
+
 /* Whether there is what the member points to; `value` is that pointer, already read. */
 #define PRESENT(pointer, member, value) HAS(pointer, member), (value) != 0
 

@@ -34,6 +34,7 @@ enum section {
 	SECTION_XDP = 256,
 	SECTION_NETLINK = 512,
 	SECTION_VSOCK = 1024,
+	SECTION_TLS = 2048,
 	SECTION_ITEMS = 1 << 30,
 };
 
@@ -43,6 +44,8 @@ enum socket_trait {
 	TRAIT_DEAD = 2,	  /* its process closed it */
 	TRAIT_KERNEL = 4, /* the kernel made it for itself */
 	TRAIT_ONCE = 8,	  /* this walk comes by each socket only once, whatever changes meanwhile */
+	TRAIT_SUBFLOW = 16,  /* it is a subflow of an MPTCP socket, its master */
+	TRAIT_FALLBACK = 32, /* an MPTCP socket that has fallen back to TCP, and answers so */
 };
 
 /* Which timer of a connection runs. */
@@ -69,6 +72,7 @@ struct record_header {
 	__u64 cookie;  /* 0: this kernel does not tell */
 	__u64 address; /* of the kernel's object: never shown, it tells sockets apart where cookies cannot */
 	__u64 master;  /* the cookie of the MPTCP socket that this is a subflow of, or 0 */
+	__u64 master_inode;
 	__u64 inode;
 	__u64 reuseport_group; /* the address of what the sockets of a group share, or 0 */
 	__u32 reuseport_members;
@@ -132,6 +136,7 @@ FACTS(PACKET, PACKET_OPTIONS_LIST);
 FACTS(XDP, XDP_OPTIONS_LIST);
 FACTS(NETLINK, NETLINK_OPTIONS_LIST);
 FACTS(VSOCK, VSOCK_OPTIONS_LIST);
+FACTS(TLS, TLS_OPTIONS_LIST);
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
@@ -215,6 +220,10 @@ struct vsock_section {
 	__u32 local_port;
 	__u32 remote_cid;
 	__u32 remote_port;
+};
+
+struct tls_section {
+	SECTION(TLS);
 };
 
 enum item_kind {

@@ -172,12 +172,26 @@ static __always_inline void fill_master(struct record_header *header, struct tcp
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	master = BPF_CORE_READ(subflow, conn);
 	header->master = kept_cookie(&master->__sk_common);
+	header->master_inode = far_inode(master);
 	header->traits &= TRAIT_ONCE;
+	header->traits |= TRAIT_SUBFLOW;
 	if (BPF_CORE_READ(master, sk_socket))
 		header->traits |= TRAIT_SOCKET;
 	if (BPF_CORE_READ(master, __sk_common.skc_flags) >>
 		    bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
 		header->traits |= TRAIT_DEAD;
+}
+
+/* Whether TLS is on top of the connection: net/tls/tls_main.c, tcp_tls_ulp_ops */
+static __always_inline bool has_tls(struct tcp_sock *tp)
+{
+	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
+	char name[4] = {};
+
+	if (!ulp || !HAS(ulp, name))
+		return false;
+	bpf_core_read(name, sizeof(name), &ulp->name);
+	return name[0] == 't' && name[1] == 'l' && name[2] == 's' && !name[3];
 }
 
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
@@ -195,6 +209,8 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_reuseport(&header, sk);
 	fill_master(&header, tp);
 	fill_timer(&header, tp);
+	if (has_tls(tp))
+		header.sections |= SECTION_TLS;
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);
@@ -305,6 +321,16 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
 	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);
 	section.ack_age = (__u32)bpf_jiffies64() - GET_OR(tp, rcv_tstamp, (__u32)bpf_jiffies64());
+	bpf_seq_write(seq, &section, sizeof(section));
+	return 0;
+}
+
+static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
+{
+	struct tls_context *tls = GET(tp, inet_conn.icsk_ulp_data);
+	struct tls_section section = {};
+
+	FILL(TLS_OPTIONS_LIST)
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }

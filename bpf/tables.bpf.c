@@ -97,6 +97,8 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	if (sections & SECTION_IPV6)
 		write_ipv6(seq, inet, np, net);
 	write_tcp(seq, tp, net);
+	if (sections & SECTION_TLS)
+		write_tls(seq, tp);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, false, loop_helper);
 	return 0;
@@ -216,6 +218,7 @@ const volatile struct {
 	struct xdp_section xdp;
 	struct netlink_section netlink;
 	struct vsock_section vsock;
+	struct tls_section tls;
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
@@ -248,4 +251,6 @@ const volatile struct {
 	enum NETLINK_value netlink_value;
 	enum VSOCK_flag vsock_flag;
 	enum VSOCK_value vsock_value;
+	enum TLS_flag tls_flag;
+	enum TLS_value tls_value;
 } schema = {};

@@ -31,7 +31,8 @@ pub struct OptionSpec {
     pub marker: Marker,
     /// Whether getsockopt(2) can tell it. What only the kernel side sees is shown wherever it sees it.
     pub has_getter: bool,
-    /// Of one without getter: the kernel's struct and the member of it that are there if it is.
+    /// Of one that no new socket can tell: the kernel's struct and the member of it that are there if
+    /// the option is; else empty.
     pub kept_in: (&'static str, &'static str),
     /// What it does, in one line.
     pub help: &'static str,
@@ -106,12 +107,14 @@ impl Marker {
     }
 }
 
-const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
+/// The level of every socket.
+pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
 const IPPROTO_IP: Level = Level { name: "IPPROTO_IP", number: 0 };
 const IPPROTO_IPV6: Level = Level { name: "IPPROTO_IPV6", number: 41 };
 const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
 const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
 const SOL_RAW: Level = Level { name: "SOL_RAW", number: 255 };
+const SOL_TLS: Level = Level { name: "SOL_TLS", number: 282 };
 const SOL_ICMPV6: Level = Level { name: "SOL_ICMPV6", number: 58 };
 const SOL_PACKET: Level = Level { name: "SOL_PACKET", number: 263 };
 const SOL_XDP: Level = Level { name: "SOL_XDP", number: 283 };
@@ -123,6 +126,12 @@ impl OptionSpec {
     const fn without_getter(mut self, of: &'static str, member: &'static str) -> OptionSpec {
         self.has_getter = false;
         self.kept_in = (of, member);
+        self
+    }
+
+    /// Marks an option that a socket has only when TLS is on top of it, as it is of no new one.
+    const fn with_tls(mut self, member: &'static str) -> OptionSpec {
+        self.kept_in = ("tls_context", member);
         self
     }
 
@@ -211,6 +220,9 @@ const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 const UNLESS_MPTCP: Marker =
     Marker::DiffersUnless(|facts| facts.came_from_mptcp(), "a socket that MPTCP made");
+/// The same of what MPTCP sockets do not take from those when they answer as plain TCP.
+const UNLESS_SUBFLOW: Marker =
+    Marker::DiffersUnless(|facts| facts.answers_by_subflow(), "a socket that MPTCP made");
 /// For the device, which the kernel takes from a link-local address too.
 const BOUND: Marker = Marker::With(
     read::device_set,
@@ -305,8 +317,8 @@ const OPTIONS: &[OptionSpec] = &[
     number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, Marker::With(read::fastopen_set, "its value is not 0, and not the backlog where the sysctl net.ipv4.tcp_fastopen gives every listener that"), "how many connections a listener may have open early (TCP Fast Open)"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "connect(2) waits for the first data and sends it with the SYN"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses Fast Open without a cookie"),
-    number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_MPTCP, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
-    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, Marker::With(read::congestion_set, "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; not known of a subflow of MPTCP, where the kernel sets it too"), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
+    number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_SUBFLOW, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
+    other!(IPPROTO_TCP TCP_CONGESTION = 13, Name, Marker::With(read::congestion_set, "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; of an MPTCP socket it is another than that of a new one; not known of its subflows, where the kernel sets it too"), read::congestion, [flag!(TCP TCP_CONGESTION__set)], "the congestion control algorithm"),
     other!(IPPROTO_TCP TCP_ULP = 31, Name, Marker::With(read::ulp_set, "there is one, and it is not mptcp, which the kernel sets by itself"), read::ulp, [], "the protocol on top of the connection, such as tls, mptcp or smc"),
     other!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), read::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
     number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CLAMPED, "the largest window that is offered to the peer"),
@@ -322,6 +334,13 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter("tcp_sock", "ao_info"),
     bool!(IPPROTO_TCP TCP TCP_IS_MPTCP = 43, Never, "the socket is part of an MPTCP connection"),
     bool!(IPPROTO_TCP TCP TCP_REPAIR = 19, Differs, "the connection is being saved or restored (CRIU)"),
+
+    // SOL_TLS
+    other!(SOL_TLS TLS_TX = 1, Tls, NotEmpty, read::tls_tx, [value!(TLS TLS_TX), value!(TLS TLS_TX__version), value!(TLS TLS_TX__mode)], "how the kernel encrypts what is sent: version, cipher, and who does it; the keys are never read").with_tls("tx_conf"),
+    other!(SOL_TLS TLS_RX = 2, Tls, NotEmpty, read::tls_rx, [value!(TLS TLS_RX), value!(TLS TLS_RX__version), value!(TLS TLS_RX__mode)], "how the kernel decrypts what arrives, in the same terms").with_tls("rx_conf"),
+    bool!(SOL_TLS TLS TLS_TX_ZEROCOPY_RO = 3, NotEmpty, "the network device encrypts files that are sent, without a copy").with_tls("zerocopy_sendfile"),
+    other!(SOL_TLS TLS_RX_EXPECT_NO_PAD = 4, Bool, NotEmpty, read::tls_no_pad, [flag!(TLS TLS_RX_EXPECT_NO_PAD), value!(TLS TLS_RX_EXPECT_NO_PAD__version)], "takes records of TLS 1.3 to have no padding, which saves a copy").with_tls("rx_no_pad"),
+    number!(SOL_TLS TLS TLS_TX_MAX_PAYLOAD_LEN = 5, Bytes, IsNot(value!(TLS TLS_TX_MAX_PAYLOAD_LEN), read::TLS_MAX_PAYLOAD), "how much goes into one record").with_tls("tx_max_payload_len"),
 
     // IPPROTO_UDP
     bool!(IPPROTO_UDP UDP UDP_CORK = 1, Differs, "gathers what is sent into one datagram until it is switched off"),

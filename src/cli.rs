@@ -98,6 +98,9 @@ pub struct TableArgs {
     /// Sockets between virtual machines and their hosts
     #[arg(long, help_heading = "Which sockets")]
     vsock: bool,
+    /// MPTCP sockets, without their subflows, which are among the TCP sockets
+    #[arg(long, help_heading = "Which sockets")]
+    mptcp: bool,
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
@@ -331,6 +334,7 @@ impl TableArgs {
             (Family::Raw, _) => self.raw,
             (Family::Netlink, _) => self.netlink,
             (Family::Vsock, _) => self.vsock,
+            (Family::Mptcp, _) => self.mptcp,
             (Family::Unix, _) => self.unix,
             (Family::Packet, _) => self.packet,
             (Family::Xdp, _) => self.xdp,
@@ -353,7 +357,8 @@ impl TableArgs {
 
     fn names_a_family(&self) -> bool {
         let internet = self.tcp || self.tcp4 || self.tcp6 || self.udp || self.udp4 || self.udp6;
-        internet || self.raw || self.packet || self.xdp || self.netlink || self.vsock || self.unix
+        let linked = self.packet || self.xdp || self.netlink || self.vsock;
+        internet || self.raw || self.mptcp || linked || self.unix
     }
 
     fn users(&self) -> Result<Vec<u32>, String> {

@@ -59,6 +59,8 @@ const SOURCES: &[Source] = &[
     source(Family::Udp, "udp_files", When::Unbound, true),
     source(Family::Udp, "udp_table", When::Always, true),
     source(Family::Raw, "raw_files", When::Always, true),
+    source(Family::Mptcp, "mptcp_files", When::Always, false),
+    source(Family::Mptcp, "mptcp_subflows", When::Always, false),
     source(Family::Packet, "packet_files", When::Always, true),
     source(Family::Xdp, "xdp_files", When::Always, false),
     // What it passes over while the table changes, or never had, the descriptors have shown.

@@ -77,7 +77,7 @@ impl Types {
     /// tell: the types are not known, or a socket that may have it could not be opened.
     pub fn here(&self, index: usize, pristine: &Pristine) -> Option<bool> {
         let option = &CATALOGUE[index];
-        if !option.has_getter {
+        if !option.kept_in.0.is_empty() {
             return self.have(option.kept_in);
         }
         let has = |index: usize| {
@@ -198,6 +198,9 @@ fn words_of(kind: Kind) -> Option<String> {
         Kind::Fanout => Some([numbered(words::FANOUTS), masked(words::FANOUT_FLAGS)].join(", ")),
         Kind::PacketMemberships => Some(numbered(words::PACKET_MEMBERSHIPS)),
         Kind::Timestamping => Some(masked(words::TIMESTAMPING)),
+        Kind::Tls => Some(
+            [words::TLS_VERSIONS, words::TLS_CIPHERS, words::TLS_MODES].map(numbered).join(", "),
+        ),
         Kind::Txtime => Some([numbered(words::CLOCKS), masked(words::TXTIME)].join(", ")),
         _ => None,
     }

@@ -66,6 +66,7 @@ sections! {
     XDP Xdp xdp XDP_flag XDP_FLAGS XDP_value XDP_VALUES;
     NETLINK Netlink netlink NETLINK_flag NETLINK_FLAGS NETLINK_value NETLINK_VALUES;
     VSOCK Vsock vsock VSOCK_flag VSOCK_FLAGS VSOCK_value VSOCK_VALUES;
+    TLS Tls tls TLS_flag TLS_FLAGS TLS_value TLS_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.

@@ -10,6 +10,7 @@ pub enum Family {
     Udp,
     /// Raw sockets and ping sockets, as netstat has them.
     Raw,
+    Mptcp,
     /// Packet sockets.
     Packet,
     /// XDP sockets.
@@ -33,10 +34,11 @@ pub enum Layout {
 
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 9] = [
+    pub const ALL: [Family; 10] = [
         Family::Tcp,
         Family::Udp,
         Family::Raw,
+        Family::Mptcp,
         Family::Packet,
         Family::Xdp,
         Family::Netlink,
@@ -56,7 +58,7 @@ impl Family {
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
-            Family::Tcp | Family::Vsock => State::of_tcp(number),
+            Family::Tcp | Family::Mptcp | Family::Vsock => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
             Family::Xdp => State::of_xdp(number),
             _ => State::of_udp(number),
@@ -66,7 +68,7 @@ impl Family {
     /// What everyone asks for, shown first whether it is set or not.
     pub fn common(self) -> &'static [&'static str] {
         match self {
-            Family::Tcp => &["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"],
+            Family::Tcp | Family::Mptcp => &["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"],
             Family::Udp => &["SO_REUSEADDR", "SO_BROADCAST"],
             Family::Unix => &["SO_PASSCRED"],
             Family::Raw => &[],
@@ -144,6 +146,7 @@ const TCP: i32 = 6;
 const UDP: i32 = 17;
 const ROUTE: i32 = 0;
 const ICMPV6: i32 = 58;
+const MPTCP: i32 = 262;
 const RAW_IP: i32 = 255;
 /// Nobody's: RFC 3692 keeps it for experiments.
 const NONE: i32 = 253;
@@ -162,6 +165,10 @@ kinds! {
     Raw6Headers = "raw6" Raw V6, Some(((INET6, RAW, RAW_IP), "RAWv6"));
     Ping = "icmp" Raw V4, Some(((INET, DGRAM, ICMP), "PING"));
     Ping6 = "icmp6" Raw V6, Some(((INET6, DGRAM, ICMPV6), "PINGv6"));
+    Mptcp = "mptcp" Mptcp V4, Some(((INET, STREAM, MPTCP), "MPTCP"));
+    Mptcp6 = "mptcp6" Mptcp V6, Some(((INET6, STREAM, MPTCP), "MPTCPv6"));
+    MptcpFallback = "mptcp" Mptcp V4, None;
+    Mptcp6Fallback = "mptcp6" Mptcp V6, None;
     Packet = "packet" Packet None, Some(((PACKET, RAW, 0), "PACKET"));
     PacketDatagram = "packet" Packet None, Some(((PACKET, DGRAM, 0), "PACKET"));
     PacketOld = "packet" Packet None, Some(((PACKET, OLD_PACKET, 0), "PACKET"));
@@ -200,10 +207,31 @@ impl SocketKind {
             (VSOCK, STREAM, _) => SocketKind::Vsock,
             (VSOCK, SEQPACKET, _) => SocketKind::VsockSequenced,
             (VSOCK, _, _) => SocketKind::VsockDatagram,
+            (INET, STREAM, MPTCP) => SocketKind::Mptcp,
+            (INET6, STREAM, MPTCP) => SocketKind::Mptcp6,
             (UNIX, STREAM, _) => SocketKind::Unix,
             (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
             (UNIX, _, _) => SocketKind::UnixDatagram,
             _ => SocketKind::Other,
+        }
+    }
+
+    /// The kind of an MPTCP socket that has fallen back to TCP; of others, their own.
+    pub fn fallen_back(self) -> SocketKind {
+        match self {
+            SocketKind::Mptcp => SocketKind::MptcpFallback,
+            SocketKind::Mptcp6 => SocketKind::Mptcp6Fallback,
+            kind => kind,
+        }
+    }
+
+    /// Of a kind of which no new socket can be opened: the kind that answers alike at SOL_SOCKET, and
+    /// the one that does at all other levels.
+    pub fn answers_as(self) -> Option<(SocketKind, SocketKind)> {
+        match self {
+            SocketKind::MptcpFallback => Some((SocketKind::Mptcp, SocketKind::Tcp)),
+            SocketKind::Mptcp6Fallback => Some((SocketKind::Mptcp6, SocketKind::Tcp6)),
+            _ => None,
         }
     }
 
@@ -246,7 +274,6 @@ pub fn other_word(domain: u16, protocol: u16) -> &'static str {
         (INET | INET6, 115) => "l2tp",
         (INET | INET6, 132) => "sctp",
         (INET | INET6, 136) => "udplite",
-        (INET | INET6, 262) => "mptcp",
         _ => domain_word(domain),
     }
 }

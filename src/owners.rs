@@ -107,7 +107,8 @@ impl Owners {
         if !holders.is_empty() {
             return (holders, Owner::Process);
         }
-        let master = if socket.master == 0 { &[][..] } else { self.find(socket.master) };
+        let master = socket.master.filter(|master| master.cookie != 0);
+        let master = master.map_or(&[][..], |master| self.find(master.cookie));
         if !master.is_empty() {
             return (master, Owner::Subflow);
         }

@@ -182,8 +182,9 @@ impl Check {
                 let (Some((fact, mask)), Value::Number(calm)) = (single_fact(option), value) else {
                     return Check::Differs(value.clone());
                 };
+                let is_tcp = matches!(family, Family::Tcp | Family::Mptcp);
                 let ecn = match marker {
-                    Marker::DiffersApartFromEcn if family == Family::Tcp => ECN,
+                    Marker::DiffersApartFromEcn if is_tcp => ECN,
                     _ => 0,
                 };
                 let mask = mask & !ecn;

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
-use crate::catalogue::{OptionSpec, CATALOGUE};
+use crate::catalogue::{OptionSpec, CATALOGUE, SOL_SOCKET};
 use crate::kind::SocketKind;
 use crate::sys;
 use crate::value::Value;
@@ -51,12 +51,18 @@ impl Pristine {
             if !wanted(kind) && kept.is_some() {
                 return None;
             }
-            let socket = open(kind, in_use)?;
-            was_refused |= matches!(&socket, Err(error) if is_refusal(error));
-            let socket = socket.ok()?;
-            let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
-            kept.get_or_insert(socket);
-            Some(answers)
+            let mut answers = |kind| {
+                let socket = open(kind, in_use)?;
+                was_refused |= matches!(&socket, Err(error) if is_refusal(error));
+                let socket = socket.ok()?;
+                let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
+                kept.get_or_insert(socket);
+                Some(answers)
+            };
+            match kind.answers_as() {
+                Some((own, others)) => Some(mixed(answers(own)?, answers(others)?)),
+                None => answers(kind),
+            }
         });
         (Pristine { kinds, was_refused }, kept)
     }
@@ -70,6 +76,13 @@ impl Pristine {
     pub fn answers(&self, kind: SocketKind) -> Option<&Answers> {
         self.kinds[kind.index()].as_ref()
     }
+}
+
+/// The answers of the one kind at SOL_SOCKET, and of the other kind at the other levels.
+fn mixed(own: Answers, others: Answers) -> Answers {
+    let both = CATALOGUE.iter().zip(own).zip(others);
+    both.map(|((option, own), other)| if option.level == SOL_SOCKET { own } else { other })
+        .collect()
 }
 
 /// Opens a socket, unless that would make the kernel load a protocol that nobody uses yet.
@@ -90,7 +103,7 @@ fn is_refusal(error: &io::Error) -> bool {
 
 /// Asks a socket for one option.
 fn ask(socket: BorrowedFd, option: &OptionSpec) -> Answer {
-    if !option.has_getter {
+    if !option.kept_in.0.is_empty() {
         return Answer::Unasked;
     }
     let mut buffer = vec![0; option.kind.size()];

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::bpf::{ip_options_item, item_kind, membership_item};
+use crate::bpf::{ip_options_item, item_kind, membership_item, socket_trait};
 use crate::facts::{flag, value, Fact};
 use crate::host::Host;
 use crate::link::{PacketMembership, PacketMemberships};
@@ -12,6 +12,9 @@ use crate::value::{group_numbers, Filter, List, Membership, Memberships, Name, V
 
 /// What a socket without a timeout has: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
 pub const NO_TIMEOUT: u64 = i64::MAX as u64;
+
+/// TLS_MAX_PAYLOAD_SIZE, include/net/tls.h: what a record holds unless told otherwise.
+pub const TLS_MAX_PAYLOAD: u64 = 1 << 14;
 
 /// TCP_CLOSE and TCP_LISTEN, include/net/tcp_states.h.
 const CLOSE: u8 = 7;
@@ -54,6 +57,12 @@ impl Facts<'_> {
         self.get(value!(SOCKET SO_RCVLOWAT)) == Some(0)
     }
 
+    /// Whether TCP_NOTSENT_LOWAT is what MPTCP wrote into the subflow that answers
+    /// (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()).
+    pub fn answers_by_subflow(&self) -> bool {
+        self.came_from_mptcp() || self.has_trait(socket_trait::TRAIT_FALLBACK)
+    }
+
     /// Whether TCP_WINDOW_CLAMP is what newer kernels make it when SO_RCVBUF is set
     /// (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
     pub fn clamp_follows_buffer(&self) -> bool {
@@ -77,13 +86,32 @@ impl Facts<'_> {
         self.is_tcp_connection() && self.is(value!(TCP SO_MARK__accepted)) == Some(true)
     }
 
+    /// Whether this is an MPTCP socket that answers as one: after a fallback it answers as its one TCP
+    /// socket.
+    fn is_mptcp(&self) -> bool {
+        const MPTCP: u16 = 262;
+        self.record.header.protocol == MPTCP && self.is(flag!(TCP TCP_IS_MPTCP)) == Some(true)
+    }
+
+    /// Whether this is a subflow of an MPTCP socket.
+    fn is_subflow(&self) -> bool {
+        self.has_trait(socket_trait::TRAIT_SUBFLOW)
+    }
+
+    fn has_trait(&self, wanted: socket_trait) -> bool {
+        u32::from(self.record.header.traits) & wanted.0 != 0
+    }
+
     /// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
     pub fn was_ipv6(&self) -> bool {
         !self.is_ipv6() && self.is(flag!(IP IP_MULTICAST_ALL__was_ipv6)) == Some(true)
     }
 
+    /// Whether it was made for IPv6, or was accepted by such a one. MPTCP sockets of IPv4 answer for
+    /// some options of IPv6 too.
     fn is_ipv6(&self) -> bool {
-        self.record.ipv6.is_some()
+        const INET6: u16 = 10;
+        self.record.header.family == INET6
     }
 }
 
@@ -262,8 +290,12 @@ pub fn number_or(facts: &Facts, own: Fact, system: Fact) -> Option<Value> {
     }
 }
 
-/// The same in jiffies, as seconds: include/net/tcp.h, keepalive_time_when()
+/// The same in jiffies, as seconds: include/net/tcp.h, keepalive_time_when(). MPTCP keeps its own in
+/// seconds: net/mptcp/sockopt.c, mptcp_getsockopt_sol_tcp()
 pub fn jiffies_or(facts: &Facts, own: Fact, system: Fact) -> Option<Value> {
+    if facts.is_mptcp() && facts.is(own)? {
+        return facts.get(own).map(int);
+    }
     let jiffies = match facts.get(own)? {
         0 => facts.get(system)?,
         jiffies => jiffies,
@@ -329,13 +361,13 @@ pub fn congestion(facts: &Facts) -> Option<Value> {
 /// Whether a program chose TCP_CONGESTION. When a program sets any option of an MPTCP socket, the
 /// kernel sets this one of its subflows (net/mptcp/sockopt.c, sync_socket_options()).
 pub fn congestion_set(facts: &Facts) -> bool {
-    facts.is(flag!(TCP TCP_CONGESTION__set)) == Some(true)
-        && facts.is(flag!(TCP TCP_IS_MPTCP)) != Some(true)
+    facts.is(flag!(TCP TCP_CONGESTION__set)) == Some(true) && !facts.is_subflow()
 }
 
-/// net/ipv4/tcp.c, TCP_ULP
+/// net/ipv4/tcp.c, TCP_ULP. An MPTCP socket that has no subflow to ask does not answer.
 pub fn ulp(facts: &Facts) -> Option<Value> {
-    Some(Value::Name(Name::new(&facts.record.tcp?.ulp)))
+    let name = Name::new(&facts.record.tcp?.ulp);
+    (!name.is_empty() || !facts.is_mptcp()).then_some(Value::Name(name))
 }
 
 /// Whether a program chose TCP_ULP: that of MPTCP only the kernel can
@@ -343,6 +375,34 @@ pub fn ulp(facts: &Facts) -> Option<Value> {
 pub fn ulp_set(facts: &Facts) -> bool {
     let name = facts.record.tcp.map(|tcp| Name::new(&tcp.ulp)).unwrap_or_default();
     !name.is_empty() && name.as_bytes() != b"mptcp"
+}
+
+/// net/tls/tls_main.c, do_tls_getsockopt_conf(), of what is sent.
+pub fn tls_tx(facts: &Facts) -> Option<Value> {
+    tls(facts, [value!(TLS TLS_TX), value!(TLS TLS_TX__version), value!(TLS TLS_TX__mode)])
+}
+
+/// The same of what arrives.
+pub fn tls_rx(facts: &Facts) -> Option<Value> {
+    tls(facts, [value!(TLS TLS_RX), value!(TLS TLS_RX__version), value!(TLS TLS_RX__mode)])
+}
+
+/// None as long as there are no keys for this direction.
+fn tls(facts: &Facts, [cipher, version, mode]: [Fact; 3]) -> Option<Value> {
+    facts.is(cipher)?.then_some(Value::Tls {
+        version: facts.get(version)? as u16,
+        cipher: facts.get(cipher)? as u16,
+        mode: facts.get(mode)? as u8,
+    })
+}
+
+/// net/tls/tls_main.c, do_tls_getsockopt_no_pad(): only of TLS 1.3, and of what is decrypted here.
+pub fn tls_no_pad(facts: &Facts) -> Option<Value> {
+    const TLS_1_3: u64 = 0x304;
+    let mode = facts.get(value!(TLS TLS_RX__mode))?;
+    let answers = facts.get(value!(TLS TLS_RX_EXPECT_NO_PAD__version))? == TLS_1_3;
+    (answers && matches!(mode, 1 | 2))
+        .then(|| facts.is(flag!(TLS TLS_RX_EXPECT_NO_PAD)).map(boolean))?
 }
 
 /// net/ipv4/tcp.c, TCP_MAXSEG
@@ -432,8 +492,9 @@ pub fn address_preferences(facts: &Facts) -> Option<Value> {
 
 /// net/ipv6/ipv6_sockglue.c, IPV6_PKTINFO
 pub fn pktinfo(facts: &Facts) -> Option<Value> {
+    let section = facts.record.ipv6.filter(|_| facts.is_ipv6())?;
     Some(Value::Pktinfo {
-        address: Ipv6Addr::from(facts.record.ipv6?.pktinfo_address),
+        address: Ipv6Addr::from(section.pktinfo_address),
         ifindex: facts.get(value!(IPV6 IPV6_PKTINFO__ifindex))? as u32,
     })
 }

@@ -139,6 +139,15 @@ pub struct VmEnd {
     pub port: u32,
 }
 
+/// The MPTCP socket of a subflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Master {
+    /// 0: nobody asked for it yet.
+    pub cookie: u64,
+    /// 0: the connection waits to be accepted.
+    pub inode: u64,
+}
+
 /// What a socket is bound to and whom it talks to, in the terms of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names<'a> {
@@ -268,8 +277,8 @@ pub struct Socket<'a> {
     pub inode: u64,
     /// 0: this kernel does not tell.
     pub cookie: u64,
-    /// The cookie of the MPTCP socket that this is a subflow of; 0: it is none.
-    pub master: u64,
+    /// The MPTCP socket that this is a subflow of, if it is one.
+    pub master: Option<Master>,
     /// The inode number of the network namespace.
     pub netns: u32,
     /// The timer that runs, if one does.
@@ -282,8 +291,11 @@ impl<'a> Socket<'a> {
     /// Decodes a record.
     pub fn decode(record: Record<'a>) -> Socket<'a> {
         let header = record.header;
+        let has = |wanted: socket_trait| u32::from(header.traits) & wanted.0 != 0;
         let kind = SocketKind::of(header.family, header.socket_type, header.protocol);
-        let accepted = u32::from(header.traits) & socket_trait::TRAIT_SOCKET.0 != 0;
+        let kind = if has(socket_trait::TRAIT_FALLBACK) { kind.fallen_back() } else { kind };
+        let accepted = has(socket_trait::TRAIT_SOCKET);
+        let master = Master { cookie: header.master, inode: header.master_inode };
         let names = Names::decode(kind, &record);
         Socket {
             kind,
@@ -300,7 +312,7 @@ impl<'a> Socket<'a> {
             uid: header.uid,
             inode: header.inode,
             cookie: header.cookie,
-            master: header.master,
+            master: has(socket_trait::TRAIT_SUBFLOW).then_some(master),
             netns: header.netns,
             timer: Timer::decode(header),
             record,

@@ -36,6 +36,8 @@ pub enum Value {
     Blob(Vec<u8>),
     /// `struct in6_pktinfo`.
     Pktinfo { address: Ipv6Addr, ifindex: u32 },
+    /// `struct tls_crypto_info`, and what getsockopt does not tell: who encrypts.
+    Tls { version: u16, cipher: u16, mode: u8 },
     /// Any other structure, of numbers: its members.
     Struct(Vec<(&'static str, i64)>),
     /// Joined groups.
@@ -173,6 +175,8 @@ pub enum Kind {
     Blob,
     /// `struct in6_pktinfo`.
     Pktinfo,
+    /// `struct tls_crypto_info`.
+    Tls,
     /// Any other structure, of numbers.
     Struct(Fields),
     /// Joined groups.
@@ -250,6 +254,7 @@ impl Kind {
             | Kind::Timestamping
             | Kind::Txtime
             | Kind::Pktinfo
+            | Kind::Tls
             | Kind::Struct(_) => "structure",
             Kind::PortRange => "port range",
             Kind::Filter => "program",
@@ -323,7 +328,7 @@ impl Kind {
                     cut: length > bytes.len(),
                 }
             }
-            Kind::Pktinfo | Kind::Memberships | Kind::PacketMemberships => return None,
+            Kind::Pktinfo | Kind::Tls | Kind::Memberships | Kind::PacketMemberships => return None,
             _ => Value::Number((int(0)? as u32).into()),
         })
     }
@@ -376,6 +381,13 @@ impl fmt::Display for Text<'_> {
             Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
             Value::Blob(bytes) => Hex(bytes).fmt(f),
             Value::Pktinfo { address, ifindex } => write!(f, "{address}%{ifindex}"),
+            Value::Tls { version, cipher, mode } => {
+                write_word(f, (*version).into(), words::TLS_VERSIONS)?;
+                f.write_str("|")?;
+                write_word(f, (*cipher).into(), words::TLS_CIPHERS)?;
+                f.write_str("|")?;
+                write_word(f, (*mode).into(), words::TLS_MODES)
+            }
             Value::Struct(members) => {
                 let mut bar = "";
                 for (name, number) in members {
@@ -589,6 +601,13 @@ impl Serialize for Value {
                 let mut map = to.serialize_map(Some(2))?;
                 map.serialize_entry("ipi6_addr", &address.to_string())?;
                 map.serialize_entry("ipi6_ifindex", ifindex)?;
+                map.end()
+            }
+            Value::Tls { version, cipher, mode } => {
+                let mut map = to.serialize_map(Some(3))?;
+                map.serialize_entry("version", version)?;
+                map.serialize_entry("cipher_type", cipher)?;
+                map.serialize_entry("mode", &words::word(words::TLS_MODES, (*mode).into()))?;
                 map.end()
             }
             Value::Struct(members) => object(to, members),

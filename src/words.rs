@@ -181,6 +181,24 @@ pub static ETHERTYPES: Words = &[
 /// include/uapi/linux/xfrm.h, XFRM_POLICY_*, as bits
 pub static POLICY_DIRECTIONS: Words = &[(1, "IN"), (2, "OUT")];
 
+/// include/uapi/linux/tls.h, TLS_*_VERSION
+pub static TLS_VERSIONS: Words = &[(0x303, "1.2"), (0x304, "1.3")];
+
+/// include/uapi/linux/tls.h, TLS_CIPHER_*, as ss(8) words them
+pub static TLS_CIPHERS: Words = &[
+    (51, "aes-gcm-128"),
+    (52, "aes-gcm-256"),
+    (53, "aes-ccm-128"),
+    (54, "chacha20-poly1305"),
+    (55, "sm4-gcm"),
+    (56, "sm4-ccm"),
+    (57, "aria-gcm-128"),
+    (58, "aria-gcm-256"),
+];
+
+/// include/net/tls.h, TLS_BASE and its neighbours: who encrypts
+pub static TLS_MODES: Words = &[(0, "base"), (1, "sw"), (2, "hw"), (3, "hw-record")];
+
 /// The word for a number.
 pub fn word(words: Words, number: u32) -> Option<&'static str> {
     words.iter().find(|(known, _)| *known == number).map(|(_, word)| *word)

@@ -262,6 +262,13 @@ const CASES: &[Case] = &[
         let text = stdout(&format!("{flag} -H -O acceptconn"));
         assert_eq!(words(&text), ["vsock", "0", "0", "*:*", "*:*", "CLOSE", "SO_ACCEPTCONN=0"]);
     }),
+    case(&["--mptcp"], |flag| {
+        common::sysctl("net/mptcp/enabled", "1");
+        let _mptcp = knetstat::sys::socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP).expect("a socket");
+        let text = stdout(&format!("{flag} -H -O is_mptcp"));
+        assert_eq!(words(&text), ["mptcp6", "0", "0", ":::*", ":::*", "CLOSE", "TCP_IS_MPTCP=1"]);
+        assert_eq!(stdout(&format!("{flag} -4 -H")), "");
+    }),
     case(&["-x", "--unix"], |flag| {
         use std::os::linux::net::SocketAddrExt;
         use std::os::unix::net::{SocketAddr, UnixListener};
@@ -326,6 +333,7 @@ const SOCK_STREAM: i32 = 1;
 const SOCK_DGRAM: i32 = 2;
 const SOCK_RAW: i32 = 3;
 const IPPROTO_ICMPV6: i32 = 58;
+const IPPROTO_MPTCP: i32 = 262;
 
 fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
@@ -626,7 +634,7 @@ fn heads(text: &str) -> impl Iterator<Item = &str> {
 fn an_option_is_explained_with_its_default_and_who_sets_it() {
     let text = stdout("options keepidle");
     assert!(text.starts_with("TCP_KEEPIDLE (IPPROTO_TCP 4)\n"), "{text}");
-    for words in ["number, seconds", "s (tcp, tcp6)", "KeepAliveConfig", "tcp_keepalives_idle"] {
+    for words in ["number, seconds", "s (tcp, tcp6", "KeepAliveConfig", "tcp_keepalives_idle"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!stdout("options SO_COOKIE").contains("default"), "it has another value each time");

@@ -12,8 +12,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use common::records::{self, Stream};
-use knetstat::bpf::{item_kind, owner_record, record_header, section, socket_trait};
+use common::records::{self, flags, values, Stream, HZ};
+use knetstat::bpf::*;
 use knetstat::catalogue::CATALOGUE;
 use knetstat::cli::{Format, Settings};
 use knetstat::filter::Filter;
@@ -25,8 +25,8 @@ use knetstat::print::Ownership;
 use knetstat::pristine::{Answer, Answers, Pristine};
 use knetstat::record::Records;
 use knetstat::selection::Selection;
-use knetstat::value::Value;
-use serde_json::Value as Json;
+use knetstat::value::{Kind, Text, Value};
+use serde_json::{json, Value as Json};
 
 const TABLE: Format = Format::Table(Columns {
     netns: false,
@@ -126,11 +126,11 @@ TCP_NODELAY=0,\x1b[1mSO_LINGER=5s\x1b[0m";
 
 #[test]
 fn json() {
-    let expected = r#"{"protocol":"tcp","type":"stream","state":"LISTEN","recv_queue":0,"send_queue":244,"drops":0,"local":{"address":"127.0.0.1","port":5432},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":104,"inode":31337,"cookie":77,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_KEEPALIVE":0,"SO_LINGER":{"l_onoff":1,"l_linger":5},"SO_COOKIE":77,"TCP_NODELAY":0,"TCP_DEFER_ACCEPT":3,"TCP_ULP":"","IP_TOS":0,"IP_OPTIONS":""},"set":["SO_REUSEADDR","SO_LINGER"]}
-{"protocol":"tcp6","type":"stream","state":"ESTABLISHED","recv_queue":17,"send_queue":4096,"drops":3,"local":{"address":"::ffff:10.0.0.1","port":443},"remote":{"address":"::ffff:10.0.0.2","port":50000},"interface":"9","uid":0,"inode":31338,"cookie":4294967296,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[">|"],"timer":null,"options":{"SO_REUSEADDR":0,"SO_KEEPALIVE":1,"SO_RCVTIMEO":{"tv_sec":1,"tv_usec":500000},"SO_MAX_PACING_RATE":18446744073709551615,"SO_COOKIE":4294967296,"TCP_NODELAY":1,"TCP_KEEPIDLE":60,"TCP_USER_TIMEOUT":30000,"TCP_CONGESTION":"a b,c\\x1b","TCP_ULP":"","IP_OPTIONS":"","IPV6_V6ONLY":0,"IPV6_JOIN_ANYCAST":[],"IPV6_HOPOPTS":"","IPV6_RTHDRDSTOPTS":"","IPV6_RTHDR":"","IPV6_DSTOPTS":""},"set":["SO_KEEPALIVE","SO_RCVTIMEO","TCP_NODELAY","TCP_KEEPIDLE","TCP_USER_TIMEOUT","TCP_CONGESTION"]}
-{"protocol":"tcp","type":"stream","state":"TIME_WAIT","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"10.0.0.1","port":8080},"remote":{"address":"10.0.0.2","port":40000},"interface":null,"uid":0,"inode":0,"cookie":78,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{},"set":[]}
-{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":0,"cookie":79,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
-{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":0,"cookie":80,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
+    let expected = r#"{"protocol":"tcp","type":"stream","state":"LISTEN","recv_queue":0,"send_queue":244,"drops":0,"local":{"address":"127.0.0.1","port":5432},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":104,"inode":31337,"cookie":77,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_KEEPALIVE":0,"SO_LINGER":{"l_onoff":1,"l_linger":5},"SO_COOKIE":77,"TCP_NODELAY":0,"TCP_DEFER_ACCEPT":3,"TCP_ULP":"","IP_TOS":0,"IP_OPTIONS":""},"set":["SO_REUSEADDR","SO_LINGER"]}
+{"protocol":"tcp6","type":"stream","state":"ESTABLISHED","recv_queue":17,"send_queue":4096,"drops":3,"local":{"address":"::ffff:10.0.0.1","port":443},"remote":{"address":"::ffff:10.0.0.2","port":50000},"interface":"9","uid":0,"inode":31338,"cookie":4294967296,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[">|"],"timer":null,"options":{"SO_REUSEADDR":0,"SO_KEEPALIVE":1,"SO_RCVTIMEO":{"tv_sec":1,"tv_usec":500000},"SO_MAX_PACING_RATE":18446744073709551615,"SO_COOKIE":4294967296,"TCP_NODELAY":1,"TCP_KEEPIDLE":60,"TCP_USER_TIMEOUT":30000,"TCP_CONGESTION":"a b,c\\x1b","TCP_ULP":"","IP_OPTIONS":"","IPV6_V6ONLY":0,"IPV6_JOIN_ANYCAST":[],"IPV6_HOPOPTS":"","IPV6_RTHDRDSTOPTS":"","IPV6_RTHDR":"","IPV6_DSTOPTS":""},"set":["SO_KEEPALIVE","SO_RCVTIMEO","TCP_NODELAY","TCP_KEEPIDLE","TCP_USER_TIMEOUT","TCP_CONGESTION"]}
+{"protocol":"tcp","type":"stream","state":"TIME_WAIT","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"10.0.0.1","port":8080},"remote":{"address":"10.0.0.2","port":40000},"interface":null,"uid":0,"inode":0,"cookie":78,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{},"set":[]}
+{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":0,"cookie":79,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
+{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":0,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
 "#;
     let lines = print_whole(records::some().bytes.as_slice(), Format::NdJson);
     for (line, expected) in lines.lines().zip(expected.lines()) {
@@ -156,7 +156,7 @@ fn a_packet_socket() {
 SO_TYPE=DGRAM,PACKET_ADD_MEMBERSHIP=PROMISC%2*2|MULTICAST:01:00:5e:00:00:fb%2|...,\
 PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
     assert_eq!(table.lines().nth(1), Some(expected), "{table}");
-    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"netns_name":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
+    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
     assert_eq!(everything(Format::NdJson).trim_end(), expected);
 }
 
@@ -249,6 +249,138 @@ fn a_list_that_was_cut_says_so() {
     assert_eq!(netlink["local"]["groups"], groups);
     let table = records::printed(&stream, TABLE);
     assert!(table.contains(",NETLINK_LIST_MEMBERSHIPS=1|32|33|...,"), "{table}");
+}
+
+/// A connection with TLS, of these facts, as a row of JSON.
+fn with_tls(fill: impl FnOnce(&mut tls_section)) -> Json {
+    let mut stream = Stream::default();
+    stream.header(&[section::SECTION_SOCKET, section::SECTION_TLS], |header| {
+        (header.protocol, header.state, header.family) =
+            (records::TCP, records::ESTABLISHED, records::INET);
+    });
+    stream.part(|_: &mut socket_section| {});
+    stream.part(fill);
+    let text = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    let row = rows(&text).next();
+    row.expect("a row")
+}
+
+/// As include/uapi/linux/tls.h numbers them.
+const TLS_1_2: u64 = 0x303;
+const TLS_1_3: u64 = 0x304;
+const AES_GCM_256: u64 = 52;
+const CHACHA20_POLY1305: u64 = 54;
+
+#[test]
+fn tls_of_both_directions() {
+    let row = with_tls(|tls| {
+        flags!(tls, TLS_flag::TLS_TX_ZEROCOPY_RO = 1, TLS_flag::TLS_RX_EXPECT_NO_PAD = 1);
+        values!(tls, TLS_value::TLS_RX_EXPECT_NO_PAD__version = TLS_1_3);
+        values!(tls, TLS_value::TLS_TX = AES_GCM_256, TLS_value::TLS_TX__version = TLS_1_3);
+        values!(tls, TLS_value::TLS_TX__mode = 2, TLS_value::TLS_TX_MAX_PAYLOAD_LEN = 4096);
+        values!(tls, TLS_value::TLS_RX = AES_GCM_256, TLS_value::TLS_RX__version = TLS_1_3);
+        values!(tls, TLS_value::TLS_RX__mode = 1);
+    });
+    let options = &row["options"];
+    let direction = |mode| json!({"version": 0x304, "cipher_type": 52, "mode": mode});
+    assert_eq!(options["TLS_TX"], direction("hw"));
+    assert_eq!(options["TLS_RX"], direction("sw"));
+    assert_eq!(options["TLS_TX_ZEROCOPY_RO"], 1);
+    assert_eq!(options["TLS_RX_EXPECT_NO_PAD"], 1);
+    assert_eq!(options["TLS_TX_MAX_PAYLOAD_LEN"], 4096);
+    let set = [
+        "TLS_TX",
+        "TLS_RX",
+        "TLS_TX_ZEROCOPY_RO",
+        "TLS_RX_EXPECT_NO_PAD",
+        "TLS_TX_MAX_PAYLOAD_LEN",
+    ];
+    assert_eq!(row["set"], json!(set));
+}
+
+/// getsockopt(2) gives EBUSY for a direction without keys, and EINVAL for TLS_RX_EXPECT_NO_PAD where
+/// it means nothing.
+#[test]
+fn tls_of_one_direction() {
+    let row = with_tls(|tls| {
+        flags!(tls, TLS_flag::TLS_TX_ZEROCOPY_RO = 0, TLS_flag::TLS_RX_EXPECT_NO_PAD = 0);
+        values!(tls, TLS_value::TLS_RX_EXPECT_NO_PAD__version = TLS_1_2);
+        values!(tls, TLS_value::TLS_TX = CHACHA20_POLY1305, TLS_value::TLS_TX__version = TLS_1_2);
+        values!(tls, TLS_value::TLS_TX__mode = 1, TLS_value::TLS_TX_MAX_PAYLOAD_LEN = 16384);
+        values!(tls, TLS_value::TLS_RX = 0, TLS_value::TLS_RX__version = 0);
+        values!(tls, TLS_value::TLS_RX__mode = 0);
+    });
+    let shown = json!({"version": 0x303, "cipher_type": 54, "mode": "sw"});
+    assert_eq!(
+        row["options"],
+        json!({"TLS_TX": shown, "TLS_TX_ZEROCOPY_RO": 0, "TLS_TX_MAX_PAYLOAD_LEN": 16384})
+    );
+    assert_eq!(row["set"], json!(["TLS_TX"]));
+}
+
+#[test]
+fn tls_in_words() {
+    let text =
+        |version, cipher, mode| Text(&Value::Tls { version, cipher, mode }, Kind::Tls).to_string();
+    assert_eq!(text(0x303, 51, 1), "1.2|aes-gcm-128|sw");
+    assert_eq!(text(0x304, 57, 3), "1.3|aria-gcm-128|hw-record");
+    assert_eq!(text(0x305, 99, 4), "773|99|4", "what is not known here is a number");
+}
+
+/// The record of an MPTCP socket with these traits, as a row of JSON.
+fn mptcp(traits: socket_trait, fill: impl FnOnce(&mut tcp_section)) -> Json {
+    const MPTCP: u16 = 262;
+    let mut stream = Stream::default();
+    stream.header(&[section::SECTION_SOCKET, section::SECTION_TCP], |header| {
+        (header.protocol, header.state, header.family) =
+            (MPTCP, records::ESTABLISHED, records::INET);
+        header.traits = traits.0 as u16;
+    });
+    let type_at = std::mem::offset_of!(record_header, socket_type);
+    stream.bytes[type_at] = 1;
+    stream.part(|_: &mut socket_section| {});
+    stream.part(fill);
+    let mut settings = settings(Format::NdJson);
+    settings.filter = Filter::default();
+    let (text, error) = print(stream.bytes.as_slice(), &settings, &pristine());
+    assert_eq!(error, None);
+    let row = rows(&text).next();
+    row.expect("a row")
+}
+
+/// MPTCP keeps these times in seconds, TCP in jiffies.
+#[test]
+fn the_clock_of_mptcp() {
+    let fill = |is_mptcp: u64, time| {
+        move |tcp: &mut tcp_section| {
+            tcp.has_flags |= 1 << TCP_flag::TCP_IS_MPTCP.0;
+            tcp.flags |= is_mptcp << TCP_flag::TCP_IS_MPTCP.0;
+            values!(tcp, TCP_value::TCP_KEEPIDLE = time, TCP_value::TCP_KEEPINTVL = 0);
+            values!(tcp, TCP_value::TCP_KEEPINTVL__sysctl = 75 * HZ);
+        }
+    };
+    let rows = [
+        mptcp(socket_trait::TRAIT_SOCKET, fill(1, 60)),
+        mptcp(socket_trait::TRAIT_FALLBACK, fill(0, 60 * HZ)),
+    ];
+    for row in rows {
+        assert_eq!(row["protocol"], "mptcp");
+        assert_eq!(row["options"]["TCP_KEEPIDLE"], 60, "{row}");
+        assert_eq!(row["options"]["TCP_KEEPINTVL"], 75, "{row}");
+    }
+}
+
+/// Without a subflow there is nobody to ask for TCP_ULP.
+#[test]
+fn mptcp_without_a_subflow() {
+    let with = |ulp: &'static [u8]| {
+        mptcp(socket_trait::TRAIT_SOCKET, move |tcp: &mut tcp_section| {
+            flags!(tcp, TCP_flag::TCP_IS_MPTCP = 1);
+            tcp.ulp[..ulp.len()].copy_from_slice(ulp);
+        })
+    };
+    assert_eq!(with(b"mptcp")["options"]["TCP_ULP"], "mptcp");
+    assert_eq!(with(b"")["options"].get("TCP_ULP"), None);
 }
 
 fn rows(text: &str) -> impl Iterator<Item = Json> + '_ {

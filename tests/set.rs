@@ -496,6 +496,11 @@ fn every_option_is_tested() {
         "SO_VM_SOCKETS_BUFFER_MIN_SIZE",
         "SO_VM_SOCKETS_BUFFER_MAX_SIZE",
         "SO_VM_SOCKETS_CONNECT_TIMEOUT",
+        "TLS_TX", // tests/tls.rs, on a kernel with TLS
+        "TLS_RX",
+        "TLS_TX_ZEROCOPY_RO",
+        "TLS_RX_EXPECT_NO_PAD",
+        "TLS_TX_MAX_PAYLOAD_LEN",
     ];
     let settings = settings();
     for option in CATALOGUE.iter().filter(|option| !matches!(option.marker, Marker::Never)) {

@@ -20,7 +20,7 @@ const INSTRUCTIONS: u32 = 1;
 
 /// What the kernel is asked to walk: the program that is wanted, then those for kernels without
 /// bpf_loop(), or without the iterator.
-const PROGRAMS: [&[&str]; 15] = [
+const PROGRAMS: [&[&str]; 17] = [
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
@@ -32,6 +32,8 @@ const PROGRAMS: [&[&str]; 15] = [
     &["netlink_table"],
     &["vsock_files"],
     &["tcp_files"],
+    &["mptcp_files"],
+    &["mptcp_subflows"],
     &["udp_files", "udp_files_without_loop"],
     &["other_files"],
     &["owners"],

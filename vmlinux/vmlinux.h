@@ -157,6 +157,8 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct tcp_congestion_ops;
+
 struct netns_ipv4 {
 	u8 sysctl_ip_default_ttl;
 	int sysctl_tcp_keepalive_time;
@@ -168,6 +170,7 @@ struct netns_ipv4 {
 	u8 sysctl_tcp_pingpong_thresh;
 	u8 sysctl_tcp_reflect_tos;
 	u8 sysctl_tcp_fwmark_accept;
+	const struct tcp_congestion_ops *tcp_congestion_control;
 };
 
 struct netns_sysctl_ipv6 {
@@ -645,9 +648,53 @@ struct tcp_sock {
 	struct tcp_ao_info *ao_info;
 };
 
-/* net/mptcp/protocol.h: what icsk_ulp_data of a subflow points to */
+/* MPTCP: net/mptcp/protocol.h */
+
+/* what icsk_ulp_data of a subflow points to */
 struct mptcp_subflow_context {
 	struct sock *conn;
+};
+
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	unsigned long flags;
+	u8 recvmsg_inq : 1;
+	u8 cork : 1;
+	u8 nodelay : 1;
+	u32 notsent_lowat;
+	int keepalive_cnt;
+	int keepalive_idle;
+	int keepalive_intvl;
+	int maxseg;
+	struct sock *first;
+	char ca_name[16];
+	u32 backlog_len;
+};
+
+/* TLS: what icsk_ulp_data of a socket with the ULP tls points to; the keys are left out */
+
+struct tls_crypto_info {
+	__u16 version;
+	__u16 cipher_type;
+};
+
+union tls_crypto_context {
+	struct tls_crypto_info info;
+};
+
+struct tls_prot_info {
+	u16 version;
+};
+
+struct tls_context {
+	struct tls_prot_info prot_info;
+	u8 tx_conf : 3;
+	u8 rx_conf : 3;
+	u8 zerocopy_sendfile : 1;
+	u8 rx_no_pad : 1;
+	u16 tx_max_payload_len;
+	union tls_crypto_context crypto_send;
+	union tls_crypto_context crypto_recv;
 };
 
 struct request_sock {

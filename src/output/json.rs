@@ -12,7 +12,7 @@ use crate::kind::Layout;
 use crate::owners::Holder;
 use crate::plan::Shown;
 use crate::read;
-use crate::socket::{Endpoint, Names, Timer, VmEnd};
+use crate::socket::{Endpoint, Master, Names, Timer, VmEnd};
 use crate::value::{Escaped, Value};
 use crate::words;
 
@@ -171,6 +171,7 @@ impl Serialize for Head<'_> {
         map.serialize_entry("cookie", &(socket.cookie != 0).then_some(socket.cookie))?;
         map.serialize_entry("netns", &socket.netns)?;
         map.serialize_entry("netns_name", &self.0.netns_name)?;
+        map.serialize_entry("master", &socket.master)?;
         if let Some((holders, owner)) = self.0.owner {
             map.serialize_entry("processes", &Processes(holders))?;
             map.serialize_entry("owner", owner.word())?;
@@ -183,6 +184,15 @@ impl Serialize for Head<'_> {
         map.serialize_entry("diag", &diag)?;
         let hz = facts.host.hz;
         map.serialize_entry("timer", &socket.timer.map(|timer| Running { timer, hz }))?;
+        map.end()
+    }
+}
+
+impl Serialize for Master {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        map.serialize_entry("inode", &self.inode)?;
+        map.serialize_entry("cookie", &(self.cookie != 0).then_some(self.cookie))?;
         map.end()
     }
 }

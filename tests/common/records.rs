@@ -54,6 +54,9 @@ macro_rules! values {
     )+}};
 }
 
+#[allow(unused_imports)] // not every test builds records of its own
+pub(crate) use {flags, values};
+
 /// Fills in every fact there is.
 macro_rules! every_fact {
     ($to:expr) => {{
@@ -357,19 +360,29 @@ pub fn everything() -> Stream {
     let [socket, ip, tcp] = TCP_SECTIONS;
     let [.., udp, items] = UDP_SECTIONS;
     for (protocol, transport) in [(TCP, tcp), (UDP, udp)] {
-        stream.header(&[socket, ip, section::SECTION_IPV6, transport, items], |header| {
+        let tls = if protocol == TCP { section::SECTION_TLS } else { transport };
+        stream.header(&[socket, ip, section::SECTION_IPV6, transport, tls, items], |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
             header.cookie = 81;
+            header.traits = socket_trait::TRAIT_SUBFLOW.0 as u16;
             (header.timer, header.timer_left) = (timer::TIMER_RETRANSMIT.0 as u8, 50);
         });
         stream.part(|socket: &mut socket_section| every_fact!(socket));
         stream.part(|ip: &mut ip_section| every_fact!(ip));
         stream.part(|ipv6: &mut ipv6_section| every_fact!(ipv6));
         match protocol {
-            TCP => stream.part(|tcp: &mut tcp_section| {
-                every_fact!(tcp);
-                tcp.congestion = address(b"cubic");
-            }),
+            TCP => {
+                stream.part(|tcp: &mut tcp_section| {
+                    every_fact!(tcp);
+                    tcp.congestion = address(b"cubic");
+                });
+                stream.part(|tls: &mut tls_section| {
+                    every_fact!(tls);
+                    // Only of TLS 1.3 that software decrypts.
+                    values!(tls, TLS_value::TLS_RX_EXPECT_NO_PAD__version = 0x304);
+                    values!(tls, TLS_value::TLS_RX__mode = 1);
+                });
+            }
             _ => stream.part(|udp: &mut udp_section| every_fact!(udp)),
         }
         stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());

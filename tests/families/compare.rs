@@ -213,6 +213,14 @@ fn is_out_of_reach(name: &str) -> bool {
     }
 }
 
+/// What knetstat shows of the options of each socket.
+fn options_by_cookie(arguments: &str) -> HashMap<u64, Value> {
+    let sockets = common::sockets(arguments).into_iter();
+    sockets
+        .filter_map(|mut socket| Some((socket["cookie"].as_u64()?, socket["options"].take())))
+        .collect()
+}
+
 /// What was found so far.
 #[derive(Default)]
 pub struct Tally {
@@ -231,14 +239,21 @@ impl Tally {
     /// looks: a value that the kernel changes meanwhile may be either.
     pub fn compare(&mut self, arguments: &str, subjects: &[Subject]) {
         let before: Vec<_> = subjects.iter().map(ask_all).collect();
-        let shown = common::sockets(arguments);
-        let shown: HashMap<u64, &Value> = shown
-            .iter()
-            .filter_map(|socket| Some((socket["cookie"].as_u64()?, &socket["options"])))
-            .collect();
+        let shown = options_by_cookie(arguments);
         for (subject, before) in subjects.iter().zip(before) {
             match shown.get(&common::cookie(&subject.socket)) {
                 Some(options) => self.compare_socket(subject, options, &before),
+                None => self.differ(subject, "-", "the socket is not shown"),
+            }
+        }
+    }
+
+    /// The same where asking changes something: each is asked only after knetstat looked.
+    fn compare_untouched(&mut self, arguments: &str, subjects: &[Subject]) {
+        let shown = options_by_cookie(arguments);
+        for subject in subjects {
+            match shown.get(&common::cookie(&subject.socket)) {
+                Some(options) => self.compare_socket(subject, options, &ask_all(subject)),
                 None => self.differ(subject, "-", "the socket is not shown"),
             }
         }
@@ -322,6 +337,16 @@ fn settings() -> Vec<Setting> {
 /// Compares fresh sockets of every kind, and for each value of each option that a kind takes one
 /// where it alone is set, so that nothing hides behind anything else.
 pub fn walk(what: &str, arguments: &str, makers: &[Maker]) {
+    walk_but(what, arguments, makers, |_, _| false);
+}
+
+/// The same where the kernel takes values of some options, of some kinds, without effect.
+pub fn walk_but(
+    what: &str,
+    arguments: &str,
+    makers: &[Maker],
+    without_effect: fn(option: &str, kind: &str) -> bool,
+) {
     const MOST: usize = 150; // each has descriptors, of which a process has few
     let mut tally = Tally::default();
     tally.compare(arguments, &makers.iter().map(Maker::subject).collect::<Vec<_>>());
@@ -346,7 +371,16 @@ pub fn walk(what: &str, arguments: &str, makers: &[Maker]) {
     }
     tally.compare(arguments, &batch);
     tally.finish(what);
+    accepted.retain(|(option, kind)| !without_effect(option, kind));
     assert_several_values(&tally, &accepted);
+}
+
+/// Compares sockets of every kind that were never asked for an option before.
+pub fn untouched(what: &str, arguments: &str, makers: &[Maker]) {
+    let mut tally = Tally::default();
+    let subjects: Vec<Subject> = makers.iter().map(Maker::subject).collect();
+    tally.compare_untouched(arguments, &subjects);
+    tally.finish(what);
 }
 
 /// Newer kernels let only sockets of the Internet switch it on, but everyone off.

@@ -9,6 +9,7 @@ mod common;
 mod table;
 
 mod compare;
+mod mptcp;
 mod netlink;
 mod packet;
 mod raw;

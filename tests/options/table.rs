@@ -365,7 +365,7 @@ pub static TABLE: &[Row] = &[
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
 /// No socket of TCP or UDP has them: tests/families compares them.
-pub const OF_OTHER_FAMILIES: [&str; 39] = [
+pub const OF_OTHER_FAMILIES: [&str; 44] = [
     "SO_PASSRIGHTS",
     "SO_INQ",
     "SO_PEERCRED",
@@ -405,6 +405,11 @@ pub const OF_OTHER_FAMILIES: [&str; 39] = [
     "PACKET_ROLLOVER_STATS",
     "XDP_OPTIONS",
     "XDP_STATISTICS",
+    "TLS_TX",
+    "TLS_RX",
+    "TLS_TX_ZEROCOPY_RO",
+    "TLS_RX_EXPECT_NO_PAD",
+    "TLS_TX_MAX_PAYLOAD_LEN",
 ];
 
 pub const WITHOUT_GETTER: [&str; 10] = [
