@@ -18,6 +18,7 @@
 #include "raw.h"
 #include "packet.h"
 #include "xdp.h"
+#include "sctp.h"
 #include "knobs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -238,6 +239,38 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 	return 0;
 }
 
+static __always_inline bool is_sctp(struct found *found)
+{
+	return is_inet(found) && found->protocol == IPPROTO_SCTP &&
+	       (found->type == SOCK_STREAM || found->type == SOCK_SEQPACKET);
+}
+
+static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
+	int sections;
+
+	if (!find(ctx, &found) || !is_sctp(&found))
+		return 0;
+	inet = (void *)found.sk;
+	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), tcp_states))
+		return 0;
+	np = GET(inet, pinet6);
+	sections = write_sctp_header(seq, inet, np, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_ip(seq, inet, found.net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, found.net);
+	write_sctp(seq, (void *)inet);
+	if (sections & SECTION_ITEMS)
+		loop_helper ? write_sctp_items(seq, inet, np) :
+			      write_sctp_items_without_loop(seq, inet, np);
+	return 0;
+}
+
 /*
  * Unix sockets. Their table's iterator, which came with 5.15, misses sockets when there are more than
  * fit its buffer: bpf_iter_unix_batch() takes a bucket for done that it had only begun.
@@ -297,7 +330,7 @@ static __always_inline bool is_known(struct found *found)
 	if (found->family == AF_UNIX || found->family == AF_PACKET || found->family == AF_XDP)
 		return true;
 	return is_inet(found) &&
-	       (is_raw(found) ||
+	       (is_raw(found) || is_sctp(found) ||
 		(found->type == SOCK_STREAM && found->protocol == IPPROTO_TCP) ||
 		(found->type == SOCK_DGRAM && found->protocol == IPPROTO_UDP));
 }
@@ -351,6 +384,12 @@ int xdp_files(struct bpf_iter__task_file *ctx)
 }
 
 SEC("iter/task_file")
+int sctp_files(struct bpf_iter__task_file *ctx)
+{
+	return show_sctp(ctx, true);
+}
+
+SEC("iter/task_file")
 int unix_files(struct bpf_iter__task_file *ctx)
 {
 	return show_unix_file(ctx, true);
@@ -373,6 +412,12 @@ SEC("iter/task_file")
 int packet_files_without_loop(struct bpf_iter__task_file *ctx)
 {
 	return show_packet(ctx, false);
+}
+
+SEC("iter/task_file")
+int sctp_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_sctp(ctx, false);
 }
 
 SEC("iter/task_file")

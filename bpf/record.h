@@ -32,6 +32,7 @@ enum section {
 	SECTION_UNIX = 64,
 	SECTION_PACKET = 128,
 	SECTION_XDP = 256,
+	SECTION_SCTP = 1024,
 	SECTION_ITEMS = 1 << 30,
 };
 
@@ -128,6 +129,7 @@ FACTS(RAW, RAW_OPTIONS_LIST);
 FACTS(UNIX, UNIX_OPTIONS_LIST);
 FACTS(PACKET, PACKET_OPTIONS_LIST);
 FACTS(XDP, XDP_OPTIONS_LIST);
+FACTS(SCTP, SCTP_OPTIONS_LIST);
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
@@ -195,6 +197,10 @@ struct xdp_section {
 	__u32 ifindex; /* 0: not bound, or the interface is gone */
 	__u16 queue;
 	__u16 bound_known;
+};
+
+struct sctp_section {
+	SECTION(SCTP);
 };
 
 enum item_kind {

@@ -194,6 +194,7 @@ const volatile struct {
 	struct unix_section unix_;
 	struct packet_section packet;
 	struct xdp_section xdp;
+	struct sctp_section sctp;
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
@@ -222,4 +223,6 @@ const volatile struct {
 	enum PACKET_value packet_value;
 	enum XDP_flag xdp_flag;
 	enum XDP_value xdp_value;
+	enum SCTP_flag sctp_flag;
+	enum SCTP_value sctp_value;
 } schema = {};

@@ -92,6 +92,9 @@ pub struct TableArgs {
     /// Raw sockets and ping sockets
     #[arg(short = 'w', long, help_heading = "Which sockets")]
     raw: bool,
+    /// SCTP sockets
+    #[arg(long, help_heading = "Which sockets")]
+    sctp: bool,
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
@@ -323,6 +326,7 @@ impl TableArgs {
             (Family::Udp, Some(Version::V4)) => self.udp || self.udp4,
             (Family::Udp, _) => self.udp || self.udp6,
             (Family::Raw, _) => self.raw,
+            (Family::Sctp, _) => self.sctp,
             (Family::Unix, _) => self.unix,
             (Family::Packet, _) => self.packet,
             (Family::Xdp, _) => self.xdp,
@@ -345,7 +349,7 @@ impl TableArgs {
 
     fn names_a_family(&self) -> bool {
         let internet = self.tcp || self.tcp4 || self.tcp6 || self.udp || self.udp4 || self.udp6;
-        internet || self.raw || self.unix || self.packet || self.xdp
+        internet || self.raw || self.sctp || self.unix || self.packet || self.xdp
     }
 
     fn users(&self) -> Result<Vec<u32>, String> {

@@ -63,6 +63,7 @@ sections! {
     UNIX Unix unix UNIX_flag UNIX_FLAGS UNIX_value UNIX_VALUES;
     PACKET Packet packet PACKET_flag PACKET_FLAGS PACKET_value PACKET_VALUES;
     XDP Xdp xdp XDP_flag XDP_FLAGS XDP_value XDP_VALUES;
+    SCTP Sctp sctp SCTP_flag SCTP_FLAGS SCTP_value SCTP_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.

@@ -14,6 +14,7 @@ pub enum Family {
     Packet,
     /// XDP sockets.
     Xdp,
+    Sctp,
     /// What this program does not know.
     Other,
     Unix,
@@ -30,12 +31,13 @@ pub enum Layout {
 
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 7] = [
+    pub const ALL: [Family; 8] = [
         Family::Tcp,
         Family::Udp,
         Family::Raw,
         Family::Packet,
         Family::Xdp,
+        Family::Sctp,
         Family::Other,
         Family::Unix,
     ];
@@ -51,7 +53,7 @@ impl Family {
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
-            Family::Tcp => State::of_tcp(number),
+            Family::Tcp | Family::Sctp => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
             Family::Xdp => State::of_xdp(number),
             _ => State::of_udp(number),
@@ -68,6 +70,7 @@ impl Family {
             // Whether it has the header of the link too, and who listens to what is not for this host.
             Family::Packet => &["SO_TYPE", "PACKET_ADD_MEMBERSHIP"],
             Family::Xdp => &["XDP_OPTIONS"],
+            Family::Sctp => &["SO_REUSEADDR", "SCTP_NODELAY", "SCTP_AUTOCLOSE"],
             // Of these nobody knows what is set: all that is shown is shown here.
             Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
@@ -134,6 +137,7 @@ const ICMP: i32 = 1;
 const TCP: i32 = 6;
 const UDP: i32 = 17;
 const ICMPV6: i32 = 58;
+const SCTP: i32 = 132;
 const RAW_IP: i32 = 255;
 /// Nobody's: RFC 3692 keeps it for experiments.
 const NONE: i32 = 253;
@@ -156,6 +160,10 @@ kinds! {
     PacketDatagram = "packet" Packet None, Some(((PACKET, DGRAM, 0), "PACKET"));
     PacketOld = "packet" Packet None, Some(((PACKET, OLD_PACKET, 0), "PACKET"));
     Xdp = "xdp" Xdp None, Some(((XDP, RAW, 0), "XDP"));
+    Sctp = "sctp" Sctp V4, Some(((INET, STREAM, SCTP), "SCTP"));
+    Sctp6 = "sctp6" Sctp V6, Some(((INET6, STREAM, SCTP), "SCTPv6"));
+    SctpMany = "sctp" Sctp V4, Some(((INET, SEQPACKET, SCTP), "SCTP"));
+    SctpMany6 = "sctp6" Sctp V6, Some(((INET6, SEQPACKET, SCTP), "SCTPv6"));
     Other = "other" Other None, None;
     Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
     UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
@@ -182,6 +190,10 @@ impl SocketKind {
             (PACKET, OLD_PACKET, _) => SocketKind::PacketOld,
             (PACKET, _, _) => SocketKind::PacketDatagram,
             (XDP, _, _) => SocketKind::Xdp,
+            (INET, STREAM, SCTP) => SocketKind::Sctp,
+            (INET6, STREAM, SCTP) => SocketKind::Sctp6,
+            (INET, SEQPACKET, SCTP) => SocketKind::SctpMany,
+            (INET6, SEQPACKET, SCTP) => SocketKind::SctpMany6,
             (UNIX, STREAM, _) => SocketKind::Unix,
             (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
             (UNIX, _, _) => SocketKind::UnixDatagram,
@@ -226,7 +238,6 @@ pub fn other_word(domain: u16, protocol: u16) -> &'static str {
     match (i32::from(domain), protocol) {
         (INET | INET6, 33) => "dccp",
         (INET | INET6, 115) => "l2tp",
-        (INET | INET6, 132) => "sctp",
         (INET | INET6, 136) => "udplite",
         (INET | INET6, 262) => "mptcp",
         _ => domain_word(domain),

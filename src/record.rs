@@ -10,7 +10,7 @@ use plain::Plain;
 use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    owner_record, packet_membership_item, packet_section, raw_section, record_header,
+    owner_record, packet_membership_item, packet_section, raw_section, record_header, sctp_section,
     socket_section, task_record, tcp_section, udp_section, unix_section, xdp_section,
 };
 
@@ -80,6 +80,7 @@ record! {
     unix: unix_section = SECTION_UNIX;
     packet: packet_section = SECTION_PACKET;
     xdp: xdp_section = SECTION_XDP;
+    sctp: sctp_section = SECTION_SCTP;
 }
 
 /// One of the blobs and list entries that may follow the sections.

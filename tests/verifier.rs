@@ -20,7 +20,7 @@ const INSTRUCTIONS: u32 = 1;
 
 /// What the kernel is asked to walk: the program that is wanted, then those for kernels without
 /// bpf_loop(), or without the iterator.
-const PROGRAMS: [&[&str]; 12] = [
+const PROGRAMS: [&[&str]; 13] = [
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
@@ -28,6 +28,7 @@ const PROGRAMS: [&[&str]; 12] = [
     &["raw_files", "raw_files_without_loop"],
     &["packet_files", "packet_files_without_loop"],
     &["xdp_files"],
+    &["sctp_files", "sctp_files_without_loop"],
     &["tcp_files"],
     &["udp_files", "udp_files_without_loop"],
     &["other_files"],

@@ -12,6 +12,7 @@ mod compare;
 mod packet;
 mod raw;
 mod reuseport;
+mod sctp;
 mod unbound;
 mod unix;
 mod xdp;
