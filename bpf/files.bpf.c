@@ -22,6 +22,7 @@
 #include "netlink.h"
 #include "vsock.h"
 #include "mptcp.h"
+#include "sctp.h"
 #include "knobs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -291,6 +292,38 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 	return 0;
 }
 
+static __always_inline bool is_sctp(struct found *found)
+{
+	return is_inet(found) && found->protocol == IPPROTO_SCTP &&
+	       (found->type == SOCK_STREAM || found->type == SOCK_SEQPACKET);
+}
+
+static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_helper)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct found found = {};
+	struct inet_sock *inet;
+	struct ipv6_pinfo *np;
+	int sections;
+
+	if (!find(ctx, &found) || !is_sctp(&found))
+		return 0;
+	inet = (void *)found.sk;
+	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), tcp_states))
+		return 0;
+	np = GET(inet, pinet6);
+	sections = write_sctp_header(seq, inet, np, found.net, cookie_of(&found));
+	write_socket(seq, found.sk, found.net);
+	write_ip(seq, inet, found.net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, found.net);
+	write_sctp(seq, (void *)inet);
+	if (sections & SECTION_ITEMS)
+		loop_helper ? write_sctp_items(seq, inet, np) :
+			      write_sctp_items_without_loop(seq, inet, np);
+	return 0;
+}
+
 /*
  * Unix sockets. Their table's iterator, which came with 5.15, misses sockets when there are more than
  * fit its buffer: bpf_iter_unix_batch() takes a bucket for done that it had only begun.
@@ -390,7 +423,7 @@ static __always_inline bool is_known(struct found *found)
 	    found->family == AF_NETLINK || found->family == AF_VSOCK)
 		return true;
 	return is_inet(found) &&
-	       (is_raw(found) ||
+	       (is_raw(found) || is_sctp(found) ||
 		(found->type == SOCK_STREAM && found->protocol == IPPROTO_TCP) ||
 		found->protocol == IPPROTO_MPTCP ||
 		(found->type == SOCK_DGRAM && found->protocol == IPPROTO_UDP));
@@ -445,6 +478,12 @@ int xdp_files(struct bpf_iter__task_file *ctx)
 }
 
 SEC("iter/task_file")
+int sctp_files(struct bpf_iter__task_file *ctx)
+{
+	return show_sctp(ctx, true);
+}
+
+SEC("iter/task_file")
 int unix_files(struct bpf_iter__task_file *ctx)
 {
 	return show_unix_file(ctx, true);
@@ -467,6 +506,12 @@ SEC("iter/task_file")
 int packet_files_without_loop(struct bpf_iter__task_file *ctx)
 {
 	return show_packet(ctx, false);
+}
+
+SEC("iter/task_file")
+int sctp_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_sctp(ctx, false);
 }
 
 SEC("iter/task_file")

@@ -15,7 +15,7 @@
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
  * The expressions see what the function of their section has: the socket as sk, inet, np, tp,
- * up, po, xs or msk, its namespace as net, and the programs filter and reuseport.
+ * up, po, xs, msk or sp, its namespace as net, and the programs filter and reuseport.
  * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
@@ -339,6 +339,66 @@
 	VALUE(SO_VM_SOCKETS_BUFFER_MIN_SIZE, MEMBER(vsk, buffer_min_size))                      \
 	VALUE(SO_VM_SOCKETS_BUFFER_MAX_SIZE, MEMBER(vsk, buffer_max_size))                      \
 	VALUE(SO_VM_SOCKETS_CONNECT_TIMEOUT, MEMBER(vsk, connect_timeout))
+
+/*
+ * SOL_SCTP: net/sctp/socket.c, sctp_getsockopt(). What the kernel answers of a socket's association,
+ * where it has but one, is in EITHER(); the times of an association are in jiffies.
+ */
+#define SCTP_OPTIONS_LIST(FLAG, VALUE)                                                          \
+	FLAG(SCTP_STATUS__association, HAS(asoc, asocs), (__u64)asoc != 0)                      \
+	FLAG(SCTP_NODELAY, BITS(sp, nodelay))                                                   \
+	FLAG(SCTP_DISABLE_FRAGMENTS, BITS(sp, disable_fragments))                               \
+	FLAG(SCTP_I_WANT_MAPPED_V4_ADDR, BITS(sp, v4mapped))                                    \
+	FLAG(SCTP_FRAGMENT_INTERLEAVE, BITS(sp, frag_interleave))                               \
+	FLAG(SCTP_AUTO_ASCONF, HAS(sp, do_auto_asconf), LOAD(sp, do_auto_asconf) && is_bound_to_all(sp)) \
+	FLAG(SCTP_RECVRCVINFO, BITS(sp, recvrcvinfo))                                           \
+	FLAG(SCTP_RECVNXTINFO, BITS(sp, recvnxtinfo))                                           \
+	FLAG(SCTP_REUSE_PORT, BITS(sp, reuse))                                                  \
+	FLAG(SCTP_PR_SUPPORTED, EITHER_BITS(ep, prsctp_enable, peer.prsctp_capable))            \
+	FLAG(SCTP_RECONFIG_SUPPORTED, EITHER_BITS(ep, reconf_enable, peer.reconf_capable))      \
+	FLAG(SCTP_INTERLEAVING_SUPPORTED, EITHER_BITS(ep, intl_enable, peer.intl_capable))      \
+	FLAG(SCTP_ASCONF_SUPPORTED, EITHER_BITS(ep, asconf_enable, peer.asconf_capable))        \
+	FLAG(SCTP_AUTH_SUPPORTED, EITHER_BITS(ep, auth_enable, peer.auth_capable))              \
+	FLAG(SCTP_ECN_SUPPORTED, EITHER_BITS(ep, ecn_enable, peer.ecn_capable))                 \
+	VALUE(SCTP_RTOINFO__initial, EITHER(sp, rtoinfo.srto_initial, rto_initial))             \
+	VALUE(SCTP_RTOINFO__max, EITHER(sp, rtoinfo.srto_max, rto_max))                         \
+	VALUE(SCTP_RTOINFO__min, EITHER(sp, rtoinfo.srto_min, rto_min))                         \
+	VALUE(SCTP_ASSOCINFO__asocmaxrxt, EITHER(sp, assocparams.sasoc_asocmaxrxt, max_retrans)) \
+	VALUE(SCTP_ASSOCINFO__destinations, EITHER(sp, assocparams.sasoc_number_peer_destinations, peer.transport_count)) \
+	VALUE(SCTP_ASSOCINFO__peer_rwnd, EITHER(sp, assocparams.sasoc_peer_rwnd, peer.rwnd))    \
+	VALUE(SCTP_ASSOCINFO__local_rwnd, EITHER(sp, assocparams.sasoc_local_rwnd, a_rwnd))     \
+	VALUE(SCTP_ASSOCINFO__cookie_life, EITHER(sp, assocparams.sasoc_cookie_life, cookie_life)) \
+	VALUE(SCTP_INITMSG__ostreams, MEMBER(sp, initmsg.sinit_num_ostreams))                   \
+	VALUE(SCTP_INITMSG__instreams, MEMBER(sp, initmsg.sinit_max_instreams))                 \
+	VALUE(SCTP_INITMSG__attempts, MEMBER(sp, initmsg.sinit_max_attempts))                   \
+	VALUE(SCTP_INITMSG__timeo, MEMBER(sp, initmsg.sinit_max_init_timeo))                    \
+	VALUE(SCTP_AUTOCLOSE, MEMBER(sp, autoclose))                                            \
+	VALUE(SCTP_ADAPTATION_LAYER, MEMBER(sp, adaptation_ind))                                \
+	VALUE(SCTP_PEER_ADDR_PARAMS__hbinterval, EITHER(sp, hbinterval, hbinterval))            \
+	VALUE(SCTP_PEER_ADDR_PARAMS__pathmaxrxt, EITHER(sp, pathmaxrxt, pathmaxrxt))            \
+	VALUE(SCTP_PEER_ADDR_PARAMS__pathmtu, EITHER(sp, pathmtu, pathmtu))                     \
+	VALUE(SCTP_PEER_ADDR_PARAMS__sackdelay, EITHER(sp, sackdelay, sackdelay))               \
+	VALUE(SCTP_PEER_ADDR_PARAMS__flags, EITHER(sp, param_flags, param_flags))               \
+	VALUE(SCTP_PEER_ADDR_PARAMS__flowlabel, EITHER(sp, flowlabel, flowlabel))               \
+	VALUE(SCTP_PEER_ADDR_PARAMS__dscp, EITHER(sp, dscp, dscp))                              \
+	VALUE(SCTP_PEER_ADDR_THLDS__pf, EITHER(sp, pf_retrans, pf_retrans))                     \
+	VALUE(SCTP_PEER_ADDR_THLDS_V2__ps, EITHER(sp, ps_retrans, ps_retrans))                  \
+	VALUE(SCTP_DEFAULT_SEND_PARAM__stream, EITHER(sp, default_stream, default_stream))      \
+	VALUE(SCTP_DEFAULT_SEND_PARAM__flags, EITHER(sp, default_flags, default_flags))         \
+	VALUE(SCTP_DEFAULT_SEND_PARAM__ppid, EITHER(sp, default_ppid, default_ppid))            \
+	VALUE(SCTP_DEFAULT_SEND_PARAM__context, EITHER(sp, default_context, default_context))   \
+	VALUE(SCTP_DEFAULT_SEND_PARAM__timetolive, EITHER(sp, default_timetolive, default_timetolive)) \
+	VALUE(SCTP_EVENTS, MEMBER(sp, subscribe))                                               \
+	VALUE(SCTP_MAXSEG, EITHER(sp, user_frag, frag_point))                                   \
+	VALUE(SCTP_DELAYED_SACK__freq, EITHER(sp, sackfreq, sackfreq))                          \
+	VALUE(SCTP_CONTEXT, EITHER(sp, default_rcv_context, default_rcv_context))               \
+	VALUE(SCTP_PARTIAL_DELIVERY_POINT, MEMBER(sp, pd_point))                                \
+	VALUE(SCTP_MAX_BURST, EITHER(sp, max_burst, max_burst))                                 \
+	VALUE(SCTP_ENABLE_STREAM_RESET, EITHER(ep, strreset_enable, strreset_enable))           \
+	VALUE(SCTP_STREAM_SCHEDULER, MEMBER(sp, default_ss))                                    \
+	VALUE(SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, EITHER_BITS(sp, pf_expose, pf_expose))      \
+	VALUE(SCTP_REMOTE_UDP_ENCAPS_PORT, EITHER(sp, encap_port, encap_port))                  \
+	VALUE(SCTP_PLPMTUD_PROBE_INTERVAL, EITHER(sp, probe_interval, probe_interval))
 
 /* net/unix/af_unix.c; SO_PEERCRED: net/core/sock.c, cred_to_ucred() */
 #define UNIX_OPTIONS_LIST(FLAG, VALUE)                                                          \

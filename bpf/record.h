@@ -35,6 +35,7 @@ enum section {
 	SECTION_NETLINK = 512,
 	SECTION_VSOCK = 1024,
 	SECTION_TLS = 2048,
+	SECTION_SCTP = 4096,
 	SECTION_ITEMS = 1 << 30,
 };
 
@@ -137,6 +138,7 @@ FACTS(XDP, XDP_OPTIONS_LIST);
 FACTS(NETLINK, NETLINK_OPTIONS_LIST);
 FACTS(VSOCK, VSOCK_OPTIONS_LIST);
 FACTS(TLS, TLS_OPTIONS_LIST);
+FACTS(SCTP, SCTP_OPTIONS_LIST);
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
@@ -224,6 +226,10 @@ struct vsock_section {
 
 struct tls_section {
 	SECTION(TLS);
+};
+
+struct sctp_section {
+	SECTION(SCTP);
 };
 
 enum item_kind {

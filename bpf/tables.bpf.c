@@ -219,6 +219,7 @@ const volatile struct {
 	struct netlink_section netlink;
 	struct vsock_section vsock;
 	struct tls_section tls;
+	struct sctp_section sctp;
 	struct item_header item;
 	struct ip_options_item ip_options;
 	struct membership_item membership;
@@ -253,4 +254,6 @@ const volatile struct {
 	enum VSOCK_value vsock_value;
 	enum TLS_flag tls_flag;
 	enum TLS_value tls_value;
+	enum SCTP_flag sctp_flag;
+	enum SCTP_value sctp_value;
 } schema = {};

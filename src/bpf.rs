@@ -11,9 +11,9 @@ use plain::Plain;
 
 pub use skeleton::types::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    netlink_section, owner_record, port_filter, port_range, raw_section, record_header, section,
-    socket_section, socket_trait, task_record, tcp_section, timer, tls_section, udp_section,
-    unix_section, vsock_section,
+    netlink_section, owner_record, port_filter, port_range, raw_section, record_header,
+    sctp_section, section, socket_section, socket_trait, task_record, tcp_section, timer,
+    tls_section, udp_section, unix_section, vsock_section,
 };
 pub use skeleton::types::{
     packet_membership_item, packet_section, xdp_section, PACKET_flag, PACKET_value, XDP_flag,
@@ -22,8 +22,8 @@ pub use skeleton::types::{
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use skeleton::types::{
     IPV6_flag, IPV6_value, IP_flag, IP_value, NETLINK_flag, NETLINK_value, RAW_flag, RAW_value,
-    SOCKET_flag, SOCKET_value, TCP_flag, TCP_value, TLS_flag, TLS_value, UDP_flag, UDP_value,
-    UNIX_flag, UNIX_value, VSOCK_flag, VSOCK_value,
+    SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value, TLS_flag, TLS_value,
+    UDP_flag, UDP_value, UNIX_flag, UNIX_value, VSOCK_flag, VSOCK_value,
 };
 pub use skeleton::{KnetstatSkel, KnetstatSkelBuilder, OpenKnetstatSkel};
 
@@ -42,6 +42,7 @@ unsafe impl Plain for xdp_section {}
 unsafe impl Plain for netlink_section {}
 unsafe impl Plain for vsock_section {}
 unsafe impl Plain for tls_section {}
+unsafe impl Plain for sctp_section {}
 unsafe impl Plain for item_header {}
 unsafe impl Plain for ip_options_item {}
 unsafe impl Plain for membership_item {}

@@ -31,6 +31,8 @@ pub struct OptionSpec {
     pub marker: Marker,
     /// Whether getsockopt(2) can tell it. What only the kernel side sees is shown wherever it sees it.
     pub has_getter: bool,
+    /// Where in what getsockopt(2) lays out the value begins, and how large that is; 0, 0: it is the value.
+    pub inside: (usize, usize),
     /// Of one that no new socket can tell: the kernel's struct and the member of it that are there if
     /// the option is; else empty.
     pub kept_in: (&'static str, &'static str),
@@ -59,8 +61,8 @@ pub enum Read {
 pub enum Marker {
     /// When it is not what a pristine socket of the same kind has.
     Differs,
-    /// The same, but of TCP the kernel changes the bits of ECN by itself, and where a sysctl says so
-    /// takes the others of an accepted connection from its peer.
+    /// The same, but of TCP and SCTP the kernel changes the bits of ECN by itself, and where a sysctl
+    /// says so takes the others of an accepted TCP connection from its peer.
     DiffersApartFromEcn,
     /// The same, but where this function says so the kernel has filled it in by itself, and it tells
     /// nothing any more; the text says when that is.
@@ -82,8 +84,8 @@ impl Marker {
     pub fn explanation(&self) -> String {
         match self {
             Marker::Differs => "its value differs from that of a new socket".into(),
-            Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP \
-                                            without the bits of ECN, which the kernel changes by \
+            Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP and \
+                                            SCTP without the bits of ECN, which the kernel changes by \
                                             itself, and not known of a connection while the \
                                             sysctl net.ipv4.tcp_reflect_tos is on"
                 .into(),
@@ -115,6 +117,7 @@ const IPPROTO_TCP: Level = Level { name: "IPPROTO_TCP", number: 6 };
 const IPPROTO_UDP: Level = Level { name: "IPPROTO_UDP", number: 17 };
 const SOL_RAW: Level = Level { name: "SOL_RAW", number: 255 };
 const SOL_TLS: Level = Level { name: "SOL_TLS", number: 282 };
+const SOL_SCTP: Level = Level { name: "SOL_SCTP", number: 132 };
 const SOL_ICMPV6: Level = Level { name: "SOL_ICMPV6", number: 58 };
 const SOL_PACKET: Level = Level { name: "SOL_PACKET", number: 263 };
 const SOL_XDP: Level = Level { name: "SOL_XDP", number: 283 };
@@ -133,6 +136,23 @@ impl OptionSpec {
     const fn with_tls(mut self, member: &'static str) -> OptionSpec {
         self.kept_in = ("tls_context", member);
         self
+    }
+
+    /// Says that getsockopt(2) has the value in a larger structure, from this byte on, of this size. The
+    /// rest says of whom one asks, which zeros leave to the kernel.
+    const fn inside(mut self, (at, size): (usize, usize)) -> OptionSpec {
+        self.inside = (at, size);
+        self
+    }
+
+    /// How many bytes to offer getsockopt(2), which are to be zeros.
+    pub fn size(&self) -> usize {
+        self.inside.1.max(self.kind.size())
+    }
+
+    /// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value of `length`.
+    pub fn from_getsockopt(&self, bytes: &[u8], length: usize) -> Option<Value> {
+        self.kind.from_getsockopt(bytes.get(self.inside.0..)?, length)
     }
 
     /// Adds other names.
@@ -160,6 +180,7 @@ macro_rules! bool {
             facts: &[flag!($section $name)],
             marker: $marker,
             has_getter: true,
+            inside: (0, 0),
             kept_in: ("", ""),
             help: $help,
         }
@@ -180,6 +201,7 @@ macro_rules! number {
             facts: &[value!($section $name)],
             marker: $marker,
             has_getter: true,
+            inside: (0, 0),
             kept_in: ("", ""),
             help: $help,
         }
@@ -200,6 +222,7 @@ macro_rules! other {
             facts: &[$($fact),*],
             marker: $marker,
             has_getter: true,
+            inside: (0, 0),
             kept_in: ("", ""),
             help: $help,
         }
@@ -228,14 +251,23 @@ const BOUND: Marker = Marker::With(
     read::device_set,
     "there is one; not known of a socket with a link-local address, which the kernel binds by itself",
 );
-/// For what an IPv6 socket begins with otherwise than an IPv4 one.
-const UNLESS_CONVERTED: Marker =
-    Marker::DiffersUnless(|facts| facts.was_ipv6(), "a socket that IPV6_ADDRFORM made one of IPv4");
+/// For what an IPv6 socket begins with otherwise than an IPv4 one, and an accepted SCTP socket
+/// otherwise than one that was opened (net/sctp/socket.c, sctp_copy_sock()).
+const UNLESS_CONVERTED: Marker = Marker::DiffersUnless(
+    |facts| facts.was_ipv6() || facts.is_sctp(),
+    "an SCTP socket, or one that IPV6_ADDRFORM made one of IPv4",
+);
 /// For the mark, which a connection may have from its peer's packets.
 const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(
     |facts| facts.takes_mark(),
     "a TCP connection while the sysctl net.ipv4.tcp_fwmark_accept is on",
 );
+/// For what a connected SCTP socket has agreed upon with its peer, or found out.
+const UNLESS_ASSOCIATED: Marker =
+    Marker::DiffersUnless(|facts| facts.is_associated(), "an SCTP socket with an association");
+/// For what SCTP writes into the socket with each packet (net/sctp/protocol.c, sctp_v4_xmit()), or
+/// leaves out of those that are accepted.
+const UNLESS_SCTP: Marker = Marker::DiffersUnless(|facts| facts.is_sctp(), "an SCTP socket");
 /// For what bind(2) decides.
 const UNLESS_BOUND: Marker = Marker::DiffersUnless(
     |facts| facts.has_ipv6_address(),
@@ -287,7 +319,7 @@ const OPTIONS: &[OptionSpec] = &[
     other!(SOL_SOCKET SO_GET_FILTER = 26, Filter, IsNot(value!(SOCKET SO_GET_FILTER), 0), read::filter, [value!(SOCKET SO_GET_FILTER), value!(SOCKET SO_GET_FILTER__classic), value!(SOCKET SO_GET_FILTER__insns), value!(SOCKET SO_GET_FILTER__id)], "the program that decides which packets reach the socket").also_called(&["SO_ATTACH_FILTER", "SO_ATTACH_BPF"]),
     bool!(SOL_SOCKET SOCKET SO_LOCK_FILTER = 44, Differs, "the filter can no longer be changed"),
     other!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Filter, NotEmpty, read::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "the program that chooses among the sockets of one SO_REUSEPORT group").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter("sock", "sk_reuseport_cb"),
-    number!(SOL_SOCKET SOCKET SO_TXREHASH = 74, Int, Differs, "takes another path through the network when a connection stalls"),
+    number!(SOL_SOCKET SOCKET SO_TXREHASH = 74, Int, UNLESS_SCTP, "takes another path through the network when a connection stalls"),
     number!(SOL_SOCKET SOCKET SO_RESERVE_MEM = 73, Bytes, Differs, "memory that is set aside for the socket"),
     bool!(SOL_SOCKET SOCKET SO_PASSCRED = 16, Differs, "tells the receiver who sent a message"),
     bool!(SOL_SOCKET SOCKET SO_PASSSEC = 34, Differs, "tells the receiver the security label of the sender"),
@@ -354,7 +386,7 @@ const OPTIONS: &[OptionSpec] = &[
     number!(IPPROTO_IP IP IP_TOS = 1, Int, DiffersApartFromEcn, "the type of service (DSCP) of outgoing packets"),
     other!(IPPROTO_IP IP_TTL = 2, Int, IsNot(value!(IP IP_TTL), u64::MAX), |facts| read::unless_negative(facts, value!(IP IP_TTL), value!(IP IP_TTL__sysctl)), [value!(IP IP_TTL), value!(IP IP_TTL__sysctl)], "the time to live of outgoing packets"),
     number!(IPPROTO_IP IP IP_MINTTL = 21, Int, Differs, "drops packets that arrive with a smaller time to live"),
-    number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), Differs, "whether the path's MTU is discovered, and packets may be fragmented"),
+    number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(words::PMTU_DISCOVERY), UNLESS_SCTP, "whether the path's MTU is discovered, and packets may be fragmented"),
     bool!(IPPROTO_IP IP IP_FREEBIND = 15, Differs, "allows an address that this host does not have yet"),
     bool!(IPPROTO_IP IP IP_TRANSPARENT = 19, Differs, "allows addresses of other hosts, for transparent proxies"),
     bool!(IPPROTO_IP IP IP_BIND_ADDRESS_NO_PORT = 24, Differs, "bind(2) to port 0 leaves the choice of the port to connect(2)"),
@@ -384,6 +416,44 @@ const OPTIONS: &[OptionSpec] = &[
 
     // SOL_RAW
     number!(SOL_RAW RAW ICMP_FILTER = 1, Mask, Differs, "the ICMP types that do not reach the socket, a bit for each"),
+
+    // SOL_SCTP
+    bool!(SOL_SCTP SCTP SCTP_NODELAY = 3, Differs, "sends small messages at once instead of gathering them (Nagle's algorithm off)"),
+    number!(SOL_SCTP SCTP SCTP_AUTOCLOSE = 4, Seconds, Differs, "how long an association may be idle before it is closed; 0: for ever"),
+    other!(SOL_SCTP SCTP_INITMSG = 2, Struct(structs::SCTP_INITMSG), Differs, read::sctp_initmsg, [value!(SCTP SCTP_INITMSG__ostreams), value!(SCTP SCTP_INITMSG__instreams), value!(SCTP SCTP_INITMSG__attempts), value!(SCTP SCTP_INITMSG__timeo)], "how many streams an association has, and how often and how late its beginning is repeated"),
+    other!(SOL_SCTP SCTP_RTOINFO = 0, Struct(structs::SCTP_RTOINFO), Differs, read::sctp_rtoinfo, [value!(SCTP SCTP_RTOINFO__initial), value!(SCTP SCTP_RTOINFO__max), value!(SCTP SCTP_RTOINFO__min)], "the time before a retransmission: at first, at most, at least").inside((0, 16)),
+    other!(SOL_SCTP SCTP_ASSOCINFO = 1, Struct(structs::SCTP_ASSOCPARAMS), UNLESS_ASSOCIATED, read::sctp_associnfo, [value!(SCTP SCTP_ASSOCINFO__asocmaxrxt), value!(SCTP SCTP_ASSOCINFO__destinations), value!(SCTP SCTP_ASSOCINFO__peer_rwnd), value!(SCTP SCTP_ASSOCINFO__local_rwnd), value!(SCTP SCTP_ASSOCINFO__cookie_life)], "how many retransmissions end an association, and how long its cookie is valid"),
+    other!(SOL_SCTP SCTP_PEER_ADDR_PARAMS = 9, Struct(structs::SCTP_PADDRPARAMS), UNLESS_ASSOCIATED, read::sctp_path, [value!(SCTP SCTP_PEER_ADDR_PARAMS__hbinterval), value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmaxrxt), value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmtu), value!(SCTP SCTP_PEER_ADDR_PARAMS__sackdelay), value!(SCTP SCTP_PEER_ADDR_PARAMS__flags), value!(SCTP SCTP_PEER_ADDR_PARAMS__flowlabel), value!(SCTP SCTP_PEER_ADDR_PARAMS__dscp)], "heartbeats, retransmissions, MTU and marking of each path to the peer").inside((0, 156)),
+    other!(SOL_SCTP SCTP_PEER_ADDR_THLDS = 31, Struct(structs::SCTP_PADDRTHLDS), Differs, read::sctp_thresholds, [value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmaxrxt), value!(SCTP SCTP_PEER_ADDR_THLDS__pf)], "after how many lost packets a path counts as failed, and as potentially failed").inside((0, 144)),
+    other!(SOL_SCTP SCTP_PEER_ADDR_THLDS_V2 = 37, Struct(structs::SCTP_PADDRTHLDS_V2), Differs, read::sctp_thresholds_v2, [value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmaxrxt), value!(SCTP SCTP_PEER_ADDR_THLDS__pf), value!(SCTP SCTP_PEER_ADDR_THLDS_V2__ps)], "the same, and after how many another path becomes the primary one").inside((0, 144)),
+    other!(SOL_SCTP SCTP_DELAYED_SACK = 16, Struct(structs::SCTP_SACK), Differs, read::sctp_sack, [value!(SCTP SCTP_PEER_ADDR_PARAMS__flags), value!(SCTP SCTP_PEER_ADDR_PARAMS__sackdelay), value!(SCTP SCTP_DELAYED_SACK__freq)], "how long, and for how many packets, an acknowledgement is held back").also_called(&["SCTP_DELAYED_ACK", "SCTP_DELAYED_ACK_TIME"]),
+    other!(SOL_SCTP SCTP_EVENTS = 11, Struct(structs::SCTP_EVENTS), Differs, read::sctp_events, [value!(SCTP SCTP_EVENTS)], "the events of which the receiver is told").also_called(&["SCTP_EVENT"]),
+    bool!(SOL_SCTP SCTP SCTP_RECVRCVINFO = 32, Differs, "tells the receiver the stream and the numbers of a message"),
+    bool!(SOL_SCTP SCTP SCTP_RECVNXTINFO = 33, Differs, "tells the receiver of the message after this one"),
+    number!(SOL_SCTP SCTP SCTP_MAXSEG = 13, Bytes, UNLESS_ASSOCIATED, "the largest piece that messages are cut into; 0: as large as fits").inside(structs::SCTP_ASSOC_VALUE),
+    bool!(SOL_SCTP SCTP SCTP_DISABLE_FRAGMENTS = 8, Differs, "refuses messages that would have to be cut"),
+    bool!(SOL_SCTP SCTP SCTP_FRAGMENT_INTERLEAVE = 18, Differs, "hands over parts of messages of several associations in turn"),
+    number!(SOL_SCTP SCTP SCTP_PARTIAL_DELIVERY_POINT = 19, Bytes, Differs, "a message that has grown to this is handed over before its end; 0: not before the buffer is full"),
+    number!(SOL_SCTP SCTP SCTP_MAX_BURST = 20, Uint, Differs, "how many packets may be sent at once").inside(structs::SCTP_ASSOC_VALUE),
+    number!(SOL_SCTP SCTP SCTP_CONTEXT = 17, Uint, Differs, "a number that comes with messages that were received").inside(structs::SCTP_ASSOC_VALUE),
+    other!(SOL_SCTP SCTP_DEFAULT_SEND_PARAM = 10, Struct(structs::SCTP_SNDRCVINFO), Differs, read::sctp_send_param, [value!(SCTP SCTP_DEFAULT_SEND_PARAM__stream), value!(SCTP SCTP_DEFAULT_SEND_PARAM__flags), value!(SCTP SCTP_DEFAULT_SEND_PARAM__ppid), value!(SCTP SCTP_DEFAULT_SEND_PARAM__context), value!(SCTP SCTP_DEFAULT_SEND_PARAM__timetolive)], "how a message is sent for which nothing is said").inside((0, 32)),
+    other!(SOL_SCTP SCTP_DEFAULT_SNDINFO = 34, Struct(structs::SCTP_SNDINFO), Differs, read::sctp_send_info, [value!(SCTP SCTP_DEFAULT_SEND_PARAM__stream), value!(SCTP SCTP_DEFAULT_SEND_PARAM__flags), value!(SCTP SCTP_DEFAULT_SEND_PARAM__ppid), value!(SCTP SCTP_DEFAULT_SEND_PARAM__context)], "the same in a newer form").inside((0, 16)),
+    other!(SOL_SCTP SCTP_DEFAULT_PRINFO = 114, Struct(structs::SCTP_PRINFO), Differs, read::sctp_policy, [value!(SCTP SCTP_DEFAULT_SEND_PARAM__flags), value!(SCTP SCTP_DEFAULT_SEND_PARAM__timetolive)], "when a message is given up that was not delivered").inside((0, 12)),
+    number!(SOL_SCTP SCTP SCTP_ADAPTATION_LAYER = 7, Uint, Differs, "what the peer is told of the layer above"),
+    bool!(SOL_SCTP SCTP SCTP_I_WANT_MAPPED_V4_ADDR = 12, Differs, "an IPv6 socket gives IPv4 addresses as v4-mapped ones"),
+    bool!(SOL_SCTP SCTP SCTP_AUTO_ASCONF = 30, Differs, "tells the peer when this host gets or loses an address"),
+    bool!(SOL_SCTP SCTP SCTP_REUSE_PORT = 36, Differs, "lets several sockets of one association each be bound to one port"),
+    bool!(SOL_SCTP SCTP SCTP_PR_SUPPORTED = 113, UNLESS_ASSOCIATED, "messages may be given up (partial reliability)").inside(structs::SCTP_ASSOC_VALUE),
+    bool!(SOL_SCTP SCTP SCTP_RECONFIG_SUPPORTED = 117, UNLESS_ASSOCIATED, "streams may be reset and added").inside(structs::SCTP_ASSOC_VALUE),
+    number!(SOL_SCTP SCTP SCTP_ENABLE_STREAM_RESET = 118, Flags(words::SCTP_RESETS), Differs, "which of that the peer may ask for").inside(structs::SCTP_ASSOC_VALUE),
+    bool!(SOL_SCTP SCTP SCTP_INTERLEAVING_SUPPORTED = 125, UNLESS_ASSOCIATED, "pieces of messages may be mixed on the way").inside(structs::SCTP_ASSOC_VALUE),
+    other!(SOL_SCTP SCTP_STREAM_SCHEDULER = 123, Enum(words::SCTP_SCHEDULERS), Differs, read::sctp_scheduler, [value!(SCTP SCTP_STREAM_SCHEDULER)], "which stream sends next; not known of a socket with one association").inside(structs::SCTP_ASSOC_VALUE),
+    bool!(SOL_SCTP SCTP SCTP_ASCONF_SUPPORTED = 128, UNLESS_ASSOCIATED, "addresses may be added and removed").inside(structs::SCTP_ASSOC_VALUE),
+    bool!(SOL_SCTP SCTP SCTP_AUTH_SUPPORTED = 129, UNLESS_ASSOCIATED, "chunks may be authenticated").inside(structs::SCTP_ASSOC_VALUE),
+    bool!(SOL_SCTP SCTP SCTP_ECN_SUPPORTED = 130, UNLESS_ASSOCIATED, "congestion may be signalled without loss (ECN)").inside(structs::SCTP_ASSOC_VALUE),
+    number!(SOL_SCTP SCTP SCTP_EXPOSE_POTENTIALLY_FAILED_STATE = 131, Enum(words::SCTP_EXPOSURES), Differs, "whether programs are told that a path may have failed").also_called(&["SCTP_EXPOSE_PF_STATE"]).inside(structs::SCTP_ASSOC_VALUE),
+    other!(SOL_SCTP SCTP_REMOTE_UDP_ENCAPS_PORT = 132, PortNetworkOrder, Differs, read::sctp_encapsulation_port, [value!(SCTP SCTP_REMOTE_UDP_ENCAPS_PORT)], "the peer's UDP port, where SCTP goes over UDP; 0: it does not").inside(structs::SCTP_AT_ADDRESS),
+    other!(SOL_SCTP SCTP_PLPMTUD_PROBE_INTERVAL = 133, Milliseconds, Differs, read::sctp_probe_interval, [value!(SCTP SCTP_PLPMTUD_PROBE_INTERVAL)], "the time between probes of the path's MTU; 0: there are none").inside(structs::SCTP_AT_ADDRESS),
 
     // SOL_ICMPV6
     other!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, read::icmpv6_filter, [], "the ICMPv6 types that do not reach the socket, a bit for each"),
@@ -433,8 +503,8 @@ const OPTIONS: &[OptionSpec] = &[
     other!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, read::anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter("ipv6_pinfo", "ipv6_ac_list"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, UNLESS_CONNECTED, "the interface for multicast"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, UNLESS_CONNECTED, "the hop limit of outgoing multicast"),
-    bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, Differs, "multicast that is sent comes back to this host"),
-    bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, Differs, "receives every group that somebody on this host joined"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, UNLESS_SCTP, "multicast that is sent comes back to this host"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, UNLESS_SCTP, "receives every group that somebody on this host joined"),
     other!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, read::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter("ipv6_pinfo", "sticky_pktinfo"),
     other!(IPPROTO_IPV6 IPV6_HOPOPTS = 54, Blob, Differs, read::hop_by_hop_options, [], "the hop-by-hop options of outgoing packets"),
     other!(IPPROTO_IPV6 IPV6_RTHDRDSTOPTS = 55, Blob, Differs, read::destination_options_of_route, [], "the destination options for each hop of the routing header"),
@@ -481,6 +551,8 @@ pub static CATALOGUE: &[OptionSpec] = OPTIONS;
 
 /// Facts that no option shows by itself; what they are for stands beside.
 const HELPERS: &[Fact] = &[
+    // Facts::is_associated
+    flag!(SCTP SCTP_STATUS__association),
     // read::fastopen_set
     value!(TCP TCP_FASTOPEN__sysctl),
     // Facts::reflects_tos, Facts::takes_mark

@@ -101,6 +101,9 @@ pub struct TableArgs {
     /// MPTCP sockets, without their subflows, which are among the TCP sockets
     #[arg(long, help_heading = "Which sockets")]
     mptcp: bool,
+    /// SCTP sockets
+    #[arg(long, help_heading = "Which sockets")]
+    sctp: bool,
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
@@ -335,6 +338,7 @@ impl TableArgs {
             (Family::Netlink, _) => self.netlink,
             (Family::Vsock, _) => self.vsock,
             (Family::Mptcp, _) => self.mptcp,
+            (Family::Sctp, _) => self.sctp,
             (Family::Unix, _) => self.unix,
             (Family::Packet, _) => self.packet,
             (Family::Xdp, _) => self.xdp,
@@ -358,7 +362,7 @@ impl TableArgs {
     fn names_a_family(&self) -> bool {
         let internet = self.tcp || self.tcp4 || self.tcp6 || self.udp || self.udp4 || self.udp6;
         let linked = self.packet || self.xdp || self.netlink || self.vsock;
-        internet || self.raw || self.mptcp || linked || self.unix
+        internet || self.raw || self.mptcp || self.sctp || linked || self.unix
     }
 
     fn users(&self) -> Result<Vec<u32>, String> {

@@ -67,6 +67,7 @@ const SOURCES: &[Source] = &[
     source(Family::Netlink, "netlink_files", When::Always, false),
     source(Family::Netlink, "netlink_table", When::Always, false),
     source(Family::Vsock, "vsock_files", When::Always, false),
+    source(Family::Sctp, "sctp_files", When::Always, true),
     source(Family::Other, "other_files", When::Always, false),
     // Whenever its buffer is full, this table's iterator passes over what is left of the bucket, on
     // every kernel that has it: it only adds sockets that have no descriptor.

@@ -67,6 +67,7 @@ sections! {
     NETLINK Netlink netlink NETLINK_flag NETLINK_FLAGS NETLINK_value NETLINK_VALUES;
     VSOCK Vsock vsock VSOCK_flag VSOCK_FLAGS VSOCK_value VSOCK_VALUES;
     TLS Tls tls TLS_flag TLS_FLAGS TLS_value TLS_VALUES;
+    SCTP Sctp sctp SCTP_flag SCTP_FLAGS SCTP_value SCTP_VALUES;
 }
 
 /// A fact: which section, and which flag or number of it.

@@ -18,6 +18,7 @@ pub enum Family {
     Netlink,
     /// Between virtual machines and their hosts.
     Vsock,
+    Sctp,
     /// What this program does not know.
     Other,
     Unix,
@@ -34,7 +35,7 @@ pub enum Layout {
 
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 10] = [
+    pub const ALL: [Family; 11] = [
         Family::Tcp,
         Family::Udp,
         Family::Raw,
@@ -43,6 +44,7 @@ impl Family {
         Family::Xdp,
         Family::Netlink,
         Family::Vsock,
+        Family::Sctp,
         Family::Other,
         Family::Unix,
     ];
@@ -58,7 +60,7 @@ impl Family {
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
-            Family::Tcp | Family::Mptcp | Family::Vsock => State::of_tcp(number),
+            Family::Tcp | Family::Mptcp | Family::Sctp | Family::Vsock => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
             Family::Xdp => State::of_xdp(number),
             _ => State::of_udp(number),
@@ -77,6 +79,7 @@ impl Family {
             Family::Xdp => &["XDP_OPTIONS"],
             Family::Netlink => &["NETLINK_LIST_MEMBERSHIPS", "NETLINK_NO_ENOBUFS"],
             Family::Vsock => &["SO_VM_SOCKETS_BUFFER_SIZE"],
+            Family::Sctp => &["SO_REUSEADDR", "SCTP_NODELAY", "SCTP_AUTOCLOSE"],
             // Of these nobody knows what is set: all that is shown is shown here.
             Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
@@ -147,6 +150,7 @@ const UDP: i32 = 17;
 const ROUTE: i32 = 0;
 const ICMPV6: i32 = 58;
 const MPTCP: i32 = 262;
+const SCTP: i32 = 132;
 const RAW_IP: i32 = 255;
 /// Nobody's: RFC 3692 keeps it for experiments.
 const NONE: i32 = 253;
@@ -177,6 +181,10 @@ kinds! {
     Vsock = "vsock" Vsock None, Some(((VSOCK, STREAM, 0), "AF_VSOCK"));
     VsockDatagram = "vsock" Vsock None, Some(((VSOCK, DGRAM, 0), "AF_VSOCK"));
     VsockSequenced = "vsock" Vsock None, Some(((VSOCK, SEQPACKET, 0), "AF_VSOCK"));
+    Sctp = "sctp" Sctp V4, Some(((INET, STREAM, SCTP), "SCTP"));
+    Sctp6 = "sctp6" Sctp V6, Some(((INET6, STREAM, SCTP), "SCTPv6"));
+    SctpMany = "sctp" Sctp V4, Some(((INET, SEQPACKET, SCTP), "SCTP"));
+    SctpMany6 = "sctp6" Sctp V6, Some(((INET6, SEQPACKET, SCTP), "SCTPv6"));
     Other = "other" Other None, None;
     Unix = "unix" Unix None, Some(((UNIX, STREAM, 0), "UNIX"));
     UnixDatagram = "unix" Unix None, Some(((UNIX, DGRAM, 0), "UNIX"));
@@ -209,6 +217,10 @@ impl SocketKind {
             (VSOCK, _, _) => SocketKind::VsockDatagram,
             (INET, STREAM, MPTCP) => SocketKind::Mptcp,
             (INET6, STREAM, MPTCP) => SocketKind::Mptcp6,
+            (INET, STREAM, SCTP) => SocketKind::Sctp,
+            (INET6, STREAM, SCTP) => SocketKind::Sctp6,
+            (INET, SEQPACKET, SCTP) => SocketKind::SctpMany,
+            (INET6, SEQPACKET, SCTP) => SocketKind::SctpMany6,
             (UNIX, STREAM, _) => SocketKind::Unix,
             (UNIX, SEQPACKET, _) => SocketKind::UnixSequenced,
             (UNIX, _, _) => SocketKind::UnixDatagram,
@@ -272,7 +284,6 @@ pub fn other_word(domain: u16, protocol: u16) -> &'static str {
     match (i32::from(domain), protocol) {
         (INET | INET6, 33) => "dccp",
         (INET | INET6, 115) => "l2tp",
-        (INET | INET6, 132) => "sctp",
         (INET | INET6, 136) => "udplite",
         _ => domain_word(domain),
     }

@@ -49,6 +49,8 @@ enum Check {
     With(fn(&Facts) -> bool),
     /// The value is not that of a pristine socket.
     Differs(Value),
+    /// The same, but where the function says so it tells nothing.
+    DiffersUnless(Value, fn(&Facts) -> bool),
     /// There is something.
     NotEmpty,
 }
@@ -180,11 +182,16 @@ impl Check {
             (_, None) => Check::Never,
             (marker, Some(value)) => {
                 let (Some((fact, mask)), Value::Number(calm)) = (single_fact(option), value) else {
-                    return Check::Differs(value.clone());
+                    return match marker {
+                        Marker::DiffersUnless(unless, _) => {
+                            Check::DiffersUnless(value.clone(), unless)
+                        }
+                        _ => Check::Differs(value.clone()),
+                    };
                 };
                 let is_tcp = matches!(family, Family::Tcp | Family::Mptcp);
                 let ecn = match marker {
-                    Marker::DiffersApartFromEcn if is_tcp => ECN,
+                    Marker::DiffersApartFromEcn if is_tcp || family == Family::Sctp => ECN,
                     _ => 0,
                 };
                 let mask = mask & !ecn;
@@ -208,6 +215,7 @@ impl Check {
             Check::Raw { .. } | Check::RawUnless { .. } => !self.is_set(&Value::Number(0), facts),
             Check::With(function) => !function(facts),
             Check::Never => true,
+            Check::DiffersUnless(_, unless) => unless(facts),
             Check::Differs(_) | Check::NotEmpty => false,
         }
     }
@@ -222,6 +230,7 @@ impl Check {
             }
             Check::With(function) => function(facts),
             Check::Differs(ref pristine) => value != pristine,
+            Check::DiffersUnless(ref pristine, unless) => value != pristine && !unless(facts),
             Check::NotEmpty => !is_empty(value),
         }
     }

@@ -106,11 +106,11 @@ fn ask(socket: BorrowedFd, option: &OptionSpec) -> Answer {
     if !option.kept_in.0.is_empty() {
         return Answer::Unasked;
     }
-    let mut buffer = vec![0; option.kind.size()];
+    let mut buffer = vec![0; option.size()];
     match sys::getsockopt(socket, option.level.number, option.number, &mut buffer) {
         Ok(length) => {
             let bytes = &buffer[..length.min(buffer.len())];
-            match option.kind.from_getsockopt(bytes, length) {
+            match option.from_getsockopt(bytes, length) {
                 Some(value) => Answer::Value(value),
                 None => Answer::Absent,
             }

@@ -8,7 +8,8 @@ use crate::facts::{flag, value, Fact};
 use crate::host::Host;
 use crate::link::{PacketMembership, PacketMemberships};
 use crate::record::{Item, Record};
-use crate::value::{group_numbers, Filter, List, Membership, Memberships, Name, Value};
+use crate::structs;
+use crate::value::{group_numbers, Field, Filter, List, Membership, Memberships, Name, Value};
 
 /// What a socket without a timeout has: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
 pub const NO_TIMEOUT: u64 = i64::MAX as u64;
@@ -105,6 +106,16 @@ impl Facts<'_> {
     /// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
     pub fn was_ipv6(&self) -> bool {
         !self.is_ipv6() && self.is(flag!(IP IP_MULTICAST_ALL__was_ipv6)) == Some(true)
+    }
+
+    /// Whether getsockopt(2) tells of an SCTP socket's only association: net/sctp/socket.c, sctp_id2assoc()
+    pub fn is_associated(&self) -> bool {
+        self.is(flag!(SCTP SCTP_STATUS__association)) == Some(true)
+    }
+
+    /// Whether this is an SCTP socket.
+    pub fn is_sctp(&self) -> bool {
+        self.record.sctp.is_some()
     }
 
     /// Whether it was made for IPv6, or was accepted by such a one. MPTCP sockets of IPv4 answer for
@@ -609,6 +620,180 @@ pub fn peer_credentials(facts: &Facts) -> Option<Value> {
         ("uid", id(value!(UNIX SO_PEERCRED__uid))),
         ("gid", id(value!(UNIX SO_PEERCRED__gid))),
     ]))
+}
+
+/// The members of a structure, of which each is a fact.
+fn members<const N: usize>(facts: &Facts, members: [(&'static str, Fact); N]) -> Option<Value> {
+    let member = |(name, fact)| Some((name, i64::from(facts.get(fact)? as u32)));
+    members.into_iter().map(member).collect::<Option<Vec<_>>>().map(Value::Struct)
+}
+
+/// Milliseconds of SCTP: of an association the kernel keeps jiffies, of a socket what was set.
+fn sctp_time(facts: &Facts, fact: Fact) -> Option<i64> {
+    let time = match facts.is_associated() {
+        true => facts.get(fact)?.wrapping_mul(1_000) / facts.host.hz,
+        false => facts.get(fact)?,
+    };
+    Some((time as u32).into())
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_initmsg()
+pub fn sctp_initmsg(facts: &Facts) -> Option<Value> {
+    members(
+        facts,
+        [
+            ("sinit_num_ostreams", value!(SCTP SCTP_INITMSG__ostreams)),
+            ("sinit_max_instreams", value!(SCTP SCTP_INITMSG__instreams)),
+            ("sinit_max_attempts", value!(SCTP SCTP_INITMSG__attempts)),
+            ("sinit_max_init_timeo", value!(SCTP SCTP_INITMSG__timeo)),
+        ],
+    )
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_rtoinfo()
+pub fn sctp_rtoinfo(facts: &Facts) -> Option<Value> {
+    Some(Value::Struct(vec![
+        ("srto_initial", sctp_time(facts, value!(SCTP SCTP_RTOINFO__initial))?),
+        ("srto_max", sctp_time(facts, value!(SCTP SCTP_RTOINFO__max))?),
+        ("srto_min", sctp_time(facts, value!(SCTP SCTP_RTOINFO__min))?),
+    ]))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_associnfo(); an association's cookie lives for nanoseconds.
+pub fn sctp_associnfo(facts: &Facts) -> Option<Value> {
+    let number = |fact| facts.get(fact).map(i64::try_from)?.ok();
+    let life = number(value!(SCTP SCTP_ASSOCINFO__cookie_life))?;
+    let life = if facts.is_associated() { life / 1_000_000 } else { life };
+    Some(Value::Struct(vec![
+        ("sasoc_asocmaxrxt", number(value!(SCTP SCTP_ASSOCINFO__asocmaxrxt))? & 0xffff),
+        ("sasoc_number_peer_destinations", number(value!(SCTP SCTP_ASSOCINFO__destinations))?),
+        ("sasoc_peer_rwnd", number(value!(SCTP SCTP_ASSOCINFO__peer_rwnd))?),
+        ("sasoc_local_rwnd", number(value!(SCTP SCTP_ASSOCINFO__local_rwnd))?),
+        ("sasoc_cookie_life", (life as u32).into()),
+    ]))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_peer_addr_params(). A bit above the number says that it was
+/// set: SCTP_FLOWLABEL_SET_MASK and SCTP_DSCP_SET_MASK of include/linux/sctp.h.
+pub fn sctp_path(facts: &Facts) -> Option<Value> {
+    const FLOWLABEL_SET: u64 = 0x0010_0000;
+    const FLOWLABEL: u64 = 0x000f_ffff;
+    const DSCP_SET: u64 = 0x1;
+    const DSCP: u64 = 0xfc;
+    let number = |fact| facts.get(fact).map(|number| number & u64::from(u32::MAX));
+    let set =
+        |fact, bit, mask| Some(number(fact)?).map(|raw| (raw & bit != 0).then_some(raw & mask));
+    let flowlabel = set(value!(SCTP SCTP_PEER_ADDR_PARAMS__flowlabel), FLOWLABEL_SET, FLOWLABEL)?;
+    let dscp = set(value!(SCTP SCTP_PEER_ADDR_PARAMS__dscp), DSCP_SET, DSCP)?;
+    let flags = number(value!(SCTP SCTP_PEER_ADDR_PARAMS__flags))?
+        | u64::from(flowlabel.is_some()) << 8
+        | u64::from(dscp.is_some()) << 9;
+    Some(Value::Struct(vec![
+        ("spp_hbinterval", sctp_time(facts, value!(SCTP SCTP_PEER_ADDR_PARAMS__hbinterval))?),
+        ("spp_pathmaxrxt", number(value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmaxrxt))? as i64),
+        ("spp_pathmtu", number(value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmtu))? as i64),
+        ("spp_sackdelay", sctp_time(facts, value!(SCTP SCTP_PEER_ADDR_PARAMS__sackdelay))?),
+        ("spp_flags", flags as i64),
+        ("spp_ipv6_flowlabel", flowlabel.unwrap_or_default() as i64),
+        ("spp_dscp", dscp.unwrap_or_default() as i64),
+    ]))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_paddr_thresholds()
+pub fn sctp_thresholds(facts: &Facts) -> Option<Value> {
+    members(
+        facts,
+        [
+            ("spt_pathmaxrxt", value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmaxrxt)),
+            ("spt_pathpfthld", value!(SCTP SCTP_PEER_ADDR_THLDS__pf)),
+        ],
+    )
+}
+
+/// The same with the third threshold.
+pub fn sctp_thresholds_v2(facts: &Facts) -> Option<Value> {
+    members(
+        facts,
+        [
+            ("spt_pathmaxrxt", value!(SCTP SCTP_PEER_ADDR_PARAMS__pathmaxrxt)),
+            ("spt_pathpfthld", value!(SCTP SCTP_PEER_ADDR_THLDS__pf)),
+            ("spt_pathcpthld", value!(SCTP SCTP_PEER_ADDR_THLDS_V2__ps)),
+        ],
+    )
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_delayed_ack(): where it is off, each packet is acknowledged.
+pub fn sctp_sack(facts: &Facts) -> Option<Value> {
+    const ENABLED: u64 = 1 << 5; // SPP_SACKDELAY_ENABLE
+    let (delay, packets) = match facts.get(value!(SCTP SCTP_PEER_ADDR_PARAMS__flags))? & ENABLED {
+        0 => (0, 1),
+        _ => (
+            sctp_time(facts, value!(SCTP SCTP_PEER_ADDR_PARAMS__sackdelay))?,
+            i64::from(facts.get(value!(SCTP SCTP_DELAYED_SACK__freq))? as u32),
+        ),
+    };
+    Some(Value::Struct(vec![("sack_delay", delay), ("sack_freq", packets)]))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_events(): a bit for each.
+pub fn sctp_events(facts: &Facts) -> Option<Value> {
+    let events = facts.get(value!(SCTP SCTP_EVENTS))?;
+    let event = |(bit, field): (usize, &Field)| (field.name, (events >> bit & 1) as i64);
+    Some(Value::Struct(structs::SCTP_EVENTS.iter().enumerate().map(event).collect()))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_default_send_param()
+pub fn sctp_send_param(facts: &Facts) -> Option<Value> {
+    members(
+        facts,
+        [
+            ("sinfo_stream", value!(SCTP SCTP_DEFAULT_SEND_PARAM__stream)),
+            ("sinfo_flags", value!(SCTP SCTP_DEFAULT_SEND_PARAM__flags)),
+            ("sinfo_ppid", value!(SCTP SCTP_DEFAULT_SEND_PARAM__ppid)),
+            ("sinfo_context", value!(SCTP SCTP_DEFAULT_SEND_PARAM__context)),
+            ("sinfo_timetolive", value!(SCTP SCTP_DEFAULT_SEND_PARAM__timetolive)),
+        ],
+    )
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_default_sndinfo()
+pub fn sctp_send_info(facts: &Facts) -> Option<Value> {
+    members(
+        facts,
+        [
+            ("snd_sid", value!(SCTP SCTP_DEFAULT_SEND_PARAM__stream)),
+            ("snd_flags", value!(SCTP SCTP_DEFAULT_SEND_PARAM__flags)),
+            ("snd_ppid", value!(SCTP SCTP_DEFAULT_SEND_PARAM__ppid)),
+            ("snd_context", value!(SCTP SCTP_DEFAULT_SEND_PARAM__context)),
+        ],
+    )
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_default_prinfo()
+pub fn sctp_policy(facts: &Facts) -> Option<Value> {
+    const POLICY: u64 = 0x30; // SCTP_PR_SCTP_MASK
+    let flags = facts.get(value!(SCTP SCTP_DEFAULT_SEND_PARAM__flags))?;
+    let value = facts.get(value!(SCTP SCTP_DEFAULT_SEND_PARAM__timetolive))? as u32;
+    Some(Value::Struct(vec![("pr_value", value.into()), ("pr_policy", (flags & POLICY) as i64)]))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_scheduler(). An association has a table of functions instead,
+/// whose place nobody knows from outside: it may be another than that of the socket.
+pub fn sctp_scheduler(facts: &Facts) -> Option<Value> {
+    let own = facts.get(value!(SCTP SCTP_STREAM_SCHEDULER))?;
+    (!facts.is_associated()).then(|| int(own))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_encap_port()
+pub fn sctp_encapsulation_port(facts: &Facts) -> Option<Value> {
+    let port = facts.get(value!(SCTP SCTP_REMOTE_UDP_ENCAPS_PORT))?;
+    Some(Value::Number(u16::from_be(port as u16).into()))
+}
+
+/// net/sctp/socket.c, sctp_getsockopt_probe_interval()
+pub fn sctp_probe_interval(facts: &Facts) -> Option<Value> {
+    let interval = sctp_time(facts, value!(SCTP SCTP_PLPMTUD_PROBE_INTERVAL))?;
+    Some(Value::Number(interval.into()))
 }
 
 /// net/ipv6/raw.c, do_rawv6_getsockopt()

@@ -11,8 +11,8 @@ use crate::bpf::section as bit;
 use crate::bpf::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
     netlink_section, owner_record, packet_membership_item, packet_section, raw_section,
-    record_header, socket_section, task_record, tcp_section, tls_section, udp_section,
-    unix_section, vsock_section, xdp_section,
+    record_header, sctp_section, socket_section, task_record, tcp_section, tls_section,
+    udp_section, unix_section, vsock_section, xdp_section,
 };
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
@@ -84,6 +84,7 @@ record! {
     netlink: netlink_section = SECTION_NETLINK;
     vsock: vsock_section = SECTION_VSOCK;
     tls: tls_section = SECTION_TLS;
+    sctp: sctp_section = SECTION_SCTP;
 }
 
 /// One of the blobs and list entries that may follow the sections.

@@ -149,6 +149,8 @@ pub enum Kind {
     Ifindex,
     /// An interface index that getsockopt gives in network order; host order here.
     IfindexNetworkOrder,
+    /// A port that getsockopt gives in network order; host order here.
+    PortNetworkOrder,
     /// An error number.
     Errno,
     /// One of these words.
@@ -190,7 +192,7 @@ pub enum Kind {
 }
 
 /// A member of a structure of numbers, as getsockopt(2) lays it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub name: &'static str,
     /// Where it begins, in bytes.
@@ -198,6 +200,8 @@ pub struct Field {
     /// How many bytes it has: 1, 2, 4 or 8.
     pub size: usize,
     pub signed: bool,
+    /// How the number is worded.
+    pub kind: Kind,
 }
 
 /// The members of a structure.
@@ -206,12 +210,18 @@ pub type Fields = &'static [Field];
 impl Field {
     /// A member without a sign.
     pub const fn unsigned(name: &'static str, at: usize, size: usize) -> Field {
-        Field { name, at, size, signed: false }
+        Field { name, at, size, signed: false, kind: Kind::Int }
     }
 
     /// A member that may be below zero.
     pub const fn signed(name: &'static str, at: usize, size: usize) -> Field {
-        Field { name, at, size, signed: true }
+        Field { name, at, size, signed: true, kind: Kind::Int }
+    }
+
+    /// The same, worded like this.
+    pub const fn shown(mut self, kind: Kind) -> Field {
+        self.kind = kind;
+        self
     }
 
     /// The member in the bytes of a structure.
@@ -243,6 +253,7 @@ impl Kind {
             | Kind::Fanout
             | Kind::Rate => "number",
             Kind::Ifindex | Kind::IfindexNetworkOrder => "interface index",
+            Kind::PortNetworkOrder => "port",
             Kind::Errno => "error",
             Kind::Enum(_) => "enumeration",
             Kind::Flags(_) => "flags",
@@ -298,6 +309,9 @@ impl Kind {
             Kind::Int | Kind::Seconds => Value::Number(int(0)?.into()),
             Kind::Uint64 | Kind::Rate => Value::Number((long(0)? as u64).into()),
             Kind::IfindexNetworkOrder => Value::Number(u32::from_be(int(0)? as u32).into()),
+            Kind::PortNetworkOrder => {
+                Value::Number(u16::from_be_bytes(bytes.get(..2)?.try_into().ok()?).into())
+            }
             Kind::Name => Value::Name(Name::new(bytes)),
             Kind::Address => Value::Address(Ipv4Addr::from(u32::from_be(int(0)? as u32))),
             Kind::Linger => Value::Linger { on: int(0)? != 0, seconds: int(4)? },
@@ -388,20 +402,43 @@ impl fmt::Display for Text<'_> {
                 f.write_str("|")?;
                 write_word(f, (*mode).into(), words::TLS_MODES)
             }
-            Value::Struct(members) => {
-                let mut bar = "";
-                for (name, number) in members {
-                    write!(f, "{bar}{name}:{number}")?;
-                    bar = "|";
-                }
-                Ok(())
-            }
+            Value::Struct(members) => write_members(f, members, self.1),
             Value::Memberships(memberships) => write_memberships(f, memberships),
             Value::PacketMemberships(memberships) => memberships.fmt(f),
             Value::Fanout { joined: false, .. } => f.write_str("-"),
             Value::Fanout { number, .. } => write_fanout(f, *number),
             Value::Groups { numbers, cut } => write_groups(f, numbers, *cut),
         }
+    }
+}
+
+/// `name:number` for each member, joined by `|`. One that is on or off is its name alone, where it is
+/// on; within a member the words of flags are joined by `+`.
+fn write_members(
+    f: &mut fmt::Formatter,
+    members: &[(&'static str, i64)],
+    kind: Kind,
+) -> fmt::Result {
+    let fields = if let Kind::Struct(fields) = kind { fields } else { &[] };
+    let mut bar = "";
+    for (place, (name, number)) in members.iter().enumerate() {
+        match fields.get(place).map_or(Kind::Int, |field| field.kind) {
+            Kind::Bool if *number == 0 => continue,
+            Kind::Bool => write!(f, "{bar}{name}")?,
+            Kind::Flags(words) => {
+                write!(f, "{bar}{name}:")?;
+                write_joined(f, *number as u32, words, "+")?;
+            }
+            kind => {
+                write!(f, "{bar}{name}:")?;
+                write_number(f, (*number).into(), kind)?;
+            }
+        }
+        bar = "|";
+    }
+    match bar {
+        "" => f.write_str("-"),
+        _ => Ok(()),
     }
 }
 
@@ -434,6 +471,10 @@ fn write_word(f: &mut fmt::Formatter, number: u32, words: Words) -> fmt::Result 
 
 /// The words of the bits that are on, joined by `|`; a bit without a word in hexadecimal.
 fn write_flags(f: &mut fmt::Formatter, flags: u32, words: Words) -> fmt::Result {
+    write_joined(f, flags, words, "|")
+}
+
+fn write_joined(f: &mut fmt::Formatter, flags: u32, words: Words, mark: &str) -> fmt::Result {
     if flags == 0 {
         return f.write_str("0");
     }
@@ -442,7 +483,7 @@ fn write_flags(f: &mut fmt::Formatter, flags: u32, words: Words) -> fmt::Result 
     for (bit, word) in words.iter().filter(|(bit, _)| flags & bit != 0) {
         write!(f, "{bar}{word}")?;
         rest &= !bit;
-        bar = "|";
+        bar = mark;
     }
     match rest {
         0 => Ok(()),

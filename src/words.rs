@@ -199,6 +199,43 @@ pub static TLS_CIPHERS: Words = &[
 /// include/net/tls.h, TLS_BASE and its neighbours: who encrypts
 pub static TLS_MODES: Words = &[(0, "base"), (1, "sw"), (2, "hw"), (3, "hw-record")];
 
+/// include/uapi/linux/sctp.h, enum sctp_spp_flags
+pub static SCTP_PATH: Words = &[
+    (1 << 0, "HB_ENABLE"),
+    (1 << 1, "HB_DISABLE"),
+    (1 << 2, "HB_DEMAND"),
+    (1 << 3, "PMTUD_ENABLE"),
+    (1 << 4, "PMTUD_DISABLE"),
+    (1 << 5, "SACKDELAY_ENABLE"),
+    (1 << 6, "SACKDELAY_DISABLE"),
+    (1 << 7, "HB_TIME_IS_ZERO"),
+    (1 << 8, "IPV6_FLOWLABEL"),
+    (1 << 9, "DSCP"),
+];
+
+/// include/uapi/linux/sctp.h, enum sctp_sinfo_flags; two of the bits are a policy of SCTP_POLICIES
+pub static SCTP_SEND: Words = &[
+    (1 << 0, "UNORDERED"),
+    (1 << 1, "ADDR_OVER"),
+    (1 << 2, "ABORT"),
+    (1 << 3, "SACK_IMMEDIATELY"),
+    (1 << 6, "SENDALL"),
+    (1 << 7, "PR_SCTP_ALL"),
+];
+
+/// include/uapi/linux/sctp.h, SCTP_PR_SCTP_*
+pub static SCTP_POLICIES: Words = &[(0, "NONE"), (0x10, "TTL"), (0x20, "RTX"), (0x30, "PRIO")];
+
+/// include/uapi/linux/sctp.h, SCTP_ENABLE_*
+pub static SCTP_RESETS: Words =
+    &[(1, "RESET_STREAM_REQ"), (2, "RESET_ASSOC_REQ"), (4, "CHANGE_ASSOC_REQ")];
+
+/// include/uapi/linux/sctp.h, enum sctp_sched_type
+pub static SCTP_SCHEDULERS: Words = &[(0, "FCFS"), (1, "PRIO"), (2, "RR"), (3, "FC"), (4, "WFQ")];
+
+/// include/net/sctp/constants.h, SCTP_PF_EXPOSE_*
+pub static SCTP_EXPOSURES: Words = &[(0, "UNSET"), (1, "DISABLE"), (2, "ENABLE")];
+
 /// The word for a number.
 pub fn word(words: Words, number: u32) -> Option<&'static str> {
     words.iter().find(|(known, _)| *known == number).map(|(_, word)| *word)

@@ -269,6 +269,19 @@ const CASES: &[Case] = &[
         assert_eq!(words(&text), ["mptcp6", "0", "0", ":::*", ":::*", "CLOSE", "TCP_IS_MPTCP=1"]);
         assert_eq!(stdout(&format!("{flag} -4 -H")), "");
     }),
+    case(&["--sctp"], |flag| {
+        // What there is to see is in tests/families/sctp.rs; not every kernel has SCTP.
+        let sctp = knetstat::sys::socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
+        let rows = stdout(&format!("{flag} -H -O nodelay"));
+        match sctp {
+            Ok(_) => {
+                assert_eq!(words(&rows)[..6], ["sctp", "0", "0", "0.0.0.0:*", "0.0.0.0:*", "CLOSE"])
+            }
+            Err(_) => assert_eq!(rows, ""),
+        }
+        assert!(!stdout(flag).contains("tcp"), "only SCTP");
+        assert_eq!(stdout(&format!("{flag} -6 -H")), "");
+    }),
     case(&["-x", "--unix"], |flag| {
         use std::os::linux::net::SocketAddrExt;
         use std::os::unix::net::{SocketAddr, UnixListener};
@@ -334,6 +347,7 @@ const SOCK_DGRAM: i32 = 2;
 const SOCK_RAW: i32 = 3;
 const IPPROTO_ICMPV6: i32 = 58;
 const IPPROTO_MPTCP: i32 = 262;
+const IPPROTO_SCTP: i32 = 132;
 
 fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()

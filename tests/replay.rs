@@ -205,6 +205,46 @@ fn a_record_of_a_protocol_from_the_future_is_passed_over() {
 }
 
 #[test]
+fn sctp_sockets() {
+    let common = r#""SCTP_NODELAY":1,"SCTP_RTOINFO":{"srto_initial":3000,"srto_max":60000,"srto_min":1000},"SCTP_ASSOCINFO":{"sasoc_asocmaxrxt":10,"sasoc_number_peer_destinations":2,"sasoc_peer_rwnd":106496,"sasoc_local_rwnd":4000000000,"sasoc_cookie_life":60000},"SCTP_PEER_ADDR_PARAMS":{"spp_hbinterval":30000,"spp_pathmaxrxt":5,"spp_pathmtu":1500,"spp_sackdelay":200,"spp_flags":809,"spp_ipv6_flowlabel":4660,"spp_dscp":184},"SCTP_DELAYED_SACK":{"sack_delay":200,"sack_freq":2},"SCTP_DEFAULT_PRINFO":{"pr_value":700,"pr_policy":16},"SCTP_ECN_SUPPORTED":1,"SCTP_REMOTE_UDP_ENCAPS_PORT":9899,"SCTP_PLPMTUD_PROBE_INTERVAL":5000"#;
+    let common: Json = serde_json::from_str(&format!("{{{common}}}")).expect("an object");
+    let mut settings = settings(Format::NdJson);
+    settings.filter = Filter::default();
+    let (text, error) = print(records::sctp().bytes.as_slice(), &settings, &Pristine::default());
+    assert_eq!(error, None);
+    let rows: Vec<Json> = rows(&text).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    for (row, state) in rows.iter().zip(["ESTABLISHED", "CLOSE"]) {
+        assert_eq!((&row["protocol"], &row["state"]), (&"sctp".into(), &state.into()));
+        for (name, value) in common.as_object().expect("an object") {
+            assert_eq!(&row["options"][name], value, "{name}");
+        }
+        let events = row["options"]["SCTP_EVENTS"].as_object().expect("an object");
+        let on = events.iter().filter(|(_, on)| **on == 1).map(|(name, _)| name.as_str());
+        let expected =
+            ["sctp_association_event", "sctp_data_io_event", "sctp_send_failure_event_event"];
+        assert_eq!(on.collect::<std::collections::BTreeSet<_>>(), expected.into());
+        assert_eq!(events.len(), 14);
+    }
+    // The scheduler of an association is not known.
+    assert!(rows[0]["options"].get("SCTP_STREAM_SCHEDULER").is_none());
+    assert_eq!(rows[1]["options"]["SCTP_STREAM_SCHEDULER"], 2);
+
+    settings.format = TABLE;
+    let (text, _) = print(records::sctp().bytes.as_slice(), &settings, &Pristine::default());
+    for words in [
+        "SCTP_RTOINFO=srto_initial:3000ms|srto_max:60000ms|srto_min:1000ms,",
+        "|spp_flags:HB_ENABLE+PMTUD_ENABLE+SACKDELAY_ENABLE+IPV6_FLOWLABEL+DSCP|",
+        "SCTP_EVENTS=sctp_data_io_event|sctp_association_event|sctp_send_failure_event_event,",
+        "SCTP_DEFAULT_PRINFO=pr_value:700|pr_policy:TTL,",
+        "SCTP_STREAM_SCHEDULER=RR,",
+        "SCTP_PLPMTUD_PROBE_INTERVAL=5000ms",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
 fn every_fact_of_every_option_is_shown() {
     let settings = Settings { filter: Filter::default(), ..settings(Format::NdJson) };
     let (text, error) = print(records::everything().bytes.as_slice(), &settings, &pristine());

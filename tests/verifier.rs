@@ -20,7 +20,7 @@ const INSTRUCTIONS: u32 = 1;
 
 /// What the kernel is asked to walk: the program that is wanted, then those for kernels without
 /// bpf_loop(), or without the iterator.
-const PROGRAMS: [&[&str]; 17] = [
+const PROGRAMS: [&[&str]; 18] = [
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
@@ -31,6 +31,7 @@ const PROGRAMS: [&[&str]; 17] = [
     &["netlink_files"],
     &["netlink_table"],
     &["vsock_files"],
+    &["sctp_files", "sctp_files_without_loop"],
     &["tcp_files"],
     &["mptcp_files"],
     &["mptcp_subflows"],

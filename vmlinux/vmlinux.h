@@ -368,6 +368,7 @@ struct sock {
 	u32 sk_tsflags;
 	int sk_bind_phc;
 	refcount_t sk_wmem_alloc;
+	int sk_wmem_queued;
 	struct dst_entry *sk_dst_cache;
 	unsigned long sk_max_pacing_rate;
 	u32 sk_priority;
@@ -779,6 +780,132 @@ struct vsock_sock {
 	u64 buffer_size;
 	u64 buffer_min_size;
 	u64 buffer_max_size;
+};
+
+/* sctp: a module, but its types are in the kernel's BTF all the same, where it can be built */
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+struct sctp_endpoint {
+	struct {
+		struct {
+			struct list_head address_list;
+		} bind_addr;
+	} base;
+	struct list_head asocs;
+	__u8 ecn_enable;
+	__u8 auth_enable;
+	__u8 intl_enable;
+	__u8 prsctp_enable;
+	__u8 asconf_enable;
+	__u8 reconf_enable;
+	__u8 strreset_enable;
+};
+
+enum sctp_socket_type {
+	SCTP_SOCKET_UDP,
+};
+
+struct sctp_sock {
+	struct inet_sock inet;
+	enum sctp_socket_type type;
+	struct sctp_endpoint *ep;
+	__u16 default_stream;
+	__u32 default_ppid;
+	__u16 default_flags;
+	__u32 default_context;
+	__u32 default_timetolive;
+	__u32 default_rcv_context;
+	int max_burst;
+	__u32 hbinterval;
+	__u32 probe_interval;
+	__be16 encap_port;
+	__u16 pathmaxrxt;
+	__u32 flowlabel;
+	__u8 dscp;
+	__u16 pf_retrans;
+	__u16 ps_retrans;
+	__u32 pathmtu;
+	__u32 sackdelay;
+	__u32 sackfreq;
+	__u32 param_flags;
+	__u32 default_ss;
+	struct {
+		__u32 srto_initial;
+		__u32 srto_max;
+		__u32 srto_min;
+	} rtoinfo;
+	struct {
+		__u16 sasoc_asocmaxrxt;
+		__u16 sasoc_number_peer_destinations;
+		__u32 sasoc_peer_rwnd;
+		__u32 sasoc_local_rwnd;
+		__u32 sasoc_cookie_life;
+	} assocparams;
+	__u16 subscribe;
+	struct {
+		__u16 sinit_num_ostreams;
+		__u16 sinit_max_instreams;
+		__u16 sinit_max_attempts;
+		__u16 sinit_max_init_timeo;
+	} initmsg;
+	int user_frag;
+	__u32 autoclose;
+	__u32 adaptation_ind;
+	__u32 pd_point;
+	__u16 nodelay;
+	__u16 pf_expose;
+	__u16 reuse;
+	__u16 disable_fragments;
+	__u16 v4mapped;
+	__u16 frag_interleave;
+	__u16 recvrcvinfo;
+	__u16 recvnxtinfo;
+	int do_auto_asconf;
+};
+
+struct sctp_association {
+	struct list_head asocs;
+	struct {
+		__u32 rwnd;
+		__u16 transport_count;
+		__u16 ecn_capable;
+		__u16 asconf_capable;
+		__u16 prsctp_capable;
+		__u16 reconf_capable;
+		__u16 intl_capable;
+		__u16 auth_capable;
+	} peer;
+	__s64 cookie_life;
+	unsigned long rto_initial;
+	unsigned long rto_max;
+	unsigned long rto_min;
+	int max_burst;
+	int max_retrans;
+	__u16 pf_retrans;
+	__u16 ps_retrans;
+	unsigned long hbinterval;
+	unsigned long probe_interval;
+	__be16 encap_port;
+	__u16 pathmaxrxt;
+	__u32 flowlabel;
+	__u8 dscp;
+	__u32 pathmtu;
+	__u32 param_flags;
+	__u32 sackfreq;
+	unsigned long sackdelay;
+	__u32 a_rwnd;
+	__u32 frag_point;
+	__u16 default_stream;
+	__u16 default_flags;
+	__u32 default_ppid;
+	__u32 default_context;
+	__u32 default_timetolive;
+	__u32 default_rcv_context;
+	__u8 pf_expose;
+	__u8 strreset_enable;
 };
 
 /* unix */

@@ -24,6 +24,7 @@ pub const HZ: u64 = 250;
 
 pub const TCP: u16 = 6;
 pub const UDP: u16 = 17;
+pub const SCTP: u16 = 132;
 pub const UNIX: u16 = 1;
 pub const NETLINK: u16 = 16;
 pub const VSOCK: u16 = 40;
@@ -91,7 +92,7 @@ impl Stream {
             header.sections = sections.iter().fold(0, |all, one| all | one.0);
             header.netns = 4_026_531_840;
             fill(header);
-            header.socket_type = if header.protocol == TCP { 1 } else { 2 };
+            header.socket_type = if matches!(header.protocol, TCP | SCTP) { 1 } else { 2 };
             header.traits |= socket_trait::TRAIT_ONCE.0 as u16;
         });
     }
@@ -353,6 +354,53 @@ pub fn sniffer() -> Stream {
     stream
 }
 
+/// An SCTP socket that is connected, and one that is not: the times of the first are in jiffies, and
+/// its cookie lives for nanoseconds.
+pub fn sctp() -> Stream {
+    let mut stream = Stream::default();
+    for (state, second) in [(ESTABLISHED, HZ), (CLOSE, 1_000)] {
+        stream.header(&[section::SECTION_SCTP], |header| {
+            (header.protocol, header.state, header.family) = (SCTP, state, INET);
+            header.local_address = address(&[127, 0, 0, 1]);
+            header.local_port = 2905;
+        });
+        stream.part(|sctp: &mut sctp_section| {
+            let associated = u64::from(state == ESTABLISHED);
+            sctp.has_flags |= 1 << SCTP_flag::SCTP_STATUS__association.0;
+            sctp.flags |= associated << SCTP_flag::SCTP_STATUS__association.0;
+            flags!(sctp, SCTP_flag::SCTP_NODELAY = 1, SCTP_flag::SCTP_ECN_SUPPORTED = 1);
+            values!(
+                sctp,
+                SCTP_value::SCTP_RTOINFO__initial = 3 * second,
+                SCTP_value::SCTP_RTOINFO__max = 60 * second,
+                SCTP_value::SCTP_RTOINFO__min = second,
+                SCTP_value::SCTP_ASSOCINFO__asocmaxrxt = 10,
+                SCTP_value::SCTP_ASSOCINFO__destinations = 2,
+                SCTP_value::SCTP_ASSOCINFO__peer_rwnd = 106_496,
+                SCTP_value::SCTP_ASSOCINFO__local_rwnd = 4_000_000_000,
+                SCTP_value::SCTP_ASSOCINFO__cookie_life =
+                    if associated == 1 { 60_000_000_000 } else { 60_000 },
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__hbinterval = 30 * second,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__pathmaxrxt = 5,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__pathmtu = 1500,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__sackdelay = second / 5,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__flags = 0x29,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__flowlabel = 0x10_1234,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__dscp = 0xb9,
+                SCTP_value::SCTP_DELAYED_SACK__freq = 2,
+                SCTP_value::SCTP_EVENTS = 0x2003,
+                SCTP_value::SCTP_DEFAULT_SEND_PARAM__flags = 0x11,
+                SCTP_value::SCTP_DEFAULT_SEND_PARAM__timetolive = 700,
+                SCTP_value::SCTP_STREAM_SCHEDULER = 2,
+                SCTP_value::SCTP_REMOTE_UDP_ENCAPS_PORT = u16::to_be(9899).into(),
+                SCTP_value::SCTP_PLPMTUD_PROBE_INTERVAL = 5 * second
+            );
+        });
+        stream.end();
+    }
+    stream
+}
+
 /// Two sockets with every option that there is of TCP and UDP, and those of other families; one
 /// shares its port.
 pub fn everything() -> Stream {
@@ -393,6 +441,15 @@ pub fn everything() -> Stream {
         stream.item(item_kind::ITEM_END, &[]);
         stream.end();
     }
+    stream.header(&[section::SECTION_SCTP], |header| {
+        (header.protocol, header.state, header.family) = (SCTP, CLOSE, INET);
+    });
+    stream.part(|sctp: &mut sctp_section| {
+        every_fact!(sctp);
+        // Of an association there is less to tell.
+        sctp.flags &= !(1 << SCTP_flag::SCTP_STATUS__association.0);
+    });
+    stream.end();
     stream.header(&[socket, section::SECTION_UNIX], |header| {
         (header.family, header.cookie, header.reuseport_group) = (UNIX, 82, 1);
     });

@@ -14,6 +14,7 @@ mod netlink;
 mod packet;
 mod raw;
 mod reuseport;
+mod sctp;
 mod unbound;
 mod unix;
 mod vsock;

@@ -20,6 +20,7 @@ pub struct Row {
 
 /// What getsockopt(2) lays out.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)] // some are those of other families
 pub enum Layout {
     Int,
     Uint,
@@ -46,6 +47,12 @@ pub enum Layout {
     /// A bit for each group from 1 on, in words of 32 bits.
     #[allow(dead_code)] // only tests/families asks for it
     Groups,
+    /// These members of a structure of that size: name, where it begins, how many bytes it has.
+    Members(&'static [(&'static str, usize, usize)], usize),
+    /// A number of 32 bits, where it begins in a structure of that size.
+    Inside(usize, usize),
+    /// A port in network order, where it begins in a structure of that size.
+    Port(usize, usize),
     /// No value but a length, the number of instructions: SO_GET_FILTER without a buffer.
     Filter,
 }
@@ -57,6 +64,7 @@ impl Layout {
             Layout::Long | Layout::Linger | Layout::Timestamping | Layout::Txtime => 8,
             Layout::Timeval | Layout::Name => 16,
             Layout::Blob | Layout::Groups => 2048,
+            Layout::Members(_, size) | Layout::Inside(_, size) | Layout::Port(_, size) => size,
             Layout::Filter => 0,
             _ => 4,
         }
@@ -90,10 +98,24 @@ impl Layout {
                 let groups = (0..length * 8).filter(joined).map(|group| group + 1);
                 json!(groups.collect::<Vec<_>>())
             }
+            Layout::Members(members, _) => members
+                .iter()
+                .map(|&(name, at, size)| (name, number(&bytes[at..at + size])))
+                .collect(),
+            Layout::Inside(at, _) => json!(int(at) as u32),
+            Layout::Port(at, _) => json!(u16::from_be_bytes([bytes[at], bytes[at + 1]])),
             Layout::Filter if length == 0 => json!({"kind": "none", "instructions": 0}),
             Layout::Filter => json!({"kind": "classic", "instructions": length}),
         }
     }
+}
+
+/// A number without a sign.
+fn number(bytes: &[u8]) -> u64 {
+    let mut number = [0; 8];
+    let place = if cfg!(target_endian = "little") { 0 } else { 8 - bytes.len() };
+    number[place..place + bytes.len()].copy_from_slice(bytes);
+    u64::from_ne_bytes(number)
 }
 
 /// Bytes in hexadecimal.
@@ -365,7 +387,7 @@ pub static TABLE: &[Row] = &[
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
 /// No socket of TCP or UDP has them: tests/families compares them.
-pub const OF_OTHER_FAMILIES: [&str; 44] = [
+pub const OF_OTHER_FAMILIES: [&str; 80] = [
     "SO_PASSRIGHTS",
     "SO_INQ",
     "SO_PEERCRED",
@@ -410,6 +432,42 @@ pub const OF_OTHER_FAMILIES: [&str; 44] = [
     "TLS_TX_ZEROCOPY_RO",
     "TLS_RX_EXPECT_NO_PAD",
     "TLS_TX_MAX_PAYLOAD_LEN",
+    "SCTP_NODELAY",
+    "SCTP_AUTOCLOSE",
+    "SCTP_INITMSG",
+    "SCTP_RTOINFO",
+    "SCTP_ASSOCINFO",
+    "SCTP_PEER_ADDR_PARAMS",
+    "SCTP_PEER_ADDR_THLDS",
+    "SCTP_PEER_ADDR_THLDS_V2",
+    "SCTP_DELAYED_SACK",
+    "SCTP_EVENTS",
+    "SCTP_RECVRCVINFO",
+    "SCTP_RECVNXTINFO",
+    "SCTP_MAXSEG",
+    "SCTP_DISABLE_FRAGMENTS",
+    "SCTP_FRAGMENT_INTERLEAVE",
+    "SCTP_PARTIAL_DELIVERY_POINT",
+    "SCTP_MAX_BURST",
+    "SCTP_CONTEXT",
+    "SCTP_DEFAULT_SEND_PARAM",
+    "SCTP_DEFAULT_SNDINFO",
+    "SCTP_DEFAULT_PRINFO",
+    "SCTP_ADAPTATION_LAYER",
+    "SCTP_I_WANT_MAPPED_V4_ADDR",
+    "SCTP_AUTO_ASCONF",
+    "SCTP_REUSE_PORT",
+    "SCTP_PR_SUPPORTED",
+    "SCTP_RECONFIG_SUPPORTED",
+    "SCTP_ENABLE_STREAM_RESET",
+    "SCTP_INTERLEAVING_SUPPORTED",
+    "SCTP_STREAM_SCHEDULER",
+    "SCTP_ASCONF_SUPPORTED",
+    "SCTP_AUTH_SUPPORTED",
+    "SCTP_ECN_SUPPORTED",
+    "SCTP_EXPOSE_POTENTIALLY_FAILED_STATE",
+    "SCTP_REMOTE_UDP_ENCAPS_PORT",
+    "SCTP_PLPMTUD_PROBE_INTERVAL",
 ];
 
 pub const WITHOUT_GETTER: [&str; 10] = [
