@@ -93,11 +93,12 @@ fn open(kind: SocketKind, in_use: impl Fn(&str) -> bool) -> Option<io::Result<Ow
 
 /// Whether the kernel would open such a socket for somebody else, or at another time. EACCES, which
 /// a ping socket gives to groups that the administrator did not name, is left out: other raw sockets
-/// have the same options.
+/// have the same options. So is ENODEV, which a vsock for datagrams gives where nobody carries them.
 fn is_refusal(error: &io::Error) -> bool {
+    use Errno::{EACCES, EAFNOSUPPORT, ENODEV, EPROTONOSUPPORT, ESOCKTNOSUPPORT};
     !matches!(
         error.raw_os_error().map(Errno::from_raw),
-        Some(Errno::EAFNOSUPPORT | Errno::EPROTONOSUPPORT | Errno::ESOCKTNOSUPPORT | Errno::EACCES)
+        Some(EAFNOSUPPORT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EACCES | ENODEV)
     )
 }
 

@@ -612,7 +612,9 @@ fn the_list_of_options_is_the_catalogue() {
         assert_eq!(line[..3], [option.name, option.level.name, &option.number.to_string()]);
         let [.., getter, here] = line[..] else { panic!("{line:?}") };
         assert_eq!(getter, if option.has_getter { "yes" } else { "no" }, "{line:?}");
-        assert!(matches!(here, "yes" | "no"), "{line:?}");
+        // Where nobody uses SCTP, it is not asked for: that would load it.
+        let is_unknown = here == "unknown" && option.level.name == "SOL_SCTP";
+        assert!(matches!(here, "yes" | "no") || is_unknown, "{line:?}");
     }
     assert_eq!(lines.next(), None);
     assert!(text.lines().all(|line| line == line.trim()), "no line begins or ends with a blank");

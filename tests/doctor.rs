@@ -351,13 +351,18 @@ fn the_network_namespace_is_told() {
 
 // Options
 
-/// The options with a getter that are said to be missing.
+/// Whether a new socket tells of the option: it has a getter, and not only with TLS on top.
+fn is_asked_for(option: &&OptionSpec) -> bool {
+    option.kept_in.0.is_empty()
+}
+
+/// The options that new sockets are asked for, which are said to be missing.
 fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + '_ {
     let lacking = |option: &&OptionSpec| {
         let mut checks = findings.checks().iter().filter(|check| check["verdict"] == "missing");
         checks.any(|check| check["name"] == option.name)
     };
-    CATALOGUE.iter().filter(|option| option.has_getter).filter(lacking).map(|option| option.name)
+    CATALOGUE.iter().filter(is_asked_for).filter(lacking).map(|option| option.name)
 }
 
 /// The options with a getter that no new socket has, and those that some has.
@@ -375,8 +380,7 @@ fn options_asked() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
             matches!(errno, Some(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP))
         })
     };
-    let (lacking, there): (Vec<_>, Vec<_>) =
-        CATALOGUE.iter().filter(|option| option.has_getter).partition(lacks);
+    let (lacking, there): (Vec<_>, Vec<_>) = CATALOGUE.iter().filter(is_asked_for).partition(lacks);
     let names = |options: Vec<&OptionSpec>| options.iter().map(|option| option.name).collect();
     (names(lacking), names(there))
 }
