@@ -448,7 +448,9 @@ fn refusal(error: &anyhow::Error) -> Refusal {
     let kind = kind.map(libbpf_rs::Error::kind);
     let because = |reason: &str, remedy| Refusal { reason: reason.into(), remedy: Some(remedy) };
     let (said, text) = (said(), format!("{error:#}"));
-    if said.contains("Too many open files") || text.contains("Too many open files") {
+    // Where the last descriptor was wanted for a map, libbpf goes on with one that is none.
+    let too_many = ["Too many open files", "is not pointing to valid bpf_map"];
+    if too_many.iter().any(|words| said.contains(words) || text.contains(words)) {
         return because("too many open files", "raise the limit (ulimit -n)");
     }
     if let Some(reason) = verifier_reason(&said) {
