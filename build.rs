@@ -1,12 +1,14 @@
 //! Compiles the programs in bpf/, links them into one object, and generates its skeleton, which
 //! src/bpf.rs includes.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use libbpf_cargo::SkeletonBuilder;
+use libbpf_rs::btf::{Btf, BtfKind, BtfType};
 use libbpf_rs::Linker;
 use object::build::elf::{Builder, SectionData};
 use object::elf;
@@ -26,6 +28,7 @@ fn main() -> anyhow::Result<()> {
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         trim(&linked).context("trim the object of the programs in bpf/")?;
     }
+    fs::write(out.join("types.rs"), format!("{:?}", names_of_types(&linked)?))?;
     SkeletonBuilder::new()
         .obj(&linked)
         .generate(out.join("knetstat.skel.rs"))
@@ -42,6 +45,20 @@ fn compile(source: &str, out: &Path) -> anyhow::Result<PathBuf> {
         .build()
         .with_context(|| format!("compile {source} (this needs clang; `make` installs it)"))?;
     Ok(object)
+}
+
+/// The names of the structures, unions and enumerations that the programs may look for in the kernel,
+/// without the flavours that they give them; sorted.
+fn names_of_types(object: &Path) -> anyhow::Result<Vec<String>> {
+    let types = Btf::from_path(object).context("read the types of the programs")?;
+    let named = (1..types.len() as u32).filter_map(|id| types.type_by_id::<BtfType>(id.into()));
+    let sought = named.filter(|it| {
+        let kind = it.kind();
+        matches!(kind, BtfKind::Struct | BtfKind::Union | BtfKind::Enum | BtfKind::Enum64)
+    });
+    let names = sought.filter_map(|it| Some(it.name()?.to_str()?.to_owned()));
+    let bare = |name: String| name.split("___").next().unwrap_or_default().to_owned();
+    Ok(names.map(bare).collect::<BTreeSet<String>>().into_iter().collect())
 }
 
 /// Takes out of the object what only serves to read the verifier's log: the lines of the source, and

@@ -9,10 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{ErrorKind, Iter, IterOpts, Link, Object, PrintLevel};
+use libbpf_rs::{ErrorKind, Iter, IterOpts, Link, Object, OpenObject, PrintLevel};
 use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
 
 use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
+use crate::btf::TypesFile;
 use crate::explain::Types;
 use crate::filter::{Knobs, Ports};
 use crate::kind::Family;
@@ -151,7 +152,9 @@ pub fn purposes() -> Vec<Purpose> {
 pub fn try_program(name: &str) -> Result<(), Refusal> {
     let attempt = || -> anyhow::Result<()> {
         let mut object = MaybeUninit::uninit();
-        let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
+        let family = SOURCES.iter().find(|source| name.starts_with(source.program));
+        let types = family.and_then(|source| types_of_kernel(&[source.family]));
+        let mut open = open_object(&mut object, types.as_ref())?;
         only(&mut open, |program| program == name);
         let skeleton = open.load()?;
         let (link, _) = attach(skeleton.object(), name)?;
@@ -207,11 +210,12 @@ impl Programs {
     /// When this host or this user cannot run the programs; the message says what to do about it.
     pub fn load(knobs: &Knobs) -> anyhow::Result<Programs> {
         check_capabilities()?;
+        let types = types_of_kernel(&knobs.families);
         let load = |knobs: &Knobs| {
             let mut last = None;
             for features in ATTEMPTS {
                 listen();
-                match load(knobs, features) {
+                match load(knobs, features, types.as_ref()) {
                     Ok(programs) => return Ok(programs),
                     Err(error) => last = Some(error),
                 }
@@ -281,14 +285,32 @@ pub fn drop_capabilities() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn load(knobs: &Knobs, features: Features) -> anyhow::Result<Programs> {
+/// The types that the programs of these families need of the kernel. A module's are not among them.
+fn types_of_kernel(families: &[Family]) -> Option<TypesFile> {
+    let needed: Vec<&str> = families.iter().filter_map(|family| family.structure()).collect();
+    TypesFile::of_kernel(KERNEL_BTF, &needed)
+}
+
+/// Opens the programs, which are to find their types in this file, or else wherever libbpf looks.
+fn open_object<'a>(
+    object: &'a mut MaybeUninit<OpenObject>,
+    types: Option<&TypesFile>,
+) -> anyhow::Result<OpenKnetstatSkel<'a>> {
+    let mut builder = KnetstatSkelBuilder::default();
+    if let Some(types) = types {
+        builder.object_builder_mut().btf_custom_path(types.path())?;
+    }
+    Ok(builder.open(object)?)
+}
+
+fn load(knobs: &Knobs, features: Features, types: Option<&TypesFile>) -> anyhow::Result<Programs> {
     let wanted: Vec<String> = SOURCES
         .iter()
         .filter(|source| source.is_wanted(knobs, features))
         .map(|source| source.name(features))
         .collect();
     let mut object = MaybeUninit::uninit();
-    let mut open = KnetstatSkelBuilder::default().open(&mut object)?;
+    let mut open = open_object(&mut object, types)?;
     only(&mut open, |name| match name {
         OWNERS => knobs.owners,
         TASKS => knobs.tasks,

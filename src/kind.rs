@@ -67,6 +67,21 @@ impl Family {
         }
     }
 
+    /// The kernel's structure that is a socket of the family, which may be a module's, and which its
+    /// program reads; none where there are no such, or are none but it.
+    pub fn structure(self) -> Option<&'static str> {
+        match self {
+            Family::Packet => Some("packet_sock"),
+            Family::Xdp => Some("xdp_sock"),
+            Family::Netlink => Some("netlink_sock"),
+            Family::Vsock => Some("vsock_sock"),
+            Family::Sctp => Some("sctp_sock"),
+            Family::Mptcp => Some("mptcp_sock"),
+            Family::Unix => Some("unix_sock"),
+            Family::Tcp | Family::Udp | Family::Raw | Family::Other => None,
+        }
+    }
+
     /// What everyone asks for, shown first whether it is set or not.
     pub fn common(self) -> &'static [&'static str] {
         match self {

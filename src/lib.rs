@@ -6,6 +6,7 @@
 
 pub mod ahead;
 pub mod bpf;
+pub mod btf;
 pub mod catalogue;
 pub mod cli;
 pub mod collect;

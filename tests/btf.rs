@@ -1,0 +1,73 @@
+//! The file of the kernel's types that libbpf is given: of what is in it, it must tell the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use knetstat::btf::TypesFile;
+use libbpf_rs::btf::types::{Composite, Enum};
+use libbpf_rs::btf::Btf;
+
+const KERNEL: &str = "/sys/kernel/btf/vmlinux";
+
+/// The members of a structure: where they begin, and how large those are that have a size.
+fn members(types: &Btf, name: &str) -> BTreeMap<String, String> {
+    let of: Composite = types.type_by_name(name).unwrap_or_else(|| panic!("no {name}"));
+    let described = of.iter().map(|member| {
+        let member_type = types.type_by_id::<libbpf_rs::btf::BtfType>(member.ty);
+        let kind = member_type.map(|it| it.skip_mods_and_typedefs().kind());
+        let name = member.name.map(|name| name.to_string_lossy().into_owned());
+        (name.unwrap_or_default(), format!("{:?} {kind:?}", member.attr))
+    });
+    described.collect()
+}
+
+#[test]
+fn it_tells_what_the_kernel_tells() {
+    let file = TypesFile::of_kernel(KERNEL, &[]).expect("the types of this kernel are understood");
+    let few = Btf::from_path(file.path()).expect("libbpf understands it");
+    let all = Btf::from_path(KERNEL).expect("BTF");
+    assert!(few.len() * 10 < all.len(), "{} of {} types", few.len(), all.len());
+    for name in ["sock", "sock_common", "tcp_sock", "inet_sock", "unix_sock", "task_struct", "net"]
+    {
+        let expected = members(&all, name);
+        assert!(expected.len() > 3, "{name}");
+        assert_eq!(members(&few, name), expected, "{name}");
+    }
+    let values = |types: &Btf| -> Vec<String> {
+        let of: Enum = types.type_by_name("bpf_func_id").expect("an enumeration");
+        of.iter().map(|value| format!("{:?} {}", value.name, value.value)).collect()
+    };
+    assert_eq!(values(&few), values(&all));
+}
+
+#[test]
+fn what_is_needed_and_not_there_is_left_to_libbpf() {
+    assert!(TypesFile::of_kernel(KERNEL, &["tcp_sock"]).is_some());
+    assert!(TypesFile::of_kernel(KERNEL, &["tcp_sock", "no_such_sock"]).is_none());
+    assert!(TypesFile::of_kernel("/nowhere", &[]).is_none());
+}
+
+/// Of no damage anything worse comes than that libbpf has to look for itself.
+#[test]
+fn damage() {
+    let whole = fs::read(KERNEL).expect("BTF");
+    let path = std::env::temp_dir().join(format!("knetstat-{}-btf", std::process::id()));
+    let taken = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("a file");
+        TypesFile::of_kernel(path.to_str().expect("UTF-8"), &[]).is_some()
+    };
+    assert!(taken(&whole));
+    for length in [0, 1, 7, 8, 23, 24, 25, 1000, whole.len() / 2, whole.len() - 1] {
+        assert!(!taken(&whole[..length]), "{length} bytes");
+    }
+    for place in [0, 4, 8, 12, 16, 20] {
+        let mut damaged = whole.clone();
+        damaged[place..place + 4].fill(0xff);
+        assert!(!taken(&damaged), "at {place}");
+    }
+    // A kind of type that came later.
+    let mut damaged = whole.clone();
+    damaged[24 + 7] = 31;
+    assert!(!taken(&damaged));
+    fs::remove_file(path).expect("the file");
+}
