@@ -25,14 +25,37 @@ fn main() -> anyhow::Result<()> {
         linker.add_file(&object).with_context(|| format!("link {}", object.display()))?;
     }
     linker.link().context("link the programs in bpf/")?;
-    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+    let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    if is_release {
         trim(&linked).context("trim the object of the programs in bpf/")?;
     }
     fs::write(out.join("types.rs"), format!("{:?}", names_of_types(&linked)?))?;
+    let skeleton = out.join("knetstat.skel.rs");
     SkeletonBuilder::new()
         .obj(&linked)
-        .generate(out.join("knetstat.skel.rs"))
-        .context("generate the skeleton of the programs in bpf/")
+        .generate(&skeleton)
+        .context("generate the skeleton of the programs in bpf/")?;
+    if is_release {
+        compress(&linked, &skeleton).context("compress the programs in bpf/")?;
+    }
+    Ok(())
+}
+
+/// Puts the object into the program in a compressed form, a fifth of it: src/bpf.rs has what takes it
+/// out again.
+fn compress(object: &Path, skeleton: &Path) -> anyhow::Result<()> {
+    let compressed = lz4_flex::block::compress_prepend_size(&fs::read(object)?);
+    let file = object.with_extension("lz4");
+    fs::write(&file, compressed)?;
+    let text = fs::read_to_string(skeleton)?;
+    let (before, rest) =
+        text.split_once("static DATA: [u8;").context("the skeleton has no data")?;
+    let (_, after) = rest.split_once("\n    ];").context("the data of the skeleton has no end")?;
+    let lazy = format!(
+        "static DATA: std::sync::LazyLock<Vec<u8>> = \
+         std::sync::LazyLock::new(|| crate::bpf::decompressed(include_bytes!({file:?})));"
+    );
+    Ok(fs::write(skeleton, [before, &lazy, after].concat())?)
 }
 
 fn compile(source: &str, out: &Path) -> anyhow::Result<PathBuf> {

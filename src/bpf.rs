@@ -7,6 +7,13 @@ mod skeleton {
     include!(concat!(env!("OUT_DIR"), "/knetstat.skel.rs"));
 }
 
+/// The object with the programs, as build.rs compressed it for a release; nothing where it is damaged,
+/// which libbpf then says.
+#[allow(dead_code)] // only a release has it compressed
+fn decompressed(object: &[u8]) -> Vec<u8> {
+    lz4_flex::block::decompress_size_prepended(object).unwrap_or_default()
+}
+
 use plain::Plain;
 
 pub use skeleton::types::{
