@@ -85,6 +85,9 @@ pub struct OutputError(#[source] pub io::Error);
 fn table(args: &TableArgs) -> anyhow::Result<()> {
     let scope = args.scope();
     let settings = args.settings()?;
+    if scope != Scope::Own {
+        sys::allow_many_files();
+    }
     let mut found = find(&scope)?;
     let asks_for_owners = settings.programs || settings.filter.needs_owners();
     let knobs = settings.filter.knobs();
@@ -156,7 +159,6 @@ fn look_around(
     let views = match found.namespaces.is_empty() {
         true => Views::one(look()?),
         false => {
-            sys::allow_many_files();
             let mut views = Vec::new();
             for netns in std::mem::take(&mut found.namespaces) {
                 match netns.enter() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{setns, CloneFlags};
+use nix::sys::stat::fstat;
 
 use crate::record::{self, Error};
 use crate::sys;
@@ -98,6 +99,11 @@ fn is_netns(file: &File) -> bool {
 /// Opens a file, whatever it is: a pipe, too, without waiting for somebody at its other end.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// The number by which the kernel tells namespaces apart.
+fn inode_of(file: &impl AsFd) -> Option<u32> {
+    fstat(file).ok().map(|status| status.st_ino as u32)
 }
 
 fn of_process(pid: &str) -> PathBuf {
@@ -247,7 +253,11 @@ impl Found {
     ) {
         for user in users {
             match open(user) {
-                (found, Ok(file)) => return self.add(Netns { inode, file: Some(file), found }),
+                // The number of a process may be another's by now, or in the /proc of this mount.
+                (found, Ok(file)) if inode_of(&file) == Some(inode) => {
+                    return self.add(Netns { inode, file: Some(file), found });
+                }
+                (_, Ok(_)) => {}
                 (_, Err(error)) if is_gone(&error) => {}
                 (found, Err(error)) => {
                     let why = format!("cannot open {inode}, that {found}: {}", reason(&error));
