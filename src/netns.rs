@@ -1,9 +1,11 @@
 //! Network namespaces: how they are named, found and entered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -316,30 +318,35 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// Where namespaces are mounted: proc_pid_mountinfo(5). The fourth field is what is mounted, the
-/// fifth where.
+/// fifth where; paths may have any bytes.
 fn mounts() -> Vec<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let mounted = |line: &str| {
-        let mut fields = line.split(' ').skip(3);
-        let is_netns = fields.next()?.starts_with("net:[");
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let mounted = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(3);
+        let is_netns = fields.next()?.starts_with(b"net:[");
         let place = fields.next()?;
-        is_netns.then(|| PathBuf::from(unescaped(place)))
+        is_netns.then(|| PathBuf::from(OsString::from_vec(unescaped(place))))
     };
-    mounts.lines().filter_map(mounted).collect()
+    mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect()
 }
 
 /// A path as mountinfo writes it: blanks and the like as `\040`.
-fn unescaped(path: &str) -> String {
-    let mut parts = path.split('\\');
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+fn unescaped(path: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = path;
+    while let Some((first, others)) = rest.split_first() {
+        let digits = others.get(..3).filter(|_| *first == b'\\');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
             Some(byte) => {
-                text.push(char::from(byte));
-                text.push_str(&part[3..]);
+                bytes.push(byte);
+                rest = &others[3..];
             }
-            None => text.push_str(part),
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
         }
     }
-    text
+    bytes
 }

@@ -2,9 +2,11 @@
 
 mod common;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -279,7 +281,9 @@ fn those_that_only_a_mount_or_a_socket_keeps() {
         made.join().expect("a namespace")
     });
     // Of this one there is a mount, and a socket of the kernel's that nobody holds: TIME_WAIT.
-    let place = std::env::temp_dir().join(format!("knetstat {}", std::process::id()));
+    let mut name = format!("knetstat \\{} ", std::process::id()).into_bytes();
+    name.push(0xff);
+    let place = std::env::temp_dir().join(OsString::from_vec(name));
     File::create(&place).expect("a file");
     let of_mount = thread::scope(|scope| {
         let made = scope.spawn(|| {
