@@ -194,8 +194,11 @@ static __always_inline bool is_wanted_mptcp(struct sock *sk)
 SEC("iter/task_file")
 int mptcp_files(struct bpf_iter__task_file *ctx)
 {
+	struct mptcp_sock *msk = 0;
 	struct found found = {};
 
+	if (!HAS(msk, sk.icsk_inet)) /* A kernel without MPTCP does not have its types either. */
+		return 0;
 	if (!find(ctx, &found) || !is_inet(&found) || !is_wanted_mptcp(found.sk))
 		return 0;
 	return show_mptcp(ctx->meta->seq, (void *)found.sk, found.net, cookie_of(&found));

@@ -3,8 +3,6 @@
 mod common;
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -13,7 +11,7 @@ use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{cookie, enter_namespace, set_bytes, stdout, Child};
+use common::{btf_has, cookie, enter_namespace, say, set_bytes, stdout, Child};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
 const STAYING: usize = 20_000;
@@ -118,17 +116,10 @@ fn missed(staying: &Staying, arguments: &str) -> usize {
     missed
 }
 
-/// Writes a line that is seen also when the test succeeds.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 /// Whether this kernel's walks remember the sockets of a bucket by their cookies: the type by which
-/// they do is in its BTF, which is a list of names for this purpose.
+/// they do is in its BTF.
 fn walks_are_exact() -> bool {
-    let types = fs::read("/sys/kernel/btf/vmlinux").expect("BTF");
-    let has = |name: &[u8]| types.windows(name.len()).any(|window| window == name);
-    has(b"\0bpf_tcp_iter_batch_item\0") && has(b"\0bpf_udp_iter_batch_item\0")
+    btf_has("bpf_tcp_iter_batch_item") && btf_has("bpf_udp_iter_batch_item")
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use common::{cookie, enter_namespace, find, ip, knetstat, set, set_bytes, stdout, sysctl};
+use common::{enter_namespace, find, find_all, ip, knetstat, set, set_bytes, stdout, sysctl};
 use nix::mount::{mount, umount, MsFlags};
 use nix::sched::{setns, CloneFlags};
 use serde_json::{json, Value};
@@ -95,8 +95,7 @@ fn rows(arguments: &str) -> Vec<Value> {
 
 /// How often the socket is among the rows.
 fn count(rows: &[Value], socket: &impl AsFd) -> usize {
-    let cookie = cookie(socket);
-    rows.iter().filter(|row| row["cookie"] == cookie).count()
+    find_all(rows, socket).count()
 }
 
 /// getsockopt(2) of a number.

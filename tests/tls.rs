@@ -3,10 +3,11 @@
 
 mod common;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 
+use common::{not_tested, say};
 use knetstat::sys::{getsockopt, setsockopt};
 use serde_json::{json, Value};
 
@@ -41,7 +42,7 @@ fn has_tls(socket: &TcpStream) -> bool {
     match setsockopt(socket.as_fd(), IPPROTO_TCP, TCP_ULP, b"tls") {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            say("not tested: this kernel has no TLS");
+            not_tested("TLS, which this kernel does not have");
             false
         }
         Err(error) => panic!("TCP_ULP: {error}"),
@@ -155,11 +156,6 @@ fn every_version_and_cipher() {
         assert!(one, "the kernel takes no cipher of version {version:#x}: {taken:?}");
     }
     say(&format!("TLS with {} pairs of version and cipher: {taken:?}", taken.len()));
-}
-
-/// Writes a line that is seen also when the test succeeds.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ pub mod sandbox;
 pub mod scene;
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
@@ -96,11 +96,59 @@ pub fn sockets(arguments: &str) -> Vec<Value> {
 /// What knetstat shows of one socket, found by the cookie that the kernel gives it. Before Linux
 /// 5.12 only a socket has one that was asked for it before; the others are found by their inode.
 pub fn find<'a>(sockets: &'a [Value], socket: &impl AsFd) -> Option<&'a Value> {
+    find_all(sockets, socket).next()
+}
+
+/// The same, as often as it is shown.
+pub fn find_all<'a>(
+    sockets: &'a [Value],
+    socket: &impl AsFd,
+) -> impl Iterator<Item = &'a Value> + 'a {
     let (cookie, inode) = (cookie(socket), scene::inode(socket));
-    sockets.iter().find(|shown| match shown["cookie"].as_u64() {
+    sockets.iter().filter(move |shown| match shown["cookie"].as_u64() {
         Some(shown) => shown == cookie,
         None => shown["inode"] == inode,
     })
+}
+
+/// Whether the kernel gives every socket that an iterator meets a cookie, as since Linux 5.12: the
+/// name came with the same kernel.
+pub fn gives_cookies() -> bool {
+    btf_has("BPF_FUNC_check_mtu")
+}
+
+/// Whether this kernel's BTF, which is a list of names for this purpose, has one of a type, a member or
+/// an enumerator.
+pub fn btf_has(name: &str) -> bool {
+    let types = std::fs::read("/sys/kernel/btf/vmlinux").expect("BTF");
+    let name = format!("\0{name}\0");
+    types.windows(name.len()).any(|window| window == name.as_bytes())
+}
+
+/// Whether the kernel makes MPTCP sockets. Where it does not, the test that asks says so and has
+/// nothing to do.
+pub fn has_mptcp(test: &str) -> bool {
+    const IPPROTO_MPTCP: i32 = 262;
+    match knetstat::sys::socket(nix::libc::AF_INET, nix::libc::SOCK_STREAM, IPPROTO_MPTCP) {
+        Ok(_) => true,
+        Err(error) => {
+            let errno = error.raw_os_error();
+            assert_eq!(errno, Some(nix::libc::EPROTONOSUPPORT), "an MPTCP socket: {error}");
+            not_tested(&format!("{test}: this kernel has no MPTCP"));
+            false
+        }
+    }
+}
+
+/// Writes a line that is seen also when the test succeeds: the harness keeps back what the macros
+/// print.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Says what this kernel does not let us test.
+pub fn not_tested(what: &str) {
+    say(&format!("NOT TESTED: {what}"));
 }
 
 /// SO_COOKIE.

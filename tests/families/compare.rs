@@ -1,7 +1,6 @@
 //! The comparison: what knetstat shows of a socket, and what getsockopt(2) answers for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Write;
 use std::os::fd::AsFd;
 
 use libbpf_rs::btf::types::Enum;
@@ -10,7 +9,7 @@ use nix::errno::Errno;
 use serde_json::Value;
 use socket2::Socket;
 
-use crate::common;
+use crate::common::{self, say};
 use crate::numbers::*;
 use crate::sctp;
 use crate::table::{Layout, Row, Setting, Values, SECOND, TABLE, WITHOUT_GETTER};
@@ -252,10 +251,10 @@ impl Tally {
 
     /// The same where asking changes something: each is asked only after knetstat looked.
     fn compare_untouched(&mut self, arguments: &str, subjects: &[Subject]) {
-        let shown = options_by_cookie(arguments);
+        let shown = common::sockets(arguments);
         for subject in subjects {
-            match shown.get(&common::cookie(&subject.socket)) {
-                Some(options) => self.compare_socket(subject, options, &ask_all(subject)),
+            match common::find(&shown, &subject.socket) {
+                Some(row) => self.compare_socket(subject, &row["options"], &ask_all(subject)),
                 None => self.differ(subject, "-", "the socket is not shown"),
             }
         }
@@ -419,10 +418,4 @@ pub fn enter() {
     common::enter_namespace();
     common::ip(&format!("link add second index {SECOND} type veth peer name third"));
     common::ip("link set second up");
-}
-
-/// Writes a line that is seen also when the test succeeds: the harness keeps back what the macros
-/// print.
-pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -36,6 +36,8 @@ mod numbers {
     pub const TCP_RTO_MAX_MS: i32 = 44;
     pub const TCP_RTO_MIN_US: i32 = 45;
     pub const TCP_DELACK_MAX_US: i32 = 46;
+    pub const TLS_TX_ZEROCOPY_RO: i32 = 3;
+    pub const TLS_TX_MAX_PAYLOAD_LEN: i32 = 5;
     pub const SOL_RAW: i32 = 255;
     pub const ICMP_FILTER: i32 = 1;
     pub const NETLINK_GET_STRICT_CHK: i32 = 12;

@@ -9,17 +9,21 @@ use std::process::Command;
 use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::common::{self, scene::inode, wait_until};
+use crate::common::{self, has_mptcp, scene::inode, wait_until};
 use crate::compare::{self, untouched, walk_but, Maker};
 use crate::numbers::*;
 
 const VERSIONS: [Domain; 2] = [Domain::IPV4, Domain::IPV6];
 
-/// A namespace with MPTCP, where a connection may have a second subflow.
-fn enter() {
+/// A namespace where a connection of MPTCP may have a second subflow; `false` where there is no MPTCP.
+fn enter(test: &str) -> bool {
     compare::enter();
+    if !has_mptcp(test) {
+        return false;
+    }
     common::sysctl("net/mptcp/enabled", "1");
     common::ip("mptcp limits set subflow 2 add_addr_accepted 2");
+    true
 }
 
 fn open(domain: Domain, protocol: Protocol) -> Socket {
@@ -116,7 +120,9 @@ fn makers() -> Vec<Maker> {
 
 #[test]
 fn every_option_of_mptcp_sockets() {
-    enter();
+    if !enter("every_option_of_mptcp_sockets") {
+        return;
+    }
     walk_but("mptcp", "--mptcp", &makers(), is_without_effect);
 }
 
@@ -142,7 +148,9 @@ fn is_without_effect(option: &str, kind: &str) -> bool {
 /// A new socket has no subflow before somebody asks for what only a subflow has.
 #[test]
 fn options_of_sockets_that_nobody_asked() {
-    enter();
+    if !enter("options_of_sockets_that_nobody_asked") {
+        return;
+    }
     untouched("mptcp untouched", "--mptcp", &makers());
     common::sysctl("net/ipv4/tcp_congestion_control", "reno");
     untouched("mptcp with reno", "--mptcp", &makers());
@@ -151,7 +159,9 @@ fn options_of_sockets_that_nobody_asked() {
 /// Nothing is set of sockets as they are made, and what a program sets is.
 #[test]
 fn what_is_set() {
-    enter();
+    if !enter("what_is_set") {
+        return;
+    }
     let subjects: Vec<_> = makers().iter().map(|maker| (maker.kind, (maker.make)())).collect();
     let rows = common::sockets("--mptcp");
     for (kind, (socket, _)) in &subjects {
@@ -279,7 +289,9 @@ fn orphan(listener: &Socket) -> Socket {
 
 #[test]
 fn mptcp_sockets_are_those_of_ss() {
-    enter();
+    if !enter("mptcp_sockets_are_those_of_ss") {
+        return;
+    }
     let crowd = Crowd::new();
     wait_until("the queues are quiet", || {
         let before = listed();
@@ -299,7 +311,9 @@ fn mptcp_sockets_are_those_of_ss() {
 /// Those that no process holds are found too, each once, and it is told why nobody holds them.
 #[test]
 fn sockets_without_a_process() {
-    enter();
+    if !enter("sockets_without_a_process") {
+        return;
+    }
     let crowd = Crowd::new();
     let rows = common::sockets("--mptcp -p --state connected");
     let count = |owner: &str| rows.iter().filter(|row| row["owner"] == owner).count();
@@ -319,7 +333,9 @@ fn sockets_without_a_process() {
 /// The rows of TCP that are subflows say so, and whose.
 #[test]
 fn subflows_are_marked() {
-    enter();
+    if !enter("subflows_are_marked") {
+        return;
+    }
     common::ip("mptcp endpoint add 127.0.0.2 subflow");
     let listener = listener(Domain::IPV4);
     let (client, server) = pair(&listener);
@@ -357,7 +373,9 @@ fn subflows_are_marked() {
 /// A socket that is reached through a second subflow when the first is gone.
 #[test]
 fn the_first_subflow_is_gone() {
-    enter();
+    if !enter("the_first_subflow_is_gone") {
+        return;
+    }
     common::ip("mptcp endpoint add 127.0.0.2 subflow");
     let listener = listener(Domain::IPV4);
     let address = listener.local_addr().expect("an address");
@@ -385,10 +403,12 @@ fn the_first_subflow_is_gone() {
 
 #[test]
 fn those_of_another_namespace_are_not_shown() {
-    enter();
+    if !enter("those_of_another_namespace_are_not_shown") {
+        return;
+    }
     let elsewhere = listener(Domain::IPV4);
     let _client = connect(&elsewhere);
-    enter();
+    assert!(enter("those_of_another_namespace_are_not_shown"));
     let here = fresh(Domain::IPV4);
     let rows = common::sockets("--mptcp -O type");
     assert_eq!(rows.len(), 1, "{rows:?}");

@@ -10,8 +10,8 @@ use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::common::{self, number, scene::inode};
-use crate::compare::{self, say, walk, Maker};
+use crate::common::{self, number, say, scene::inode};
+use crate::compare::{self, walk, Maker};
 use crate::numbers::*;
 
 /// The words of the protocols: include/uapi/linux/netlink.h.

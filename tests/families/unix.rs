@@ -7,8 +7,8 @@ use nix::unistd::{getgid, getpid, getuid};
 use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
 
-use crate::common::{self, number, scene::inode};
-use crate::compare::{self, say, walk, Maker};
+use crate::common::{self, not_tested, number, scene::inode};
+use crate::compare::{self, walk, Maker};
 use crate::numbers::*;
 
 /// sizeof(sun_family)
@@ -159,7 +159,7 @@ fn what_is_told_with_each_message() {
         assert_eq!(error.raw_os_error(), Some(ENOPROTOOPT), "{error}");
         let rows = common::sockets("-x");
         assert!(rows.iter().all(|row| row["options"].get("SO_INQ").is_none()));
-        return say("not on this kernel: SO_INQ");
+        return not_tested("SO_INQ, which this kernel does not have");
     }
     let rows = common::sockets("-x");
     let shown = |socket| common::find(&rows, socket).expect("a row")["options"]["SO_INQ"].clone();

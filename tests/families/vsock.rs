@@ -6,8 +6,8 @@ use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
 
-use crate::common::{self, number, scene::inode};
-use crate::compare::{self, say, walk, Maker};
+use crate::common::{self, not_tested, number, scene::inode};
+use crate::compare::{self, walk, Maker};
 use crate::numbers::*;
 
 fn try_open(socket_type: Type) -> std::io::Result<Socket> {
@@ -24,7 +24,7 @@ fn is_here(test: &str) -> bool {
         Ok(_) => true,
         Err(error) => {
             assert_eq!(error.raw_os_error(), Some(EAFNOSUPPORT), "{error}");
-            say(&format!("vsock: NOT TESTED, this kernel has no vsock: {test}"));
+            not_tested(&format!("{test}: this kernel has no vsock"));
             false
         }
     }
@@ -36,7 +36,7 @@ fn is_told(test: &str) -> bool {
     let is_module = modules.lines().any(|line| line.starts_with("vsock "));
     let told = !is_module || std::path::Path::new("/sys/kernel/btf/vsock").exists();
     if !told {
-        say(&format!("vsock: NOT TESTED, this kernel does not tell the types of modules: {test}"));
+        not_tested(&format!("{test}: this kernel does not tell the types of modules"));
     }
     told
 }
@@ -47,7 +47,9 @@ fn types() -> Vec<(&'static str, Type)> {
     let (here, missing): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|(_, socket_type)| try_open(*socket_type).is_ok());
     let missing: Vec<_> = missing.into_iter().map(|(name, _)| name).collect();
-    say(&format!("vsock: types that cannot be opened here: {missing:?}"));
+    if !missing.is_empty() {
+        not_tested(&format!("vsock of types that cannot be opened here: {missing:?}"));
+    }
     here
 }
 
@@ -162,7 +164,7 @@ fn connections() {
     match call(connect, &client, VMADDR_CID_LOCAL, port as u32) {
         Err(error) if error.raw_os_error() == Some(EINPROGRESS) => {}
         Err(error) if matches!(error.raw_os_error(), Some(ENODEV | ENETUNREACH)) => {
-            say(&format!("vsock: NO CONNECTION TESTED, this kernel cannot make one: {error}"));
+            not_tested(&format!("connections of vsock, which cannot be made here: {error}"));
             return;
         }
         other => other.expect("connect"),
@@ -175,7 +177,7 @@ fn connections() {
     assert_eq!(row["remote"], json!({"cid": VMADDR_CID_LOCAL, "port": port}), "{row:#?}");
     assert_eq!(Some(&row["local"]), name(getsockname, &client).as_ref(), "{row:#?}");
     let Ok((accepted, _)) = accepted else {
-        say("vsock: NO ESTABLISHED CONNECTION TESTED, this kernel has no loopback of vsock");
+        not_tested("established connections of vsock: this kernel has no loopback of it");
         assert_eq!(row["state"], "SYN_SENT", "{row:#?}");
         return;
     };

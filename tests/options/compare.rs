@@ -1,13 +1,12 @@
 //! The comparison: what knetstat shows of a socket, and what getsockopt(2) answers for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Write;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use serde_json::Value;
 
-use crate::common;
+use crate::common::{self, say};
 use crate::numbers::{IPPROTO_TCP, TCP_INFO};
 use crate::scene::{Kind, Subject};
 use crate::table::{Layout, Row, TABLE, WITHOUT_GETTER};
@@ -201,10 +200,4 @@ impl Tally {
         assert!(still.is_empty(), "{still:?} changed by themselves");
         assert!(values > 0, "nothing was compared");
     }
-}
-
-/// Writes a line that is seen also when the test succeeds: the harness keeps back what the macros
-/// print.
-pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -7,7 +7,7 @@ use nix::sys::socket::SockType;
 use serde_json::json;
 
 use crate::common;
-use crate::compare::say;
+use crate::common::not_tested;
 use crate::numbers::*;
 use crate::scene::{Scene, Version};
 use crate::table::{hex, structure};
@@ -54,7 +54,7 @@ fn md5_keys_are_seen_and_not_shown() {
     let probe = scene.subject(Version::V4, SockType::Stream, "bound").socket;
     let signature = md5_signature(Version::V4, KEY);
     if knetstat::sys::setsockopt(probe.as_fd(), IPPROTO_TCP, TCP_MD5SIG, &signature).is_err() {
-        return say("not on this kernel: TCP_MD5SIG");
+        return not_tested("TCP_MD5SIG, which this kernel does not have");
     }
     let mut all = Vec::new();
     for version in Version::ALL {
@@ -100,7 +100,7 @@ fn authentication_keys_are_seen_and_not_shown() {
             Ok(()) => {}
             Err(error) => {
                 assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");
-                return say("not on this kernel: TCP_AO_ADD_KEY");
+                return not_tested("TCP_AO_ADD_KEY, which this kernel does not have");
             }
         }
         let made = scene.tcp(version, &mut |subject| {

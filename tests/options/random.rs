@@ -1,6 +1,7 @@
 //! Random options with random values on random sockets.
 
-use crate::compare::{say, Tally};
+use crate::common::say;
+use crate::compare::Tally;
 use crate::scene::{Scene, Subject, Version};
 use crate::table::{Setting, TABLE};
 use crate::walk::{Attempts, Stage};

@@ -24,6 +24,8 @@ pub struct Row {
 pub enum Layout {
     Int,
     Uint,
+    /// 16 bits, without a sign.
+    Short,
     /// 64 bits, without a sign.
     Long,
     /// `struct linger`
@@ -66,6 +68,7 @@ impl Layout {
             Layout::Blob | Layout::Groups => 2048,
             Layout::Members(_, size) | Layout::Inside(_, size) | Layout::Port(_, size) => size,
             Layout::Filter => 0,
+            Layout::Short => 2,
             _ => 4,
         }
     }
@@ -77,6 +80,7 @@ impl Layout {
         match self {
             Layout::Int => json!(int(0)),
             Layout::Uint => json!(int(0) as u32),
+            Layout::Short => json!(number(&bytes[..2])),
             Layout::Long => json!(long(0) as u64),
             Layout::Linger => json!({"l_onoff": int(0), "l_linger": int(4)}),
             Layout::Timeval => json!({"tv_sec": long(0), "tv_usec": long(8)}),
@@ -383,11 +387,15 @@ pub static TABLE: &[Row] = &[
     row!(IPPROTO_IPV6 IPV6_UNICAST_IF, NetworkIndex, Made(|| unicast_interfaces("IPV6_UNICAST_IF", IPPROTO_IPV6, IPV6_UNICAST_IF))),
     row!(IPPROTO_IPV6 IPV6_RECVFRAGSIZE, Int, Flag),
     row!(IPPROTO_IPV6 IPV6_FREEBIND, Int, Flag),
+
+    // What a connection has as soon as TLS is on top of it; the others tell of keys, see tests/tls.rs.
+    row!(SOL_TLS TLS_TX_ZEROCOPY_RO, Int, Fixed),
+    row!(SOL_TLS TLS_TX_MAX_PAYLOAD_LEN, Short, Fixed),
 ];
 
 /// The options that getsockopt(2) does not answer; they have tests of their own, in unseen.rs.
 /// No socket of TCP or UDP has them: tests/families compares them.
-pub const OF_OTHER_FAMILIES: [&str; 80] = [
+pub const OF_OTHER_FAMILIES: [&str; 78] = [
     "SO_PASSRIGHTS",
     "SO_INQ",
     "SO_PEERCRED",
@@ -429,9 +437,7 @@ pub const OF_OTHER_FAMILIES: [&str; 80] = [
     "XDP_STATISTICS",
     "TLS_TX",
     "TLS_RX",
-    "TLS_TX_ZEROCOPY_RO",
     "TLS_RX_EXPECT_NO_PAD",
-    "TLS_TX_MAX_PAYLOAD_LEN",
     "SCTP_NODELAY",
     "SCTP_AUTOCLOSE",
     "SCTP_INITMSG",

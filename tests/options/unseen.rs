@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{json, Value};
 
 use crate::common;
-use crate::compare::say;
+use crate::common::not_tested;
 use crate::numbers::*;
 use crate::scene::{Scene, Socket, Subject, Version};
 use crate::table::{structure, LOOPBACK, SECOND};
@@ -58,7 +58,7 @@ fn busy_poll_budget() {
     let sockets = sockets(&subjects);
     if let Err(error) = common::set(sockets[0], SOL_SOCKET, SO_BUSY_POLL_BUDGET, 0) {
         assert_eq!(error.raw_os_error(), Some(ENOPROTOOPT), "{error}");
-        return say("not on this kernel: SO_BUSY_POLL_BUDGET");
+        return not_tested("SO_BUSY_POLL_BUDGET, which this kernel does not have");
     }
     for budget in [0, 1, 8, 0x1234, 0xffff] {
         for socket in &sockets {

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{json, Value};
 
 use crate::common::scene::{proc_rows, EveryState};
-use crate::common::{ip, sockets, stdout, sysctl, wait_until};
+use crate::common::{has_mptcp, ip, not_tested, sockets, stdout, sysctl, wait_until};
 use crate::puppet::Puppet;
 use crate::truth::{assert_held, held, owned, processes};
 use crate::{alone, at_port, line_at_port, with_puppets};
@@ -98,8 +98,7 @@ fn a_socket_of_the_kernel() {
     if !output.status.success() {
         // Nothing but that this kernel has none.
         assert!(stderr.contains("Unknown device type"), "{stderr}");
-        eprintln!("not tested: this kernel has no vxlan, whose socket is made by the kernel");
-        return;
+        return not_tested("a socket of vxlan's, which this kernel does not have");
     }
     ip("link set vxlan0 up");
     let mut puppet = Puppet::new();
@@ -117,8 +116,7 @@ fn a_socket_of_the_kernel() {
 #[test]
 fn the_parts_of_an_mptcp_connection() {
     let _turn = with_puppets();
-    if !std::path::Path::new("/proc/sys/net/mptcp").exists() {
-        eprintln!("not tested: this kernel has no MPTCP");
+    if !has_mptcp("the_parts_of_an_mptcp_connection") {
         return;
     }
     sysctl("net/mptcp/enabled", "1");
@@ -167,8 +165,7 @@ fn the_parts_of_an_mptcp_connection() {
 #[test]
 fn an_mptcp_connection_that_waits_to_be_accepted() {
     let _turn = with_puppets();
-    if !std::path::Path::new("/proc/sys/net/mptcp").exists() {
-        eprintln!("not tested: this kernel has no MPTCP");
+    if !has_mptcp("an_mptcp_connection_that_waits_to_be_accepted") {
         return;
     }
     sysctl("net/mptcp/enabled", "1");
@@ -184,8 +181,7 @@ fn an_mptcp_connection_that_waits_to_be_accepted() {
 #[test]
 fn an_mptcp_connection_that_is_passed_on_and_closed() {
     let _turn = with_puppets();
-    if !std::path::Path::new("/proc/sys/net/mptcp").exists() {
-        eprintln!("not tested: this kernel has no MPTCP");
+    if !has_mptcp("an_mptcp_connection_that_is_passed_on_and_closed") {
         return;
     }
     sysctl("net/mptcp/enabled", "1");
