@@ -41,18 +41,20 @@
  * getsockopt tells, not this read.
  */
 #define SCM_BIT(member, bit)                                                                       \
-	HAS(sk, member) || (HAS(sk, sk_socket->flags) && LOAD(sk, sk_socket)),                     \
+	HAS(sk, member) || (HAS_BEHIND(sk, sk_socket, flags) && LOAD(sk, sk_socket)),               \
 		HAS(sk, member) ? LOAD_BITS(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
 
 /*
  * 6.3, and stable kernels: bits of a word, whose numbers are looked up in the running kernel. Before,
  * bit fields.
  */
+#define HAS_PACKET_FLAG(bit)                                                                       \
+	(HAS(po, flags) && bpf_core_enum_value_exists(enum packet_sock_flags, bit))
 #define PACKET_FLAG(bit)                                                                           \
-	bpf_core_enum_value_exists(enum packet_sock_flags, bit),                                   \
+	HAS_PACKET_FLAG(bit),                                                                      \
 		LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
 #define PACKET_BIT(bit, member)                                                                    \
-	HAS(po, member) || bpf_core_enum_value_exists(enum packet_sock_flags, bit),                \
+	HAS(po, member) || HAS_PACKET_FLAG(bit),                                                   \
 		HAS(po, member) ?                                                                  \
 			LOAD_BITS(po, member) :                                                    \
 			LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
@@ -60,7 +62,7 @@
 /* 6.6: the size of the header, of which the older kernels' bit says whether it is there at all. */
 #define PACKET_VNET_HDR_BIT                                                                        \
 	HAS(po, vnet_hdr_sz) || HAS(po, has_vnet_hdr) ||                                           \
-		bpf_core_enum_value_exists(enum packet_sock_flags, PACKET_SOCK_HAS_VNET_HDR),      \
+		HAS_PACKET_FLAG(PACKET_SOCK_HAS_VNET_HDR),                                         \
 		HAS(po, vnet_hdr_sz)  ? LOAD(po, vnet_hdr_sz) != 0 :                               \
 		HAS(po, has_vnet_hdr) ? LOAD_BITS(po, has_vnet_hdr) :                              \
 					LOAD(po, flags) >>                                         \
@@ -90,6 +92,8 @@ static __always_inline __u64 given_cookie(void *sk)
 /* Before, there is the cookie of a socket that someone asked for its own, and 0 for the others. */
 static __always_inline __u64 kept_cookie(struct sock_common *skc)
 {
+	if (!HAS(skc, skc_cookie.counter))
+		return 0;
 	return BPF_CORE_READ(skc, skc_cookie.counter);
 }
 
@@ -108,7 +112,7 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 
 	if (HAS(sk, sk_ino))
 		return LOAD(sk, sk_ino);
-	alloc = (struct socket_alloc *)LOAD(sk, sk_socket);
+	alloc = (struct socket_alloc *)GET(sk, sk_socket);
 	if (alloc)
 		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
 	return inode;
@@ -187,7 +191,7 @@ static __always_inline __u32 socket_drops(struct sock *sk)
 {
 	struct numa_drop_counters *counters = GET(sk, sk_drop_counters);
 
-	if (counters)
+	if (counters && HAS(counters, drops0.counter) && HAS(counters, drops1.counter))
 		return LOAD(counters, drops0.counter) + LOAD(counters, drops1.counter);
 	return GET(sk, sk_drops.counter);
 }

@@ -77,6 +77,7 @@ static __always_inline bool knows_ip_memberships(struct ip_mc_socklist *entry)
 	       bpf_core_field_exists(entry->multi.imr_address.s_addr) &&
 	       bpf_core_field_exists(entry->multi.imr_ifindex) &&
 	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next_rcu) &&
+	       bpf_core_field_exists(entry->sflist) &&
 	       bpf_core_field_exists(entry->sflist->sl_count) &&
 	       bpf_core_field_exists(entry->sflist->sl_addr);
 }
@@ -85,6 +86,7 @@ static __always_inline bool knows_ipv6_memberships(struct ipv6_mc_socklist *entr
 {
 	return bpf_core_field_exists(entry->addr) && bpf_core_field_exists(entry->ifindex) &&
 	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next) &&
+	       bpf_core_field_exists(entry->sflist) &&
 	       bpf_core_field_exists(entry->sflist->sl_count) &&
 	       bpf_core_field_exists(entry->sflist->sl_addr);
 }
@@ -227,7 +229,7 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	};
 	__u32 length;
 
-	if (!bpf_core_field_exists(opt->__data) || !bpf_core_field_exists(opt->optlen) ||
+	if (!bpf_core_field_exists(given->opt) || !bpf_core_field_exists(opt->__data) || !bpf_core_field_exists(opt->optlen) ||
 	    !bpf_core_field_exists(opt->faddr) || !bpf_core_field_exists(opt->srr) ||
 	    !bpf_core_field_exists(opt->rr) || !bpf_core_field_exists(opt->ts) ||
 	    !bpf_core_field_exists(opt->rr_needaddr) || !bpf_core_field_exists(opt->ts_needtime) ||

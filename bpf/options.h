@@ -83,14 +83,14 @@
 	VALUE(SO_RESERVE_MEM, MEMBER(sk, sk_reserved_mem))                                      \
 	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
 	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
-	VALUE(SO_GET_FILTER, PRESENT(sk, sk_filter, filter))                                    \
-	VALUE(SO_GET_FILTER__classic, MEMBER(filter, orig_prog) != 0)                           \
-	VALUE(SO_GET_FILTER__insns, BEHIND(filter, orig_prog, len))                             \
-	VALUE(SO_GET_FILTER__id, BEHIND(filter, aux, id))                                       \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF, PRESENT(sk, sk_reuseport_cb, reuseport))                \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, MEMBER(reuseport, orig_prog) != 0)             \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, BEHIND(reuseport, orig_prog, len))               \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, BEHIND(reuseport, aux, id))
+	VALUE(SO_GET_FILTER, OF_FILTER(PRESENT(sk, sk_filter, filter)))                         \
+	VALUE(SO_GET_FILTER__classic, OF_FILTER(MEMBER(filter, orig_prog) != 0))                \
+	VALUE(SO_GET_FILTER__insns, OF_FILTER(BEHIND(filter, orig_prog, len)))                  \
+	VALUE(SO_GET_FILTER__id, OF_FILTER(BEHIND(filter, aux, id)))                            \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF, OF_REUSEPORT(PRESENT(sk, sk_reuseport_cb, reuseport)))  \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, OF_REUSEPORT(MEMBER(reuseport, orig_prog) != 0)) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, OF_REUSEPORT(BEHIND(reuseport, orig_prog, len))) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, OF_REUSEPORT(BEHIND(reuseport, aux, id)))
 
 /* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
 #define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \
@@ -160,7 +160,7 @@
 	FLAG(IPV6_ROUTER_ALERT, INET_FLAG(30))                                                  \
 	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BITS(net, ipv6.sysctl.auto_flowlabels))               \
 	VALUE(IPV6_UNICAST_HOPS, BITS(np, hop_limit))                                           \
-	VALUE(IPV6_UNICAST_HOPS__route, HAS(sk, sk_dst_cache), route_hop_limit(sk))             \
+	VALUE(IPV6_UNICAST_HOPS__route, has_route_hop_limit(sk), route_hop_limit(sk))             \
 	VALUE(IPV6_UNICAST_HOPS__sysctl, BEHIND(net, ipv6.devconf_all, hop_limit))              \
 	VALUE(IPV6_MULTICAST_HOPS, BITS(np, mcast_hops))                                        \
 	VALUE(IPV6_MULTICAST_IF, MEMBER(np, mcast_oif))                                         \

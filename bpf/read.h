@@ -31,15 +31,16 @@
 #define GET_OR(pointer, member, other) (HAS(pointer, member) ? LOAD(pointer, member) : (other))
 #define GET_BITS(pointer, member) (HAS(pointer, member) ? LOAD_BITS(pointer, member) : 0)
 
-/* A member of what another member points to. */
+/* A member of what another member points to: BTF is asked for each of them. */
+#define HAS_BEHIND(pointer, first, member) (HAS(pointer, first) && HAS(pointer, first->member))
 #define GET_BEHIND(pointer, first, member)                                                         \
-	(HAS(pointer, first->member) ? LOAD_BEHIND(pointer, first, member) : 0)
+	(HAS_BEHIND(pointer, first, member) ? LOAD_BEHIND(pointer, first, member) : 0)
 
 /* Each of these stands for two arguments, `present, expression`. */
 #define MEMBER(pointer, member) HAS(pointer, member), LOAD(pointer, member)
 #define BITS(pointer, member) HAS(pointer, member), LOAD_BITS(pointer, member)
 #define BEHIND(pointer, first, member)                                                             \
-	HAS(pointer, first->member), LOAD_BEHIND(pointer, first, member)
+	HAS_BEHIND(pointer, first, member), LOAD_BEHIND(pointer, first, member)
 
 /* The same of what the verifier has no type for in either case: what is behind a `void *`. */
 #define FAR_MEMBER(pointer, member) HAS(pointer, member), BPF_CORE_READ(pointer, member)
@@ -49,11 +50,18 @@
 /* Whether there is what the member points to; `value` is that pointer, already read. */
 #define PRESENT(pointer, member, value) HAS(pointer, member), (value) != 0
 
+/* The same of the two programs of a socket, where the kernel has the pointers to them. */
+#define OF_FILTER(...) OF(HAS_BEHIND(sk, sk_filter, prog), __VA_ARGS__)
+#define OF_REUSEPORT(...) OF(HAS_BEHIND(sk, sk_reuseport_cb, prog), __VA_ARGS__)
+#define OF(has, ...) OF_(has, __VA_ARGS__)
+#define OF_(has, present, expression) (has) && (present), expression
+
 /* A bit of skc_flags; its number is looked up in the running kernel. */
 #define HAS_SOCK_FLAG(sk, name)                                                                    \
 	(LOAD(sk, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, name) & 1)
 #define SOCK_FLAG(name)                                                                            \
-	bpf_core_enum_value_exists(enum sock_flags, name), HAS_SOCK_FLAG(sk, name)
+	HAS(sk, __sk_common.skc_flags) && bpf_core_enum_value_exists(enum sock_flags, name),       \
+		HAS_SOCK_FLAG(sk, name)
 
 /*
  * Expansion of a line into the section `section`. A flag is shifted, never tested: a branch for

@@ -73,7 +73,8 @@ static __always_inline __u16 traits_of(struct sock *sk)
 
 	if (GET(sk, sk_socket))
 		traits |= TRAIT_SOCKET;
-	if (HAS_SOCK_FLAG(sk, SOCK_DEAD))
+	if (HAS(sk, __sk_common.skc_flags) && bpf_core_enum_value_exists(enum sock_flags, SOCK_DEAD) &&
+	    HAS_SOCK_FLAG(sk, SOCK_DEAD))
 		traits |= TRAIT_DEAD;
 	if (GET_BITS(sk, sk_kern_sock))
 		traits |= TRAIT_KERNEL;
@@ -269,6 +270,15 @@ static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, str
 	return 0;
 }
 
+static __always_inline bool has_route_hop_limit(struct sock *sk)
+{
+	struct dst_entry *dst = 0;
+	struct inet6_dev *ip6 = 0;
+
+	return HAS(sk, sk_dst_cache) && HAS(dst, _metrics) && HAS(dst, dev->ip6_ptr) &&
+	       HAS(ip6, cnf.hop_limit);
+}
+
 /*
  * The hop limit of the route that the socket has cached, or -1: net/ipv6/output_core.c,
  * ip6_dst_hoplimit().
@@ -280,7 +290,7 @@ static __always_inline __s64 route_hop_limit(struct sock *sk)
 	struct inet6_dev *ip6;
 	__u32 hop_limit = 0;
 
-	if (!dst || !HAS(dst, _metrics) || !HAS(dst, dev->ip6_ptr))
+	if (!dst)
 		return -1;
 	/* The lowest two bits of the pointer are flags: include/net/dst.h, DST_METRICS_PTR() */
 	bpf_probe_read_kernel(&hop_limit, sizeof(hop_limit),

@@ -50,7 +50,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	header.state = state;
 	if (knows_each_tcp_socket())
 		header.traits |= TRAIT_ONCE;
-	if (state == TCP_SYN_RECV && HAS(skc, skc_listener->sk_uid.val))
+	if (state == TCP_SYN_RECV && HAS_BEHIND(skc, skc_listener, sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 	bpf_seq_write(seq, &header, sizeof(header));
 	return 0;

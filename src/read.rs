@@ -474,7 +474,8 @@ pub fn unicast_hops(facts: &Facts) -> Option<Value> {
         value!(IPV6 IPV6_UNICAST_HOPS__sysctl),
     ]
     .into_iter()
-    .filter_map(|fact| facts.get(fact))
+    // Without the first there is no telling whether the next is asked for.
+    .map_while(|fact| facts.get(fact))
     .map(|hops| hops as i32)
     .find(|&hops| hops >= 0)
     .map(|hops| Value::Number(hops.into()))
