@@ -73,6 +73,19 @@ fn every_line_begins_with_a_request_or_a_word() {
     }
 }
 
+#[test]
+fn every_indented_list_ends_before_the_next() {
+    let mut depth = 0;
+    for line in PAGE.lines() {
+        match line {
+            ".RS" => depth += 1,
+            ".RE" => depth -= 1,
+            _ => assert!(depth == 0 || !line.starts_with(".S"), "within a list: {line}"),
+        }
+        assert!(matches!(depth, 0 | 1), "{line}");
+    }
+}
+
 // Flags
 
 /// The flags of the program and its commands, but for hidden ones.
