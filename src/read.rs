@@ -145,6 +145,16 @@ pub fn buffer_locks(facts: &Facts) -> Option<Value> {
     Some(Value::Number((facts.get(value!(SOCKET SO_BUF_LOCK))? & 3).into()))
 }
 
+/// net/core/sock.c, SO_PROTOCOL. Each address family counts its protocols from 0 on: the words are
+/// those of the Internet.
+pub fn protocol(facts: &Facts) -> Option<Value> {
+    let number = facts.get(value!(SOCKET SO_PROTOCOL))? as u32;
+    Some(match crate::socket::is_inet(facts.record.header.family) {
+        true => Value::Number(number.into()),
+        false => Value::Wordless(number),
+    })
+}
+
 /// net/core/sock.c, sock_get_timeout()
 pub fn timeout(facts: &Facts, fact: Fact) -> Option<Value> {
     let hz = facts.host.hz;

@@ -232,7 +232,8 @@ impl<'a> Names<'a> {
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-fn is_inet(domain: u16) -> bool {
+/// Whether it is an address family of the Internet.
+pub fn is_inet(domain: u16) -> bool {
     matches!(domain, AF_INET | AF_INET6)
 }
 

@@ -16,6 +16,8 @@ use crate::words::{self, Words};
 pub enum Value {
     /// Everything that is a number, also on and off.
     Number(i128),
+    /// A number that does not mean, on this socket, what the words of its kind say.
+    Wordless(u32),
     /// A name that the kernel keeps, at most 16 bytes; empty: none.
     Name(Name),
     /// An IPv4 address.
@@ -363,6 +365,7 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.0 {
             Value::Number(number) => write_number(f, *number, self.1),
+            Value::Wordless(number) => number.fmt(f),
             Value::Name(name) if name.is_empty() => f.write_str("-"),
             Value::Name(name) => Word(name.as_bytes()).fmt(f),
             Value::Address(address) => address.fmt(f),
@@ -619,6 +622,7 @@ impl Serialize for Value {
                 (_, Ok(number)) => to.serialize_u64(number),
                 _ => to.serialize_i128(*number),
             },
+            Value::Wordless(number) => to.serialize_u32(*number),
             Value::Name(name) => to.collect_str(&Escaped(name.as_bytes())),
             Value::Address(address) => to.collect_str(address),
             Value::Linger { on, seconds } => {

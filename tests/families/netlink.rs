@@ -100,6 +100,30 @@ fn every_option_of_netlink_sockets() {
     walk("netlink", "--netlink --unbound", &makers);
 }
 
+/// A number of netlink is none of the Internet, whose protocols have words in the table.
+#[test]
+fn protocols_that_are_no_words_of_the_internet() {
+    common::enter_namespace();
+    let options = |row: &str| row.split_whitespace().last().map(str::to_owned);
+    for protocol in [NETLINK_ROUTE, NETLINK_XFRM] {
+        let socket = bound(protocol, 7, 0);
+        let mut asked = [0; 4];
+        knetstat::sys::getsockopt(socket.as_fd(), SOL_SOCKET, SO_PROTOCOL, &mut asked)
+            .expect("SO_PROTOCOL");
+        let asked = i32::from_ne_bytes(asked);
+        let place = format!(" {}:7 ", word(protocol));
+        let table = common::stdout("--netlink -H -O protocol");
+        let row = table.lines().find(|row| row.contains(&place)).expect("a row of the socket");
+        assert_eq!(options(row), Some(format!("SO_PROTOCOL={asked}")), "{row}");
+        let rows = common::sockets("--netlink -O protocol");
+        let row = common::find(&rows, &socket).expect("the socket is shown");
+        assert_eq!(row["options"]["SO_PROTOCOL"], asked);
+    }
+    let _tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let table = common::stdout("-tH -O protocol");
+    assert_eq!(options(&table), Some("SO_PROTOCOL=TCP".into()), "{table}");
+}
+
 /// What getsockopt(2) says of NETLINK_LIST_MEMBERSHIPS.
 fn memberships(socket: &Socket) -> Vec<u32> {
     let mut buffer = [0; 4096];
