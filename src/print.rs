@@ -143,6 +143,9 @@ impl<W: Read> Printer<'_, W> {
                 return Ok(());
             }
             owner = Some(found).filter(|_| self.settings.programs);
+        } else if filter.needs_owners() {
+            // Nobody knows whether it is wanted.
+            return Ok(());
         }
         let facts = Facts { record: &socket.record, host: &self.views.all()[place].host };
         let plan = &self.plans[place][socket.kind.index()];

@@ -735,6 +735,18 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
     (text, result.err().map(|error| format!("{error:#}")))
 }
 
+/// Where this kernel does not tell who holds a socket, a filter that wants to know lets none through.
+#[test]
+fn without_owners_nobody_is_the_process_that_was_asked_for() {
+    let mut settings = settings(Format::NdJson);
+    let all = accepted();
+    let (text, error) = print(all.bytes.as_slice(), &settings, &pristine());
+    assert_eq!((rows(&text).count(), error), (all.ends.len(), None));
+    settings.filter.pids = vec![812];
+    let (text, error) = print(all.bytes.as_slice(), &settings, &pristine());
+    assert_eq!((text.as_str(), error), ("", None));
+}
+
 #[test]
 fn holders_are_shown_in_the_order_of_their_numbers() {
     let mut stream = Stream::default();
