@@ -300,6 +300,7 @@ pub fn other_word(domain: u16, protocol: u16) -> &'static str {
         (INET | INET6, 33) => "dccp",
         (INET | INET6, 115) => "l2tp",
         (INET | INET6, 136) => "udplite",
+        (INET | INET6, 256) => "smc",
         _ => domain_word(domain),
     }
 }
