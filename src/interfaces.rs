@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use crate::suggest;
+use crate::value::escaped;
 
 /// The interfaces that were named, looked for in one network namespace after the other.
 pub struct Interfaces<'a> {
@@ -36,7 +37,7 @@ impl<'a> Interfaces<'a> {
         }
         if !self.unknown.is_empty() {
             let here = if_nameindex();
-            let names = here.iter().flatten().map(|it| it.name().to_string_lossy().into_owned());
+            let names = here.iter().flatten().map(|it| escaped(it.name().to_bytes()));
             self.names.extend(names);
         }
         (self.words.is_empty() || !indices.is_empty()).then_some(indices)

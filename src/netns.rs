@@ -134,19 +134,18 @@ fn remedy(error: &io::Error) -> &'static str {
 
 fn unknown(word: &str) -> String {
     if word.contains('/') {
-        return "there is no such file".into();
+        return format!("there is no file {}", escaped(word.as_bytes()));
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("there is no process {word}; a name of digits is written as a path");
     }
-    let names = names();
-    let mut names: Vec<&str> = names.values().map(String::as_str).collect();
+    let mut names: Vec<String> = names().values().map(|name| escaped(name)).collect();
     names.sort_unstable();
-    crate::suggest::unknown("network namespace", word, names.into_iter())
+    crate::suggest::unknown("network namespace", word, names.iter().map(String::as_str))
 }
 
 /// The names that ip(8) gave to namespaces, by inode number.
-pub fn names() -> HashMap<u32, String> {
+pub fn names() -> HashMap<u32, Vec<u8>> {
     let mut names = HashMap::new();
     for entry in entries(Path::new(NAMED)) {
         // A name whose namespace is not mounted yet is an empty file of another file system, whose
@@ -154,8 +153,7 @@ pub fn names() -> HashMap<u32, String> {
         let Ok(file) = open(&entry) else { continue };
         let (Ok(metadata), Some(name)) = (file.metadata(), entry.file_name()) else { continue };
         if is_netns(&file) {
-            let name = escaped(name.as_encoded_bytes());
-            names.insert(metadata.ino() as u32, name);
+            names.insert(metadata.ino() as u32, name.as_encoded_bytes().to_vec());
         }
     }
     names

@@ -36,7 +36,7 @@ pub struct Views {
     /// be known.
     places: Option<HashMap<u32, usize>>,
     /// The names that ip(8) gave to namespaces, by inode number.
-    names: HashMap<u32, String>,
+    names: HashMap<u32, Vec<u8>>,
 }
 
 impl Views {
@@ -66,7 +66,7 @@ impl Views {
     }
 
     /// The name that ip(8) gave to the namespace with this inode number.
-    pub fn name(&self, inode: u32) -> Option<&str> {
-        self.names.get(&inode).map(String::as_str)
+    pub fn name(&self, inode: u32) -> Option<&[u8]> {
+        self.names.get(&inode).map(Vec::as_slice)
     }
 }

@@ -16,7 +16,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use common::{enter_namespace, find, find_all, ip, knetstat, set, set_bytes, stdout, sysctl};
+use common::{
+    enter_namespace, find, find_all, ip, ip_words, knetstat, set, set_bytes, stdout, sysctl,
+};
 use nix::mount::{mount, umount, MsFlags};
 use nix::sched::{setns, CloneFlags};
 use serde_json::{json, Value};
@@ -33,10 +35,13 @@ impl Named {
     fn new() -> Named {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("knetstat-{}-{number}", std::process::id());
-        ip(&format!("netns add {name}"));
-        ip(&format!("-n {name} link set lo up"));
-        Named(name)
+        Named::called(&format!("knetstat-{}-{number}", std::process::id()))
+    }
+
+    fn called(name: &str) -> Named {
+        ip_words(&["netns", "add", name]);
+        ip_words(&["-n", name, "link", "set", "lo", "up"]);
+        Named(name.into())
     }
 
     fn path(&self) -> PathBuf {
@@ -56,7 +61,7 @@ impl Named {
 
 impl Drop for Named {
     fn drop(&mut self) {
-        ip(&format!("netns del {}", self.0));
+        ip_words(&["netns", "del", &self.0]);
     }
 }
 
@@ -243,6 +248,30 @@ fn by_name_by_process_and_by_path() {
     sleeper.kill().and_then(|()| sleeper.wait()).expect("it ends");
 }
 
+/// Names come from outside: neither a blank of one nor what a terminal obeys may get through.
+#[test]
+fn names_that_are_no_words() {
+    let _turn = with_namespaces();
+    let netns = Named::called(&format!("knetstat {}\x1b[1m,\\", std::process::id()));
+    let socket = netns.within(|| UdpSocket::bind("127.0.0.1:7000").expect("bind"));
+    let interface = "up\x1b[1m\\";
+    netns.within(|| ip_words(&["link", "add", interface, "type", "veth", "peer", "name", "end"]));
+    let pid = std::process::id();
+
+    let rows = rows("-u --all-netns");
+    let row = find(&rows, &socket).expect("the socket is shown");
+    assert_eq!(row["netns_name"], format!("knetstat {pid}\\x1b[1m,\\\\"));
+    let table = stdout("-uH --all-netns");
+    let line = table.lines().find(|line| line.contains("127.0.0.1:7000")).expect("its line");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[6], format!("knetstat\\x20{pid}\\x1b[1m\\x2c\\\\"), "{line}");
+
+    let inside = netns.within(|| refused("--interface nowhere"));
+    assert!(inside.contains("up\\x1b[1m\\\\"), "{inside}");
+    let near = refused("--netns knetsta");
+    assert!(near.contains("knetstat ") && near.contains("\\x1b[1m,\\\\"), "{near}");
+}
+
 #[test]
 fn words_that_mean_no_namespace() {
     let _turn = with_namespaces();
@@ -253,7 +282,7 @@ fn words_that_mean_no_namespace() {
     for (word, answer) in [
         (near.as_str(), netns.0.as_str()),
         ("4194304", "there is no process 4194304"),
-        ("/nowhere/at/all", "there is no such file"),
+        ("/nowhere/at/all", "there is no file /nowhere/at/all"),
         ("/etc/passwd", "/etc/passwd is no network namespace"),
         ("/proc/self/ns/mnt", "/proc/self/ns/mnt is no network namespace"),
         (fifo.to_str().expect("UTF-8"), "is no network namespace"),

@@ -13,7 +13,7 @@ use crate::owners::Holder;
 use crate::plan::Shown;
 use crate::read;
 use crate::socket::{Endpoint, Master, Names, Timer, VmEnd};
-use crate::value::{Escaped, Value};
+use crate::value::{escaped, Escaped, Value};
 use crate::words;
 
 /// Writes JSON.
@@ -170,7 +170,7 @@ impl Serialize for Head<'_> {
         map.serialize_entry("inode", &socket.inode)?;
         map.serialize_entry("cookie", &(socket.cookie != 0).then_some(socket.cookie))?;
         map.serialize_entry("netns", &socket.netns)?;
-        map.serialize_entry("netns_name", &self.0.netns_name)?;
+        map.serialize_entry("netns_name", &self.0.netns_name.map(escaped))?;
         map.serialize_entry("master", &socket.master)?;
         if let Some((holders, owner)) = self.0.owner {
             map.serialize_entry("processes", &Processes(holders))?;
@@ -340,7 +340,7 @@ impl Serialize for Process<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(Some(4))?;
         map.serialize_entry("pid", &self.0.pid)?;
-        map.serialize_entry("command", &crate::value::escaped(self.0.command.as_bytes()))?;
+        map.serialize_entry("command", &escaped(self.0.command.as_bytes()))?;
         map.serialize_entry("fd", &self.0.fd)?;
         map.serialize_entry("nonblock", &self.0.nonblock)?;
         map.end()

@@ -22,7 +22,7 @@ pub struct Row<'a> {
     /// The number of the group of sockets with which it shares its port, from 1 on.
     pub reuseport: Option<usize>,
     /// The name that ip(8) gave to its network namespace.
-    pub netns_name: Option<&'a str>,
+    pub netns_name: Option<&'a [u8]>,
     /// The processes that hold it, and what that says of its owner; none if nobody asked.
     pub owner: Option<(&'a [Holder], Owner)>,
 }

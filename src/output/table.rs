@@ -178,7 +178,10 @@ impl<W: Write> Output for Table<W> {
         }
         let layout = socket.kind.family().layout();
         if self.columns.netns {
-            line.text(row.netns_name.unwrap_or(number.format(socket.netns)), 12);
+            match row.netns_name {
+                Some(name) => line.text(&Word(name).to_string(), 12),
+                None => line.text(number.format(socket.netns), 12),
+            }
         }
         if self.columns.extended {
             line.text(number.format(socket.uid), 10);

@@ -33,10 +33,15 @@ pub fn enter_namespace() {
 
 /// Runs ip(8) in this thread's namespace.
 pub fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split_whitespace()).output();
+    ip_words(&arguments.split_whitespace().collect::<Vec<_>>());
+}
+
+/// The same with arguments that may have blanks.
+pub fn ip_words(arguments: &[&str]) {
+    let output = Command::new("ip").args(arguments).output();
     let output = output.expect("ip(8) is needed: make installs it");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments}: {stderr}");
+    assert!(output.status.success(), "ip {arguments:?}: {stderr}");
 }
 
 /// Writes a sysctl of this thread's network namespace, `net/ipv4/...`.
