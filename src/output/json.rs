@@ -11,8 +11,8 @@ use crate::host::Host;
 use crate::kind::Layout;
 use crate::owners::Holder;
 use crate::plan::Shown;
-use crate::read;
-use crate::socket::{Endpoint, Master, Names, Timer, VmEnd};
+use crate::read::{self, Facts};
+use crate::socket::{Endpoint, Master, Names, Socket, Timer, VmEnd};
 use crate::value::{escaped, Escaped, Value};
 use crate::words;
 
@@ -130,41 +130,7 @@ impl Serialize for Head<'_> {
         map.serialize_entry("recv_queue", &socket.recv_queue)?;
         map.serialize_entry("send_queue", &socket.send_queue)?;
         map.serialize_entry("drops", &socket.drops)?;
-        match socket.names {
-            Names::Internet { local, remote } => {
-                map.serialize_entry("local", &End { endpoint: local, interface })?;
-                map.serialize_entry("remote", &End { endpoint: remote, interface })?;
-            }
-            Names::Unix { path, peer, peer_path } => {
-                map.serialize_entry("local", &Path { path, inode: None })?;
-                let peer = Path { path: peer_path, inode: Some(peer) };
-                map.serialize_entry("remote", &peer)?;
-            }
-            Names::Packet { ethertype, ifindex } => {
-                let interface = (ifindex != 0).then_some(interface);
-                map.serialize_entry("local", &Tap { ethertype, interface })?;
-                map.serialize_entry("remote", &())?;
-            }
-            Names::Xdp { ifindex, queue } => {
-                let bound = (ifindex != 0).then_some((interface, queue));
-                map.serialize_entry("local", &Queue(bound))?;
-                map.serialize_entry("remote", &())?;
-            }
-            Names::Netlink { protocol, portid, peer, peer_group } => {
-                let groups = read::netlink_groups(facts);
-                map.serialize_entry("local", &Netlink { protocol, portid, groups })?;
-                let peer = NetlinkPeer { portid: peer, group: peer_group };
-                map.serialize_entry("remote", &peer)?;
-            }
-            Names::Vm { local, remote } => {
-                map.serialize_entry("local", &Vm(local))?;
-                map.serialize_entry("remote", &Vm(remote))?;
-            }
-            Names::Nothing => {
-                map.serialize_entry("local", &())?;
-                map.serialize_entry("remote", &())?;
-            }
-        }
+        write_ends(&mut map, socket, facts)?;
         map.serialize_entry("interface", &(socket.ifindex != 0).then_some(interface))?;
         map.serialize_entry("uid", &socket.uid)?;
         map.serialize_entry("inode", &socket.inode)?;
@@ -186,6 +152,51 @@ impl Serialize for Head<'_> {
         map.serialize_entry("timer", &socket.timer.map(|timer| Running { timer, hz }))?;
         map.end()
     }
+}
+
+/// Writes the members `local` and `remote`, which each family has others in.
+fn write_ends<M: SerializeMap>(
+    map: &mut M,
+    socket: &Socket,
+    facts: &Facts,
+) -> Result<(), M::Error> {
+    let interface = Interface { index: socket.ifindex, host: facts.host };
+    match socket.names {
+        Names::Internet { local, remote } => {
+            map.serialize_entry("local", &End { endpoint: local, interface })?;
+            map.serialize_entry("remote", &End { endpoint: remote, interface })?;
+        }
+        Names::Unix { path, peer, peer_path } => {
+            map.serialize_entry("local", &Path { path, inode: None })?;
+            let peer = Path { path: peer_path, inode: Some(peer) };
+            map.serialize_entry("remote", &peer)?;
+        }
+        Names::Packet { ethertype, ifindex } => {
+            let interface = (ifindex != 0).then_some(interface);
+            map.serialize_entry("local", &Tap { ethertype, interface })?;
+            map.serialize_entry("remote", &())?;
+        }
+        Names::Xdp { ifindex, queue } => {
+            let bound = (ifindex != 0).then_some((interface, queue));
+            map.serialize_entry("local", &Queue(bound))?;
+            map.serialize_entry("remote", &())?;
+        }
+        Names::Netlink { protocol, portid, peer, peer_group } => {
+            let groups = read::netlink_groups(facts);
+            map.serialize_entry("local", &Netlink { protocol, portid, groups })?;
+            let peer = NetlinkPeer { portid: peer, group: peer_group };
+            map.serialize_entry("remote", &peer)?;
+        }
+        Names::Vm { local, remote } => {
+            map.serialize_entry("local", &Vm(local))?;
+            map.serialize_entry("remote", &Vm(remote))?;
+        }
+        Names::Nothing => {
+            map.serialize_entry("local", &())?;
+            map.serialize_entry("remote", &())?;
+        }
+    }
+    Ok(())
 }
 
 impl Serialize for Master {

@@ -131,51 +131,12 @@ impl<W: Write> Output for Table<W> {
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
         let Row { socket, facts, options, .. } = row;
-        let place = |endpoint| Place { endpoint, socket, host: facts.host };
         let mut number = itoa::Buffer::new();
         let line = &mut self.line;
         line.text(socket.word(), self.columns.protocol);
         line.number(socket.recv_queue.into(), 6);
         line.number(socket.send_queue.into(), 6);
-        match socket.names {
-            Names::Internet { local, remote } => {
-                line.place(&place(local), 23)?;
-                line.place(&place(remote), 23)?;
-                line.text(socket.state_word(), 11);
-            }
-            Names::Unix { path, peer, peer_path } => {
-                line.text(socket.type_word(), 9);
-                line.text(socket.state_word(), 13);
-                line.text(number.format(socket.inode), 8);
-                line.text(if peer == 0 { "-" } else { number.format(peer) }, 8);
-                line.text(&paths(path, peer_path), 40);
-            }
-            Names::Packet { ethertype, ifindex } => {
-                line.text(&tap(ethertype, ifindex, facts.host), 23);
-                line.text("*", 23);
-                line.text(socket.state_word(), 11);
-            }
-            Names::Xdp { ifindex, queue } => {
-                line.text(&queue_of(ifindex, queue, facts.host), 23);
-                line.text("*", 23);
-                line.text(socket.state_word(), 11);
-            }
-            Names::Netlink { protocol, portid, peer, .. } => {
-                line.text(&netlink(protocol, portid), 23);
-                line.text(if peer == 0 { "*" } else { number.format(peer) }, 23);
-                line.text(socket.state_word(), 11);
-            }
-            Names::Vm { local, remote } => {
-                line.text(&vm(local), 23);
-                line.text(&vm(remote), 23);
-                line.text(socket.state_word(), 11);
-            }
-            Names::Nothing => {
-                line.text("-", 23);
-                line.text("-", 23);
-                line.text(socket.state_word(), 11);
-            }
-        }
+        names(line, socket, facts.host)?;
         let layout = socket.kind.family().layout();
         if self.columns.netns {
             match row.netns_name {
@@ -209,6 +170,35 @@ impl<W: Write> Output for Table<W> {
     fn end(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Adds the columns that name a socket: its two ends and its state, or what a unix socket has instead.
+fn names(line: &mut Line, socket: &Socket, host: &Host) -> io::Result<()> {
+    let mut number = itoa::Buffer::new();
+    match socket.names {
+        Names::Internet { local, remote } => {
+            line.place(&Place { endpoint: local, socket, host }, 23)?;
+            line.place(&Place { endpoint: remote, socket, host }, 23)?;
+        }
+        Names::Unix { path, peer, peer_path } => {
+            line.text(socket.type_word(), 9);
+            line.text(socket.state_word(), 13);
+            line.text(number.format(socket.inode), 8);
+            line.text(if peer == 0 { "-" } else { number.format(peer) }, 8);
+            line.text(&paths(path, peer_path), 40);
+            return Ok(());
+        }
+        Names::Packet { ethertype, ifindex } => line.ends(&tap(ethertype, ifindex, host), "*"),
+        Names::Xdp { ifindex, queue } => line.ends(&queue_of(ifindex, queue, host), "*"),
+        Names::Netlink { protocol, portid, peer, .. } => {
+            let peer = if peer == 0 { "*" } else { number.format(peer) };
+            line.ends(&netlink(protocol, portid), peer);
+        }
+        Names::Vm { local, remote } => line.ends(&vm(local), &vm(remote)),
+        Names::Nothing => line.ends("-", "-"),
+    }
+    line.text(socket.state_word(), 11);
+    Ok(())
 }
 
 /// The name of a unix socket, and that of its peer behind an arrow where only the peer has one: so
@@ -334,6 +324,12 @@ impl Line {
         let text = buffer.format(number);
         self.blanks += width.saturating_sub(text.len());
         self.text(text, 0);
+    }
+
+    /// Adds the columns of the two ends, where these are no addresses.
+    fn ends(&mut self, local: &str, remote: &str) {
+        self.text(local, 23);
+        self.text(remote, 23);
     }
 
     /// Adds a column with an address and a port.
