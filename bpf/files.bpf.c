@@ -172,10 +172,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 	inet = &tp->inet_conn.icsk_inet;
 	np = GET(inet, pinet6);
 	sections = write_tcp_header(seq, tp, np, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
-	write_ip(seq, inet, found.net);
-	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, np, found.net);
+	write_inet(seq, inet, np, found.net, sections);
 	write_tcp(seq, tp, found.net);
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
@@ -241,22 +238,17 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	struct found found = {};
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
-	struct udp_sock *up;
 	int sections;
 
 	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_UDP ||
 	    found.type != SOCK_DGRAM || is_in_table(found.sk) ||
 	    !wanted(&found.sk->__sk_common, TCP_CLOSE, udp_states))
 		return 0;
-	up = (void *)found.sk;
-	inet = &up->inet;
+	inet = (void *)found.sk;
 	np = GET(inet, pinet6);
-	sections = write_udp_header(seq, up, np, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
-	write_ip(seq, inet, found.net);
-	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, np, found.net);
-	write_udp(seq, up);
+	sections = write_udp_header(seq, (void *)inet, np, found.net, cookie_of(&found));
+	write_inet(seq, inet, np, found.net, sections);
+	write_udp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, true, loop_helper);
 	return 0;
@@ -284,10 +276,7 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 	inet = (void *)found.sk;
 	np = GET(inet, pinet6);
 	sections = write_raw_header(seq, inet, np, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
-	write_ip(seq, inet, found.net);
-	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, np, found.net);
+	write_inet(seq, inet, np, found.net, sections);
 	if (sections & SECTION_RAW)
 		write_raw(seq, inet);
 	if (sections & SECTION_ITEMS)
@@ -316,10 +305,7 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 		return 0;
 	np = GET(inet, pinet6);
 	sections = write_sctp_header(seq, inet, np, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
-	write_ip(seq, inet, found.net);
-	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, np, found.net);
+	write_inet(seq, inet, np, found.net, sections);
 	write_sctp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
 		loop_helper ? write_sctp_items(seq, inet, np) :
@@ -372,20 +358,11 @@ static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loo
 SEC("iter/task_file")
 int netlink_files(struct bpf_iter__task_file *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
-	struct netlink_sock *nlk;
 	struct found found = {};
-	int sections;
 
 	if (!find(ctx, &found) || found.family != AF_NETLINK)
 		return 0;
-	nlk = (void *)found.sk;
-	sections = write_netlink_header(seq, nlk, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
-	write_netlink(seq, nlk);
-	if (sections & SECTION_ITEMS)
-		write_groups(seq, nlk);
-	return 0;
+	return show_netlink(ctx->meta->seq, (void *)found.sk, found.net, cookie_of(&found));
 }
 
 SEC("iter/task_file")

@@ -51,4 +51,16 @@ static __noinline int write_groups(struct seq_file *seq, struct netlink_sock *nl
 	return 0;
 }
 
+static __always_inline int show_netlink(struct seq_file *seq, struct netlink_sock *nlk,
+					struct net *net, __u64 cookie)
+{
+	int sections = write_netlink_header(seq, nlk, net, cookie);
+
+	write_socket(seq, &nlk->sk, net);
+	write_netlink(seq, nlk);
+	if (sections & SECTION_ITEMS)
+		write_groups(seq, nlk);
+	return 0;
+}
+
 #endif

@@ -315,6 +315,16 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 	return 0;
 }
 
+/* What every socket of the Internet has behind its header. */
+static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *inet,
+				       struct ipv6_pinfo *np, struct net *net, int sections)
+{
+	write_socket(seq, &inet->sk, net);
+	write_ip(seq, inet, net);
+	if (sections & SECTION_IPV6)
+		write_ipv6(seq, inet, np, net);
+}
+
 static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
 {
 	const struct tcp_congestion_ops *congestion = GET(tp, inet_conn.icsk_ca_ops);

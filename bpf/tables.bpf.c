@@ -92,10 +92,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	net = GET(inet, sk.__sk_common.skc_net.net);
 	np = GET(inet, pinet6);
 	sections = write_tcp_header(seq, tp, np, net, socket_cookie(skc));
-	write_socket(seq, &inet->sk, net);
-	write_ip(seq, inet, net);
-	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, np, net);
+	write_inet(seq, inet, np, net, sections);
 	write_tcp(seq, tp, net);
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
@@ -122,10 +119,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	net = GET(up, inet.sk.__sk_common.skc_net.net);
 	np = GET(up, inet.pinet6);
 	sections = write_udp_header(seq, up, np, net, socket_cookie(skc));
-	write_socket(seq, &up->inet.sk, net);
-	write_ip(seq, &up->inet, net);
-	if (sections & SECTION_IPV6)
-		write_ipv6(seq, &up->inet, np, net);
+	write_inet(seq, &up->inet, np, net, sections);
 	write_udp(seq, up);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, &up->inet, np, true, loop_helper);
@@ -151,20 +145,12 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 SEC("iter/netlink")
 int netlink_table(struct bpf_iter__netlink *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct netlink_sock *nlk = ctx->sk;
-	struct net *net;
-	int sections;
 
 	if (!nlk)
 		return 0;
-	net = GET(nlk, sk.__sk_common.skc_net.net);
-	sections = write_netlink_header(seq, nlk, net, socket_cookie(&nlk->sk.__sk_common));
-	write_socket(seq, &nlk->sk, net);
-	write_netlink(seq, nlk);
-	if (sections & SECTION_ITEMS)
-		write_groups(seq, nlk);
-	return 0;
+	return show_netlink(ctx->meta->seq, nlk, GET(nlk, sk.__sk_common.skc_net.net),
+			    socket_cookie(&nlk->sk.__sk_common));
 }
 
 SEC("iter/tcp")
