@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use common::{
     attach_return, bind, connect, cookie, enter_namespace, find, has_mptcp, ip, listen,
     local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
+    OTHER_LEVELS,
 };
 use knetstat::catalogue::{Marker, OptionSpec, CATALOGUE};
 use nix::sys::socket::{AddressFamily, SockType};
@@ -477,50 +478,12 @@ fn every_option_is_tested() {
         "IPV6_ROUTER_ALERT", // raw sockets only
         "IPV6_HDRINCL",      // raw sockets only
         "IPV6_CHECKSUM",     // raw sockets only
-        "ICMP_FILTER",       // raw sockets only
-        "ICMPV6_FILTER",     // raw sockets only
         "SO_PASSRIGHTS",     // unix sockets only
         "SO_INQ",            // unix sockets only
-        // packet sockets only
-        "PACKET_ADD_MEMBERSHIP",
-        "PACKET_FANOUT",
-        "PACKET_RX_RING",
-        "PACKET_TX_RING",
-        "PACKET_VERSION",
-        "PACKET_RESERVE",
-        "PACKET_COPY_THRESH",
-        "PACKET_LOSS",
-        "PACKET_TX_HAS_OFF",
-        "PACKET_TIMESTAMP",
-        "PACKET_AUXDATA",
-        "PACKET_ORIGDEV",
-        "PACKET_IGNORE_OUTGOING",
-        "PACKET_QDISC_BYPASS",
-        "PACKET_VNET_HDR",
-        "PACKET_VNET_HDR_SZ",
-        // netlink and vsock sockets only
-        "NETLINK_LIST_MEMBERSHIPS",
-        "NETLINK_NO_ENOBUFS",
-        "NETLINK_BROADCAST_ERROR",
-        "NETLINK_PKTINFO",
-        "NETLINK_LISTEN_ALL_NSID",
-        "NETLINK_CAP_ACK",
-        "NETLINK_EXT_ACK",
-        "NETLINK_GET_STRICT_CHK",
-        "SO_VM_SOCKETS_BUFFER_SIZE",
-        "SO_VM_SOCKETS_BUFFER_MIN_SIZE",
-        "SO_VM_SOCKETS_BUFFER_MAX_SIZE",
-        "SO_VM_SOCKETS_CONNECT_TIMEOUT",
-        "TLS_TX", // tests/tls.rs, on a kernel with TLS
-        "TLS_RX",
-        "TLS_TX_ZEROCOPY_RO",
-        "TLS_RX_EXPECT_NO_PAD",
-        "TLS_TX_MAX_PAYLOAD_LEN",
     ];
     let settings = settings();
     let here = |option: &&OptionSpec| {
-        !matches!(option.marker, Marker::Never) && option.level.name != "SOL_SCTP"
-        // families/sctp.rs
+        !matches!(option.marker, Marker::Never) && !OTHER_LEVELS.contains(&option.level.name)
     };
     for option in CATALOGUE.iter().filter(here) {
         let tested = settings.iter().any(|setting| names(setting.expected).contains(option.name));

@@ -23,6 +23,19 @@ use serde_json::Value;
 /// The program under test.
 pub const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
 
+/// The levels whose options no new socket of TCP or UDP has: tests/families and tests/tls.rs look at
+/// those.
+pub const OTHER_LEVELS: [&str; 8] = [
+    "SOL_RAW",
+    "SOL_ICMPV6",
+    "SOL_SCTP",
+    "SOL_NETLINK",
+    "AF_VSOCK",
+    "SOL_PACKET",
+    "SOL_XDP",
+    "SOL_TLS",
+];
+
 /// Moves this thread, and the children it starts, into a network namespace of its own whose
 /// loopback interface is up. The test harness gives each test a thread; the namespace ends with the
 /// thread and its sockets.

@@ -483,7 +483,7 @@ pub fn everything() -> Stream {
 fn packet_and_xdp(stream: &mut Stream) {
     let (socket, items) = (section::SECTION_SOCKET, section::SECTION_ITEMS);
     stream.header(&[socket, section::SECTION_PACKET, items], |header| {
-        (header.family, header.cookie) = (PACKET, 83);
+        (header.family, header.cookie) = (PACKET, 85);
     });
     stream.part(|socket: &mut socket_section| every_fact!(socket));
     stream.part(|packet: &mut packet_section| {
@@ -495,7 +495,7 @@ fn packet_and_xdp(stream: &mut Stream) {
     stream.item(item_kind::ITEM_END, &[]);
     stream.end();
     stream.header(&[socket, section::SECTION_XDP], |header| {
-        (header.family, header.cookie) = (XDP, 84);
+        (header.family, header.cookie) = (XDP, 86);
     });
     stream.part(|socket: &mut socket_section| every_fact!(socket));
     stream.part(|xdp: &mut xdp_section| {
