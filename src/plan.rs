@@ -18,7 +18,8 @@ pub struct Shown {
     pub set: bool,
 }
 
-/// What is shown of the sockets of one kind.
+/// What is shown of the sockets of one kind; by default nothing.
+#[derive(Default)]
 pub struct Plan {
     /// Shown in any case, in this order.
     always: Vec<Entry>,

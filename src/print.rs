@@ -11,7 +11,7 @@ use crate::plan::{Plan, Shown};
 use crate::read::Facts;
 use crate::record::{Error, Record, Records};
 use crate::socket::Socket;
-use crate::view::Views;
+use crate::view::{View, Views};
 use crate::OutputError;
 
 /// How many bytes of records are held back until the second walk; then it comes at once.
@@ -48,10 +48,11 @@ pub fn print<R: Read, W: Read>(
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> anyhow::Result<()> {
-    let plans = views
-        .all()
-        .iter()
-        .map(|view| SocketKind::ALL.map(|kind| settings.selection.plan(kind, &view.pristine)));
+    let plan = |view: &View, kind| match settings.filter.wants(kind) {
+        true => settings.selection.plan(kind, &view.pristine),
+        false => Plan::default(),
+    };
+    let plans = views.all().iter().map(|view| SocketKind::ALL.map(|kind| plan(view, kind)));
     let mut printer = Printer {
         settings,
         views,
@@ -77,7 +78,7 @@ pub fn print<R: Read, W: Read>(
 struct Printer<'a, W> {
     settings: &'a Settings,
     views: &'a Views,
-    /// By the place of the network namespace, then by that of the kind.
+    /// By the place of the network namespace, then by that of the kind; empty of what is not wanted.
     plans: Vec<[Plan; SocketKind::ALL.len()]>,
     ownership: Option<Ownership<W>>,
     /// The columns of the part of the table that is being written.
