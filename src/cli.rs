@@ -92,24 +92,24 @@ pub struct TableArgs {
     /// Raw sockets and ping sockets
     #[arg(short = 'w', long, help_heading = "Which sockets")]
     raw: bool,
-    /// Netlink sockets, also those of the kernel
-    #[arg(long, help_heading = "Which sockets")]
-    netlink: bool,
-    /// Sockets between virtual machines and their hosts
-    #[arg(long, help_heading = "Which sockets")]
-    vsock: bool,
-    /// MPTCP sockets, without their subflows, which are among the TCP sockets
-    #[arg(long, help_heading = "Which sockets")]
-    mptcp: bool,
-    /// SCTP sockets
-    #[arg(long, help_heading = "Which sockets")]
-    sctp: bool,
     /// Unix sockets
     #[arg(short = 'x', long, help_heading = "Which sockets")]
     unix: bool,
     /// Packet sockets: who reads what the network interfaces receive
     #[arg(short = '0', long, help_heading = "Which sockets")]
     packet: bool,
+    /// Netlink sockets, also those of the kernel
+    #[arg(long, help_heading = "Which sockets")]
+    netlink: bool,
+    /// MPTCP sockets, without their subflows, which are among the TCP sockets
+    #[arg(long, help_heading = "Which sockets")]
+    mptcp: bool,
+    /// SCTP sockets
+    #[arg(long, help_heading = "Which sockets")]
+    sctp: bool,
+    /// Sockets between virtual machines and their hosts
+    #[arg(long, help_heading = "Which sockets")]
+    vsock: bool,
     /// XDP sockets
     #[arg(long, help_heading = "Which sockets")]
     xdp: bool,
