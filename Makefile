@@ -59,8 +59,8 @@ test: run test-tools ## The same as run, then all tests, as root
 
 KERNELS ?= 5.10 6.1 6.12 7.2
 
-test-kernels: static kernel-tools ## The tests on KERNELS, those of Debian, in virtual machines
-	CARGO='$(CARGO)' PROGRAM=$(STATIC) tests/kernels/run $(KERNELS)
+test-kernels: static kernel-tools ## The tests on KERNELS of Debian in virtual machines, and here
+	CARGO='$(CARGO)' PROGRAM=$(STATIC) tests/kernels/run $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
 
 test-alone: static kernel-tools ## The static program in virtual machines that hold no other file
 	PROGRAM=$(STATIC) tests/kernels/alone $(ARCH) $(KERNELS)

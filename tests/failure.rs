@@ -197,12 +197,12 @@ fn where_bpf_is_forbidden_it_says_what_to_allow() {
 #[test]
 fn too_few_descriptors_are_told_as_such() {
     let limited = |limit| run("sh", &["-c", &format!("ulimit -n {limit}; exec {KNETSTAT}")]);
-    let outputs: Vec<Output> = (4..16).map(limited).collect();
+    let outputs: Vec<Output> = (4..32).map(limited).collect();
     let (good, bad): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.status.success());
     bad.iter().for_each(|output| failed(output, &[CANNOT]));
     let words = |output: &&&Output| {
         String::from_utf8_lossy(&output.stderr).contains("too many open files; raise the limit")
     };
     assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
-    assert!(!good.is_empty(), "sixteen descriptors are enough");
+    assert!(!good.is_empty(), "so many descriptors are enough");
 }

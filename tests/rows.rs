@@ -519,7 +519,7 @@ const HEADER: &str = "\
 Proto Recv-Q Send-Q Local Address           Foreign Address         State       Diag Options";
 const EXTENDED_HEADER: &str =
     "Proto Recv-Q Send-Q Local Address           Foreign Address         \
-                               State       User       Inode      Diag Options";
+                               State       User       Inode      Group  Diag Options";
 
 #[test]
 fn the_table_has_the_columns_of_netstat() {
@@ -541,7 +541,7 @@ fn the_table_has_the_columns_of_netstat() {
 
     let extended = format!(
         "tcp        0      7 127.0.0.1:4000          0.0.0.0:*               LISTEN      \
-         1000       {:<10}      SO_KEEPALIVE=0",
+         1000       {:<10} -           SO_KEEPALIVE=0",
         inode(&listener)
     );
     assert_eq!(stdout("-et -O keepalive"), format!("{EXTENDED_HEADER}\n{extended}\n"));
@@ -576,14 +576,14 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
             .count();
         assert_eq!(minis, if arguments.contains('e') && arguments != "-O set" { 0 } else { 2 });
     }
-    // With -e, the user and the inode of a mini-socket stand last.
+    // With -e, the user, the inode and the group of a mini-socket stand last.
     let table = stdout("-et");
     let minis: Vec<Vec<&str>> = table
         .lines()
         .filter(|line| line.contains("TIME_WAIT") || line.contains("SYN_RECV"))
         .map(|line| line.split_whitespace().skip(6).collect())
         .collect();
-    assert_eq!(minis, [["0", "0"], ["0", "0"]]);
+    assert_eq!(minis, [["0", "0", "-"], ["0", "0", "-"]]);
 
     for socket in sockets("") {
         let inode = socket["inode"].as_u64().unwrap();

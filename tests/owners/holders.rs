@@ -163,9 +163,9 @@ fn the_table_joins_the_processes_of_a_socket() {
              PID/Program name     Diag Options"
         )
     );
-    // With -e between the inode and the options.
+    // With -e between the group and the options.
     let table = stdout("-epH -u");
-    let words: Vec<&str> = table.split_whitespace().skip(8).collect();
+    let words: Vec<&str> = table.split_whitespace().skip(9).collect();
     assert_eq!(words[0], format!("{}/puppet", puppet.pid()), "{table}");
 }
 
