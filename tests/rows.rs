@@ -562,10 +562,14 @@ fn long_values_push_their_line_and_are_not_cut() {
 
 #[test]
 fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
-    enter_namespace();
-    let _scene = EveryState::new(LOCALHOST, LOCALHOST);
-    let _udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // A TIME_WAIT lasts a minute, and not longer than these runs in an emulated machine.
+    let new_scene = || {
+        enter_namespace();
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        (EveryState::new(LOCALHOST, LOCALHOST), udp)
+    };
     for arguments in ["", "-e", "-H", "-eH", "-O set", "-e -O set", "-O all"] {
+        let _scene = new_scene();
         let table = stdout(arguments);
         for line in table.lines() {
             assert_eq!(line, line.trim_end(), "knetstat {arguments}");
@@ -576,6 +580,7 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
             .count();
         assert_eq!(minis, if arguments.contains('e') && arguments != "-O set" { 0 } else { 2 });
     }
+    let _scene = new_scene();
     // With -e, the user, the inode and the group of a mini-socket stand last.
     let table = stdout("-et");
     let minis: Vec<Vec<&str>> = table
@@ -585,6 +590,7 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
         .collect();
     assert_eq!(minis, [["0", "0", "-"], ["0", "0", "-"]]);
 
+    let _scene = new_scene();
     for socket in sockets("") {
         let inode = socket["inode"].as_u64().unwrap();
         let state = socket["state"].as_str().unwrap();

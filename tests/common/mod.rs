@@ -197,9 +197,10 @@ pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> i
     knetstat::sys::setsockopt(socket.as_fd(), level, number, value)
 }
 
-/// Waits until something holds that the kernel does by itself, soon.
+/// Waits until something holds that the kernel does by itself, soon; in an emulated machine, where one run
+/// of knetstat takes ten seconds, after some of those.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !holds() {
         assert!(Instant::now() < deadline, "still waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
