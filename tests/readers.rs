@@ -22,7 +22,7 @@ const READERS: usize = 8;
 const SOCKETS: u16 = 200;
 
 /// How often each reads everything.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 100;
 
 /// Sockets each of which has other options than the one before.
 fn sockets() -> Vec<UdpSocket> {
