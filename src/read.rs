@@ -625,11 +625,14 @@ pub fn netlink_groups(facts: &Facts) -> Option<Value> {
 /// net/core/sock.c, cred_to_ucred(): without a peer there is no process, and nobody.
 pub fn peer_credentials(facts: &Facts) -> Option<Value> {
     let known = facts.is(flag!(UNIX SO_PEERCRED__known))?;
-    let id = |fact| facts.get(fact).filter(|_| known).map_or(u32::MAX, |id| id as u32).into();
+    let id = |fact| -> Option<i64> {
+        let id = facts.get(fact)?;
+        Some(if known { id as u32 } else { u32::MAX }.into())
+    };
     Some(Value::Struct(vec![
         ("pid", facts.get(value!(UNIX SO_PEERCRED__pid))? as i64),
-        ("uid", id(value!(UNIX SO_PEERCRED__uid))),
-        ("gid", id(value!(UNIX SO_PEERCRED__gid))),
+        ("uid", id(value!(UNIX SO_PEERCRED__uid))?),
+        ("gid", id(value!(UNIX SO_PEERCRED__gid))?),
     ]))
 }
 
@@ -810,10 +813,8 @@ pub fn sctp_probe_interval(facts: &Facts) -> Option<Value> {
 /// net/ipv6/raw.c, do_rawv6_getsockopt()
 pub fn checksum_offset(facts: &Facts) -> Option<Value> {
     let offset = facts.get(value!(RAW IPV6_CHECKSUM))?;
-    facts.is_ipv6().then(|| match facts.is(flag!(RAW IPV6_CHECKSUM__on)) {
-        Some(true) => int(offset),
-        _ => Value::Number(-1),
-    })
+    let is_on = facts.is(flag!(RAW IPV6_CHECKSUM__on))?;
+    facts.is_ipv6().then(|| if is_on { int(offset) } else { Value::Number(-1) })
 }
 
 /// net/ipv6/raw.c, rawv6_geticmpfilter()

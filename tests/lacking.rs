@@ -58,6 +58,8 @@ const CASES: &[Case] = &[
     // Other families
     (&["udp_sock.gso_size"], "-u", "UDP_SEGMENT"),
     (&["sock.sk_peer_cred"], "-x", "SO_PEERCRED"),
+    (&["cred.euid"], "-x", "SO_PEERCRED"),
+    (&["raw6_sock.checksum"], "-w", "IPV6_CHECKSUM"),
     (&["packet_sock.copy_thresh"], "--packet", "PACKET_COPY_THRESH"),
     (&["raw_sock.filter"], "-w", "ICMP_FILTER"),
     (&["sk_filter.prog"], "-tu", "SO_GET_FILTER"),
