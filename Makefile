@@ -57,7 +57,7 @@ static: static-tools ## One file for any Linux of this ARCH, without a shared li
 test: run test-tools ## The same as run, then all tests, as root
 	$(CARGO) test --locked $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
 
-KERNELS ?= 5.10 6.1 6.12 7.2
+KERNELS ?= 5.10 6.1 6.12 7.2 7.3
 
 test-kernels: static kernel-tools ## The tests on KERNELS of Debian in virtual machines, and here
 	CARGO='$(CARGO)' PROGRAM=$(STATIC) tests/kernels/run $(if $(filter file,$(origin KERNELS)),,$(KERNELS))

@@ -1,5 +1,5 @@
-//! Compiles the programs in bpf/, links them into one object, and generates its skeleton, which
-//! src/bpf.rs includes.
+//! Compiles the programs in bpf/, and generates a skeleton for each of the two objects, which src/bpf.rs
+//! includes.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::btf::{Btf, BtfKind, BtfType};
-use libbpf_rs::Linker;
 use object::build::elf::{Builder, SectionData};
 use object::elf;
 
@@ -18,27 +17,26 @@ fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=vmlinux");
 
     let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is set by cargo")?);
-    let linked = out.join("knetstat.bpf.o");
-    let mut linker = Linker::new(&linked)?;
-    for source in ["bpf/tables.bpf.c", "bpf/files.bpf.c"] {
-        let object = compile(source, &out)?;
-        linker.add_file(&object).with_context(|| format!("link {}", object.display()))?;
-    }
-    linker.link().context("link the programs in bpf/")?;
     let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    if is_release {
-        trim(&linked).context("trim the object of the programs in bpf/")?;
+    let mut names = BTreeSet::new();
+    for source in ["tables", "files"] {
+        let object = compile(source, &out)?;
+        names.extend(names_of_types(&object)?);
+        if is_release {
+            trim(&object).with_context(|| format!("trim {}", object.display()))?;
+        }
+        let skeleton = out.join(source).with_extension("skel.rs");
+        SkeletonBuilder::new()
+            .obj(&object)
+            .generate(&skeleton)
+            .with_context(|| format!("generate the skeleton of {}", object.display()))?;
+        if is_release {
+            compress(&object, &skeleton)
+                .with_context(|| format!("compress {}", object.display()))?;
+        }
     }
-    fs::write(out.join("types.rs"), format!("{:?}", names_of_types(&linked)?))?;
-    let skeleton = out.join("knetstat.skel.rs");
-    SkeletonBuilder::new()
-        .obj(&linked)
-        .generate(&skeleton)
-        .context("generate the skeleton of the programs in bpf/")?;
-    if is_release {
-        compress(&linked, &skeleton).context("compress the programs in bpf/")?;
-    }
-    Ok(())
+    let names: Vec<String> = names.into_iter().collect();
+    Ok(fs::write(out.join("types.rs"), format!("{names:?}"))?)
 }
 
 /// Puts the object into the program in a compressed form, a fifth of it: src/bpf.rs has what takes it
@@ -58,11 +56,11 @@ fn compress(object: &Path, skeleton: &Path) -> anyhow::Result<()> {
     Ok(fs::write(skeleton, [before, &lazy, after].concat())?)
 }
 
-fn compile(source: &str, out: &Path) -> anyhow::Result<PathBuf> {
-    let name = Path::new(source).file_stem().context("a source has a name")?;
-    let object = out.join(name).with_extension("o");
+fn compile(name: &str, out: &Path) -> anyhow::Result<PathBuf> {
+    let source = format!("bpf/{name}.bpf.c");
+    let object = out.join(name).with_extension("bpf.o");
     SkeletonBuilder::new()
-        .source(source)
+        .source(&source)
         .obj(&object)
         .clang_args(["-Ivmlinux", "-Wall", "-Werror"])
         .build()
@@ -71,8 +69,8 @@ fn compile(source: &str, out: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The names of the structures, unions and enumerations that the programs may look for in the kernel,
-/// without the flavours that they give them; sorted.
-fn names_of_types(object: &Path) -> anyhow::Result<Vec<String>> {
+/// without the flavours that they give them.
+fn names_of_types(object: &Path) -> anyhow::Result<BTreeSet<String>> {
     let types = Btf::from_path(object).context("read the types of the programs")?;
     let named = (1..types.len() as u32).filter_map(|id| types.type_by_id::<BtfType>(id.into()));
     let sought = named.filter(|it| {
@@ -81,7 +79,7 @@ fn names_of_types(object: &Path) -> anyhow::Result<Vec<String>> {
     });
     let names = sought.filter_map(|it| Some(it.name()?.to_str()?.to_owned()));
     let bare = |name: String| name.split("___").next().unwrap_or_default().to_owned();
-    Ok(names.map(bare).collect::<BTreeSet<String>>().into_iter().collect())
+    Ok(names.map(bare).collect())
 }
 
 /// Takes out of the object what only serves to read the verifier's log: the lines of the source, and

@@ -18,7 +18,7 @@
 /* ... and the others were bit fields. The numbers are an anonymous enum, which BTF cannot name. */
 #define INET_BIT(bit, member)                                                                      \
 	HAS(inet, member) || HAS(inet, inet_flags),                                                \
-		HAS(inet, member) ? LOAD_BITS(inet, member) : LOAD(inet, inet_flags) >> bit
+		HAS(inet, member) ? LOAD_BIT(inet, member) : LOAD(inet, inet_flags) >> bit
 
 /* A bit that never was anything else. */
 #define INET_FLAG(bit) HAS(inet, inet_flags), LOAD(inet, inet_flags) >> bit
@@ -28,12 +28,12 @@
  */
 #define INET6_BIT(bit, member)                                                                     \
 	HAS(np, member) || HAS(inet, inet_flags),                                                  \
-		HAS(np, member) ? LOAD_BITS(np, member) : LOAD(inet, inet_flags) >> bit
+		HAS(np, member) ? LOAD_BIT(np, member) : LOAD(inet, inet_flags) >> bit
 
 /* 6.7, and 6.1 stable: udp_flags instead of members. */
 #define UDP_BIT(bit, member)                                                                       \
 	HAS(up, member) || HAS(up, udp_flags),                                                     \
-		HAS(up, member) ? LOAD_BITS(up, member) : LOAD(up, udp_flags) >> bit
+		HAS(up, member) ? LOAD_BIT(up, member) : LOAD(up, udp_flags) >> bit
 
 /*
  * 6.16 moved the SO_PASS* bits from struct socket, which an orphan has not, to struct sock. There
@@ -42,7 +42,7 @@
  */
 #define SCM_BIT(member, bit)                                                                       \
 	HAS(sk, member) || (HAS_BEHIND(sk, sk_socket, flags) && LOAD(sk, sk_socket)),               \
-		HAS(sk, member) ? LOAD_BITS(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
+		HAS(sk, member) ? LOAD_BIT(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
 
 /*
  * 6.3, and stable kernels: bits of a word, whose numbers are looked up in the running kernel. Before,
@@ -56,7 +56,7 @@
 #define PACKET_BIT(bit, member)                                                                    \
 	HAS(po, member) || HAS_PACKET_FLAG(bit),                                                   \
 		HAS(po, member) ?                                                                  \
-			LOAD_BITS(po, member) :                                                    \
+			LOAD_BIT(po, member) :                                                    \
 			LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
 
 /* 6.6: the size of the header, of which the older kernels' bit says whether it is there at all. */
@@ -64,7 +64,7 @@
 	HAS(po, vnet_hdr_sz) || HAS(po, has_vnet_hdr) ||                                           \
 		HAS_PACKET_FLAG(PACKET_SOCK_HAS_VNET_HDR),                                         \
 		HAS(po, vnet_hdr_sz)  ? LOAD(po, vnet_hdr_sz) != 0 :                               \
-		HAS(po, has_vnet_hdr) ? LOAD_BITS(po, has_vnet_hdr) :                              \
+		HAS(po, has_vnet_hdr) ? LOAD_BIT(po, has_vnet_hdr) :                              \
 					LOAD(po, flags) >>                                         \
 						bpf_core_enum_value(enum packet_sock_flags,        \
 								    PACKET_SOCK_HAS_VNET_HDR)

@@ -8,7 +8,7 @@ static __noinline int write_netlink_header(struct seq_file *seq, struct netlink_
 {
 	struct record_header header = {};
 
-	fill_header(&header, &nlk->sk.__sk_common, net, cookie);
+	fill_header(&header, &nlk->sk.__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, &nlk->sk);
 	header.sections |= SECTION_NETLINK;
 	if (GET(nlk, ngroups))

@@ -11,7 +11,7 @@ static __noinline int write_packet_header(struct seq_file *seq, struct packet_so
 	struct record_header header = {};
 	struct sock *sk = &po->sk;
 
-	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, sk);
 	header.sections |= SECTION_PACKET;
 	if (GET(po, mclist))

@@ -9,7 +9,9 @@
  * is written once, with LOAD() and its kin, and compiled for both: see tables.bpf.c, files.bpf.c.
  *
  * LOAD() is for a member that has one width on all kernels; LOAD_BITS() reads with the width and the
- * signedness that the running kernel's BTF gives, a bit field or not.
+ * signedness that the running kernel's BTF gives, a bit field or not. LOAD_BIT() is for a single bit,
+ * or what lies in one byte with it: what takes most of a start is the branches of LOAD_BITS() that
+ * the verifier takes out again.
  */
 #ifndef READ_H
 #define READ_H
@@ -17,11 +19,52 @@
 #ifdef TYPED_POINTERS
 #define LOAD(pointer, member) ((pointer)->member)
 #define LOAD_BEHIND(pointer, first, member) ((pointer)->first->member)
-#define LOAD_BITS(pointer, member) BPF_CORE_READ_BITFIELD(pointer, member)
+#define LOAD_BITS(pointer, member)                                                                 \
+	({                                                                                         \
+		const void *address =                                                              \
+			(const void *)(pointer) + __CORE_RELO(pointer, member, BYTE_OFFSET);       \
+		__u32 size = __CORE_RELO(pointer, member, BYTE_SIZE);                              \
+		__u64 bits = 0;                                                                    \
+		asm volatile("" : "+r"(address));                                                  \
+		if (__builtin_expect(size == 1, 1))                                                \
+			bits = *(const __u8 *)address;                                             \
+		else if (size == 2)                                                                \
+			bits = *(const __u16 *)address;                                            \
+		else if (size == 4)                                                                \
+			bits = *(const __u32 *)address;                                            \
+		else if (size == 8)                                                                \
+			bits = *(const __u64 *)address;                                            \
+		bits <<= __CORE_RELO(pointer, member, LSHIFT_U64);                                 \
+		bits >> __CORE_RELO(pointer, member, RSHIFT_U64) |                                 \
+			((__s64)bits >> __CORE_RELO(pointer, member, RSHIFT_U64) &                 \
+			 -(__u64)__CORE_RELO(pointer, member, SIGNED));                            \
+	})
+#define LOAD_BYTE(address) (*(const __u8 *)(address))
 #else
 #define LOAD(pointer, member) BPF_CORE_READ(pointer, member)
 #define LOAD_BEHIND(pointer, first, member) BPF_CORE_READ(pointer, first, member)
 #define LOAD_BITS(pointer, member) BPF_CORE_READ_BITFIELD_PROBED(pointer, member)
+#define LOAD_BYTE(address)                                                                         \
+	({                                                                                         \
+		__u8 byte = 0;                                                                     \
+		bpf_probe_read_kernel(&byte, sizeof(byte), address);                               \
+		byte;                                                                              \
+	})
+#endif
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* The bit's place in the word at BYTE_OFFSET is what the two shifts, which isolate it, differ by. */
+#define LOAD_BIT(pointer, member)                                                                  \
+	({                                                                                         \
+		__u64 bit = __CORE_RELO(pointer, member, RSHIFT_U64) -                             \
+			    __CORE_RELO(pointer, member, LSHIFT_U64);                              \
+		const void *address = (const void *)(pointer) +                                    \
+				      __CORE_RELO(pointer, member, BYTE_OFFSET) + (bit >> 3);      \
+		asm volatile("" : "+r"(address));                                                  \
+		LOAD_BYTE(address) >> (bit & 7);                                                   \
+	})
+#else
+#define LOAD_BIT(pointer, member) LOAD_BITS(pointer, member)
 #endif
 
 #define HAS(pointer, member) bpf_core_field_exists((pointer)->member)
@@ -39,6 +82,7 @@
 /* Each of these stands for two arguments, `present, expression`. */
 #define MEMBER(pointer, member) HAS(pointer, member), LOAD(pointer, member)
 #define BITS(pointer, member) HAS(pointer, member), LOAD_BITS(pointer, member)
+#define BIT(pointer, member) HAS(pointer, member), LOAD_BIT(pointer, member)
 #define BEHIND(pointer, first, member)                                                             \
 	HAS_BEHIND(pointer, first, member), LOAD_BEHIND(pointer, first, member)
 

@@ -42,13 +42,13 @@
 
 /* What every socket has, and every mini-socket too. */
 static __always_inline void fill_header(struct record_header *header, struct sock_common *skc,
-					struct net *net, __u64 cookie)
+					__u32 netns, __u64 cookie)
 {
 	header->magic = RECORD_MAGIC;
 	header->family = LOAD(skc, skc_family);
 	header->state = LOAD(skc, skc_state);
 	header->ifindex = GET(skc, skc_bound_dev_if);
-	header->netns = GET(net, ns.inum);
+	header->netns = netns;
 	header->cookie = cookie;
 	header->address = (__u64)skc;
 }
@@ -124,7 +124,7 @@ static __always_inline void fill_inet(struct record_header *header, struct inet_
 {
 	struct sock_common *skc = &inet->sk.__sk_common;
 
-	fill_header(header, skc, net, cookie);
+	fill_header(header, skc, GET(net, ns.inum), cookie);
 	fill_endpoints(header, skc);
 	fill_socket(header, &inet->sk);
 	header->sections |= SECTION_IP;

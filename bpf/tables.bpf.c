@@ -10,7 +10,6 @@
 #include <bpf/bpf_helpers.h>
 
 #define TYPED_POINTERS
-#define KNOBS_ARE_HERE
 
 #include "record.h"
 #include "read.h"
@@ -37,12 +36,19 @@ static __always_inline void fill_mini_timer(struct record_header *header, struct
 	header->retransmits = GET_BITS(request, req.req.num_timeout);
 }
 
-/* A socket that the kernel keeps in short form: its header is all there is. */
+/*
+ * A socket that the kernel keeps in short form: its header is all there is. Its pointer comes from the
+ * iterator itself and is "trusted": for each pointer that is read from such a one some kernels search all
+ * their types, unless it is read as a mere address.
+ */
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
 {
 	struct record_header header = {};
+	__u32 netns = 0;
 
-	fill_header(&header, skc, GET(skc, skc_net.net), socket_cookie(skc));
+	if (HAS_BEHIND(skc, skc_net.net, ns.inum))
+		netns = BPF_CORE_READ(skc, skc_net.net, ns.inum);
+	fill_header(&header, skc, netns, socket_cookie(skc));
 	fill_endpoints(&header, skc);
 	fill_mini_timer(&header, skc);
 	header.socket_type = SOCK_STREAM;
@@ -81,7 +87,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 			return 0;
 		state = GET_OR(tw, tw_sk.tw_substate, TCP_TIME_WAIT);
 	}
-	if (!wanted(skc, state, tcp_states))
+	if (!wanted(skc, state, knobs.tcp_states))
 		return 0;
 
 	tp = bpf_skc_to_tcp_sock(skc);
@@ -113,7 +119,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	if (!up)
 		return 0;
 	skc = &up->inet.sk.__sk_common;
-	if (!wanted(skc, skc->skc_state, udp_states))
+	if (!wanted(skc, skc->skc_state, knobs.udp_states))
 		return 0;
 
 	net = GET(up, inet.sk.__sk_common.skc_net.net);

@@ -63,7 +63,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 	struct record_header header = {};
 	struct sock *sk = &u->sk;
 
-	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, sk);
 	header.sections |= SECTION_UNIX;
 	if (header.state == TCP_LISTEN) {

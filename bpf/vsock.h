@@ -9,7 +9,7 @@ static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, 
 {
 	struct record_header header = {};
 
-	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, sk);
 	if (bpf_core_type_exists(struct vsock_sock))
 		header.sections |= SECTION_VSOCK;

@@ -11,7 +11,7 @@ static __noinline int write_xdp_header(struct seq_file *seq, struct xdp_sock *xs
 	struct record_header header = {};
 	struct sock *sk = &xs->sk;
 
-	fill_header(&header, &sk->__sk_common, net, cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, sk);
 	header.state = GET(xs, state);
 	header.sections |= SECTION_XDP;

@@ -3,15 +3,19 @@
 //! libbpf looks for each type that a program names among all of the kernel's, of which there are a
 //! hundred thousand, one time after the other; and where there is none, among those of each module.
 //! That would be most of a start. So it gets a file with the few that it can find, which is made in
-//! one pass: include/uapi/linux/btf.h and Documentation/bpf/btf.rst describe it.
+//! one pass: include/uapi/linux/btf.h and Documentation/bpf/btf.rst describe it. That pass also finds
+//! what stands for the kernel's iterators, for which libbpf would read all the types once more.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::sys::memfd::{memfd_create, MFdFlags};
+
+use crate::sys::TypesMapping;
 
 /// The names of the structures, unions and enumerations that the programs read: by build.rs, sorted.
 static NAMED: &[&str] = &include!(concat!(env!("OUT_DIR"), "/types.rs"));
@@ -43,25 +47,73 @@ mod kind {
 const HEADER: usize = 24;
 const TYPE: usize = 12;
 
+/// What the functions are called whose types stand for an iterator: include/linux/bpf.h,
+/// BPF_ITER_FUNC_PREFIX.
+const ITERATOR: &[u8] = b"bpf_iter_";
+
 /// A file with types, which lives as long as this.
-pub struct TypesFile(OwnedFd);
+pub struct TypesFile {
+    file: OwnedFd,
+    iterators: Vec<IteratorType>,
+}
+
+/// An iterator of the kernel, and the number of the type that stands for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IteratorType {
+    pub name: String,
+    pub id: u32,
+}
 
 impl TypesFile {
     /// Those of the kernel's types that the programs may need, out of the file that it tells them in.
     /// None where one of the `needed` is not among them, but perhaps in a module; where they cannot be
     /// told apart, or the new file could not be found by its path: then libbpf has to look for itself.
     pub fn of_kernel(kernel: &str, needed: &[&str]) -> Option<TypesFile> {
-        let whole = fs::read(kernel).ok()?;
-        let selected = Types::parse(&whole)?.select(NAMED, needed)?;
+        let whole = Contents::of(kernel).ok()?;
+        let (selected, iterators) = Types::parse(&whole)?.select(NAMED, needed)?;
         let file = File::from(memfd_create(c"types", MFdFlags::MFD_CLOEXEC).ok()?);
         (&file).write_all(&selected).ok()?;
-        let file = TypesFile(file.into());
+        let file = TypesFile { file: file.into(), iterators };
         file.path().exists().then_some(file)
+    }
+
+    /// The iterators that the kernel has.
+    pub fn iterators(&self) -> &[IteratorType] {
+        &self.iterators
     }
 
     /// Where libbpf finds it.
     pub fn path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+    }
+}
+
+/// A whole file: where the kernel lets it be mapped, since 6.16 with its types, it is not copied.
+enum Contents {
+    Mapped(TypesMapping),
+    Copied(Vec<u8>),
+}
+
+impl Contents {
+    fn of(path: &str) -> io::Result<Contents> {
+        let mut file = File::open(path)?;
+        if let Ok(mapping) = TypesMapping::of(&file) {
+            return Ok(Contents::Mapped(mapping));
+        }
+        let mut copy = Vec::new();
+        file.read_to_end(&mut copy)?;
+        Ok(Contents::Copied(copy))
+    }
+}
+
+impl Deref for Contents {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Contents::Mapped(mapping) => mapping,
+            Contents::Copied(copy) => copy,
+        }
     }
 }
 
@@ -97,8 +149,10 @@ impl<'a> Types<'a> {
     }
 
     /// A file with the types of these names, which are sorted, and with all that is inside of them:
-    /// of what they only point to, that they do. None if one is not there that is needed.
-    fn select(&self, names: &[&str], needed: &[&str]) -> Option<Vec<u8>> {
+    /// of what they only point to, that they do. And the iterators. None if a type is not there that is
+    /// needed.
+    fn select(&self, names: &[&str], needed: &[&str]) -> Option<(Vec<u8>, Vec<IteratorType>)> {
+        let mut iterators = Vec::new();
         let mut missing = needed.to_vec();
         let mut selection = Selection {
             of: self,
@@ -110,33 +164,35 @@ impl<'a> Types<'a> {
         };
         for id in 1..self.places.len() {
             let place = self.places[id];
-            let is_type = matches!(
-                info(self.types, place)?.0,
-                kind::STRUCT | kind::UNION | kind::ENUM | kind::ENUM64
-            );
-            if !is_type {
-                continue;
-            }
-            if let Ok(found) = names.binary_search_by(|name| self.compare(name, place)) {
-                selection.number(id)?;
-                missing.retain(|name| *name != names[found]);
+            match info(self.types, place)?.0 {
+                kind::STRUCT | kind::UNION | kind::ENUM | kind::ENUM64 => {
+                    let own = without_flavour(self.name(place));
+                    if let Ok(found) = names.binary_search_by(|name| name.as_bytes().cmp(own)) {
+                        selection.number(id)?;
+                        missing.retain(|name| *name != names[found]);
+                    }
+                }
+                kind::FUNC => iterators.extend(self.iterator(id, place)),
+                _ => (),
             }
         }
-        if missing.is_empty() {
-            selection.write()
-        } else {
-            None
+        match missing.is_empty() {
+            true => Some((selection.write()?, iterators)),
+            false => None,
         }
     }
 
-    /// The order of a name and that of a type, which may have a flavour, as in `sock___old`.
-    fn compare(&self, name: &str, place: usize) -> std::cmp::Ordering {
+    /// The iterator that a function stands for, if it does.
+    fn iterator(&self, id: usize, place: usize) -> Option<IteratorType> {
+        let name = self.name(place).strip_prefix(ITERATOR)?;
+        let name = String::from_utf8(name.to_vec()).ok()?;
+        Some(IteratorType { name, id: u32::try_from(id).ok()? })
+    }
+
+    fn name(&self, place: usize) -> &'a [u8] {
         let start = word(self.types, place).unwrap_or_default();
-        let own = self.strings.get(start..).unwrap_or_default();
-        let length = own.iter().position(|byte| *byte == 0).unwrap_or(own.len());
-        let own = &own[..length];
-        let flavour = own.windows(3).position(|window| window == b"___");
-        name.as_bytes().cmp(&own[..flavour.unwrap_or(length)])
+        let name = self.strings.get(start..).unwrap_or_default();
+        &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())]
     }
 }
 
@@ -253,6 +309,14 @@ impl Selection<'_> {
         self.strings.extend(rest.get(..=length)?);
         self.names.insert(start, place);
         Some(place)
+    }
+}
+
+/// The name of a type, which may have a flavour, as in `sock___old`.
+fn without_flavour(name: &[u8]) -> &[u8] {
+    match name.windows(3).position(|window| window == b"___") {
+        Some(length) => &name[..length],
+        None => name,
     }
 }
 

@@ -1,18 +1,16 @@
 //! Opens, configures, loads and attaches the BPF programs, and reads what they write.
 
-use std::ffi::OsString;
+use std::collections::HashMap;
 use std::io::{self, Read};
-use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{anyhow, bail, Context};
 use caps::{CapSet, Capability};
-use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Iter, IterOpts, Link, Object, OpenObject, PrintLevel};
 use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
 
-use crate::bpf::{port_filter, port_range, KnetstatSkelBuilder, OpenKnetstatSkel};
+use crate::bpf::{knobs, port_filter, port_range, set_knobs, Part};
 use crate::btf::TypesFile;
 use crate::explain::Types;
 use crate::filter::{Knobs, Ports};
@@ -151,14 +149,11 @@ pub fn purposes() -> Vec<Purpose> {
 /// Why it does not.
 pub fn try_program(name: &str) -> Result<(), Refusal> {
     let attempt = || -> anyhow::Result<()> {
-        let mut object = MaybeUninit::uninit();
         let family = SOURCES.iter().find(|source| name.starts_with(source.program));
         let types = family.and_then(|source| types_of_kernel(&[source.family]));
-        let mut open = open_object(&mut object, types.as_ref())?;
-        only(&mut open, |program| program == name);
-        let skeleton = open.load()?;
-        let (link, _) = attach(skeleton.object(), name)?;
-        open_file(&link).map(drop)
+        let attach_it = |object: &Object| attach(object, name);
+        let program = Part::of(name).load(types.as_ref(), |open| only(open, &[name]), attach_it)?;
+        open_file(&program.link).map(drop)
     };
     listen();
     attempt().map_err(|error| refusal(&error))
@@ -291,47 +286,37 @@ fn types_of_kernel(families: &[Family]) -> Option<TypesFile> {
     TypesFile::of_kernel(KERNEL_BTF, &needed)
 }
 
-/// Opens the programs, which are to find their types in this file, or else wherever libbpf looks.
-fn open_object<'a>(
-    object: &'a mut MaybeUninit<OpenObject>,
-    types: Option<&TypesFile>,
-) -> anyhow::Result<OpenKnetstatSkel<'a>> {
-    let mut builder = KnetstatSkelBuilder::default();
-    if let Some(types) = types {
-        builder.object_builder_mut().btf_custom_path(types.path())?;
-    }
-    Ok(builder.open(object)?)
-}
-
 fn load(knobs: &Knobs, features: Features, types: Option<&TypesFile>) -> anyhow::Result<Programs> {
-    let wanted: Vec<String> = SOURCES
-        .iter()
-        .filter(|source| source.is_wanted(knobs, features))
-        .map(|source| source.name(features))
-        .collect();
-    let mut object = MaybeUninit::uninit();
-    let mut open = open_object(&mut object, types)?;
-    only(&mut open, |name| match name {
-        OWNERS => knobs.owners,
-        TASKS => knobs.tasks,
-        _ => wanted.iter().any(|wanted| wanted == name),
-    });
-    configure(&mut open, knobs)?;
+    let sources = SOURCES.iter().filter(|source| source.is_wanted(knobs, features));
+    let sources: Vec<String> = sources.map(|source| source.name(features)).collect();
+    let others = [(knobs.owners, OWNERS), (knobs.tasks, TASKS)];
+    let others = others.iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, name)| *name);
+    let wanted: Vec<&str> = sources.iter().map(String::as_str).chain(others).collect();
 
-    let skeleton = open.load()?;
-    let object = skeleton.object();
-    let walk = |name: &String| {
-        let (link, section) = attach(object, name)?;
-        Ok(Walk { link, by_descriptor: section == BY_DESCRIPTOR, files: Vec::new() })
-    };
-    let walks: anyhow::Result<Vec<Walk>> = wanted.iter().map(walk).collect();
-    let attach = |wanted: bool, name| match wanted {
-        true => attach(object, name).map(|(link, _)| Some(link)),
-        false => Ok(None),
-    };
-    let owners = attach(knobs.owners, OWNERS)?;
-    let tasks = attach(knobs.tasks, TASKS)?;
-    Ok(Programs { walks: walks?, owners, tasks })
+    let mut programs = HashMap::new();
+    for part in Part::ALL {
+        let names: Vec<&str> =
+            wanted.iter().copied().filter(|name| Part::of(name) == part).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let choose = |open: &mut OpenObject| {
+            only(open, &names)?;
+            set_knobs(open, &knobs_of(knobs))
+        };
+        let attach_all = |object: &Object| {
+            for &name in &names {
+                programs.insert(name, attach(object, name)?);
+            }
+            Ok(())
+        };
+        part.load(types, choose, attach_all)?;
+    }
+
+    let owners = programs.remove(OWNERS).map(|program| program.link);
+    let tasks = programs.remove(TASKS).map(|program| program.link);
+    let walks = sources.iter().filter_map(|name| programs.remove(name.as_str())).collect();
+    Ok(Programs { walks, owners, tasks })
 }
 
 /// The section of the programs that walk the descriptors: bpf/files.bpf.c
@@ -344,44 +329,51 @@ const OWNERS: &str = "owners";
 const TASKS: &str = "tasks";
 
 /// Chooses which programs are loaded.
-fn only(open: &mut OpenKnetstatSkel, is_wanted: impl Fn(&str) -> bool) {
-    for mut program in open.open_object_mut().progs_mut() {
-        let is_wanted = is_wanted(&program.name().to_string_lossy());
+fn only(open: &mut OpenObject, names: &[&str]) -> anyhow::Result<()> {
+    for mut program in open.progs_mut() {
+        let is_wanted = names.iter().any(|name| program.name() == *name);
         program.set_autoload(is_wanted);
     }
-}
-
-fn configure(open: &mut OpenKnetstatSkel, knobs: &Knobs) -> anyhow::Result<()> {
-    let data = open.maps.rodata_data.as_deref_mut().context("the BPF programs have no knobs")?;
-    data.every_netns = knobs.every_netns.into();
-    data.want_ipv4 = knobs.ipv4.into();
-    data.want_ipv6 = knobs.ipv6.into();
-    data.tcp_states = knobs.tcp_states;
-    data.udp_states = knobs.udp_states;
-    set_ports(&mut data.local_ports, &knobs.local_ports);
-    set_ports(&mut data.remote_ports, &knobs.remote_ports);
-    set_ports(&mut data.either_ports, &knobs.either_ports);
     Ok(())
 }
 
-/// Hands over the ranges; where there are more than fit, none, which lets everything through.
-fn set_ports(filter: &mut port_filter, ports: &[Ports]) {
-    filter.count = 0;
+fn knobs_of(wanted: &Knobs) -> knobs {
+    knobs {
+        tcp_states: wanted.tcp_states,
+        udp_states: wanted.udp_states,
+        local_ports: port_filter_of(&wanted.local_ports),
+        remote_ports: port_filter_of(&wanted.remote_ports),
+        either_ports: port_filter_of(&wanted.either_ports),
+        want_ipv4: wanted.ipv4.into(),
+        want_ipv6: wanted.ipv6.into(),
+        every_netns: wanted.every_netns.into(),
+        unused: 0,
+    }
+}
+
+/// The ranges; where there are more than fit, none, which lets everything through.
+fn port_filter_of(ports: &[Ports]) -> port_filter {
+    let mut filter = port_filter::default();
     if ports.len() > filter.ranges.len() {
-        return;
+        return filter;
     }
     filter.count = ports.len() as u32;
     for (range, ports) in filter.ranges.iter_mut().zip(ports) {
         *range = port_range { low: *ports.start(), high: *ports.end() };
     }
+    filter
 }
 
-/// Attaches a program to its iterator, and says in which section it is: that names the iterator.
-fn attach(object: &Object, name: &str) -> anyhow::Result<(Link, OsString)> {
+/// Attaches a program to its iterator, which its section names.
+fn attach(object: &Object, name: &str) -> anyhow::Result<Walk> {
     let mut programs = object.progs_mut();
     let program = programs.find(|program| program.name() == name);
     let program = program.with_context(|| format!("there is no BPF program {name}"))?;
-    Ok((program.attach_iter_with_opts(IterOpts::None)?, program.section().to_owned()))
+    Ok(Walk {
+        link: program.attach_iter_with_opts(IterOpts::None)?,
+        by_descriptor: program.section() == BY_DESCRIPTOR,
+        files: Vec::new(),
+    })
 }
 
 /// Opens an iterator; its file keeps the program alive by itself.

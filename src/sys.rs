@@ -1,10 +1,15 @@
 //! The few system calls that no crate wraps in the form needed here.
 
+use std::fs::File;
 use std::io;
 use std::mem;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::slice;
 
 use nix::libc;
+use nix::sys::statfs::{fstatfs, SYSFS_MAGIC};
 
 /// Opens a socket of any family, type and protocol with socket(2); it is closed on exec.
 ///
@@ -141,10 +146,64 @@ pub fn allow_many_files() {
 /// was built without it. EPERM: it is forbidden, or on some kernels, a capability is missing.
 pub fn bpf_without_command() -> io::Error {
     const NO_COMMAND: libc::c_long = 0x7fff;
-    let nothing = std::ptr::null::<u8>();
+    let nothing = ptr::null::<u8>();
     // SAFETY: the kernel is given a pointer to no bytes, which it does not read.
     match unsafe { libc::syscall(libc::SYS_bpf, NO_COMMAND, nothing, 0) } {
         0.. => io::Error::from(io::ErrorKind::InvalidInput),
         _ => io::Error::last_os_error(),
+    }
+}
+
+/// The types that the kernel tells, where they lie in its memory: mmap(2) of a file of
+/// /sys/kernel/btf, kernel/bpf/sysfs_btf.c.
+pub struct TypesMapping {
+    address: *const u8,
+    length: usize,
+}
+
+impl TypesMapping {
+    /// Maps the whole file.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` before Linux 6.16; an invalid input if it is not the kernel's file but a copy, which
+    /// may change, or if it is empty.
+    pub fn of(file: &File) -> io::Result<TypesMapping> {
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+        if length == 0 || fstatfs(file)?.filesystem_type() != SYSFS_MAGIC {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: a new mapping, at a place that the kernel chooses, changes nothing that is in use.
+        let address = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                length,
+                libc::PROT_READ,
+                libc::MAP_PRIVATE,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        match address {
+            libc::MAP_FAILED => Err(io::Error::last_os_error()),
+            address => Ok(TypesMapping { address: address.cast(), length }),
+        }
+    }
+}
+
+impl Deref for TypesMapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the mapping has this length and lives as long as this, and the kernel's types are
+        // constant.
+        unsafe { slice::from_raw_parts(self.address, self.length) }
+    }
+}
+
+impl Drop for TypesMapping {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and nobody has a reference to it any more.
+        unsafe { libc::munmap(self.address.cast_mut().cast(), self.length) };
     }
 }

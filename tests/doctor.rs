@@ -15,10 +15,12 @@ use std::thread;
 use clap::CommandFactory;
 use common::sandbox::{run, run_without, Everybodys, PLACES_OF_BTF};
 use common::{enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
+use knetstat::bpf::Part;
 use knetstat::catalogue::{OptionSpec, CATALOGUE};
 use knetstat::cli::Cli;
 use knetstat::kind::SocketKind;
 use knetstat::sys;
+use libbpf_rs::OpenObject;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
 use nix::libc::{SYS_bpf, SYS_getsockopt};
@@ -90,14 +92,17 @@ fn doctor() -> Findings {
     Findings::of(&knetstat(["doctor", "--json"]))
 }
 
-/// The programs in the skeleton.
+/// The programs that there are.
 fn programs() -> BTreeSet<String> {
-    use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-    let mut object = std::mem::MaybeUninit::uninit();
-    let builder = knetstat::bpf::KnetstatSkelBuilder::default();
-    let open = builder.open(&mut object).expect("the object is sound");
-    let programs = open.open_object().progs();
-    programs.map(|program| program.name().to_string_lossy().into()).collect()
+    let mut names = BTreeSet::new();
+    for part in Part::ALL {
+        let note = |open: &mut OpenObject| {
+            names.extend(open.progs().map(|program| program.name().to_string_lossy().into()));
+            anyhow::bail!("that is all")
+        };
+        let _ = part.load(None, note, |_| Ok(()));
+    }
+    names
 }
 
 // Who

@@ -5,15 +5,13 @@
 mod common;
 
 use std::io::Read;
-use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsFd;
 use std::thread;
 
 use common::{enter_namespace, not_tested, say, set, set_bytes};
-use knetstat::bpf::KnetstatSkelBuilder;
-use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Iter, IterOpts, Link};
+use knetstat::bpf::Part;
+use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
 use nix::sched::{sched_setaffinity, CpuSet};
 use nix::sys::resource::{getrusage, UsageWho};
 use nix::unistd::Pid;
@@ -96,15 +94,18 @@ fn readers_of_one_program() {
     libbpf_rs::set_print(None); // the first program is refused where there is another for it
     let _sockets = sockets();
     for name in ["udp_table", "udp_table_without_loop"] {
-        let mut object = MaybeUninit::uninit();
-        let mut open = KnetstatSkelBuilder::default().open(&mut object).expect("an object");
-        for mut program in open.open_object_mut().progs_mut() {
-            program.set_autoload(program.name() == name);
+        let choose = |open: &mut OpenObject| {
+            open.progs_mut().for_each(|mut program| program.set_autoload(program.name() == name));
+            Ok(())
+        };
+        let attach = |object: &Object| {
+            let mut programs = object.progs_mut();
+            let program = programs.find(|program| program.name() == name).expect("the program");
+            Ok(program.attach_iter_with_opts(IterOpts::None).expect("it is attached"))
+        };
+        if let Ok(link) = Part::Tables.load(None, choose, attach) {
+            return check(&link);
         }
-        let Ok(skeleton) = open.load() else { continue };
-        let mut programs = skeleton.object().progs_mut();
-        let program = programs.find(|program| program.name() == name).expect("the program");
-        return check(&program.attach_iter_with_opts(IterOpts::None).expect("it is attached"));
     }
     panic!("the kernel takes neither program");
 }

@@ -3,12 +3,10 @@
 //! the next option breaks a kernel that nobody tried.
 
 use std::io::Write;
-use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 
-use knetstat::bpf::{port_filter, KnetstatSkelBuilder, OpenKnetstatSkel};
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::PrintLevel;
+use knetstat::bpf::{knobs, port_filter, port_range, set_knobs, Part};
+use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
 const LIMIT: usize = 1_000_000;
@@ -57,35 +55,40 @@ fn judge(name: &str) -> Result<usize, String> {
 }
 
 /// Wants as little as can be said by the knobs.
-fn filter(open: &mut OpenKnetstatSkel) {
-    let knobs = open.maps.rodata_data.as_deref_mut().expect("there are knobs");
-    (knobs.want_ipv4, knobs.tcp_states, knobs.udp_states) = (0, 2, 2);
-    let fill = |ports: &mut port_filter| {
-        ports.count = ports.ranges.len() as u32;
-        for (range, port) in ports.ranges.iter_mut().zip((1000..).step_by(10)) {
-            (range.low, range.high) = (port, port + 5);
-        }
+fn filter(open: &mut OpenObject) -> anyhow::Result<()> {
+    let mut ports = port_filter::default();
+    ports.count = ports.ranges.len() as u32;
+    for (range, port) in ports.ranges.iter_mut().zip((1000..).step_by(10)) {
+        *range = port_range { low: port, high: port + 5 };
+    }
+    let knobs = knobs {
+        tcp_states: 2,
+        udp_states: 2,
+        local_ports: ports,
+        remote_ports: ports,
+        either_ports: ports,
+        ..knobs::default()
     };
-    fill(&mut knobs.local_ports);
-    fill(&mut knobs.remote_ports);
-    fill(&mut knobs.either_ports);
+    set_knobs(open, &knobs)
 }
 
 /// Loads one program alone.
 fn load(name: &str, filtered: bool, log_level: u32) -> Result<usize, String> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    let mut object = MaybeUninit::uninit();
-    let mut open = KnetstatSkelBuilder::default().open(&mut object).expect("the object is sound");
-    for mut program in open.open_object_mut().progs_mut() {
-        let known = PROGRAMS.iter().any(|names| names.iter().any(|known| program.name() == *known));
-        assert!(known, "this test does not know {:?}", program.name());
-        program.set_autoload(program.name() == name);
-        program.set_log_level(log_level);
-    }
-    if filtered {
-        filter(&mut open);
-    }
-    let loaded = open.load().map(drop);
+    let choose = |open: &mut OpenObject| {
+        for mut program in open.progs_mut() {
+            let known =
+                PROGRAMS.iter().any(|names| names.iter().any(|known| program.name() == *known));
+            assert!(known, "this test does not know {:?}", program.name());
+            program.set_autoload(program.name() == name);
+            program.set_log_level(log_level);
+        }
+        match filtered {
+            true => filter(open),
+            false => Ok(()),
+        }
+    };
+    let loaded = Part::of(name).load(None, choose, |_| Ok(()));
     let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(error) = loaded {
         let lines: Vec<_> = said.lines().collect();
