@@ -56,7 +56,7 @@
 #define PACKET_BIT(bit, member)                                                                    \
 	HAS(po, member) || HAS_PACKET_FLAG(bit),                                                   \
 		HAS(po, member) ?                                                                  \
-			LOAD_BIT(po, member) :                                                    \
+			LOAD_BIT(po, member) :                                                     \
 			LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
 
 /* 6.6: the size of the header, of which the older kernels' bit says whether it is there at all. */
@@ -64,7 +64,7 @@
 	HAS(po, vnet_hdr_sz) || HAS(po, has_vnet_hdr) ||                                           \
 		HAS_PACKET_FLAG(PACKET_SOCK_HAS_VNET_HDR),                                         \
 		HAS(po, vnet_hdr_sz)  ? LOAD(po, vnet_hdr_sz) != 0 :                               \
-		HAS(po, has_vnet_hdr) ? LOAD_BIT(po, has_vnet_hdr) :                              \
+		HAS(po, has_vnet_hdr) ? LOAD_BIT(po, has_vnet_hdr) :                               \
 					LOAD(po, flags) >>                                         \
 						bpf_core_enum_value(enum packet_sock_flags,        \
 								    PACKET_SOCK_HAS_VNET_HDR)

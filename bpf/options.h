@@ -11,6 +11,7 @@
  * nothing else. Most lines take both from one of the macros of read.h and compat.h:
  *
  *   MEMBER(pointer, member)            a member that always had one width
+ *   BIT(pointer, member)               a single bit, or the lowest eight of what it lies in
  *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
@@ -45,13 +46,13 @@
 	FLAG(SO_TIMESTAMP__any, SOCK_FLAG(SOCK_RCVTSTAMP))                                      \
 	FLAG(SO_TIMESTAMP__ns, SOCK_FLAG(SOCK_RCVTSTAMPNS))                                     \
 	FLAG(SO_TIMESTAMP__new, SOCK_FLAG(SOCK_TSTAMP_NEW))                                     \
-	FLAG(SO_REUSEPORT, BIT(sk, __sk_common.skc_reuseport))                                 \
-	FLAG(SO_NO_CHECK, BIT(sk, sk_no_check_tx))                                             \
-	FLAG(SO_PREFER_BUSY_POLL, BIT(sk, sk_prefer_busy_poll))                                \
+	FLAG(SO_REUSEPORT, BIT(sk, __sk_common.skc_reuseport))                                  \
+	FLAG(SO_NO_CHECK, BIT(sk, sk_no_check_tx))                                              \
+	FLAG(SO_PREFER_BUSY_POLL, BIT(sk, sk_prefer_busy_poll))                                 \
 	FLAG(SO_PASSCRED, SCM_BIT(sk_scm_credentials, 3))                                       \
 	FLAG(SO_PASSSEC, SCM_BIT(sk_scm_security, 4))                                           \
 	FLAG(SO_PASSPIDFD, SCM_BIT(sk_scm_pidfd, 7))                                            \
-	FLAG(SO_PASSRIGHTS, BIT(sk, sk_scm_rights))                                            \
+	FLAG(SO_PASSRIGHTS, BIT(sk, sk_scm_rights))                                             \
 	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
 	VALUE(SO_TYPE, BITS(sk, sk_type))                                                       \
 	VALUE(SO_PROTOCOL, BITS(sk, sk_protocol))                                               \
@@ -129,22 +130,22 @@
 
 /* IPPROTO_IPV6: net/ipv6/ipv6_sockglue.c, do_ipv6_getsockopt() */
 #define IPV6_OPTIONS_LIST(FLAG, VALUE)                                                          \
-	FLAG(IPV6_2292PKTINFO, BIT(np, rxopt.bits.rxoinfo))                                    \
-	FLAG(IPV6_2292HOPOPTS, BIT(np, rxopt.bits.ohopopts))                                   \
-	FLAG(IPV6_2292DSTOPTS, BIT(np, rxopt.bits.odstopts))                                   \
-	FLAG(IPV6_2292RTHDR, BIT(np, rxopt.bits.osrcrt))                                       \
-	FLAG(IPV6_2292HOPLIMIT, BIT(np, rxopt.bits.rxohlim))                                   \
-	FLAG(IPV6_FLOWINFO, BIT(np, rxopt.bits.rxflow))                                        \
-	FLAG(IPV6_RECVPKTINFO, BIT(np, rxopt.bits.rxinfo))                                     \
-	FLAG(IPV6_RECVHOPLIMIT, BIT(np, rxopt.bits.rxhlim))                                    \
-	FLAG(IPV6_RECVHOPOPTS, BIT(np, rxopt.bits.hopopts))                                    \
-	FLAG(IPV6_RECVRTHDR, BIT(np, rxopt.bits.srcrt))                                        \
-	FLAG(IPV6_RECVDSTOPTS, BIT(np, rxopt.bits.dstopts))                                    \
-	FLAG(IPV6_RECVPATHMTU, BIT(np, rxopt.bits.rxpmtu))                                     \
-	FLAG(IPV6_RECVTCLASS, BIT(np, rxopt.bits.rxtclass))                                    \
-	FLAG(IPV6_RECVORIGDSTADDR, BIT(np, rxopt.bits.rxorigdstaddr))                          \
-	FLAG(IPV6_RECVFRAGSIZE, BIT(np, rxopt.bits.recvfragsize))                              \
-	FLAG(IPV6_V6ONLY, BIT(sk, __sk_common.skc_ipv6only))                                   \
+	FLAG(IPV6_2292PKTINFO, BIT(np, rxopt.bits.rxoinfo))                                     \
+	FLAG(IPV6_2292HOPOPTS, BIT(np, rxopt.bits.ohopopts))                                    \
+	FLAG(IPV6_2292DSTOPTS, BIT(np, rxopt.bits.odstopts))                                    \
+	FLAG(IPV6_2292RTHDR, BIT(np, rxopt.bits.osrcrt))                                        \
+	FLAG(IPV6_2292HOPLIMIT, BIT(np, rxopt.bits.rxohlim))                                    \
+	FLAG(IPV6_FLOWINFO, BIT(np, rxopt.bits.rxflow))                                         \
+	FLAG(IPV6_RECVPKTINFO, BIT(np, rxopt.bits.rxinfo))                                      \
+	FLAG(IPV6_RECVHOPLIMIT, BIT(np, rxopt.bits.rxhlim))                                     \
+	FLAG(IPV6_RECVHOPOPTS, BIT(np, rxopt.bits.hopopts))                                     \
+	FLAG(IPV6_RECVRTHDR, BIT(np, rxopt.bits.srcrt))                                         \
+	FLAG(IPV6_RECVDSTOPTS, BIT(np, rxopt.bits.dstopts))                                     \
+	FLAG(IPV6_RECVPATHMTU, BIT(np, rxopt.bits.rxpmtu))                                      \
+	FLAG(IPV6_RECVTCLASS, BIT(np, rxopt.bits.rxtclass))                                     \
+	FLAG(IPV6_RECVORIGDSTADDR, BIT(np, rxopt.bits.rxorigdstaddr))                           \
+	FLAG(IPV6_RECVFRAGSIZE, BIT(np, rxopt.bits.recvfragsize))                               \
+	FLAG(IPV6_V6ONLY, BIT(sk, __sk_common.skc_ipv6only))                                    \
 	FLAG(IPV6_HDRINCL, INET_BIT(12, hdrincl))                                               \
 	FLAG(IPV6_FREEBIND, INET_BIT(11, freebind))                                             \
 	FLAG(IPV6_TRANSPARENT, INET_BIT(15, transparent))                                       \
@@ -160,7 +161,7 @@
 	FLAG(IPV6_ROUTER_ALERT, INET_FLAG(30))                                                  \
 	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BITS(net, ipv6.sysctl.auto_flowlabels))               \
 	VALUE(IPV6_UNICAST_HOPS, BITS(np, hop_limit))                                           \
-	VALUE(IPV6_UNICAST_HOPS__route, has_route_hop_limit(sk), route_hop_limit(sk))             \
+	VALUE(IPV6_UNICAST_HOPS__route, has_route_hop_limit(sk), route_hop_limit(sk))           \
 	VALUE(IPV6_UNICAST_HOPS__sysctl, BEHIND(net, ipv6.devconf_all, hop_limit))              \
 	VALUE(IPV6_MULTICAST_HOPS, BITS(np, mcast_hops))                                        \
 	VALUE(IPV6_MULTICAST_IF, MEMBER(np, mcast_oif))                                         \
@@ -173,17 +174,17 @@
 
 /* IPPROTO_TCP: net/ipv4/tcp.c, do_tcp_getsockopt() */
 #define TCP_OPTIONS_LIST(FLAG, VALUE)                                                           \
-	FLAG(TCP_NODELAY, BIT(tp, nonagle) & 1)                                                \
-	FLAG(TCP_CORK, BIT(tp, nonagle) >> 1 & 1)                                              \
-	FLAG(TCP_THIN_LINEAR_TIMEOUTS, BIT(tp, thin_lto))                                      \
-	FLAG(TCP_REPAIR, BIT(tp, repair))                                                      \
-	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                  \
-	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                              \
-	FLAG(TCP_INQ, BIT(tp, recvmsg_inq))                                                    \
-	FLAG(TCP_IS_MPTCP, BIT(tp, is_mptcp))                                                  \
+	FLAG(TCP_NODELAY, BIT(tp, nonagle) & 1)                                                 \
+	FLAG(TCP_CORK, BIT(tp, nonagle) >> 1 & 1)                                               \
+	FLAG(TCP_THIN_LINEAR_TIMEOUTS, BIT(tp, thin_lto))                                       \
+	FLAG(TCP_REPAIR, BIT(tp, repair))                                                       \
+	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                   \
+	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                               \
+	FLAG(TCP_INQ, BIT(tp, recvmsg_inq))                                                     \
+	FLAG(TCP_IS_MPTCP, BIT(tp, is_mptcp))                                                   \
 	FLAG(TCP_MD5SIG, BEHIND(tp, md5sig_info, head.first) != 0)                              \
 	FLAG(TCP_AO_ADD_KEY, BEHIND(tp, ao_info, head.first) != 0)                              \
-	FLAG(TCP_CONGESTION__set, BIT(tp, inet_conn.icsk_ca_setsockopt))                       \
+	FLAG(TCP_CONGESTION__set, BIT(tp, inet_conn.icsk_ca_setsockopt))                        \
 	VALUE(TCP_MAXSEG, MEMBER(tp, mss_cache))                                                \
 	VALUE(TCP_MAXSEG__user, MEMBER(tp, rx_opt.user_mss))                                    \
 	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
@@ -219,9 +220,9 @@
  * mptcp_getsockopt_sol_tcp(). These it keeps itself, keepalive in seconds.
  */
 #define MPTCP_OPTIONS_LIST(FLAG, VALUE)                                                         \
-	FLAG(TCP_NODELAY, BIT(msk, nodelay))                                                   \
-	FLAG(TCP_CORK, BIT(msk, cork))                                                         \
-	FLAG(TCP_INQ, BIT(msk, recvmsg_inq))                                                   \
+	FLAG(TCP_NODELAY, BIT(msk, nodelay))                                                    \
+	FLAG(TCP_CORK, BIT(msk, cork))                                                          \
+	FLAG(TCP_INQ, BIT(msk, recvmsg_inq))                                                    \
 	FLAG(TCP_IS_MPTCP, true, 1)                                                             \
 	VALUE(TCP_KEEPIDLE, MEMBER(msk, keepalive_idle))                                        \
 	VALUE(TCP_KEEPIDLE__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_time))                \
@@ -238,9 +239,9 @@
  * made for the answer, so that a socket without one has what a new subflow has.
  */
 #define MPTCP_FIRST_OPTIONS_LIST(FLAG, VALUE)                                                   \
-	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                  \
-	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                              \
-	FLAG(TCP_REPAIR, BIT(tp, repair))                                                      \
+	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                   \
+	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                               \
+	FLAG(TCP_REPAIR, BIT(tp, repair))                                                       \
 	VALUE(TCP_MAXSEG, HAS(tp, mss_cache), tp ? LOAD(tp, mss_cache) : TCP_MSS_DEFAULT)       \
 	VALUE(TCP_MAXSEG__user, HAS(tp, rx_opt.user_mss),                                       \
 	      tp ? LOAD(tp, rx_opt.user_mss) : GET(msk, maxseg))                                \
@@ -324,13 +325,13 @@
 
 /* SOL_NETLINK: net/netlink/af_netlink.c, netlink_getsockopt(). Up to 6.5 the flags were 32 bits. */
 #define NETLINK_OPTIONS_LIST(FLAG, VALUE)                                                       \
-	FLAG(NETLINK_PKTINFO, BIT(nlk, flags) >> 1)                                            \
-	FLAG(NETLINK_BROADCAST_ERROR, BIT(nlk, flags) >> 2)                                    \
-	FLAG(NETLINK_NO_ENOBUFS, BIT(nlk, flags) >> 3)                                         \
-	FLAG(NETLINK_LISTEN_ALL_NSID, BIT(nlk, flags) >> 4)                                    \
-	FLAG(NETLINK_CAP_ACK, BIT(nlk, flags) >> 5)                                            \
-	FLAG(NETLINK_EXT_ACK, BIT(nlk, flags) >> 6)                                            \
-	FLAG(NETLINK_GET_STRICT_CHK, BIT(nlk, flags) >> 7)                                     \
+	FLAG(NETLINK_PKTINFO, BIT(nlk, flags) >> 1)                                             \
+	FLAG(NETLINK_BROADCAST_ERROR, BIT(nlk, flags) >> 2)                                     \
+	FLAG(NETLINK_NO_ENOBUFS, BIT(nlk, flags) >> 3)                                          \
+	FLAG(NETLINK_LISTEN_ALL_NSID, BIT(nlk, flags) >> 4)                                     \
+	FLAG(NETLINK_CAP_ACK, BIT(nlk, flags) >> 5)                                             \
+	FLAG(NETLINK_EXT_ACK, BIT(nlk, flags) >> 6)                                             \
+	FLAG(NETLINK_GET_STRICT_CHK, BIT(nlk, flags) >> 7)                                      \
 	VALUE(NETLINK_LIST_MEMBERSHIPS, MEMBER(nlk, ngroups))
 
 /* AF_VSOCK: net/vmw_vsock/af_vsock.c, vsock_connectible_getsockopt() */
@@ -346,14 +347,14 @@
  */
 #define SCTP_OPTIONS_LIST(FLAG, VALUE)                                                          \
 	FLAG(SCTP_STATUS__association, HAS(asoc, asocs), (__u64)asoc != 0)                      \
-	FLAG(SCTP_NODELAY, BIT(sp, nodelay))                                                   \
-	FLAG(SCTP_DISABLE_FRAGMENTS, BIT(sp, disable_fragments))                               \
-	FLAG(SCTP_I_WANT_MAPPED_V4_ADDR, BIT(sp, v4mapped))                                    \
-	FLAG(SCTP_FRAGMENT_INTERLEAVE, BIT(sp, frag_interleave))                               \
+	FLAG(SCTP_NODELAY, BIT(sp, nodelay))                                                    \
+	FLAG(SCTP_DISABLE_FRAGMENTS, BIT(sp, disable_fragments))                                \
+	FLAG(SCTP_I_WANT_MAPPED_V4_ADDR, BIT(sp, v4mapped))                                     \
+	FLAG(SCTP_FRAGMENT_INTERLEAVE, BIT(sp, frag_interleave))                                \
 	FLAG(SCTP_AUTO_ASCONF, HAS(sp, do_auto_asconf), LOAD(sp, do_auto_asconf) && is_bound_to_all(sp)) \
-	FLAG(SCTP_RECVRCVINFO, BIT(sp, recvrcvinfo))                                           \
-	FLAG(SCTP_RECVNXTINFO, BIT(sp, recvnxtinfo))                                           \
-	FLAG(SCTP_REUSE_PORT, BIT(sp, reuse))                                                  \
+	FLAG(SCTP_RECVRCVINFO, BIT(sp, recvrcvinfo))                                            \
+	FLAG(SCTP_RECVNXTINFO, BIT(sp, recvnxtinfo))                                            \
+	FLAG(SCTP_REUSE_PORT, BIT(sp, reuse))                                                   \
 	FLAG(SCTP_PR_SUPPORTED, EITHER_BITS(ep, prsctp_enable, peer.prsctp_capable))            \
 	FLAG(SCTP_RECONFIG_SUPPORTED, EITHER_BITS(ep, reconf_enable, peer.reconf_capable))      \
 	FLAG(SCTP_INTERLEAVING_SUPPORTED, EITHER_BITS(ep, intl_enable, peer.intl_capable))      \

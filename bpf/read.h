@@ -10,8 +10,8 @@
  *
  * LOAD() is for a member that has one width on all kernels; LOAD_BITS() reads with the width and the
  * signedness that the running kernel's BTF gives, a bit field or not. LOAD_BIT() is for a single bit,
- * or what lies in one byte with it: what takes most of a start is the branches of LOAD_BITS() that
- * the verifier takes out again.
+ * or the byte from it on, and has no branches: those of LOAD_BITS(), one for each width, the verifier
+ * has to take out again at each start.
  */
 #ifndef READ_H
 #define READ_H

@@ -6,7 +6,7 @@
 //! one pass: include/uapi/linux/btf.h and Documentation/bpf/btf.rst describe it. That pass also finds
 //! what stands for the kernel's iterators, for which libbpf would read all the types once more.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Deref;
@@ -70,10 +70,10 @@ impl TypesFile {
     /// told apart, or the new file could not be found by its path: then libbpf has to look for itself.
     pub fn of_kernel(kernel: &str, needed: &[&str]) -> Option<TypesFile> {
         let whole = Contents::of(kernel).ok()?;
-        let (selected, iterators) = Types::parse(&whole)?.select(NAMED, needed)?;
+        let (types, found) = Types::parse(&whole, &Names::new(NAMED), needed)?;
         let file = File::from(memfd_create(c"types", MFdFlags::MFD_CLOEXEC).ok()?);
-        (&file).write_all(&selected).ok()?;
-        let file = TypesFile { file: file.into(), iterators };
+        (&file).write_all(&types.select(&found.types)?).ok()?;
+        let file = TypesFile { file: file.into(), iterators: found.iterators };
         file.path().exists().then_some(file)
     }
 
@@ -122,13 +122,21 @@ struct Types<'a> {
     /// All types, one behind the other.
     types: &'a [u8],
     /// Where each begins, by its number; number 0 is `void`, which is nowhere.
-    places: Vec<usize>,
+    places: Vec<u32>,
     strings: &'a [u8],
 }
 
+/// What a file has of what was looked for.
+struct Found {
+    /// The numbers of the types that have one of the names.
+    types: Vec<usize>,
+    iterators: Vec<IteratorType>,
+}
+
 impl<'a> Types<'a> {
-    /// Takes apart a file that is in the byte order of this machine.
-    fn parse(file: &'a [u8]) -> Option<Types<'a>> {
+    /// Takes apart a file that is in the byte order of this machine, and finds the types of these names
+    /// and the iterators. None where one is not there that is needed.
+    fn parse(file: &'a [u8], names: &Names, needed: &[&str]) -> Option<(Types<'a>, Found)> {
         const MAGIC: u16 = 0xeb9f;
         if file.get(..2)? != MAGIC.to_ne_bytes() {
             return None;
@@ -139,61 +147,94 @@ impl<'a> Types<'a> {
             file.get(begin..begin.checked_add(word(file, at + 4)?)?)
         };
         let (types, strings) = (part(8)?, part(16)?);
-        let mut places = vec![0];
+        let mut found = Found { types: Vec::new(), iterators: Vec::new() };
+        let mut missing = needed.to_vec();
+        let mut places = Vec::with_capacity(types.len() / TYPE + 1);
+        places.push(0);
         let mut place = 0;
         while place < types.len() {
-            places.push(place);
+            let id = places.len();
+            // The name, and what comes behind it: how long each is would take longer to find out than
+            // all the rest.
+            let own = || strings.get(word(types, place)?..);
+            match info(types, place)?.0 {
+                kind::STRUCT | kind::UNION | kind::ENUM | kind::ENUM64 => {
+                    if let Some(name) = names.find(own()?) {
+                        found.types.push(id);
+                        missing.retain(|needed| *needed != name);
+                    }
+                }
+                kind::FUNC => found.iterators.extend(iterator(own()?, id)),
+                _ => (),
+            }
+            places.push(u32::try_from(place).ok()?);
             place += length(types, place)?;
         }
-        Some(Types { types, places, strings })
+        missing.is_empty().then_some((Types { types, places, strings }, found))
     }
 
-    /// A file with the types of these names, which are sorted, and with all that is inside of them:
-    /// of what they only point to, that they do. And the iterators. None if a type is not there that is
-    /// needed.
-    fn select(&self, names: &[&str], needed: &[&str]) -> Option<(Vec<u8>, Vec<IteratorType>)> {
-        let mut iterators = Vec::new();
-        let mut missing = needed.to_vec();
+    /// A file with these types, and with all that is inside of them: of what they only point to, that
+    /// they do.
+    fn select(&self, selected: &[usize]) -> Option<Vec<u8>> {
         let mut selection = Selection {
             of: self,
             numbers: vec![0; self.places.len()],
             order: Vec::new(),
             pointer: None,
-            names: HashMap::new(),
             strings: vec![0],
         };
-        for id in 1..self.places.len() {
-            let place = self.places[id];
-            match info(self.types, place)?.0 {
-                kind::STRUCT | kind::UNION | kind::ENUM | kind::ENUM64 => {
-                    let own = without_flavour(self.name(place));
-                    if let Ok(found) = names.binary_search_by(|name| name.as_bytes().cmp(own)) {
-                        selection.number(id)?;
-                        missing.retain(|name| *name != names[found]);
-                    }
-                }
-                kind::FUNC => iterators.extend(self.iterator(id, place)),
-                _ => (),
-            }
+        for id in selected {
+            selection.number(*id)?;
         }
-        match missing.is_empty() {
-            true => Some((selection.write()?, iterators)),
-            false => None,
+        selection.write()
+    }
+}
+
+/// Names that are looked for.
+struct Names {
+    sorted: &'static [&'static str],
+    /// Whether one of them begins with these two bytes: most types are told by that.
+    begins: Vec<bool>,
+}
+
+impl Names {
+    fn new(sorted: &'static [&'static str]) -> Names {
+        let mut begins = vec![false; 1 << 16];
+        for begin in sorted.iter().filter_map(|name| beginning(name.as_bytes())) {
+            begins[begin] = true;
         }
+        Names { sorted, begins }
     }
 
-    /// The iterator that a function stands for, if it does.
-    fn iterator(&self, id: usize, place: usize) -> Option<IteratorType> {
-        let name = self.name(place).strip_prefix(ITERATOR)?;
-        let name = String::from_utf8(name.to_vec()).ok()?;
-        Some(IteratorType { name, id: u32::try_from(id).ok()? })
+    /// Which of them a type has whose own begins here, ends with a zero and may have a flavour, as in
+    /// `sock___old`.
+    fn find(&self, own: &[u8]) -> Option<&'static str> {
+        if !self.begins[beginning(own)?] {
+            return None;
+        }
+        let order = |name: &&str| {
+            let (begin, rest) = own.split_at(name.len().min(own.len()));
+            let is_whole = || rest.first() == Some(&0) || rest.starts_with(b"___");
+            name.as_bytes().cmp(begin).then_with(|| match is_whole() {
+                true => Ordering::Equal,
+                false => Ordering::Less,
+            })
+        };
+        self.sorted.binary_search_by(order).ok().map(|found| self.sorted[found])
     }
+}
 
-    fn name(&self, place: usize) -> &'a [u8] {
-        let start = word(self.types, place).unwrap_or_default();
-        let name = self.strings.get(start..).unwrap_or_default();
-        &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())]
-    }
+/// The first two bytes of a name, as a number.
+fn beginning(name: &[u8]) -> Option<usize> {
+    Some(u16::from_le_bytes([*name.first()?, *name.get(1)?]).into())
+}
+
+/// The iterator that a function of this name and number stands for, if it does.
+fn iterator(own: &[u8], id: usize) -> Option<IteratorType> {
+    let name = own.strip_prefix(ITERATOR)?;
+    let length = name.iter().position(|byte| *byte == 0)?;
+    let name = String::from_utf8(name[..length].to_vec()).ok()?;
+    Some(IteratorType { name, id: u32::try_from(id).ok()? })
 }
 
 /// A selection on its way.
@@ -205,8 +246,7 @@ struct Selection<'a> {
     order: Vec<Option<usize>>,
     /// The number of the one pointer, which stands for all.
     pointer: Option<u32>,
-    /// Where each name stands in the new strings, by where it stood in the old ones.
-    names: HashMap<usize, u32>,
+    /// The names; what has the same name as another has it twice.
     strings: Vec<u8>,
 }
 
@@ -217,7 +257,7 @@ impl Selection<'_> {
             return Some(0);
         }
         if *self.numbers.get(id)? == 0 {
-            let is_pointer = info(self.of.types, self.of.places[id])?.0 == kind::PTR;
+            let is_pointer = info(self.of.types, self.of.places[id] as usize)?.0 == kind::PTR;
             let number = match (is_pointer, self.pointer) {
                 (true, Some(pointer)) => pointer,
                 (true, None) => self.next(None),
@@ -263,34 +303,34 @@ impl Selection<'_> {
 
     fn write_type(&mut self, id: usize, to: &mut Vec<u8>) -> Option<()> {
         let types = self.of.types;
-        let place = self.of.places[id];
+        let place = self.of.places[id] as usize;
         let begin = to.len();
         to.extend(types.get(place..place + length(types, place)?)?);
         let (kind, members) = info(types, place)?;
-        // Where numbers of other types stand.
-        let references: Vec<usize> = match kind {
-            kind::ARRAY => vec![TYPE, TYPE + 4],
-            kind::STRUCT | kind::UNION => (0..members).map(|n| TYPE + n * 12 + 4).collect(),
+        // Where numbers of other types stand: the first, how far apart, and how many.
+        let (first, step, count) = match kind {
+            kind::ARRAY => (TYPE, 4, 2),
+            kind::STRUCT | kind::UNION => (TYPE + 4, 12, members),
             kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
-                vec![8]
+                (8, 0, 1)
             }
-            kind::INT | kind::ENUM | kind::ENUM64 | kind::FLOAT | kind::FWD => vec![],
+            kind::INT | kind::ENUM | kind::ENUM64 | kind::FLOAT | kind::FWD => (0, 0, 0),
             // The others are never inside of a type.
             _ => return None,
         };
-        for at in references {
-            let number = self.number(word(types, place + at)?)?;
-            to.get_mut(begin + at..begin + at + 4)?.copy_from_slice(&number.to_ne_bytes());
+        for at in (0..count).map(|n| begin + first + n * step) {
+            let number = self.number(word(to, at)?)?;
+            to.get_mut(at..at + 4)?.copy_from_slice(&number.to_ne_bytes());
         }
-        let step = match kind {
-            kind::STRUCT | kind::UNION | kind::ENUM64 => 12,
-            kind::ENUM => 8,
-            _ => 0,
+        // Where the names of members stand.
+        let (step, count) = match kind {
+            kind::STRUCT | kind::UNION | kind::ENUM64 => (12, members),
+            kind::ENUM => (8, members),
+            _ => (0, 0),
         };
-        let names = (0..members).filter(|_| step != 0).map(|n| TYPE + n * step);
-        for at in [0].into_iter().chain(names) {
-            let name = self.name(word(types, place + at)?)?;
-            to.get_mut(begin + at..begin + at + 4)?.copy_from_slice(&name.to_ne_bytes());
+        for at in (0..count).map(|n| begin + TYPE + n * step).chain([begin]) {
+            let name = self.name(word(to, at)?)?;
+            to.get_mut(at..at + 4)?.copy_from_slice(&name.to_ne_bytes());
         }
         Some(())
     }
@@ -300,23 +340,11 @@ impl Selection<'_> {
         if start == 0 {
             return Some(0);
         }
-        if let Some(place) = self.names.get(&start) {
-            return Some(*place);
-        }
         let rest = self.of.strings.get(start..)?;
         let length = rest.iter().position(|byte| *byte == 0)?;
         let place = u32::try_from(self.strings.len()).ok()?;
         self.strings.extend(rest.get(..=length)?);
-        self.names.insert(start, place);
         Some(place)
-    }
-}
-
-/// The name of a type, which may have a flavour, as in `sock___old`.
-fn without_flavour(name: &[u8]) -> &[u8] {
-    match name.windows(3).position(|window| window == b"___") {
-        Some(length) => &name[..length],
-        None => name,
     }
 }
 

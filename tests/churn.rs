@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::{btf_has, cookie, enter_namespace, say, set_bytes, stdout, Child};
+use common::{cookie, enter_namespace, say, set_bytes, stdout, walks_are_exact, Child};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
 const STAYING: usize = 20_000;
@@ -116,12 +116,6 @@ fn missed(staying: &Staying, runs: usize, arguments: &str) -> usize {
         missed += staying.cookies.iter().filter(|cookie| !shown.contains_key(cookie)).count();
     }
     missed
-}
-
-/// Whether this kernel's walks remember the sockets of a bucket by their cookies: the type by which
-/// they do is in its BTF.
-fn walks_are_exact() -> bool {
-    btf_has("bpf_tcp_iter_batch_item") && btf_has("bpf_udp_iter_batch_item")
 }
 
 #[test]

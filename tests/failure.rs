@@ -101,10 +101,11 @@ fn capabilities_are_given_up_before_anything_is_written() {
     pipe.read_exact(&mut text).expect("the first byte");
 
     let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).expect("it waits");
+    // A thread may end before it is looked at; the one that writes stays.
     let statuses: Vec<String> = tasks
-        .map(|task| fs::read_to_string(task.expect("a thread").path().join("status")))
-        .collect::<Result<_, _>>()
-        .expect("it waits");
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .collect();
+    assert!(!statuses.is_empty(), "it waits");
     for status in &statuses {
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
             assert_eq!(member(status, set), "0000000000000000", "{set}");

@@ -156,15 +156,11 @@ fn of_an_idle_connection() {
     enter_namespace();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (client, server) = connect(&listener, LOCALHOST);
-    for (level, option, value) in [
-        (IPPROTO_TCP, TCP_KEEPIDLE, 1),
-        (IPPROTO_TCP, TCP_KEEPINTVL, 3),
-        (SOL_SOCKET, SO_KEEPALIVE, 1),
-    ] {
-        set(&client, level, option, value).unwrap();
-    }
-    assert!(assert_same_timers().contains(&2));
+    set(&client, SOL_SOCKET, SO_KEEPALIVE, 1).unwrap();
+    wait_until("the timer stood still for a look", || assert_same_timers().contains(&2));
     deafen(&server);
+    set(&client, IPPROTO_TCP, TCP_KEEPINTVL, 3).unwrap();
+    set(&client, IPPROTO_TCP, TCP_KEEPIDLE, 1).unwrap();
     wait_until("it was probed", || proc_timers().values().any(|timer| timer.probes >= 1));
     wait_until("the timer stood still for a look", || assert_same_timers().contains(&2));
     assert!(keepalive(&client).contains("/0/1)"), "one probe is unanswered");

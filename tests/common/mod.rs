@@ -135,6 +135,12 @@ pub fn gives_cookies() -> bool {
     btf_has("BPF_FUNC_check_mtu")
 }
 
+/// Whether this kernel's walks remember the sockets of a bucket by their cookies: the type by which
+/// they do is in its BTF.
+pub fn walks_are_exact() -> bool {
+    btf_has("bpf_tcp_iter_batch_item") && btf_has("bpf_udp_iter_batch_item")
+}
+
 /// Whether this kernel's BTF, which is a list of names for this purpose, has one of a type, a member or
 /// an enumerator.
 pub fn btf_has(name: &str) -> bool {

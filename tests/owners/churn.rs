@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::common::scene::proc_rows;
-use crate::common::sockets;
+use crate::common::{not_tested, sockets, walks_are_exact};
 use crate::puppet::Puppet;
 use crate::truth::{self, processes, Held};
 use crate::with_puppets;
@@ -43,7 +43,7 @@ fn sockets_that_stay_keep_their_owner() {
     staying.retain(|inode, _| inodes.contains(inode));
     assert_eq!(staying.len(), STAYING);
 
-    let (mut count, mut new, mut before) = (0, 0, BTreeSet::new());
+    let (mut count, mut new, mut missed, mut before) = (0, 0, 0, BTreeSet::new());
     for run in 0..RUNS {
         churner.ask("churn");
         let rows = sockets("-p -O nodelay");
@@ -52,7 +52,10 @@ fn sockets_that_stay_keep_their_owner() {
         let still_open = held_by(&churner);
         let rows = by_inode(&rows);
         for (inode, holders) in &staying {
-            let row = rows.get(inode).unwrap_or_else(|| panic!("run {run}: {inode} has no row"));
+            let Some(row) = rows.get(inode) else {
+                missed += 1;
+                continue;
+            };
             assert_eq!(row["processes"], processes(holders), "run {run}");
             assert_eq!(row["owner"], "process", "run {run}");
         }
@@ -64,6 +67,16 @@ fn sockets_that_stay_keep_their_owner() {
             assert_eq!(row["processes"], processes(holders), "run {run}");
             assert_eq!(row["owner"], "process", "run {run}");
             new += usize::from(before.insert(*inode));
+        }
+    }
+    match walks_are_exact() {
+        true => assert_eq!(missed, 0, "sockets that stayed have no row"),
+        // A walk that was interrupted in a bucket passes over one for each that was closed there.
+        false => {
+            not_tested(&format!(
+                "that each socket has a row: this kernel's walks count ({missed} had none)"
+            ));
+            assert!(missed < RUNS * STAYING / 1_000, "{missed} sockets that stayed have no row");
         }
     }
     assert!(count > 1_000, "a churn of {count} sockets");
