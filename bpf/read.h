@@ -19,6 +19,7 @@
 #ifdef TYPED_POINTERS
 #define LOAD(pointer, member) ((pointer)->member)
 #define LOAD_BEHIND(pointer, first, member) ((pointer)->first->member)
+/* BPF_CORE_READ_BITFIELD() with the usual width first, and one way for either sign. */
 #define LOAD_BITS(pointer, member)                                                                 \
 	({                                                                                         \
 		const void *address =                                                              \
