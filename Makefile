@@ -36,7 +36,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help run build static test test-kernels test-alone test-aarch64 \
-	test-packages lint install uninstall completions dist package-files deb rpm clean \
+	test-packages bench lint install uninstall completions dist package-files deb rpm clean \
 	build-tools static-tools test-tools kernel-tools package-tools
 
 help: ## Say what can be made
@@ -70,6 +70,9 @@ test-aarch64: ## The same with an aarch64 program, on the kernels for that
 
 test-packages: deb rpm dist package-tools ## What deb, rpm and dist made, with their tools and in a clean Debian
 	$(ROOT) tests/packages/run $(DEB) $(RPM) $(STATIC_DIST).tar.gz
+
+bench: build-tools ## What a start costs, beside a bare loader
+	$(CARGO) bench --locked --bench start $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
 
 lint: build-tools ## Formatting, and the warnings of Rust and C, as errors
 	$(CARGO) fmt --check
