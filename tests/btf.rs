@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use knetstat::btf::TypesFile;
-use libbpf_rs::btf::types::{Composite, Enum};
+use libbpf_rs::btf::types::{Composite, Enum, Func};
 use libbpf_rs::btf::Btf;
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
@@ -38,6 +38,24 @@ fn it_tells_what_the_kernel_tells() {
         of.iter().map(|value| format!("{:?} {}", value.name, value.value)).collect()
     };
     assert_eq!(values(&few), values(&all));
+}
+
+#[test]
+fn the_iterators_are_those_of_the_kernel() {
+    let file = TypesFile::of_kernel(KERNEL, &[]).expect("the types of this kernel are understood");
+    let all = Btf::from_path(KERNEL).expect("BTF");
+    for name in ["tcp", "udp", "unix", "netlink", "task", "task_file"] {
+        // A structure may have the same name.
+        let own = format!("bpf_iter_{name}");
+        let mut functions = (1..all.len()).filter_map(|id| {
+            let function: Func = all.type_by_id(u32::try_from(id).ok()?.into())?;
+            (function.name()?.to_str() == Some(own.as_str())).then(|| u32::from(function.type_id()))
+        });
+        let expected = functions.next();
+        let told = file.iterators().iter().find(|iterator| iterator.name == name);
+        assert_eq!(told.map(|iterator| iterator.id), expected, "{name}");
+    }
+    assert!(file.iterators().iter().any(|iterator| iterator.name == "tcp"));
 }
 
 #[test]
