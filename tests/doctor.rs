@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use std::thread;
 
 use clap::CommandFactory;
-use common::sandbox::{run, run_without, Everybodys, PLACES_OF_BTF};
+use common::sandbox::{run, run_without, sufficient, to_give, Everybodys, PLACES_OF_BTF};
 use common::{enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
 use knetstat::bpf::Part;
 use knetstat::catalogue::{OptionSpec, CATALOGUE};
@@ -166,7 +166,7 @@ fn nobody_is_told_what_is_missing_and_how_to_get_it() {
     let output = program.run(&[], &["doctor", "--json"]);
     let findings = Findings::of(&output);
     assert!(!findings.complete());
-    let give = format!("setcap cap_bpf,cap_perfmon=ep {}", program.program);
+    let give = to_give(&program);
     for name in ["CAP_BPF", "CAP_PERFMON"] {
         findings.says(name, "missing", &["not held", "sudo", &give]);
     }
@@ -198,7 +198,7 @@ fn what_nobody_may_ask_is_not_said_to_be_missing() {
 #[test]
 fn the_two_capabilities_suffice() {
     let program = Everybodys::new("doctor-both");
-    for capabilities in [&["bpf", "perfmon"][..], &["sys_admin"]] {
+    for capabilities in sufficient() {
         let findings = Findings::of(&program.run(capabilities, &["doctor", "--json"]));
         assert!(findings.complete(), "{capabilities:?}");
         for name in ["CAP_BPF", "CAP_PERFMON", "table"] {

@@ -10,8 +10,8 @@ use std::net::UdpSocket;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
-use common::sandbox::{self, run, Everybodys, PLACES_OF_BTF};
-use common::{enter_namespace, sockets, KNETSTAT};
+use common::sandbox::{self, run, sufficient, to_give, Everybodys, PLACES_OF_BTF};
+use common::{counts_bpf_as_locked_memory, enter_namespace, sockets, KNETSTAT};
 use nix::errno::Errno;
 use nix::libc::SYS_bpf;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -36,7 +36,7 @@ fn failed(output: &Output, words: &[&str]) {
 #[test]
 fn without_capabilities_it_says_which_and_how_to_give_them() {
     let program = Everybodys::new("none");
-    let give = format!("setcap cap_bpf,cap_perfmon=ep {}", program.program);
+    let give = to_give(&program);
     for arguments in [&[][..], &["-J"], &["--ndjson", "-u"]] {
         let output = program.run(&[], arguments);
         failed(&output, &[CANNOT, "missing CAP_BPF and CAP_PERFMON", "sudo", &give]);
@@ -57,13 +57,17 @@ fn the_two_capabilities_suffice() {
     enter_namespace();
     let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
     let program = Everybodys::new("both");
-    for capabilities in [&["bpf", "perfmon"][..], &["sys_admin"]] {
+    for capabilities in sufficient() {
         let output = program.run(capabilities, &["-J"]);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{capabilities:?}");
         assert_eq!(output.status.code(), Some(0), "{capabilities:?}");
         let shown: Vec<Value> = serde_json::from_slice(&output.stdout).expect("an array");
         assert_eq!(shown, sockets(""), "the same as root sees");
         assert_eq!(shown.len(), 1);
+    }
+    if counts_bpf_as_locked_memory() {
+        let output = program.run(&["bpf", "perfmon"], &[]);
+        failed(&output, &[CANNOT, "locked memory", "CAP_SYS_RESOURCE", "ulimit -l"]);
     }
 }
 

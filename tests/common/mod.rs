@@ -135,6 +135,12 @@ pub fn gives_cookies() -> bool {
     btf_has("BPF_FUNC_check_mtu")
 }
 
+/// Whether this kernel counts what BPF takes against the limit of locked memory: until 5.10. The helper
+/// by whose name libbpf knows the others came with 5.11.
+pub fn counts_bpf_as_locked_memory() -> bool {
+    !btf_has("BPF_FUNC_ktime_get_coarse_ns")
+}
+
 /// Whether this kernel's walks remember the sockets of a bucket by their cookies: the type by which
 /// they do is in its BTF.
 pub fn walks_are_exact() -> bool {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::KNETSTAT;
+use super::{counts_bpf_as_locked_memory, KNETSTAT};
 
 /// Runs a program to its end.
 pub fn run(program: &str, arguments: &[&str]) -> Output {
@@ -61,4 +61,18 @@ pub fn run_without(directories: &[&str], arguments: &str) -> Output {
     let there = directories.iter().filter(|directory| Path::new(directory).is_dir());
     let mounts: String = there.map(|path| format!("mount -t tmpfs none {path} && ")).collect();
     run("unshare", &["--mount", "sh", "-c", &format!("{mounts}exec {KNETSTAT} {arguments}")])
+}
+
+/// The sets of capabilities each of which suffices on this kernel.
+pub fn sufficient() -> [&'static [&'static str]; 2] {
+    match counts_bpf_as_locked_memory() {
+        true => [&["bpf", "perfmon", "sys_resource"], &["sys_admin", "sys_resource"]],
+        false => [&["bpf", "perfmon"], &["sys_admin"]],
+    }
+}
+
+/// What the program says that setcap(8) is to be told.
+pub fn to_give(program: &Everybodys) -> String {
+    let third = if counts_bpf_as_locked_memory() { ",cap_sys_resource" } else { "" };
+    format!("setcap cap_bpf,cap_perfmon{third}=ep {}", program.program)
 }

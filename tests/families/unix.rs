@@ -480,9 +480,10 @@ fn connections_that_wait() {
         let rows = common::sockets("-x");
         let row = common::find(&rows, &listener).expect("the socket is shown");
         assert_eq!((&row["recv_queue"], &row["send_queue"]), (&json!(2), &json!(7)));
-        // The kernel lists also what was not accepted, without an inode.
+        // The kernel lists also what was not accepted, without an inode. Nobody has a descriptor of it.
         let waiting = rows.iter().filter(|row| row["inode"] == 0).collect::<Vec<_>>();
-        assert_eq!(waiting.len(), 2, "{rows:#?}");
+        let listed = if common::btf_has("bpf_iter_unix") { 2 } else { 0 };
+        assert_eq!(waiting.len(), listed, "{rows:#?}");
         assert!(waiting.iter().all(|row| row["state"] == "CONNECTING"), "{waiting:#?}");
     }
 }

@@ -76,7 +76,7 @@ fn sockets_that_stay_keep_their_owner() {
             not_tested(&format!(
                 "that each socket has a row: this kernel's walks count ({missed} had none)"
             ));
-            assert!(missed < RUNS * STAYING / 1_000, "{missed} sockets that stayed have no row");
+            assert!(missed < RUNS * STAYING / 100, "{missed} sockets that stayed have no row");
         }
     }
     assert!(count > 1_000, "a churn of {count} sockets");
