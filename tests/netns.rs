@@ -17,7 +17,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    enter_namespace, find, find_all, ip, ip_words, knetstat, set, set_bytes, stdout, sysctl,
+    cookie, counts_bpf_as_locked_memory, enter_namespace, find, find_all, ip, ip_words, knetstat,
+    set, set_bytes, stdout, sysctl,
 };
 use nix::mount::{mount, umount, MsFlags};
 use nix::sched::{setns, CloneFlags};
@@ -235,6 +236,8 @@ fn by_name_by_process_and_by_path() {
         command.arg("600").spawn().expect("sleep(1)")
     });
     let pid = sleeper.id();
+    // On 5.10 a socket has a cookie from when it is first asked for it.
+    assert_ne!(cookie(&socket.as_fd()), 0);
     let by_name = rows(&format!("--netns {}", netns.0));
     assert_eq!(by_name.len(), 1);
     assert_eq!(count(&by_name, &socket), 1);
@@ -406,6 +409,8 @@ fn while_others_come_and_go() {
 fn with_capabilities(capabilities: &str, arguments: &str) -> Output {
     let copy = std::env::temp_dir().join(format!("knetstat-{}-copy", std::process::id()));
     fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
+    let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
+    let capabilities = format!("{capabilities}{third}");
     let mut command = std::process::Command::new("setpriv");
     command.args(["--reuid=65534", "--clear-groups"]);
     command.arg(format!("--inh-caps={capabilities}"));
