@@ -60,7 +60,8 @@ test: run test-tools ## The same as run, then all tests, as root
 KERNELS ?= 5.10 6.1 6.12 7.2 7.3
 
 test-kernels: static kernel-tools ## The tests on KERNELS of Debian in virtual machines, and here
-	CARGO='$(CARGO)' PROGRAM=$(STATIC) tests/kernels/run $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
+	CARGO='$(CARGO)' LIBELF_FLAGS='$(LIBELF_FLAGS)' PROGRAM=$(STATIC) \
+		tests/kernels/run $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
 
 test-alone: static kernel-tools ## The static program in virtual machines that hold no other file
 	PROGRAM=$(STATIC) tests/kernels/alone $(ARCH) $(KERNELS)
@@ -178,7 +179,8 @@ static-needs = libelf.a libz.a libc.a
 STATIC_LIBRARIES = $(dir $(shell $(CC) -print-file-name=libelf.a))
 STATIC_SETTINGS = LIBBPF_SYS_LIBRARY_PATH=$(STATIC_LIBRARIES)
 # Where libelf.a itself wants libzstd, it gets it.
-STATIC_FLAGS += $(shell grep -qs ZSTD_ $(STATIC_LIBRARIES)/libelf.a && echo -C link-arg=-lzstd)
+LIBELF_FLAGS := $(shell grep -qs ZSTD_ $(STATIC_LIBRARIES)/libelf.a && echo -C link-arg=-lzstd)
+STATIC_FLAGS += $(LIBELF_FLAGS)
 else
 # For another machine: its compiler, and Debian's libraries for it.
 static-needs = $(ARCH)-linux-gnu-gcc /usr/$(ARCH)-linux-gnu/lib/libc.a $(debian-keyring)
