@@ -6,7 +6,6 @@
 //! one pass: include/uapi/linux/btf.h and Documentation/bpf/btf.rst describe it. That pass also finds
 //! what stands for the kernel's iterators, for which libbpf would read all the types once more.
 
-use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Deref;
@@ -212,15 +211,11 @@ impl Names {
         if !self.begins[beginning(own)?] {
             return None;
         }
-        let order = |name: &&str| {
-            let (begin, rest) = own.split_at(name.len().min(own.len()));
-            let is_whole = || rest.first() == Some(&0) || rest.starts_with(b"___");
-            name.as_bytes().cmp(begin).then_with(|| match is_whole() {
-                true => Ordering::Equal,
-                false => Ordering::Less,
-            })
-        };
-        self.sorted.binary_search_by(order).ok().map(|found| self.sorted[found])
+        let own = &own[..own.iter().position(|byte| *byte == 0)?];
+        let flavour = own.windows(3).position(|window| window == b"___");
+        let own = &own[..flavour.unwrap_or(own.len())];
+        let found = self.sorted.binary_search_by(|name| name.as_bytes().cmp(own)).ok()?;
+        Some(self.sorted[found])
     }
 }
 
@@ -351,7 +346,7 @@ impl Selection<'_> {
 /// The kind of the type at this place, and how many members it has.
 fn info(types: &[u8], place: usize) -> Option<(u32, usize)> {
     let info = word(types, place + 4)? as u32;
-    Some((info >> 24 & 0x1f, (info & 0xffff) as usize))
+    Some((info >> 24 & 0x7f, (info & 0xff_ffff) as usize))
 }
 
 /// How long the type at this place is; none if its kind is not known.

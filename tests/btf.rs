@@ -85,7 +85,8 @@ fn damage() {
     }
     // A kind of type that came later.
     let mut damaged = whole.clone();
-    damaged[24 + 7] = 31;
+    let header = u32::from_ne_bytes([whole[4], whole[5], whole[6], whole[7]]) as usize;
+    damaged[header + 7] = 31;
     assert!(!taken(&damaged));
     fs::remove_file(path).expect("the file");
 }

@@ -7,19 +7,17 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
 use std::thread;
 
 use clap::CommandFactory;
+use common::options::{is_asked_for, options_asked};
 use common::sandbox::{run, run_without, sufficient, to_give, Everybodys, PLACES_OF_BTF};
 use common::{enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
 use knetstat::bpf::Part;
 use knetstat::catalogue::{OptionSpec, CATALOGUE};
 use knetstat::cli::Cli;
-use knetstat::kind::SocketKind;
-use knetstat::sys;
 use libbpf_rs::OpenObject;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
@@ -358,11 +356,6 @@ fn the_network_namespace_is_told() {
 
 // Options
 
-/// Whether a new socket tells of the option: it has a getter, and not only with TLS on top.
-fn is_asked_for(option: &&OptionSpec) -> bool {
-    option.kept_in.0.is_empty()
-}
-
 /// The options that new sockets are asked for, which are said to be missing.
 fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + '_ {
     let lacking = |option: &&OptionSpec| {
@@ -370,26 +363,6 @@ fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + 
         checks.any(|check| check["name"] == option.name)
     };
     CATALOGUE.iter().filter(is_asked_for).filter(lacking).map(|option| option.name)
-}
-
-/// The options with a getter that no new socket has, and those that some has.
-fn options_asked() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
-    let sockets: Vec<_> = SocketKind::ALL
-        .iter()
-        .filter_map(|kind| kind.open())
-        .filter_map(|((domain, kind, protocol), _)| sys::socket(domain, kind, protocol).ok())
-        .collect();
-    let lacks = |option: &&OptionSpec| {
-        sockets.iter().all(|socket| {
-            let (level, number) = (option.level.number, option.number);
-            let answer = sys::getsockopt(socket.as_fd(), level, number, &mut [0; 512]);
-            let errno = answer.err().and_then(|error| error.raw_os_error()).map(Errno::from_raw);
-            matches!(errno, Some(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP))
-        })
-    };
-    let (lacking, there): (Vec<_>, Vec<_>) = CATALOGUE.iter().filter(is_asked_for).partition(lacks);
-    let names = |options: Vec<&OptionSpec>| options.iter().map(|option| option.name).collect();
-    (names(lacking), names(there))
 }
 
 fn lacks_what_the_kernel_lacks(findings: &Findings) -> BTreeSet<&'static str> {

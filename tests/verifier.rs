@@ -64,6 +64,7 @@ fn filter(open: &mut OpenObject) -> anyhow::Result<()> {
     let knobs = knobs {
         tcp_states: 2,
         udp_states: 2,
+        want_ipv6: 1,
         local_ports: ports,
         remote_ports: ports,
         either_ports: ports,

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses some of it
 
+pub mod options;
 pub mod records;
 pub mod sandbox;
 pub mod scene;
