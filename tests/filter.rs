@@ -51,7 +51,11 @@ impl Scene {
         let expected = cookies(self.all.iter().filter(|socket| wanted(socket)));
         assert!(!expected.is_empty(), "{arguments}: the scene has no such socket");
         assert!(expected.len() < self.all.len(), "{arguments}: the scene has no other socket");
-        assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
+        if cookies(&sockets(arguments)) != expected {
+            // The kernel may have given up a connection meanwhile. What is wrong is so at a second look.
+            let expected = cookies(sockets("").iter().filter(|socket| wanted(socket)));
+            assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
+        }
     }
 
     /// Where no socket is wanted, or every one.
