@@ -7,12 +7,12 @@ use wildmatch::WildMatch;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::filter::{self, Filter};
-use crate::kind::{Family, SocketKind, Version};
-use crate::netns::Scope;
+use crate::host::netns::Scope;
+use crate::options::selection::Selection;
 use crate::output::table::Columns;
-use crate::selection::Selection;
-use crate::state::{self, States};
+use crate::query::filter::{self, Filter};
+use crate::socket::kind::{Family, SocketKind, Version};
+use crate::socket::state::{self, States};
 
 const AFTER_HELP: &str = "\
 Without a family: TCP and UDP. All states are shown, and all addresses and ports are numbers.

@@ -1,41 +1,19 @@
 //! knetstat shows the options of every live socket. This library is the program without its
 //! `main`; it is there for the tests and promises nothing to others.
 //!
-//! kernel tables - BPF iterators ([`bpf`], [`collect`]) - records ([`record`]) - sockets
-//! ([`socket`]) - filter ([`filter`]) - options ([`catalogue`], [`selection`]) - output ([`output`])
+//! kernel tables - BPF iterators ([`kernel`]) - records ([`record`]) - sockets
+//! ([`socket`]) - filter ([`query`]) - options ([`options`]) - output ([`output`])
 
-pub mod ahead;
-pub mod bpf;
-pub mod btf;
-pub mod catalogue;
 pub mod cli;
-pub mod collect;
-pub mod doctor;
-pub mod explain;
-pub mod facts;
-pub mod filter;
+pub mod commands;
 pub mod host;
-pub mod howto;
-pub mod interfaces;
-pub mod kind;
-pub mod link;
-pub mod netns;
+pub mod kernel;
+pub mod options;
 pub mod output;
-pub mod owners;
-pub mod plan;
-pub mod print;
-pub mod pristine;
-pub mod read;
+pub mod query;
 pub mod record;
-pub mod selection;
 pub mod socket;
-pub mod state;
-pub mod structs;
-pub mod suggest;
-pub mod sys;
-pub mod value;
-pub mod view;
-pub mod words;
+pub mod text;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -44,17 +22,18 @@ use std::os::fd::AsFd;
 use anyhow::{bail, Context};
 use clap::CommandFactory;
 
-use ahead::ReadAhead;
 use cli::{Cli, Command, Settings, TableArgs};
-use collect::Programs;
-use filter::{Filter, Knobs};
-use interfaces::Interfaces;
-use netns::{Found, Scope};
-pub use print::print;
-use print::Ownership;
-use pristine::Pristine;
+use commands::table::namespaces::{View, Views};
+use commands::table::pipeline::{print, Ownership};
+use commands::{doctor as check, options as explain};
+use host::interfaces::Interfaces;
+use host::netns::{Found, Scope};
+use kernel::load::{self, Programs};
+use kernel::read_ahead::ReadAhead;
+use kernel::syscall;
+use options::defaults::Pristine;
+use query::filter::{Filter, Knobs};
 use record::Records;
-use view::{View, Views};
 
 /// Does what the command line says.
 ///
@@ -86,7 +65,7 @@ fn table(args: &TableArgs) -> anyhow::Result<()> {
     let scope = args.scope();
     let settings = args.settings()?;
     if scope != Scope::Own {
-        sys::allow_many_files();
+        syscall::allow_many_files();
     }
     let mut found = find(&scope)?;
     let asks_for_owners = settings.programs || settings.filter.needs_owners();
@@ -107,7 +86,7 @@ fn table(args: &TableArgs) -> anyhow::Result<()> {
         true => programs.owners()?.zip(programs.owners()?),
         false => None,
     };
-    collect::drop_capabilities()?;
+    load::drop_capabilities()?;
 
     let knows_owners = ownership.is_some();
     let ownership = ownership.map(|(first, second)| Ownership::new(first, second)).transpose()?;
@@ -187,16 +166,16 @@ fn options(names: &[String]) -> anyhow::Result<()> {
 }
 
 fn doctor(json: bool) -> anyhow::Result<()> {
-    let checks = doctor::examine();
-    collect::drop_capabilities()?;
+    let checks = check::examine();
+    load::drop_capabilities()?;
     let mut out = stdout()?;
     match json {
-        true => doctor::write_json(&mut out, &checks),
-        false => doctor::write_text(&mut out, &checks),
+        true => check::write_json(&mut out, &checks),
+        false => check::write_text(&mut out, &checks),
     }
     .and_then(|()| out.flush())
     .map_err(OutputError)?;
-    doctor::conclude(&checks)
+    check::conclude(&checks)
 }
 
 /// The standard output with a buffer of a size that is worth a system call.

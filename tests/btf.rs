@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use knetstat::btf::TypesFile;
+use knetstat::kernel::btf::TypesFile;
 use libbpf_rs::btf::types::{Composite, Enum, Func};
 use libbpf_rs::btf::Btf;
 

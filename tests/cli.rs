@@ -12,9 +12,9 @@ use std::process::{Command, Output, Stdio};
 
 use clap::{CommandFactory, ValueEnum};
 use common::{enter_namespace, knetstat, open, set, sockets, stdout, KNETSTAT};
-use knetstat::catalogue::CATALOGUE;
 use knetstat::cli::Cli;
-use knetstat::howto::HOWTOS;
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::howto::HOWTOS;
 use nix::pty::openpty;
 use nix::sys::socket::{bind, connect, AddressFamily, SockType, SockaddrStorage};
 use serde_json::Value;
@@ -51,8 +51,13 @@ fn world() -> Vec<OwnedFd> {
     let (accepted, _) = listener.accept().expect("a connection");
     let (accepted6, _) = listener6.accept().expect("a connection");
     let udp = UdpSocket::bind("127.0.0.1:1003").expect("a UDP socket");
-    knetstat::sys::setsockopt(std::os::fd::AsFd::as_fd(&udp), SOL_SOCKET, SO_BINDTODEVICE, b"lo")
-        .expect("SO_BINDTODEVICE");
+    knetstat::kernel::syscall::setsockopt(
+        std::os::fd::AsFd::as_fd(&udp),
+        SOL_SOCKET,
+        SO_BINDTODEVICE,
+        b"lo",
+    )
+    .expect("SO_BINDTODEVICE");
     let udp_connected =
         connected(SockType::Datagram, address("127.0.0.1:2003"), address("127.0.0.1:1003"));
     let udp6 = UdpSocket::bind("[::1]:53").expect("a UDP socket over IPv6");
@@ -226,24 +231,26 @@ const CASES: &[Case] = &[
         assert!(!bold("auto"), "no colour in a pipe");
     }),
     case(&["-w", "--raw"], |flag| {
-        let _raw = knetstat::sys::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6).expect("a socket");
+        let _raw = knetstat::kernel::syscall::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)
+            .expect("a socket");
         let text = stdout(&format!("{flag} -H -O checksum"));
         assert_eq!(words(&text), ["raw6", "0", "0", ":::58", ":::*", "UNCONN", "IPV6_CHECKSUM=2"]);
         assert_eq!(stdout(&format!("{flag} -4 -H")), "");
     }),
     case(&["-0", "--packet"], |flag| {
-        let _packet = knetstat::sys::socket(AF_PACKET, SOCK_DGRAM, i32::from(0x0800u16.to_be()));
+        let _packet =
+            knetstat::kernel::syscall::socket(AF_PACKET, SOCK_DGRAM, i32::from(0x0800u16.to_be()));
         let text = stdout(&format!("{flag} -H -O type"));
         assert_eq!(words(&text), ["packet", "0", "0", "ip:*", "*", "UNCONN", "SO_TYPE=DGRAM"]);
         assert!(sockets(flag).iter().all(|socket| socket["type"] == "dgram"));
     }),
     case(&["--xdp"], |flag| {
-        let _xdp = knetstat::sys::socket(AF_XDP, SOCK_RAW, 0).expect("a socket");
+        let _xdp = knetstat::kernel::syscall::socket(AF_XDP, SOCK_RAW, 0).expect("a socket");
         let text = stdout(&format!("{flag} -H -O xdp_options"));
         assert_eq!(words(&text), ["xdp", "0", "0", "*:*", "*", "UNCONN", "XDP_OPTIONS=0"]);
     }),
     case(&["--netlink"], |flag| {
-        let socket = knetstat::sys::socket(AF_NETLINK, SOCK_RAW, 0).expect("a socket");
+        let socket = knetstat::kernel::syscall::socket(AF_NETLINK, SOCK_RAW, 0).expect("a socket");
         let shown = |more: &str| common::sockets(&format!("{flag} {more}"));
         assert!(common::find(&shown(""), &socket).is_none(), "it was never bound");
         assert!(common::find(&shown("--unbound"), &socket).is_some());
@@ -254,7 +261,7 @@ const CASES: &[Case] = &[
         assert_eq!(words(kernel)[7..], ["NETLINK_NO_ENOBUFS=0"], "{text}");
     }),
     case(&["--vsock"], |flag| {
-        let Ok(_socket) = knetstat::sys::socket(AF_VSOCK, SOCK_STREAM, 0) else {
+        let Ok(_socket) = knetstat::kernel::syscall::socket(AF_VSOCK, SOCK_STREAM, 0) else {
             // This kernel has no such sockets, and so there is none to show.
             assert_eq!(stdout(&format!("{flag} -H")), "");
             return;
@@ -264,14 +271,15 @@ const CASES: &[Case] = &[
     }),
     case(&["--mptcp"], |flag| {
         common::sysctl("net/mptcp/enabled", "1");
-        let _mptcp = knetstat::sys::socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP).expect("a socket");
+        let _mptcp = knetstat::kernel::syscall::socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP)
+            .expect("a socket");
         let text = stdout(&format!("{flag} -H -O is_mptcp"));
         assert_eq!(words(&text), ["mptcp6", "0", "0", ":::*", ":::*", "CLOSE", "TCP_IS_MPTCP=1"]);
         assert_eq!(stdout(&format!("{flag} -4 -H")), "");
     }),
     case(&["--sctp"], |flag| {
         // What there is to see is in tests/families/sctp.rs; not every kernel has SCTP.
-        let sctp = knetstat::sys::socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
+        let sctp = knetstat::kernel::syscall::socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
         let rows = stdout(&format!("{flag} -H -O nodelay"));
         match sctp {
             Ok(_) => {
@@ -294,7 +302,7 @@ const CASES: &[Case] = &[
         assert_eq!(words[6..], ["-", "@cli\\x20test", "SO_ACCEPTCONN=1"], "{text}");
     }),
     case(&["--unbound"], |flag| {
-        let idle = knetstat::sys::socket(AF_INET, SOCK_STREAM, 0).expect("a socket");
+        let idle = knetstat::kernel::syscall::socket(AF_INET, SOCK_STREAM, 0).expect("a socket");
         assert_eq!(common::sockets("-t --state CLOSE").len(), 0);
         let shown = common::sockets(&format!("{flag} -t --state CLOSE"));
         assert_eq!(shown.len(), 1, "{shown:?}");

@@ -217,7 +217,7 @@ fn scene() -> Vec<OwnedFd> {
     let (one, other) = UnixStream::pair().expect("socketpair");
     all.extend([one.into(), other.into()]);
 
-    let open = |family, kind, protocol| knetstat::sys::socket(family, kind, protocol);
+    let open = |family, kind, protocol| knetstat::kernel::syscall::socket(family, kind, protocol);
     let member = UdpSocket::bind("0.0.0.0:0").expect("bind");
     member.join_multicast_v4(&[239, 1, 2, 3].into(), &Ipv4Addr::LOCALHOST).expect("join");
     let member6 = UdpSocket::bind("[::]:0").expect("bind");

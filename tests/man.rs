@@ -8,12 +8,12 @@ use std::process::Command;
 
 use clap::{CommandFactory, ValueEnum};
 use common::records;
-use knetstat::catalogue::{OptionSpec, CATALOGUE};
 use knetstat::cli::{Cli, Format};
+use knetstat::options::catalogue::{OptionSpec, CATALOGUE};
+use knetstat::options::value::{Filter, Value};
 use knetstat::output::table::Columns;
+use knetstat::socket::state::{self, State};
 use knetstat::socket::Diag;
-use knetstat::state::{self, State};
-use knetstat::value::{Filter, Value};
 use serde_json::Value as Json;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/man/knetstat.8");

@@ -107,7 +107,8 @@ fn count(rows: &[Value], socket: &impl AsFd) -> usize {
 /// getsockopt(2) of a number.
 fn number(socket: &impl AsFd, level: i32, option: i32) -> i32 {
     let mut buffer = [0; 4];
-    knetstat::sys::getsockopt(socket.as_fd(), level, option, &mut buffer).expect("getsockopt");
+    knetstat::kernel::syscall::getsockopt(socket.as_fd(), level, option, &mut buffer)
+        .expect("getsockopt");
     i32::from_ne_bytes(buffer)
 }
 
@@ -128,7 +129,7 @@ impl Alike {
         ip(&format!("link set {interface} up"));
         let tcp = TcpListener::bind("127.0.0.1:7000").expect("bind");
         let udp6 = UdpSocket::bind("[::1]:7001").expect("bind");
-        let new: OwnedFd = knetstat::sys::socket(10, 2, 0).expect("a socket");
+        let new: OwnedFd = knetstat::kernel::syscall::socket(10, 2, 0).expect("a socket");
         set(&new, IPPROTO_IPV6, IPV6_V6ONLY, 1).expect("IPV6_V6ONLY");
         common::bind(&new, ([0u16; 8], 7002));
         drop(udp6);
@@ -354,7 +355,7 @@ fn what_is_found_by_descriptor() {
     let namespaces = [Named::new(), Named::new()];
     let open = || -> Vec<OwnedFd> {
         let socket = |domain, kind, protocol| {
-            knetstat::sys::socket(domain, kind, protocol).expect("a socket")
+            knetstat::kernel::syscall::socket(domain, kind, protocol).expect("a socket")
         };
         vec![socket(2, 3, 1), socket(2, 1, 0), socket(10, 2, 0), socket(1, 2, 0)]
     };

@@ -13,19 +13,19 @@ use std::thread;
 use std::time::Duration;
 
 use common::records::{self, flags, values, Stream, HZ};
-use knetstat::bpf::*;
-use knetstat::catalogue::CATALOGUE;
 use knetstat::cli::{Format, Settings};
-use knetstat::filter::Filter;
-use knetstat::kind::SocketKind;
+use knetstat::commands::table::pipeline::Ownership;
+use knetstat::kernel::skeleton::*;
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::defaults::{Answer, Answers, Pristine};
+use knetstat::options::selection::Selection;
+use knetstat::options::value::{Kind, Text, Value};
 use knetstat::output;
 use knetstat::output::table::Columns;
-use knetstat::owners::Owners;
-use knetstat::print::Ownership;
-use knetstat::pristine::{Answer, Answers, Pristine};
+use knetstat::query::filter::Filter;
 use knetstat::record::Records;
-use knetstat::selection::Selection;
-use knetstat::value::{Kind, Text, Value};
+use knetstat::socket::kind::SocketKind;
+use knetstat::socket::owner::Owners;
 use serde_json::{json, Value as Json};
 
 const TABLE: Format = Format::Table(Columns {
@@ -82,7 +82,13 @@ fn print(source: impl Read, settings: &Settings, pristine: &Pristine) -> (String
     let mut bytes = Vec::new();
     let mut output = output::new(settings.format, &mut bytes);
     let records = Records::new(source);
-    let result = knetstat::print(records, settings, &views, records::nobody(), output.as_mut());
+    let result = knetstat::commands::table::pipeline::print(
+        records,
+        settings,
+        &views,
+        records::nobody(),
+        output.as_mut(),
+    );
     let result = result.and_then(|()| Ok(output.end()?));
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
@@ -558,7 +564,7 @@ impl Read for Repeat<'_> {
 fn an_item_longer_than_a_record_is_damage() {
     let mut stream = Stream::default();
     stream.header(&[section::SECTION_ITEMS], |_| {});
-    stream.part(|item: &mut knetstat::bpf::item_header| item.length = u32::MAX);
+    stream.part(|item: &mut knetstat::kernel::skeleton::item_header| item.length = u32::MAX);
     let (_, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &pristine());
     let error = error.expect("no record is so long");
     assert!(error.ends_with("a record is longer than the kernel can write one"), "{error}");
@@ -708,7 +714,13 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
     let stream = accepted();
     let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
-        knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())?;
+        knetstat::commands::table::pipeline::print(
+            records,
+            &settings,
+            &views,
+            Some(ownership),
+            output.as_mut(),
+        )?;
         Ok(output.end()?)
     });
     drop(output);

@@ -13,7 +13,7 @@ use common::{
     local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
     OTHER_LEVELS,
 };
-use knetstat::catalogue::{Marker, OptionSpec, CATALOGUE};
+use knetstat::options::catalogue::{Marker, OptionSpec, CATALOGUE};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 use socket2::{Domain, Type};
@@ -379,7 +379,8 @@ fn known<'a>(socket: &impl AsFd, words: &'a str) -> BTreeSet<&'a str> {
     let is_known = |name: &&str| {
         let option = CATALOGUE.iter().find(|option| option.name == *name).expect("an option");
         let (level, number) = (option.level.number, option.number);
-        let answer = knetstat::sys::getsockopt(socket.as_fd(), level, number, &mut [0; 512]);
+        let answer =
+            knetstat::kernel::syscall::getsockopt(socket.as_fd(), level, number, &mut [0; 512]);
         !option.has_getter || !answer.is_err_and(|error| is_refusal(&error))
     };
     words.split_whitespace().filter(is_known).collect()

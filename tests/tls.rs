@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 
 use common::{not_tested, say};
-use knetstat::sys::{getsockopt, setsockopt};
+use knetstat::kernel::syscall::{getsockopt, setsockopt};
 use serde_json::{json, Value};
 
 /// include/linux/socket.h, include/uapi/linux/tls.h

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use knetstat::bpf::{knobs, port_filter, port_range, set_knobs, Part};
+use knetstat::kernel::skeleton::{knobs, port_filter, port_range, set_knobs, Part};
 use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS

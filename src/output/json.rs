@@ -8,13 +8,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Output, Row};
 use crate::host::Host;
-use crate::kind::Layout;
-use crate::owners::Holder;
-use crate::plan::Shown;
-use crate::read::{self, Facts};
+use crate::options::constants;
+use crate::options::decode::{self, Facts};
+use crate::options::plan::Shown;
+use crate::options::value::{escaped, Escaped, Value};
+use crate::socket::kind::Layout;
+use crate::socket::owner::Holder;
 use crate::socket::{Endpoint, Master, Names, Socket, Timer, VmEnd};
-use crate::value::{escaped, Escaped, Value};
-use crate::words;
 
 /// Writes JSON.
 pub struct Json<W> {
@@ -182,7 +182,7 @@ fn write_ends<M: SerializeMap>(
             map.serialize_entry("remote", &())?;
         }
         Names::Netlink { protocol, portid, peer, peer_group } => {
-            let groups = read::netlink_groups(facts);
+            let groups = decode::netlink_groups(facts);
             map.serialize_entry("local", &Netlink { protocol, portid, groups })?;
             let peer = NetlinkPeer { portid: peer, group: peer_group };
             map.serialize_entry("remote", &peer)?;
@@ -270,7 +270,7 @@ struct Netlink {
 impl Serialize for Netlink {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(Some(3))?;
-        match words::word(words::NETLINK, self.protocol.into()) {
+        match constants::word(constants::NETLINK, self.protocol.into()) {
             Some(word) => map.serialize_entry("protocol", word)?,
             None => map.serialize_entry("protocol", &self.protocol.to_string())?,
         }

@@ -6,10 +6,10 @@ pub mod table;
 use std::io::{self, Write};
 
 use crate::cli::Format;
-use crate::kind::Layout;
-use crate::owners::{Holder, Owner};
-use crate::plan::Shown;
-use crate::read::Facts;
+use crate::options::decode::Facts;
+use crate::options::plan::Shown;
+use crate::socket::kind::Layout;
+use crate::socket::owner::{Holder, Owner};
 use crate::socket::Socket;
 
 /// A socket with what is to be shown of its options.

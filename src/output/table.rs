@@ -9,12 +9,12 @@ use std::net::IpAddr;
 
 use super::{Output, Row};
 use crate::host::Host;
-use crate::kind::Layout;
-use crate::owners::{Holder, Owner};
-use crate::plan::Shown;
+use crate::options::constants;
+use crate::options::plan::Shown;
+use crate::options::value::{Kind, Text, Value, Word};
+use crate::socket::kind::Layout;
+use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Names, Socket, Timer, VmEnd};
-use crate::value::{Kind, Text, Value, Word};
-use crate::words;
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
@@ -220,7 +220,7 @@ fn named(path: &[u8]) -> String {
 
 /// What a packet socket receives, and where, as ss writes it: `ip:eth0`.
 fn tap(ethertype: u16, ifindex: i32, host: &Host) -> String {
-    let ethertype = match (ethertype, words::word(words::ETHERTYPES, ethertype.into())) {
+    let ethertype = match (ethertype, constants::word(constants::ETHERTYPES, ethertype.into())) {
         (0, _) => "-".into(),
         (_, Some(word)) => word.to_owned(),
         (number, None) => format!("{number:#06x}"),
@@ -250,7 +250,7 @@ fn interface(index: i32, host: &Host) -> String {
 /// A netlink socket: its protocol, in words where there are such, and its number.
 fn netlink(protocol: u16, portid: u32) -> String {
     let number = if portid == 0 { "*".into() } else { portid.to_string() };
-    match words::word(words::NETLINK, protocol.into()) {
+    match constants::word(constants::NETLINK, protocol.into()) {
         Some(word) => format!("{word}:{number}"),
         None => format!("{protocol}:{number}"),
     }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{ensure, Context};
-use knetstat::bpf::Part;
+use knetstat::kernel::skeleton::Part;
 use libbpf_rs::{Iter, IterOpts, ObjectBuilder, OpenObject, PrintLevel};
 use nix::sched::{unshare, CloneFlags};
 

@@ -160,7 +160,11 @@ pub fn btf_has(name: &str) -> bool {
 /// nothing to do.
 pub fn has_mptcp(test: &str) -> bool {
     const IPPROTO_MPTCP: i32 = 262;
-    match knetstat::sys::socket(nix::libc::AF_INET, nix::libc::SOCK_STREAM, IPPROTO_MPTCP) {
+    match knetstat::kernel::syscall::socket(
+        nix::libc::AF_INET,
+        nix::libc::SOCK_STREAM,
+        IPPROTO_MPTCP,
+    ) {
         Ok(_) => true,
         Err(error) => {
             let errno = error.raw_os_error();
@@ -185,13 +189,13 @@ pub fn not_tested(what: &str) {
 /// SO_COOKIE.
 pub fn cookie(socket: &impl AsFd) -> u64 {
     let mut buffer = [0; 8];
-    knetstat::sys::getsockopt(socket.as_fd(), 1, 57, &mut buffer).expect("SO_COOKIE");
+    knetstat::kernel::syscall::getsockopt(socket.as_fd(), 1, 57, &mut buffer).expect("SO_COOKIE");
     u64::from_ne_bytes(buffer)
 }
 
 /// Sets an option of 32 bits.
 pub fn set(socket: &impl AsFd, level: i32, number: i32, value: i32) -> io::Result<()> {
-    knetstat::sys::setsockopt(socket.as_fd(), level, number, &value.to_ne_bytes())
+    knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, &value.to_ne_bytes())
 }
 
 /// A socket as socket(2) makes it.
@@ -207,7 +211,7 @@ pub fn number(socket: &impl AsFd) -> i32 {
 
 /// Sets an option of any form.
 pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> io::Result<()> {
-    knetstat::sys::setsockopt(socket.as_fd(), level, number, value)
+    knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value)
 }
 
 /// Waits until something holds that the kernel does by itself, soon; in an emulated machine, where one run

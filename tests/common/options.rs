@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
-use knetstat::catalogue::{OptionSpec, CATALOGUE};
-use knetstat::kind::SocketKind;
-use knetstat::sys;
+use knetstat::kernel::syscall as sys;
+use knetstat::options::catalogue::{OptionSpec, CATALOGUE};
+use knetstat::socket::kind::SocketKind;
 use nix::errno::Errno;
 
 /// Whether a new socket tells of the option: it has a getter, and not only with TLS on top.

@@ -6,17 +6,17 @@
 use std::io;
 use std::mem::{align_of, size_of};
 
-use knetstat::bpf::*;
 use knetstat::cli::{Format, Settings};
-use knetstat::filter::Filter;
+use knetstat::commands::table::namespaces::{View, Views};
+use knetstat::commands::table::pipeline::Ownership;
 use knetstat::host::Host;
-use knetstat::kind::{Family, SocketKind};
+use knetstat::kernel::skeleton::*;
+use knetstat::options::defaults::Pristine;
+use knetstat::options::selection::Selection;
 use knetstat::output;
-use knetstat::print::Ownership;
-use knetstat::pristine::Pristine;
+use knetstat::query::filter::Filter;
 use knetstat::record::Records;
-use knetstat::selection::Selection;
-use knetstat::view::{View, Views};
+use knetstat::socket::kind::{Family, SocketKind};
 use plain::Plain;
 
 /// The clock of the host that the streams are of.
@@ -167,8 +167,14 @@ pub fn printed(stream: &Stream, format: Format) -> String {
         record.command[..4].copy_from_slice(b"sshd");
     });
     let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
-    knetstat::print(records, &settings, &views, Some(ownership), output.as_mut())
-        .expect("whole records");
+    knetstat::commands::table::pipeline::print(
+        records,
+        &settings,
+        &views,
+        Some(ownership),
+        output.as_mut(),
+    )
+    .expect("whole records");
     output.end().expect("memory");
     drop(output);
     String::from_utf8(bytes).expect("what is printed is UTF-8")

@@ -185,7 +185,7 @@ enum Answer {
 fn ask(socket: &Socket, row: &Row) -> Answer {
     let mut buffer = [0; 2048];
     let buffer = &mut buffer[..row.layout.size()];
-    match knetstat::sys::getsockopt(socket.as_fd(), row.level, row.number, buffer) {
+    match knetstat::kernel::syscall::getsockopt(socket.as_fd(), row.level, row.number, buffer) {
         Ok(length) => {
             let bytes = &buffer[..length.min(row.layout.size())];
             Answer::Value(row.layout.json(bytes, length))

@@ -179,7 +179,7 @@ fn what_is_set() {
         int(SOL_SOCKET, SO_KEEPALIVE, 1).expect("SO_KEEPALIVE");
         int(IPPROTO_TCP, TCP_NODELAY, 1).expect("TCP_NODELAY");
         int(IPPROTO_TCP, TCP_CORK, 1).expect("TCP_CORK");
-        let name = knetstat::sys::setsockopt;
+        let name = knetstat::kernel::syscall::setsockopt;
         name(socket.as_fd(), IPPROTO_TCP, TCP_CONGESTION, other.as_bytes()).expect(kind);
         // Not every kernel has these of MPTCP.
         changed.push(int(IPPROTO_TCP, TCP_KEEPIDLE, 33).is_ok());

@@ -108,7 +108,7 @@ fn protocols_that_are_no_words_of_the_internet() {
     for protocol in [NETLINK_ROUTE, NETLINK_XFRM] {
         let socket = bound(protocol, 7, 0);
         let mut asked = [0; 4];
-        knetstat::sys::getsockopt(socket.as_fd(), SOL_SOCKET, SO_PROTOCOL, &mut asked)
+        knetstat::kernel::syscall::getsockopt(socket.as_fd(), SOL_SOCKET, SO_PROTOCOL, &mut asked)
             .expect("SO_PROTOCOL");
         let asked = i32::from_ne_bytes(asked);
         let place = format!(" {}:7 ", word(protocol));
@@ -127,7 +127,7 @@ fn protocols_that_are_no_words_of_the_internet() {
 /// What getsockopt(2) says of NETLINK_LIST_MEMBERSHIPS.
 fn memberships(socket: &Socket) -> Vec<u32> {
     let mut buffer = [0; 4096];
-    let length = knetstat::sys::getsockopt(
+    let length = knetstat::kernel::syscall::getsockopt(
         socket.as_fd(),
         SOL_NETLINK,
         NETLINK_LIST_MEMBERSHIPS,

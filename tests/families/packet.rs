@@ -50,7 +50,8 @@ fn set(socket: &Socket, number: i32, value: &[u32]) {
 /// getsockopt(2) of as many words.
 fn get<const N: usize>(socket: &Socket, number: i32) -> [u32; N] {
     let mut bytes = vec![0; N * 4];
-    let length = knetstat::sys::getsockopt(socket.as_fd(), SOL_PACKET, number, &mut bytes);
+    let length =
+        knetstat::kernel::syscall::getsockopt(socket.as_fd(), SOL_PACKET, number, &mut bytes);
     assert_eq!(length.expect("getsockopt"), bytes.len(), "SOL_PACKET {number}");
     let mut words = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
     [(); N].map(|()| words.next().expect("as many words"))
@@ -620,8 +621,12 @@ fn rollovers_are_counted() {
     // Without the flag, getsockopt says EINVAL.
     let other = join(6, HASH);
     let mut buffer = [0; 24];
-    let answer =
-        knetstat::sys::getsockopt(other.as_fd(), SOL_PACKET, PACKET_ROLLOVER_STATS, &mut buffer);
+    let answer = knetstat::kernel::syscall::getsockopt(
+        other.as_fd(),
+        SOL_PACKET,
+        PACKET_ROLLOVER_STATS,
+        &mut buffer,
+    );
     assert_eq!(answer.map_err(|error| error.raw_os_error()), Err(Some(EINVAL)));
     assert_eq!(shown(&other)["options"].get("PACKET_ROLLOVER_STATS"), None);
 }

@@ -291,7 +291,8 @@ fn peeled_off() -> [Socket; 3] {
     const ASSOCIATIONS: i32 = 29;
     let [client, listener] = many(Domain::IPV4);
     let mut list = [0; 8]; // how many there are, and the first
-    let size = knetstat::sys::getsockopt(client.as_fd(), SOL_SCTP, ASSOCIATIONS, &mut list);
+    let size =
+        knetstat::kernel::syscall::getsockopt(client.as_fd(), SOL_SCTP, ASSOCIATIONS, &mut list);
     assert_eq!(size.expect("SCTP_GET_ASSOC_ID_LIST"), 8);
     let mut request = [0; 8]; // the association, and the new descriptor
     request[..4].copy_from_slice(&list[4..]);

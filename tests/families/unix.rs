@@ -122,7 +122,7 @@ fn every_option_of_unix_sockets() {
 /// SO_PEERCRED, as `struct ucred` has it.
 fn peer_credentials(socket: &Socket) -> Value {
     let mut buffer = [0; 12];
-    let result = knetstat::sys::getsockopt(
+    let result = knetstat::kernel::syscall::getsockopt(
         std::os::fd::AsFd::as_fd(socket),
         SOL_SOCKET,
         SO_PEERCRED,

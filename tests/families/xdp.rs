@@ -137,7 +137,8 @@ fn the_interface_may_be_gone() {
 /// XDP_STATISTICS as getsockopt(2) gives it: include/uapi/linux/if_xdp.h, struct xdp_statistics
 fn statistics(socket: &Socket) -> Value {
     let mut bytes = [0; 48];
-    let length = knetstat::sys::getsockopt(socket.as_fd(), SOL_XDP, XDP_STATISTICS, &mut bytes);
+    let length =
+        knetstat::kernel::syscall::getsockopt(socket.as_fd(), SOL_XDP, XDP_STATISTICS, &mut bytes);
     assert_eq!(length.expect("XDP_STATISTICS"), bytes.len());
     let mut numbers =
         bytes.chunks_exact(8).map(|number| u64::from_ne_bytes(number.try_into().unwrap()));
@@ -156,7 +157,7 @@ fn statistics(socket: &Socket) -> Value {
 /// no ring be mapped after the socket was bound.
 fn fill_in_nonsense(socket: &Socket) {
     let mut bytes = [0; size_of::<xdp_mmap_offsets>()];
-    knetstat::sys::getsockopt(socket.as_fd(), SOL_XDP, XDP_MMAP_OFFSETS, &mut bytes)
+    knetstat::kernel::syscall::getsockopt(socket.as_fd(), SOL_XDP, XDP_MMAP_OFFSETS, &mut bytes)
         .expect("XDP_MMAP_OFFSETS");
     // SAFETY: an `xdp_mmap_offsets` is integers.
     let offsets: xdp_mmap_offsets = unsafe { std::mem::transmute(bytes) };

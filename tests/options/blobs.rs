@@ -20,7 +20,7 @@ fn sockets(scene: &Scene, version: Version) -> Vec<Subject> {
 fn set_all(sockets: &mut [Subject], level: i32, number: i32, value: &[u8]) -> bool {
     let mut accepted = true;
     for Subject { socket, story, .. } in sockets {
-        let result = knetstat::sys::setsockopt(socket.as_fd(), level, number, value);
+        let result = knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value);
         accepted &= result.is_ok();
         *story += &format!("{number}={} {result:?}, ", hex(value));
     }
@@ -133,14 +133,16 @@ fn ip_options_that_came_with_the_connection() {
         let made = scene.tcp(Version::V4, &mut |subject| {
             if subject.state == "connected" {
                 let socket = subject.socket.as_fd();
-                let result = knetstat::sys::setsockopt(socket, IPPROTO_IP, IP_OPTIONS, &options);
+                let result =
+                    knetstat::kernel::syscall::setsockopt(socket, IPPROTO_IP, IP_OPTIONS, &options);
                 result.expect("IP_OPTIONS");
             }
         });
         let made = made.unwrap_or_else(|error| panic!("connect with {options:?}: {error}"));
         let mut buffer = [0; 40];
         let accepted = made[2].socket.as_fd();
-        let length = knetstat::sys::getsockopt(accepted, IPPROTO_IP, IP_OPTIONS, &mut buffer);
+        let length =
+            knetstat::kernel::syscall::getsockopt(accepted, IPPROTO_IP, IP_OPTIONS, &mut buffer);
         echoed += usize::from(length.expect("IP_OPTIONS") > 0);
         subjects.extend(made);
     }

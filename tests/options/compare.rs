@@ -40,7 +40,7 @@ fn is_closed(subject: &Subject) -> bool {
     const CLOSE: u8 = 7;
     let mut info = [0; 8]; // `struct tcp_info` begins with the state
     let socket = subject.socket.as_fd();
-    let length = knetstat::sys::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &mut info);
+    let length = knetstat::kernel::syscall::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &mut info);
     length.is_ok() && info[0] == CLOSE
 }
 
@@ -63,7 +63,7 @@ fn ask(subject: &Subject, row: &Row) -> Answer {
     let mut buffer = [0; 2048];
     let buffer = &mut buffer[..row.layout.size()];
     let socket = subject.socket.as_fd();
-    match knetstat::sys::getsockopt(socket, row.level, row.number, buffer) {
+    match knetstat::kernel::syscall::getsockopt(socket, row.level, row.number, buffer) {
         Ok(length) => {
             let bytes = &buffer[..length.min(row.layout.size())];
             Answer::Value(row.layout.json(bytes, length))

@@ -53,7 +53,9 @@ fn md5_keys_are_seen_and_not_shown() {
     let scene = Scene::enter();
     let probe = scene.subject(Version::V4, SockType::Stream, "bound").socket;
     let signature = md5_signature(Version::V4, KEY);
-    if knetstat::sys::setsockopt(probe.as_fd(), IPPROTO_TCP, TCP_MD5SIG, &signature).is_err() {
+    if knetstat::kernel::syscall::setsockopt(probe.as_fd(), IPPROTO_TCP, TCP_MD5SIG, &signature)
+        .is_err()
+    {
         return not_tested("TCP_MD5SIG, which this kernel does not have");
     }
     let mut all = Vec::new();
@@ -96,7 +98,12 @@ fn authentication_keys_are_seen_and_not_shown() {
     for version in [Version::V4, Version::V6] {
         let probe = scene.subject(version, SockType::Stream, "bound").socket;
         let value = authentication_key(version, KEY);
-        match knetstat::sys::setsockopt(probe.as_fd(), IPPROTO_TCP, TCP_AO_ADD_KEY, &value) {
+        match knetstat::kernel::syscall::setsockopt(
+            probe.as_fd(),
+            IPPROTO_TCP,
+            TCP_AO_ADD_KEY,
+            &value,
+        ) {
             Ok(()) => {}
             Err(error) => {
                 assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");

@@ -375,8 +375,12 @@ fn tcp_sockets_have_no_groups() {
     let made = scene.tcp(Version::V6, &mut |_| ()).expect("a connection");
     let sockets: Vec<_> = made.iter().map(|subject| &subject.socket).collect();
     let value = by_index(group(1), SECOND);
-    let refused =
-        knetstat::sys::setsockopt(sockets[1].as_fd(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &value);
+    let refused = knetstat::kernel::syscall::setsockopt(
+        sockets[1].as_fd(),
+        IPPROTO_IP,
+        IP_ADD_MEMBERSHIP,
+        &value,
+    );
     assert_eq!(refused.expect_err("TCP cannot join").raw_os_error(), Some(EPROTO));
     assert_eq!(shown(&sockets, "IP_ADD_MEMBERSHIP"), [Value::Null, Value::Null, Value::Null]);
     assert_eq!(shown(&sockets, "IPV6_JOIN_GROUP"), [Value::Null, Value::Null, Value::Null]);

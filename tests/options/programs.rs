@@ -63,7 +63,12 @@ fn ebpf_filters() {
     let programs = [Ebpf::load(), Ebpf::load()];
     for ebpf in &programs {
         all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor()));
-        let answer = knetstat::sys::getsockopt(all[0].as_fd(), SOL_SOCKET, SO_GET_FILTER, &mut []);
+        let answer = knetstat::kernel::syscall::getsockopt(
+            all[0].as_fd(),
+            SOL_SOCKET,
+            SO_GET_FILTER,
+            &mut [],
+        );
         assert_eq!(answer.expect_err("no one is told").raw_os_error(), Some(EACCES));
         assert_shown(&all, NAME, &ebpf.json(), true);
     }

@@ -29,7 +29,7 @@ impl AsFd for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let reset = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
-        let _ = knetstat::sys::setsockopt(self.as_fd(), SOL_SOCKET, SO_LINGER, &reset);
+        let _ = knetstat::kernel::syscall::setsockopt(self.as_fd(), SOL_SOCKET, SO_LINGER, &reset);
     }
 }
 

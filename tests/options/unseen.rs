@@ -14,7 +14,7 @@ use crate::table::{structure, LOOPBACK, SECOND};
 
 /// setsockopt(2), which must succeed.
 pub fn set(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) {
-    let result = knetstat::sys::setsockopt(socket.as_fd(), level, number, value);
+    let result = knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value);
     result.unwrap_or_else(|error| panic!("setsockopt {level} {number}: {error}"));
 }
 

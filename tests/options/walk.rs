@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 
-use knetstat::catalogue::CATALOGUE;
+use knetstat::options::catalogue::CATALOGUE;
 use nix::errno::Errno;
 
 use crate::common::OTHER_LEVELS;
@@ -40,7 +40,7 @@ impl Attempts {
         }
         let Setting { name, level, number, value, .. } = setting;
         let socket = subject.socket.as_fd();
-        match knetstat::sys::setsockopt(socket, *level, *number, value) {
+        match knetstat::kernel::syscall::setsockopt(socket, *level, *number, value) {
             Ok(()) => {
                 self.accepted.insert((name, subject.kind));
                 let when = if stage == Stage::Early { "early" } else { "late" };

@@ -1,0 +1,242 @@
+//! `knetstat options`: the list of options, and what there is to say about one.
+
+use std::io::{self, Write};
+
+use libbpf_rs::btf::types::{Enum, Struct};
+use libbpf_rs::btf::Btf;
+use tabled::settings::{object::Rows, Alignment, Style};
+use tabled::{builder::Builder, Table};
+
+use crate::options::catalogue::{Marker, OptionSpec, CATALOGUE};
+use crate::options::constants::{self, Words};
+use crate::options::defaults::{Answer, Pristine};
+use crate::options::howto;
+use crate::options::selection;
+use crate::options::value::{Kind, Text};
+use crate::socket::kind::SocketKind;
+
+/// Writes the list of all options.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
+    let mut builder = Builder::default();
+    builder.push_record(["Name", "Level", "Number", "Kind", "Unit", "Getter", "Here"]);
+    let types = Types::load();
+    for (index, option) in CATALOGUE.iter().enumerate() {
+        builder.push_record([
+            option.name,
+            option.level.name,
+            &option.number.to_string(),
+            option.kind.word(),
+            option.kind.unit(),
+            if option.has_getter { "yes" } else { "no" },
+            match types.here(index, pristine) {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "unknown",
+            },
+        ]);
+    }
+    let mut table = builder.build();
+    table.with(Style::blank()).modify(Rows::new(..), Alignment::left());
+    write_trimmed(to, &table)
+}
+
+/// The types of the running kernel, where it tells them.
+pub struct Types(Option<Btf<'static>>);
+
+impl Types {
+    /// Reads them.
+    pub fn load() -> Types {
+        Types(Btf::from_vmlinux().ok())
+    }
+
+    /// Whether the kernel tells them.
+    pub fn are_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a BPF program may call a helper of the kernel; `None` where it does not tell.
+    pub fn have_helper(&self, helper: &str) -> Option<bool> {
+        let helpers: Enum = self.0.as_ref()?.type_by_name("bpf_func_id")?;
+        let mut names = helpers.iter().filter_map(|helper| helper.name);
+        Some(names.any(|name| name == helper))
+    }
+
+    /// Whether the kernel has the member; `None` where it tells nothing.
+    fn have(&self, (of, member): (&str, &str)) -> Option<bool> {
+        let found: Option<Struct> = self.0.as_ref()?.type_by_name(of);
+        Some(found.is_some_and(|found| {
+            found.iter().any(|field| field.name.is_some_and(|name| name == member))
+        }))
+    }
+
+    /// Whether this kernel has an option, by its place in the catalogue; `None` where nobody can
+    /// tell: the types are not known, or a socket that may have it could not be opened.
+    pub fn here(&self, index: usize, pristine: &Pristine) -> Option<bool> {
+        let option = &CATALOGUE[index];
+        if !option.kept_in.0.is_empty() {
+            return self.have(option.kept_in);
+        }
+        let has = |index: usize| {
+            let mut answers = SocketKind::ALL.iter().filter_map(|kind| pristine.answers(*kind));
+            answers.any(|answers| answers[index] != Answer::Absent)
+        };
+        if has(index) {
+            return Some(true);
+        }
+        // A level that is not answered at all is one of sockets that could not be opened.
+        let mut others = (0..CATALOGUE.len()).filter(|other| {
+            CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter
+        });
+        (!pristine.was_refused && others.any(has)).then_some(false)
+    }
+}
+
+/// Writes a table without the blanks at the ends of its lines.
+fn write_trimmed(to: &mut impl Write, table: &Table) -> io::Result<()> {
+    for line in table.to_string().lines() {
+        writeln!(to, "{}", line.trim())?;
+    }
+    Ok(())
+}
+
+/// The places in the catalogue of what the words mean, each once.
+///
+/// # Errors
+///
+/// For a word that names no option: a sentence with the nearest ones.
+pub fn find(words: &[String]) -> Result<Vec<usize>, String> {
+    let mut found = Vec::new();
+    for word in words {
+        let word = if word == "all" { "*" } else { word };
+        for index in selection::find(word)? {
+            if !found.contains(&index) {
+                found.push(index);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes what there is to say about these options.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn explain(to: &mut impl Write, options: &[usize], pristine: &Pristine) -> io::Result<()> {
+    let types = Types::load();
+    for (n, index) in options.iter().enumerate() {
+        if n > 0 {
+            writeln!(to)?;
+        }
+        explain_one(to, *index, pristine, &types)?;
+    }
+    Ok(())
+}
+
+fn explain_one(
+    to: &mut impl Write,
+    index: usize,
+    pristine: &Pristine,
+    types: &Types,
+) -> io::Result<()> {
+    let option = &CATALOGUE[index];
+    writeln!(to, "{} ({})", option.name, option.place())?;
+    writeln!(to, "  {}", sentence(option.help))?;
+    if !option.aliases.is_empty() {
+        item(to, "also called", &option.aliases.join(", "))?;
+    }
+    item(to, "kind", &kind_of(option))?;
+    if let Some(words) = words_of(option.kind) {
+        item(to, "words", &words)?;
+    }
+    // What nobody sets has no default: SO_COOKIE has another value each time.
+    if !matches!(option.marker, Marker::Never) {
+        for (value, kinds) in defaults(index, pristine) {
+            item(to, "default here", &format!("{value} ({})", kinds.join(", ")))?;
+        }
+    }
+    if !option.has_getter {
+        item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?;
+    }
+    if types.here(index, pristine) == Some(false) {
+        item(to, "here", "this kernel does not have the option")?;
+    }
+    item(to, "set", &option.marker.explanation())?;
+    for howto in howto::of(option.name) {
+        item(to, howto.with, howto.how)?;
+    }
+    Ok(())
+}
+
+fn item(to: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(to, "  {name:<13} {text}")
+}
+
+/// The help as a sentence.
+fn sentence(help: &str) -> String {
+    let mut chars = help.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+fn kind_of(option: &OptionSpec) -> String {
+    match option.kind.unit() {
+        "" => option.kind.word().into(),
+        unit => format!("{}, {unit}", option.kind.word()),
+    }
+}
+
+/// The words of an enumeration or of flags.
+fn words_of(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Enum(words) => Some(numbered(words)),
+        Kind::Flags(words) => Some(masked(words)),
+        Kind::Fanout => {
+            Some([numbered(constants::FANOUTS), masked(constants::FANOUT_FLAGS)].join(", "))
+        }
+        Kind::PacketMemberships => Some(numbered(constants::PACKET_MEMBERSHIPS)),
+        Kind::Timestamping => Some(masked(constants::TIMESTAMPING)),
+        Kind::Tls => Some(
+            [constants::TLS_VERSIONS, constants::TLS_CIPHERS, constants::TLS_MODES]
+                .map(numbered)
+                .join(", "),
+        ),
+        Kind::Txtime => Some([numbered(constants::CLOCKS), masked(constants::TXTIME)].join(", ")),
+        _ => None,
+    }
+}
+
+/// Words with their numbers, but for those that are numbers.
+fn numbered(words: Words) -> String {
+    let words = words.iter().filter(|(number, word)| *word != number.to_string());
+    let words = words.map(|(number, word)| format!("{word} {number}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Words with the bits that they stand for.
+fn masked(words: Words) -> String {
+    let words = words.iter().map(|(bit, word)| format!("{word} {bit:#x}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// With what a new socket begins: each value once, with the kinds of socket that have it.
+fn defaults(index: usize, pristine: &Pristine) -> Vec<(String, Vec<&'static str>)> {
+    let mut defaults: Vec<(String, Vec<&'static str>)> = Vec::new();
+    for kind in SocketKind::ALL {
+        let Some(Answer::Value(value)) = pristine.answers(kind).map(|answers| &answers[index])
+        else {
+            continue;
+        };
+        let text = Text(value, CATALOGUE[index].kind).to_string();
+        match defaults.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, kinds)) if kinds.contains(&kind.word()) => {}
+            Some((_, kinds)) => kinds.push(kind.word()),
+            None => defaults.push((text, vec![kind.word()])),
+        }
+    }
+    defaults
+}

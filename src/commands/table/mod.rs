@@ -1,0 +1,4 @@
+//! The table of sockets.
+
+pub mod namespaces;
+pub mod pipeline;

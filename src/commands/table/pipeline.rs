@@ -1,0 +1,191 @@
+//! From records to rows: decode, filter, find the owner, read the options, write.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+use crate::cli::Settings;
+use crate::commands::table::namespaces::{View, Views};
+use crate::options::decode::Facts;
+use crate::options::plan::{Plan, Shown};
+use crate::output::{Output, Row};
+use crate::record::{Error, Record, Records};
+use crate::socket::kind::{Layout, SocketKind};
+use crate::socket::owner::{Owner, Owners};
+use crate::socket::Socket;
+use crate::OutputError;
+
+/// How many bytes of records are held back until the second walk; then it comes at once.
+const HELD_MAX: usize = 16 * 1024 * 1024;
+
+/// Who holds the sockets: what one walk through all descriptors found, and a second walk for the
+/// sockets that it did not explain.
+pub struct Ownership<R> {
+    owners: Owners,
+    again: Option<R>,
+}
+
+impl<R: Read> Ownership<R> {
+    /// Reads the first walk; the second is kept for when it is needed.
+    ///
+    /// # Errors
+    ///
+    /// When the first cannot be read.
+    pub fn new(first: R, second: R) -> Result<Ownership<R>, Error> {
+        Ok(Ownership { owners: Owners::read(first)?, again: Some(second) })
+    }
+}
+
+/// Writes every socket of the records that the settings want, but not yet the end: whether it is whole
+/// the caller knows.
+///
+/// # Errors
+///
+/// When the records cannot be read, or the output cannot be written.
+pub fn print<R: Read, W: Read>(
+    mut records: Records<R>,
+    settings: &Settings,
+    views: &Views,
+    ownership: Option<Ownership<W>>,
+    output: &mut dyn Output,
+) -> anyhow::Result<()> {
+    let plan = |view: &View, kind| match settings.filter.wants(kind) {
+        true => settings.selection.plan(kind, &view.pristine),
+        false => Plan::default(),
+    };
+    let plans = views.all().iter().map(|view| SocketKind::ALL.map(|kind| plan(view, kind)));
+    let mut printer = Printer {
+        settings,
+        views,
+        plans: plans.collect(),
+        ownership,
+        layout: None,
+        seen: views.all().iter().filter_map(|view| view.host.own_cookie()).collect(),
+        groups: HashMap::new(),
+        held: Vec::new(),
+        shown: Vec::new(),
+        output,
+    };
+    printer.output.begin().map_err(OutputError)?;
+    while let Some(record) = records.next_record()? {
+        printer.record(record)?;
+        if printer.held.len() > HELD_MAX {
+            printer.look_again()?;
+        }
+    }
+    printer.change_to(None)
+}
+
+struct Printer<'a, W> {
+    settings: &'a Settings,
+    views: &'a Views,
+    /// By the place of the network namespace, then by that of the kind; empty of what is not wanted.
+    plans: Vec<[Plan; SocketKind::ALL.len()]>,
+    ownership: Option<Ownership<W>>,
+    /// The columns of the part of the table that is being written.
+    layout: Option<Layout>,
+    /// The sockets that came of walks that may come by one twice; and this program's own.
+    seen: HashSet<u64>,
+    /// The numbers of the groups of sockets that share a port, by what the kernel knows them by.
+    groups: HashMap<u64, usize>,
+    /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
+    held: Vec<u8>,
+    shown: Vec<Shown>,
+    output: &'a mut dyn Output,
+}
+
+impl<W: Read> Printer<'_, W> {
+    fn record(&mut self, record: Record) -> anyhow::Result<()> {
+        let socket = Socket::decode(record);
+        let Some(place) = self.views.place(socket.netns) else {
+            return Ok(());
+        };
+        if !self.views.all()[place].filter.matches(&socket) || self.has_seen(&socket) {
+            return Ok(());
+        }
+        let layout = socket.kind.family().layout();
+        if self.layout != Some(layout) {
+            self.change_to(Some(layout))?;
+        }
+        self.socket(socket, place)
+    }
+
+    /// Whether the socket was shown already. What comes once need not be remembered; but of the same
+    /// sockets another walk may have come before.
+    fn has_seen(&mut self, socket: &Socket) -> bool {
+        match socket.comes_once() {
+            true => self.seen.contains(&socket.identity()),
+            false => !self.seen.insert(socket.identity()),
+        }
+    }
+
+    /// Ends a part of the table, and begins those that follow up to this one, or to the end.
+    fn change_to(&mut self, layout: Option<Layout>) -> anyhow::Result<()> {
+        self.look_again()?;
+        for next in &self.settings.filter.layouts() {
+            if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
+                self.output.part(*next).map_err(OutputError)?;
+                self.layout = Some(*next);
+            }
+        }
+        Ok(())
+    }
+
+    /// `place`: of its network namespace.
+    fn socket(&mut self, socket: Socket, place: usize) -> anyhow::Result<()> {
+        let filter = &self.settings.filter;
+        let mut owner = None;
+        if let Some(ownership) = &self.ownership {
+            let found = ownership.owners.of(&socket);
+            if found.1 == Owner::Elsewhere && ownership.again.is_some() {
+                self.held.extend_from_slice(socket.record.bytes);
+                return Ok(());
+            }
+            if !filter.matches_holders(found.0) {
+                return Ok(());
+            }
+            owner = Some(found).filter(|_| self.settings.programs);
+        } else if filter.needs_owners() {
+            // Nobody knows whether it is wanted.
+            return Ok(());
+        }
+        let facts = Facts { record: &socket.record, host: &self.views.all()[place].host };
+        let plan = &self.plans[place][socket.kind.index()];
+        plan.apply(&facts, &mut self.shown);
+        let options = &self.shown;
+        let reuseport = number_of_group(&mut self.groups, &socket);
+        let netns_name = self.views.name(socket.netns);
+        let knows_set = plan.knows_set;
+        let row = Row { socket: &socket, facts, options, knows_set, reuseport, netns_name, owner };
+        self.output.row(&row).map_err(OutputError)?;
+        Ok(())
+    }
+
+    /// Walks through all descriptors once more, if there is a reason to, and writes what was held.
+    fn look_again(&mut self) -> anyhow::Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        if let Some(ownership) = &mut self.ownership {
+            if let Some(again) = ownership.again.take() {
+                ownership.owners = Owners::read(again)?;
+            }
+        }
+        let held = std::mem::take(&mut self.held);
+        let mut records = Records::new(held.as_slice());
+        while let Some(record) = records.next_record()? {
+            let socket = Socket::decode(record);
+            let place = self.views.place(socket.netns).unwrap_or_default();
+            self.socket(socket, place)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number of the group with which a socket shares its port: groups are numbered as they appear.
+fn number_of_group(groups: &mut HashMap<u64, usize>, socket: &Socket) -> Option<usize> {
+    let next = groups.len() + 1;
+    match socket.record.header.reuseport_group {
+        0 => None,
+        group => Some(*groups.entry(group).or_insert(next)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Interfaces by their names, which each network namespace has its own of.
+
+use std::collections::BTreeSet;
+
+use nix::net::if_::{if_nameindex, if_nametoindex};
+
+use crate::options::value::escaped;
+use crate::text::suggest;
+
+/// The interfaces that were named, looked for in one network namespace after the other.
+pub struct Interfaces<'a> {
+    words: &'a [String],
+    /// The words for which there was no interface yet.
+    unknown: Vec<&'a str>,
+    /// The names that there are.
+    names: BTreeSet<String>,
+}
+
+impl<'a> Interfaces<'a> {
+    /// Of these words, which are names or numbers.
+    pub fn new(words: &'a [String]) -> Interfaces<'a> {
+        let unknown = words.iter().map(String::as_str).collect();
+        Interfaces { words, unknown, names: BTreeSet::new() }
+    }
+
+    /// The indices of those that are in the network namespace the program is in; none at all when
+    /// interfaces were named, but this namespace has no such.
+    pub fn here(&mut self) -> Option<Vec<u32>> {
+        let mut indices = Vec::new();
+        for word in self.words {
+            // One that is gone has no name any more, and one whose name has a comma cannot be typed.
+            let index = if_nametoindex(word.as_str()).ok().or_else(|| word.parse().ok());
+            if let Some(index) = index {
+                indices.push(index);
+                self.unknown.retain(|unknown| unknown != word);
+            }
+        }
+        if !self.unknown.is_empty() {
+            let here = if_nameindex();
+            let names = here.iter().flatten().map(|it| escaped(it.name().to_bytes()));
+            self.names.extend(names);
+        }
+        (self.words.is_empty() || !indices.is_empty()).then_some(indices)
+    }
+
+    /// Whether each was found somewhere.
+    ///
+    /// # Errors
+    ///
+    /// A sentence with the nearest names that there are.
+    pub fn check(&self) -> Result<(), String> {
+        match self.unknown.first() {
+            None => Ok(()),
+            Some(word) => {
+                Err(suggest::unknown("interface", word, self.names.iter().map(String::as_str)))
+            }
+        }
+    }
+}

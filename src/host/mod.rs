@@ -1,0 +1,94 @@
+//! What must be known of the host to read the kernel's values.
+
+pub mod interfaces;
+pub mod netns;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::Context;
+use nix::time::{clock_getres, ClockId};
+use nix::unistd::{sysconf, SysconfVar};
+
+use crate::kernel::syscall;
+use crate::options::value::Name;
+
+/// The host, as seen from one network namespace.
+pub struct Host {
+    /// Jiffies in a second.
+    pub hz: u64,
+    /// The number of CPUs that the kernel was prepared for.
+    pub cpus: u64,
+    /// Bytes in a page of memory.
+    pub page: u64,
+    /// A socket of the namespace, which interface names are asked of.
+    socket: Option<OwnedFd>,
+    interfaces: RefCell<HashMap<u32, Option<Name>>>,
+}
+
+impl Host {
+    /// Looks at this host. `socket` is of the namespace whose sockets are read; without one,
+    /// interfaces have no names.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not tell its clock or its CPUs.
+    pub fn new(socket: Option<OwnedFd>) -> anyhow::Result<Host> {
+        // The coarse clock moves once in a jiffy: kernel/time/posix-timers.c
+        let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
+            .context("cannot ask the kernel for the length of its clock tick")?;
+        let cpus = libbpf_rs::num_possible_cpus()
+            .context("cannot ask the kernel for its number of CPUs")?;
+        Ok(Host::with(hz_of(tick.tv_nsec()), cpus as u64, socket))
+    }
+
+    /// A host of which everything is said.
+    pub fn with(hz: u64, cpus: u64, socket: Option<OwnedFd>) -> Host {
+        Host { hz, cpus, page: page(), socket, interfaces: RefCell::default() }
+    }
+
+    /// SO_COOKIE of the socket that is kept here: this program's own, which nobody asked for.
+    pub fn own_cookie(&self) -> Option<u64> {
+        const SOL_SOCKET: i32 = 1;
+        const SO_COOKIE: i32 = 57;
+        let mut cookie = [0; 8];
+        let socket = self.socket.as_ref()?.as_fd();
+        syscall::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &mut cookie).ok()?;
+        Some(u64::from_ne_bytes(cookie))
+    }
+
+    /// The name of an interface; `None` when it has none any more.
+    pub fn interface(&self, index: u32) -> Option<Name> {
+        let socket = self.socket.as_ref()?;
+        *self.interfaces.borrow_mut().entry(index).or_insert_with(|| {
+            syscall::interface_name(socket.as_fd(), index).ok().map(|name| Name::new(&name))
+        })
+    }
+}
+
+/// Bytes in a page of memory: sysconf(3), which always knows.
+fn page() -> u64 {
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    page.and_then(|page| page.try_into().ok()).unwrap_or(4096)
+}
+
+/// How often a tick of so many nanoseconds fits a second, to the nearest number.
+fn hz_of(nanoseconds: i64) -> u64 {
+    let tick = nanoseconds.max(1) as u64;
+    ((1_000_000_000 + tick / 2) / tick).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hz_of;
+
+    #[test]
+    fn ticks_of_all_configurations() {
+        assert_eq!(hz_of(10_000_000), 100);
+        assert_eq!(hz_of(4_000_000), 250);
+        assert_eq!(hz_of(3_333_333), 300);
+        assert_eq!(hz_of(1_000_000), 1000);
+        assert_eq!(hz_of(999_848), 1000);
+    }
+}

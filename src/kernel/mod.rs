@@ -1,0 +1,7 @@
+//! The kernel side: the BPF programs, the kernel's types, system calls. The only folder with `unsafe`.
+
+pub mod btf;
+pub mod load;
+pub mod read_ahead;
+pub mod skeleton;
+pub mod syscall;

@@ -1,0 +1,398 @@
+//! Which sockets are shown. Complete by itself; the kernel side gets the part that it can decide
+//! early ([`Knobs`]), which only saves work.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
+use wildmatch::WildMatch;
+
+use crate::socket::kind::{Family, Layout, SocketKind, Version};
+use crate::socket::owner::Holder;
+use crate::socket::state::{self, State, States};
+use crate::socket::{Endpoint, Socket};
+
+/// A range of ports.
+pub type Ports = RangeInclusive<u16>;
+
+/// Alternatives; none at all means that everything will do.
+pub type AnyOf<T> = Vec<T>;
+
+/// The whole filter: a socket is shown when every part of it agrees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// Which kinds, in the order of [`SocketKind::ALL`].
+    pub kinds: [bool; SocketKind::ALL.len()],
+    /// Also sockets that are in no table of the kernel.
+    pub unbound: bool,
+    pub states: States,
+    /// Only those that others can come to.
+    pub listening: bool,
+    pub local_ports: AnyOf<Ports>,
+    pub remote_ports: AnyOf<Ports>,
+    pub either_ports: AnyOf<Ports>,
+    pub local_networks: AnyOf<IpNet>,
+    pub remote_networks: AnyOf<IpNet>,
+    pub either_networks: AnyOf<IpNet>,
+    /// The index of the bound interface, which each network namespace has its own of.
+    pub interfaces: AnyOf<u32>,
+    /// The user of the socket.
+    pub users: AnyOf<u32>,
+    /// A process that holds it.
+    pub pids: AnyOf<u32>,
+    /// The command of a process that holds it, as a pattern.
+    pub commands: AnyOf<WildMatch>,
+}
+
+impl Default for Filter {
+    /// Everything.
+    fn default() -> Filter {
+        Filter {
+            kinds: [true; SocketKind::ALL.len()],
+            unbound: false,
+            states: States::ALL,
+            listening: false,
+            local_ports: Vec::new(),
+            remote_ports: Vec::new(),
+            either_ports: Vec::new(),
+            local_networks: Vec::new(),
+            remote_networks: Vec::new(),
+            either_networks: Vec::new(),
+            interfaces: Vec::new(),
+            users: Vec::new(),
+            pids: Vec::new(),
+            commands: Vec::new(),
+        }
+    }
+}
+
+impl Filter {
+    /// Whether sockets of this kind can be shown at all.
+    pub fn wants(&self, kind: SocketKind) -> bool {
+        self.kinds[kind.index()]
+    }
+
+    /// Whether sockets of this family can be shown at all.
+    pub fn wants_family(&self, family: Family) -> bool {
+        SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
+    }
+
+    /// The parts of the table that can have sockets, in their order.
+    pub fn layouts(&self) -> Vec<Layout> {
+        let families = Family::ALL.into_iter().filter(|family| self.wants_family(*family));
+        let mut layouts: Vec<Layout> = families.map(Family::layout).collect();
+        layouts.dedup();
+        layouts
+    }
+
+    /// Whether the socket is shown.
+    pub fn matches(&self, socket: &Socket) -> bool {
+        self.wants(socket.kind)
+            && (self.unbound || !socket.is_unbound_netlink())
+            && self.states.contains(socket.state)
+            && (!self.listening || listens(socket))
+            && (!self.asks_for_ports() || socket.ports().is_some_and(|ports| self.has_ports(ports)))
+            && (!self.asks_for_networks() || socket.ends().is_some_and(|ends| self.has_ends(ends)))
+            && any(&self.interfaces, |index| *index == socket.ifindex)
+            && any(&self.users, |uid| socket.has_user() && *uid == socket.uid)
+    }
+
+    fn asks_for_ports(&self) -> bool {
+        !(self.local_ports.is_empty()
+            && self.remote_ports.is_empty()
+            && self.either_ports.is_empty())
+    }
+
+    fn has_ports(&self, (local, remote): (u32, u32)) -> bool {
+        let contains =
+            |ports: &Ports, port| u16::try_from(port).is_ok_and(|port| ports.contains(&port));
+        any(&self.local_ports, |ports| contains(ports, local))
+            && any(&self.remote_ports, |ports| contains(ports, remote))
+            && any(&self.either_ports, |ports| contains(ports, local) || contains(ports, remote))
+    }
+
+    fn asks_for_networks(&self) -> bool {
+        !(self.local_networks.is_empty()
+            && self.remote_networks.is_empty()
+            && self.either_networks.is_empty())
+    }
+
+    fn has_ends(&self, (local, remote): (Endpoint, Endpoint)) -> bool {
+        any(&self.local_networks, |network| within(network, local))
+            && any(&self.remote_networks, |network| within(network, remote))
+            && any(&self.either_networks, |network| {
+                within(network, local) || within(network, remote)
+            })
+    }
+
+    /// Whether it takes the owners to decide.
+    pub fn needs_owners(&self) -> bool {
+        !self.pids.is_empty() || !self.commands.is_empty()
+    }
+
+    /// Whether a socket is shown that these processes hold.
+    pub fn matches_holders(&self, holders: &[Holder]) -> bool {
+        let command = |holder: &Holder| {
+            let command = crate::options::value::escaped(holder.command.as_bytes());
+            any(&self.commands, |pattern| pattern.matches(&command))
+        };
+        !self.needs_owners()
+            || holders
+                .iter()
+                .any(|holder| any(&self.pids, |pid| *pid == holder.pid) && command(holder))
+    }
+
+    /// What the kernel side can decide.
+    pub fn knobs(&self) -> Knobs {
+        let families =
+            Family::ALL.into_iter().filter(|family| self.wants_family(*family)).collect();
+        let version = |version| {
+            SocketKind::ALL.iter().any(|kind| kind.version() == Some(version) && self.wants(*kind))
+        };
+        let states = match self.listening {
+            true => self.states.intersection(state::LISTENING),
+            false => self.states,
+        };
+        Knobs {
+            families,
+            unbound: self.unbound,
+            ipv4: version(Version::V4),
+            ipv6: version(Version::V6),
+            tcp_states: states.mask(State::of_tcp),
+            udp_states: states.mask(State::of_udp),
+            local_ports: self.local_ports.clone(),
+            remote_ports: self.remote_ports.clone(),
+            either_ports: self.either_ports.clone(),
+            owners: self.needs_owners(),
+            every_netns: false,
+            tasks: false,
+        }
+    }
+}
+
+/// Whether others can come to the socket: a listener, or of those that know no connections one
+/// without a peer. A unix socket must listen, as in netstat.
+fn listens(socket: &Socket) -> bool {
+    socket.state == State::Listen
+        || socket.state == State::Unconnected && socket.kind.family() != Family::Unix
+}
+
+fn any<T>(alternatives: &[T], test: impl Fn(&T) -> bool) -> bool {
+    alternatives.is_empty() || alternatives.iter().any(test)
+}
+
+/// Whether the endpoint is in the network. An IPv4 network also has the v4-mapped addresses, by
+/// which an IPv6 socket talks IPv4.
+fn within(network: &IpNet, endpoint: Endpoint) -> bool {
+    let mapped = match endpoint.address {
+        IpAddr::V6(address) => address.to_ipv4_mapped().map(IpAddr::V4),
+        IpAddr::V4(_) => None,
+    };
+    network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
+}
+
+/// A filter as coarse as the kernel side decides it: it may let through what the filter does not,
+/// never hold back what the filter lets through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Knobs {
+    /// In the order in which they are shown.
+    pub families: Vec<Family>,
+    /// Also sockets that are in no table of the kernel.
+    pub unbound: bool,
+    pub ipv4: bool,
+    pub ipv6: bool,
+    /// Bit n for the state of number n.
+    pub tcp_states: u32,
+    pub udp_states: u32,
+    pub local_ports: AnyOf<Ports>,
+    pub remote_ports: AnyOf<Ports>,
+    pub either_ports: AnyOf<Ports>,
+    /// Whether to look who holds the sockets.
+    pub owners: bool,
+    /// Not only sockets of the network namespace in which they are read.
+    pub every_netns: bool,
+    /// Whether to look in which network namespaces the tasks are.
+    pub tasks: bool,
+}
+
+impl Knobs {
+    /// Every socket of these families, in whichever network namespace, and who holds it.
+    pub fn everything(families: Vec<Family>) -> Knobs {
+        Knobs {
+            families,
+            unbound: true,
+            ipv4: true,
+            ipv6: true,
+            tcp_states: u32::MAX,
+            udp_states: u32::MAX,
+            local_ports: Vec::new(),
+            remote_ports: Vec::new(),
+            either_ports: Vec::new(),
+            owners: true,
+            every_netns: true,
+            tasks: true,
+        }
+    }
+
+    /// The same families, with nothing held back.
+    pub fn wide_open(&self) -> Knobs {
+        Knobs {
+            unbound: self.unbound,
+            owners: self.owners,
+            every_netns: self.every_netns,
+            tasks: self.tasks,
+            ..Knobs::everything(self.families.clone())
+        }
+    }
+}
+
+/// A port, a range `a-b`, or the name of a service.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse_ports(text: &str, services: &str) -> Result<Vec<Ports>, String> {
+    let number = |text: &str| text.trim().parse::<u16>();
+    if let Ok(port) = number(text) {
+        return Ok(vec![port..=port]);
+    }
+    if let Some((low, high)) = text.split_once('-') {
+        if let (Ok(low), Ok(high)) = (number(low), number(high)) {
+            return match low <= high {
+                true => Ok(vec![low..=high]),
+                false => Err(format!("the range of ports '{text}' ends before it begins")),
+            };
+        }
+    }
+    if text.chars().all(|c| c.is_ascii_digit() || c == '-') {
+        return Err(format!("'{text}' is no port: ports are numbers from 0 to 65535, or ranges"));
+    }
+    let ports: Vec<Ports> = service_ports(text, services).map(|port| port..=port).collect();
+    match ports.is_empty() {
+        false => Ok(ports),
+        true => {
+            let names = services.lines().filter_map(|line| line.split_whitespace().next());
+            let names = names.filter(|name| !name.starts_with('#'));
+            Err(crate::text::suggest::unknown("port or service", text, names))
+        }
+    }
+}
+
+/// The ports of a service in the form of /etc/services, each once: services(5).
+fn service_ports<'a>(name: &'a str, services: &'a str) -> impl Iterator<Item = u16> + 'a {
+    let mut seen = Vec::new();
+    services.lines().filter_map(move |line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let official = words.next()?;
+        let port = words.next()?.split('/').next()?.parse().ok()?;
+        let named = official == name || words.any(|alias| alias == name);
+        if !named || seen.contains(&port) {
+            return None;
+        }
+        seen.push(port);
+        Some(port)
+    })
+}
+
+/// A user by number, or by the name that a file in the form of /etc/passwd gives it: passwd(5).
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse_user(text: &str, passwd: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    let mut users = passwd.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        Some((fields.next()?, fields.nth(1)?.parse::<u32>().ok()?))
+    });
+    match users.find(|(name, _)| *name == text) {
+        Some((_, uid)) => Ok(uid),
+        None => {
+            let names = passwd.lines().filter_map(|line| line.split(':').next());
+            Err(crate::text::suggest::unknown("user", text, names))
+        }
+    }
+}
+
+/// An address, or a network in the form `address/length`.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse_network(text: &str) -> Result<IpNet, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(mapped_as_ipv4(IpNet::from(address)));
+    }
+    if let Ok(network) = text.parse::<IpNet>() {
+        return Ok(mapped_as_ipv4(network));
+    }
+    Err(match text.contains('%') {
+        true => "an interface is named in --interface, the address goes without".into(),
+        false => "an address or network looks like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32".into(),
+    })
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn mapped_as_ipv4(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else {
+        return network;
+    };
+    let length = v6.prefix_len().checked_sub(96);
+    let address: Option<std::net::Ipv4Addr> = Ipv6Addr::to_ipv4_mapped(&v6.network());
+    match (address, length) {
+        (Some(address), Some(length)) => {
+            ipnet::Ipv4Net::new(address, length).map_or(network, IpNet::V4)
+        }
+        _ => network,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICES: &str =
+        "# comment\nssh 22/tcp\ndomain 53/tcp\ndomain 53/udp\nhttp 80/tcp www # web\n";
+
+    #[test]
+    fn ports_by_number_range_and_name() {
+        assert_eq!(parse_ports("22", SERVICES), Ok(vec![22..=22]));
+        assert_eq!(parse_ports("1-1023", SERVICES), Ok(vec![1..=1023]));
+        assert_eq!(parse_ports("domain", SERVICES), Ok(vec![53..=53]));
+        assert_eq!(parse_ports("www", SERVICES), Ok(vec![80..=80]));
+    }
+
+    #[test]
+    fn wrong_ports() {
+        for wrong in ["70000", "9-3", "1-", "-1", "htpp", "", "2 2"] {
+            assert!(parse_ports(wrong, SERVICES).is_err(), "{wrong}");
+        }
+        assert!(parse_ports("htpp", SERVICES).unwrap_err().contains("http"));
+    }
+
+    #[test]
+    fn users_by_number_and_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n";
+        assert_eq!(parse_user("33", passwd), Ok(33));
+        assert_eq!(parse_user("www-data", passwd), Ok(33));
+        assert!(parse_user("ww-data", passwd).unwrap_err().contains("www-data"));
+        assert!(parse_user("-1", passwd).is_err());
+    }
+
+    #[test]
+    fn networks() {
+        let endpoint = |address: &str| Endpoint { address: address.parse().unwrap(), port: 1 };
+        let network = parse_network("10.0.0.0/8").unwrap();
+        assert!(within(&network, endpoint("10.1.2.3")));
+        assert!(within(&network, endpoint("::ffff:10.1.2.3")));
+        assert!(!within(&network, endpoint("11.1.2.3")));
+        assert!(!within(&network, endpoint("::10.1.2.3")));
+        assert_eq!(parse_network("::ffff:10.0.0.0/104"), Ok(network));
+        assert!(parse_network("[::1]").is_ok());
+        assert!(parse_network("10.0.0.0/33").is_err());
+        assert!(parse_network("fe80::1%eth0").unwrap_err().contains("--interface"));
+    }
+}

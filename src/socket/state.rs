@@ -1,0 +1,257 @@
+//! The states of sockets: the words that are printed, and all the words people type for them.
+
+use std::fmt;
+
+/// A state, as netstat words it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    Established = 1,
+    SynSent,
+    SynRecv,
+    FinWait1,
+    FinWait2,
+    TimeWait,
+    Close,
+    CloseWait,
+    LastAck,
+    Listen,
+    Closing,
+    /// A datagram socket without a peer.
+    Unconnected,
+    /// A number that this program does not know.
+    Unknown,
+}
+
+use State::*;
+
+/// Every state, for the lists below.
+pub const ALL: [State; 13] = [
+    Established,
+    SynSent,
+    SynRecv,
+    FinWait1,
+    FinWait2,
+    TimeWait,
+    Close,
+    CloseWait,
+    LastAck,
+    Listen,
+    Closing,
+    Unconnected,
+    Unknown,
+];
+
+impl State {
+    /// The state of a TCP socket by the kernel's number (include/net/tcp_states.h).
+    pub fn of_tcp(number: u8) -> State {
+        match number {
+            1..=11 => ALL[usize::from(number) - 1],
+            12 => SynRecv,
+            _ => Unknown,
+        }
+    }
+
+    /// The state of a UDP socket, for which the kernel borrows two numbers of TCP. So it does for all
+    /// sockets that are no streams; those that never heard of states are at 0, or where they began.
+    pub fn of_udp(number: u8) -> State {
+        match number {
+            1 => Established,
+            0 | 7 => Unconnected,
+            _ => Unknown,
+        }
+    }
+
+    /// The state of a unix socket, which also depends on whether it has a struct socket: net/unix/af_unix.c,
+    /// unix_seq_show().
+    pub fn of_unix(number: u8, accepted: bool) -> State {
+        match (number, accepted) {
+            (10, _) => Listen,
+            (1, true) => Established,
+            (1, false) => SynSent,
+            (_, true) => Unconnected,
+            (_, false) => Closing,
+        }
+    }
+
+    /// The state of an XDP socket by the kernel's number (include/net/xdp_sock.h); as in ss, it is
+    /// unconnected whether it is bound or not. When its interface is gone it can no longer be used.
+    pub fn of_xdp(number: u8) -> State {
+        match number {
+            0 | 1 => Unconnected,
+            2 => Close,
+            _ => Unknown,
+        }
+    }
+
+    /// The word that is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Established => "ESTABLISHED",
+            SynSent => "SYN_SENT",
+            SynRecv => "SYN_RECV",
+            FinWait1 => "FIN_WAIT1",
+            FinWait2 => "FIN_WAIT2",
+            TimeWait => "TIME_WAIT",
+            Close => "CLOSE",
+            CloseWait => "CLOSE_WAIT",
+            LastAck => "LAST_ACK",
+            Listen => "LISTEN",
+            Closing => "CLOSING",
+            Unconnected => "UNCONN",
+            Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The word that is printed of a unix socket, as netstat has it.
+    pub fn unix_word(self) -> &'static str {
+        match self {
+            Established => "CONNECTED",
+            SynSent => "CONNECTING",
+            Listen => "LISTENING",
+            Closing => "DISCONNECTING",
+            other => other.word(),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A set of states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct States(u16);
+
+impl States {
+    /// Every state.
+    pub const ALL: States = States(u16::MAX);
+
+    const fn of(states: &[State]) -> States {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < states.len() {
+            bits |= 1 << states[i] as u16;
+            i += 1;
+        }
+        States(bits)
+    }
+
+    const fn without(self, other: States) -> States {
+        States(self.0 & !other.0)
+    }
+
+    /// Both sets together.
+    pub fn union(self, other: States) -> States {
+        States(self.0 | other.0)
+    }
+
+    /// What is in both sets.
+    pub fn intersection(self, other: States) -> States {
+        States(self.0 & other.0)
+    }
+
+    /// Whether the state is in the set.
+    pub fn contains(self, state: State) -> bool {
+        self.0 & (1 << state as u16) != 0
+    }
+
+    /// The states with these kernel numbers, bit n for number n, as the kernel side wants them.
+    pub fn mask(self, state_of: fn(u8) -> State) -> u32 {
+        (0..32).filter(|&n| self.contains(state_of(n))).fold(0, |mask, n| mask | 1 << n)
+    }
+}
+
+/// What `-l` asks for: who waits for others to speak first.
+pub const LISTENING: States = States::of(&[Listen, Unconnected]);
+
+/// States that are kept as mini-sockets: the group that ss(8) calls bucket.
+const BUCKET: States = States::of(&[TimeWait, SynRecv]);
+const CONNECTED: States = States::ALL.without(States::of(&[Listen, Close, Unconnected, Unknown]));
+
+/// Every word for a state or a group, in lower case and without `-` and `_`: the printed ones and
+/// those of netstat(8), then those of ss(8), then those of the knetstat kernel module.
+static WORDS: &[(&str, States)] = &[
+    ("established", States::of(&[Established])),
+    ("synsent", States::of(&[SynSent])),
+    ("synrecv", States::of(&[SynRecv])),
+    ("finwait1", States::of(&[FinWait1])),
+    ("finwait2", States::of(&[FinWait2])),
+    ("timewait", States::of(&[TimeWait])),
+    ("close", States::of(&[Close])),
+    ("closewait", States::of(&[CloseWait])),
+    ("lastack", States::of(&[LastAck])),
+    ("listen", States::of(&[Listen])),
+    ("closing", States::of(&[Closing])),
+    ("unconn", States::of(&[Unconnected])),
+    ("unknown", States::of(&[Unknown])),
+    ("estab", States::of(&[Established])),
+    ("listening", States::of(&[Listen])),
+    ("connecting", States::of(&[SynSent])),
+    ("disconnecting", States::of(&[Closing])),
+    ("closed", States::of(&[Close, Unconnected])),
+    ("unconnected", States::of(&[Close, Unconnected])),
+    ("all", States::ALL),
+    ("connected", CONNECTED),
+    ("synchronized", CONNECTED.without(States::of(&[SynSent]))),
+    ("bucket", BUCKET),
+    ("big", States::ALL.without(BUCKET)),
+    ("estb", States::of(&[Established])),
+    ("syns", States::of(&[SynSent])),
+    ("synr", States::of(&[SynRecv])),
+    ("fnw1", States::of(&[FinWait1])),
+    ("fnw2", States::of(&[FinWait2])),
+    ("timw", States::of(&[TimeWait])),
+    ("clsd", States::of(&[Close, Unconnected])),
+    ("clsw", States::of(&[CloseWait])),
+    ("lack", States::of(&[LastAck])),
+    ("lstn", States::of(&[Listen])),
+    ("clsg", States::of(&[Closing])),
+];
+
+/// The groups, as they are offered.
+const GROUPS: [&str; 5] = ["all", "connected", "synchronized", "bucket", "big"];
+
+/// The states that a word names.
+///
+/// # Errors
+///
+/// For a word that nobody uses: a sentence with the nearest ones.
+pub fn parse(word: &str) -> Result<States, String> {
+    let key: String =
+        word.chars().filter(|c| !"-_".contains(*c)).flat_map(char::to_lowercase).collect();
+    if let Some((_, states)) = WORDS.iter().find(|(known, _)| *known == key) {
+        return Ok(*states);
+    }
+    let offered = ALL.iter().map(|state| state.word()).chain(GROUPS);
+    Err(crate::text::suggest::unknown("state", word, offered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_printed_word_is_understood() {
+        for state in ALL {
+            assert_eq!(parse(state.word()), Ok(States::of(&[state])));
+        }
+    }
+
+    #[test]
+    fn words_of_three_programs_in_any_case() {
+        for word in ["LISTEN", "listening", "LSTN", "Listen"] {
+            assert_eq!(parse(word), Ok(States::of(&[Listen])), "{word}");
+        }
+        assert_eq!(parse("fin-wait-1"), parse("FIN_WAIT1"));
+        assert_eq!(parse("FNW1"), parse("FIN_WAIT1"));
+        assert_eq!(parse("bucket").unwrap().mask(State::of_tcp), 1 << 6 | 1 << 3 | 1 << 12);
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_the_nearest() {
+        assert!(parse("lisn").unwrap_err().contains("LISTEN"));
+    }
+}

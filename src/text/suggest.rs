@@ -1,0 +1,42 @@
+//! "Did you mean": the nearest right words for a wrong one.
+
+/// How alike two words must be to be offered, from 0 to 1.
+const ALIKE: f64 = 0.7;
+
+/// A sentence that says that there is no such `thing`, and which of the `known` ones are near; where
+/// none is, it names them all if they are few.
+pub fn unknown<'a>(thing: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let wanted = word.to_lowercase();
+    let mut near: Vec<(f64, &str)> = known
+        .iter()
+        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), *candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<&str> = near.into_iter().take(3).map(|(_, candidate)| candidate).collect();
+    let word = crate::options::value::escaped(word.as_bytes());
+    match near.is_empty() {
+        false => format!("no {thing} is called '{word}'; did you mean {}?", near.join(", ")),
+        true if known.len() <= 20 => {
+            format!("no {thing} is called '{word}'; there are {}", known.join(", "))
+        }
+        true if thing == "option" => {
+            format!("no option is called '{word}'; 'knetstat options' lists them")
+        }
+        true => format!("no {thing} is called '{word}'"),
+    }
+}
+
+/// How alike two words are, with or without the prefix of the second (SO_, TCP_ ...).
+fn likeness(word: &str, candidate: &str) -> f64 {
+    let bare = candidate.split_once('_').map_or(candidate, |(_, bare)| bare);
+    let alike = |other| strsim::normalized_damerau_levenshtein(word, other);
+    // A longer word that begins alike is what people mean by a cut one.
+    let begins = if word.len() >= 3 && (candidate.starts_with(word) || bare.starts_with(word)) {
+        0.9
+    } else {
+        0.0
+    };
+    alike(candidate).max(alike(bare)).max(strsim::jaro_winkler(word, candidate) - 0.15).max(begins)
+}
