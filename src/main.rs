@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use knetstat::{cli, OutputError};
+use knetstat::cli;
+use knetstat::error::OutputError;
 
 /// Failed, or could not be complete.
 const FAILED: u8 = 1;

@@ -11,14 +11,34 @@ use caps::Capability;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use super::stdout;
 use crate::commands::options::Types;
+use crate::error::OutputError;
 use crate::kernel::load::{self, Finds, Programs, Purpose, Refusal, When, KERNEL_BTF, NEEDED};
 use crate::kernel::syscall;
 use crate::options::catalogue::{Level, CATALOGUE};
 use crate::options::defaults::Pristine;
-use crate::options::value::escaped;
 use crate::query::filter::Knobs;
 use crate::socket::kind::{Family, SocketKind};
+use crate::text::escaped;
+
+/// Prints what was found out about this host.
+///
+/// # Errors
+///
+/// When the table does not work here, or would not be complete; when the output cannot be written.
+pub fn run(json: bool) -> anyhow::Result<()> {
+    let checks = examine();
+    load::drop_capabilities()?;
+    let mut out = stdout()?;
+    match json {
+        true => write_json(&mut out, &checks),
+        false => write_text(&mut out, &checks),
+    }
+    .and_then(|()| out.flush())
+    .map_err(OutputError)?;
+    conclude(&checks)
+}
 
 /// How it is with one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

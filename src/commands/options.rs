@@ -7,6 +7,9 @@ use libbpf_rs::btf::Btf;
 use tabled::settings::{object::Rows, Alignment, Style};
 use tabled::{builder::Builder, Table};
 
+use super::stdout;
+use crate::cli;
+use crate::error::OutputError;
 use crate::options::catalogue::{Marker, OptionSpec, CATALOGUE};
 use crate::options::constants::{self, Words};
 use crate::options::defaults::{Answer, Pristine};
@@ -14,6 +17,24 @@ use crate::options::howto;
 use crate::options::selection;
 use crate::options::value::{Kind, Text};
 use crate::socket::kind::SocketKind;
+
+/// Prints the list of all options, or what there is to say about those that the words mean.
+///
+/// # Errors
+///
+/// For a word that names no option, as wrong usage; when the output cannot be written.
+pub fn run(names: &[String]) -> anyhow::Result<()> {
+    let found = find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
+    let (pristine, _) = Pristine::ask(|_| true);
+    let mut out = stdout()?;
+    match names.is_empty() {
+        true => list(&mut out, &pristine),
+        false => explain(&mut out, &found, &pristine),
+    }
+    .and_then(|()| out.flush())
+    .map_err(OutputError)?;
+    Ok(())
+}
 
 /// Writes the list of all options.
 ///

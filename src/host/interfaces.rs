@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
-use crate::options::value::escaped;
+use crate::text::escaped;
 use crate::text::suggest;
 
 /// The interfaces that were named, looked for in one network namespace after the other.

@@ -12,7 +12,7 @@ use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
 use crate::kernel::syscall;
-use crate::options::value::Name;
+use crate::text::Name;
 
 /// The host, as seen from one network namespace.
 pub struct Host {

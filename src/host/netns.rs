@@ -15,8 +15,8 @@ use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::fstat;
 
 use crate::kernel::syscall;
-use crate::options::value::escaped;
 use crate::record::{self, Error};
+use crate::text::escaped;
 
 /// Where ip(8) keeps the namespaces that it gave a name: ip-netns(8).
 const NAMED: &str = "/run/netns";

@@ -416,7 +416,7 @@ pub fn how_to_give() -> String {
     format!(
         "run it with sudo, or give them to the program once with 'setcap {}=ep {}'",
         names.join(","),
-        crate::options::value::escaped(program.as_bytes())
+        crate::text::escaped(program.as_bytes())
     )
 }
 
@@ -468,7 +468,7 @@ fn refusal(error: &anyhow::Error) -> Refusal {
         return because("too many open files", "raise the limit (ulimit -n)");
     }
     if let Some(reason) = verifier_reason(&said) {
-        let reason = crate::options::value::escaped(reason.as_bytes());
+        let reason = crate::text::escaped(reason.as_bytes());
         return because(
             &format!("this kernel's verifier refuses them ({reason})"),
             "please report it with the version of the kernel",
@@ -497,7 +497,7 @@ fn refusal(error: &anyhow::Error) -> Refusal {
         ),
         _ => {
             let detail = said.lines().last().unwrap_or_default().trim();
-            let detail = crate::options::value::escaped(detail.as_bytes());
+            let detail = crate::text::escaped(detail.as_bytes());
             Refusal { reason: format!("{text} ({detail})"), remedy: None }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::options::constants;
-use crate::options::value::{Name, Word};
+use crate::text::{Name, Word};
 
 /// The memberships of a packet socket, and whether there are more than a record can hold.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,13 +3,14 @@
 //! A value is what getsockopt(2) gives, whichever way it was learned. How it is worded depends on
 //! the option, which says so with a [`Kind`].
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::options::constants::{self, Words};
 use crate::options::memberships::PacketMemberships;
+use crate::text::{Escaped, Name, Word};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,36 +93,6 @@ pub enum List {
     Ip,
     Ipv6,
     Anycast,
-}
-
-/// A name of at most 16 bytes in any encoding, as the kernel keeps those of interfaces, congestion
-/// control algorithms and upper layer protocols.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Name {
-    bytes: [u8; 16],
-    length: u8,
-}
-
-impl Name {
-    /// The bytes up to the first zero.
-    pub fn new(from: &[u8]) -> Name {
-        let mut name = Name::default();
-        for (to, byte) in name.bytes.iter_mut().zip(from).take_while(|(_, &byte)| byte != 0) {
-            *to = *byte;
-            name.length += 1;
-        }
-        name
-    }
-
-    /// The name.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
 }
 
 /// How an option's value is worded, and what getsockopt(2) lays out for it.
@@ -557,52 +528,6 @@ fn write_groups(f: &mut fmt::Formatter, numbers: &[u32], cut: bool) -> fmt::Resu
         true => write!(f, "{bar}..."),
         false => Ok(()),
     }
-}
-
-/// Bytes from outside as one word: as [`Escaped`], and blanks and commas escaped too, so that a
-/// script can split at them.
-pub struct Word<'a>(pub &'a [u8]);
-
-impl fmt::Display for Word<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write_escaped(f, self.0, |c| c == ' ' || c == ',')
-    }
-}
-
-/// Bytes from outside, fit for a terminal and for JSON: control characters and bytes that are not
-/// UTF-8 as `\xNN`, a backslash doubled.
-pub struct Escaped<'a>(pub &'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write_escaped(f, self.0, |_| false)
-    }
-}
-
-/// [`Escaped`] as a string.
-pub fn escaped(bytes: &[u8]) -> String {
-    Escaped(bytes).to_string()
-}
-
-fn write_escaped(f: &mut fmt::Formatter, bytes: &[u8], also: fn(char) -> bool) -> fmt::Result {
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\\' => f.write_str("\\\\")?,
-                c if c.is_control() || also(c) => {
-                    let mut bytes = [0; 4];
-                    write_bytes(f, c.encode_utf8(&mut bytes).as_bytes())?;
-                }
-                c => f.write_char(c)?,
-            }
-        }
-        write_bytes(f, chunk.invalid())?;
-    }
-    Ok(())
-}
-
-fn write_bytes(f: &mut fmt::Formatter, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
 }
 
 /// Bytes in hexadecimal.

@@ -11,10 +11,11 @@ use crate::host::Host;
 use crate::options::constants;
 use crate::options::decode::{self, Facts};
 use crate::options::plan::Shown;
-use crate::options::value::{escaped, Escaped, Value};
+use crate::options::value::Value;
 use crate::socket::kind::Layout;
 use crate::socket::owner::Holder;
 use crate::socket::{Endpoint, Master, Names, Socket, Timer, VmEnd};
+use crate::text::{escaped, Escaped};
 
 /// Writes JSON.
 pub struct Json<W> {

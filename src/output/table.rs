@@ -11,10 +11,11 @@ use super::{Output, Row};
 use crate::host::Host;
 use crate::options::constants;
 use crate::options::plan::Shown;
-use crate::options::value::{Kind, Text, Value, Word};
+use crate::options::value::{Kind, Text, Value};
 use crate::socket::kind::Layout;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Names, Socket, Timer, VmEnd};
+use crate::text::Word;
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";

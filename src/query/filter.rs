@@ -133,7 +133,7 @@ impl Filter {
     /// Whether a socket is shown that these processes hold.
     pub fn matches_holders(&self, holders: &[Holder]) -> bool {
         let command = |holder: &Holder| {
-            let command = crate::options::value::escaped(holder.command.as_bytes());
+            let command = crate::text::escaped(holder.command.as_bytes());
             any(&self.commands, |pattern| pattern.matches(&command))
         };
         !self.needs_owners()

@@ -3,10 +3,10 @@
 
 use std::io::Read;
 
-use crate::options::value::Name;
 use crate::record::{self, Error};
 use crate::socket::state::State;
 use crate::socket::Socket;
+use crate::text::Name;
 
 /// A descriptor of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub fn unknown<'a>(thing: &str, word: &str, known: impl Iterator<Item = &'a str>
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<&str> = near.into_iter().take(3).map(|(_, candidate)| candidate).collect();
-    let word = crate::options::value::escaped(word.as_bytes());
+    let word = super::escaped(word.as_bytes());
     match near.is_empty() {
         false => format!("no {thing} is called '{word}'; did you mean {}?", near.join(", ")),
         true if known.len() <= 20 => {

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use crate::cli::Settings;
 use crate::commands::table::namespaces::{View, Views};
+use crate::error::OutputError;
 use crate::options::decode::Facts;
 use crate::options::plan::{Plan, Shown};
 use crate::output::{Output, Row};
@@ -12,7 +13,6 @@ use crate::record::{Error, Record, Records};
 use crate::socket::kind::{Layout, SocketKind};
 use crate::socket::owner::{Owner, Owners};
 use crate::socket::Socket;
-use crate::OutputError;
 
 /// How many bytes of records are held back until the second walk; then it comes at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;

@@ -7,11 +7,10 @@ use crate::host::Host;
 use crate::kernel::skeleton::{ip_options_item, item_kind, membership_item, socket_trait};
 use crate::options::layouts;
 use crate::options::memberships::{PacketMembership, PacketMemberships};
-use crate::options::value::{
-    group_numbers, Field, Filter, List, Membership, Memberships, Name, Value,
-};
+use crate::options::value::{group_numbers, Field, Filter, List, Membership, Memberships, Value};
 use crate::record::fact::{flag, value, Fact};
 use crate::record::{Item, Record};
+use crate::text::Name;
 
 /// What a socket without a timeout has: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
 pub const NO_TIMEOUT: u64 = i64::MAX as u64;

@@ -1,0 +1,23 @@
+//! `knetstat completions`: what a shell reads to complete the command line.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::stdout;
+use crate::cli::Cli;
+use crate::error::OutputError;
+
+/// Prints the completions for a shell.
+///
+/// # Errors
+///
+/// When they cannot be written.
+pub fn run(shell: Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "knetstat", &mut script);
+    let mut out = stdout()?;
+    out.write_all(&script).and_then(|()| out.flush()).map_err(OutputError)?;
+    Ok(())
+}
