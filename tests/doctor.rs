@@ -17,7 +17,8 @@ use common::sandbox::{run, run_without, sufficient, to_give, Everybodys, PLACES_
 use common::{enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
 use knetstat::cli::Cli;
 use knetstat::kernel::skeleton::Part;
-use knetstat::options::catalogue::{OptionSpec, CATALOGUE};
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::spec::OptionSpec;
 use libbpf_rs::OpenObject;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};

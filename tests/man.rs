@@ -9,8 +9,9 @@ use std::process::Command;
 use clap::{CommandFactory, ValueEnum};
 use common::records;
 use knetstat::cli::{Cli, Format};
-use knetstat::options::catalogue::{OptionSpec, CATALOGUE};
-use knetstat::options::value::{Filter, Value};
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::spec::OptionSpec;
+use knetstat::options::value::{Program, Value};
 use knetstat::output::table::Columns;
 use knetstat::socket::state::{self, State};
 use knetstat::socket::Diag;
@@ -291,7 +292,7 @@ fn every_member_is_explained() {
             members(&serde_json::from_str(line).expect("an object"), &mut printed);
         }
     }
-    let program = serde_json::to_value(Value::Filter(Filter::Ebpf(1))).expect("an object");
+    let program = serde_json::to_value(Value::Program(Program::Ebpf(1))).expect("an object");
     members(&program, &mut printed);
     let headings = headings("JSON");
     let explained = headings.iter().flat_map(|heading| heading.split(", ")).map(str::to_owned);

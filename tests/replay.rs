@@ -17,9 +17,11 @@ use knetstat::cli::{Format, Settings};
 use knetstat::commands::table::pipeline::Ownership;
 use knetstat::kernel::skeleton::*;
 use knetstat::options::catalogue::CATALOGUE;
-use knetstat::options::defaults::{Answer, Answers, Pristine};
+use knetstat::options::defaults::{Answer, Answers, Defaults};
+use knetstat::options::kind::ValueKind;
 use knetstat::options::selection::Selection;
-use knetstat::options::value::{Kind, Text, Value};
+use knetstat::options::text::Text;
+use knetstat::options::value::Value;
 use knetstat::output;
 use knetstat::output::table::Columns;
 use knetstat::query::filter::Filter;
@@ -48,17 +50,17 @@ const EXTENDED: Format = Format::Table(Columns {
 });
 
 /// What is known of new sockets: that these options are off.
-fn pristine() -> Pristine {
+fn pristine() -> Defaults {
     let answers: Answers = CATALOGUE
         .iter()
         .map(|option| match option.name {
             "SO_REUSEADDR" | "SO_KEEPALIVE" | "SO_BROADCAST" | "TCP_NODELAY"
-            | "TCP_USER_TIMEOUT" => Answer::Value(Value::Number(0)),
+            | "TCP_USER_TIMEOUT" => Answer::Value(Value::Int(0)),
             "SO_RXQ_OVFL" => Answer::Absent,
             _ => Answer::Unasked,
         })
         .collect();
-    Pristine::with(SocketKind::ALL.map(|_| Some(answers.clone())))
+    Defaults::with(SocketKind::ALL.map(|_| Some(answers.clone())))
 }
 
 fn settings(format: Format) -> Settings {
@@ -77,7 +79,7 @@ fn settings(format: Format) -> Settings {
 }
 
 /// What is printed of a stream, and the error if there was one.
-fn print(source: impl Read, settings: &Settings, pristine: &Pristine) -> (String, Option<String>) {
+fn print(source: impl Read, settings: &Settings, pristine: &Defaults) -> (String, Option<String>) {
     let views = records::views(pristine, settings);
     let mut bytes = Vec::new();
     let mut output = output::new(settings.format, &mut bytes);
@@ -168,7 +170,7 @@ PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
 
 #[test]
 fn without_pristine_sockets_nobody_knows_what_is_set() {
-    let unknown = Pristine::default();
+    let unknown = Defaults::default();
     let stream = records::some();
     let (text, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &unknown);
     assert_eq!(error, None);
@@ -216,7 +218,7 @@ fn sctp_sockets() {
     let common: Json = serde_json::from_str(&format!("{{{common}}}")).expect("an object");
     let mut settings = settings(Format::NdJson);
     settings.filter = Filter::default();
-    let (text, error) = print(records::sctp().bytes.as_slice(), &settings, &Pristine::default());
+    let (text, error) = print(records::sctp().bytes.as_slice(), &settings, &Defaults::default());
     assert_eq!(error, None);
     let rows: Vec<Json> = rows(&text).collect();
     assert_eq!(rows.len(), 2, "{text}");
@@ -237,7 +239,7 @@ fn sctp_sockets() {
     assert_eq!(rows[1]["options"]["SCTP_STREAM_SCHEDULER"], 2);
 
     settings.format = TABLE;
-    let (text, _) = print(records::sctp().bytes.as_slice(), &settings, &Pristine::default());
+    let (text, _) = print(records::sctp().bytes.as_slice(), &settings, &Defaults::default());
     for words in [
         "SCTP_RTOINFO=srto_initial:3000ms|srto_max:60000ms|srto_min:1000ms,",
         "|spp_flags:HB_ENABLE+PMTUD_ENABLE+SACKDELAY_ENABLE+IPV6_FLOWLABEL+DSCP|",
@@ -346,8 +348,9 @@ fn tls_of_one_direction() {
 
 #[test]
 fn tls_in_words() {
-    let text =
-        |version, cipher, mode| Text(&Value::Tls { version, cipher, mode }, Kind::Tls).to_string();
+    let text = |version, cipher, mode| {
+        Text(&Value::Tls { version, cipher, mode }, ValueKind::Tls).to_string()
+    };
     assert_eq!(text(0x303, 51, 1), "1.2|aes-gcm-128|sw");
     assert_eq!(text(0x304, 57, 3), "1.3|aria-gcm-128|hw-record");
     assert_eq!(text(0x305, 99, 4), "773|99|4", "what is not known here is a number");

@@ -13,7 +13,9 @@ use common::{
     local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
     OTHER_LEVELS,
 };
-use knetstat::options::catalogue::{Marker, OptionSpec, CATALOGUE};
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::set::Marker;
+use knetstat::options::spec::OptionSpec;
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 use socket2::{Domain, Type};

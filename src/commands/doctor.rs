@@ -16,8 +16,9 @@ use crate::commands::options::Types;
 use crate::error::OutputError;
 use crate::kernel::load::{self, Finds, Programs, Purpose, Refusal, When, KERNEL_BTF, NEEDED};
 use crate::kernel::syscall;
-use crate::options::catalogue::{Level, CATALOGUE};
-use crate::options::defaults::Pristine;
+use crate::options::catalogue::CATALOGUE;
+use crate::options::defaults::Defaults;
+use crate::options::spec::Level;
 use crate::query::filter::Knobs;
 use crate::socket::kind::{Family, SocketKind};
 use crate::text::escaped;
@@ -403,13 +404,13 @@ fn network_namespace() -> Check {
 
 /// How many options the kernel has; a line for each that it lacks.
 fn options(types: &Types) -> Vec<Check> {
-    let (pristine, _) = Pristine::ask(|_| true);
+    let (defaults, _) = Defaults::ask(|_| true);
     let here: Vec<Option<bool>> =
-        (0..CATALOGUE.len()).map(|index| types.here(index, &pristine)).collect();
+        (0..CATALOGUE.len()).map(|index| types.here(index, &defaults)).collect();
     let known = here.iter().filter(|here| **here == Some(true)).count();
     let count = format!("{known} of {} are in this kernel", CATALOGUE.len());
     let mut checks = vec![Check::ok("options", count)];
-    checks.extend(options_not_asked(&here, &pristine));
+    checks.extend(options_not_asked(&here, &defaults));
     let lacking = CATALOGUE.iter().zip(&here).filter(|(_, here)| **here == Some(false));
     checks.extend(lacking.map(|(option, _)| {
         Check::missing(option.name, "not in this kernel", "use one that has it")
@@ -418,8 +419,8 @@ fn options(types: &Types) -> Vec<Check> {
 }
 
 /// A line for each level with options of which nobody can tell.
-fn options_not_asked(here: &[Option<bool>], pristine: &Pristine) -> Vec<Check> {
-    let remedy = match pristine.was_refused {
+fn options_not_asked(here: &[Option<bool>], defaults: &Defaults) -> Vec<Check> {
+    let remedy = match defaults.was_refused {
         true => SUDO,
         false => "run it again while a program uses such sockets",
     };

@@ -10,12 +10,15 @@ use tabled::{builder::Builder, Table};
 use super::stdout;
 use crate::cli;
 use crate::error::OutputError;
-use crate::options::catalogue::{Marker, OptionSpec, CATALOGUE};
+use crate::options::catalogue::CATALOGUE;
 use crate::options::constants::{self, Words};
-use crate::options::defaults::{Answer, Pristine};
+use crate::options::defaults::{Answer, Defaults};
 use crate::options::howto;
+use crate::options::kind::ValueKind;
 use crate::options::selection;
-use crate::options::value::{Kind, Text};
+use crate::options::set::Marker;
+use crate::options::spec::OptionSpec;
+use crate::options::text::Text;
 use crate::socket::kind::SocketKind;
 
 /// Prints the list of all options, or what there is to say about those that the words mean.
@@ -25,11 +28,11 @@ use crate::socket::kind::SocketKind;
 /// For a word that names no option, as wrong usage; when the output cannot be written.
 pub fn run(names: &[String]) -> anyhow::Result<()> {
     let found = find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
-    let (pristine, _) = Pristine::ask(|_| true);
+    let (defaults, _) = Defaults::ask(|_| true);
     let mut out = stdout()?;
     match names.is_empty() {
-        true => list(&mut out, &pristine),
-        false => explain(&mut out, &found, &pristine),
+        true => list(&mut out, &defaults),
+        false => explain(&mut out, &found, &defaults),
     }
     .and_then(|()| out.flush())
     .map_err(OutputError)?;
@@ -41,9 +44,9 @@ pub fn run(names: &[String]) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
+pub fn list(to: &mut impl Write, defaults: &Defaults) -> io::Result<()> {
     let mut builder = Builder::default();
-    builder.push_record(["Name", "Level", "Number", "Kind", "Unit", "Getter", "Here"]);
+    builder.push_record(["Name", "Level", "Number", "ValueKind", "Unit", "Getter", "Here"]);
     let types = Types::load();
     for (index, option) in CATALOGUE.iter().enumerate() {
         builder.push_record([
@@ -53,7 +56,7 @@ pub fn list(to: &mut impl Write, pristine: &Pristine) -> io::Result<()> {
             option.kind.word(),
             option.kind.unit(),
             if option.has_getter { "yes" } else { "no" },
-            match types.here(index, pristine) {
+            match types.here(index, defaults) {
                 Some(true) => "yes",
                 Some(false) => "no",
                 None => "unknown",
@@ -96,13 +99,13 @@ impl Types {
 
     /// Whether this kernel has an option, by its place in the catalogue; `None` where nobody can
     /// tell: the types are not known, or a socket that may have it could not be opened.
-    pub fn here(&self, index: usize, pristine: &Pristine) -> Option<bool> {
+    pub fn here(&self, index: usize, defaults: &Defaults) -> Option<bool> {
         let option = &CATALOGUE[index];
         if !option.kept_in.0.is_empty() {
             return self.have(option.kept_in);
         }
         let has = |index: usize| {
-            let mut answers = SocketKind::ALL.iter().filter_map(|kind| pristine.answers(*kind));
+            let mut answers = SocketKind::ALL.iter().filter_map(|kind| defaults.answers(*kind));
             answers.any(|answers| answers[index] != Answer::Absent)
         };
         if has(index) {
@@ -112,7 +115,7 @@ impl Types {
         let mut others = (0..CATALOGUE.len()).filter(|other| {
             CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter
         });
-        (!pristine.was_refused && others.any(has)).then_some(false)
+        (!defaults.was_refused && others.any(has)).then_some(false)
     }
 }
 
@@ -147,13 +150,13 @@ pub fn find(words: &[String]) -> Result<Vec<usize>, String> {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn explain(to: &mut impl Write, options: &[usize], pristine: &Pristine) -> io::Result<()> {
+pub fn explain(to: &mut impl Write, options: &[usize], defaults: &Defaults) -> io::Result<()> {
     let types = Types::load();
     for (n, index) in options.iter().enumerate() {
         if n > 0 {
             writeln!(to)?;
         }
-        explain_one(to, *index, pristine, &types)?;
+        explain_one(to, *index, defaults, &types)?;
     }
     Ok(())
 }
@@ -161,11 +164,11 @@ pub fn explain(to: &mut impl Write, options: &[usize], pristine: &Pristine) -> i
 fn explain_one(
     to: &mut impl Write,
     index: usize,
-    pristine: &Pristine,
+    defaults: &Defaults,
     types: &Types,
 ) -> io::Result<()> {
     let option = &CATALOGUE[index];
-    writeln!(to, "{} ({})", option.name, option.place())?;
+    writeln!(to, "{} ({})", option.name, option.level_and_number())?;
     writeln!(to, "  {}", sentence(option.help))?;
     if !option.aliases.is_empty() {
         item(to, "also called", &option.aliases.join(", "))?;
@@ -176,14 +179,14 @@ fn explain_one(
     }
     // What nobody sets has no default: SO_COOKIE has another value each time.
     if !matches!(option.marker, Marker::Never) {
-        for (value, kinds) in defaults(index, pristine) {
+        for (value, kinds) in defaults_of(index, defaults) {
             item(to, "default here", &format!("{value} ({})", kinds.join(", ")))?;
         }
     }
     if !option.has_getter {
         item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?;
     }
-    if types.here(index, pristine) == Some(false) {
+    if types.here(index, defaults) == Some(false) {
         item(to, "here", "this kernel does not have the option")?;
     }
     item(to, "set", &option.marker.explanation())?;
@@ -212,21 +215,23 @@ fn kind_of(option: &OptionSpec) -> String {
 }
 
 /// The words of an enumeration or of flags.
-fn words_of(kind: Kind) -> Option<String> {
+fn words_of(kind: ValueKind) -> Option<String> {
     match kind {
-        Kind::Enum(words) => Some(numbered(words)),
-        Kind::Flags(words) => Some(masked(words)),
-        Kind::Fanout => {
+        ValueKind::Enum(words) => Some(numbered(words)),
+        ValueKind::Flags(words) => Some(masked(words)),
+        ValueKind::Fanout => {
             Some([numbered(constants::FANOUTS), masked(constants::FANOUT_FLAGS)].join(", "))
         }
-        Kind::PacketMemberships => Some(numbered(constants::PACKET_MEMBERSHIPS)),
-        Kind::Timestamping => Some(masked(constants::TIMESTAMPING)),
-        Kind::Tls => Some(
+        ValueKind::PacketMemberships => Some(numbered(constants::PACKET_MEMBERSHIPS)),
+        ValueKind::Timestamping => Some(masked(constants::TIMESTAMPING)),
+        ValueKind::Tls => Some(
             [constants::TLS_VERSIONS, constants::TLS_CIPHERS, constants::TLS_MODES]
                 .map(numbered)
                 .join(", "),
         ),
-        Kind::Txtime => Some([numbered(constants::CLOCKS), masked(constants::TXTIME)].join(", ")),
+        ValueKind::Txtime => {
+            Some([numbered(constants::CLOCKS), masked(constants::TXTIME)].join(", "))
+        }
         _ => None,
     }
 }
@@ -245,19 +250,19 @@ fn masked(words: Words) -> String {
 }
 
 /// With what a new socket begins: each value once, with the kinds of socket that have it.
-fn defaults(index: usize, pristine: &Pristine) -> Vec<(String, Vec<&'static str>)> {
-    let mut defaults: Vec<(String, Vec<&'static str>)> = Vec::new();
+fn defaults_of(index: usize, defaults: &Defaults) -> Vec<(String, Vec<&'static str>)> {
+    let mut found: Vec<(String, Vec<&'static str>)> = Vec::new();
     for kind in SocketKind::ALL {
-        let Some(Answer::Value(value)) = pristine.answers(kind).map(|answers| &answers[index])
+        let Some(Answer::Value(value)) = defaults.answers(kind).map(|answers| &answers[index])
         else {
             continue;
         };
         let text = Text(value, CATALOGUE[index].kind).to_string();
-        match defaults.iter_mut().find(|(known, _)| *known == text) {
+        match found.iter_mut().find(|(known, _)| *known == text) {
             Some((_, kinds)) if kinds.contains(&kind.word()) => {}
             Some((_, kinds)) => kinds.push(kind.word()),
-            None => defaults.push((text, vec![kind.word()])),
+            None => found.push((text, vec![kind.word()])),
         }
     }
-    defaults
+    found
 }

@@ -8,11 +8,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::kernel::syscall;
-use crate::options::catalogue::{OptionSpec, CATALOGUE, SOL_SOCKET};
+use crate::options::catalogue::{CATALOGUE, SOL_SOCKET};
+use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
 use crate::socket::kind::SocketKind;
 
-/// How a pristine socket answered for one option.
+/// How a new socket answered for one option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// It has the option, with this value.
@@ -28,17 +29,17 @@ pub type Answers = Vec<Answer>;
 
 /// The answers of all kinds; by default none.
 #[derive(Clone, Default)]
-pub struct Pristine {
+pub struct Defaults {
     kinds: [Option<Answers>; SocketKind::ALL.len()],
     /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
     /// of descriptors, of memory.
     pub was_refused: bool,
 }
 
-impl Pristine {
+impl Defaults {
     /// Opens a socket of each of the `wanted` kinds in this network namespace and asks it. One that
     /// cannot be opened has no answers. Also returns one of the sockets.
-    pub fn ask(wanted: impl Fn(SocketKind) -> bool) -> (Pristine, Option<OwnedFd>) {
+    pub fn ask(wanted: impl Fn(SocketKind) -> bool) -> (Defaults, Option<OwnedFd>) {
         let protocols = fs::read_to_string("/proc/net/protocols").ok();
         let in_use = |name: &str| match &protocols {
             Some(text) => text.lines().any(|line| line.split(' ').next() == Some(name)),
@@ -64,12 +65,12 @@ impl Pristine {
                 None => answers(kind),
             }
         });
-        (Pristine { kinds, was_refused }, kept)
+        (Defaults { kinds, was_refused }, kept)
     }
 
     /// Made of what was asked elsewhere.
-    pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Pristine {
-        Pristine { kinds, was_refused: false }
+    pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Defaults {
+        Defaults { kinds, was_refused: false }
     }
 
     /// The answers of a kind; `None` when no such socket could be opened.

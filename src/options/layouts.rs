@@ -1,142 +1,221 @@
-//! The structures of numbers that getsockopt(2) lays out, a list of members each. Their layout is the
-//! kernel's ABI: the headers named with each.
+//! The structures of numbers that getsockopt(2) lays out. Their layout is the kernel's ABI: the header
+//! is named with each.
 
 use crate::options::constants;
-use crate::options::value::{Field, Fields, Kind};
+use crate::options::kind::Member;
+use crate::options::kind::ValueKind::{Bool, Enum, Flags, Int, Milliseconds};
+use crate::options::value::{Structure, Value};
 
-/// include/linux/socket.h, struct ucred
-pub static UCRED: Fields =
-    &[Field::signed("pid", 0, 4), Field::unsigned("uid", 4, 4), Field::unsigned("gid", 8, 4)];
+/// `structure!(LAYOUT, Type { member: type = offset, kind; ... })`: the layout of a C structure, and a
+/// type with its members as fields, which becomes a [`Value`].
+macro_rules! structure {
+    ($(#[$doc:meta])* $layout:ident, $name:ident {
+        $($member:ident: $type:ty = $offset:literal, $kind:expr;)*
+    }) => {
+        $(#[$doc])*
+        pub static $layout: [Member; [$($offset),*].len()] = [$(Member {
+            name: stringify!($member),
+            offset: $offset,
+            size: size_of::<$type>(),
+            signed: <$type>::MIN != 0,
+            kind: $kind,
+        }),*];
 
-/// include/uapi/linux/if_packet.h, struct tpacket_stats
-pub static PACKET_STATISTICS: Fields =
-    &[Field::unsigned("tp_packets", 0, 4), Field::unsigned("tp_drops", 4, 4)];
+        $(#[$doc])*
+        pub struct $name {
+            $(pub $member: $type,)*
+        }
 
-/// include/uapi/linux/if_packet.h, struct tpacket_rollover_stats
-pub static PACKET_ROLLOVER_STATS: Fields = &[
-    Field::unsigned("tp_all", 0, 8),
-    Field::unsigned("tp_huge", 8, 8),
-    Field::unsigned("tp_failed", 16, 8),
-];
+        impl From<$name> for Value {
+            fn from(of: $name) -> Value {
+                // A counter of 64 bits does not come near the sign in the life of a host.
+                Value::Struct(Structure::new(&$layout, [$(of.$member as i64),*]))
+            }
+        }
+    };
+}
 
-/// include/uapi/linux/if_packet.h, struct tpacket_req
-pub static PACKET_RING: Fields = &[
-    Field::unsigned("tp_block_size", 0, 4),
-    Field::unsigned("tp_block_nr", 4, 4),
-    Field::unsigned("tp_frame_size", 8, 4),
-    Field::unsigned("tp_frame_nr", 12, 4),
-];
+structure! {
+    /// include/linux/socket.h, struct ucred
+    UCRED, Ucred {
+        pid: i32 = 0, Int;
+        uid: u32 = 4, Int;
+        gid: u32 = 8, Int;
+    }
+}
 
-/// include/uapi/linux/if_xdp.h, struct xdp_statistics
-pub static XDP_STATISTICS: Fields = &[
-    Field::unsigned("rx_dropped", 0, 8),
-    Field::unsigned("rx_invalid_descs", 8, 8),
-    Field::unsigned("tx_invalid_descs", 16, 8),
-    Field::unsigned("rx_ring_full", 24, 8),
-    Field::unsigned("rx_fill_ring_empty_descs", 32, 8),
-    Field::unsigned("tx_ring_empty_descs", 40, 8),
-];
+structure! {
+    /// include/uapi/linux/if_packet.h, struct tpacket_stats
+    TPACKET_STATS, TpacketStats {
+        tp_packets: u32 = 0, Int;
+        tp_drops: u32 = 4, Int;
+    }
+}
+
+structure! {
+    /// include/uapi/linux/if_packet.h, struct tpacket_stats_v3
+    TPACKET_STATS_V3, TpacketStatsV3 {
+        tp_packets: u32 = 0, Int;
+        tp_drops: u32 = 4, Int;
+        tp_freeze_q_cnt: u32 = 8, Int;
+    }
+}
+
+structure! {
+    /// include/uapi/linux/if_packet.h, struct tpacket_rollover_stats
+    TPACKET_ROLLOVER_STATS, TpacketRolloverStats {
+        tp_all: u64 = 0, Int;
+        tp_huge: u64 = 8, Int;
+        tp_failed: u64 = 16, Int;
+    }
+}
+
+structure! {
+    /// include/uapi/linux/if_packet.h, struct tpacket_req
+    TPACKET_REQ, TpacketReq {
+        tp_block_size: u32 = 0, Int;
+        tp_block_nr: u32 = 4, Int;
+        tp_frame_size: u32 = 8, Int;
+        tp_frame_nr: u32 = 12, Int;
+    }
+}
+
+structure! {
+    /// include/uapi/linux/if_xdp.h, struct xdp_statistics
+    XDP_STATISTICS, XdpStatistics {
+        rx_dropped: u64 = 0, Int;
+        rx_invalid_descs: u64 = 8, Int;
+        tx_invalid_descs: u64 = 16, Int;
+        rx_ring_full: u64 = 24, Int;
+        rx_fill_ring_empty_descs: u64 = 32, Int;
+        tx_ring_empty_descs: u64 = 40, Int;
+    }
+}
 
 /*
- * include/uapi/linux/sctp.h. Members that say of which association, or which address, one asks are
- * left out: they come back as they were given.
+ * include/uapi/linux/sctp.h. The members that name the association or the address that one asks about
+ * are left out: they come back as they were given.
  */
 
-/// struct sctp_rtoinfo
-pub static SCTP_RTOINFO: Fields = &[
-    Field::unsigned("srto_initial", 4, 4).shown(Kind::Milliseconds),
-    Field::unsigned("srto_max", 8, 4).shown(Kind::Milliseconds),
-    Field::unsigned("srto_min", 12, 4).shown(Kind::Milliseconds),
-];
+structure! {
+    /// struct sctp_rtoinfo
+    SCTP_RTOINFO, SctpRtoinfo {
+        srto_initial: u32 = 4, Milliseconds;
+        srto_max: u32 = 8, Milliseconds;
+        srto_min: u32 = 12, Milliseconds;
+    }
+}
 
-/// struct sctp_assocparams
-pub static SCTP_ASSOCPARAMS: Fields = &[
-    Field::unsigned("sasoc_asocmaxrxt", 4, 2),
-    Field::unsigned("sasoc_number_peer_destinations", 6, 2),
-    Field::unsigned("sasoc_peer_rwnd", 8, 4),
-    Field::unsigned("sasoc_local_rwnd", 12, 4),
-    Field::unsigned("sasoc_cookie_life", 16, 4).shown(Kind::Milliseconds),
-];
+structure! {
+    /// struct sctp_assocparams
+    SCTP_ASSOCPARAMS, SctpAssocparams {
+        sasoc_asocmaxrxt: u16 = 4, Int;
+        sasoc_number_peer_destinations: u16 = 6, Int;
+        sasoc_peer_rwnd: u32 = 8, Int;
+        sasoc_local_rwnd: u32 = 12, Int;
+        sasoc_cookie_life: u32 = 16, Milliseconds;
+    }
+}
 
-/// struct sctp_initmsg
-pub static SCTP_INITMSG: Fields = &[
-    Field::unsigned("sinit_num_ostreams", 0, 2),
-    Field::unsigned("sinit_max_instreams", 2, 2),
-    Field::unsigned("sinit_max_attempts", 4, 2),
-    Field::unsigned("sinit_max_init_timeo", 6, 2).shown(Kind::Milliseconds),
-];
+structure! {
+    /// struct sctp_initmsg
+    SCTP_INITMSG, SctpInitmsg {
+        sinit_num_ostreams: u16 = 0, Int;
+        sinit_max_instreams: u16 = 2, Int;
+        sinit_max_attempts: u16 = 4, Int;
+        sinit_max_init_timeo: u16 = 6, Milliseconds;
+    }
+}
 
-/// struct sctp_paddrparams, which is packed
-pub static SCTP_PADDRPARAMS: Fields = &[
-    Field::unsigned("spp_hbinterval", 132, 4).shown(Kind::Milliseconds),
-    Field::unsigned("spp_pathmaxrxt", 136, 2),
-    Field::unsigned("spp_pathmtu", 138, 4),
-    Field::unsigned("spp_sackdelay", 142, 4).shown(Kind::Milliseconds),
-    Field::unsigned("spp_flags", 146, 4).shown(Kind::Flags(constants::SCTP_PATH)),
-    Field::unsigned("spp_ipv6_flowlabel", 150, 4),
-    Field::unsigned("spp_dscp", 154, 1),
-];
+structure! {
+    /// struct sctp_paddrparams, which is packed
+    SCTP_PADDRPARAMS, SctpPaddrparams {
+        spp_hbinterval: u32 = 132, Milliseconds;
+        spp_pathmaxrxt: u16 = 136, Int;
+        spp_pathmtu: u32 = 138, Int;
+        spp_sackdelay: u32 = 142, Milliseconds;
+        spp_flags: u32 = 146, Flags(constants::SCTP_PATH);
+        spp_ipv6_flowlabel: u32 = 150, Int;
+        spp_dscp: u8 = 154, Int;
+    }
+}
 
-/// struct sctp_sndrcvinfo, of which the others tell of messages that were received
-pub static SCTP_SNDRCVINFO: Fields = &[
-    Field::unsigned("sinfo_stream", 0, 2),
-    Field::unsigned("sinfo_flags", 4, 2).shown(Kind::Flags(constants::SCTP_SEND)),
-    Field::unsigned("sinfo_ppid", 8, 4),
-    Field::unsigned("sinfo_context", 12, 4),
-    Field::unsigned("sinfo_timetolive", 16, 4).shown(Kind::Milliseconds),
-];
+structure! {
+    /// struct sctp_sndrcvinfo; its other members describe messages that were received
+    SCTP_SNDRCVINFO, SctpSndrcvinfo {
+        sinfo_stream: u16 = 0, Int;
+        sinfo_flags: u16 = 4, Flags(constants::SCTP_SEND);
+        sinfo_ppid: u32 = 8, Int;
+        sinfo_context: u32 = 12, Int;
+        sinfo_timetolive: u32 = 16, Milliseconds;
+    }
+}
 
-/// struct sctp_sndinfo
-pub static SCTP_SNDINFO: Fields = &[
-    Field::unsigned("snd_sid", 0, 2),
-    Field::unsigned("snd_flags", 2, 2).shown(Kind::Flags(constants::SCTP_SEND)),
-    Field::unsigned("snd_ppid", 4, 4),
-    Field::unsigned("snd_context", 8, 4),
-];
+structure! {
+    /// struct sctp_sndinfo
+    SCTP_SNDINFO, SctpSndinfo {
+        snd_sid: u16 = 0, Int;
+        snd_flags: u16 = 2, Flags(constants::SCTP_SEND);
+        snd_ppid: u32 = 4, Int;
+        snd_context: u32 = 8, Int;
+    }
+}
 
-/// struct sctp_default_prinfo
-pub static SCTP_PRINFO: Fields = &[
-    Field::unsigned("pr_value", 4, 4),
-    Field::unsigned("pr_policy", 8, 2).shown(Kind::Enum(constants::SCTP_POLICIES)),
-];
+structure! {
+    /// struct sctp_default_prinfo
+    SCTP_DEFAULT_PRINFO, SctpDefaultPrinfo {
+        pr_value: u32 = 4, Int;
+        pr_policy: u16 = 8, Enum(constants::SCTP_POLICIES);
+    }
+}
 
-/// struct sctp_sack_info
-pub static SCTP_SACK: Fields = &[
-    Field::unsigned("sack_delay", 4, 4).shown(Kind::Milliseconds),
-    Field::unsigned("sack_freq", 8, 4),
-];
+structure! {
+    /// struct sctp_sack_info
+    SCTP_SACK_INFO, SctpSackInfo {
+        sack_delay: u32 = 4, Milliseconds;
+        sack_freq: u32 = 8, Int;
+    }
+}
 
-/// struct sctp_paddrthlds
-pub static SCTP_PADDRTHLDS: Fields =
-    &[Field::unsigned("spt_pathmaxrxt", 136, 2), Field::unsigned("spt_pathpfthld", 138, 2)];
+structure! {
+    /// struct sctp_paddrthlds
+    SCTP_PADDRTHLDS, SctpPaddrthlds {
+        spt_pathmaxrxt: u16 = 136, Int;
+        spt_pathpfthld: u16 = 138, Int;
+    }
+}
 
-/// struct sctp_paddrthlds_v2
-pub static SCTP_PADDRTHLDS_V2: Fields = &[
-    Field::unsigned("spt_pathmaxrxt", 136, 2),
-    Field::unsigned("spt_pathpfthld", 138, 2),
-    Field::unsigned("spt_pathcpthld", 140, 2),
-];
+structure! {
+    /// struct sctp_paddrthlds_v2
+    SCTP_PADDRTHLDS_V2, SctpPaddrthldsV2 {
+        spt_pathmaxrxt: u16 = 136, Int;
+        spt_pathpfthld: u16 = 138, Int;
+        spt_pathcpthld: u16 = 140, Int;
+    }
+}
 
-/// struct sctp_event_subscribe
-pub static SCTP_EVENTS: Fields = &[
-    Field::unsigned("sctp_data_io_event", 0, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_association_event", 1, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_address_event", 2, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_send_failure_event", 3, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_peer_error_event", 4, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_shutdown_event", 5, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_partial_delivery_event", 6, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_adaptation_layer_event", 7, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_authentication_event", 8, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_sender_dry_event", 9, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_stream_reset_event", 10, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_assoc_reset_event", 11, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_stream_change_event", 12, 1).shown(Kind::Bool),
-    Field::unsigned("sctp_send_failure_event_event", 13, 1).shown(Kind::Bool),
-];
+structure! {
+    /// struct sctp_event_subscribe
+    SCTP_EVENT_SUBSCRIBE, SctpEventSubscribe {
+        sctp_data_io_event: u8 = 0, Bool;
+        sctp_association_event: u8 = 1, Bool;
+        sctp_address_event: u8 = 2, Bool;
+        sctp_send_failure_event: u8 = 3, Bool;
+        sctp_peer_error_event: u8 = 4, Bool;
+        sctp_shutdown_event: u8 = 5, Bool;
+        sctp_partial_delivery_event: u8 = 6, Bool;
+        sctp_adaptation_layer_event: u8 = 7, Bool;
+        sctp_authentication_event: u8 = 8, Bool;
+        sctp_sender_dry_event: u8 = 9, Bool;
+        sctp_stream_reset_event: u8 = 10, Bool;
+        sctp_assoc_reset_event: u8 = 11, Bool;
+        sctp_stream_change_event: u8 = 12, Bool;
+        sctp_send_failure_event_event: u8 = 13, Bool;
+    }
+}
 
-/// struct sctp_assoc_value: where in it the value begins, and how large it is
+/// struct sctp_assoc_value: where in it the value begins, and the size of the whole
 pub const SCTP_ASSOC_VALUE: (usize, usize) = (4, 8);
 
-/// Structures with an association and an address before the value
+/// Structures with an association and an address before the value, in the same terms
 pub const SCTP_AT_ADDRESS: (usize, usize) = (136, 144);

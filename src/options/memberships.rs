@@ -1,11 +1,41 @@
-//! What packet sockets have told network interfaces to receive.
+//! What a socket has joined: multicast groups, anycast addresses, groups of netlink, and what packet
+//! sockets have told interfaces to receive.
 
-use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use crate::text::Name;
 
-use crate::options::constants;
-use crate::text::{Name, Word};
+/// The groups of a list, and whether there are more than a record can hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memberships {
+    pub members: Vec<Membership>,
+    pub cut: bool,
+}
+
+/// One joined group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Membership {
+    pub list: List,
+    pub group: IpAddr,
+    /// IPv4: the local address that named the interface; unspecified where the index did.
+    pub address: Ipv4Addr,
+    pub ifindex: u32,
+    /// The interface's name where it still has one.
+    pub interface: Name,
+    /// Whether only the sources are received, or all but them.
+    pub include: bool,
+    pub sources: Vec<IpAddr>,
+    /// Whether there are more sources than a record can hold.
+    pub cut: bool,
+}
+
+/// Which list a membership stands in: that decides the names of its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    Ip,
+    Ipv6,
+    Anycast,
+}
 
 /// The memberships of a packet socket, and whether there are more than a record can hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,84 +58,17 @@ pub struct PacketMembership {
     pub count: u32,
 }
 
-/// `PROMISC%eth0`, `MULTICAST:01:00:5e:00:00:fb%eth0`, and `*2` where it was asked for twice.
-impl fmt::Display for PacketMemberships {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if self.members.is_empty() {
-            return f.write_str("-");
-        }
-        let mut bar = "";
-        for member in &self.members {
-            write!(f, "{bar}{member}")?;
-            bar = "|";
-        }
-        match self.cut {
-            true => f.write_str("|..."),
-            false => Ok(()),
-        }
-    }
+/// Numbers of joined netlink groups, and whether there are more than a record can hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Groups {
+    pub numbers: Vec<u32>,
+    pub cut: bool,
 }
 
-impl fmt::Display for PacketMembership {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match constants::word(constants::PACKET_MEMBERSHIPS, self.kind.into()) {
-            Some(word) => f.write_str(word)?,
-            None => write!(f, "{}", self.kind)?,
-        }
-        if !self.address.is_empty() {
-            write!(f, ":{}", Address(&self.address))?;
-        }
-        match self.interface.is_empty() {
-            true => write!(f, "%{}", self.ifindex)?,
-            false => write!(f, "%{}", Word(self.interface.as_bytes()))?,
-        }
-        match self.count {
-            1 => Ok(()),
-            count => write!(f, "*{count}"),
-        }
-    }
-}
-
-/// An address of the link layer: `01:00:5e:00:00:fb`.
-struct Address<'a>(&'a [u8]);
-
-impl fmt::Display for Address<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut colon = "";
-        for byte in self.0 {
-            write!(f, "{colon}{byte:02x}")?;
-            colon = ":";
-        }
-        Ok(())
-    }
-}
-
-impl Serialize for PacketMemberships {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let last = self.members.len().saturating_sub(1);
-        let entry = |(n, member)| Entry { member, more: self.cut && n == last };
-        to.collect_seq(self.members.iter().enumerate().map(entry))
-    }
-}
-
-/// A membership, and whether there are more behind it that a record cannot hold.
-struct Entry<'a> {
-    member: &'a PacketMembership,
-    more: bool,
-}
-
-impl Serialize for Entry<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Entry { member, more } = self;
-        let mut map = to.serialize_map(None)?;
-        map.serialize_entry("mr_ifindex", &member.ifindex)?;
-        map.serialize_entry("mr_type", &member.kind)?;
-        map.serialize_entry("mr_alen", &member.address.len())?;
-        map.serialize_entry("mr_address", &Address(&member.address).to_string())?;
-        map.serialize_entry("count", &member.count)?;
-        if *more {
-            map.serialize_entry("more", &true)?;
-        }
-        map.end()
-    }
+/// The numbers of the groups in a list of words of so many bits, one bit for each group from 1 on.
+pub fn group_numbers(words: impl Iterator<Item = u64>, bits: u32) -> Vec<u32> {
+    let numbers = words.zip((1..).step_by(bits as usize)).flat_map(|(word, first)| {
+        (0..bits).filter(move |bit| word >> bit & 1 != 0).map(move |bit| first + bit)
+    });
+    numbers.collect()
 }

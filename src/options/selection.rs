@@ -2,9 +2,10 @@
 
 use wildmatch::WildMatchPattern;
 
-use crate::options::catalogue::{OptionSpec, CATALOGUE};
-use crate::options::defaults::Pristine;
+use crate::options::catalogue::CATALOGUE;
+use crate::options::defaults::Defaults;
 use crate::options::plan::Plan;
+use crate::options::spec::OptionSpec;
 use crate::socket::kind::{Family, SocketKind};
 use crate::text::suggest;
 
@@ -68,7 +69,7 @@ impl Selection {
     }
 
     /// Works out what is shown of sockets of one kind.
-    pub fn plan(&self, kind: SocketKind, pristine: &Pristine) -> Plan {
+    pub fn plan(&self, kind: SocketKind, defaults: &Defaults) -> Plan {
         let mut always = Vec::new();
         let mut has = vec![false; CATALOGUE.len()];
         let mut add = |index: usize| {
@@ -82,7 +83,7 @@ impl Selection {
                 Part::Option(index) => add(*index),
             }
         }
-        Plan::new(kind.family(), always, self.set, pristine.answers(kind))
+        Plan::new(kind.family(), always, self.set, defaults.answers(kind))
     }
 }
 

@@ -8,9 +8,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Output, Row};
 use crate::host::Host;
+use crate::options::catalogue;
 use crate::options::constants;
-use crate::options::decode::{self, Facts};
-use crate::options::plan::Shown;
+use crate::options::context::Context;
+use crate::options::plan::OptionValue;
 use crate::options::value::Value;
 use crate::socket::kind::Layout;
 use crate::socket::owner::Holder;
@@ -78,18 +79,20 @@ impl<W: Write> Output for Json<W> {
 
 /// Writes the member `options`. There are more than a hundred in each object, nearly all of them
 /// numbers: these take the short way.
-fn write_options(line: &mut Vec<u8>, options: &[Shown]) -> io::Result<()> {
+fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> {
     line.extend_from_slice(b",\"options\":{");
     let mut comma: &[u8] = b"\"";
-    for Shown { option, value, .. } in options {
+    for OptionValue { option, value, .. } in options {
         line.extend_from_slice(comma);
         line.extend_from_slice(option.name.as_bytes());
         line.extend_from_slice(b"\":");
         match value {
-            Value::Number(number) => match i64::try_from(*number) {
-                Ok(number) => line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
-                Err(_) => line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
-            },
+            Value::Int(number) => {
+                line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes())
+            }
+            Value::Uint64(number) => {
+                line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes())
+            }
             value => serde_json::to_writer(&mut *line, value)?,
         }
         comma = b",\"";
@@ -120,9 +123,10 @@ struct Head<'a>(&'a Row<'a>);
 
 impl Serialize for Head<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Row { socket, facts, .. } = self.0;
-        let interface = Interface { index: socket.ifindex, host: facts.host };
-        let diag: Vec<&str> = socket.diag(facts).iter().map(|diag| diag.mark()).collect();
+        let Row { socket, context, .. } = self.0;
+        let interface = Interface { index: socket.ifindex, host: context.host() };
+        let diag: Vec<&str> =
+            socket.diag(context.host().hz).iter().map(|diag| diag.mark()).collect();
 
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("protocol", socket.word())?;
@@ -131,7 +135,7 @@ impl Serialize for Head<'_> {
         map.serialize_entry("recv_queue", &socket.recv_queue)?;
         map.serialize_entry("send_queue", &socket.send_queue)?;
         map.serialize_entry("drops", &socket.drops)?;
-        write_ends(&mut map, socket, facts)?;
+        write_ends(&mut map, socket, context)?;
         map.serialize_entry("interface", &(socket.ifindex != 0).then_some(interface))?;
         map.serialize_entry("uid", &socket.uid)?;
         map.serialize_entry("inode", &socket.inode)?;
@@ -149,7 +153,7 @@ impl Serialize for Head<'_> {
             .map(|group| Group { group, members: socket.record.header.reuseport_members });
         map.serialize_entry("reuseport", &group)?;
         map.serialize_entry("diag", &diag)?;
-        let hz = facts.host.hz;
+        let hz = context.host().hz;
         map.serialize_entry("timer", &socket.timer.map(|timer| Running { timer, hz }))?;
         map.end()
     }
@@ -159,9 +163,9 @@ impl Serialize for Head<'_> {
 fn write_ends<M: SerializeMap>(
     map: &mut M,
     socket: &Socket,
-    facts: &Facts,
+    context: &Context,
 ) -> Result<(), M::Error> {
-    let interface = Interface { index: socket.ifindex, host: facts.host };
+    let interface = Interface { index: socket.ifindex, host: context.host() };
     match socket.names {
         Names::Internet { local, remote } => {
             map.serialize_entry("local", &End { endpoint: local, interface })?;
@@ -183,7 +187,8 @@ fn write_ends<M: SerializeMap>(
             map.serialize_entry("remote", &())?;
         }
         Names::Netlink { protocol, portid, peer, peer_group } => {
-            let groups = decode::netlink_groups(facts);
+            let groups = catalogue::named("NETLINK_LIST_MEMBERSHIPS")
+                .and_then(|option| option.decode(context));
             map.serialize_entry("local", &Netlink { protocol, portid, groups })?;
             let peer = NetlinkPeer { portid: peer, group: peer_group };
             map.serialize_entry("remote", &peer)?;

@@ -6,8 +6,8 @@ pub mod table;
 use std::io::{self, Write};
 
 use crate::cli::Format;
-use crate::options::decode::Facts;
-use crate::options::plan::Shown;
+use crate::options::context::Context;
+use crate::options::plan::OptionValue;
 use crate::socket::kind::Layout;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::Socket;
@@ -15,8 +15,8 @@ use crate::socket::Socket;
 /// A socket with what is to be shown of its options.
 pub struct Row<'a> {
     pub socket: &'a Socket<'a>,
-    pub facts: Facts<'a>,
-    pub options: &'a [Shown],
+    pub context: Context<'a>,
+    pub options: &'a [OptionValue],
     /// Whether it is known which options are set.
     pub knows_set: bool,
     /// The number of the group of sockets with which it shares its port, from 1 on.

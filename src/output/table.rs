@@ -10,8 +10,10 @@ use std::net::IpAddr;
 use super::{Output, Row};
 use crate::host::Host;
 use crate::options::constants;
-use crate::options::plan::Shown;
-use crate::options::value::{Kind, Text, Value};
+use crate::options::kind::ValueKind;
+use crate::options::plan::OptionValue;
+use crate::options::text::Text;
+use crate::options::value::Value;
 use crate::socket::kind::Layout;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Names, Socket, Timer, VmEnd};
@@ -55,9 +57,9 @@ impl<W: Write> Table<W> {
     }
 
     /// Writes the options, joined by commas.
-    fn options(&mut self, options: &[Shown]) -> io::Result<()> {
+    fn options(&mut self, options: &[OptionValue]) -> io::Result<()> {
         let mut comma = "";
-        for Shown { option, value, set } in options {
+        for OptionValue { option, value, set } in options {
             let bytes = &mut self.line.bytes;
             let highlight = self.columns.color && *set;
             bytes.extend_from_slice(comma.as_bytes());
@@ -66,7 +68,7 @@ impl<W: Write> Table<W> {
             bytes.push(b'=');
             match (value, option.kind) {
                 // Most values are such; they are worth a shorter way.
-                (Value::Number(number @ 0..=9), Kind::Bool) => bytes.push(b'0' + *number as u8),
+                (Value::Int(number @ 0..=9), ValueKind::Bool) => bytes.push(b'0' + *number as u8),
                 _ => write!(bytes, "{}", Text(value, option.kind))?,
             }
             bytes.extend_from_slice(if highlight { PLAIN } else { b"" });
@@ -131,13 +133,13 @@ impl<W: Write> Output for Table<W> {
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        let Row { socket, facts, options, .. } = row;
+        let Row { socket, context, options, .. } = row;
         let mut number = itoa::Buffer::new();
         let line = &mut self.line;
         line.text(socket.word(), self.columns.protocol);
         line.number(socket.recv_queue.into(), 6);
         line.number(socket.send_queue.into(), 6);
-        names(line, socket, facts.host)?;
+        names(line, socket, context.host())?;
         let layout = socket.kind.family().layout();
         if self.columns.netns {
             match row.netns_name {
@@ -157,9 +159,9 @@ impl<W: Write> Output for Table<W> {
         }
         if layout == Layout::Ends {
             if self.columns.timers {
-                line.text(&timer(socket.timer, facts.host.hz), 23);
+                line.text(&timer(socket.timer, context.host().hz), 23);
             }
-            line.text(socket.diag(facts).map_or("", |diag| diag.mark()), 4);
+            line.text(socket.diag(context.host().hz).map_or("", |diag| diag.mark()), 4);
         }
         if !options.is_empty() {
             self.line.fill();

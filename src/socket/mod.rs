@@ -8,7 +8,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::kernel::skeleton::{record_header, socket_trait, timer};
-use crate::options::decode::Facts;
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
 use crate::socket::state::State;
@@ -411,15 +410,13 @@ impl<'a> Socket<'a> {
     }
 
     /// What is the matter with the flow of an established TCP connection, if anything is.
-    pub fn diag(&self, facts: &Facts) -> Option<Diag> {
+    pub fn diag(&self, hz: u64) -> Option<Diag> {
         let tcp = self.record.tcp.filter(|_| self.state == State::Established)?;
         match (tcp.snd_wnd, tcp.rcv_wnd) {
             (0, 0) => Some(Diag::BothWindowsZero),
             (_, 0) => Some(Diag::OwnWindowZero),
             (0, _) => Some(Diag::PeerWindowZero),
-            _ if tcp.in_flight != 0 && u64::from(tcp.ack_age) > facts.host.hz => {
-                Some(Diag::Unacknowledged)
-            }
+            _ if tcp.in_flight != 0 && u64::from(tcp.ack_age) > hz => Some(Diag::Unacknowledged),
             _ => None,
         }
     }

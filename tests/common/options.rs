@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
 use knetstat::kernel::syscall as sys;
-use knetstat::options::catalogue::{OptionSpec, CATALOGUE};
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::spec::OptionSpec;
 use knetstat::socket::kind::SocketKind;
 use nix::errno::Errno;
 

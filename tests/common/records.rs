@@ -11,7 +11,7 @@ use knetstat::commands::table::namespaces::{View, Views};
 use knetstat::commands::table::pipeline::Ownership;
 use knetstat::host::Host;
 use knetstat::kernel::skeleton::*;
-use knetstat::options::defaults::Pristine;
+use knetstat::options::defaults::Defaults;
 use knetstat::options::selection::Selection;
 use knetstat::output;
 use knetstat::query::filter::Filter;
@@ -140,9 +140,9 @@ pub fn tcp_and_udp() -> Filter {
 }
 
 /// A namespace of which everything is said.
-pub fn views(pristine: &Pristine, settings: &Settings) -> Views {
+pub fn views(pristine: &Defaults, settings: &Settings) -> Views {
     let (pristine, host) = (pristine.clone(), Host::with(HZ, 2, None));
-    Views::one(Some(View { pristine, host, filter: settings.filter.clone() }))
+    Views::one(Some(View { defaults: pristine, host, filter: settings.filter.clone() }))
 }
 
 /// What is printed of whole records when nothing is known of new sockets, and a process holds the
@@ -156,7 +156,7 @@ pub fn printed(stream: &Stream, format: Format) -> String {
         programs: true,
         kernel_filter: true,
     };
-    let views = views(&Pristine::default(), &settings);
+    let views = views(&Defaults::default(), &settings);
     let mut bytes = Vec::new();
     let mut output = output::new(format, &mut bytes);
     let records = Records::new(stream.bytes.as_slice());

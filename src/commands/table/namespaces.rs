@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use crate::host::netns;
 use crate::host::Host;
-use crate::options::defaults::Pristine;
+use crate::options::defaults::Defaults;
 use crate::query::filter::Filter;
 
 /// A network namespace from within.
 pub struct View {
     /// What fresh sockets answer there.
-    pub pristine: Pristine,
+    pub defaults: Defaults,
     /// The host, with the interfaces that are there.
     pub host: Host,
     /// Which of its sockets are wanted.
@@ -24,8 +24,8 @@ impl View {
     ///
     /// As [`Host::new`].
     pub fn here(filter: Filter) -> anyhow::Result<View> {
-        let (pristine, socket) = Pristine::ask(|kind| filter.wants(kind));
-        Ok(View { pristine, host: Host::new(socket)?, filter })
+        let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind));
+        Ok(View { defaults, host: Host::new(socket)?, filter })
     }
 }
 

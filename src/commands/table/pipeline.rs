@@ -6,8 +6,8 @@ use std::io::Read;
 use crate::cli::Settings;
 use crate::commands::table::namespaces::{View, Views};
 use crate::error::OutputError;
-use crate::options::decode::Facts;
-use crate::options::plan::{Plan, Shown};
+use crate::options::context::Context;
+use crate::options::plan::{OptionValue, Plan};
 use crate::output::{Output, Row};
 use crate::record::{Error, Record, Records};
 use crate::socket::kind::{Layout, SocketKind};
@@ -49,7 +49,7 @@ pub fn print<R: Read, W: Read>(
     output: &mut dyn Output,
 ) -> anyhow::Result<()> {
     let plan = |view: &View, kind| match settings.filter.wants(kind) {
-        true => settings.selection.plan(kind, &view.pristine),
+        true => settings.selection.plan(kind, &view.defaults),
         false => Plan::default(),
     };
     let plans = views.all().iter().map(|view| SocketKind::ALL.map(|kind| plan(view, kind)));
@@ -89,7 +89,7 @@ struct Printer<'a, W> {
     groups: HashMap<u64, usize>,
     /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
     held: Vec<u8>,
-    shown: Vec<Shown>,
+    shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
 }
 
@@ -148,14 +148,15 @@ impl<W: Read> Printer<'_, W> {
             // Nobody knows whether it is wanted.
             return Ok(());
         }
-        let facts = Facts { record: &socket.record, host: &self.views.all()[place].host };
+        let context = Context::new(&socket.record, &self.views.all()[place].host);
         let plan = &self.plans[place][socket.kind.index()];
-        plan.apply(&facts, &mut self.shown);
+        plan.apply(&context, &mut self.shown);
         let options = &self.shown;
         let reuseport = number_of_group(&mut self.groups, &socket);
         let netns_name = self.views.name(socket.netns);
         let knows_set = plan.knows_set;
-        let row = Row { socket: &socket, facts, options, knows_set, reuseport, netns_name, owner };
+        let row =
+            Row { socket: &socket, context, options, knows_set, reuseport, netns_name, owner };
         self.output.row(&row).map_err(OutputError)?;
         Ok(())
     }

@@ -1,0 +1,149 @@
+//! One socket, as its options are decoded: what is known of it besides the facts of an option.
+
+use std::net::Ipv6Addr;
+
+use crate::host::Host;
+use crate::kernel::skeleton::{record_header, socket_trait};
+use crate::record::fact::Fact;
+use crate::record::{Item, Record};
+use crate::socket::is_link_local;
+use crate::text::Name;
+
+/// TCP_CLOSE and TCP_LISTEN, include/net/tcp_states.h.
+const CLOSE: u8 = 7;
+const LISTEN: u8 = 10;
+
+/// The record of a socket, and the host that it was read on.
+///
+/// A fact comes out of it only for whoever has named that fact: the catalogue for each option, and
+/// `set.rs` for each rule. What they name is handed to the functions of `decode/`, which see no other.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    record: &'a Record<'a>,
+    host: &'a Host,
+}
+
+impl<'a> Context<'a> {
+    /// A socket of this host.
+    pub fn new(record: &'a Record<'a>, host: &'a Host) -> Context<'a> {
+        Context { record, host }
+    }
+
+    /// A fact; `None` when the kernel or this socket does not have it.
+    pub(super) fn get(&self, fact: Fact) -> Option<u64> {
+        fact.of(self.record)
+    }
+
+    /// The record.
+    pub(super) fn record(&self) -> &'a Record<'a> {
+        self.record
+    }
+
+    /// The host.
+    pub fn host(&self) -> &'a Host {
+        self.host
+    }
+
+    /// What the record begins with.
+    pub fn header(&self) -> &'a record_header {
+        self.record.header
+    }
+
+    /// The blobs and list entries of the record.
+    pub fn items(&self) -> impl Iterator<Item = Item<'a>> {
+        self.record.items()
+    }
+
+    /// Whether the socket was made for IPv6, or was accepted by such a one. MPTCP sockets of IPv4
+    /// answer for some options of IPv6 too.
+    pub fn is_ipv6(&self) -> bool {
+        const INET6: u16 = 10;
+        self.header().family == INET6
+    }
+
+    /// Whether the socket has options of IPv4, as those of IPv6 have too.
+    pub fn is_ip(&self) -> bool {
+        self.record.ip.is_some()
+    }
+
+    /// Whether the socket has options of TCP.
+    pub fn is_tcp(&self) -> bool {
+        self.record.tcp.is_some()
+    }
+
+    /// Whether this is an SCTP socket.
+    pub fn is_sctp(&self) -> bool {
+        self.record.sctp.is_some()
+    }
+
+    /// Whether this is a packet socket.
+    pub fn is_packet(&self) -> bool {
+        self.record.packet.is_some()
+    }
+
+    /// Whether the kernel keeps the whole socket, and not only its short form.
+    pub fn is_full(&self) -> bool {
+        self.record.socket.is_some()
+    }
+
+    /// Whether this is an MPTCP socket.
+    pub fn is_mptcp(&self) -> bool {
+        const MPTCP: u16 = 262;
+        self.header().protocol == MPTCP
+    }
+
+    /// Whether this is a subflow of an MPTCP socket.
+    pub fn is_subflow(&self) -> bool {
+        self.has(socket_trait::TRAIT_SUBFLOW)
+    }
+
+    /// Whether this is an MPTCP socket that has fallen back to TCP: it answers as its one TCP socket.
+    pub fn has_fallen_back(&self) -> bool {
+        self.has(socket_trait::TRAIT_FALLBACK)
+    }
+
+    fn has(&self, wanted: socket_trait) -> bool {
+        u32::from(self.header().traits) & wanted.0 != 0
+    }
+
+    /// Whether this is a TCP socket that is, was or will be connected: one that has passed the point
+    /// where the kernel fills in what it learned from the peer.
+    pub fn is_tcp_connection(&self) -> bool {
+        self.is_tcp() && !matches!(self.header().state, CLOSE | LISTEN)
+    }
+
+    /// Whether the socket has an IPv6 address of its own, neither `::` nor a v4-mapped one: by binding
+    /// it to that the kernel made it IPv6 only (net/ipv6/af_inet6.c, __inet6_bind()).
+    pub fn has_ipv6_address(&self) -> bool {
+        let address = Ipv6Addr::from(self.header().local_address);
+        self.is_ipv6() && !address.is_unspecified() && address.to_ipv4_mapped().is_none()
+    }
+
+    /// Whether the address of either end belongs to a link, and means nothing without an interface.
+    pub fn has_link_local_address(&self) -> bool {
+        let header = self.header();
+        let addresses = [header.local_address, header.remote_address];
+        self.is_ipv6() && addresses.map(Ipv6Addr::from).into_iter().any(is_link_local)
+    }
+
+    /// The congestion control algorithm; `None` where there is none.
+    pub fn congestion(&self) -> Option<Name> {
+        let name = Name::new(&self.record.tcp?.congestion);
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The protocol on top of TCP, which is empty where there is none; `None` of another socket.
+    pub fn ulp(&self) -> Option<Name> {
+        Some(Name::new(&self.record.tcp?.ulp))
+    }
+
+    /// The source address of outgoing packets that IPV6_PKTINFO chose; `::` where it chose none.
+    pub fn pktinfo_address(&self) -> Option<Ipv6Addr> {
+        Some(Ipv6Addr::from(self.record.ipv6?.pktinfo_address))
+    }
+
+    /// The filter of a raw ICMPv6 socket, a bit for each type.
+    pub fn icmpv6_filter(&self) -> Option<&'a [u8; 32]> {
+        Some(&self.record.raw?.icmp6_filter)
+    }
+}

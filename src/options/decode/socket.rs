@@ -1,0 +1,131 @@
+//! SOL_SOCKET: net/core/sock.c, sk_getsockopt()
+
+use super::{boolean, int, is_on, Facts, LISTEN};
+use crate::options::context::Context;
+use crate::options::value::{Program, Value};
+use crate::socket::is_inet;
+use crate::text::Name;
+
+/// The timeout of a socket that has none: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
+pub const NO_TIMEOUT: u64 = i64::MAX as u64;
+
+/// SO_LINGER
+pub fn linger(context: &Context, [on, jiffies]: Facts<2>) -> Option<Value> {
+    let seconds = jiffies? / context.host().hz;
+    Some(Value::Linger { on: is_on(on)?, seconds: seconds as i32 })
+}
+
+/// SO_BUF_LOCK
+pub fn buffer_locks(_: &Context, [locks]: Facts<1>) -> Option<Value> {
+    Some(int(locks? & 3))
+}
+
+/// SO_PROTOCOL. Each address family counts its protocols from 0 on: the words are those of the Internet.
+pub fn protocol(context: &Context, [number]: Facts<1>) -> Option<Value> {
+    let number = number? as u32;
+    Some(match is_inet(context.header().family) {
+        true => Value::Int(number.into()),
+        false => Value::Wordless(number),
+    })
+}
+
+/// sock_get_timeout()
+pub fn timeout(context: &Context, [jiffies]: Facts<1>) -> Option<Value> {
+    let hz = context.host().hz;
+    Some(match jiffies? {
+        NO_TIMEOUT => Value::Timeval { seconds: 0, microseconds: 0 },
+        jiffies => Value::Timeval {
+            seconds: (jiffies / hz) as i64,
+            microseconds: (jiffies % hz * 1_000_000 / hz) as i64,
+        },
+    })
+}
+
+/// sock_getbindtodevice(). `None` also where the interface is gone.
+pub fn bound_device(context: &Context, [index]: Facts<1>) -> Option<Value> {
+    match index? {
+        0 => Some(Value::Name(Name::default())),
+        index => context.host().interface(index as u32).map(Value::Name),
+    }
+}
+
+/// SO_INCOMING_NAPI_ID: up to the number of CPUs the field holds a CPU instead.
+pub fn napi_id(context: &Context, [id]: Facts<1>) -> Option<Value> {
+    let id = id? as u32;
+    let is_cpu = u64::from(id) <= context.host().cpus;
+    Some(Value::Int(if is_cpu { 0 } else { id.into() }))
+}
+
+/// SO_TIMESTAMP_OLD, of the flags SOCK_RCVTSTAMP, SOCK_RCVTSTAMPNS and SOCK_TSTAMP_NEW
+pub fn timestamp(_: &Context, flags: Facts<3>) -> Option<Value> {
+    timestamps(flags, |any, ns, new| any && !ns && !new)
+}
+
+/// SO_TIMESTAMPNS_OLD, of the same flags
+pub fn timestampns(_: &Context, flags: Facts<3>) -> Option<Value> {
+    timestamps(flags, |_, ns, new| ns && !new)
+}
+
+/// SO_TIMESTAMP_NEW, of the same flags
+pub fn timestamp_new(_: &Context, flags: Facts<3>) -> Option<Value> {
+    timestamps(flags, |any, _, new| any && new)
+}
+
+/// SO_TIMESTAMPNS_NEW, of the same flags
+pub fn timestampns_new(_: &Context, flags: Facts<3>) -> Option<Value> {
+    timestamps(flags, |_, ns, new| ns && new)
+}
+
+fn timestamps([any, ns, new]: Facts<3>, on: fn(bool, bool, bool) -> bool) -> Option<Value> {
+    Some(boolean(on(is_on(any)?, is_on(ns)?, is_on(new)?)))
+}
+
+/// SO_TIMESTAMPING_OLD; before 5.14 there is no clock to bind to.
+pub fn timestamping(_: &Context, [flags, bind_phc]: Facts<2>) -> Option<Value> {
+    Some(Value::Timestamping {
+        flags: flags? as u32,
+        bind_phc: bind_phc.unwrap_or_default() as i32,
+    })
+}
+
+/// SO_TXTIME. The clock was a signed byte once; no clock has such a number.
+pub fn txtime(_: &Context, [on, clockid, deadline_mode, report_errors]: Facts<4>) -> Option<Value> {
+    Some(Value::Txtime {
+        clockid: clockid? as i32,
+        flags: (deadline_mode? | report_errors? << 1) as u32,
+        on: is_on(on)?,
+    })
+}
+
+/// A program: net/core/filter.c, sk_get_filter(); net/core/sock_reuseport.c, reuseport_attach_prog().
+/// One that came as classic BPF keeps what it came from; one that came as eBPF has an id.
+pub fn program(_: &Context, [attached, classic, instructions, id]: Facts<4>) -> Option<Value> {
+    Some(Value::Program(if !is_on(attached)? {
+        Program::None
+    } else if is_on(classic)? {
+        Program::Classic(instructions? as u32)
+    } else {
+        Program::Ebpf(id? as u32)
+    }))
+}
+
+/// SO_ACCEPTCONN
+pub fn accepts_connections(_: &Context, [state]: Facts<1>) -> Option<Value> {
+    Some(boolean(state? == LISTEN))
+}
+
+/// SO_ERROR
+pub fn pending_error(_: &Context, [error, soft]: Facts<2>) -> Option<Value> {
+    Some(int(match error? {
+        0 => soft?,
+        error => error,
+    }))
+}
+
+/// SO_COOKIE: net/core/sock_diag.c, sock_gen_cookie()
+pub fn cookie(context: &Context, []: Facts<0>) -> Option<Value> {
+    match context.header().cookie {
+        cookie if cookie != 0 && context.is_full() => Some(Value::Uint64(cookie)),
+        _ => None,
+    }
+}

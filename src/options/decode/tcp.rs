@@ -1,0 +1,87 @@
+//! IPPROTO_TCP: net/ipv4/tcp.c, do_tcp_getsockopt()
+
+use super::{boolean, int, is_on, Facts};
+use crate::options::context::Context;
+use crate::options::value::Value;
+use crate::text::Name;
+
+/// A number, and where it is 0 that of the system.
+pub fn number_or_system(_: &Context, [own, system]: Facts<2>) -> Option<Value> {
+    match own? {
+        0 => system.map(int),
+        number => Some(int(number)),
+    }
+}
+
+/// The same in jiffies, as seconds: include/net/tcp.h, keepalive_time_when(). An MPTCP socket that has
+/// not fallen back keeps its own in seconds: net/mptcp/sockopt.c, mptcp_getsockopt_sol_tcp()
+pub fn seconds_or_system(context: &Context, [own, system, is_mptcp]: Facts<3>) -> Option<Value> {
+    let own = own?;
+    if own != 0 && is_mptcp_master(context, is_mptcp) {
+        return Some(int(own));
+    }
+    let jiffies = match own {
+        0 => system?,
+        jiffies => jiffies,
+    };
+    Some(int(u64::from(jiffies as u32) / context.host().hz))
+}
+
+/// Whether this is an MPTCP socket that answers as one: after a fallback it answers as its one TCP
+/// socket. The fact is that of TCP_IS_MPTCP.
+fn is_mptcp_master(context: &Context, is_mptcp: Option<u64>) -> bool {
+    context.is_mptcp() && is_on(is_mptcp) == Some(true)
+}
+
+/// Jiffies in so many parts of a second, rounded up where they do not come out even:
+/// kernel/time/time.c, jiffies_to_msecs() and jiffies_to_usecs()
+pub fn jiffies_in<const PARTS: u64>(context: &Context, [jiffies]: Facts<1>) -> Option<Value> {
+    let jiffies = u64::from(jiffies? as u32);
+    Some(int((jiffies * PARTS).div_ceil(context.host().hz)))
+}
+
+/// TCP_LINGER2
+pub fn linger2(context: &Context, [own, system]: Facts<2>) -> Option<Value> {
+    let hz = context.host().hz as i64;
+    Some(Value::Int(match own? as i32 {
+        0 => system? as i64 / hz,
+        jiffies if jiffies < 0 => jiffies.into(),
+        jiffies => i64::from(jiffies) / hz,
+    }))
+}
+
+/// retrans_to_secs(): the kernel keeps a number of retransmissions, of which the first comes after a
+/// second, each next one twice as late, and none later than after two minutes.
+pub fn defer_accept(_: &Context, [retransmissions]: Facts<1>) -> Option<Value> {
+    let retransmissions = retransmissions? as u8;
+    let seconds = (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum();
+    Some(int(seconds))
+}
+
+/// TCP_CONGESTION
+pub fn congestion(context: &Context, []: Facts<0>) -> Option<Value> {
+    context.congestion().map(Value::Name)
+}
+
+/// TCP_ULP. An MPTCP socket that has no subflow to ask does not answer.
+pub fn ulp(context: &Context, [is_mptcp]: Facts<1>) -> Option<Value> {
+    let name: Name = context.ulp()?;
+    (!name.is_empty() || !is_mptcp_master(context, is_mptcp)).then_some(Value::Name(name))
+}
+
+/// TCP_MAXSEG
+pub fn maxseg(context: &Context, [used, user, clamp, repair]: Facts<4>) -> Option<Value> {
+    let user = user?;
+    if is_on(repair)? {
+        return clamp.map(int);
+    }
+    match user {
+        user if user != 0 && !context.is_tcp_connection() => Some(int(user)),
+        _ => used.map(int),
+    }
+}
+
+/// include/net/inet_connection_sock.h, inet_csk_in_pingpong_mode(); before 6.7 the threshold is 1.
+pub fn quickack(_: &Context, [pingpong, threshold]: Facts<2>) -> Option<Value> {
+    Some(boolean(pingpong? < threshold.unwrap_or(1)))
+}

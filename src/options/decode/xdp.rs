@@ -1,0 +1,26 @@
+//! SOL_XDP: net/xdp/xsk.c
+
+use super::{boolean, is_on, Facts};
+use crate::options::context::Context;
+use crate::options::layouts::XdpStatistics;
+use crate::options::value::Value;
+
+/// XDP_OPTIONS: a structure of one number, of which one bit is used.
+pub fn options(_: &Context, [is_zerocopy]: Facts<1>) -> Option<Value> {
+    is_on(is_zerocopy).map(boolean)
+}
+
+/// XDP_STATISTICS
+pub fn statistics(
+    _: &Context,
+    [dropped, rx_invalid, tx_invalid, rx_full, fill_empty, tx_empty]: Facts<6>,
+) -> Option<Value> {
+    Some(Value::from(XdpStatistics {
+        rx_dropped: dropped?,
+        rx_invalid_descs: rx_invalid?,
+        tx_invalid_descs: tx_invalid?,
+        rx_ring_full: rx_full?,
+        rx_fill_ring_empty_descs: fill_empty?,
+        tx_ring_empty_descs: tx_empty?,
+    }))
+}

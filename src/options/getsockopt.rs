@@ -1,0 +1,54 @@
+//! What getsockopt(2) lays out, as a value.
+
+use std::net::Ipv4Addr;
+
+use crate::options::kind::ValueKind;
+use crate::options::memberships::{group_numbers, Groups};
+use crate::options::value::{Program, Structure, Value};
+use crate::text::Name;
+
+/// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value that has `length` bytes (of a
+/// socket filter: instructions). `None` if there are too few, or if getsockopt(2) cannot report such a
+/// value.
+pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
+    let int = |at: usize| Some(i32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let long = |at: usize| Some(i64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    Some(match kind {
+        ValueKind::Int | ValueKind::Seconds => Value::Int(int(0)?.into()),
+        ValueKind::Uint64 | ValueKind::Rate => Value::Uint64(long(0)? as u64),
+        ValueKind::IfindexNetworkOrder => Value::Int(u32::from_be(int(0)? as u32).into()),
+        ValueKind::PortNetworkOrder => {
+            Value::Int(u16::from_be_bytes(bytes.get(..2)?.try_into().ok()?).into())
+        }
+        ValueKind::Name => Value::Name(Name::new(bytes)),
+        ValueKind::Address => Value::Address(Ipv4Addr::from(u32::from_be(int(0)? as u32))),
+        ValueKind::Linger => Value::Linger { on: int(0)? != 0, seconds: int(4)? },
+        ValueKind::Timeval => Value::Timeval { seconds: long(0)?, microseconds: long(8)? },
+        // Before 5.14 the flags alone.
+        ValueKind::Timestamping => {
+            Value::Timestamping { flags: int(0)? as u32, bind_phc: int(4).unwrap_or_default() }
+        }
+        ValueKind::Txtime => Value::Txtime { clockid: int(0)?, flags: int(4)? as u32, on: false },
+        ValueKind::PortRange => {
+            let range = int(0)? as u32;
+            Value::PortRange { low: range as u16, high: (range >> 16) as u16 }
+        }
+        ValueKind::Program if length == 0 => Value::Program(Program::None),
+        ValueKind::Program => Value::Program(Program::Classic(u32::try_from(length).ok()?)),
+        ValueKind::Blob => Value::Blob(bytes.to_vec()),
+        ValueKind::Struct(layout) => Value::Struct(Structure::read(layout, bytes)?),
+        ValueKind::Fanout => Value::Fanout { number: int(0)? as u32, joined: int(0)? != 0 },
+        ValueKind::Groups => {
+            let words = bytes.chunks_exact(4).filter_map(|word| word.try_into().ok());
+            Value::Groups(Groups {
+                numbers: group_numbers(words.map(u32::from_ne_bytes).map(u64::from), 32),
+                cut: length > bytes.len(),
+            })
+        }
+        ValueKind::Pktinfo
+        | ValueKind::Tls
+        | ValueKind::Memberships
+        | ValueKind::PacketMemberships => return None,
+        _ => Value::Int((int(0)? as u32).into()),
+    })
+}

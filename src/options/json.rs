@@ -1,0 +1,174 @@
+//! Values as JSON: the number, or an object with the members of the C structure.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::options::constants;
+use crate::options::memberships::{Groups, List, Membership, PacketMembership};
+use crate::options::text::{Hex, LinkAddress};
+use crate::options::value::{Program, Value};
+use crate::text::Escaped;
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Int(number) => to.serialize_i64(*number),
+            Value::Uint64(number) => to.serialize_u64(*number),
+            Value::Wordless(number) => to.serialize_u32(*number),
+            Value::Name(name) => to.collect_str(&Escaped(name.as_bytes())),
+            Value::Address(address) => to.collect_str(address),
+            Value::Linger { on, seconds } => {
+                object(to, &[("l_onoff", i64::from(*on)), ("l_linger", i64::from(*seconds))])
+            }
+            Value::Timeval { seconds, microseconds } => {
+                object(to, &[("tv_sec", *seconds), ("tv_usec", *microseconds)])
+            }
+            Value::Timestamping { flags, bind_phc } => {
+                object(to, &[("flags", i64::from(*flags)), ("bind_phc", i64::from(*bind_phc))])
+            }
+            Value::Txtime { clockid, flags, .. } => {
+                object(to, &[("clockid", i64::from(*clockid)), ("flags", i64::from(*flags))])
+            }
+            Value::PortRange { low, high } => {
+                object(to, &[("lo", i64::from(*low)), ("hi", i64::from(*high))])
+            }
+            Value::Program(program) => program.serialize(to),
+            Value::Blob(bytes) => to.collect_str(&Hex(bytes)),
+            Value::Pktinfo { address, ifindex } => {
+                let mut map = to.serialize_map(Some(2))?;
+                map.serialize_entry("ipi6_addr", &address.to_string())?;
+                map.serialize_entry("ipi6_ifindex", ifindex)?;
+                map.end()
+            }
+            Value::Tls { version, cipher, mode } => {
+                let mut map = to.serialize_map(Some(3))?;
+                map.serialize_entry("version", version)?;
+                map.serialize_entry("cipher_type", cipher)?;
+                map.serialize_entry(
+                    "mode",
+                    &constants::word(constants::TLS_MODES, (*mode).into()),
+                )?;
+                map.end()
+            }
+            Value::Struct(structure) => {
+                to.collect_map(structure.members().map(|(member, number)| (member.name, number)))
+            }
+            Value::Memberships(memberships) => {
+                to.collect_seq(entries(&memberships.members, memberships.cut))
+            }
+            Value::PacketMemberships(memberships) => {
+                to.collect_seq(entries(&memberships.members, memberships.cut))
+            }
+            Value::Fanout { number, .. } => to.serialize_u32(*number),
+            // A null at the end stands for those that there was no room for.
+            Value::Groups(Groups { numbers, cut }) => {
+                to.collect_seq(numbers.iter().map(Some).chain(cut.then_some(None)))
+            }
+        }
+    }
+}
+
+fn object<S: Serializer>(to: S, members: &[(&str, i64)]) -> Result<S::Ok, S::Error> {
+    to.collect_map(members.iter().copied())
+}
+
+impl Serialize for Program {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(2))?;
+        match self {
+            Program::None => {
+                map.serialize_entry("kind", "none")?;
+                map.serialize_entry("instructions", &0)?;
+            }
+            Program::Classic(instructions) => {
+                map.serialize_entry("kind", "classic")?;
+                map.serialize_entry("instructions", instructions)?;
+            }
+            Program::Ebpf(id) => {
+                map.serialize_entry("kind", "ebpf")?;
+                map.serialize_entry("id", id)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// An entry of a list, and whether there are more behind it that a record cannot hold.
+struct Entry<'a, M> {
+    member: &'a M,
+    more: bool,
+}
+
+fn entries<M>(members: &[M], cut: bool) -> impl Iterator<Item = Entry<'_, M>> {
+    let last = members.len().saturating_sub(1);
+    members.iter().enumerate().map(move |(n, member)| Entry { member, more: cut && n == last })
+}
+
+impl Serialize for Entry<'_, Membership> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Entry { member, more } = self;
+        let mut map = to.serialize_map(None)?;
+        match member.list {
+            List::Ip => {
+                map.serialize_entry("imr_multiaddr", &member.group)?;
+                map.serialize_entry("imr_address", &member.address)?;
+                map.serialize_entry("imr_ifindex", &member.ifindex)?;
+            }
+            List::Ipv6 => {
+                map.serialize_entry("ipv6mr_multiaddr", &member.group)?;
+                map.serialize_entry("ipv6mr_interface", &member.ifindex)?;
+            }
+            List::Anycast => {
+                map.serialize_entry("ipv6mr_acaddr", &member.group)?;
+                map.serialize_entry("ipv6mr_ifindex", &member.ifindex)?;
+            }
+        }
+        if member.list != List::Anycast {
+            let mode = if member.include { "include" } else { "exclude" };
+            map.serialize_entry("mode", mode)?;
+            map.serialize_entry("sources", &member.sources)?;
+        }
+        if member.cut {
+            map.serialize_entry("cut", &true)?;
+        }
+        if *more {
+            map.serialize_entry("more", &true)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Entry<'_, PacketMembership> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Entry { member, more } = self;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("mr_ifindex", &member.ifindex)?;
+        map.serialize_entry("mr_type", &member.kind)?;
+        map.serialize_entry("mr_alen", &member.address.len())?;
+        map.serialize_entry("mr_address", &LinkAddress(&member.address).to_string())?;
+        map.serialize_entry("count", &member.count)?;
+        if *more {
+            map.serialize_entry("more", &true)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Name;
+
+    #[test]
+    fn numbers_of_64_bits_stay_whole() {
+        let json = |number: u64| serde_json::to_string(&Value::Uint64(number)).unwrap();
+        assert_eq!(json(u64::MAX), "18446744073709551615");
+        assert_eq!(json(5), "5");
+        assert_eq!(serde_json::to_string(&Value::Int(-1)).unwrap(), "-1");
+    }
+
+    #[test]
+    fn names_from_outside_are_escaped() {
+        let name = Value::Name(Name::new(b"a b,c\x1b\xff\\"));
+        assert_eq!(serde_json::to_string(&name).unwrap(), r#""a b,c\\x1b\\xff\\\\""#);
+    }
+}

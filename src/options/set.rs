@@ -1,0 +1,381 @@
+//! When an option counts as set. This is the one place that decides it: each option names its marker in
+//! the catalogue, and a [`Check`] is that marker worked out for one kind of socket.
+
+use crate::options::context::Context;
+use crate::options::decode::Facts;
+use crate::options::value::Value;
+use crate::record::fact::{flag, value, Fact};
+use crate::socket::kind::Family;
+
+/// The bits of IP_TOS and IPV6_TCLASS that ECN has: RFC 3168.
+const ECN: u64 = 3;
+
+/// What marks an option as set.
+#[derive(Clone, Copy)]
+pub enum Marker {
+    /// Its value differs from that of a new socket of the same kind.
+    Differs,
+    /// The same, but where the rule holds the kernel has filled it in by itself, and it means nothing.
+    DiffersUnless(Rule),
+    /// The same, but of TCP and SCTP the kernel changes the bits of ECN by itself, and where a sysctl
+    /// says so takes the others of an accepted TCP connection from its peer.
+    DiffersApartFromEcn,
+    /// The kernel marks it: the fact is not this number.
+    IsNot(Fact, u64),
+    /// The kernel marks it: the fact has a bit of these.
+    HasBit(Fact, u64),
+    /// The kernel marks it, in a way that takes a rule to see.
+    When(Rule),
+    /// There is something: for what has no getter, and so no default.
+    NotEmpty,
+    /// Never: nobody sets it, or the kernel changes it all the time.
+    Never,
+}
+
+impl Marker {
+    /// How it is recognised, for people.
+    pub fn explanation(&self) -> String {
+        match self {
+            Marker::Differs => "its value differs from that of a new socket".into(),
+            Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP and \
+                                            SCTP without the bits of ECN, which the kernel changes by \
+                                            itself, and not known of a connection while the \
+                                            sysctl net.ipv4.tcp_reflect_tos is on"
+                .into(),
+            Marker::DiffersUnless(rule) => {
+                format!(
+                    "its value differs from that of a new socket; not known of {}, where the \
+                     kernel fills it in by itself",
+                    rule.text
+                )
+            }
+            Marker::IsNot(..) | Marker::HasBit(..) => {
+                "the kernel keeps a mark where it was set, on this socket or the listener it was \
+                 accepted from"
+                    .into()
+            }
+            Marker::When(rule) => rule.text.into(),
+            Marker::NotEmpty => "there is something to show".into(),
+            Marker::Never => {
+                "never: it cannot be set, or the kernel changes it by itself all the time".into()
+            }
+        }
+    }
+
+    /// The facts that only the marker looks at.
+    pub(super) const fn facts(&self) -> &'static [Fact] {
+        match self {
+            Marker::DiffersUnless(rule) | Marker::When(rule) => rule.facts,
+            Marker::DiffersApartFromEcn => REFLECTED.facts,
+            _ => &[],
+        }
+    }
+}
+
+/// Something that holds of a socket, or does not.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    /// The facts that it is decided by.
+    facts: &'static [Fact],
+    holds: fn(&Context) -> bool,
+    /// Where it holds, for people.
+    text: &'static str,
+}
+
+/// `rule!(function, [facts], text)`: the function is given these facts.
+macro_rules! rule {
+    ($function:path, [$($fact:expr),*], $text:literal) => {
+        Rule {
+            facts: &[$($fact),*],
+            holds: |context| $function(context, [$(context.get($fact)),*]),
+            text: $text,
+        }
+    };
+}
+
+/// For what a TCP connection has from its peer.
+pub const UNLESS_CONNECTED: Marker =
+    Marker::DiffersUnless(rule!(is_tcp_connection, [], "a TCP connection"));
+/// For the window, which follows the connection, and on some kernels the buffer.
+pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
+    clamp_follows,
+    [
+        value!(SOCKET SO_BUF_LOCK),
+        value!(SOCKET SO_RCVBUF),
+        value!(TCP TCP_WINDOW_CLAMP),
+        value!(TCP TCP_WINDOW_CLAMP__scaling)
+    ],
+    "a TCP connection, or of a value that follows from SO_RCVBUF"
+));
+/// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
+pub const UNLESS_MPTCP: Marker = Marker::DiffersUnless(rule!(
+    came_from_mptcp,
+    [value!(SOCKET SO_RCVLOWAT)],
+    "a socket that MPTCP made"
+));
+/// The same of what MPTCP sockets do not take from those when they answer as plain TCP.
+pub const UNLESS_SUBFLOW: Marker = Marker::DiffersUnless(rule!(
+    answers_by_subflow,
+    [value!(SOCKET SO_RCVLOWAT)],
+    "a socket that MPTCP made"
+));
+/// For what an IPv6 socket begins with otherwise than an IPv4 one, and an accepted SCTP socket
+/// otherwise than one that was opened (net/sctp/socket.c, sctp_copy_sock()).
+pub const UNLESS_CONVERTED: Marker = Marker::DiffersUnless(rule!(
+    was_converted,
+    [flag!(IP IP_MULTICAST_ALL__was_ipv6)],
+    "an SCTP socket, or one that IPV6_ADDRFORM made one of IPv4"
+));
+/// For the mark, which a connection may have from its peer's packets.
+pub const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(rule!(
+    is_connection_where,
+    [value!(TCP SO_MARK__accepted)],
+    "a TCP connection while the sysctl net.ipv4.tcp_fwmark_accept is on"
+));
+/// For what a connected SCTP socket has agreed upon with its peer, or found out.
+pub const UNLESS_ASSOCIATED: Marker = Marker::DiffersUnless(rule!(
+    is_on,
+    [flag!(SCTP SCTP_STATUS__association)],
+    "an SCTP socket with an association"
+));
+/// For what SCTP writes into the socket with each packet (net/sctp/protocol.c, sctp_v4_xmit()), or
+/// leaves out of those that are accepted.
+pub const UNLESS_SCTP: Marker = Marker::DiffersUnless(rule!(is_sctp, [], "an SCTP socket"));
+/// For what bind(2) decides.
+pub const UNLESS_BOUND: Marker =
+    Marker::DiffersUnless(rule!(has_ipv6_address, [], "a socket with an IPv6 address of its own"));
+/// For the device, which the kernel takes from a link-local address too.
+pub const BOUND_TO_DEVICE: Marker = Marker::When(rule!(
+    has_chosen_device,
+    [],
+    "there is one; not known of a socket with a link-local address, which the kernel binds by itself"
+));
+/// For the queue of TCP Fast Open, which the kernel may give every listener.
+pub const FASTOPEN: Marker = Marker::When(rule!(
+    has_chosen_fastopen,
+    [value!(TCP TCP_FASTOPEN), value!(TCP TCP_FASTOPEN__sysctl)],
+    "its value is not 0, and not the backlog where the sysctl net.ipv4.tcp_fastopen gives every \
+     listener that"
+));
+/// For the congestion control algorithm.
+pub const CONGESTION: Marker = Marker::When(rule!(
+    has_chosen_congestion,
+    [flag!(TCP TCP_CONGESTION__set)],
+    "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; \
+     of an MPTCP socket it is another than that of a new one; not known of its subflows, where the \
+     kernel sets it too"
+));
+/// For the protocol on top of TCP.
+pub const ULP: Marker = Marker::When(rule!(
+    has_chosen_ulp,
+    [],
+    "there is one, and it is not mptcp, which the kernel sets by itself"
+));
+/// For the interface for multicast.
+pub const MULTICAST_INTERFACE: Marker = Marker::When(rule!(
+    has_chosen_multicast_interface,
+    [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)],
+    "the kernel keeps an address or an interface where it was set; not known of a TCP connection, \
+     where the kernel fills in the interface by itself"
+));
+
+/// Whether a connection may have IP_TOS or IPV6_TCLASS from its peer
+/// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+const REFLECTED: Rule = rule!(
+    is_connection_where,
+    [value!(TCP IP_TOS__reflected)],
+    "a TCP connection while the sysctl net.ipv4.tcp_reflect_tos is on"
+);
+
+// The rules
+
+fn is_on(_: &Context, [fact]: Facts<1>) -> bool {
+    fact.is_some_and(|raw| raw != 0)
+}
+
+fn is_tcp_connection(context: &Context, []: Facts<0>) -> bool {
+    context.is_tcp_connection()
+}
+
+/// Whether it is a TCP connection while a sysctl is on: include/net/inet_sock.h, inet_request_mark()
+fn is_connection_where(context: &Context, sysctl: Facts<1>) -> bool {
+    context.is_tcp_connection() && is_on(context, sysctl)
+}
+
+fn is_sctp(context: &Context, []: Facts<0>) -> bool {
+    context.is_sctp()
+}
+
+fn has_ipv6_address(context: &Context, []: Facts<0>) -> bool {
+    context.has_ipv6_address()
+}
+
+/// Whether TCP_WINDOW_CLAMP is that of a connection, or what newer kernels make it when SO_RCVBUF is
+/// set (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
+fn clamp_follows(context: &Context, facts: Facts<4>) -> bool {
+    const RCVBUF_LOCK: u64 = 2;
+    let [locks, buffer, clamp, scaling] = facts.map(Option::unwrap_or_default);
+    let window = ((buffer & u64::from(u32::MAX)) * scaling) >> 8;
+    context.is_tcp_connection() || locks & RCVBUF_LOCK != 0 && window == clamp
+}
+
+/// Whether this is a subflow of MPTCP, or was accepted by a listener of MPTCP from a peer that does not
+/// speak it: there SO_RCVLOWAT is 0, which setsockopt(2) makes 1
+/// (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()).
+fn came_from_mptcp(_: &Context, [rcvlowat]: Facts<1>) -> bool {
+    rcvlowat == Some(0)
+}
+
+/// Whether TCP_NOTSENT_LOWAT is what MPTCP wrote into the subflow that answers
+/// (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()).
+fn answers_by_subflow(context: &Context, rcvlowat: Facts<1>) -> bool {
+    came_from_mptcp(context, rcvlowat) || context.has_fallen_back()
+}
+
+/// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
+fn was_converted(context: &Context, was_ipv6: Facts<1>) -> bool {
+    context.is_sctp() || !context.is_ipv6() && is_on(context, was_ipv6)
+}
+
+/// Whether a program chose the device. With a link-local address the kernel does: by the scope that
+/// was bound or connected to (net/ipv6/af_inet6.c, __inet6_bind()), or by where the connection came
+/// in (net/ipv6/tcp_ipv6.c, tcp_v6_init_req()).
+fn has_chosen_device(context: &Context, []: Facts<0>) -> bool {
+    context.header().ifindex != 0 && !context.has_link_local_address()
+}
+
+/// net/ipv4/tcp_fastopen.c, tcp_fastopen_init_key_once() and its neighbours: with these two bits of
+/// net.ipv4.tcp_fastopen (TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1) listen(2) sets the queue.
+fn has_chosen_fastopen(context: &Context, facts: Facts<2>) -> bool {
+    const BY_SYSTEM: u64 = 0x402;
+    let [length, system] = facts.map(Option::unwrap_or_default);
+    // It sets it to the backlog, once; a later listen(2) with another backlog cannot be told from a
+    // program's own choice.
+    let backlog = u64::from(context.header().send_queue);
+    let by_system = system & BY_SYSTEM == BY_SYSTEM && length == backlog;
+    length != 0 && !by_system
+}
+
+/// Whether a program chose TCP_CONGESTION. When a program sets any option of an MPTCP socket, the
+/// kernel sets this one of its subflows (net/mptcp/sockopt.c, sync_socket_options()).
+fn has_chosen_congestion(context: &Context, mark: Facts<1>) -> bool {
+    is_on(context, mark) && !context.is_subflow()
+}
+
+/// Whether a program chose TCP_ULP: that of MPTCP only the kernel can
+/// (net/mptcp/subflow.c, subflow_ulp_init()).
+fn has_chosen_ulp(context: &Context, []: Facts<0>) -> bool {
+    let name = context.ulp().unwrap_or_default();
+    !name.is_empty() && name.as_bytes() != b"mptcp"
+}
+
+/// Whether IP_MULTICAST_IF was given an address, or an index, which an accepted TCP connection has
+/// from the kernel (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+fn has_chosen_multicast_interface(context: &Context, [address, index]: Facts<2>) -> bool {
+    is_on(context, [address]) || is_on(context, [index]) && !context.is_tcp_connection()
+}
+
+/// A marker, worked out for the sockets of one kind: most are decided by one look at a raw fact.
+pub enum Check {
+    /// Never set.
+    Never,
+    /// Set when the fact, in these bits, is not that of an unset option.
+    Fact { fact: Fact, mask: u64, unset: u64, unless: Option<fn(&Context) -> bool> },
+    /// Set when a rule holds.
+    Rule(fn(&Context) -> bool),
+    /// Set when the value is not the default.
+    Value { default: Value, unless: Option<fn(&Context) -> bool> },
+    /// Set when there is something.
+    NotEmpty,
+}
+
+impl Check {
+    /// For sockets of this family. `single` is the fact that alone makes the value, if one does, with
+    /// the bits of it that count; `default` the value of a new socket, if there was one to ask.
+    pub fn new(
+        marker: Marker,
+        single: Option<(Fact, u64)>,
+        family: Family,
+        default: Option<&Value>,
+    ) -> Check {
+        let all = u64::MAX;
+        let fact = |fact, mask, unset| Check::Fact { fact, mask, unset, unless: None };
+        match (marker, default) {
+            (Marker::Never, _) => Check::Never,
+            (Marker::IsNot(of, unset), _) => fact(of, all, unset),
+            (Marker::HasBit(of, mask), _) => fact(of, mask, 0),
+            (Marker::When(rule), _) => Check::Rule(rule.holds),
+            (Marker::NotEmpty, _) => match single {
+                Some((of, mask)) => fact(of, mask, 0),
+                None => Check::NotEmpty,
+            },
+            // With nothing to compare it with, nobody knows.
+            (_, None) => Check::Never,
+            (marker, Some(default)) => Check::differs(marker, single, family, default),
+        }
+    }
+
+    fn differs(
+        marker: Marker,
+        single: Option<(Fact, u64)>,
+        family: Family,
+        default: &Value,
+    ) -> Check {
+        let (unless, ignored) = match marker {
+            Marker::DiffersUnless(rule) => (Some(rule.holds), 0),
+            Marker::DiffersApartFromEcn => (Some(REFLECTED.holds), ecn_of(family)),
+            _ => (None, 0),
+        };
+        let raw = match default {
+            Value::Int(number) => Some(*number as u64),
+            Value::Uint64(number) => Some(*number),
+            _ => None,
+        };
+        match (single, raw) {
+            (Some((fact, mask)), Some(raw)) => {
+                let mask = mask & !ignored;
+                Check::Fact { fact, mask, unset: raw & mask, unless }
+            }
+            _ => Check::Value { default: default.clone(), unless },
+        }
+    }
+
+    /// Whether the option is set for sure not, as one look tells, without its value.
+    pub fn is_ruled_out(&self, context: &Context) -> bool {
+        match self {
+            Check::Never => true,
+            Check::Fact { fact, mask, unset, unless } => {
+                !differs(context, *fact, *mask, *unset) || holds(*unless, context)
+            }
+            Check::Rule(rule) => !rule(context),
+            Check::Value { unless, .. } => holds(*unless, context),
+            Check::NotEmpty => false,
+        }
+    }
+
+    /// Whether the option is set, which has this value.
+    pub fn is_set(&self, value: &Value, context: &Context) -> bool {
+        !self.is_ruled_out(context)
+            && match self {
+                Check::Value { default, .. } => value != default,
+                Check::NotEmpty => !value.is_empty(),
+                Check::Never | Check::Fact { .. } | Check::Rule(_) => true,
+            }
+    }
+}
+
+fn differs(context: &Context, fact: Fact, mask: u64, unset: u64) -> bool {
+    context.get(fact).is_some_and(|raw| raw & mask != unset)
+}
+
+fn holds(rule: Option<fn(&Context) -> bool>, context: &Context) -> bool {
+    rule.is_some_and(|holds| holds(context))
+}
+
+/// The bits of the type of service that the kernel changes by itself for ECN.
+fn ecn_of(family: Family) -> u64 {
+    match family {
+        Family::Tcp | Family::Mptcp | Family::Sctp => ECN,
+        _ => 0,
+    }
+}

@@ -1,0 +1,293 @@
+//! How values are worded in the table.
+
+use std::fmt;
+
+use nix::errno::Errno;
+
+use crate::options::constants::{self, Words};
+use crate::options::kind::ValueKind;
+use crate::options::memberships::{Groups, Memberships, PacketMemberships};
+use crate::options::value::{Program, Structure, Value};
+use crate::text::{Name, Word};
+
+/// A value as text, in the words of its kind. Has no blank and no comma.
+pub struct Text<'a>(pub &'a Value, pub ValueKind);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            Value::Int(number) => write_number(f, *number, self.1),
+            Value::Uint64(u64::MAX) if self.1 == ValueKind::Rate => f.write_str("unlimited"),
+            Value::Uint64(number) => number.fmt(f),
+            Value::Wordless(number) => number.fmt(f),
+            Value::Name(name) if name.is_empty() => f.write_str("-"),
+            Value::Name(name) => Word(name.as_bytes()).fmt(f),
+            Value::Address(address) => address.fmt(f),
+            Value::Linger { on: false, .. } => f.write_str("off"),
+            Value::Linger { seconds, .. } => write!(f, "{seconds}s"),
+            Value::Timeval { seconds, microseconds } => write_seconds(f, *seconds, *microseconds),
+            Value::Timestamping { flags, bind_phc } => {
+                write_flags(f, *flags, constants::TIMESTAMPING, "|")?;
+                match bind_phc {
+                    0 => Ok(()),
+                    phc => write!(f, "|bind_phc:{phc}"),
+                }
+            }
+            Value::Txtime { on: false, .. } => f.write_str("off"),
+            Value::Txtime { clockid, flags, .. } => {
+                write_word(f, *clockid as u32, constants::CLOCKS)?;
+                if *flags != 0 {
+                    f.write_str("|")?;
+                    write_flags(f, *flags, constants::TXTIME, "|")?;
+                }
+                Ok(())
+            }
+            Value::PortRange { low, high } => write!(f, "{low}-{high}"),
+            Value::Program(Program::None) => f.write_str("-"),
+            Value::Program(Program::Classic(1)) => f.write_str("classic:1insn"),
+            Value::Program(Program::Classic(instructions)) => {
+                write!(f, "classic:{instructions}insns")
+            }
+            Value::Program(Program::Ebpf(id)) => write!(f, "ebpf:id{id}"),
+            Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
+            Value::Blob(bytes) => Hex(bytes).fmt(f),
+            Value::Pktinfo { address, ifindex } => write!(f, "{address}%{ifindex}"),
+            Value::Tls { version, cipher, mode } => {
+                write_word(f, (*version).into(), constants::TLS_VERSIONS)?;
+                f.write_str("|")?;
+                write_word(f, (*cipher).into(), constants::TLS_CIPHERS)?;
+                f.write_str("|")?;
+                write_word(f, (*mode).into(), constants::TLS_MODES)
+            }
+            Value::Struct(structure) => write_members(f, structure),
+            Value::Memberships(memberships) => write_memberships(f, memberships),
+            Value::PacketMemberships(memberships) => write_packet_memberships(f, memberships),
+            Value::Fanout { joined: false, .. } => f.write_str("-"),
+            Value::Fanout { number, .. } => write_fanout(f, *number),
+            Value::Groups(groups) => write_groups(f, groups),
+        }
+    }
+}
+
+/// `name:number` for each member, joined by `|`. One that is on or off is its name alone, where it is
+/// on; within a member the words of flags are joined by `+`.
+fn write_members(f: &mut fmt::Formatter, structure: &Structure) -> fmt::Result {
+    let mut bar = "";
+    for (member, number) in structure.members() {
+        match member.kind {
+            ValueKind::Bool if number == 0 => continue,
+            ValueKind::Bool => write!(f, "{bar}{}", member.name)?,
+            ValueKind::Flags(words) => {
+                write!(f, "{bar}{}:", member.name)?;
+                write_flags(f, number as u32, words, "+")?;
+            }
+            kind => {
+                write!(f, "{bar}{}:", member.name)?;
+                write_number(f, number, kind)?;
+            }
+        }
+        bar = "|";
+    }
+    match bar {
+        "" => f.write_str("-"),
+        _ => Ok(()),
+    }
+}
+
+fn write_number(f: &mut fmt::Formatter, number: i64, kind: ValueKind) -> fmt::Result {
+    match kind {
+        ValueKind::Seconds => write!(f, "{number}s"),
+        ValueKind::Milliseconds => write!(f, "{number}ms"),
+        ValueKind::Microseconds => write!(f, "{number}us"),
+        ValueKind::Errno if number != 0 => match i32::try_from(number) {
+            Ok(number) => write!(f, "{:?}", Errno::from_raw(number)),
+            Err(_) => write!(f, "{number}"),
+        },
+        ValueKind::Mask => write!(f, "{number:#x}"),
+        ValueKind::Enum(words) => write_word(f, number as u32, words),
+        ValueKind::Flags(words) => write_flags(f, number as u32, words, "|"),
+        _ => write!(f, "{number}"),
+    }
+}
+
+fn write_word(f: &mut fmt::Formatter, number: u32, words: Words) -> fmt::Result {
+    match constants::word(words, number) {
+        Some(word) => f.write_str(word),
+        None => write!(f, "{number}"),
+    }
+}
+
+/// The words of the bits that are on, joined by a mark; a bit without a word in hexadecimal.
+fn write_flags(f: &mut fmt::Formatter, flags: u32, words: Words, mark: &str) -> fmt::Result {
+    if flags == 0 {
+        return f.write_str("0");
+    }
+    let mut bar = "";
+    let mut rest = flags;
+    for (bit, word) in words.iter().filter(|(bit, _)| flags & bit != 0) {
+        write!(f, "{bar}{word}")?;
+        rest &= !bit;
+        bar = mark;
+    }
+    match rest {
+        0 => Ok(()),
+        rest => write!(f, "{bar}{rest:#x}"),
+    }
+}
+
+/// net/packet/af_packet.c, PACKET_FANOUT: the number in the lowest 16 bits, then the type, then flags.
+fn write_fanout(f: &mut fmt::Formatter, number: u32) -> fmt::Result {
+    write!(f, "id:{}|", number & 0xffff)?;
+    write_word(f, number >> 16 & 0xff, constants::FANOUTS)?;
+    match number & 0xff00_0000 {
+        0 => Ok(()),
+        flags => {
+            f.write_str("|")?;
+            write_flags(f, flags, constants::FANOUT_FLAGS, "|")
+        }
+    }
+}
+
+/// Seconds with as many decimals as it takes.
+fn write_seconds(f: &mut fmt::Formatter, seconds: i64, microseconds: i64) -> fmt::Result {
+    if microseconds == 0 {
+        return write!(f, "{seconds}s");
+    }
+    let decimals = format!("{microseconds:06}");
+    write!(f, "{seconds}.{}s", decimals.trim_end_matches('0'))
+}
+
+/// `group%interface`, then `+source` for each source that alone is heard, or `-source` for each that
+/// is not.
+fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::Result {
+    if memberships.members.is_empty() {
+        return f.write_str("-");
+    }
+    let mut bar = "";
+    for member in &memberships.members {
+        write!(f, "{bar}{}", member.group)?;
+        write_interface(f, &member.interface, member.ifindex)?;
+        for source in &member.sources {
+            write!(f, "{}{source}", if member.include { '+' } else { '-' })?;
+        }
+        if member.cut {
+            f.write_str(if member.include { "+..." } else { "-..." })?;
+        }
+        bar = "|";
+    }
+    match memberships.cut {
+        true => f.write_str("|..."),
+        false => Ok(()),
+    }
+}
+
+/// Numbers joined by `|`.
+fn write_groups(f: &mut fmt::Formatter, groups: &Groups) -> fmt::Result {
+    if groups.numbers.is_empty() && !groups.cut {
+        return f.write_str("-");
+    }
+    let mut bar = "";
+    for number in &groups.numbers {
+        write!(f, "{bar}{number}")?;
+        bar = "|";
+    }
+    match groups.cut {
+        true => write!(f, "{bar}..."),
+        false => Ok(()),
+    }
+}
+
+/// `PROMISC%eth0`, `MULTICAST:01:00:5e:00:00:fb%eth0`, and `*2` where it was asked for twice.
+fn write_packet_memberships(
+    f: &mut fmt::Formatter,
+    memberships: &PacketMemberships,
+) -> fmt::Result {
+    if memberships.members.is_empty() {
+        return f.write_str("-");
+    }
+    let mut bar = "";
+    for member in &memberships.members {
+        f.write_str(bar)?;
+        write_word(f, member.kind.into(), constants::PACKET_MEMBERSHIPS)?;
+        if !member.address.is_empty() {
+            write!(f, ":{}", LinkAddress(&member.address))?;
+        }
+        write_interface(f, &member.interface, member.ifindex)?;
+        if member.count != 1 {
+            write!(f, "*{}", member.count)?;
+        }
+        bar = "|";
+    }
+    match memberships.cut {
+        true => f.write_str("|..."),
+        false => Ok(()),
+    }
+}
+
+/// An interface after a `%`: by name, or by its index where it has no name any more.
+fn write_interface(f: &mut fmt::Formatter, name: &Name, index: u32) -> fmt::Result {
+    match name.is_empty() {
+        true => write!(f, "%{index}"),
+        false => write!(f, "%{}", Word(name.as_bytes())),
+    }
+}
+
+/// An address of the link layer: `01:00:5e:00:00:fb`.
+pub struct LinkAddress<'a>(pub &'a [u8]);
+
+impl fmt::Display for LinkAddress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut colon = "";
+        for byte in self.0 {
+            write!(f, "{colon}{byte:02x}")?;
+            colon = ":";
+        }
+        Ok(())
+    }
+}
+
+/// Bytes in hexadecimal.
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: Value, kind: ValueKind) -> String {
+        Text(&value, kind).to_string()
+    }
+
+    #[test]
+    fn durations_carry_their_unit() {
+        let timeval = |seconds, microseconds| Value::Timeval { seconds, microseconds };
+        assert_eq!(text(timeval(1, 500_000), ValueKind::Timeval), "1.5s");
+        assert_eq!(text(timeval(0, 4000), ValueKind::Timeval), "0.004s");
+        assert_eq!(text(Value::Int(60), ValueKind::Seconds), "60s");
+        assert_eq!(text(Value::Linger { on: true, seconds: 5 }, ValueKind::Linger), "5s");
+        assert_eq!(text(Value::Linger { on: false, seconds: 5 }, ValueKind::Linger), "off");
+    }
+
+    #[test]
+    fn words_and_flags() {
+        assert_eq!(text(Value::Int(2), ValueKind::Enum(constants::PMTU_DISCOVERY)), "DO");
+        assert_eq!(text(Value::Int(9), ValueKind::Enum(constants::PMTU_DISCOVERY)), "9");
+        assert_eq!(
+            text(Value::Int(0x83), ValueKind::Flags(constants::BUFFER_LOCKS)),
+            "SNDBUF|RCVBUF|0x80"
+        );
+        assert_eq!(text(Value::Uint64(u64::MAX), ValueKind::Rate), "unlimited");
+        assert_eq!(text(Value::Int(111), ValueKind::Errno), "ECONNREFUSED");
+    }
+
+    #[test]
+    fn names_from_outside_are_escaped() {
+        let name = Value::Name(Name::new(b"a b,c\x1b\xff\\"));
+        assert_eq!(text(name, ValueKind::Name), r"a\x20b\x2cc\x1b\xff\\");
+    }
+}
