@@ -17,6 +17,7 @@
 #include "unix.h"
 #include "netlink.h"
 #include "knobs.h"
+#include "schema.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -195,57 +196,3 @@ int unix_table_without_loop(struct bpf_iter__unix *ctx)
 {
 	return show_unix(ctx, false);
 }
-
-/* Never read: it makes the types and lists known to the reader. */
-const volatile struct {
-	struct record_header header;
-	struct socket_section socket;
-	struct ip_section ip;
-	struct ipv6_section ipv6;
-	struct tcp_section tcp;
-	struct udp_section udp;
-	struct raw_section raw;
-	struct unix_section unix_;
-	struct packet_section packet;
-	struct xdp_section xdp;
-	struct netlink_section netlink;
-	struct vsock_section vsock;
-	struct tls_section tls;
-	struct sctp_section sctp;
-	struct item_header item;
-	struct ip_options_item ip_options;
-	struct membership_item membership;
-	struct packet_membership_item packet_membership;
-	struct owner_record owner;
-	struct task_record task;
-	enum socket_trait socket_trait;
-	enum timer timer;
-	enum section section;
-	enum item_kind item_kind;
-	enum SOCKET_flag socket_flag;
-	enum SOCKET_value socket_value;
-	enum IP_flag ip_flag;
-	enum IP_value ip_value;
-	enum IPV6_flag ipv6_flag;
-	enum IPV6_value ipv6_value;
-	enum TCP_flag tcp_flag;
-	enum TCP_value tcp_value;
-	enum UDP_flag udp_flag;
-	enum UDP_value udp_value;
-	enum RAW_flag raw_flag;
-	enum RAW_value raw_value;
-	enum UNIX_flag unix_flag;
-	enum UNIX_value unix_value;
-	enum PACKET_flag packet_flag;
-	enum PACKET_value packet_value;
-	enum XDP_flag xdp_flag;
-	enum XDP_value xdp_value;
-	enum NETLINK_flag netlink_flag;
-	enum NETLINK_value netlink_value;
-	enum VSOCK_flag vsock_flag;
-	enum VSOCK_value vsock_value;
-	enum TLS_flag tls_flag;
-	enum TLS_value tls_value;
-	enum SCTP_flag sctp_flag;
-	enum SCTP_value sctp_value;
-} schema = {};

@@ -1,5 +1,6 @@
 //! The kernel side: the BPF programs, the kernel's types, system calls. The only folder with `unsafe`.
 
+pub mod abi;
 pub mod btf;
 pub mod load;
 pub mod read_ahead;
