@@ -12,7 +12,7 @@
  * A socket that the kernel keeps as a mini-socket only (TIME_WAIT, SYN_RECV) is a header.
  * Everything is in the byte order of the machine, except what the kernel keeps in network order.
  * Each struct is a multiple of eight bytes long and has no hidden padding, so that the reader can
- * use it in place.
+ * use it in place. No member is a kernel address: streams may be read by unprivileged users.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -89,11 +89,11 @@ struct record_header {
 	__u8 local_address[16]; /* of AF_INET the first four bytes */
 	__u8 remote_address[16];
 	__u64 cookie;	/* 0: the socket has none */
-	__u64 address;	/* of the kernel's object: never shown, it tells sockets apart where cookies cannot */
+	__u64 identity; /* of a socket without a cookie: identity.h; else 0 */
 	__u64 master;	/* the cookie of the MPTCP socket that this is a subflow of, or 0 */
 	__u64 master_inode;
 	__u64 inode;
-	__u64 reuseport_group; /* the address of what the sockets of a group share, or 0 */
+	__u64 reuseport_group; /* the identity of what the sockets of a group share, or 0 */
 	__u32 reuseport_members;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 uid;

@@ -16,7 +16,8 @@
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
 	STRUCT(task_record)                                                                        \
-	STRUCT(knobs)
+	STRUCT(knobs)                                                                              \
+	STRUCT(identity_key)
 
 #define SIZE_OF(name) SIZE_OF_##name = sizeof(struct name),
 #define SECTION_SIZE_OF(level, name) SIZE_OF(name##_section)

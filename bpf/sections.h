@@ -36,6 +36,7 @@
 #define RTAX_HOPLIMIT 10
 
 #include "compat.h"
+#include "identity.h"
 #include "process.h"
 
 /* The header */
@@ -50,7 +51,8 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	header->ifindex = GET(skc, skc_bound_dev_if);
 	header->netns = netns;
 	header->cookie = cookie;
-	header->address = (__u64)skc;
+	if (!cookie)
+		header->identity = identity_of(skc);
 }
 
 static __always_inline void fill_endpoints(struct record_header *header, struct sock_common *skc)
@@ -101,14 +103,14 @@ static __always_inline void fill_queues(struct record_header *header, struct soc
 	header->send_queue = GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1;
 }
 
-/* 3.9: sockets that share a port. What they have in common is known by where the kernel keeps it. */
+/* 3.9: sockets that share a port. The group is the object to which all of them point. */
 static __always_inline void fill_reuseport(struct record_header *header, struct sock *sk)
 {
 	struct sock_reuseport *group = GET(sk, sk_reuseport_cb);
 
 	if (!group)
 		return;
-	header->reuseport_group = (__u64)group;
+	header->reuseport_group = identity_of(group);
 	header->reuseport_members = GET(group, num_socks);
 }
 

@@ -2,6 +2,7 @@
 
 pub mod abi;
 pub mod btf;
+mod identity;
 pub mod load;
 pub mod read_ahead;
 pub mod skeleton;

@@ -11,6 +11,7 @@ use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Object, OpenObject};
 
 use crate::kernel::btf::{IteratorType, TypesFile};
+use crate::kernel::identity::set_identity_key;
 
 /// Generated code; its names are those of the C source.
 #[allow(clippy::all, non_camel_case_types, non_snake_case, dead_code)]
@@ -91,6 +92,7 @@ fn load<'a, T, B: SkelBuilder<'a>>(
         builder.object_builder_mut().btf_custom_path(types.path())?;
     }
     let mut open = builder.open(place)?;
+    set_identity_key(open.open_object_mut())?;
     choose(open.open_object_mut())?;
     attach(open.load()?.object())
 }
