@@ -174,8 +174,8 @@ static __always_inline void fill_master(struct record_header *header, struct tcp
 		return;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	master = BPF_CORE_READ(subflow, conn);
-	header->master = kept_cookie(&master->__sk_common);
-	header->master_inode = far_inode(master);
+	header->master = existing_cookie(&master->__sk_common);
+	header->master_inode = probed_inode(master);
 	header->traits &= TRAIT_ONCE;
 	header->traits |= TRAIT_SUBFLOW;
 	if (BPF_CORE_READ(master, sk_socket))
@@ -207,7 +207,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 
 	fill_inet(&header, inet, np, net, cookie);
 	header.sections |= SECTION_TCP;
-	if (knows_each_tcp_socket())
+	if (visits_each_tcp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_master(&header, tp);
@@ -235,7 +235,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 
 	fill_inet(&header, &up->inet, np, net, cookie);
 	header.sections |= SECTION_UDP;
-	if (knows_each_udp_socket())
+	if (visits_each_udp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_queues(&header, sk);

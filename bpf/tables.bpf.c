@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sockets of the kernel's tables, in the network namespace of whoever opens the iterator: those
- * without a process too. Their pointers have types that the verifier knows.
+ * The programs that iterate over the kernel's tables of sockets, in the network namespace of the process
+ * that opens the iterator. They also visit sockets that no process holds. Their pointers have types that
+ * the verifier tracks.
  */
 #include "vmlinux.h"
 
@@ -38,9 +39,9 @@ static __always_inline void fill_mini_timer(struct record_header *header, struct
 }
 
 /*
- * A socket that the kernel keeps in short form: its header is all there is. Its pointer comes from the
- * iterator itself and is "trusted": for each pointer that is read from such a one some kernels search all
- * their types, unless it is read as a mere address.
+ * Writes a mini-socket, whose record is a header. Its pointer comes from the iterator itself and is
+ * "trusted": some kernels search all their types for each pointer that is loaded through such a one, but
+ * not if it is read with bpf_probe_read_kernel().
  */
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
 {
@@ -55,7 +56,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	header.socket_type = SOCK_STREAM;
 	header.protocol = IPPROTO_TCP;
 	header.state = state;
-	if (knows_each_tcp_socket())
+	if (visits_each_tcp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	if (state == TCP_SYN_RECV && HAS_BEHIND(skc, skc_listener, sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
