@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The differences between kernels, one accessor for each, with the version and the reason. What is
- * there is asked of the running kernel's BTF; versions stand in comments only, because stable
- * kernels take over changes from later ones.
+ * The differences between kernels: an accessor for each, with the version and the reason. The running
+ * kernel's BTF decides; versions are in comments only, because stable kernels adopt changes of later
+ * ones.
  */
 #ifndef COMPAT_H
 #define COMPAT_H
@@ -79,18 +79,18 @@
 				(__u32)LOAD(RANGE(inet), local_port_range.hi) << 16
 
 /*
- * 5.12: iterators may ask for the cookie, which gives the socket one. The helper is older and its
- * number says nothing; the one below came with the same kernel. It takes a typed pointer.
+ * 5.12: iterators may call the helper that generates a socket's cookie. The helper is older, so that its
+ * number does not show it; the one below came with the same kernel. It requires a typed pointer.
  */
-static __always_inline __u64 given_cookie(void *sk)
+static __always_inline __u64 generated_cookie(void *sk)
 {
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu))
 		return 0;
 	return bpf_get_socket_cookie(sk);
 }
 
-/* Before, there is the cookie of a socket that someone asked for its own, and 0 for the others. */
-static __always_inline __u64 kept_cookie(struct sock_common *skc)
+/* The cookie of a socket for which one was generated before, else 0. */
+static __always_inline __u64 existing_cookie(struct sock_common *skc)
 {
 	if (!HAS(skc, skc_cookie.counter))
 		return 0;
@@ -99,12 +99,12 @@ static __always_inline __u64 kept_cookie(struct sock_common *skc)
 
 static __always_inline __u64 socket_cookie(struct sock_common *skc)
 {
-	__u64 cookie = given_cookie(skc);
+	__u64 cookie = generated_cookie(skc);
 
-	return cookie ? cookie : kept_cookie(skc);
+	return cookie ? cookie : existing_cookie(skc);
 }
 
-/* 6.18: the inode's number is kept in struct sock; before, the inode stands behind the socket. */
+/* 6.18: struct sock has the number of the inode; before, the inode itself is next to struct socket. */
 static __always_inline __u64 socket_inode(struct sock *sk)
 {
 	struct socket_alloc *alloc;
@@ -118,8 +118,8 @@ static __always_inline __u64 socket_inode(struct sock *sk)
 	return inode;
 }
 
-/* The same of a socket whose pointer the verifier has no type for. */
-static __always_inline __u64 far_inode(struct sock *sk)
+/* The same for a pointer whose type the verifier does not track. */
+static __always_inline __u64 probed_inode(struct sock *sk)
 {
 	struct socket_alloc *alloc;
 	unsigned long inode = 0;
@@ -133,8 +133,8 @@ static __always_inline __u64 far_inode(struct sock *sk)
 }
 
 /*
- * The bit of mptcp_sock.flags that tells of a fallback, MPTCP_FALLBACK_DONE, is a macro, which BTF does
- * not name. It was renumbered with the changes that brought notsent_lowat, in 6.9.
+ * The number of the bit MPTCP_FALLBACK_DONE of mptcp_sock.flags, which is a macro and so not in BTF. It
+ * was renumbered together with the changes that brought notsent_lowat, in 6.9.
  */
 static __always_inline __u32 fallback_bit(struct mptcp_sock *msk)
 {
@@ -151,7 +151,7 @@ static __always_inline unsigned long retransmit_expires(struct tcp_sock *tp)
 	return GET(tp, inet_conn.icsk_inet.sk.tcp_retransmit_timer.expires);
 }
 
-/* Fills in when it runs out; false when it does not run. */
+/* Whether the keepalive timer is pending, and when it expires. */
 static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *expires)
 {
 	if (HAS(tp, inet_conn.icsk_keepalive_timer.expires)) {
@@ -163,27 +163,27 @@ static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *e
 }
 
 /*
- * 6.16: a walk that was interrupted remembers by their cookies which sockets of a bucket are still to
- * come. Before, it counted them, and came by some twice and by others never when the bucket changed.
+ * 6.16: an iterator that resumes in the middle of a bucket knows by their cookies which of its sockets are
+ * left. Before, it counted them, and when the bucket changed it visited some twice and others never.
  */
 #ifdef TYPED_POINTERS
-static __always_inline bool knows_each_tcp_socket(void)
+static __always_inline bool visits_each_tcp_socket_once(void)
 {
 	union bpf_tcp_iter_batch_item *item = 0;
 
 	return HAS(item, cookie);
 }
 
-static __always_inline bool knows_each_udp_socket(void)
+static __always_inline bool visits_each_udp_socket_once(void)
 {
 	union bpf_udp_iter_batch_item *item = 0;
 
 	return HAS(item, cookie);
 }
 #else
-/* A socket is met at each of its descriptors. */
-#define knows_each_tcp_socket() false
-#define knows_each_udp_socket() false
+/* A socket is visited at each of its descriptors. */
+#define visits_each_tcp_socket_once() false
+#define visits_each_udp_socket_once() false
 #endif
 
 /* 6.18: UDP, raw and packet sockets count their drops for each memory node. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The tasks, and the sockets behind their file descriptors: who holds them, and those that are in no
- * table. The kernel walks the tasks of the reader's pid namespace, and of each the descriptors, of
- * threads only where they have their own. A socket that several descriptors share is met as often.
- * There is a program for each family, so that each is a stream of its own. One is not among them:
- * MPTCP sockets without a descriptor are reached through the table of TCP.
+ * The programs that iterate over tasks, or over their file descriptors: which processes hold sockets,
+ * and the sockets that are in no table. The kernel visits the tasks of the reader's PID namespace and
+ * the descriptors of each, those of a thread only if it does not share them. A socket with several
+ * descriptors is visited once for each. Each family has a program, and so a stream, of its own; MPTCP
+ * has a second one, for sockets without a descriptor, which iterates over the table of TCP.
  */
 #include "vmlinux.h"
 
@@ -33,19 +33,83 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* include/linux/pid_types.h */
 #define PIDTYPE_TGID 1
 
-/* A socket behind a descriptor. */
-struct found {
+/*
+ * THE FAMILIES: each socket belongs to exactly one, and so is shown by the programs of one only. A
+ * program of this file has to name its family to get a socket, and family_of() decides which sockets
+ * those are; what it leaves over, other_files() shows.
+ */
+enum family {
+	FAMILY_TCP,
+	FAMILY_UDP,
+	FAMILY_RAW,
+	FAMILY_MPTCP,
+	FAMILY_SCTP,
+	FAMILY_UNIX,
+	FAMILY_PACKET,
+	FAMILY_XDP,
+	FAMILY_NETLINK,
+	FAMILY_VSOCK,
+	FAMILY_OTHER,
+};
+
+/* A socket behind a descriptor, as made by socket(2). */
+struct file_socket {
 	struct sock *sk;
 	struct net *net;
-	__u64 cookie;
-	__u16 family;
+	__u16 domain;
 	__u16 protocol;
 	__u8 type;
 };
 
+/* A raw socket may have the protocol of any other: its type is what counts. */
+static __always_inline enum family inet_family_of(const struct file_socket *socket)
+{
+	__u16 protocol = socket->protocol;
+
+	switch (socket->type) {
+	case SOCK_RAW:
+		return FAMILY_RAW;
+	case SOCK_DGRAM:
+		if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
+			return FAMILY_RAW;
+		return protocol == IPPROTO_UDP ? FAMILY_UDP : FAMILY_OTHER;
+	case SOCK_STREAM:
+		if (protocol == IPPROTO_TCP)
+			return FAMILY_TCP;
+		if (protocol == IPPROTO_MPTCP)
+			return FAMILY_MPTCP;
+		return protocol == IPPROTO_SCTP ? FAMILY_SCTP : FAMILY_OTHER;
+	case SOCK_SEQPACKET:
+		return protocol == IPPROTO_SCTP ? FAMILY_SCTP : FAMILY_OTHER;
+	default:
+		return FAMILY_OTHER;
+	}
+}
+
+static __always_inline enum family family_of(const struct file_socket *socket)
+{
+	switch (socket->domain) {
+	case AF_INET:
+	case AF_INET6:
+		return inet_family_of(socket);
+	case AF_UNIX:
+		return FAMILY_UNIX;
+	case AF_PACKET:
+		return FAMILY_PACKET;
+	case AF_XDP:
+		return FAMILY_XDP;
+	case AF_NETLINK:
+		return FAMILY_NETLINK;
+	case AF_VSOCK:
+		return FAMILY_VSOCK;
+	default:
+		return FAMILY_OTHER;
+	}
+}
+
 /*
- * 5.11 has a helper. Before, a file of the socket file system is known by that system's magic
- * number, and what it keeps for itself is the socket.
+ * 5.11 has a helper. Before, the magic number of its file system shows that a file is a socket, and
+ * the file's private data is the struct socket.
  */
 static __always_inline struct sock *sock_of(struct file *file)
 {
@@ -61,8 +125,12 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return socket ? BPF_CORE_READ(socket, sk) : 0;
 }
 
-/* Finds the socket behind a descriptor, of the network namespaces that are asked for. */
-static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *found)
+/*
+ * Finds the socket behind a descriptor; false if there is none, or none of this family and of the
+ * network namespaces that are asked for.
+ */
+static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum family family,
+					struct file_socket *socket)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
 	struct sock *sk;
@@ -72,27 +140,22 @@ static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *
 	sk = sock_of(ctx->file);
 	if (!sk)
 		return false;
-	found->sk = sk;
-	found->net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	if (!knobs.every_netns && found->net != BPF_CORE_READ(reader, nsproxy, net_ns))
+	socket->sk = sk;
+	socket->net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	if (!knobs.every_netns && socket->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
-	found->family = LOAD(sk, __sk_common.skc_family);
-	found->protocol = GET_BITS(sk, sk_protocol);
-	found->type = GET_BITS(sk, sk_type);
-	return true;
+	socket->domain = LOAD(sk, __sk_common.skc_family);
+	socket->protocol = GET_BITS(sk, sk_protocol);
+	socket->type = GET_BITS(sk, sk_type);
+	return family_of(socket) == family;
 }
 
-static __always_inline bool is_inet(struct found *found)
+/* The cookie. Asked for last, because that generates one. */
+static __always_inline __u64 cookie_of(const struct file_socket *socket)
 {
-	return found->family == AF_INET || found->family == AF_INET6;
-}
+	__u64 cookie = generated_cookie(socket->sk);
 
-/* The cookie: as the last thing, because asking gives the socket one. */
-static __always_inline __u64 cookie_of(struct found *found)
-{
-	__u64 cookie = given_cookie(found->sk);
-
-	return cookie ? cookie : kept_cookie(&found->sk->__sk_common);
+	return cookie ? cookie : existing_cookie(&socket->sk->__sk_common);
 }
 
 /* Whether the socket is in the table of its protocol, where an iterator finds it. */
@@ -101,7 +164,7 @@ static __always_inline bool is_in_table(struct sock *sk)
 	return GET_OR(sk, __sk_common.skc_node.pprev, (void *)1) != 0;
 }
 
-/* Who holds a socket: a record for each descriptor that is one. */
+/* The processes that hold sockets: a record for each descriptor that is a socket. */
 SEC("iter/task_file")
 int owners(struct bpf_iter__task_file *ctx)
 {
@@ -111,18 +174,18 @@ int owners(struct bpf_iter__task_file *ctx)
 	struct sock *sk;
 
 	/*
-	 * None of the reads is guarded: where one of them fails there is no owner to tell, the
-	 * program does not load, and the table goes without.
+	 * None of the reads is guarded: without one of the members there is no owner to report. The
+	 * program then does not load, and the table has no owners.
 	 */
 	if (!task || !file)
 		return 0;
 	sk = sock_of(file);
 	if (!sk)
 		return 0;
-	owner.pid = number_of(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+	owner.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 	owner.fd = ctx->fd;
 	owner.flags = BPF_CORE_READ(file, f_flags);
-	owner.cookie = given_cookie(sk);
+	owner.cookie = generated_cookie(sk);
 	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
 	owner.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	leader = BPF_CORE_READ(task, group_leader);
@@ -131,7 +194,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* In which network namespace each task is: a record for each. */
+/* The network namespaces of the tasks: a record for each task. */
 SEC("iter/task")
 int tasks(struct bpf_iter__task *ctx)
 {
@@ -141,13 +204,13 @@ int tasks(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	/* One that has ended is in none. */
+	/* A task that has ended has none. */
 	nsproxy = BPF_CORE_READ(task, nsproxy);
 	if (!nsproxy)
 		return 0;
 	record.magic = TASK_MAGIC;
-	record.pid = number_of(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
-	record.tid = number_of(BPF_CORE_READ(task, thread_pid));
+	record.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+	record.tid = pid_number(BPF_CORE_READ(task, thread_pid));
 	record.netns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
@@ -158,22 +221,21 @@ SEC("iter/task_file")
 int tcp_files(struct bpf_iter__task_file *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
 	struct tcp_sock *tp;
 	int sections;
 
-	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_TCP ||
-	    found.type != SOCK_STREAM || is_in_table(found.sk) ||
-	    !wanted(&found.sk->__sk_common, TCP_CLOSE, knobs.tcp_states))
+	if (!find_socket(ctx, FAMILY_TCP, &socket) || is_in_table(socket.sk) ||
+	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, knobs.tcp_states))
 		return 0;
-	tp = (void *)found.sk;
+	tp = (void *)socket.sk;
 	inet = &tp->inet_conn.icsk_inet;
 	np = GET(inet, pinet6);
-	sections = write_tcp_header(seq, tp, np, found.net, cookie_of(&found));
-	write_inet(seq, inet, np, found.net, sections);
-	write_tcp(seq, tp, found.net);
+	sections = write_tcp_header(seq, tp, np, socket.net, cookie_of(&socket));
+	write_inet(seq, inet, np, socket.net, sections);
+	write_tcp(seq, tp, socket.net);
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
 	if (sections & SECTION_ITEMS)
@@ -183,27 +245,26 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 
 static __always_inline bool is_wanted_mptcp(struct sock *sk)
 {
-	return GET_BITS(sk, sk_protocol) == IPPROTO_MPTCP &&
-	       wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), knobs.tcp_states);
+	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), knobs.tcp_states);
 }
 
-/* MPTCP sockets, which have no table that can be walked. */
+/* MPTCP sockets, for which the kernel has no iterator. */
 SEC("iter/task_file")
 int mptcp_files(struct bpf_iter__task_file *ctx)
 {
 	struct mptcp_sock *msk = 0;
-	struct found found = {};
+	struct file_socket socket = {};
 
 	if (!HAS(msk, sk.icsk_inet)) /* A kernel without MPTCP does not have its types either. */
 		return 0;
-	if (!find(ctx, &found) || !is_inet(&found) || !is_wanted_mptcp(found.sk))
+	if (!find_socket(ctx, FAMILY_MPTCP, &socket) || !is_wanted_mptcp(socket.sk))
 		return 0;
-	return show_mptcp(ctx->meta->seq, (void *)found.sk, found.net, cookie_of(&found));
+	return show_mptcp(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket));
 }
 
 /*
- * Those of them that have no descriptor, because they wait to be accepted or were closed: by their
- * subflows, of which the first tells of them, or, where it is gone, each.
+ * MPTCP sockets without a descriptor, because they wait to be accepted or were closed. They are found
+ * by their subflows: by the first one, or, where that is gone, by each.
  */
 SEC("iter/tcp")
 int mptcp_subflows(struct bpf_iter__tcp *ctx)
@@ -222,61 +283,53 @@ int mptcp_subflows(struct bpf_iter__tcp *ctx)
 		return 0;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	msk = (void *)BPF_CORE_READ(subflow, conn);
-	if (!msk || !is_wanted_mptcp((void *)msk))
+	if (!msk || GET_BITS((struct sock *)msk, sk_protocol) != IPPROTO_MPTCP ||
+	    !is_wanted_mptcp((void *)msk))
 		return 0;
 	first = BPF_CORE_READ(msk, first);
 	if (first && first != (void *)tp && is_in_table(first))
 		return 0;
 	net = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
-	return show_mptcp(ctx->meta->seq, msk, net, kept_cookie((void *)msk));
+	return show_mptcp(ctx->meta->seq, msk, net, existing_cookie((void *)msk));
 }
 
 /* UDP sockets that are not bound. */
 static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
 	int sections;
 
-	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_UDP ||
-	    found.type != SOCK_DGRAM || is_in_table(found.sk) ||
-	    !wanted(&found.sk->__sk_common, TCP_CLOSE, knobs.udp_states))
+	if (!find_socket(ctx, FAMILY_UDP, &socket) || is_in_table(socket.sk) ||
+	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, knobs.udp_states))
 		return 0;
-	inet = (void *)found.sk;
+	inet = (void *)socket.sk;
 	np = GET(inet, pinet6);
-	sections = write_udp_header(seq, (void *)inet, np, found.net, cookie_of(&found));
-	write_inet(seq, inet, np, found.net, sections);
+	sections = write_udp_header(seq, (void *)inet, np, socket.net, cookie_of(&socket));
+	write_inet(seq, inet, np, socket.net, sections);
 	write_udp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, true, loop_helper);
 	return 0;
 }
 
-static __always_inline bool is_raw(struct found *found)
-{
-	return is_inet(found) &&
-	       (found->type == SOCK_RAW ||
-		(found->type == SOCK_DGRAM &&
-		 (found->protocol == IPPROTO_ICMP || found->protocol == IPPROTO_ICMPV6)));
-}
-
 static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
 	int sections;
 
-	if (!find(ctx, &found) || !is_raw(&found) ||
-	    !wanted(&found.sk->__sk_common, TCP_CLOSE, ~0))
+	if (!find_socket(ctx, FAMILY_RAW, &socket) ||
+	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, ~0))
 		return 0;
-	inet = (void *)found.sk;
+	inet = (void *)socket.sk;
 	np = GET(inet, pinet6);
-	sections = write_raw_header(seq, inet, np, found.net, cookie_of(&found));
-	write_inet(seq, inet, np, found.net, sections);
+	sections = write_raw_header(seq, inet, np, socket.net, cookie_of(&socket));
+	write_inet(seq, inet, np, socket.net, sections);
 	if (sections & SECTION_RAW)
 		write_raw(seq, inet);
 	if (sections & SECTION_ITEMS)
@@ -284,28 +337,22 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 	return 0;
 }
 
-static __always_inline bool is_sctp(struct found *found)
-{
-	return is_inet(found) && found->protocol == IPPROTO_SCTP &&
-	       (found->type == SOCK_STREAM || found->type == SOCK_SEQPACKET);
-}
-
 static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
 	int sections;
 
-	if (!find(ctx, &found) || !is_sctp(&found))
+	if (!find_socket(ctx, FAMILY_SCTP, &socket))
 		return 0;
-	inet = (void *)found.sk;
+	inet = (void *)socket.sk;
 	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), knobs.tcp_states))
 		return 0;
 	np = GET(inet, pinet6);
-	sections = write_sctp_header(seq, inet, np, found.net, cookie_of(&found));
-	write_inet(seq, inet, np, found.net, sections);
+	sections = write_sctp_header(seq, inet, np, socket.net, cookie_of(&socket));
+	write_inet(seq, inet, np, socket.net, sections);
 	write_sctp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
 		loop_helper ? write_sctp_items(seq, inet, np) :
@@ -314,37 +361,37 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 }
 
 /*
- * Unix sockets. Their table's iterator, which came with 5.15, misses sockets when there are more than
- * fit its buffer: bpf_iter_unix_batch() takes a bucket for done that it had only begun.
+ * Unix sockets. The iterator of their table, which came with 5.15, skips sockets when there are more
+ * than fit its buffer: bpf_iter_unix_batch() does not resume in the middle of a bucket.
  */
 static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct unix_sock *u;
 
-	if (!find(ctx, &found) || found.family != AF_UNIX)
+	if (!find_socket(ctx, FAMILY_UNIX, &socket))
 		return 0;
-	u = (void *)found.sk;
-	write_unix_header(seq, u, found.net, cookie_of(&found), unread_bytes(u, loop_helper));
-	write_socket(seq, found.sk, found.net);
+	u = (void *)socket.sk;
+	write_unix_header(seq, u, socket.net, cookie_of(&socket), unread_bytes(u, loop_helper));
+	write_socket(seq, socket.sk, socket.net);
 	write_unix(seq, u);
 	return 0;
 }
 
-/* Packet sockets: those of the kernel's table that have a descriptor, and those without a protocol. */
+/* Packet sockets, for which the kernel has no iterator. */
 static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct packet_sock *po;
 	int sections;
 
-	if (!find(ctx, &found) || found.family != AF_PACKET)
+	if (!find_socket(ctx, FAMILY_PACKET, &socket))
 		return 0;
-	po = (void *)found.sk;
-	sections = write_packet_header(seq, po, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
+	po = (void *)socket.sk;
+	sections = write_packet_header(seq, po, socket.net, cookie_of(&socket));
+	write_socket(seq, socket.sk, socket.net);
 	write_packet(seq, po);
 	if (sections & SECTION_ITEMS)
 		write_packet_memberships(seq, po, loop_helper);
@@ -352,36 +399,36 @@ static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loo
 }
 
 /*
- * Netlink sockets. Those that were never bound are in no table; and the walk of the table, which may
- * begin again or pass over some while it changes, misses none of those that are met here.
+ * Netlink sockets. Those that were never bound are in no table, and the iterator of the table may skip
+ * some while the table changes.
  */
 SEC("iter/task_file")
 int netlink_files(struct bpf_iter__task_file *ctx)
 {
-	struct found found = {};
+	struct file_socket socket = {};
 
-	if (!find(ctx, &found) || found.family != AF_NETLINK)
+	if (!find_socket(ctx, FAMILY_NETLINK, &socket))
 		return 0;
-	return show_netlink(ctx->meta->seq, (void *)found.sk, found.net, cookie_of(&found));
+	return show_netlink(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket));
 }
 
 SEC("iter/task_file")
 int vsock_files(struct bpf_iter__task_file *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	int sections;
 
-	if (!find(ctx, &found) || found.family != AF_VSOCK)
+	if (!find_socket(ctx, FAMILY_VSOCK, &socket))
 		return 0;
-	sections = write_vsock_header(seq, found.sk, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
+	sections = write_vsock_header(seq, socket.sk, socket.net, cookie_of(&socket));
+	write_socket(seq, socket.sk, socket.net);
 	if (sections & SECTION_VSOCK)
-		write_vsock(seq, (void *)found.sk);
+		write_vsock(seq, (void *)socket.sk);
 	return 0;
 }
 
-/* A socket of which no more is known than what every socket has. */
+/* Writes what sockets of every family have. */
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 cookie)
 {
@@ -396,30 +443,17 @@ static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, 
 	return 0;
 }
 
-/* Sockets that no other program of this object, and none of tables.bpf.c, shows. */
-static __always_inline bool is_known(struct found *found)
-{
-	if (found->family == AF_UNIX || found->family == AF_PACKET || found->family == AF_XDP ||
-	    found->family == AF_NETLINK || found->family == AF_VSOCK)
-		return true;
-	return is_inet(found) &&
-	       (is_raw(found) || is_sctp(found) ||
-		(found->type == SOCK_STREAM && found->protocol == IPPROTO_TCP) ||
-		found->protocol == IPPROTO_MPTCP ||
-		(found->type == SOCK_DGRAM && found->protocol == IPPROTO_UDP));
-}
-
-/* What no program knows more of than that it is a socket. */
+/* The sockets of families that have no program. */
 SEC("iter/task_file")
 int other_files(struct bpf_iter__task_file *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 
-	if (!find(ctx, &found) || is_known(&found))
+	if (!find_socket(ctx, FAMILY_OTHER, &socket))
 		return 0;
-	write_plain_header(seq, found.sk, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
+	write_plain_header(seq, socket.sk, socket.net, cookie_of(&socket));
+	write_socket(seq, socket.sk, socket.net);
 	return 0;
 }
 
@@ -445,14 +479,14 @@ SEC("iter/task_file")
 int xdp_files(struct bpf_iter__task_file *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct found found = {};
+	struct file_socket socket = {};
 	struct xdp_sock *xs;
 
-	if (!find(ctx, &found) || found.family != AF_XDP)
+	if (!find_socket(ctx, FAMILY_XDP, &socket))
 		return 0;
-	xs = (void *)found.sk;
-	write_xdp_header(seq, xs, found.net, cookie_of(&found));
-	write_socket(seq, found.sk, found.net);
+	xs = (void *)socket.sk;
+	write_xdp_header(seq, xs, socket.net, cookie_of(&socket));
+	write_socket(seq, socket.sk, socket.net);
 	write_xdp(seq, xs);
 	return 0;
 }

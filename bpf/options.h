@@ -17,7 +17,7 @@
  *
  * The expressions see what the function of their section has: the socket as sk, inet, np, tp,
  * up, po, xs, msk or sp, its namespace as net, and the programs filter and reuseport.
- * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/catalogue.rs has a line for
+ * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/options/catalogue.rs has a line for
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
  *
@@ -405,7 +405,7 @@
 #define UNIX_OPTIONS_LIST(FLAG, VALUE)                                                          \
 	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \
 	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
-	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid), number_of(BPF_CORE_READ(u, sk.sk_peer_pid))) \
+	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid), pid_number(BPF_CORE_READ(u, sk.sk_peer_pid))) \
 	VALUE(SO_PEERCRED__uid, MEMBER(cred, euid.val))                                         \
 	VALUE(SO_PEERCRED__gid, MEMBER(cred, egid.val))
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Processes, as the reader numbers them. */
+/* Process IDs, as the reader sees them. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
 /*
- * The number of a process in the pid namespace of the reader, who is the current task; 0 if it has
- * none there. A process has one in each namespace from the first to its own: kernel/pid.c,
+ * The number of a process in the PID namespace of the reader, which is the current task; 0 if it has
+ * none there. A process has a number in each namespace from the initial one to its own: kernel/pid.c,
  * pid_nr_ns().
  */
-static __always_inline __u32 number_of(struct pid *pid)
+static __always_inline __u32 pid_number(struct pid *pid)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
 	struct pid *own = BPF_CORE_READ(reader, thread_pid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Raw sockets, and the ping sockets that are raw ones for everybody: net/ipv4/raw.c, ping.c */
+/* Raw sockets, and ping sockets, which need no privilege: net/ipv4/raw.c, ping.c */
 #ifndef RAW_H
 #define RAW_H
 
@@ -23,11 +23,12 @@ static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *i
 
 static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
 {
-	struct raw6_sock *raw6 = (void *)inet;
-	struct raw_sock *raw = (void *)inet;
+	bool is_ipv6 = LOAD(inet, sk.__sk_common.skc_family) == AF_INET6;
+	/* The two differ in layout; what is read through NULL is 0. */
+	struct raw6_sock *raw6 = is_ipv6 ? (void *)inet : 0;
+	struct raw_sock *raw = is_ipv6 ? 0 : (void *)inet;
 	struct raw_section section = {};
 
-	/* Each of the two has what the other keeps something else in. */
 	FILL(RAW_OPTIONS_LIST)
 	if (HAS(raw6, filter.data))
 		bpf_core_read(section.icmp6_filter, 32, &raw6->filter.data);

@@ -4,15 +4,15 @@
  *
  *   record_header      always
  *   socket_section     if SECTION_SOCKET is in record_header.sections, and so on in the order of
- *   ip_section ...     enum section; each starts with what every section starts with: which facts
- *                      this kernel has, and their values
- *   items              if SECTION_ITEMS: item_header and its bytes, filled up to a multiple of
- *                      eight, until an item of kind ITEM_END
+ *   ip_section ...     SECTIONS; each starts with FACTS: which facts this kernel has, and their
+ *                      values
+ *   items              if SECTION_ITEMS: item_header and its bytes, padded to a multiple of eight,
+ *                      until an item of kind ITEM_END
  *
  * A socket that the kernel keeps as a mini-socket only (TIME_WAIT, SYN_RECV) is a header.
- * Everything is in the byte order of the machine, but for what the kernel keeps in network order.
+ * Everything is in the byte order of the machine, except what the kernel keeps in network order.
  * Each struct is a multiple of eight bytes long and has no hidden padding, so that the reader can
- * look at it in place.
+ * use it in place. No member is a kernel address: streams may be read by unprivileged users.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -22,34 +22,48 @@
 /* "knst": the first bytes of each record, so that a damaged stream is noticed. */
 #define RECORD_MAGIC 0x74736e6b
 
-enum section {
-	SECTION_SOCKET = 1,
-	SECTION_IP = 2,
-	SECTION_IPV6 = 4,
-	SECTION_TCP = 8,
-	SECTION_UDP = 16,
-	SECTION_RAW = 32,
-	SECTION_UNIX = 64,
-	SECTION_PACKET = 128,
-	SECTION_XDP = 256,
-	SECTION_NETLINK = 512,
-	SECTION_VSOCK = 1024,
-	SECTION_TLS = 2048,
-	SECTION_SCTP = 4096,
-	SECTION_ITEMS = 1 << 30,
-};
+/*
+ * THE SECTIONS, in the order in which they follow the header:
+ *
+ *   SECTION(LEVEL, name)   the facts of LEVEL_OPTIONS_LIST of options.h, in a struct name_section
+ *
+ * The bit of the section in the header, the enumerations of its facts and what schema.h exports of it
+ * are made of its line here. src/record/section.rs has the same lines and compares them with these.
+ */
+#define SECTIONS(SECTION)                                                                          \
+	SECTION(SOCKET, socket)                                                                    \
+	SECTION(IP, ip)                                                                            \
+	SECTION(IPV6, ipv6)                                                                        \
+	SECTION(TCP, tcp)                                                                          \
+	SECTION(UDP, udp)                                                                          \
+	SECTION(RAW, raw)                                                                          \
+	SECTION(UNIX, unix)                                                                        \
+	SECTION(PACKET, packet)                                                                    \
+	SECTION(XDP, xdp)                                                                          \
+	SECTION(NETLINK, netlink)                                                                  \
+	SECTION(VSOCK, vsock)                                                                      \
+	SECTION(TLS, tls)                                                                          \
+	SECTION(SCTP, sctp)
 
-/* What tells who could hold a socket, and of which walk it came. */
+#define SECTION_NUMBER(level, name) SECTION_NUMBER_##level,
+enum section_number { SECTIONS(SECTION_NUMBER) SECTION_COUNT };
+
+#define SECTION_BIT(level, name) SECTION_##level = 1 << SECTION_NUMBER_##level,
+enum section { SECTIONS(SECTION_BIT) SECTION_ITEMS = 1 << 30 };
+
+_Static_assert((int)SECTION_COUNT <= 30, "the bit of a section is below that of the items");
+
+/* Which processes can hold a socket, and how the program that wrote it iterates. */
 enum socket_trait {
 	TRAIT_SOCKET = 1, /* it has a struct socket: it was accepted, if it had to be */
 	TRAIT_DEAD = 2,	  /* its process closed it */
 	TRAIT_KERNEL = 4, /* the kernel made it for itself */
-	TRAIT_ONCE = 8,	  /* this walk comes by each socket only once, whatever changes meanwhile */
+	TRAIT_ONCE = 8,	  /* the iterator visits each socket only once, even if the table changes */
 	TRAIT_SUBFLOW = 16,  /* it is a subflow of an MPTCP socket, its master */
-	TRAIT_FALLBACK = 32, /* an MPTCP socket that has fallen back to TCP, and answers so */
+	TRAIT_FALLBACK = 32, /* an MPTCP socket that has fallen back to TCP, and answers as TCP */
 };
 
-/* Which timer of a connection runs. */
+/* Which timer of a connection is pending. */
 enum timer {
 	TIMER_NONE,
 	TIMER_RETRANSMIT,
@@ -57,6 +71,10 @@ enum timer {
 	TIMER_TIME_WAIT,
 	TIMER_PROBE,
 };
+
+/* The structs that leave the kernel have no byte that nobody set. */
+#pragma clang diagnostic push
+#pragma clang diagnostic error "-Wpadded"
 
 struct record_header {
 	__u32 magic;
@@ -70,12 +88,12 @@ struct record_header {
 	__u32 remote_port;
 	__u8 local_address[16]; /* of AF_INET the first four bytes */
 	__u8 remote_address[16];
-	__u64 cookie;  /* 0: this kernel does not tell */
-	__u64 address; /* of the kernel's object: never shown, it tells sockets apart where cookies cannot */
-	__u64 master;  /* the cookie of the MPTCP socket that this is a subflow of, or 0 */
+	__u64 cookie;	/* 0: the socket has none */
+	__u64 identity; /* of a socket without a cookie: identity.h; else 0 */
+	__u64 master;	/* the cookie of the MPTCP socket that this is a subflow of, or 0 */
 	__u64 master_inode;
 	__u64 inode;
-	__u64 reuseport_group; /* the address of what the sockets of a group share, or 0 */
+	__u64 reuseport_group; /* the identity of what the sockets of a group share, or 0 */
 	__u32 reuseport_members;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 uid;
@@ -96,10 +114,10 @@ struct record_header {
 /* A descriptor that is a socket; in a stream of its own. */
 struct owner_record {
 	__u32 magic;
-	__u32 pid; /* of the process, in the pid namespace of the reader */
+	__u32 pid; /* of the process, in the PID namespace of the reader */
 	__u32 fd;
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
-	__u64 cookie; /* 0: this kernel does not tell */
+	__u64 cookie; /* 0: the kernel does not let iterators generate cookies */
 	__u64 inode;
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
@@ -112,73 +130,63 @@ struct owner_record {
 /* A task and where it is; in a stream of its own. */
 struct task_record {
 	__u32 magic;
-	__u32 pid; /* of the process and of the thread, in the pid namespace of the reader */
+	__u32 pid; /* of the process and of the thread, in the PID namespace of the reader */
 	__u32 tid;
 	__u32 netns; /* inode number of its network namespace */
 };
 
-/* The option lists as enumerations: what is in the sections, and at which place. */
+/*
+ * The option lists as enumerations: a fact's constant is the number of its bit in `flags`, or its index
+ * in `values`.
+ */
 #define ENUMERATE(name, ...) name,
 #define NOTHING(name, ...)
-#define FACTS(level, LIST)                                                                         \
-	enum level##_flag { LIST(ENUMERATE, NOTHING) level##_FLAGS };                              \
-	enum level##_value { LIST(NOTHING, ENUMERATE) level##_VALUES };                            \
+#define FACT_ENUMS(level, name)                                                                    \
+	enum level##_flag { level##_OPTIONS_LIST(ENUMERATE, NOTHING) level##_FLAGS };              \
+	enum level##_value { level##_OPTIONS_LIST(NOTHING, ENUMERATE) level##_VALUES };            \
 	_Static_assert((int)level##_FLAGS <= 64, "a section has 64 flags at most");                \
-	_Static_assert((int)level##_VALUES <= 48, "a section must fit the BPF stack")
-
-FACTS(SOCKET, SOCKET_OPTIONS_LIST);
-FACTS(IP, IP_OPTIONS_LIST);
-FACTS(IPV6, IPV6_OPTIONS_LIST);
-FACTS(TCP, TCP_OPTIONS_LIST);
-FACTS(UDP, UDP_OPTIONS_LIST);
-FACTS(RAW, RAW_OPTIONS_LIST);
-FACTS(UNIX, UNIX_OPTIONS_LIST);
-FACTS(PACKET, PACKET_OPTIONS_LIST);
-FACTS(XDP, XDP_OPTIONS_LIST);
-FACTS(NETLINK, NETLINK_OPTIONS_LIST);
-FACTS(VSOCK, VSOCK_OPTIONS_LIST);
-FACTS(TLS, TLS_OPTIONS_LIST);
-FACTS(SCTP, SCTP_OPTIONS_LIST);
+	_Static_assert((int)level##_VALUES <= 48, "a section must fit the BPF stack");
+SECTIONS(FACT_ENUMS)
 
 /*
  * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
  * Bit n of has_values: values[n] is filled in.
  */
-#define SECTION(level)                                                                             \
+#define FACTS(level)                                                                               \
 	__u64 has_flags;                                                                           \
 	__u64 flags;                                                                               \
 	__u64 has_values;                                                                          \
 	__u64 values[level##_VALUES]
 
 struct socket_section {
-	SECTION(SOCKET);
+	FACTS(SOCKET);
 };
 
 struct ip_section {
-	SECTION(IP);
+	FACTS(IP);
 };
 
 struct ipv6_section {
-	SECTION(IPV6);
+	FACTS(IPV6);
 	__u8 pktinfo_address[16]; /* IPV6_PKTINFO */
 };
 
 struct tcp_section {
-	SECTION(TCP);
+	FACTS(TCP);
 	__u8 congestion[16]; /* TCP_CONGESTION */
 	__u8 ulp[16];	     /* TCP_ULP */
-	__u32 snd_wnd;	     /* what the Diag column is made of */
+	__u32 snd_wnd;	     /* from here on: for the Diag column */
 	__u32 rcv_wnd;
 	__u32 in_flight; /* bytes sent and not acknowledged */
 	__u32 ack_age;	 /* jiffies since the last acknowledgement */
 };
 
 struct udp_section {
-	SECTION(UDP);
+	FACTS(UDP);
 };
 
 struct raw_section {
-	SECTION(RAW);
+	FACTS(RAW);
 	__u8 icmp6_filter[32]; /* ICMPV6_FILTER */
 };
 
@@ -186,7 +194,7 @@ struct raw_section {
 #define UNIX_PATH_MAX 108
 
 struct unix_section {
-	SECTION(UNIX);
+	FACTS(UNIX);
 	__u64 peer; /* the inode of the socket at the other end, or 0 */
 	__u32 path_length;
 	__u32 peer_path_length;
@@ -195,21 +203,21 @@ struct unix_section {
 };
 
 struct packet_section {
-	SECTION(PACKET);
+	FACTS(PACKET);
 	__s32 ifindex; /* 0: all interfaces; -1: the one it was bound to is gone */
 	__be16 ethertype; /* 0: not bound */
-	__u16 bound_known; /* whether this kernel tells these two */
+	__u16 bound_known; /* whether this kernel has these two */
 };
 
 struct xdp_section {
-	SECTION(XDP);
+	FACTS(XDP);
 	__u32 ifindex; /* 0: not bound, or the interface is gone */
 	__u16 queue;
 	__u16 bound_known;
 };
 
 struct netlink_section {
-	SECTION(NETLINK);
+	FACTS(NETLINK);
 	__u32 portid; /* 0: never bound, or of the kernel */
 	__u32 dst_portid;
 	__u32 dst_group;
@@ -217,7 +225,7 @@ struct netlink_section {
 };
 
 struct vsock_section {
-	SECTION(VSOCK);
+	FACTS(VSOCK);
 	__u32 local_cid; /* all ones, here and below: any */
 	__u32 local_port;
 	__u32 remote_cid;
@@ -225,11 +233,11 @@ struct vsock_section {
 };
 
 struct tls_section {
-	SECTION(TLS);
+	FACTS(TLS);
 };
 
 struct sctp_section {
-	SECTION(SCTP);
+	FACTS(SCTP);
 };
 
 enum item_kind {
@@ -244,18 +252,18 @@ enum item_kind {
 	ITEM_IPV6_ANYCAST,     /* membership_item without sources */
 	ITEM_PACKET_MEMBERSHIP, /* packet_membership_item */
 	ITEM_NETLINK_GROUPS,   /* a bit for each group from 1 on, in words of 64 bits */
-	ITEM_CUT,	       /* there was more of the kind before than a record can hold */
+	ITEM_CUT,	       /* the list before it is longer than a record can hold */
 };
 
 struct item_header {
 	__u32 kind;   /* enum item_kind */
-	__u32 length; /* of what follows, before it is filled up */
+	__u32 length; /* of what follows, without its padding */
 };
 
 struct ip_options_item {
 	__be32 faddr; /* the final destination of a source route */
 	__u8 optlen;
-	__u8 srr; /* where these options stand, counted from the IP header; 0: not there */
+	__u8 srr; /* the offsets of these options from the IP header; 0: absent */
 	__u8 rr;
 	__u8 ts;
 	__u8 rr_needaddr;
@@ -282,5 +290,7 @@ struct packet_membership_item {
 	__u32 unused;
 	__u8 address[32];
 };
+
+#pragma clang diagnostic pop
 
 #endif

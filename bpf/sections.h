@@ -36,6 +36,7 @@
 #define RTAX_HOPLIMIT 10
 
 #include "compat.h"
+#include "identity.h"
 #include "process.h"
 
 /* The header */
@@ -50,7 +51,8 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	header->ifindex = GET(skc, skc_bound_dev_if);
 	header->netns = netns;
 	header->cookie = cookie;
-	header->address = (__u64)skc;
+	if (!cookie)
+		header->identity = identity_of(skc);
 }
 
 static __always_inline void fill_endpoints(struct record_header *header, struct sock_common *skc)
@@ -101,14 +103,14 @@ static __always_inline void fill_queues(struct record_header *header, struct soc
 	header->send_queue = GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1;
 }
 
-/* 3.9: sockets that share a port. What they have in common is known by where the kernel keeps it. */
+/* 3.9: sockets that share a port. The group is the object to which all of them point. */
 static __always_inline void fill_reuseport(struct record_header *header, struct sock *sk)
 {
 	struct sock_reuseport *group = GET(sk, sk_reuseport_cb);
 
 	if (!group)
 		return;
-	header->reuseport_group = (__u64)group;
+	header->reuseport_group = identity_of(group);
 	header->reuseport_members = GET(group, num_socks);
 }
 
@@ -172,8 +174,8 @@ static __always_inline void fill_master(struct record_header *header, struct tcp
 		return;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	master = BPF_CORE_READ(subflow, conn);
-	header->master = kept_cookie(&master->__sk_common);
-	header->master_inode = far_inode(master);
+	header->master = existing_cookie(&master->__sk_common);
+	header->master_inode = probed_inode(master);
 	header->traits &= TRAIT_ONCE;
 	header->traits |= TRAIT_SUBFLOW;
 	if (BPF_CORE_READ(master, sk_socket))
@@ -205,7 +207,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 
 	fill_inet(&header, inet, np, net, cookie);
 	header.sections |= SECTION_TCP;
-	if (knows_each_tcp_socket())
+	if (visits_each_tcp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_master(&header, tp);
@@ -233,7 +235,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 
 	fill_inet(&header, &up->inet, np, net, cookie);
 	header.sections |= SECTION_UDP;
-	if (knows_each_udp_socket())
+	if (visits_each_udp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_queues(&header, sk);

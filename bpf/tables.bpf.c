@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The sockets of the kernel's tables, in the network namespace of whoever opens the iterator: those
- * without a process too. Their pointers have types that the verifier knows.
+ * The programs that iterate over the kernel's tables of sockets, in the network namespace of the process
+ * that opens the iterator. They also visit sockets that no process holds. Their pointers have types that
+ * the verifier tracks.
  */
 #include "vmlinux.h"
 
@@ -17,6 +18,7 @@
 #include "unix.h"
 #include "netlink.h"
 #include "knobs.h"
+#include "schema.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -37,9 +39,9 @@ static __always_inline void fill_mini_timer(struct record_header *header, struct
 }
 
 /*
- * A socket that the kernel keeps in short form: its header is all there is. Its pointer comes from the
- * iterator itself and is "trusted": for each pointer that is read from such a one some kernels search all
- * their types, unless it is read as a mere address.
+ * Writes a mini-socket, whose record is a header. Its pointer comes from the iterator itself and is
+ * "trusted": some kernels search all their types for each pointer that is loaded through such a one, but
+ * not if it is read with bpf_probe_read_kernel().
  */
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
 {
@@ -54,7 +56,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	header.socket_type = SOCK_STREAM;
 	header.protocol = IPPROTO_TCP;
 	header.state = state;
-	if (knows_each_tcp_socket())
+	if (visits_each_tcp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	if (state == TCP_SYN_RECV && HAS_BEHIND(skc, skc_listener, sk_uid.val))
 		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
@@ -195,57 +197,3 @@ int unix_table_without_loop(struct bpf_iter__unix *ctx)
 {
 	return show_unix(ctx, false);
 }
-
-/* Never read: it makes the types and lists known to the reader. */
-const volatile struct {
-	struct record_header header;
-	struct socket_section socket;
-	struct ip_section ip;
-	struct ipv6_section ipv6;
-	struct tcp_section tcp;
-	struct udp_section udp;
-	struct raw_section raw;
-	struct unix_section unix_;
-	struct packet_section packet;
-	struct xdp_section xdp;
-	struct netlink_section netlink;
-	struct vsock_section vsock;
-	struct tls_section tls;
-	struct sctp_section sctp;
-	struct item_header item;
-	struct ip_options_item ip_options;
-	struct membership_item membership;
-	struct packet_membership_item packet_membership;
-	struct owner_record owner;
-	struct task_record task;
-	enum socket_trait socket_trait;
-	enum timer timer;
-	enum section section;
-	enum item_kind item_kind;
-	enum SOCKET_flag socket_flag;
-	enum SOCKET_value socket_value;
-	enum IP_flag ip_flag;
-	enum IP_value ip_value;
-	enum IPV6_flag ipv6_flag;
-	enum IPV6_value ipv6_value;
-	enum TCP_flag tcp_flag;
-	enum TCP_value tcp_value;
-	enum UDP_flag udp_flag;
-	enum UDP_value udp_value;
-	enum RAW_flag raw_flag;
-	enum RAW_value raw_value;
-	enum UNIX_flag unix_flag;
-	enum UNIX_value unix_value;
-	enum PACKET_flag packet_flag;
-	enum PACKET_value packet_value;
-	enum XDP_flag xdp_flag;
-	enum XDP_value xdp_value;
-	enum NETLINK_flag netlink_flag;
-	enum NETLINK_value netlink_value;
-	enum VSOCK_flag vsock_flag;
-	enum VSOCK_value vsock_value;
-	enum TLS_flag tls_flag;
-	enum TLS_value tls_value;
-	enum SCTP_flag sctp_flag;
-	enum SCTP_value sctp_value;
-} schema = {};

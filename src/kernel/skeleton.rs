@@ -9,13 +9,13 @@ use anyhow::Context;
 use libbpf_rs::libbpf_sys as sys;
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Object, OpenObject};
-use plain::Plain;
 
 use crate::kernel::btf::{IteratorType, TypesFile};
+use crate::kernel::identity::set_identity_key;
 
 /// Generated code; its names are those of the C source.
 #[allow(clippy::all, non_camel_case_types, non_snake_case, dead_code)]
-mod tables {
+pub(super) mod tables {
     include!(concat!(env!("OUT_DIR"), "/tables.skel.rs"));
 }
 
@@ -32,22 +32,7 @@ fn decompressed(object: &[u8]) -> Vec<u8> {
     lz4_flex::block::decompress_size_prepended(object).unwrap_or_default()
 }
 
-pub use tables::types::{
-    ip_options_item, ip_section, ipv6_section, item_header, item_kind, knobs, membership_item,
-    netlink_section, owner_record, port_filter, port_range, raw_section, record_header,
-    sctp_section, section, socket_section, socket_trait, task_record, tcp_section, timer,
-    tls_section, udp_section, unix_section, vsock_section,
-};
-pub use tables::types::{
-    packet_membership_item, packet_section, xdp_section, PACKET_flag, PACKET_value, XDP_flag,
-    XDP_value,
-};
-/// The facts of each level, as enumerated by bpf/options.h.
-pub use tables::types::{
-    IPV6_flag, IPV6_value, IP_flag, IP_value, NETLINK_flag, NETLINK_value, RAW_flag, RAW_value,
-    SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value, TLS_flag, TLS_value,
-    UDP_flag, UDP_value, UNIX_flag, UNIX_value, VSOCK_flag, VSOCK_value,
-};
+pub use super::abi::*;
 
 /// One of the two objects that the programs are in. What a run does not need it does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +92,7 @@ fn load<'a, T, B: SkelBuilder<'a>>(
         builder.object_builder_mut().btf_custom_path(types.path())?;
     }
     let mut open = builder.open(place)?;
+    set_identity_key(open.open_object_mut())?;
     choose(open.open_object_mut())?;
     attach(open.load()?.object())
 }
@@ -124,30 +110,6 @@ pub fn set_knobs(open: &mut OpenObject, knobs: &knobs) -> anyhow::Result<()> {
     let bytes = unsafe { plain::as_bytes(knobs) };
     Ok(map.set_initial_value(bytes)?)
 }
-
-// SAFETY: these are `repr(C)` structs of integers and arrays of integers; every bit pattern is a
-// valid value of them, and record.h and knobs.h lay them out without padding.
-unsafe impl Plain for knobs {}
-unsafe impl Plain for record_header {}
-unsafe impl Plain for socket_section {}
-unsafe impl Plain for ip_section {}
-unsafe impl Plain for ipv6_section {}
-unsafe impl Plain for tcp_section {}
-unsafe impl Plain for udp_section {}
-unsafe impl Plain for raw_section {}
-unsafe impl Plain for unix_section {}
-unsafe impl Plain for packet_section {}
-unsafe impl Plain for xdp_section {}
-unsafe impl Plain for netlink_section {}
-unsafe impl Plain for vsock_section {}
-unsafe impl Plain for tls_section {}
-unsafe impl Plain for sctp_section {}
-unsafe impl Plain for item_header {}
-unsafe impl Plain for ip_options_item {}
-unsafe impl Plain for membership_item {}
-unsafe impl Plain for packet_membership_item {}
-unsafe impl Plain for owner_record {}
-unsafe impl Plain for task_record {}
 
 /// Tells libbpf which types of the running kernel stand for its iterators, so that it need not read all
 /// of the kernel's types to find that out. It does that where it is not told.

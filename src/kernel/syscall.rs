@@ -67,6 +67,21 @@ pub fn setsockopt(socket: BorrowedFd, level: i32, number: i32, value: &[u8]) -> 
     }
 }
 
+/// Fills `buffer` with random bytes that can serve as a key: getrandom(2).
+///
+/// # Errors
+///
+/// What the kernel answers, or `UnexpectedEof` for more than the 256 bytes that it gives at once.
+pub fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
+    // SAFETY: the pointer and the length describe `buffer`, which lives longer than the call.
+    let length = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    match usize::try_from(length) {
+        Ok(length) if length == buffer.len() => Ok(()),
+        Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
 /// The name of an interface in the network namespace of `socket`, which need not be the one the
 /// program is in: netdevice(7), SIOCGIFNAME. At most 15 bytes, in any encoding.
 ///

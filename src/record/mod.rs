@@ -1,21 +1,22 @@
-//! Records as the BPF programs write them (bpf/record.h), taken apart without being copied.
+//! Records as the BPF programs write them (bpf/record.h), parsed without being copied.
 //!
-//! Knows nothing of where the bytes come from: the iterator's file, or a recorded stream in a test.
+//! The bytes may come from any reader: the file of an iterator, or a recorded stream in a test.
 
 pub mod fact;
+pub mod section;
 
 use std::io::{self, Read};
 use std::mem::size_of;
 
 use plain::Plain;
 
-use crate::kernel::skeleton::section as bit;
-use crate::kernel::skeleton::{
-    ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
-    netlink_section, owner_record, packet_membership_item, packet_section, raw_section,
-    record_header, sctp_section, socket_section, task_record, tcp_section, tls_section,
-    udp_section, unix_section, vsock_section, xdp_section,
+use crate::kernel::abi::section as bit;
+use crate::kernel::abi::{
+    ip_options_item, item_header, item_kind, membership_item, owner_record, packet_membership_item,
+    record_header, task_record,
 };
+pub use crate::record::section::Record;
+use crate::record::section::LAYOUT;
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
 const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
@@ -39,54 +40,6 @@ pub enum Error {
     /// The stream stopped in a record.
     #[error("the kernel's stream of sockets ends in the middle of a record, at byte {0}")]
     Cut(u64),
-}
-
-/// One line for each section, in the order of record.h: its member, its type, and its bit.
-macro_rules! record {
-    ($($member:ident: $section:ident = $bit:ident;)*) => {
-        /// One socket as the kernel side wrote it. A section is there when its bit is in the header.
-        #[derive(Debug)]
-        pub struct Record<'a> {
-            pub header: &'a record_header,
-            $(pub $member: Option<&'a $section>,)*
-            /// The whole of it, as it came.
-            pub bytes: &'a [u8],
-            items: &'a [u8],
-        }
-
-        /// The bit and the size of each section.
-        const SECTIONS: &[(u32, usize)] = &[$((bit::$bit.0, size_of::<$section>())),*];
-
-        impl<'a> Record<'a> {
-            /// Takes apart the bytes of exactly one record, as [`length`] measured it.
-            fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
-                let mut rest = bytes;
-                let header: &record_header = take(&mut rest)?;
-                Some(Record {
-                    header,
-                    $($member: take_if(header.sections & bit::$bit.0 != 0, &mut rest)?,)*
-                    bytes,
-                    items: rest,
-                })
-            }
-        }
-    };
-}
-
-record! {
-    socket: socket_section = SECTION_SOCKET;
-    ip: ip_section = SECTION_IP;
-    ipv6: ipv6_section = SECTION_IPV6;
-    tcp: tcp_section = SECTION_TCP;
-    udp: udp_section = SECTION_UDP;
-    raw: raw_section = SECTION_RAW;
-    unix: unix_section = SECTION_UNIX;
-    packet: packet_section = SECTION_PACKET;
-    xdp: xdp_section = SECTION_XDP;
-    netlink: netlink_section = SECTION_NETLINK;
-    vsock: vsock_section = SECTION_VSOCK;
-    tls: tls_section = SECTION_TLS;
-    sctp: sctp_section = SECTION_SCTP;
 }
 
 /// One of the blobs and list entries that may follow the sections.
@@ -164,7 +117,7 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
     let sections = header.sections;
     let mut length = size_of::<record_header>();
     let mut known = bit::SECTION_ITEMS.0;
-    for (section, size) in SECTIONS {
+    for (section, size) in LAYOUT {
         known |= section;
         if sections & section != 0 {
             length += size;

@@ -25,6 +25,16 @@ pub struct Master {
     pub inode: u64,
 }
 
+/// Which socket it is, as far as the kernel has told: two sockets never have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// SO_COOKIE.
+    Cookie(u64),
+    /// Of a socket without a cookie: a keyed hash of its address, which means something only in the run
+    /// that loaded the programs (bpf/identity.h).
+    Keyed(u64),
+}
+
 /// A socket of which everything but the options is decoded.
 #[derive(Debug)]
 pub struct Socket<'a> {
@@ -125,11 +135,11 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// What tells it from every other socket.
-    pub fn identity(&self) -> u64 {
+    /// Tells it from every other socket of this run.
+    pub fn identity(&self) -> Identity {
         match self.cookie {
-            0 => self.record.header.address,
-            cookie => cookie,
+            0 => Identity::Keyed(self.record.header.identity),
+            cookie => Identity::Cookie(cookie),
         }
     }
 

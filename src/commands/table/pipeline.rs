@@ -12,7 +12,7 @@ use crate::output::{Output, Row};
 use crate::record::{Error, Record, Records};
 use crate::socket::kind::{Layout, SocketKind};
 use crate::socket::owner::{Owner, Owners};
-use crate::socket::Socket;
+use crate::socket::{Identity, Socket};
 
 /// How many bytes of records are held back until the second walk; then it comes at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
@@ -53,13 +53,14 @@ pub fn print<R: Read, W: Read>(
         false => Plan::default(),
     };
     let plans = views.all().iter().map(|view| SocketKind::ALL.map(|kind| plan(view, kind)));
+    let own_cookies = views.all().iter().filter_map(|view| view.host.own_cookie());
     let mut printer = Printer {
         settings,
         views,
         plans: plans.collect(),
         ownership,
         layout: None,
-        seen: views.all().iter().filter_map(|view| view.host.own_cookie()).collect(),
+        seen: own_cookies.map(Identity::Cookie).collect(),
         groups: HashMap::new(),
         held: Vec::new(),
         shown: Vec::new(),
@@ -84,8 +85,8 @@ struct Printer<'a, W> {
     /// The columns of the part of the table that is being written.
     layout: Option<Layout>,
     /// The sockets that came of walks that may come by one twice; and this program's own.
-    seen: HashSet<u64>,
-    /// The numbers of the groups of sockets that share a port, by what the kernel knows them by.
+    seen: HashSet<Identity>,
+    /// The numbers of the groups of sockets that share a port, by the identities of the groups.
     groups: HashMap<u64, usize>,
     /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
     held: Vec<u8>,

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the loader and the reader share with the programs. The skeleton has the types of all global
+ * variables of an object: this one, which is never read, exports the structs and enumerations of
+ * record.h, and the sizes that C gives to the structs. src/kernel/abi.rs compares Rust's with them.
+ */
+#ifndef SCHEMA_H
+#define SCHEMA_H
+
+/* The structs that are no sections; SECTIONS has those. */
+#define STRUCTS(STRUCT)                                                                            \
+	STRUCT(record_header)                                                                      \
+	STRUCT(item_header)                                                                        \
+	STRUCT(ip_options_item)                                                                    \
+	STRUCT(membership_item)                                                                    \
+	STRUCT(packet_membership_item)                                                             \
+	STRUCT(owner_record)                                                                       \
+	STRUCT(task_record)                                                                        \
+	STRUCT(knobs)                                                                              \
+	STRUCT(identity_key)
+
+#define SIZE_OF(name) SIZE_OF_##name = sizeof(struct name),
+#define SECTION_SIZE_OF(level, name) SIZE_OF(name##_section)
+enum size_of { STRUCTS(SIZE_OF) SECTIONS(SECTION_SIZE_OF) };
+
+#define EXPORT_STRUCT(name) struct name name;
+#define EXPORT_SECTION(level, name)                                                                \
+	struct name##_section name##_section;                                                      \
+	enum level##_flag level##_flag;                                                            \
+	enum level##_value level##_value;
+
+const volatile struct {
+	STRUCTS(EXPORT_STRUCT)
+	SECTIONS(EXPORT_SECTION)
+	enum size_of size_of;
+	enum section_number section_number;
+	enum section section;
+	enum socket_trait socket_trait;
+	enum timer timer;
+	enum item_kind item_kind;
+} schema = {};
+
+#endif

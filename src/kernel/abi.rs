@@ -1,0 +1,56 @@
+//! The types that the BPF programs share with this one, as the skeleton generates them from bpf/record.h
+//! and its neighbours. Their names are those of the C source.
+
+use plain::Plain;
+
+use super::skeleton::tables::types;
+
+pub use types::{
+    identity_key, ip_options_item, ip_section, ipv6_section, item_header, item_kind, knobs,
+    membership_item, netlink_section, owner_record, packet_membership_item, packet_section,
+    port_filter, port_range, raw_section, record_header, sctp_section, section, section_number,
+    socket_section, socket_trait, task_record, tcp_section, timer, tls_section, udp_section,
+    unix_section, vsock_section, xdp_section,
+};
+/// The facts of each level, as enumerated by bpf/options.h.
+pub use types::{
+    IPV6_flag, IPV6_value, IP_flag, IP_value, NETLINK_flag, NETLINK_value, PACKET_flag,
+    PACKET_value, RAW_flag, RAW_value, SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, TCP_flag,
+    TCP_value, TLS_flag, TLS_value, UDP_flag, UDP_value, UNIX_flag, UNIX_value, VSOCK_flag,
+    VSOCK_value, XDP_flag, XDP_value,
+};
+
+/// Declares structs to be readable from bytes in place, and asserts that each is as long here as in C.
+macro_rules! plain {
+    ($($name:ident: $size_in_c:ident,)*) => {$(
+        // SAFETY: it is a `repr(C)` struct of integers and arrays of integers, of which every bit
+        // pattern is a valid value. It is as long as in C, where record.h allows no padding.
+        unsafe impl Plain for $name {}
+        const _: () = assert!(size_of::<$name>() == types::size_of::$size_in_c.0 as usize);
+    )*};
+}
+
+plain! {
+    knobs: SIZE_OF_knobs,
+    identity_key: SIZE_OF_identity_key,
+    record_header: SIZE_OF_record_header,
+    socket_section: SIZE_OF_socket_section,
+    ip_section: SIZE_OF_ip_section,
+    ipv6_section: SIZE_OF_ipv6_section,
+    tcp_section: SIZE_OF_tcp_section,
+    udp_section: SIZE_OF_udp_section,
+    raw_section: SIZE_OF_raw_section,
+    unix_section: SIZE_OF_unix_section,
+    packet_section: SIZE_OF_packet_section,
+    xdp_section: SIZE_OF_xdp_section,
+    netlink_section: SIZE_OF_netlink_section,
+    vsock_section: SIZE_OF_vsock_section,
+    tls_section: SIZE_OF_tls_section,
+    sctp_section: SIZE_OF_sctp_section,
+    item_header: SIZE_OF_item_header,
+    ip_options_item: SIZE_OF_ip_options_item,
+    membership_item: SIZE_OF_membership_item,
+    packet_membership_item: SIZE_OF_packet_membership_item,
+    owner_record: SIZE_OF_owner_record,
+    task_record: SIZE_OF_task_record,
+}

@@ -1,0 +1,125 @@
+//! The sections of a record: bpf/record.h, SECTIONS.
+
+use super::{take, take_if};
+use crate::kernel::abi::{self, record_header, section_number};
+
+/// Makes of one line for each section: the level of bpf/options.h; the section's name in [`Section`];
+/// its member of [`Record`]; its struct; its bit; and how many flags and numbers the level has.
+macro_rules! sections {
+    ($(
+        $level:ident $section:ident $member:ident: $struct:ident = $bit:ident,
+        $flag:ident::$flags:ident, $value:ident::$values:ident;
+    )*) => {
+        /// A socket as the BPF programs wrote it. A section is there if its bit is in the header.
+        #[derive(Debug)]
+        pub struct Record<'a> {
+            pub header: &'a record_header,
+            $(pub $member: Option<&'a abi::$struct>,)*
+            /// All of it, as it was read.
+            pub bytes: &'a [u8],
+            pub(super) items: &'a [u8],
+        }
+
+        impl<'a> Record<'a> {
+            /// Parses exactly one record; `None` if the bytes end before it does.
+            pub(super) fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
+                let mut rest = bytes;
+                let header: &record_header = take(&mut rest)?;
+                Some(Record {
+                    header,
+                    $($member: take_if(header.sections & abi::section::$bit.0 != 0, &mut rest)?,)*
+                    bytes,
+                    items: rest,
+                })
+            }
+        }
+
+        /// The bit and the size in bytes of each section.
+        pub(super) const LAYOUT: &[(u32, usize)] =
+            &[$((abi::section::$bit.0, size_of::<abi::$struct>())),*];
+
+        /// The section of a record in which a fact stands; each is a level of getsockopt(2), or a
+        /// family of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Section {
+            $($section,)*
+        }
+
+        /// Every section, in the order of the enumeration.
+        pub const SECTIONS: [Section; LAYOUT.len()] = [$(Section::$section),*];
+
+        /// The numbers of flags and of values that the list has for each section.
+        pub const COUNTS: [(Section, u32, u32); LAYOUT.len()] =
+            [$((Section::$section, abi::$flag::$flags.0, abi::$value::$values.0)),*];
+
+        impl Section {
+            /// Which flags the kernel has in this section of a record, and which are on.
+            pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
+                match self {
+                    $(Section::$section => {
+                        record.$member.map(|section| (section.has_flags, section.flags))
+                    })*
+                }
+            }
+
+            /// Value `n` of this section of a record, if the kernel has it.
+            pub(super) fn value(self, record: &Record, n: u8) -> Option<u64> {
+                match self {
+                    $(Section::$section => {
+                        let section = record.$member.filter(|it| it.has_values >> n & 1 != 0)?;
+                        section.values.get(usize::from(n)).copied()
+                    })*
+                }
+            }
+        }
+
+        $(
+            /// Where `flag!` and `value!` look names up.
+            #[allow(non_snake_case)]
+            pub(crate) mod $level {
+                #[allow(unused_imports)] // not every level has both
+                pub(crate) use crate::kernel::abi::{$flag as Flag, $value as Value};
+                pub(crate) const SECTION: super::Section = super::Section::$section;
+            }
+        )*
+    };
+}
+
+sections! {
+    SOCKET Socket socket: socket_section = SECTION_SOCKET,
+        SOCKET_flag::SOCKET_FLAGS, SOCKET_value::SOCKET_VALUES;
+    IP Ip ip: ip_section = SECTION_IP,
+        IP_flag::IP_FLAGS, IP_value::IP_VALUES;
+    IPV6 Ipv6 ipv6: ipv6_section = SECTION_IPV6,
+        IPV6_flag::IPV6_FLAGS, IPV6_value::IPV6_VALUES;
+    TCP Tcp tcp: tcp_section = SECTION_TCP,
+        TCP_flag::TCP_FLAGS, TCP_value::TCP_VALUES;
+    UDP Udp udp: udp_section = SECTION_UDP,
+        UDP_flag::UDP_FLAGS, UDP_value::UDP_VALUES;
+    RAW Raw raw: raw_section = SECTION_RAW,
+        RAW_flag::RAW_FLAGS, RAW_value::RAW_VALUES;
+    UNIX Unix unix: unix_section = SECTION_UNIX,
+        UNIX_flag::UNIX_FLAGS, UNIX_value::UNIX_VALUES;
+    PACKET Packet packet: packet_section = SECTION_PACKET,
+        PACKET_flag::PACKET_FLAGS, PACKET_value::PACKET_VALUES;
+    XDP Xdp xdp: xdp_section = SECTION_XDP,
+        XDP_flag::XDP_FLAGS, XDP_value::XDP_VALUES;
+    NETLINK Netlink netlink: netlink_section = SECTION_NETLINK,
+        NETLINK_flag::NETLINK_FLAGS, NETLINK_value::NETLINK_VALUES;
+    VSOCK Vsock vsock: vsock_section = SECTION_VSOCK,
+        VSOCK_flag::VSOCK_FLAGS, VSOCK_value::VSOCK_VALUES;
+    TLS Tls tls: tls_section = SECTION_TLS,
+        TLS_flag::TLS_FLAGS, TLS_value::TLS_VALUES;
+    SCTP Sctp sctp: sctp_section = SECTION_SCTP,
+        SCTP_flag::SCTP_FLAGS, SCTP_value::SCTP_VALUES;
+}
+
+// The lines are those of SECTIONS in bpf/record.h, in the same order.
+const _: () = {
+    assert!(LAYOUT.len() == section_number::SECTION_COUNT.0 as usize, "a section is missing");
+    let mut number = 0;
+    while number < LAYOUT.len() {
+        assert!(LAYOUT[number].0 == 1 << number, "the sections have another order");
+        number += 1;
+    }
+};
