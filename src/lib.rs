@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod error;
 pub mod host;
 pub mod kernel;
@@ -17,6 +18,7 @@ pub mod socket;
 pub mod text;
 
 use cli::{Cli, Command};
+use config::Config;
 
 /// Does what the command line says.
 ///
@@ -26,7 +28,7 @@ use cli::{Cli, Command};
 /// written, an [`error::OutputError`]; anything else says what was being done and what can be done about it.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
-        None => commands::table::run(&cli.table),
+        None => commands::table::run(&Config::new(&cli.table)?),
         Some(Command::Options { names }) => commands::options::run(names),
         Some(Command::Doctor { json }) => commands::doctor::run(*json),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 
 use clap::{CommandFactory, ValueEnum};
@@ -76,7 +76,6 @@ fn world() -> Vec<OwnedFd> {
 
 /// A socket that is bound and connected.
 fn connected(socket_type: SockType, local: SocketAddr, remote: SocketAddr) -> OwnedFd {
-    use std::os::fd::AsRawFd;
     let socket = open(AddressFamily::Inet, socket_type);
     bind(socket.as_raw_fd(), &SockaddrStorage::from(local)).expect("bind");
     connect(socket.as_raw_fd(), &SockaddrStorage::from(remote)).expect("connect");
@@ -179,6 +178,13 @@ const CASES: &[Case] = &[
     }),
     case(&["-O", "--options"], |flag| {
         assert_eq!(options(&format!("{flag} nodelay")), ["TCP_NODELAY"]);
+    }),
+    case(&["--columns"], |flag| {
+        let text = stdout(&format!("{flag} proto,local --tcp4 -l {flag} sport"));
+        assert_eq!(
+            text,
+            "Proto Local Address           Sport\ntcp   127.0.0.1:1001           1001\n"
+        );
     }),
     case(&["-p", "--programs"], |flag| {
         let text = stdout(&format!("{flag} --tcp4 -l -O mark"));
@@ -505,6 +511,47 @@ fn json_has_all_options_unless_some_are_chosen() {
     assert_eq!(chosen["set"], serde_json::json!(["SO_KEEPALIVE"]));
 }
 
+// Which columns
+
+#[test]
+fn columns_of_descriptors_can_be_zipped() {
+    let sockets = world();
+    let copy = sockets[0].try_clone().expect("another descriptor");
+    let text = stdout("--tcp4 -l -H --columns pid,command,fd,nonblock,owner");
+    let [pids, commands, fds, nonblock, owner] = words(&text)[..] else { panic!("{text}") };
+    let (pid, command) = (std::process::id(), own_command());
+    assert_eq!(pids, format!("{pid},{pid}"));
+    assert_eq!(commands, format!("{command},{command}"));
+    let mut numbers = [sockets[0].as_raw_fd(), copy.as_raw_fd()];
+    numbers.sort();
+    assert_eq!(fds, numbers.map(|fd| fd.to_string()).join(","));
+    assert_eq!((nonblock, owner), ("0,0", "process"));
+}
+
+#[test]
+fn members_are_chosen_like_columns() {
+    let _sockets = world();
+    let text = stdout("--ndjson --tcp4 -l --columns dport,fd,opt -O nodelay");
+    let fd = sockets_of(&text)[0]["fd"][0].clone();
+    assert_eq!(text, format!("{{\"dport\":0,\"fd\":[{fd}],\"options\":{{\"TCP_NODELAY\":0}}}}\n"));
+}
+
+fn sockets_of(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect()
+}
+
+#[test]
+fn the_usual_columns_can_be_chosen_too() {
+    let _sockets = world();
+    let usual = "protocol,recvq,sendq,local,remote,state,diag,options";
+    assert_eq!(stdout(&format!("-e --columns {usual}")), stdout("-e"));
+    assert_eq!(stdout(&format!("-p --columns {usual} -H")), stdout("-pH"));
+    let members =
+        "protocol,type,state,recv_queue,send_queue,drops,local,remote,interface,uid,inode,\
+        cookie,netns,netns_name,master,reuseport,diag,timer,options,set";
+    assert_eq!(stdout(&format!("-uJ --columns {members}")), stdout("-uJ"));
+}
+
 // Colour
 
 /// What is printed on a terminal with these variables.
@@ -548,6 +595,12 @@ const WRONG: &[(&str, &[&str])] = &[
     ("-O nosuch*", &["--options", "nosuch*", "'knetstat options' lists them"]),
     ("-O ,", &["--options", "common", "set", "all"]),
     ("-O", &["--options"]),
+    ("--columns lokal", &["--columns", "lokal", "local"]),
+    ("--columns local,re", &["--columns", "'re' is ambiguous: recvq, remote"]),
+    ("--columns qqq", &["--columns", "there are protocol, type,"]),
+    ("--columns local,", &["--columns", "name at least one column"]),
+    ("--columns", &["--columns"]),
+    ("-t --columns peer", &["--columns", "peer"]),
     ("--port htpp", &["--port", "htpp", "http"]),
     ("--port 65536", &["--port", "65536", "65535"]),
     ("--port 90-80", &["--port", "90-80"]),
@@ -597,8 +650,8 @@ fn wrong_usage_is_answered_with_a_sentence_that_helps() {
 
 #[test]
 fn words_from_outside_are_escaped_in_messages() {
-    for arguments in [["--state", "\x1b[31mred"], ["-O", "\x1b[31mred"], ["--port", "\x1b[31mred"]]
-    {
+    for flag in ["--state", "-O", "--port", "--columns"] {
+        let arguments = [flag, "\x1b[31mred"];
         let output = knetstat(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!output.stderr.contains(&0x1b), "{}", output.stderr.escape_ascii());

@@ -8,11 +8,14 @@ use std::process::Command;
 
 use clap::{CommandFactory, ValueEnum};
 use common::records;
-use knetstat::cli::{Cli, Format};
+use knetstat::cli::Cli;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::spec::OptionSpec;
 use knetstat::options::value::{Program, Value};
-use knetstat::output::table::Columns;
+use knetstat::output::json::LINES;
+use knetstat::query::column_list::{ColumnList, ColumnRequest};
+use knetstat::query::columns::Column;
+use knetstat::query::layout::Layout;
 use knetstat::socket::state::{self, State};
 use knetstat::socket::Diag;
 use serde_json::Value as Json;
@@ -257,38 +260,42 @@ fn every_mark_is_explained() {
 }
 
 #[test]
-fn every_column_is_explained() {
-    let format = Format::Table(Columns {
-        netns: true,
-        protocol: 5,
-        header: true,
-        extended: true,
-        programs: true,
-        timers: true,
-        color: false,
-    });
-    let table = records::printed(&records::everything(), format);
-    let bare = |text: &str| text.split_whitespace().collect::<String>();
-    let columns: Vec<String> =
-        entries(section("COLUMNS")).iter().map(|(heading, _)| bare(heading)).collect();
-    let mut printed = BTreeSet::new();
-    for header in table.lines().filter(|line| line.starts_with("Proto")).map(bare) {
-        let mut rest = header.as_str();
-        while !rest.is_empty() {
-            let column = columns.iter().find(|column| rest.starts_with(*column));
-            let column = column.unwrap_or_else(|| panic!("{rest} in {header}"));
-            rest = &rest[column.len()..];
-            printed.insert(column.clone());
+fn every_column_is_explained_in_order() {
+    let heading = |column: Column| {
+        let mut titles: Vec<&str> = Vec::new();
+        for heading in Layout::ALL.into_iter().filter_map(|layout| column.heading(layout)) {
+            if !titles.contains(&heading.title) {
+                titles.push(heading.title);
+            }
         }
+        format!("{} ({}; {})", column.name(), titles.join(", "), column.column_type().word())
+    };
+    let page = entries(section("COLUMNS")).into_iter();
+    let page = page.map(|(heading, _)| heading.replace("  ", " "));
+    assert_eq!(page.collect::<Vec<_>>(), Column::ALL.map(heading));
+}
+
+#[test]
+fn the_usual_columns_are_named() {
+    let page = read(section("COLUMNS"));
+    let (_, page) = page.split_once("the table has\n").expect("a list of columns");
+    let (ends, unix) = page.split_once("Unix sockets have other columns").expect("a second list");
+    let unix = unix.split_once(".PP").expect("a paragraph").0;
+    let columns = ColumnList::for_table(&ColumnRequest::default());
+    for (layout, page) in [(Layout::Ends, ends), (Layout::Unix, unix)] {
+        let words = page.lines().filter(|line| line.starts_with(".B"));
+        let words = words.filter_map(|line| line.split_whitespace().nth(1));
+        let expected: Vec<&str> = columns.of(layout).iter().map(|column| column.name()).collect();
+        assert_eq!(words.collect::<Vec<_>>(), expected, "{layout:?}");
     }
-    assert_eq!(printed, columns.into_iter().collect());
 }
 
 #[test]
 fn every_member_is_explained() {
     let mut printed = BTreeSet::new();
     for stream in [records::some(), records::everything()] {
-        for line in records::printed(&stream, Format::NdJson).lines() {
+        let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+        for line in records::printed(&stream, LINES, &request).lines() {
             members(&serde_json::from_str(line).expect("an object"), &mut printed);
         }
     }

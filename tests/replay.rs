@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::records::{self, flags, values, Stream, HZ};
-use knetstat::cli::{Format, Settings};
 use knetstat::commands::table::pipeline::Ownership;
+use knetstat::config::Config;
 use knetstat::kernel::skeleton::*;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::defaults::{Answer, Answers, Defaults};
@@ -22,32 +22,15 @@ use knetstat::options::kind::ValueKind;
 use knetstat::options::selection::Selection;
 use knetstat::options::text::Text;
 use knetstat::options::value::Value;
-use knetstat::output;
-use knetstat::output::table::Columns;
+use knetstat::output::json::{ARRAY, LINES};
+use knetstat::output::table::TABLE;
+use knetstat::output::Format;
+use knetstat::query::column_list::{ColumnList, ColumnRequest};
 use knetstat::query::filter::Filter;
 use knetstat::record::Records;
 use knetstat::socket::kind::SocketKind;
 use knetstat::socket::owner::Owners;
 use serde_json::{json, Value as Json};
-
-const TABLE: Format = Format::Table(Columns {
-    netns: false,
-    protocol: 5,
-    header: true,
-    extended: false,
-    programs: false,
-    timers: false,
-    color: false,
-});
-const EXTENDED: Format = Format::Table(Columns {
-    netns: false,
-    protocol: 5,
-    header: false,
-    extended: true,
-    programs: false,
-    timers: false,
-    color: true,
-});
 
 /// What is known of new sockets: that these options are off.
 fn pristine() -> Defaults {
@@ -63,30 +46,28 @@ fn pristine() -> Defaults {
     Defaults::with(SocketKind::ALL.map(|_| Some(answers.clone())))
 }
 
-fn settings(format: Format) -> Settings {
-    let selection = match format {
-        Format::Table(_) => Selection::common(),
-        Format::Json | Format::NdJson => Selection::all(),
-    };
-    Settings {
-        filter: records::tcp_and_udp(),
-        interfaces: Vec::new(),
-        selection,
-        format,
-        programs: false,
-        kernel_filter: true,
-    }
+fn config(format: Format) -> Config {
+    let filter = records::tcp_and_udp();
+    Config { filter, ..records::config(format, &ColumnRequest::default()) }
+}
+
+/// The columns of `-e`, without header, in colour.
+fn extended() -> Config {
+    let request = ColumnRequest { extended: true, ..ColumnRequest::default() };
+    let mut config = Config { columns: ColumnList::for_table(&request), ..config(TABLE) };
+    (config.style.header, config.style.color) = (false, true);
+    config
 }
 
 /// What is printed of a stream, and the error if there was one.
-fn print(source: impl Read, settings: &Settings, pristine: &Defaults) -> (String, Option<String>) {
-    let views = records::views(pristine, settings);
+fn print(source: impl Read, config: &Config, pristine: &Defaults) -> (String, Option<String>) {
+    let views = records::views(pristine, config);
     let mut bytes = Vec::new();
-    let mut output = output::new(settings.format, &mut bytes);
+    let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(source);
     let result = knetstat::commands::table::pipeline::print(
         records,
-        settings,
+        config,
         &views,
         records::nobody(),
         output.as_mut(),
@@ -99,7 +80,7 @@ fn print(source: impl Read, settings: &Settings, pristine: &Defaults) -> (String
 
 /// The same of a stream that is whole.
 fn print_whole(source: impl Read, format: Format) -> String {
-    let (text, error) = print(source, &settings(format), &pristine());
+    let (text, error) = print(source, &config(format), &pristine());
     assert_eq!(error, None);
     text
 }
@@ -124,7 +105,7 @@ SO_REUSEADDR=0,IPV6_JOIN_GROUP=ff02::fb%2-fe80::7,IPV6_JOIN_ANYCAST=fe80::%2
 
 #[test]
 fn extended_table_in_colour_without_header() {
-    let text = print_whole(records::some().bytes.as_slice(), EXTENDED);
+    let (text, _) = print(records::some().bytes.as_slice(), &extended(), &pristine());
     let first = text.lines().next().unwrap_or_default();
     let expected = "tcp        0    244 127.0.0.1:5432          0.0.0.0:*               \
 LISTEN      104        31337      -           \x1b[1mSO_REUSEADDR=1\x1b[0m,SO_KEEPALIVE=0,\
@@ -140,12 +121,12 @@ fn json() {
 {"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":0,"cookie":79,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
 {"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":0,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
 "#;
-    let lines = print_whole(records::some().bytes.as_slice(), Format::NdJson);
+    let lines = print_whole(records::some().bytes.as_slice(), LINES);
     for (line, expected) in lines.lines().zip(expected.lines()) {
         assert_eq!(line, expected);
     }
     assert_eq!(lines, expected);
-    let array = print_whole(records::some().bytes.as_slice(), Format::Json);
+    let array = print_whole(records::some().bytes.as_slice(), ARRAY);
     assert_eq!(array, format!("[\n{}\n]\n", expected.trim_end().replace('\n', ",\n")));
 }
 
@@ -153,8 +134,8 @@ fn json() {
 fn a_packet_socket() {
     let stream = records::sniffer();
     let everything = |format| {
-        let settings = Settings { filter: Filter::default(), ..settings(format) };
-        let (text, error) = print(stream.bytes.as_slice(), &settings, &pristine());
+        let config = Config { filter: Filter::default(), ..config(format) };
+        let (text, error) = print(stream.bytes.as_slice(), &config, &pristine());
         assert_eq!(error, None);
         text
     };
@@ -165,14 +146,14 @@ SO_TYPE=DGRAM,PACKET_ADD_MEMBERSHIP=PROMISC%2*2|MULTICAST:01:00:5e:00:00:fb%2|..
 PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
     assert_eq!(table.lines().nth(1), Some(expected), "{table}");
     let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
-    assert_eq!(everything(Format::NdJson).trim_end(), expected);
+    assert_eq!(everything(LINES).trim_end(), expected);
 }
 
 #[test]
 fn without_pristine_sockets_nobody_knows_what_is_set() {
     let unknown = Defaults::default();
     let stream = records::some();
-    let (text, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &unknown);
+    let (text, error) = print(stream.bytes.as_slice(), &config(LINES), &unknown);
     assert_eq!(error, None);
     for row in rows(&text) {
         // A mini-socket has no options, so none of them is set.
@@ -186,13 +167,13 @@ fn without_pristine_sockets_nobody_knows_what_is_set() {
 #[test]
 fn what_is_set_does_not_depend_on_what_is_shown() {
     let pristine = pristine();
-    let mut only_set = settings(Format::NdJson);
+    let mut only_set = config(LINES);
     only_set.selection = Selection::parse(["set"]).expect("a word of -O");
     for seed in 0..2_000 {
         let mut random = Random(seed);
         let mut bytes = if seed % 2 == 0 { records::some() } else { records::everything() }.bytes;
         hurt(&mut bytes, &mut random);
-        let (all, _) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine);
+        let (all, _) = print(bytes.as_slice(), &config(LINES), &pristine);
         let (set, _) = print(bytes.as_slice(), &only_set, &pristine);
         for (all, set) in rows(&all).zip(rows(&set)) {
             assert_eq!(set["set"], all["set"], "seed {seed}");
@@ -208,17 +189,17 @@ fn a_record_of_a_protocol_from_the_future_is_passed_over() {
     for (protocol, family) in [(records::TCP, 99), (132, records::INET)] {
         stream.header(&[], |header| (header.protocol, header.family) = (protocol, family));
     }
-    assert_eq!(print_whole(stream.bytes.as_slice(), Format::NdJson), "");
-    assert_eq!(print_whole(stream.bytes.as_slice(), Format::Json), "[]\n");
+    assert_eq!(print_whole(stream.bytes.as_slice(), LINES), "");
+    assert_eq!(print_whole(stream.bytes.as_slice(), ARRAY), "[]\n");
 }
 
 #[test]
 fn sctp_sockets() {
     let common = r#""SCTP_NODELAY":1,"SCTP_RTOINFO":{"srto_initial":3000,"srto_max":60000,"srto_min":1000},"SCTP_ASSOCINFO":{"sasoc_asocmaxrxt":10,"sasoc_number_peer_destinations":2,"sasoc_peer_rwnd":106496,"sasoc_local_rwnd":4000000000,"sasoc_cookie_life":60000},"SCTP_PEER_ADDR_PARAMS":{"spp_hbinterval":30000,"spp_pathmaxrxt":5,"spp_pathmtu":1500,"spp_sackdelay":200,"spp_flags":809,"spp_ipv6_flowlabel":4660,"spp_dscp":184},"SCTP_DELAYED_SACK":{"sack_delay":200,"sack_freq":2},"SCTP_DEFAULT_PRINFO":{"pr_value":700,"pr_policy":16},"SCTP_ECN_SUPPORTED":1,"SCTP_REMOTE_UDP_ENCAPS_PORT":9899,"SCTP_PLPMTUD_PROBE_INTERVAL":5000"#;
     let common: Json = serde_json::from_str(&format!("{{{common}}}")).expect("an object");
-    let mut settings = settings(Format::NdJson);
-    settings.filter = Filter::default();
-    let (text, error) = print(records::sctp().bytes.as_slice(), &settings, &Defaults::default());
+    let mut config = config(LINES);
+    config.filter = Filter::default();
+    let (text, error) = print(records::sctp().bytes.as_slice(), &config, &Defaults::default());
     assert_eq!(error, None);
     let rows: Vec<Json> = rows(&text).collect();
     assert_eq!(rows.len(), 2, "{text}");
@@ -238,8 +219,9 @@ fn sctp_sockets() {
     assert!(rows[0]["options"].get("SCTP_STREAM_SCHEDULER").is_none());
     assert_eq!(rows[1]["options"]["SCTP_STREAM_SCHEDULER"], 2);
 
-    settings.format = TABLE;
-    let (text, _) = print(records::sctp().bytes.as_slice(), &settings, &Defaults::default());
+    let table = records::config(TABLE, &ColumnRequest::default());
+    let table = Config { filter: config.filter, selection: config.selection, ..table };
+    let (text, _) = print(records::sctp().bytes.as_slice(), &table, &Defaults::default());
     for words in [
         "SCTP_RTOINFO=srto_initial:3000ms|srto_max:60000ms|srto_min:1000ms,",
         "|spp_flags:HB_ENABLE+PMTUD_ENABLE+SACKDELAY_ENABLE+IPV6_FLOWLABEL+DSCP|",
@@ -254,8 +236,8 @@ fn sctp_sockets() {
 
 #[test]
 fn every_fact_of_every_option_is_shown() {
-    let settings = Settings { filter: Filter::default(), ..settings(Format::NdJson) };
-    let (text, error) = print(records::everything().bytes.as_slice(), &settings, &pristine());
+    let config = Config { filter: Filter::default(), ..config(LINES) };
+    let (text, error) = print(records::everything().bytes.as_slice(), &config, &pristine());
     assert_eq!(error, None);
     let is_shown = |name| rows(&text).any(|row| row["options"].get(name).is_some());
     let hidden = CATALOGUE.iter().map(|option| option.name).filter(|name| !is_shown(*name));
@@ -270,12 +252,12 @@ const NOT_IN_EVERYTHING: [&str; 5] =
 #[test]
 fn a_list_that_was_cut_says_so() {
     let stream = records::everything();
-    let text = records::printed(&stream, Format::NdJson);
+    let text = records::printed(&stream, LINES, &ColumnRequest::default());
     let netlink = rows(&text).find(|row| row["protocol"] == "netlink").expect("a netlink socket");
     let groups = serde_json::json!([1, 32, 33, null]);
     assert_eq!(netlink["options"]["NETLINK_LIST_MEMBERSHIPS"], groups);
     assert_eq!(netlink["local"]["groups"], groups);
-    let table = records::printed(&stream, TABLE);
+    let table = records::printed(&stream, TABLE, &ColumnRequest::default());
     assert!(table.contains(",NETLINK_LIST_MEMBERSHIPS=1|32|33|...,"), "{table}");
 }
 
@@ -288,7 +270,7 @@ fn with_tls(fill: impl FnOnce(&mut tls_section)) -> Json {
     });
     stream.part(|_: &mut socket_section| {});
     stream.part(fill);
-    let text = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    let text = print_whole(stream.bytes.as_slice(), LINES);
     let row = rows(&text).next();
     row.expect("a row")
 }
@@ -369,9 +351,9 @@ fn mptcp(traits: socket_trait, fill: impl FnOnce(&mut tcp_section)) -> Json {
     stream.bytes[type_at] = 1;
     stream.part(|_: &mut socket_section| {});
     stream.part(fill);
-    let mut settings = settings(Format::NdJson);
-    settings.filter = Filter::default();
-    let (text, error) = print(stream.bytes.as_slice(), &settings, &pristine());
+    let mut config = config(LINES);
+    config.filter = Filter::default();
+    let (text, error) = print(stream.bytes.as_slice(), &config, &pristine());
     assert_eq!(error, None);
     let row = rows(&text).next();
     row.expect("a row")
@@ -448,9 +430,9 @@ impl Read for Pieces<'_> {
 #[test]
 fn where_reads_cut_makes_no_difference() {
     let stream = many(20);
-    let whole = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    let whole = print_whole(stream.bytes.as_slice(), LINES);
     for size in [1, 7, 8, 95, 96, 97, 1000, 4096, 32_768, 1_000_000] {
-        assert_eq!(print_whole(Pieces::new(&stream.bytes, size), Format::NdJson), whole, "{size}");
+        assert_eq!(print_whole(Pieces::new(&stream.bytes, size), LINES), whole, "{size}");
     }
 }
 
@@ -473,10 +455,10 @@ fn a_stream_longer_than_the_buffer() {
 #[test]
 fn interruptions_are_no_errors() {
     let stream = records::some();
-    let whole = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    let whole = print_whole(stream.bytes.as_slice(), LINES);
     let mut source = Pieces::new(&stream.bytes, 100);
     source.interruptions = [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].repeat(3).into();
-    assert_eq!(print_whole(source, Format::NdJson), whole);
+    assert_eq!(print_whole(source, LINES), whole);
 }
 
 #[test]
@@ -485,7 +467,7 @@ fn a_failing_read_is_an_error_and_leaves_the_array_open() {
     let first = stream.bytes[..stream.ends[0]].to_vec();
     let mut source = Pieces::new(&[], 1);
     source.interruptions = [io::ErrorKind::PermissionDenied].into();
-    let (text, error) = print(first.as_slice().chain(source), &settings(Format::Json), &pristine());
+    let (text, error) = print(first.as_slice().chain(source), &config(ARRAY), &pristine());
     let error = error.expect("the read failed");
     assert!(error.starts_with("cannot read the sockets from the kernel: "), "{error}");
     assert!(text.starts_with("[\n{\"protocol\":\"tcp\"") && text.ends_with('}'), "{text}");
@@ -496,9 +478,9 @@ fn a_failing_read_is_an_error_and_leaves_the_array_open() {
 #[test]
 fn a_cut_stream_gives_the_whole_records_and_then_an_error() {
     let stream = records::some();
-    let (settings, pristine) = (settings(Format::Json), pristine());
+    let (config, pristine) = (config(ARRAY), pristine());
     for length in 0..=stream.bytes.len() {
-        let (text, error) = print(&stream.bytes[..length], &settings, &pristine);
+        let (text, error) = print(&stream.bytes[..length], &config, &pristine);
         let whole = stream.ends.iter().filter(|end| **end <= length).count();
         assert_eq!(text.matches("\"protocol\"").count(), whole, "{length} bytes");
         let end = whole.checked_sub(1).map_or(0, |last| stream.ends[last]);
@@ -522,7 +504,7 @@ fn damage_is_named_with_its_place() {
     let damaged = |change: fn(&mut [u8])| {
         let mut bytes = stream.bytes.clone();
         change(&mut bytes[at..]);
-        let (text, error) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine());
+        let (text, error) = print(bytes.as_slice(), &config(LINES), &pristine());
         assert_eq!(text.lines().count(), 2, "the records before the damage");
         error.expect("the damage is noticed")
     };
@@ -547,7 +529,7 @@ fn a_record_without_an_end_is_given_up() {
         stream.bytes
     };
     let endless = header.as_slice().chain(Repeat(&item));
-    let (_, error) = print(endless, &settings(Format::NdJson), &pristine());
+    let (_, error) = print(endless, &config(LINES), &pristine());
     let error = error.expect("the stream never ends");
     assert!(error.contains("damaged at byte 0"), "{error}");
 }
@@ -568,7 +550,7 @@ fn an_item_longer_than_a_record_is_damage() {
     let mut stream = Stream::default();
     stream.header(&[section::SECTION_ITEMS], |_| {});
     stream.part(|item: &mut knetstat::kernel::skeleton::item_header| item.length = u32::MAX);
-    let (_, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &pristine());
+    let (_, error) = print(stream.bytes.as_slice(), &config(LINES), &pristine());
     let error = error.expect("no record is so long");
     assert!(error.ends_with("a record is longer than the kernel can write one"), "{error}");
 }
@@ -601,21 +583,21 @@ fn finishes_in_time(test: impl FnOnce() + Send + 'static) {
 /// Damages the stream in many ways. Whatever comes out is well formed.
 fn damage(stream: &Stream, times: u64) {
     let pristine = pristine();
-    let forms = [settings(Format::NdJson), settings(EXTENDED)];
+    let forms = [config(LINES), extended()];
     for seed in 0..times {
         let mut random = Random(seed);
         let mut bytes = stream.bytes.clone();
         for _ in 0..=random.below(3) {
             hurt(&mut bytes, &mut random);
         }
-        let settings = &forms[random.below(2)];
-        let (text, error) = print(bytes.as_slice(), settings, &pristine);
+        let config = &forms[random.below(2)];
+        let (text, error) = print(bytes.as_slice(), config, &pristine);
         assert!(text.len() < 1 << 20, "seed {seed}: {} bytes of output", text.len());
         let known = |error: &str| error.starts_with("the kernel's stream of sockets ");
         assert!(error.as_deref().is_none_or(known), "seed {seed}: {error:?}");
-        match settings.format {
-            Format::NdJson => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
-            _ => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
+        match config.format.whole_sockets {
+            true => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
+            false => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
         }
     }
     let peak = peak_memory();
@@ -709,17 +691,20 @@ fn accepted() -> Stream {
 
 /// What is printed of these sockets with these owners.
 fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<String>) {
-    let mut settings = settings(format);
-    settings.programs = true;
-    let views = records::views(&pristine(), &settings);
+    let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+    print_owned_as(first, second, &records::config(format, &request))
+}
+
+fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Option<String>) {
+    let views = records::views(&pristine(), config);
     let mut bytes = Vec::new();
-    let mut output = output::new(format, &mut bytes);
+    let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let stream = accepted();
     let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
         knetstat::commands::table::pipeline::print(
             records,
-            &settings,
+            config,
             &views,
             Some(ownership),
             output.as_mut(),
@@ -734,12 +719,12 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
 /// Where this kernel does not tell who holds a socket, a filter that wants to know lets none through.
 #[test]
 fn without_owners_nobody_is_the_process_that_was_asked_for() {
-    let mut settings = settings(Format::NdJson);
+    let mut config = config(LINES);
     let all = accepted();
-    let (text, error) = print(all.bytes.as_slice(), &settings, &pristine());
+    let (text, error) = print(all.bytes.as_slice(), &config, &pristine());
     assert_eq!((rows(&text).count(), error), (all.ends.len(), None));
-    settings.filter.pids = vec![812];
-    let (text, error) = print(all.bytes.as_slice(), &settings, &pristine());
+    config.filter.pids = vec![812];
+    let (text, error) = print(all.bytes.as_slice(), &config, &pristine());
     assert_eq!((text.as_str(), error), ("", None));
 }
 
@@ -753,7 +738,7 @@ fn holders_are_shown_in_the_order_of_their_numbers() {
             record.command[..5].copy_from_slice(b"a\x1b\xff\0b");
         });
     }
-    let (text, error) = print_owned(&stream.bytes, &[], Format::NdJson);
+    let (text, error) = print_owned(&stream.bytes, &[], LINES);
     assert_eq!(error, None);
     let row = rows(&text).next().expect("the listener");
     let expected = serde_json::json!([
@@ -849,7 +834,7 @@ fn a_damaged_second_walk_is_an_error_too() {
     // Nobody holds any of them, so the second walk is wanted.
     let damaged = descriptors(1).bytes;
     for (first, second) in [(&damaged[..9], &[][..]), (&[][..], &damaged[..9])] {
-        let (text, error) = print_owned(first, second, Format::Json);
+        let (text, error) = print_owned(first, second, ARRAY);
         let error = error.expect("the damage is noticed");
         assert!(error.ends_with("ends in the middle of a record, at byte 0"), "{error}");
         assert!(!text.ends_with("]\n"), "the array is left open: {text}");
@@ -862,7 +847,7 @@ fn a_damaged_second_walk_is_an_error_too() {
             (record.pid, record.fd, record.cookie) = (1, 1, cookie);
         });
     }
-    let (text, error) = print_owned(&all.bytes, &damaged[..9], Format::NdJson);
+    let (text, error) = print_owned(&all.bytes, &damaged[..9], LINES);
     assert_eq!(error, None);
     assert_eq!(rows(&text).filter(|row| row["owner"] == "process").count(), 4);
 }
@@ -870,7 +855,7 @@ fn a_damaged_second_walk_is_an_error_too() {
 #[test]
 fn the_second_walk_finds_what_the_first_did_not() {
     let all = descriptors(5);
-    let (text, error) = print_owned(&all.bytes[..all.ends[0]], &all.bytes, Format::NdJson);
+    let (text, error) = print_owned(&all.bytes[..all.ends[0]], &all.bytes, LINES);
     assert_eq!(error, None);
     let of = |cookie: u64| {
         let mut rows = rows(&text).filter(|row| row["cookie"] == cookie);
@@ -896,13 +881,13 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
                 hurt(&mut bytes, &mut random);
             }
             // What is not noticed is well formed.
-            let format = [Format::NdJson, PROGRAMS][random.below(2)];
+            let format = [LINES, TABLE][random.below(2)];
             let (text, error) = print_owned(&bytes, &bytes, format);
             let known = |error: &str| error.starts_with("the kernel's stream of sockets ");
             assert!(error.as_deref().is_none_or(known), "seed {seed}: {error:?}");
-            match format {
-                Format::NdJson => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
-                _ => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
+            match format.whole_sockets {
+                true => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
+                false => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
             }
             // Without anything that could be right.
             bytes.iter_mut().for_each(|byte| *byte = random.next() as u8);
@@ -911,13 +896,3 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
         }
     });
 }
-
-const PROGRAMS: Format = Format::Table(Columns {
-    netns: false,
-    protocol: 5,
-    header: true,
-    extended: false,
-    programs: true,
-    timers: false,
-    color: false,
-});

@@ -1,56 +1,84 @@
-//! The forms of the output. Each writes to any `Write`, a socket at a time.
+//! The outputs, a file for each. An output writes to any `Write`, one socket at a time.
+//!
+//! To add one: a file here that implements [`Output`] and offers a [`Format`], its line below, and its
+//! flag in cli.rs and config.rs.
 
 pub mod json;
 pub mod table;
+pub mod text;
 
 use std::io::{self, Write};
 
-use crate::cli::Format;
-use crate::options::context::Context;
-use crate::options::plan::OptionValue;
-use crate::socket::kind::Layout;
-use crate::socket::owner::{Holder, Owner};
-use crate::socket::Socket;
+use crate::query::column_list::ColumnList;
+use crate::query::layout::Layout;
+pub use crate::query::row::Row;
 
-/// A socket with what is to be shown of its options.
-pub struct Row<'a> {
-    pub socket: &'a Socket<'a>,
-    pub context: Context<'a>,
-    pub options: &'a [OptionValue],
-    /// Whether it is known which options are set.
-    pub knows_set: bool,
-    /// The number of the group of sockets with which it shares its port, from 1 on.
-    pub reuseport: Option<usize>,
-    /// The name that ip(8) gave to its network namespace.
-    pub netns_name: Option<&'a [u8]>,
-    /// The processes that hold it, and what that says of its owner; none if nobody asked.
-    pub owner: Option<(&'a [Holder], Owner)>,
-}
-
-/// A form of output.
+/// An output.
 pub trait Output {
     /// Writes what comes before the first socket.
     ///
     /// # Errors
     ///
     /// When it cannot be written, here and below.
-    fn begin(&mut self) -> io::Result<()>;
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
-    /// Begins a part, whose sockets have these columns.
-    fn part(&mut self, layout: Layout) -> io::Result<()>;
+    /// Begins a section, whose sockets all have this layout.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::begin`].
+    fn section(&mut self, _: Layout) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes a socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::begin`].
     fn row(&mut self, row: &Row) -> io::Result<()>;
 
-    /// Writes what comes after the last socket, and all that was held back.
+    /// Writes what comes after the last socket, and everything that is buffered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::begin`].
     fn end(&mut self) -> io::Result<()>;
 }
 
-/// The output in this form.
-pub fn new<'a>(format: Format, to: impl Write + 'a) -> Box<dyn Output + 'a> {
-    match format {
-        Format::Table(columns) => Box::new(table::Table::new(to, columns)),
-        Format::Json => Box::new(json::Json::array(to)),
-        Format::NdJson => Box::new(json::Json::lines(to)),
+/// A kind of output, and how to open one.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// For messages and debugging.
+    pub name: &'static str,
+    /// Whether a socket is shown with all its members and options unless the command line chooses;
+    /// otherwise with those that people look at.
+    pub whole_sockets: bool,
+    /// Opens an output that writes to the first argument.
+    pub open: for<'a> fn(Box<dyn Write + 'a>, ColumnList, Style) -> Box<dyn Output + 'a>,
+}
+
+impl Format {
+    /// Opens an output that writes these columns to `to`.
+    pub fn open<'a>(
+        &self,
+        to: impl Write + 'a,
+        columns: &ColumnList,
+        style: Style,
+    ) -> Box<dyn Output + 'a> {
+        (self.open)(Box::new(to), columns.clone(), style)
     }
+}
+
+/// How text is laid out. An output that is not text does without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// A first line with the titles of the columns.
+    pub header: bool,
+    /// The length of the longest protocol that can occur.
+    pub protocol_width: usize,
+    /// Options that are set stand out.
+    pub color: bool,
 }

@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use wildmatch::WildMatch;
 
-use crate::socket::kind::{Family, Layout, SocketKind, Version};
+use crate::query::layout::Layout;
+use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::owner::Holder;
 use crate::socket::state::{self, State, States};
 use crate::socket::{Endpoint, Socket};
@@ -77,7 +78,7 @@ impl Filter {
         SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
     }
 
-    /// The parts of the table that can have sockets, in their order.
+    /// The sections of the table that can have sockets, in order.
     pub fn layouts(&self) -> Vec<Layout> {
         let families = Family::ALL.into_iter().filter(|family| self.wants_family(*family));
         let mut layouts: Vec<Layout> = families.map(Family::layout).collect();

@@ -1,3 +1,8 @@
 //! Questions about sockets: which are selected, and what is shown of them.
 
+pub mod cell;
+pub mod column_list;
+pub mod columns;
 pub mod filter;
+pub mod layout;
+pub mod row;

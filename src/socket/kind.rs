@@ -24,15 +24,6 @@ pub enum Family {
     Unix,
 }
 
-/// The columns in which sockets are shown. The table has a part for each, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layout {
-    /// Two ends: addresses, ports, and what other families have in their place.
-    Ends,
-    /// A path and a peer.
-    Unix,
-}
-
 impl Family {
     /// Every family, in the order in which they are shown: those of one layout together.
     pub const ALL: [Family; 11] = [
@@ -48,14 +39,6 @@ impl Family {
         Family::Other,
         Family::Unix,
     ];
-
-    /// The columns of its sockets.
-    pub fn layout(self) -> Layout {
-        match self {
-            Family::Unix => Layout::Unix,
-            _ => Layout::Ends,
-        }
-    }
 
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {

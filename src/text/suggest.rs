@@ -18,7 +18,7 @@ pub fn unknown<'a>(thing: &str, word: &str, known: impl Iterator<Item = &'a str>
     let word = super::escaped(word.as_bytes());
     match near.is_empty() {
         false => format!("no {thing} is called '{word}'; did you mean {}?", near.join(", ")),
-        true if known.len() <= 20 => {
+        true if known.len() <= 20 || thing == "column" => {
             format!("no {thing} is called '{word}'; there are {}", known.join(", "))
         }
         true if thing == "option" => {

@@ -6,14 +6,16 @@
 use std::io;
 use std::mem::{align_of, size_of};
 
-use knetstat::cli::{Format, Settings};
 use knetstat::commands::table::namespaces::{View, Views};
 use knetstat::commands::table::pipeline::Ownership;
+use knetstat::config::Config;
+use knetstat::host::netns::Scope;
 use knetstat::host::Host;
 use knetstat::kernel::skeleton::*;
 use knetstat::options::defaults::Defaults;
 use knetstat::options::selection::Selection;
-use knetstat::output;
+use knetstat::output::{Format, Style};
+use knetstat::query::column_list::{ColumnList, ColumnRequest};
 use knetstat::query::filter::Filter;
 use knetstat::record::Records;
 use knetstat::socket::kind::{Family, SocketKind};
@@ -140,25 +142,41 @@ pub fn tcp_and_udp() -> Filter {
 }
 
 /// A namespace of which everything is said.
-pub fn views(pristine: &Defaults, settings: &Settings) -> Views {
+pub fn views(pristine: &Defaults, config: &Config) -> Views {
     let (pristine, host) = (pristine.clone(), Host::with(HZ, 2, None));
-    Views::one(Some(View { defaults: pristine, host, filter: settings.filter.clone() }))
+    Views::one(Some(View { defaults: pristine, host, filter: config.filter.clone() }))
+}
+
+/// A table without colour.
+pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false };
+
+/// What is shown in this format, with these columns, if nothing else is asked for.
+pub fn config(format: Format, request: &ColumnRequest) -> Config {
+    Config {
+        scope: Scope::Own,
+        filter: Filter::default(),
+        interfaces: Vec::new(),
+        selection: match format.whole_sockets {
+            true => Selection::all(),
+            false => Selection::common(),
+        },
+        columns: match format.whole_sockets {
+            true => ColumnList::for_objects(request),
+            false => ColumnList::for_table(request),
+        },
+        format,
+        style: PLAIN,
+        kernel_filter: true,
+    }
 }
 
 /// What is printed of whole records when nothing is known of new sockets, and a process holds the
 /// listener of [`some`].
-pub fn printed(stream: &Stream, format: Format) -> String {
-    let settings = Settings {
-        filter: Filter::default(),
-        interfaces: Vec::new(),
-        selection: Selection::all(),
-        format,
-        programs: true,
-        kernel_filter: true,
-    };
-    let views = views(&Defaults::default(), &settings);
+pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> String {
+    let config = Config { selection: Selection::all(), ..config(format, request) };
+    let views = views(&Defaults::default(), &config);
     let mut bytes = Vec::new();
-    let mut output = output::new(format, &mut bytes);
+    let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(stream.bytes.as_slice());
     let mut holder = Stream::default();
     holder.part(|record: &mut owner_record| {
@@ -169,7 +187,7 @@ pub fn printed(stream: &Stream, format: Format) -> String {
     let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,
-        &settings,
+        &config,
         &views,
         Some(ownership),
         output.as_mut(),

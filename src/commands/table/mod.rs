@@ -8,14 +8,15 @@ use std::io::Write;
 use anyhow::{bail, Context};
 
 use super::stdout;
-use crate::cli::{self, Settings, TableArgs};
+use crate::cli;
+use crate::config::Config;
 use crate::error::OutputError;
 use crate::host::interfaces::Interfaces;
 use crate::host::netns::{Found, Scope};
 use crate::kernel::load::{self, Programs};
 use crate::kernel::read_ahead::ReadAhead;
 use crate::kernel::syscall;
-use crate::output;
+use crate::query::columns::Needs;
 use crate::query::filter::{Filter, Knobs};
 use crate::record::Records;
 use namespaces::{View, Views};
@@ -27,27 +28,26 @@ use pipeline::Ownership;
 ///
 /// For words that mean nothing, as wrong usage; when the programs cannot be loaded, the sockets not be
 /// read or the output not be written; when not all was shown that there is.
-pub fn run(args: &TableArgs) -> anyhow::Result<()> {
-    let scope = args.scope();
-    let settings = args.settings()?;
-    if scope != Scope::Own {
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let scope = &config.scope;
+    if *scope != Scope::Own {
         syscall::allow_many_files();
     }
-    let mut found = find(&scope)?;
-    let asks_for_owners = settings.programs || settings.filter.needs_owners();
-    let knobs = settings.filter.knobs();
-    let knobs = if settings.kernel_filter { knobs } else { knobs.wide_open() };
+    let mut found = find(scope)?;
+    let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
+    let knobs = config.filter.knobs();
+    let knobs = if config.kernel_filter { knobs } else { knobs.wide_open() };
     let mut programs = Programs::load(&Knobs {
-        owners: asks_for_owners || scope == Scope::All,
-        tasks: scope == Scope::All,
+        owners: asks_for_owners || *scope == Scope::All,
+        tasks: *scope == Scope::All,
         every_netns: !found.namespaces.is_empty(),
         ..knobs
     })?;
-    if scope == Scope::All {
+    if *scope == Scope::All {
         programs.tasks()?.map(|walk| found.add_those_of_tasks(walk)).transpose()?;
         programs.owners()?.map(|walk| found.add_those_of_sockets(walk)).transpose()?;
     }
-    let views = look_around(&mut programs, &settings, &mut found)?;
+    let views = look_around(&mut programs, config, &mut found)?;
     let ownership = match asks_for_owners {
         true => programs.owners()?.zip(programs.owners()?),
         false => None,
@@ -57,10 +57,10 @@ pub fn run(args: &TableArgs) -> anyhow::Result<()> {
     let knows_owners = ownership.is_some();
     let ownership = ownership.map(|(first, second)| Ownership::new(first, second)).transpose()?;
     let mut out = stdout()?;
-    let mut output = output::new(settings.format, &mut out);
+    let mut output = config.format.open(&mut out, &config.columns, config.style);
     // A thread has the capabilities that its maker has left.
     let sockets = ReadAhead::new(programs.sockets()).context("cannot start a thread")?;
-    pipeline::print(Records::new(sockets), &settings, &views, ownership, output.as_mut())?;
+    pipeline::print(Records::new(sockets), config, &views, ownership, output.as_mut())?;
     let missing = match asks_for_owners && !knows_owners {
         true => Some("processes: this kernel does not tell who holds a socket".into()),
         false => found.missing(),
@@ -92,14 +92,14 @@ fn find(scope: &Scope) -> anyhow::Result<Found> {
 /// tables there.
 fn look_around(
     programs: &mut Programs,
-    settings: &Settings,
+    config: &Config,
     found: &mut Found,
 ) -> anyhow::Result<Views> {
-    let mut interfaces = Interfaces::new(&settings.interfaces);
+    let mut interfaces = Interfaces::new(&config.interfaces);
     let mut look = || -> anyhow::Result<Option<View>> {
         let Some(interfaces) = interfaces.here() else { return Ok(None) };
         programs.open_here()?;
-        View::here(Filter { interfaces, ..settings.filter.clone() }).map(Some)
+        View::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
     };
     let views = match found.namespaces.is_empty() {
         true => Views::one(look()?),

@@ -3,14 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-use crate::cli::Settings;
 use crate::commands::table::namespaces::{View, Views};
+use crate::config::Config;
 use crate::error::OutputError;
 use crate::options::context::Context;
 use crate::options::plan::{OptionValue, Plan};
-use crate::output::{Output, Row};
+use crate::output::Output;
+use crate::query::columns::Needs;
+use crate::query::layout::Layout;
+use crate::query::row::Row;
 use crate::record::{Error, Record, Records};
-use crate::socket::kind::{Layout, SocketKind};
+use crate::socket::kind::SocketKind;
 use crate::socket::owner::{Owner, Owners};
 use crate::socket::{Identity, Socket};
 
@@ -35,7 +38,7 @@ impl<R: Read> Ownership<R> {
     }
 }
 
-/// Writes every socket of the records that the settings want, but not yet the end: whether it is whole
+/// Writes every socket of the records that the configuration selects, but not yet the end: whether it is whole
 /// the caller knows.
 ///
 /// # Errors
@@ -43,19 +46,20 @@ impl<R: Read> Ownership<R> {
 /// When the records cannot be read, or the output cannot be written.
 pub fn print<R: Read, W: Read>(
     mut records: Records<R>,
-    settings: &Settings,
+    config: &Config,
     views: &Views,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> anyhow::Result<()> {
-    let plan = |view: &View, kind| match settings.filter.wants(kind) {
-        true => settings.selection.plan(kind, &view.defaults),
+    let shows_options = config.columns.needs(Needs::Options);
+    let plan = |view: &View, kind| match shows_options && config.filter.wants(kind) {
+        true => config.selection.plan(kind, &view.defaults),
         false => Plan::default(),
     };
     let plans = views.all().iter().map(|view| SocketKind::ALL.map(|kind| plan(view, kind)));
     let own_cookies = views.all().iter().filter_map(|view| view.host.own_cookie());
     let mut printer = Printer {
-        settings,
+        config,
         views,
         plans: plans.collect(),
         ownership,
@@ -77,12 +81,12 @@ pub fn print<R: Read, W: Read>(
 }
 
 struct Printer<'a, W> {
-    settings: &'a Settings,
+    config: &'a Config,
     views: &'a Views,
     /// By the place of the network namespace, then by that of the kind; empty of what is not wanted.
     plans: Vec<[Plan; SocketKind::ALL.len()]>,
     ownership: Option<Ownership<W>>,
-    /// The columns of the part of the table that is being written.
+    /// The layout of the section that is being written.
     layout: Option<Layout>,
     /// The sockets that came of walks that may come by one twice; and this program's own.
     seen: HashSet<Identity>,
@@ -119,12 +123,12 @@ impl<W: Read> Printer<'_, W> {
         }
     }
 
-    /// Ends a part of the table, and begins those that follow up to this one, or to the end.
+    /// Ends a section, and begins those that follow up to this one, or to the end.
     fn change_to(&mut self, layout: Option<Layout>) -> anyhow::Result<()> {
         self.look_again()?;
-        for next in &self.settings.filter.layouts() {
+        for next in &self.config.filter.layouts() {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
-                self.output.part(*next).map_err(OutputError)?;
+                self.output.section(*next).map_err(OutputError)?;
                 self.layout = Some(*next);
             }
         }
@@ -133,8 +137,8 @@ impl<W: Read> Printer<'_, W> {
 
     /// `place`: of its network namespace.
     fn socket(&mut self, socket: Socket, place: usize) -> anyhow::Result<()> {
-        let filter = &self.settings.filter;
-        let mut owner = None;
+        let filter = &self.config.filter;
+        let mut holders = None;
         if let Some(ownership) = &self.ownership {
             let found = ownership.owners.of(&socket);
             if found.1 == Owner::Elsewhere && ownership.again.is_some() {
@@ -144,7 +148,7 @@ impl<W: Read> Printer<'_, W> {
             if !filter.matches_holders(found.0) {
                 return Ok(());
             }
-            owner = Some(found).filter(|_| self.settings.programs);
+            holders = Some(found);
         } else if filter.needs_owners() {
             // Nobody knows whether it is wanted.
             return Ok(());
@@ -152,12 +156,15 @@ impl<W: Read> Printer<'_, W> {
         let context = Context::new(&socket.record, &self.views.all()[place].host);
         let plan = &self.plans[place][socket.kind.index()];
         plan.apply(&context, &mut self.shown);
-        let options = &self.shown;
-        let reuseport = number_of_group(&mut self.groups, &socket);
-        let netns_name = self.views.name(socket.netns);
-        let knows_set = plan.knows_set;
-        let row =
-            Row { socket: &socket, context, options, knows_set, reuseport, netns_name, owner };
+        let row = Row {
+            socket: &socket,
+            context,
+            options: &self.shown,
+            knows_set: plan.knows_set,
+            reuseport: number_of_group(&mut self.groups, &socket),
+            netns_name: self.views.name(socket.netns),
+            holders,
+        };
         self.output.row(&row).map_err(OutputError)?;
         Ok(())
     }

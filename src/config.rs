@@ -1,0 +1,210 @@
+//! What the command line means, with everything resolved: services, users, columns, options, colour.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+
+use wildmatch::WildMatch;
+
+use crate::cli::{wrong, TableArgs, When};
+use crate::host::netns::Scope;
+use crate::options::selection::Selection;
+use crate::output::{json, table, Format, Style};
+use crate::query::column_list::{ColumnList, ColumnRequest};
+use crate::query::filter::{self, Filter, Ports};
+use crate::socket::kind::{Family, SocketKind, Version};
+use crate::socket::state::States;
+
+/// Which sockets to show, what of them, and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The network namespaces to look in.
+    pub scope: Scope,
+    /// Without the interfaces, whose indexes differ between network namespaces.
+    pub filter: Filter,
+    /// The names of the interfaces to filter by.
+    pub interfaces: Vec<String>,
+    /// The options to show.
+    pub selection: Selection,
+    pub columns: ColumnList,
+    pub format: Format,
+    pub style: Style,
+    /// Whether the kernel side may filter. Tests forbid it with KNETSTAT_NO_KERNEL_FILTER.
+    pub kernel_filter: bool,
+}
+
+impl Config {
+    /// Resolves the arguments.
+    ///
+    /// # Errors
+    ///
+    /// For words that mean nothing, as wrong usage.
+    pub fn new(args: &TableArgs) -> Result<Config, clap::Error> {
+        let (format, filter) = (format(args), filter(args)?);
+        Ok(Config {
+            scope: scope(args),
+            interfaces: args.interface.clone(),
+            selection: selection(args, format)?,
+            columns: columns(args, format, &filter)?,
+            format,
+            style: Style {
+                header: !args.no_header,
+                protocol_width: protocol_width(&filter),
+                color: color(args.color),
+            },
+            kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
+            filter,
+        })
+    }
+}
+
+fn scope(args: &TableArgs) -> Scope {
+    match (args.all_netns, args.netns.is_empty()) {
+        (true, _) => Scope::All,
+        (false, false) => Scope::Named(args.netns.clone()),
+        (false, true) => Scope::Own,
+    }
+}
+
+fn filter(args: &TableArgs) -> Result<Filter, clap::Error> {
+    let [local_ports, remote_ports, either_ports] = ports(args)?;
+    Ok(Filter {
+        kinds: SocketKind::ALL.map(|kind| wants(args, kind)),
+        unbound: args.unbound,
+        states: args.state.iter().copied().reduce(States::union).unwrap_or(States::ALL),
+        listening: args.listening,
+        local_ports,
+        remote_ports,
+        either_ports,
+        local_networks: args.src.clone(),
+        remote_networks: args.dst.clone(),
+        either_networks: args.addr.clone(),
+        interfaces: Vec::new(),
+        users: users(&args.user)?,
+        pids: args.pid.clone(),
+        commands: args.command.iter().map(|pattern| WildMatch::new(pattern)).collect(),
+    })
+}
+
+/// The ports of `--sport`, `--dport` and `--port`.
+fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], clap::Error> {
+    let lists = [
+        ("--sport <PORT>", &args.sport),
+        ("--dport <PORT>", &args.dport),
+        ("--port <PORT>", &args.port),
+    ];
+    let services = match lists.iter().all(|(_, words)| words.is_empty()) {
+        true => String::new(),
+        false => fs::read_to_string("/etc/services").unwrap_or_default(),
+    };
+    let mut ports: [Vec<Ports>; 3] = Default::default();
+    for (ports, (option, words)) in ports.iter_mut().zip(lists) {
+        for word in words {
+            ports.extend(
+                filter::parse_ports(word, &services).map_err(|error| wrong(option, &error))?,
+            );
+        }
+    }
+    Ok(ports)
+}
+
+fn users(words: &[String]) -> Result<Vec<u32>, clap::Error> {
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let users = words.iter().map(|word| filter::parse_user(word, &passwd));
+    users.collect::<Result<_, _>>().map_err(|error| wrong("--user <USER>", &error))
+}
+
+/// Whether a flag names sockets of this kind. Every family has a flag, or a reason to have none.
+fn names(args: &TableArgs, kind: SocketKind) -> bool {
+    let (v4, v6) = match kind.version() {
+        Some(Version::V4) => (true, false),
+        Some(Version::V6) => (false, true),
+        None => (false, false),
+    };
+    match kind.family() {
+        Family::Tcp => args.tcp || v4 && args.tcp4 || v6 && args.tcp6,
+        Family::Udp => args.udp || v4 && args.udp4 || v6 && args.udp6,
+        Family::Raw => args.raw,
+        Family::Unix => args.unix,
+        Family::Packet => args.packet,
+        Family::Netlink => args.netlink,
+        Family::Mptcp => args.mptcp,
+        Family::Sctp => args.sctp,
+        Family::Vsock => args.vsock,
+        Family::Xdp => args.xdp,
+        // What this program does not know, it cannot name; --unbound shows it.
+        Family::Other => false,
+    }
+}
+
+fn wants(args: &TableArgs, kind: SocketKind) -> bool {
+    let names_a_family = SocketKind::ALL.into_iter().any(|kind| names(args, kind));
+    let is_default = args.unbound || matches!(kind.family(), Family::Tcp | Family::Udp);
+    let has_version = match kind.version() {
+        Some(Version::V4) => args.ipv4 || !args.ipv6,
+        Some(Version::V6) => args.ipv6 || !args.ipv4,
+        None => names_a_family || !(args.ipv4 || args.ipv6),
+    };
+    has_version && if names_a_family { names(args, kind) } else { is_default }
+}
+
+fn format(args: &TableArgs) -> Format {
+    if args.json {
+        json::ARRAY
+    } else if args.ndjson {
+        json::LINES
+    } else {
+        table::TABLE
+    }
+}
+
+fn selection(args: &TableArgs, format: Format) -> Result<Selection, clap::Error> {
+    match (args.options.is_empty(), format.whole_sockets) {
+        (false, _) => Selection::parse(args.options.iter().map(String::as_str))
+            .map_err(|error| wrong("--options <LIST>", &error)),
+        (true, true) => Ok(Selection::all()),
+        (true, false) => Ok(Selection::common()),
+    }
+}
+
+fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnList, clap::Error> {
+    let request = ColumnRequest {
+        chosen: args.columns.clone(),
+        netns: scope(args) != Scope::Own,
+        extended: args.extend,
+        programs: args.programs,
+        timers: args.timers,
+    };
+    let columns = match format.whole_sockets {
+        true => ColumnList::for_objects(&request),
+        false => ColumnList::for_table(&request),
+    };
+    let nothing = |layout: &_| columns.of(*layout).is_empty();
+    if !args.columns.is_empty() && filter.layouts().iter().all(nothing) {
+        let names: Vec<&str> = args.columns.iter().map(|column| column.name()).collect();
+        let error = format!("sockets of these families have no column {}", names.join(", "));
+        return Err(wrong("--columns <LIST>", &error));
+    }
+    Ok(columns)
+}
+
+/// The length of the longest protocol that can occur.
+fn protocol_width(filter: &Filter) -> usize {
+    let wanted = SocketKind::ALL.into_iter().filter(|kind| filter.wants(*kind));
+    wanted.map(|kind| kind.word().len()).max().unwrap_or_default()
+}
+
+/// Whether to use colour on standard output.
+fn color(when: When) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            io::stdout().is_terminal() && !refused && !dumb
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Cells as text, in the words of netstat(8) where it has such a column. No cell has a blank but
+//! that of the timer.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use crate::options::constants;
+use crate::options::kind::ValueKind;
+use crate::options::plan::OptionValue;
+use crate::options::text::Text;
+use crate::options::value::Value;
+use crate::query::cell::{Cell, End, Interface};
+use crate::socket::owner::{Holder, Owner};
+use crate::socket::{Endpoint, Timer};
+use crate::text::Word;
+
+const BOLD: &[u8] = b"\x1b[1m";
+const PLAIN: &[u8] = b"\x1b[0m";
+
+/// Appends the text of a cell; nothing where it is empty. `color`: options that are set stand out.
+///
+/// # Errors
+///
+/// None that a `Vec` can have.
+pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
+    match cell {
+        Cell::Absent => to.push(b'-'),
+        Cell::Number(number) => number_to(to, *number),
+        Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
+        Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
+        Cell::Bytes(bytes) => write!(to, "{}", Word(bytes))?,
+        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell)?,
+        Cell::Interface(interface) => interface_to(to, interface)?,
+        Cell::End(end) => end_to(to, end)?,
+        Cell::Netns(_, Some(name)) => write!(to, "{}", Word(name))?,
+        Cell::Netns(inode, None) => number_to(to, (*inode).into()),
+        Cell::Master(master) => number_to(to, master.inode),
+        Cell::Group(group, members) => write!(to, "{group}/{members}")?,
+        Cell::Program(holders, owner) => write!(to, "{}", program(holders, *owner))?,
+        Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
+        Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
+        Cell::Options(options) => options_to(to, options, color)?,
+        Cell::Set(options) => set(to, options),
+    }
+    Ok(())
+}
+
+fn number_to(to: &mut Vec<u8>, number: u64) {
+    to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// The values of all descriptors, joined by commas, so that columns can be zipped.
+fn per_holder(to: &mut Vec<u8>, holders: &[Holder], cell: fn(&Holder) -> Cell) -> io::Result<()> {
+    if holders.is_empty() {
+        to.push(b'-');
+    }
+    for (n, holder) in holders.iter().enumerate() {
+        if n > 0 {
+            to.push(b',');
+        }
+        write(to, &cell(holder), false)?;
+    }
+    Ok(())
+}
+
+/// An interface by name; by its number where it is gone.
+fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
+    match interface.name {
+        Some(name) => write!(to, "{}", Word(name.as_bytes())),
+        None => write!(to, "{}", interface.index),
+    }
+}
+
+fn end_to(to: &mut Vec<u8>, end: &End) -> io::Result<()> {
+    match end {
+        End::Any => to.push(b'*'),
+        End::Internet { endpoint, scope } => endpoint_to(to, endpoint, scope.as_ref())?,
+        End::Unix { path, peer } if path.is_empty() && !peer.is_empty() => {
+            to.extend_from_slice(b"->");
+            path_to(to, peer)?;
+        }
+        End::Unix { path, .. } | End::UnixPeer { path, .. } => path_to(to, path)?,
+        End::Packet { ethertype, interface } => packet(to, *ethertype, interface.as_ref())?,
+        End::Queue(None) => to.extend_from_slice(b"*:*"),
+        End::Queue(Some((interface, queue))) => {
+            interface_to(to, interface)?;
+            write!(to, ":{queue}")?;
+        }
+        End::Netlink { protocol, portid, .. } => {
+            match constants::word(constants::NETLINK, (*protocol).into()) {
+                Some(word) => write!(to, "{word}:")?,
+                None => write!(to, "{protocol}:")?,
+            }
+            number_or_any(to, *portid, 0);
+        }
+        End::NetlinkPeer { portid, .. } => number_or_any(to, *portid, 0),
+        End::Vm(end) => {
+            number_or_any(to, end.cid, u32::MAX);
+            to.push(b':');
+            number_or_any(to, end.port, u32::MAX);
+        }
+    }
+    Ok(())
+}
+
+fn number_or_any(to: &mut Vec<u8>, number: u32, any: u32) {
+    match number == any {
+        true => to.push(b'*'),
+        false => number_to(to, number.into()),
+    }
+}
+
+/// An address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`.
+fn endpoint_to(to: &mut Vec<u8>, endpoint: &Endpoint, scope: Option<&Interface>) -> io::Result<()> {
+    match endpoint.address {
+        // The formatter of the standard library takes five times as long.
+        IpAddr::V4(address) => {
+            let mut dot: &[u8] = b"";
+            for octet in address.octets() {
+                to.extend_from_slice(dot);
+                to.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                dot = b".";
+            }
+        }
+        IpAddr::V6(address) => write!(to, "{address}")?,
+    }
+    if let Some(scope) = scope {
+        to.push(b'%');
+        interface_to(to, scope)?;
+    }
+    to.push(b':');
+    number_or_any(to, endpoint.port.into(), 0);
+    Ok(())
+}
+
+/// The path of a unix socket; an abstract one begins with `@`.
+fn path_to(to: &mut Vec<u8>, path: &[u8]) -> io::Result<()> {
+    match path.split_first() {
+        None => to.push(b'-'),
+        Some((0, name)) => write!(to, "@{}", Word(name))?,
+        Some(_) => write!(to, "{}", Word(path))?,
+    }
+    Ok(())
+}
+
+/// What a packet socket receives, and where, as ss writes it: `ip:eth0`.
+fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io::Result<()> {
+    match (ethertype, constants::word(constants::ETHERTYPES, ethertype.into())) {
+        (0, _) => to.push(b'-'),
+        (_, Some(word)) => to.extend_from_slice(word.as_bytes()),
+        (number, None) => write!(to, "{number:#06x}")?,
+    }
+    to.push(b':');
+    match interface {
+        None => to.push(b'*'),
+        Some(interface) => interface_to(to, interface)?,
+    }
+    Ok(())
+}
+
+/// The processes as netstat writes them, joined by commas, each once; without any, the reason.
+fn program(holders: &[Holder], owner: Owner) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for holder in holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid)) {
+        let comma = if text.is_empty() { "" } else { "," };
+        let command = Word(holder.command.as_bytes());
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{}/{command}", holder.pid);
+    }
+    match owner {
+        Owner::Process => text,
+        owner => format!("{text}({})", owner.word()),
+    }
+}
+
+/// The timer as netstat writes it: seconds until it expires, retransmits, unanswered probes.
+fn timer_to(to: &mut Vec<u8>, timer: Option<&Timer>, hz: u64) -> io::Result<()> {
+    match timer {
+        None => to.write_all(b"off (0.00/0/0)"),
+        Some(timer) => {
+            let (word, seconds) = (timer.kind.netstat_word(), timer.seconds(hz));
+            write!(to, "{word} ({seconds:.2}/{}/{})", timer.retransmits, timer.probes)
+        }
+    }
+}
+
+/// The options, joined by commas.
+fn options_to(to: &mut Vec<u8>, options: &[OptionValue], color: bool) -> io::Result<()> {
+    let mut comma = "";
+    for OptionValue { option, value, set } in options {
+        let highlight = color && *set;
+        to.extend_from_slice(comma.as_bytes());
+        to.extend_from_slice(if highlight { BOLD } else { b"" });
+        to.extend_from_slice(option.name.as_bytes());
+        to.push(b'=');
+        match (value, option.kind) {
+            // Most values are such; they are worth a shorter way.
+            (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
+            _ => write!(to, "{}", Text(value, option.kind))?,
+        }
+        to.extend_from_slice(if highlight { PLAIN } else { b"" });
+        comma = ",";
+    }
+    Ok(())
+}
+
+/// The names of the options that are set, joined by commas.
+fn set(to: &mut Vec<u8>, options: &[OptionValue]) {
+    let mut comma = "";
+    for shown in options.iter().filter(|shown| shown.set) {
+        to.extend_from_slice(comma.as_bytes());
+        to.extend_from_slice(shown.option.name.as_bytes());
+        comma = ",";
+    }
+    if comma.is_empty() {
+        to.push(b'-');
+    }
+}

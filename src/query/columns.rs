@@ -1,0 +1,343 @@
+//! THE TABLE of columns, a line for each: what it is called, where it is shown, what has to be
+//! collected for it, and how it is read from a row. Every output takes its columns from here.
+
+use crate::query::cell::Cell;
+use crate::query::layout::Layout;
+use crate::query::row::Row;
+use crate::socket::owner::{Holder, Owner};
+use crate::socket::Names;
+use crate::text::{escaped, suggest};
+
+/// How a layout of the table heads a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heading {
+    pub title: &'static str,
+    /// In bytes. A longer value is never cut, but pushes the rest of its line.
+    pub width: usize,
+    /// Whether values are aligned to the right.
+    pub right: bool,
+}
+
+/// What has to be collected before a column can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// What every record has.
+    Nothing,
+    /// The options to show.
+    Options,
+    /// The descriptors that hold the socket.
+    Holders,
+}
+
+/// The type of the values in a column, each of which may also be absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    Number,
+    /// A word of this program.
+    Word,
+    /// Text from outside.
+    Text,
+    /// One end of a socket; its form depends on the family.
+    Address,
+    /// Members with values of their own.
+    Object,
+    List,
+}
+
+impl ColumnType {
+    /// The word for the type in the manual page.
+    pub fn word(self) -> &'static str {
+        match self {
+            ColumnType::Number => "number",
+            ColumnType::Word => "word",
+            ColumnType::Text => "text",
+            ColumnType::Address => "address",
+            ColumnType::Object => "object",
+            ColumnType::List => "list",
+        }
+    }
+}
+
+/// The member of a JSON object that has the column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Member {
+    /// There unless `--columns` chooses others.
+    Default(&'static str),
+    /// Only there when `--columns` chooses it, under the name of the column.
+    Chosen,
+}
+
+/// A line of the table.
+struct Spec {
+    name: &'static str,
+    member: Member,
+    /// By layout; `None` where the layout does not have the column.
+    headings: [Option<Heading>; Layout::ALL.len()],
+    needs: Needs,
+    column_type: ColumnType,
+    read: for<'a> fn(&'a Row<'a>) -> Cell<'a>,
+    help: &'static str,
+}
+
+macro_rules! columns {
+    ($($id:ident = $name:literal, $member:expr, $headings:expr, $needs:ident, $type:ident, $read:expr, $help:literal;)*) => {
+        /// A column.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Column {
+            $($id,)*
+        }
+
+        impl Column {
+            /// Every column, in the order of the members of a JSON object.
+            pub const ALL: [Column; [$(Column::$id),*].len()] = [$(Column::$id),*];
+        }
+
+        static SPECS: [Spec; Column::ALL.len()] = [$(Spec {
+            name: $name,
+            member: $member,
+            headings: $headings,
+            needs: Needs::$needs,
+            column_type: ColumnType::$type,
+            read: $read,
+            help: $help,
+        },)*];
+    };
+}
+
+// A JSON object has the columns with `default` members in this order. netstat's order is in
+// query/column_list.rs.
+#[rustfmt::skip]
+columns! {
+    Protocol = "protocol", default("protocol"), both(left("Proto", 5)), Nothing, Word, |row| Cell::Word(row.socket.word()), "Protocol, as in /proc/net";
+    Type = "type", default("type"), both(left("Type", 9)), Nothing, Word, |row| Cell::Word(row.socket.type_word()), "Type of the socket, as in socket(2)";
+    State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, Word, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words";
+    Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet, or connections not accepted yet";
+    Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
+    Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| Cell::Number(row.socket.drops.into()), "Packets dropped by the socket";
+    Local = "local", default("local"), each(left("Local Address", 23), left("Path", 40)), Nothing, Address, |row| Cell::local(row), "Local address and port, or path";
+    Sport = "sport", Member::Chosen, ends(right("Sport", 5)), Nothing, Number, |row| port(row, |(local, _)| local), "Local port";
+    Remote = "remote", default("remote"), each(left("Foreign Address", 23), left("Peer Path", 40)), Nothing, Address, |row| Cell::remote(row), "Remote address and port, or path of the peer";
+    Dport = "dport", Member::Chosen, ends(right("Dport", 5)), Nothing, Number, |row| port(row, |(_, remote)| remote), "Remote port";
+    Peer = "peer", Member::Chosen, unix(left("Peer", 8)), Nothing, Number, peer, "Inode of the unix socket at the other end";
+    Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Text, |row| Cell::interface(row), "Interface that the socket is bound to";
+    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, Number, |row| Cell::Number(row.socket.uid.into()), "Number of the user that created the socket";
+    Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::Number(row.socket.inode), "Inode number";
+    Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot";
+    Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, |row| Cell::Netns(row.socket.netns, row.netns_name), "Network namespace";
+    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, |row| row.netns_name.map_or(Cell::Absent, Cell::Bytes), "Name of the network namespace, from ip-netns(8)";
+    Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
+    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
+    Pid = "pid", Member::Chosen, both(left("PID", 7)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
+    Command = "command", Member::Chosen, both(left("Command", 15)), Holders, List, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
+    Fd = "fd", Member::Chosen, both(left("FD", 4)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
+    Nonblock = "nonblock", Member::Chosen, both(left("Nonblock", 8)), Holders, List, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
+    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| Cell::Word(owner.word())), "'process', or the reason why no process holds the socket";
+    Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
+    Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
+    Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Object, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
+    Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options), "Socket options that -O selects";
+    Set = "set", default("set"), both(left("Set", 0)), Options, List, set, "Names of the shown options that are set";
+}
+
+const fn default(member: &'static str) -> Member {
+    Member::Default(member)
+}
+
+const fn left(title: &'static str, width: usize) -> Heading {
+    Heading { title, width, right: false }
+}
+
+const fn right(title: &'static str, width: usize) -> Heading {
+    Heading { title, width, right: true }
+}
+
+const fn both(heading: Heading) -> [Option<Heading>; 2] {
+    [Some(heading), Some(heading)]
+}
+
+const fn each(ends: Heading, unix: Heading) -> [Option<Heading>; 2] {
+    [Some(ends), Some(unix)]
+}
+
+const fn ends(heading: Heading) -> [Option<Heading>; 2] {
+    [Some(heading), None]
+}
+
+const fn unix(heading: Heading) -> [Option<Heading>; 2] {
+    [None, Some(heading)]
+}
+
+fn port<'a>(row: &'a Row<'a>, choose: fn((u32, u32)) -> u32) -> Cell<'a> {
+    row.socket.ports().map_or(Cell::Absent, |ports| Cell::Number(choose(ports).into()))
+}
+
+fn peer<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.socket.names {
+        Names::Unix { peer, .. } => Cell::nonzero(peer),
+        _ => Cell::Absent,
+    }
+}
+
+fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
+    row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+}
+
+fn per_holder<'a>(row: &'a Row<'a>, cell: fn(&Holder) -> Cell) -> Cell<'a> {
+    row.holders.map_or(Cell::Absent, |(holders, _)| Cell::PerHolder(holders, cell))
+}
+
+fn group<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    let members = row.socket.record.header.reuseport_members;
+    row.reuseport.map_or(Cell::Absent, |group| Cell::Group(group, members))
+}
+
+/// A mini-socket has no options, so that none is set.
+fn set<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.knows_set || row.socket.is_mini() {
+        true => Cell::Set(row.options),
+        false => Cell::Absent,
+    }
+}
+
+impl Column {
+    fn spec(self) -> &'static Spec {
+        &SPECS[self as usize]
+    }
+
+    /// The name in `--columns`.
+    pub fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The name of the member in a JSON object.
+    pub fn member(self) -> &'static str {
+        match self.spec().member {
+            Member::Default(member) => member,
+            Member::Chosen => self.spec().name,
+        }
+    }
+
+    /// Whether a JSON object has the column unless `--columns` chooses others.
+    pub fn is_default_member(self) -> bool {
+        matches!(self.spec().member, Member::Default(_))
+    }
+
+    /// How a layout of the table heads it; `None` where the layout does not have it.
+    pub fn heading(self, layout: Layout) -> Option<Heading> {
+        self.spec().headings[layout as usize]
+    }
+
+    /// What has to be collected for it.
+    pub fn needs(self) -> Needs {
+        self.spec().needs
+    }
+
+    /// The type of its values.
+    pub fn column_type(self) -> ColumnType {
+        self.spec().column_type
+    }
+
+    /// What it shows, in a phrase.
+    pub fn help(self) -> &'static str {
+        self.spec().help
+    }
+
+    /// Its value for one row.
+    pub fn read<'a>(self, row: &'a Row<'a>) -> Cell<'a> {
+        (self.spec().read)(row)
+    }
+
+    /// The words that select it: its name, its JSON member and its titles.
+    fn words(self) -> impl Iterator<Item = &'static str> {
+        let titles = Layout::ALL.into_iter().filter_map(move |layout| self.heading(layout));
+        [self.name(), self.member()].into_iter().chain(titles.map(|heading| heading.title))
+    }
+}
+
+/// Parses the name of a column, the name of its JSON member or its title, in any case, with or
+/// without `-`, `_` and blanks. A prefix will do where only one column has it.
+///
+/// # Errors
+///
+/// For a word that names no column, or more than one: a sentence with the nearest names.
+pub fn parse(word: &str) -> Result<Column, String> {
+    let wanted = bare(word);
+    if wanted.is_empty() {
+        return Err("name at least one column".into());
+    }
+    let exact = Column::ALL.iter().find(|column| column.words().any(|word| bare(word) == wanted));
+    if let Some(column) = exact {
+        return Ok(*column);
+    }
+    let begins = |column: &Column| column.words().any(|word| bare(word).starts_with(&wanted));
+    let near: Vec<Column> = Column::ALL.into_iter().filter(begins).collect();
+    match near[..] {
+        [column] => Ok(column),
+        [] => Err(suggest::unknown("column", word, Column::ALL.iter().map(|c| c.name()))),
+        _ => {
+            let names: Vec<&str> = near.iter().map(|column| column.name()).collect();
+            Err(format!("'{}' is ambiguous: {}", escaped(word.as_bytes()), names.join(", ")))
+        }
+    }
+}
+
+/// A word as it is compared: in lower case, and of letters and digits alone.
+fn bare(word: &str) -> String {
+    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_column_selects_it() {
+        for column in Column::ALL {
+            for word in column.words().flat_map(|word| [word.to_owned(), word.to_uppercase()]) {
+                let found = parse(&word);
+                // `Group` of the table is the member `reuseport`; no two columns share a word.
+                assert_eq!(found, Ok(column), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn prefixes_and_spellings() {
+        for (word, column) in [
+            ("proto", Column::Protocol),
+            ("Recv-Q", Column::Recvq),
+            ("recv_q", Column::Recvq),
+            ("recvqueue", Column::Recvq),
+            ("foreign", Column::Remote),
+            ("path", Column::Local),
+            ("user", Column::Uid),
+            ("I-Node", Column::Inode),
+            ("pid", Column::Pid),
+            ("processes", Column::Program),
+            ("netns", Column::Netns),
+            ("netns-n", Column::NetnsName),
+        ] {
+            assert_eq!(parse(word), Ok(column), "{word}");
+        }
+    }
+
+    #[test]
+    fn wrong_and_ambiguous_words() {
+        for (word, near) in [
+            ("lokal", "local"),
+            ("recvqq", "recvq"),
+            ("st", "state"),
+            ("re", "recvq, remote"),
+            ("co", "cookie, command"),
+        ] {
+            match parse(word) {
+                Ok(column) => assert_eq!(column.name(), near, "{word}"),
+                Err(error) => assert!(error.contains(near), "{word}: {error}"),
+            }
+        }
+        assert!(parse("re").is_err_and(|error| error.starts_with("'re' is ambiguous")));
+        assert!(parse("zzz").is_err_and(|error| error.contains("options, set")));
+        assert!(parse("").is_err() && parse("-_").is_err());
+        assert!(parse("x\x1b").is_err_and(|error| !error.contains('\x1b')));
+    }
+}

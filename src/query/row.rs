@@ -1,0 +1,31 @@
+//! A row: a socket with everything that is known of it, which the columns are read from.
+
+use crate::options::context::Context;
+use crate::options::plan::OptionValue;
+use crate::query::layout::Layout;
+use crate::socket::owner::{Holder, Owner};
+use crate::socket::Socket;
+
+/// A socket and what was collected for it.
+pub struct Row<'a> {
+    pub socket: &'a Socket<'a>,
+    pub context: Context<'a>,
+    /// The options to show.
+    pub options: &'a [OptionValue],
+    /// Whether it is known which options are set.
+    pub knows_set: bool,
+    /// The number of the SO_REUSEPORT group that it shares its port with, counted from 1.
+    pub reuseport: Option<usize>,
+    /// The name that ip-netns(8) gave to its network namespace.
+    pub netns_name: Option<&'a [u8]>,
+    /// The descriptors that hold it, and why there is none if there is none. `None` where nothing
+    /// needed them, or where the kernel cannot list them.
+    pub holders: Option<(&'a [Holder], Owner)>,
+}
+
+impl Row<'_> {
+    /// The layout of the table that shows it.
+    pub fn layout(&self) -> Layout {
+        self.socket.kind.family().layout()
+    }
+}
