@@ -25,13 +25,6 @@ mod files {
     include!(concat!(env!("OUT_DIR"), "/files.skel.rs"));
 }
 
-/// An object with programs, as build.rs compressed it for a release; nothing where it is damaged, which
-/// libbpf then says.
-#[allow(dead_code)] // only a release has it compressed
-fn decompressed(object: &[u8]) -> Vec<u8> {
-    lz4_flex::block::decompress_size_prepended(object).unwrap_or_default()
-}
-
 pub use tables::types::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, knobs, membership_item,
     netlink_section, owner_record, port_filter, port_range, raw_section, record_header,
