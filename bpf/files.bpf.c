@@ -23,7 +23,7 @@
 #include "vsock.h"
 #include "mptcp.h"
 #include "sctp.h"
-#include "knobs.h"
+#include "filter.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -74,7 +74,7 @@ static __always_inline bool find(struct bpf_iter__task_file *ctx, struct found *
 		return false;
 	found->sk = sk;
 	found->net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	if (!knobs.every_netns && found->net != BPF_CORE_READ(reader, nsproxy, net_ns))
+	if (!prefilter.every_netns && found->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
 	found->family = LOAD(sk, __sk_common.skc_family);
 	found->protocol = GET_BITS(sk, sk_protocol);
@@ -166,7 +166,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 
 	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_TCP ||
 	    found.type != SOCK_STREAM || is_in_table(found.sk) ||
-	    !wanted(&found.sk->__sk_common, TCP_CLOSE, knobs.tcp_states))
+	    !wanted(&found.sk->__sk_common, TCP_CLOSE, prefilter.tcp_states))
 		return 0;
 	tp = (void *)found.sk;
 	inet = &tp->inet_conn.icsk_inet;
@@ -184,7 +184,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 static __always_inline bool is_wanted_mptcp(struct sock *sk)
 {
 	return GET_BITS(sk, sk_protocol) == IPPROTO_MPTCP &&
-	       wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), knobs.tcp_states);
+	       wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), prefilter.tcp_states);
 }
 
 /* MPTCP sockets, which have no table that can be walked. */
@@ -242,7 +242,7 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 
 	if (!find(ctx, &found) || !is_inet(&found) || found.protocol != IPPROTO_UDP ||
 	    found.type != SOCK_DGRAM || is_in_table(found.sk) ||
-	    !wanted(&found.sk->__sk_common, TCP_CLOSE, knobs.udp_states))
+	    !wanted(&found.sk->__sk_common, TCP_CLOSE, prefilter.udp_states))
 		return 0;
 	inet = (void *)found.sk;
 	np = GET(inet, pinet6);
@@ -301,7 +301,7 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 	if (!find(ctx, &found) || !is_sctp(&found))
 		return 0;
 	inet = (void *)found.sk;
-	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), knobs.tcp_states))
+	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), prefilter.tcp_states))
 		return 0;
 	np = GET(inet, pinet6);
 	sections = write_sctp_header(seq, inet, np, found.net, cookie_of(&found));

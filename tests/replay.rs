@@ -15,6 +15,7 @@ use std::time::Duration;
 use common::records::{self, flags, values, Stream, HZ};
 use knetstat::cli::{Format, Settings};
 use knetstat::commands::table::pipeline::Ownership;
+use knetstat::error::Error;
 use knetstat::kernel::skeleton::*;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::defaults::{Answer, Answers, Pristine};
@@ -89,10 +90,10 @@ fn print(source: impl Read, settings: &Settings, pristine: &Pristine) -> (String
         records::nobody(),
         output.as_mut(),
     );
-    let result = result.and_then(|()| Ok(output.end()?));
+    let result = result.and_then(|()| output.end().map_err(Error::Output));
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
-    (text, result.err().map(|error| format!("{error:#}")))
+    (text, result.err().map(|error| error.to_string()))
 }
 
 /// The same of a stream that is whole.
@@ -712,7 +713,7 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
     let mut bytes = Vec::new();
     let mut output = output::new(format, &mut bytes);
     let stream = accepted();
-    let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
+    let result = Ownership::new(first, second).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
         knetstat::commands::table::pipeline::print(
             records,
@@ -721,11 +722,11 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
             Some(ownership),
             output.as_mut(),
         )?;
-        Ok(output.end()?)
+        output.end().map_err(Error::Output)
     });
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
-    (text, result.err().map(|error| format!("{error:#}")))
+    (text, result.err().map(|error| error.to_string()))
 }
 
 /// Where this kernel does not tell who holds a socket, a filter that wants to know lets none through.
@@ -804,7 +805,8 @@ fn interruptions_of_the_walk_for_owners_are_no_errors() {
 
     let mut source = Pieces::new(&stream.bytes, 100);
     source.interruptions = [io::ErrorKind::PermissionDenied].into();
-    assert_eq!(owners(source), Err("cannot read the sockets from the kernel".into()));
+    let error = owners(source).expect_err("the source fails");
+    assert!(error.starts_with("cannot read the sockets from the kernel: "), "{error}");
 }
 
 #[test]

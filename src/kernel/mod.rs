@@ -1,7 +1,17 @@
 //! The kernel side: the BPF programs, the kernel's types, system calls. The only folder with `unsafe`.
+//!
+//! A [`request`] says what a run asks of the kernel, [`programs`] lists the programs, [`load`] loads
+//! those that are needed, and a [`snapshot`] is the stream of records that they write.
 
 pub mod btf;
+pub mod capability;
+pub mod family;
+pub mod handler;
 pub mod load;
+pub mod programs;
 pub mod read_ahead;
+pub mod refusal;
+pub mod request;
 pub mod skeleton;
+pub mod snapshot;
 pub mod syscall;

@@ -9,6 +9,7 @@ use std::mem::size_of;
 
 use plain::Plain;
 
+use crate::error::Error;
 use crate::kernel::skeleton::section as bit;
 use crate::kernel::skeleton::{
     ip_options_item, ip_section, ipv6_section, item_header, item_kind, membership_item,
@@ -26,20 +27,6 @@ const READ_SIZE: usize = 512 * 1024;
 
 /// The longest record that is believed: a longer one could never have left the kernel's buffer.
 const RECORD_MAX: usize = READ_SIZE;
-
-/// What is wrong with a stream of records.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The kernel's file could not be read.
-    #[error("cannot read the sockets from the kernel")]
-    Read(#[from] io::Error),
-    /// Something that is not a record.
-    #[error("the kernel's stream of sockets is damaged at byte {0}: {1}")]
-    Damaged(u64, &'static str),
-    /// The stream stopped in a record.
-    #[error("the kernel's stream of sockets ends in the middle of a record, at byte {0}")]
-    Cut(u64),
-}
 
 /// One line for each section, in the order of record.h: its member, its type, and its bit.
 macro_rules! record {
@@ -227,7 +214,7 @@ impl<R: Read> Records<R> {
             if bytes.len() > RECORD_MAX {
                 return Err(Error::Damaged(self.offset, "a record has no end"));
             }
-            if !self.fill()? {
+            if !self.fill().map_err(Error::Read)? {
                 return match self.begin == self.end {
                     true => Ok(None),
                     false => Err(Error::Cut(self.offset)),
@@ -301,7 +288,7 @@ fn read_all<T: Plain + Default>(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // So says the kernel after a million objects that wrote nothing: go on.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Error::Read(error)),
         }
         let whole = filled - filled % size;
         for bytes in buffer[..whole].chunks_exact(size) {

@@ -5,11 +5,11 @@ use std::io::Read;
 
 use crate::cli::Settings;
 use crate::commands::table::namespaces::{View, Views};
-use crate::error::OutputError;
+use crate::error::Error;
 use crate::options::decode::Facts;
 use crate::options::plan::{Plan, Shown};
 use crate::output::{Output, Row};
-use crate::record::{Error, Record, Records};
+use crate::record::{Record, Records};
 use crate::socket::kind::{Layout, SocketKind};
 use crate::socket::owner::{Owner, Owners};
 use crate::socket::Socket;
@@ -47,7 +47,7 @@ pub fn print<R: Read, W: Read>(
     views: &Views,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let plan = |view: &View, kind| match settings.filter.wants(kind) {
         true => settings.selection.plan(kind, &view.pristine),
         false => Plan::default(),
@@ -65,7 +65,7 @@ pub fn print<R: Read, W: Read>(
         shown: Vec::new(),
         output,
     };
-    printer.output.begin().map_err(OutputError)?;
+    printer.output.begin().map_err(Error::Output)?;
     while let Some(record) = records.next_record()? {
         printer.record(record)?;
         if printer.held.len() > HELD_MAX {
@@ -94,7 +94,7 @@ struct Printer<'a, W> {
 }
 
 impl<W: Read> Printer<'_, W> {
-    fn record(&mut self, record: Record) -> anyhow::Result<()> {
+    fn record(&mut self, record: Record) -> Result<(), Error> {
         let socket = Socket::decode(record);
         let Some(place) = self.views.place(socket.netns) else {
             return Ok(());
@@ -119,11 +119,11 @@ impl<W: Read> Printer<'_, W> {
     }
 
     /// Ends a part of the table, and begins those that follow up to this one, or to the end.
-    fn change_to(&mut self, layout: Option<Layout>) -> anyhow::Result<()> {
+    fn change_to(&mut self, layout: Option<Layout>) -> Result<(), Error> {
         self.look_again()?;
         for next in &self.settings.filter.layouts() {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
-                self.output.part(*next).map_err(OutputError)?;
+                self.output.part(*next).map_err(Error::Output)?;
                 self.layout = Some(*next);
             }
         }
@@ -131,7 +131,7 @@ impl<W: Read> Printer<'_, W> {
     }
 
     /// `place`: of its network namespace.
-    fn socket(&mut self, socket: Socket, place: usize) -> anyhow::Result<()> {
+    fn socket(&mut self, socket: Socket, place: usize) -> Result<(), Error> {
         let filter = &self.settings.filter;
         let mut owner = None;
         if let Some(ownership) = &self.ownership {
@@ -156,12 +156,11 @@ impl<W: Read> Printer<'_, W> {
         let netns_name = self.views.name(socket.netns);
         let knows_set = plan.knows_set;
         let row = Row { socket: &socket, facts, options, knows_set, reuseport, netns_name, owner };
-        self.output.row(&row).map_err(OutputError)?;
-        Ok(())
+        self.output.row(&row).map_err(Error::Output)
     }
 
     /// Walks through all descriptors once more, if there is a reason to, and writes what was held.
-    fn look_again(&mut self) -> anyhow::Result<()> {
+    fn look_again(&mut self) -> Result<(), Error> {
         if self.held.is_empty() {
             return Ok(());
         }
