@@ -215,7 +215,10 @@ impl Programs {
     /// `None` where every program was loaded.
     pub fn missing(&self) -> Option<String> {
         let (_, first) = self.refused.first()?;
-        let subjects: Vec<String> = self.refused.iter().map(|(it, _)| it.to_string()).collect();
+        let mut programs: Vec<&Program> =
+            self.refused.iter().map(|(program, _)| *program).collect();
+        programs.sort_by_key(|program| program.rank());
+        let subjects: Vec<String> = programs.iter().map(ToString::to_string).collect();
         Some(format!("{}: {}", subjects.join(", "), first.sentence()))
     }
 
