@@ -406,7 +406,7 @@
 	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \
 	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
 	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid), pid_number(BPF_CORE_READ(u, sk.sk_peer_pid))) \
-	VALUE(SO_PEERCRED__uid, MEMBER(cred, euid.val))                                         \
-	VALUE(SO_PEERCRED__gid, MEMBER(cred, egid.val))
+	VALUE(SO_PEERCRED__uid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, euid.val)))          \
+	VALUE(SO_PEERCRED__gid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, egid.val)))
 
 #endif

@@ -1,8 +1,119 @@
-//! What can go wrong, and what it tells the user.
+//! What can go wrong, and what it tells the user: a variant and a sentence each.
 
 use std::io;
 
-/// The output could not be written.
+/// Why a command failed, or is not complete.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the output")]
-pub struct OutputError(#[source] pub io::Error);
+pub enum Error {
+    /// Wrong usage; also `--help` and `--version`, which are the answer to a command line.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+    /// None of the programs that are needed could be loaded.
+    #[error("cannot load the BPF programs that read the sockets: {}", .0.sentence())]
+    Load(#[from] LoadError),
+    #[error(
+        "cannot open a BPF iterator: {0}; if too many files are open, raise the limit (ulimit -n)"
+    )]
+    OpenIterator(String),
+    #[error("cannot give up capabilities that are no longer needed: {0}")]
+    DropCapabilities(String),
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    #[error("cannot ask the kernel for the length of its clock tick: {0}")]
+    ClockTick(io::Error),
+    #[error("cannot ask the kernel for its number of CPUs: {0}")]
+    Cpus(String),
+    /// A network namespace could not be entered; a whole sentence.
+    #[error("{0}")]
+    EnterNetns(String),
+    /// An iterator, or another source of records, could not be read.
+    #[error("cannot read the sockets from the kernel: {0}")]
+    Read(io::Error),
+    /// At this byte is something that is not a record.
+    #[error("the kernel's stream of sockets is damaged at byte {0}: {1}")]
+    Damaged(u64, &'static str),
+    /// The stream ends inside of the record that begins at this byte.
+    #[error("the kernel's stream of sockets ends in the middle of a record, at byte {0}")]
+    Cut(u64),
+    /// Rows or columns are missing: which, why, and what to do.
+    #[error("the table is without {0}")]
+    Incomplete(String),
+    /// The doctor found that the table does not work here, or would not be complete.
+    #[error("the table is not complete on this host; missing: {missing}; {remedy}")]
+    Unfit { missing: String, remedy: String },
+}
+
+/// Why BPF programs could not be loaded or attached.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Some capabilities are missing; `how` says how to get them.
+    #[error("missing {missing}; CAP_BPF and CAP_PERFMON are needed")]
+    Capabilities { missing: String, how: String },
+    #[error("too many open files")]
+    TooManyFiles,
+    #[error("the kernel has no bpf(2) system call")]
+    NoBpf,
+    /// The file in which the kernel should expose its types does not exist.
+    #[error("the kernel has no BTF type information ({0} is missing)")]
+    NoBtf(&'static str),
+    #[error("this kernel counts them as locked memory, of which the limit is too low")]
+    MemoryLimit,
+    #[error("the kernel refuses bpf(2) although the capabilities are there")]
+    Forbidden,
+    /// The verifier rejects a program, with these words.
+    #[error("rejected by this kernel's verifier ({0})")]
+    Verifier(String),
+    #[error("the kernel has no such iterator")]
+    NoIterator,
+    /// Any other error, in the words of libbpf.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl LoadError {
+    /// What the user can do, where that is known.
+    pub fn remedy(&self) -> Option<&str> {
+        Some(match self {
+            LoadError::Capabilities { how, .. } => how,
+            LoadError::TooManyFiles => "raise the limit (ulimit -n)",
+            LoadError::NoBpf => "it must be built with CONFIG_BPF_SYSCALL",
+            LoadError::NoBtf(_) => {
+                "it must be built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
+            }
+            LoadError::MemoryLimit => {
+                "give CAP_SYS_RESOURCE too, or raise the limit as root (ulimit -l unlimited)"
+            }
+            LoadError::Forbidden => {
+                "in a container, allow bpf(2), and give CAP_BPF and CAP_PERFMON outside of a user \
+                 namespace; kernel lockdown in confidentiality mode forbids it everywhere"
+            }
+            LoadError::Verifier(_) => "please report it with the version of the kernel",
+            LoadError::NoIterator => "use a newer kernel",
+            LoadError::Other(_) => return None,
+        })
+    }
+
+    /// The reason and the remedy.
+    pub fn sentence(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{self}; {remedy}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// Whether the cause lies in the host or the user, and not in the program: every other program
+    /// would fail alike.
+    pub fn is_general(&self) -> bool {
+        match self {
+            LoadError::Capabilities { .. }
+            | LoadError::TooManyFiles
+            | LoadError::NoBpf
+            | LoadError::NoBtf(_)
+            | LoadError::MemoryLimit
+            | LoadError::Forbidden => true,
+            LoadError::Verifier(_) | LoadError::NoIterator | LoadError::Other(_) => false,
+        }
+    }
+}

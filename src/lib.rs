@@ -19,14 +19,14 @@ pub mod text;
 
 use cli::{Cli, Command};
 use config::Config;
+use error::Error;
 
 /// Does what the command line says.
 ///
 /// # Errors
 ///
-/// For wrong usage a `clap::Error`; for an output that nobody reads any more, or that cannot be
-/// written, an [`error::OutputError`]; anything else says what was being done and what can be done about it.
-pub fn run(cli: &Cli) -> anyhow::Result<()> {
+/// [`Error`], whose text says what failed, why, and what to do about it.
+pub fn run(cli: &Cli) -> Result<(), Error> {
     match &cli.command {
         None => commands::table::run(&Config::new(&cli.table)?),
         Some(Command::Options { names }) => commands::options::run(names),

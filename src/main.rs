@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use knetstat::cli;
-use knetstat::error::OutputError;
+use knetstat::error::Error;
 
 /// Failed, or could not be complete.
 const FAILED: u8 = 1;
@@ -12,36 +12,27 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let result = cli::parse().map_err(anyhow::Error::from).and_then(|cli| knetstat::run(&cli));
+    let result = cli::parse().map_err(Error::from).and_then(|cli| knetstat::run(&cli));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(report(&error)),
     }
 }
 
-/// Says what went wrong, in one line unless it is a matter of usage; returns the exit status.
-fn report(error: &anyhow::Error) -> u8 {
-    if let Some(error) = error.downcast_ref::<clap::Error>() {
-        return match (error.print(), error.use_stderr()) {
+/// Reports an error, in one line unless it is wrong usage, and returns the exit status.
+fn report(error: &Error) -> u8 {
+    match error {
+        Error::Usage(usage) => match (usage.print(), usage.use_stderr()) {
             (_, true) => USAGE,
-            (Err(error), false) if error.kind() != io::ErrorKind::BrokenPipe => {
-                say(&format!("cannot write the output: {error}"));
-                FAILED
-            }
-            _ => 0,
-        };
-    }
-    // Whoever read the output has seen enough.
-    if let Some(OutputError(cause)) = error.downcast_ref::<OutputError>() {
-        if cause.kind() == io::ErrorKind::BrokenPipe {
-            return 0;
+            (Err(error), false) => report(&Error::Output(error)),
+            (Ok(()), false) => 0,
+        },
+        // The reader of the output has seen enough.
+        Error::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe => 0,
+        _ => {
+            // Where standard error cannot be written, nothing is left to tell the user.
+            let _ = writeln!(io::stderr(), "knetstat: {error}");
+            FAILED
         }
     }
-    say(&format!("{error:#}"));
-    FAILED
-}
-
-/// Writes a line to stderr; where that cannot be written, nobody can be told.
-fn say(what: &str) {
-    let _ = writeln!(io::stderr(), "knetstat: {what}");
 }

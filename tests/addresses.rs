@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use common::{has_mptcp, not_tested, say, scene, set, set_bytes};
-use knetstat::kernel::skeleton::{record_header, socket_trait, Part};
+use knetstat::kernel::abi::{record_header, socket_trait};
+use knetstat::kernel::object::Part;
 use knetstat::kernel::syscall;
 use knetstat::record::Records;
 use libbpf_rs::{Iter, IterOpts, Object, OpenObject};

@@ -1,13 +1,18 @@
-//! The file of the kernel's types that libbpf is given: of what is in it, it must tell the same.
+//! The kernel's types as the program reads them, and the file with a few of them that libbpf is given:
+//! both agree with what libbpf reads.
 
 use std::collections::BTreeMap;
 use std::fs;
 
-use knetstat::kernel::btf::TypesFile;
+use knetstat::kernel::btf::KernelBtf;
 use libbpf_rs::btf::types::{Composite, Enum, Func};
 use libbpf_rs::btf::Btf;
 
 const KERNEL: &str = "/sys/kernel/btf/vmlinux";
+
+fn kernel() -> KernelBtf {
+    KernelBtf::from_file(KERNEL).expect("the types of this kernel are understood")
+}
 
 /// The members of a structure: where they begin, and how large those are that have a size.
 fn members(types: &Btf, name: &str) -> BTreeMap<String, String> {
@@ -23,7 +28,7 @@ fn members(types: &Btf, name: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn it_tells_what_the_kernel_tells() {
-    let file = TypesFile::of_kernel(KERNEL, &[]).expect("the types of this kernel are understood");
+    let file = kernel().minimize().expect("a file");
     let few = Btf::from_path(file.path()).expect("libbpf understands it");
     let all = Btf::from_path(KERNEL).expect("BTF");
     assert!(few.len() * 10 < all.len(), "{} of {} types", few.len(), all.len());
@@ -42,7 +47,7 @@ fn it_tells_what_the_kernel_tells() {
 
 #[test]
 fn the_iterators_are_those_of_the_kernel() {
-    let file = TypesFile::of_kernel(KERNEL, &[]).expect("the types of this kernel are understood");
+    let btf = kernel();
     let all = Btf::from_path(KERNEL).expect("BTF");
     for name in ["tcp", "udp", "unix", "netlink", "task", "task_file"] {
         // A structure may have the same name.
@@ -52,17 +57,20 @@ fn the_iterators_are_those_of_the_kernel() {
             (function.name()?.to_str() == Some(own.as_str())).then(|| u32::from(function.type_id()))
         });
         let expected = functions.next();
-        let told = file.iterators().iter().find(|iterator| iterator.name == name);
+        let told = btf.iterators().iter().find(|iterator| iterator.name == name);
         assert_eq!(told.map(|iterator| iterator.id), expected, "{name}");
     }
-    assert!(file.iterators().iter().any(|iterator| iterator.name == "tcp"));
+    assert!(btf.iterators().iter().any(|iterator| iterator.name == "tcp"));
 }
 
 #[test]
-fn what_is_needed_and_not_there_is_left_to_libbpf() {
-    assert!(TypesFile::of_kernel(KERNEL, &["tcp_sock"]).is_some());
-    assert!(TypesFile::of_kernel(KERNEL, &["tcp_sock", "no_such_sock"]).is_none());
-    assert!(TypesFile::of_kernel("/nowhere", &[]).is_none());
+fn what_the_kernel_has_is_asked_of_its_types() {
+    let btf = kernel();
+    assert!(btf.has_type("tcp_sock") && !btf.has_type("no_such_sock"));
+    assert!(btf.has_helper("BPF_FUNC_seq_write") && !btf.has_helper("BPF_FUNC_no_such_helper"));
+    assert!(btf.has_member("sock", "sk_protocol") && !btf.has_member("sock", "no_such_member"));
+    assert!(!btf.has_member("no_such_sock", "sk_protocol"));
+    assert!(KernelBtf::from_file("/nowhere").is_none());
 }
 
 /// Of no damage anything worse comes than that libbpf has to look for itself.
@@ -72,7 +80,8 @@ fn damage() {
     let path = std::env::temp_dir().join(format!("knetstat-{}-btf", std::process::id()));
     let taken = |bytes: &[u8]| {
         fs::write(&path, bytes).expect("a file");
-        TypesFile::of_kernel(path.to_str().expect("UTF-8"), &[]).is_some()
+        let btf = KernelBtf::from_file(path.to_str().expect("UTF-8"));
+        btf.and_then(|btf| btf.minimize()).is_some()
     };
     assert!(taken(&whole));
     for length in [0, 1, 7, 8, 23, 24, 25, 1000, whole.len() / 2, whole.len() - 1] {

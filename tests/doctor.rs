@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
 use std::thread;
@@ -16,7 +16,7 @@ use common::options::{is_asked_for, options_asked};
 use common::sandbox::{run, run_without, sufficient, to_give, Everybodys, PLACES_OF_BTF};
 use common::{enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
 use knetstat::cli::Cli;
-use knetstat::kernel::skeleton::Part;
+use knetstat::kernel::object::Part;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::spec::OptionSpec;
 use libbpf_rs::OpenObject;
@@ -97,7 +97,7 @@ fn programs() -> BTreeSet<String> {
     for part in Part::ALL {
         let note = |open: &mut OpenObject| {
             names.extend(open.progs().map(|program| program.name().to_string_lossy().into()));
-            anyhow::bail!("that is all")
+            Err(io::Error::other("that is all").into())
         };
         let _ = part.load(None, note, |_| Ok(()));
     }

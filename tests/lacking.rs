@@ -12,7 +12,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::options::options_asked;
 use common::{connect, enter_namespace, not_tested, set, set_bytes, KNETSTAT};
@@ -177,19 +178,27 @@ struct TypesFile(PathBuf);
 
 impl TypesFile {
     fn new(types: &Types) -> TypesFile {
-        let path = std::env::temp_dir().join(format!("knetstat-{}-btf", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("knetstat-{}-btf-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
         fs::write(&path, &types.bytes).expect("a file");
         TypesFile(path)
     }
 
-    /// What knetstat shows where these are the kernel's types, or what it complains of.
-    fn sockets(&self, arguments: &str) -> Result<Vec<Value>, String> {
+    /// Runs knetstat where these are the kernel's types.
+    fn run(&self, arguments: &str) -> Output {
         let script = format!(
-            "mount --bind {} {KERNEL_BTF} && exec {KNETSTAT} {arguments} -J",
+            "mount --bind {} {KERNEL_BTF} && exec {KNETSTAT} {arguments}",
             self.0.display()
         );
         let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output();
-        let output = output.expect("unshare(1)");
+        output.expect("unshare(1)")
+    }
+
+    /// What knetstat shows where these are the kernel's types, or what it complains of.
+    fn sockets(&self, arguments: &str) -> Result<Vec<Value>, String> {
+        let output = self.run(&format!("{arguments} -J"));
         let stderr = String::from_utf8_lossy(&output.stderr);
         match output.status.success() && stderr.is_empty() {
             true => Ok(serde_json::from_slice(&output.stdout).expect("a JSON array")),
@@ -287,4 +296,84 @@ fn each_member_costs_its_options() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The types of this kernel without a member that some programs read unguarded: the verifier refuses
+/// those programs.
+fn types_without(member: &str) -> TypesFile {
+    let mut types = Types::of_kernel();
+    assert!(types.take(member), "{member}");
+    TypesFile::new(&types)
+}
+
+/// The rows of a run that was not complete, and its error.
+fn incomplete(output: &Output) -> (Vec<Value>, String) {
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let rows = String::from_utf8_lossy(&output.stdout);
+    (rows.lines().map(|row| serde_json::from_str(row).expect("a row")).collect(), error)
+}
+
+#[test]
+fn a_program_that_is_refused_costs_its_rows() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tx");
+    let types = types_without("sk_buff.len"); // read by the programs of unix sockets only
+    let (rows, error) = incomplete(&types.run("-tx --ndjson"));
+    let begin = "knetstat: the table is without unix sockets, unix sockets without a descriptor: \
+                 rejected by this kernel's verifier (";
+    assert!(error.starts_with(begin) && error.contains("; please report it"), "{error}");
+    assert_eq!(rows, common::sockets("-t"), "the others are there, as ever");
+    assert!(!rows.is_empty());
+
+    // What does not need the program is complete.
+    assert_eq!(types.sockets("-t"), Ok(rows));
+
+    // Without any program, nothing is printed.
+    let (rows, error) = incomplete(&types.run("-x --ndjson"));
+    assert_eq!(rows.len(), 0);
+    let begin = "knetstat: cannot load the BPF programs that read the sockets: rejected by this \
+                 kernel's verifier (";
+    assert!(error.starts_with(begin), "{error}");
+
+    let text = String::from_utf8_lossy(&types.run("doctor").stdout).into_owned();
+    let verdict = |program: &str| {
+        text.lines().find(|line| line.contains(&format!(" {program} "))).unwrap_or_default()
+    };
+    for (program, expected) in
+        [("tcp_table", "ok "), ("unix_files", "missing "), ("owners", "ok "), ("table", "missing ")]
+    {
+        assert!(verdict(program).starts_with(expected), "{program}: {text}");
+    }
+}
+
+#[test]
+fn without_the_program_for_owners_the_sockets_are_there() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tu");
+    let types = types_without("file.f_flags");
+    let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
+    let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
+    assert!(error.starts_with(begin), "{error}");
+    assert_eq!(rows, common::sockets("-tu"));
+    // Whether a socket is wanted is not known: none is shown.
+    let (rows, error) = incomplete(&types.run("-tu --pid 1 --ndjson"));
+    assert!(error.starts_with(begin), "{error}");
+    assert_eq!(rows.len(), 0);
+}
+
+#[test]
+fn a_kernel_without_bpf_loop_gets_the_programs_without_it() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tuwx0");
+    let types = types_without("bpf_func_id.BPF_FUNC_loop");
+    assert_eq!(types.sockets("-tuwx0"), Ok(common::sockets("-tuwx0")));
+    let text = String::from_utf8_lossy(&types.run("doctor --json").stdout).into_owned();
+    for program in ["tcp_table", "unix_files", "packet_files"] {
+        assert!(text.contains(&format!("as {program}_without_loop")), "{program}: {text}");
+    }
 }

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use common::{enter_namespace, not_tested, say, set, set_bytes};
-use knetstat::kernel::skeleton::Part;
+use knetstat::kernel::object::Part;
 use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
 use nix::sched::{sched_setaffinity, CpuSet};
 use nix::sys::resource::{getrusage, UsageWho};

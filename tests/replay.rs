@@ -15,7 +15,8 @@ use std::time::Duration;
 use common::records::{self, flags, values, Stream, HZ};
 use knetstat::commands::table::pipeline::Ownership;
 use knetstat::config::Config;
-use knetstat::kernel::skeleton::*;
+use knetstat::error::Error;
+use knetstat::kernel::abi::*;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::defaults::{Answer, Answers, Defaults};
 use knetstat::options::kind::ValueKind;
@@ -72,10 +73,10 @@ fn print(source: impl Read, config: &Config, pristine: &Defaults) -> (String, Op
         records::nobody(),
         output.as_mut(),
     );
-    let result = result.and_then(|()| Ok(output.end()?));
+    let result = result.and_then(|()| output.end().map_err(Error::Output));
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
-    (text, result.err().map(|error| format!("{error:#}")))
+    (text, result.err().map(|error| error.to_string()))
 }
 
 /// The same of a stream that is whole.
@@ -549,7 +550,7 @@ impl Read for Repeat<'_> {
 fn an_item_longer_than_a_record_is_damage() {
     let mut stream = Stream::default();
     stream.header(&[section::SECTION_ITEMS], |_| {});
-    stream.part(|item: &mut knetstat::kernel::skeleton::item_header| item.length = u32::MAX);
+    stream.part(|item: &mut item_header| item.length = u32::MAX);
     let (_, error) = print(stream.bytes.as_slice(), &config(LINES), &pristine());
     let error = error.expect("no record is so long");
     assert!(error.ends_with("a record is longer than the kernel can write one"), "{error}");
@@ -700,7 +701,7 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let stream = accepted();
-    let result = Ownership::new(first, second).map_err(anyhow::Error::from).and_then(|ownership| {
+    let result = Ownership::new(first, second).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
         knetstat::commands::table::pipeline::print(
             records,
@@ -709,11 +710,11 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
             Some(ownership),
             output.as_mut(),
         )?;
-        Ok(output.end()?)
+        output.end().map_err(Error::Output)
     });
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
-    (text, result.err().map(|error| format!("{error:#}")))
+    (text, result.err().map(|error| error.to_string()))
 }
 
 /// Where this kernel does not tell who holds a socket, a filter that wants to know lets none through.
@@ -792,7 +793,8 @@ fn interruptions_of_the_walk_for_owners_are_no_errors() {
 
     let mut source = Pieces::new(&stream.bytes, 100);
     source.interruptions = [io::ErrorKind::PermissionDenied].into();
-    assert_eq!(owners(source), Err("cannot read the sockets from the kernel".into()));
+    let error = owners(source).expect_err("the source fails");
+    assert!(error.starts_with("cannot read the sockets from the kernel: "), "{error}");
 }
 
 #[test]

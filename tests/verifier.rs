@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use knetstat::kernel::skeleton::{knobs, port_filter, port_range, set_knobs, Part};
+use knetstat::kernel::skeleton::{port_filter, port_range, prefilter, set_prefilter, Part};
 use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
@@ -46,31 +46,31 @@ fn remember(_: PrintLevel, text: String) {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
 }
 
-/// What a program costs at most, or the end of the verifier's log. The verifier sees the knobs as
-/// constants: with a filter, it is another program.
+/// What a program costs at most, or the end of the verifier's log. The verifier sees the
+/// prefilter as a constant: with another one, it is another program.
 fn judge(name: &str) -> Result<usize, String> {
     let cost =
         |filtered| load(name, filtered, STATISTICS).or_else(|_| load(name, filtered, INSTRUCTIONS));
     Ok(cost(false)?.max(cost(true)?))
 }
 
-/// Wants as little as can be said by the knobs.
-fn filter(open: &mut OpenObject) -> anyhow::Result<()> {
+/// Sets the strictest prefilter.
+fn filter(open: &mut OpenObject) -> libbpf_rs::Result<()> {
     let mut ports = port_filter::default();
     ports.count = ports.ranges.len() as u32;
     for (range, port) in ports.ranges.iter_mut().zip((1000..).step_by(10)) {
         *range = port_range { low: port, high: port + 5 };
     }
-    let knobs = knobs {
+    let strictest = prefilter {
         tcp_states: 2,
         udp_states: 2,
         want_ipv6: 1,
         local_ports: ports,
         remote_ports: ports,
         either_ports: ports,
-        ..knobs::default()
+        ..prefilter::default()
     };
-    set_knobs(open, &knobs)
+    set_prefilter(open, &strictest)
 }
 
 /// Loads one program alone.

@@ -7,17 +7,16 @@ use clap_complete::Shell;
 
 use super::stdout;
 use crate::cli::Cli;
-use crate::error::OutputError;
+use crate::error::Error;
 
 /// Prints the completions for a shell.
 ///
 /// # Errors
 ///
 /// When they cannot be written.
-pub fn run(shell: Shell) -> anyhow::Result<()> {
+pub fn run(shell: Shell) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "knetstat", &mut script);
     let mut out = stdout()?;
-    out.write_all(&script).and_then(|()| out.flush()).map_err(OutputError)?;
-    Ok(())
+    out.write_all(&script).and_then(|()| out.flush()).map_err(Error::Output)
 }

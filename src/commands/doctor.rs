@@ -6,21 +6,24 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::bail;
 use caps::Capability;
 use nix::errno::Errno;
 use serde::Serialize;
 
 use super::stdout;
-use crate::commands::options::Types;
-use crate::error::OutputError;
-use crate::kernel::load::{self, Finds, Programs, Purpose, Refusal, When, KERNEL_BTF, NEEDED};
+use crate::commands::options::is_supported;
+use crate::error::Error;
+use crate::kernel::btf::{KernelBtf, KERNEL_BTF};
+use crate::kernel::capability::{self, NEEDED};
+use crate::kernel::load::Loader;
+use crate::kernel::programs::{Program, Subject, When, PROGRAMS};
+use crate::kernel::request::Request;
+use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::defaults::Defaults;
 use crate::options::spec::Level;
-use crate::query::filter::Knobs;
-use crate::socket::kind::{Family, SocketKind};
+use crate::socket::kind::Family;
 use crate::text::escaped;
 
 /// Prints what was found out about this host.
@@ -28,16 +31,16 @@ use crate::text::escaped;
 /// # Errors
 ///
 /// When the table does not work here, or would not be complete; when the output cannot be written.
-pub fn run(json: bool) -> anyhow::Result<()> {
+pub fn run(json: bool) -> Result<(), Error> {
     let checks = examine();
-    load::drop_capabilities()?;
+    capability::drop_all()?;
     let mut out = stdout()?;
     match json {
         true => write_json(&mut out, &checks),
         false => write_text(&mut out, &checks),
     }
     .and_then(|()| out.flush())
-    .map_err(OutputError)?;
+    .map_err(Error::Output)?;
     conclude(&checks)
 }
 
@@ -105,19 +108,18 @@ const MOUNT_PROC: &str = "'mount -t proc proc /proc'";
 
 /// Looks at everything, as this user on this host.
 pub fn examine() -> Vec<Check> {
-    load::listen();
-    let types = Types::load();
-    let mut checks = vec![kernel(), proc(), sys(), btf(&types), bpf(), lockdown(), unprivileged()];
+    let loader = Loader::new();
+    let mut checks =
+        vec![kernel(), proc(), sys(), btf(loader.btf()), bpf(), lockdown(), unprivileged()];
     checks.extend(NEEDED.map(needed_capability));
     checks.extend(WANTED.map(|(which, lost)| capability(which, lost, SUDO)));
     checks.push(memory_limit());
 
     let obstacle = first_obstacle(&checks);
-    let purposes = load::purposes();
-    checks.extend(purposes.iter().map(|purpose| program(purpose, obstacle.as_deref())));
-    checks.push(table(first_obstacle(&checks).as_deref()));
+    checks.extend(PROGRAMS.iter().map(|it| program(it, &loader, obstacle.as_deref())));
+    checks.push(table(&loader, first_obstacle(&checks).as_deref()));
     checks.extend([pid_namespace(), network_namespace()]);
-    checks.extend(options(&types));
+    checks.extend(options(loader.btf()));
     checks
 }
 
@@ -163,9 +165,9 @@ fn sys() -> Check {
 }
 
 /// The kernel's types: libbpf also looks for them in the kernel's own file, btf__load_vmlinux_btf().
-fn btf(types: &Types) -> Check {
+fn btf(btf: Option<&KernelBtf>) -> Check {
     const NAME: &str = "BTF";
-    match (types.are_known(), Path::new(KERNEL_BTF).exists()) {
+    match (btf.is_some(), Path::new(KERNEL_BTF).exists()) {
         (true, true) => Check::ok(NAME, format!("{KERNEL_BTF} tells the kernel's types")),
         (true, false) => Check::ok(NAME, "the file of the kernel tells its types"),
         (false, true) => Check::missing(
@@ -259,7 +261,7 @@ fn namespace(name: &str) -> Option<u64> {
 /// that, there is no /proc or no such namespace.
 fn has(capability: Capability) -> bool {
     let is_of_the_host = namespace("user").is_none_or(|inode| inode == FIRST_USER_NAMESPACE);
-    load::has(capability) && is_of_the_host
+    capability::has(capability) && is_of_the_host
 }
 
 /// Whether this process has what loading the programs takes.
@@ -270,7 +272,7 @@ fn has_needed() -> bool {
 /// Says that there is a capability, or else what is lost without it and how to get it.
 fn capability(capability: Capability, lost: &str, remedy: &str) -> Check {
     let name = capability.to_string();
-    match (has(capability), load::has(capability)) {
+    match (has(capability), capability::has(capability)) {
         (true, _) => Check::ok(&name, "held"),
         (false, true) => Check::missing(
             &name,
@@ -284,7 +286,7 @@ fn capability(capability: Capability, lost: &str, remedy: &str) -> Check {
 fn needed_capability(which: Capability) -> Check {
     match !has(which) && has(Capability::CAP_SYS_ADMIN) {
         true => Check::ok(&which.to_string(), "not held; CAP_SYS_ADMIN does as well"),
-        false => capability(which, "the table cannot be read", &load::how_to_give()),
+        false => capability(which, "the table cannot be read", &capability::how_to_grant()),
     }
     .needed()
 }
@@ -300,7 +302,7 @@ const WANTED: [(Capability, &str); 4] = [
 /// The limit of locked memory, where it is one for BPF too.
 fn memory_limit() -> Check {
     const NAME: &str = "memory limit";
-    match load::memory_limit() {
+    match capability::memory_limit() {
         None => Check::ok(NAME, "BPF is not held to one"),
         Some(limit) => Check::unknown(
             NAME,
@@ -312,66 +314,56 @@ fn memory_limit() -> Check {
 
 // The programs
 
-/// Whether one of the programs for a purpose loads here.
-fn program(purpose: &Purpose, obstacle: Option<&str>) -> Check {
-    let finds = finds(purpose);
-    let name = purpose.programs.first().map_or("", String::as_str);
+/// Whether a program loads here.
+fn program(program: &'static Program, loader: &Loader, obstacle: Option<&str>) -> Check {
+    let name = program.name;
+    let reports = format!("{program} ({})", flag(program));
     if let Some(obstacle) = obstacle {
-        return Check::unknown(name, format!("not tried: {finds}"), format!("see {obstacle}"));
+        return Check::unknown(name, format!("not tried: {reports}"), format!("see {obstacle}"));
     }
-    let mut check = Check::missing(name, format!("no {finds}"), REPORT);
-    for program in &purpose.programs {
-        match load::try_program(program) {
-            Ok(()) if program == name => return Check::ok(name, finds),
-            Ok(()) => return Check::ok(name, format!("{finds}, as {program}: long lists are cut")),
-            Err(Refusal { reason, remedy }) => {
-                let detail = format!("no {finds}: {reason}");
-                check = Check::missing(name, detail, remedy.unwrap_or(REPORT));
-            }
+    let loaded_name = program.name_with(loader.features());
+    match loader.probe(program) {
+        Ok(()) if loaded_name == name => Check::ok(name, reports),
+        Ok(()) => Check::ok(name, format!("{reports}, as {loaded_name}: long lists are cut")),
+        Err(error) => {
+            let detail = format!("no {reports}: {error}");
+            let check = Check::missing(name, detail, error.remedy().unwrap_or(REPORT));
+            Check { needed: !matches!(program.when, When::Iterator(_)), ..check }
         }
-    }
-    Check { needed: purpose.when != When::Table, ..check }
-}
-
-/// What of the table a program is for.
-fn finds(purpose: &Purpose) -> String {
-    match (purpose.finds, purpose.when) {
-        (Finds::Owners, _) => "processes of sockets (--programs)".into(),
-        (Finds::Namespaces, _) => "network namespaces (--all-netns)".into(),
-        (Finds::Sockets(Family::Other), _) => "sockets of other families (--unbound)".into(),
-        (Finds::Sockets(family), When::Always) => format!("{0} sockets (--{0})", word(family)),
-        (Finds::Sockets(family), When::Table) => {
-            format!("{} sockets without descriptor", word(family))
-        }
-        (Finds::Sockets(family), When::Unbound) => format!("{} sockets of --unbound", word(family)),
     }
 }
 
-/// The name of a family, and of the flag that asks for it.
-fn word(family: Family) -> &'static str {
-    let mut kinds = SocketKind::ALL.into_iter().filter(|kind| kind.family() == family);
-    kinds.next().map_or("other", SocketKind::word)
+/// The flag that asks for what a program reports.
+fn flag(program: &Program) -> String {
+    match (program.subject, program.when) {
+        (Subject::Owners, _) => "--programs".into(),
+        (Subject::Tasks, _) => "--all-netns".into(),
+        (Subject::Sockets(Family::Other), _) | (_, When::Unbound) => "--unbound".into(),
+        (Subject::Sockets(family), _) => format!("--{family}"),
+    }
 }
 
 /// Opens everything at once.
-fn table(obstacle: Option<&str>) -> Check {
+fn table(loader: &Loader, obstacle: Option<&str>) -> Check {
     const NAME: &str = "table";
     if let Some(obstacle) = obstacle {
         return Check::missing(NAME, "cannot be read", format!("see {obstacle}")).needed();
     }
-    let families = Family::ALL.to_vec();
-    let opened = Programs::load(&Knobs::everything(families)).and_then(|mut programs| {
-        programs.open_here()?;
-        Ok(programs.owners()?.zip(programs.tasks()?).is_some())
+    let opened = loader.load(&Request::everything()).and_then(|programs| {
+        programs.open(&mut Snapshot::default())?;
+        programs.owners()?;
+        programs.tasks()?;
+        Ok(programs.missing())
     });
     match opened {
-        Ok(true) => Check::ok(NAME, "can be read, of every family, with processes"),
-        Ok(false) => Check::missing(NAME, "can be read, but without processes", REPORT),
-        Err(error) => {
-            let text = format!("{error:#}");
-            let (reason, remedy) = text.split_once("; ").unwrap_or((&text, REPORT));
-            Check::missing(NAME, reason, remedy)
+        Ok(None) => Check::ok(NAME, "can be read, of every family, with processes"),
+        Ok(Some(missing)) => {
+            Check::missing(NAME, format!("can be read, but without {missing}"), REPORT)
         }
+        Err(Error::Load(error)) => {
+            Check::missing(NAME, error.to_string(), error.remedy().unwrap_or(REPORT))
+        }
+        Err(error) => Check::missing(NAME, error.to_string(), REPORT),
     }
     .needed()
 }
@@ -403,10 +395,10 @@ fn network_namespace() -> Check {
 // Options
 
 /// How many options the kernel has; a line for each that it lacks.
-fn options(types: &Types) -> Vec<Check> {
+fn options(btf: Option<&KernelBtf>) -> Vec<Check> {
     let (defaults, _) = Defaults::ask(|_| true);
     let here: Vec<Option<bool>> =
-        (0..CATALOGUE.len()).map(|index| types.here(index, &defaults)).collect();
+        (0..CATALOGUE.len()).map(|index| is_supported(index, &defaults, btf)).collect();
     let known = here.iter().filter(|here| **here == Some(true)).count();
     let count = format!("{known} of {} are in this kernel", CATALOGUE.len());
     let mut checks = vec![Check::ok("options", count)];
@@ -518,13 +510,10 @@ pub fn write_json(to: &mut impl Write, checks: &[Check]) -> io::Result<()> {
 /// # Errors
 ///
 /// When it does not, or would not be complete: what is missing, and the first thing to do.
-pub fn conclude(checks: &[Check]) -> anyhow::Result<()> {
+pub fn conclude(checks: &[Check]) -> Result<(), Error> {
     let Some(first) = checks.iter().find(|check| check.is_obstacle()) else { return Ok(()) };
-    let remedy = first.remedy.as_deref().unwrap_or(REPORT);
-    bail!(
-        "the table is not complete on this host; missing: {}; {remedy}",
-        obstacles(checks).join(", ")
-    )
+    let remedy = first.remedy.as_deref().unwrap_or(REPORT).into();
+    Err(Error::Unfit { missing: obstacles(checks).join(", "), remedy })
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 
-use anyhow::Context;
+use crate::error::Error;
 
 /// The standard output with a buffer of a size that is worth a system call.
-fn stdout() -> anyhow::Result<BufWriter<File>> {
-    let fd = io::stdout().as_fd().try_clone_to_owned().context("cannot write the output")?;
+fn stdout() -> Result<BufWriter<File>, Error> {
+    let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))
 }

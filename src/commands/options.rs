@@ -2,14 +2,13 @@
 
 use std::io::{self, Write};
 
-use libbpf_rs::btf::types::{Enum, Struct};
-use libbpf_rs::btf::Btf;
 use tabled::settings::{object::Rows, Alignment, Style};
 use tabled::{builder::Builder, Table};
 
 use super::stdout;
 use crate::cli;
-use crate::error::OutputError;
+use crate::error::Error;
+use crate::kernel::btf::KernelBtf;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::constants::{self, Words};
 use crate::options::defaults::{Answer, Defaults};
@@ -26,7 +25,7 @@ use crate::socket::kind::SocketKind;
 /// # Errors
 ///
 /// For a word that names no option, as wrong usage; when the output cannot be written.
-pub fn run(names: &[String]) -> anyhow::Result<()> {
+pub fn run(names: &[String]) -> Result<(), Error> {
     let found = find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
     let (defaults, _) = Defaults::ask(|_| true);
     let mut out = stdout()?;
@@ -35,8 +34,7 @@ pub fn run(names: &[String]) -> anyhow::Result<()> {
         false => explain(&mut out, &found, &defaults),
     }
     .and_then(|()| out.flush())
-    .map_err(OutputError)?;
-    Ok(())
+    .map_err(Error::Output)
 }
 
 /// Writes the list of all options.
@@ -46,8 +44,8 @@ pub fn run(names: &[String]) -> anyhow::Result<()> {
 /// When it cannot be written.
 pub fn list(to: &mut impl Write, defaults: &Defaults) -> io::Result<()> {
     let mut builder = Builder::default();
-    builder.push_record(["Name", "Level", "Number", "ValueKind", "Unit", "Getter", "Here"]);
-    let types = Types::load();
+    builder.push_record(["Name", "Level", "Number", "Kind", "Unit", "Getter", "Here"]);
+    let btf = KernelBtf::load();
     for (index, option) in CATALOGUE.iter().enumerate() {
         builder.push_record([
             option.name,
@@ -56,7 +54,7 @@ pub fn list(to: &mut impl Write, defaults: &Defaults) -> io::Result<()> {
             option.kind.word(),
             option.kind.unit(),
             if option.has_getter { "yes" } else { "no" },
-            match types.here(index, defaults) {
+            match is_supported(index, defaults, btf.as_ref()) {
                 Some(true) => "yes",
                 Some(false) => "no",
                 None => "unknown",
@@ -68,55 +66,25 @@ pub fn list(to: &mut impl Write, defaults: &Defaults) -> io::Result<()> {
     write_trimmed(to, &table)
 }
 
-/// The types of the running kernel, where it tells them.
-pub struct Types(Option<Btf<'static>>);
-
-impl Types {
-    /// Reads them.
-    pub fn load() -> Types {
-        Types(Btf::from_vmlinux().ok())
+/// Whether this kernel has an option, by its place in the catalogue; `None` where that cannot be found
+/// out: the kernel's types are not known, or a socket that may have it could not be opened.
+pub fn is_supported(index: usize, defaults: &Defaults, btf: Option<&KernelBtf>) -> Option<bool> {
+    let option = &CATALOGUE[index];
+    let (structure, member) = option.kept_in;
+    if !structure.is_empty() {
+        return btf.map(|btf| btf.has_member(structure, member));
     }
-
-    /// Whether the kernel tells them.
-    pub fn are_known(&self) -> bool {
-        self.0.is_some()
+    let has = |index: usize| {
+        let mut answers = SocketKind::ALL.iter().filter_map(|kind| defaults.answers(*kind));
+        answers.any(|answers| answers[index] != Answer::Absent)
+    };
+    if has(index) {
+        return Some(true);
     }
-
-    /// Whether a BPF program may call a helper of the kernel; `None` where it does not tell.
-    pub fn have_helper(&self, helper: &str) -> Option<bool> {
-        let helpers: Enum = self.0.as_ref()?.type_by_name("bpf_func_id")?;
-        let mut names = helpers.iter().filter_map(|helper| helper.name);
-        Some(names.any(|name| name == helper))
-    }
-
-    /// Whether the kernel has the member; `None` where it tells nothing.
-    fn have(&self, (of, member): (&str, &str)) -> Option<bool> {
-        let found: Option<Struct> = self.0.as_ref()?.type_by_name(of);
-        Some(found.is_some_and(|found| {
-            found.iter().any(|field| field.name.is_some_and(|name| name == member))
-        }))
-    }
-
-    /// Whether this kernel has an option, by its place in the catalogue; `None` where nobody can
-    /// tell: the types are not known, or a socket that may have it could not be opened.
-    pub fn here(&self, index: usize, defaults: &Defaults) -> Option<bool> {
-        let option = &CATALOGUE[index];
-        if !option.kept_in.0.is_empty() {
-            return self.have(option.kept_in);
-        }
-        let has = |index: usize| {
-            let mut answers = SocketKind::ALL.iter().filter_map(|kind| defaults.answers(*kind));
-            answers.any(|answers| answers[index] != Answer::Absent)
-        };
-        if has(index) {
-            return Some(true);
-        }
-        // A level that is not answered at all is one of sockets that could not be opened.
-        let mut others = (0..CATALOGUE.len()).filter(|other| {
-            CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter
-        });
-        (!defaults.was_refused && others.any(has)).then_some(false)
-    }
+    // A level without any answer is one of sockets that could not be opened.
+    let mut others = (0..CATALOGUE.len())
+        .filter(|other| CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter);
+    (!defaults.was_refused && others.any(has)).then_some(false)
 }
 
 /// Writes a table without the blanks at the ends of its lines.
@@ -151,12 +119,12 @@ pub fn find(words: &[String]) -> Result<Vec<usize>, String> {
 ///
 /// When it cannot be written.
 pub fn explain(to: &mut impl Write, options: &[usize], defaults: &Defaults) -> io::Result<()> {
-    let types = Types::load();
+    let btf = KernelBtf::load();
     for (n, index) in options.iter().enumerate() {
         if n > 0 {
             writeln!(to)?;
         }
-        explain_one(to, *index, defaults, &types)?;
+        explain_one(to, *index, defaults, btf.as_ref())?;
     }
     Ok(())
 }
@@ -165,7 +133,7 @@ fn explain_one(
     to: &mut impl Write,
     index: usize,
     defaults: &Defaults,
-    types: &Types,
+    btf: Option<&KernelBtf>,
 ) -> io::Result<()> {
     let option = &CATALOGUE[index];
     writeln!(to, "{} ({})", option.name, option.level_and_number())?;
@@ -186,7 +154,7 @@ fn explain_one(
     if !option.has_getter {
         item(to, "getsockopt", "cannot tell it; knetstat reads it in the kernel")?;
     }
-    if types.here(index, defaults) == Some(false) {
+    if is_supported(index, defaults, btf) == Some(false) {
         item(to, "here", "this kernel does not have the option")?;
     }
     item(to, "set", &option.marker.explanation())?;

@@ -7,10 +7,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::Context;
 use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
+use crate::error::Error;
 use crate::kernel::syscall;
 use crate::text::Name;
 
@@ -34,12 +34,12 @@ impl Host {
     /// # Errors
     ///
     /// When the kernel does not tell its clock or its CPUs.
-    pub fn new(socket: Option<OwnedFd>) -> anyhow::Result<Host> {
+    pub fn new(socket: Option<OwnedFd>) -> Result<Host, Error> {
         // The coarse clock moves once in a jiffy: kernel/time/posix-timers.c
         let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
-            .context("cannot ask the kernel for the length of its clock tick")?;
-        let cpus = libbpf_rs::num_possible_cpus()
-            .context("cannot ask the kernel for its number of CPUs")?;
+            .map_err(|errno| Error::ClockTick(errno.into()))?;
+        let cpus =
+            libbpf_rs::num_possible_cpus().map_err(|error| Error::Cpus(format!("{error:#}")))?;
         Ok(Host::with(hz_of(tick.tv_nsec()), cpus as u64, socket))
     }
 

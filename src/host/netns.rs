@@ -14,8 +14,9 @@ use nix::libc;
 use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::fstat;
 
+use crate::error::Error;
 use crate::kernel::syscall;
-use crate::record::{self, Error};
+use crate::record;
 use crate::text::escaped;
 
 /// Where ip(8) keeps the namespaces that it gave a name: ip-netns(8).

@@ -1,9 +1,20 @@
 //! The kernel side: the BPF programs, the kernel's types, system calls. The only folder with `unsafe`.
+//!
+//! A [`request`] says what a run asks of the kernel, [`programs`] lists the programs, [`load`] loads
+//! those that are needed, and a [`snapshot`] is the stream of records that they write.
 
 pub mod abi;
 pub mod btf;
+pub mod capability;
+pub mod family;
+pub mod handler;
 mod identity;
 pub mod load;
+pub mod object;
+pub mod programs;
 pub mod read_ahead;
-pub mod skeleton;
+pub mod refusal;
+pub mod request;
+mod skeleton;
+pub mod snapshot;
 pub mod syscall;

@@ -169,21 +169,20 @@ pub fn bpf_without_command() -> io::Error {
     }
 }
 
-/// The types that the kernel tells, where they lie in its memory: mmap(2) of a file of
-/// /sys/kernel/btf, kernel/bpf/sysfs_btf.c.
-pub struct TypesMapping {
+/// The kernel's types, mapped from a file of /sys/kernel/btf with mmap(2): kernel/bpf/sysfs_btf.c.
+pub struct BtfMapping {
     address: *const u8,
     length: usize,
 }
 
-impl TypesMapping {
+impl BtfMapping {
     /// Maps the whole file.
     ///
     /// # Errors
     ///
     /// `ENODEV` before Linux 6.16; an invalid input if it is not the kernel's file but a copy, which
     /// may change, or if it is empty.
-    pub fn of(file: &File) -> io::Result<TypesMapping> {
+    pub fn of(file: &File) -> io::Result<BtfMapping> {
         let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
         if length == 0 || fstatfs(file)?.filesystem_type() != SYSFS_MAGIC {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -201,12 +200,12 @@ impl TypesMapping {
         };
         match address {
             libc::MAP_FAILED => Err(io::Error::last_os_error()),
-            address => Ok(TypesMapping { address: address.cast(), length }),
+            address => Ok(BtfMapping { address: address.cast(), length }),
         }
     }
 }
 
-impl Deref for TypesMapping {
+impl Deref for BtfMapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -216,7 +215,7 @@ impl Deref for TypesMapping {
     }
 }
 
-impl Drop for TypesMapping {
+impl Drop for BtfMapping {
     fn drop(&mut self) {
         // SAFETY: it was mapped with this length, and nobody has a reference to it any more.
         unsafe { libc::munmap(self.address.cast_mut().cast(), self.length) };

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use crate::host::Host;
-use crate::kernel::skeleton::{record_header, socket_trait};
+use crate::kernel::abi::{record_header, socket_trait};
 use crate::record::fact::Fact;
 use crate::record::{Item, Record};
 use crate::socket::is_link_local;

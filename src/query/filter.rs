@@ -1,5 +1,5 @@
 //! Which sockets are shown. Complete by itself; the kernel side gets the part that it can decide
-//! early ([`Knobs`]), which only saves work.
+//! early ([`Prefilter`]), which only saves work.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use ipnet::IpNet;
 use wildmatch::WildMatch;
 
+use crate::kernel::request::{Prefilter, Request};
 use crate::query::layout::Layout;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::owner::Holder;
@@ -143,10 +144,22 @@ impl Filter {
                 .any(|holder| any(&self.pids, |pid| *pid == holder.pid) && command(holder))
     }
 
-    /// What the kernel side can decide.
-    pub fn knobs(&self) -> Knobs {
+    /// What this filter asks of the kernel side: the programs of its families, and to leave out early
+    /// what it would leave out.
+    pub fn request(&self) -> Request {
         let families =
             Family::ALL.into_iter().filter(|family| self.wants_family(*family)).collect();
+        Request {
+            families,
+            unbound: self.unbound,
+            owners: self.needs_owners(),
+            tasks: false,
+            every_netns: false,
+            prefilter: self.prefilter(),
+        }
+    }
+
+    fn prefilter(&self) -> Prefilter {
         let version = |version| {
             SocketKind::ALL.iter().any(|kind| kind.version() == Some(version) && self.wants(*kind))
         };
@@ -154,9 +167,7 @@ impl Filter {
             true => self.states.intersection(state::LISTENING),
             false => self.states,
         };
-        Knobs {
-            families,
-            unbound: self.unbound,
+        Prefilter {
             ipv4: version(Version::V4),
             ipv6: version(Version::V6),
             tcp_states: states.mask(State::of_tcp),
@@ -164,9 +175,6 @@ impl Filter {
             local_ports: self.local_ports.clone(),
             remote_ports: self.remote_ports.clone(),
             either_ports: self.either_ports.clone(),
-            owners: self.needs_owners(),
-            every_netns: false,
-            tasks: false,
         }
     }
 }
@@ -190,61 +198,6 @@ fn within(network: &IpNet, endpoint: Endpoint) -> bool {
         IpAddr::V4(_) => None,
     };
     network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
-}
-
-/// A filter as coarse as the kernel side decides it: it may let through what the filter does not,
-/// never hold back what the filter lets through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Knobs {
-    /// In the order in which they are shown.
-    pub families: Vec<Family>,
-    /// Also sockets that are in no table of the kernel.
-    pub unbound: bool,
-    pub ipv4: bool,
-    pub ipv6: bool,
-    /// Bit n for the state of number n.
-    pub tcp_states: u32,
-    pub udp_states: u32,
-    pub local_ports: AnyOf<Ports>,
-    pub remote_ports: AnyOf<Ports>,
-    pub either_ports: AnyOf<Ports>,
-    /// Whether to look who holds the sockets.
-    pub owners: bool,
-    /// Not only sockets of the network namespace in which they are read.
-    pub every_netns: bool,
-    /// Whether to look in which network namespaces the tasks are.
-    pub tasks: bool,
-}
-
-impl Knobs {
-    /// Every socket of these families, in whichever network namespace, and who holds it.
-    pub fn everything(families: Vec<Family>) -> Knobs {
-        Knobs {
-            families,
-            unbound: true,
-            ipv4: true,
-            ipv6: true,
-            tcp_states: u32::MAX,
-            udp_states: u32::MAX,
-            local_ports: Vec::new(),
-            remote_ports: Vec::new(),
-            either_ports: Vec::new(),
-            owners: true,
-            every_netns: true,
-            tasks: true,
-        }
-    }
-
-    /// The same families, with nothing held back.
-    pub fn wide_open(&self) -> Knobs {
-        Knobs {
-            unbound: self.unbound,
-            owners: self.owners,
-            every_netns: self.every_netns,
-            tasks: self.tasks,
-            ..Knobs::everything(self.families.clone())
-        }
-    }
 }
 
 /// A port, a range `a-b`, or the name of a service.

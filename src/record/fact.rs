@@ -1,7 +1,7 @@
 //! The facts that bpf/options.h lists, by name, and how one is found in a record.
 
+use crate::record::section::Record;
 pub use crate::record::section::{Section, COUNTS, SECTIONS};
-use crate::record::Record;
 
 /// A fact: which section, and which flag or number of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

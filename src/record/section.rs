@@ -1,7 +1,7 @@
 //! The sections of a record: bpf/record.h, SECTIONS.
 
-use super::{take, take_if};
 use crate::kernel::abi::{self, record_header, section_number};
+use crate::record::bytes::{take, take_if};
 
 /// Makes of one line for each section: the level of bpf/options.h; the section's name in [`Section`];
 /// its member of [`Record`]; its struct; its bit; and how many flags and numbers the level has.

@@ -1,45 +1,10 @@
 //! The kinds of sockets, a line for each: what it is called, which flag asks for it, how a new one is
 //! opened. Sockets of one kind answer the same options, and begin with the same values.
 
+pub use crate::kernel::family::Family;
 use crate::socket::state::State;
 
-/// What one flag of the command line asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    Tcp,
-    Udp,
-    /// Raw sockets and ping sockets, as netstat has them.
-    Raw,
-    Mptcp,
-    /// Packet sockets.
-    Packet,
-    /// XDP sockets.
-    Xdp,
-    Netlink,
-    /// Between virtual machines and their hosts.
-    Vsock,
-    Sctp,
-    /// What this program does not know.
-    Other,
-    Unix,
-}
-
 impl Family {
-    /// Every family, in the order in which they are shown: those of one layout together.
-    pub const ALL: [Family; 11] = [
-        Family::Tcp,
-        Family::Udp,
-        Family::Raw,
-        Family::Mptcp,
-        Family::Packet,
-        Family::Xdp,
-        Family::Netlink,
-        Family::Vsock,
-        Family::Sctp,
-        Family::Other,
-        Family::Unix,
-    ];
-
     /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
@@ -47,21 +12,6 @@ impl Family {
             Family::Unix => State::of_unix(number, accepted),
             Family::Xdp => State::of_xdp(number),
             _ => State::of_udp(number),
-        }
-    }
-
-    /// The kernel's structure that is a socket of the family, which may be a module's, and which its
-    /// program reads; none where there are no such, or are none but it.
-    pub fn structure(self) -> Option<&'static str> {
-        match self {
-            Family::Packet => Some("packet_sock"),
-            Family::Xdp => Some("xdp_sock"),
-            Family::Netlink => Some("netlink_sock"),
-            Family::Vsock => Some("vsock_sock"),
-            Family::Sctp => Some("sctp_sock"),
-            Family::Mptcp => Some("mptcp_sock"),
-            Family::Unix => Some("unix_sock"),
-            Family::Tcp | Family::Udp | Family::Raw | Family::Other => None,
         }
     }
 

@@ -7,7 +7,7 @@ pub mod owner;
 pub mod state;
 mod timer;
 
-use crate::kernel::skeleton::socket_trait;
+use crate::kernel::abi::socket_trait;
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
 use crate::socket::state::State;

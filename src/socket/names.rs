@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::kernel::skeleton::record_header;
+use crate::kernel::abi::record_header;
 use crate::record::Record;
 use crate::socket::kind::{Family, SocketKind};
 

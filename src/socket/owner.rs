@@ -3,7 +3,8 @@
 
 use std::io::Read;
 
-use crate::record::{self, Error};
+use crate::error::Error;
+use crate::record;
 use crate::socket::state::State;
 use crate::socket::Socket;
 use crate::text::Name;

@@ -1,6 +1,6 @@
 //! The timers of connections.
 
-use crate::kernel::skeleton::{record_header, timer};
+use crate::kernel::abi::{record_header, timer};
 
 /// The timer of a connection that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{ensure, Context};
-use knetstat::kernel::skeleton::Part;
+use knetstat::kernel::object::Part;
 use libbpf_rs::{Iter, IterOpts, ObjectBuilder, OpenObject, PrintLevel};
 use nix::sched::{unshare, CloneFlags};
 

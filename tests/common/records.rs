@@ -11,7 +11,7 @@ use knetstat::commands::table::pipeline::Ownership;
 use knetstat::config::Config;
 use knetstat::host::netns::Scope;
 use knetstat::host::Host;
-use knetstat::kernel::skeleton::*;
+use knetstat::kernel::abi::*;
 use knetstat::options::defaults::Defaults;
 use knetstat::options::selection::Selection;
 use knetstat::output::{Format, Style};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::error::Error;
 use crate::host::netns;
 use crate::host::Host;
 use crate::options::defaults::Defaults;
@@ -23,7 +24,7 @@ impl View {
     /// # Errors
     ///
     /// As [`Host::new`].
-    pub fn here(filter: Filter) -> anyhow::Result<View> {
+    pub fn here(filter: Filter) -> Result<View, Error> {
         let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind));
         Ok(View { defaults, host: Host::new(socket)?, filter })
     }

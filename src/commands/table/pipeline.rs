@@ -5,14 +5,14 @@ use std::io::Read;
 
 use crate::commands::table::namespaces::{View, Views};
 use crate::config::Config;
-use crate::error::OutputError;
+use crate::error::Error;
 use crate::options::context::Context;
 use crate::options::plan::{OptionValue, Plan};
 use crate::output::Output;
 use crate::query::columns::Needs;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
-use crate::record::{Error, Record, Records};
+use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
 use crate::socket::owner::{Owner, Owners};
 use crate::socket::{Identity, Socket};
@@ -50,7 +50,7 @@ pub fn print<R: Read, W: Read>(
     views: &Views,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let shows_options = config.columns.needs(Needs::Options);
     let plan = |view: &View, kind| match shows_options && config.filter.wants(kind) {
         true => config.selection.plan(kind, &view.defaults),
@@ -70,7 +70,7 @@ pub fn print<R: Read, W: Read>(
         shown: Vec::new(),
         output,
     };
-    printer.output.begin().map_err(OutputError)?;
+    printer.output.begin().map_err(Error::Output)?;
     while let Some(record) = records.next_record()? {
         printer.record(record)?;
         if printer.held.len() > HELD_MAX {
@@ -99,7 +99,7 @@ struct Printer<'a, W> {
 }
 
 impl<W: Read> Printer<'_, W> {
-    fn record(&mut self, record: Record) -> anyhow::Result<()> {
+    fn record(&mut self, record: Record) -> Result<(), Error> {
         let socket = Socket::decode(record);
         let Some(place) = self.views.place(socket.netns) else {
             return Ok(());
@@ -124,11 +124,11 @@ impl<W: Read> Printer<'_, W> {
     }
 
     /// Ends a section, and begins those that follow up to this one, or to the end.
-    fn change_to(&mut self, layout: Option<Layout>) -> anyhow::Result<()> {
+    fn change_to(&mut self, layout: Option<Layout>) -> Result<(), Error> {
         self.look_again()?;
         for next in &self.config.filter.layouts() {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
-                self.output.section(*next).map_err(OutputError)?;
+                self.output.section(*next).map_err(Error::Output)?;
                 self.layout = Some(*next);
             }
         }
@@ -136,7 +136,7 @@ impl<W: Read> Printer<'_, W> {
     }
 
     /// `place`: of its network namespace.
-    fn socket(&mut self, socket: Socket, place: usize) -> anyhow::Result<()> {
+    fn socket(&mut self, socket: Socket, place: usize) -> Result<(), Error> {
         let filter = &self.config.filter;
         let mut holders = None;
         if let Some(ownership) = &self.ownership {
@@ -165,12 +165,11 @@ impl<W: Read> Printer<'_, W> {
             netns_name: self.views.name(socket.netns),
             holders,
         };
-        self.output.row(&row).map_err(OutputError)?;
-        Ok(())
+        self.output.row(&row).map_err(Error::Output)
     }
 
     /// Walks through all descriptors once more, if there is a reason to, and writes what was held.
-    fn look_again(&mut self) -> anyhow::Result<()> {
+    fn look_again(&mut self) -> Result<(), Error> {
         if self.held.is_empty() {
             return Ok(());
         }

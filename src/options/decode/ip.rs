@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::memberships::memberships;
 use super::{int, Facts};
-use crate::kernel::skeleton::ip_options_item;
+use crate::kernel::abi::ip_options_item;
 use crate::options::context::Context;
 use crate::options::memberships::List;
 use crate::options::value::Value;

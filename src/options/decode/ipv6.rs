@@ -2,7 +2,7 @@
 
 use super::memberships::memberships;
 use super::{boolean, ip, is_on, Facts};
-use crate::kernel::skeleton::item_kind;
+use crate::kernel::abi::item_kind;
 use crate::options::context::Context;
 use crate::options::memberships::List;
 use crate::options::value::Value;

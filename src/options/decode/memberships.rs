@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::kernel::skeleton::{item_kind, membership_item};
+use crate::kernel::abi::{item_kind, membership_item};
 use crate::options::context::Context;
 use crate::options::memberships::{List, Membership, Memberships};
 use crate::options::value::Value;

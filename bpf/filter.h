@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The knobs: which sockets are worth a record. They only save work; the reader filters again. They
- * are constants by the time the verifier runs, which removes what is not asked for.
+ * The prefilter: which sockets are worth a record. It only saves work, the reader filters again. It is
+ * constant by the time the verifier runs, which then removes the code that is not needed.
  */
-#ifndef KNOBS_H
-#define KNOBS_H
+#ifndef FILTER_H
+#define FILTER_H
 
 #define PORT_RANGES 8
 
@@ -18,7 +18,7 @@ struct port_filter {
 	struct port_range ranges[PORT_RANGES];
 };
 
-struct knobs {
+struct prefilter {
 	__u32 tcp_states; /* bit n: state n */
 	__u32 udp_states;
 	struct port_filter local_ports;
@@ -30,8 +30,8 @@ struct knobs {
 	__u8 unused;
 };
 
-/* In a section of its own, where the reader finds it; what it does not set lets everything through. */
-const volatile struct knobs knobs SEC(".rodata.knobs") = {
+/* In a section of its own, where the loader finds it. The initial value admits every socket. */
+const volatile struct prefilter prefilter SEC(".rodata.prefilter") = {
 	.tcp_states = ~0,
 	.udp_states = ~0,
 	.want_ipv4 = 1,
@@ -54,13 +54,13 @@ static __always_inline bool wanted(struct sock_common *skc, __u8 state, __u32 st
 {
 	__u16 local = LOAD(skc, skc_num), remote = bpf_ntohs(LOAD(skc, skc_dport));
 
-	if (LOAD(skc, skc_family) == AF_INET ? !knobs.want_ipv4 : !knobs.want_ipv6)
+	if (LOAD(skc, skc_family) == AF_INET ? !prefilter.want_ipv4 : !prefilter.want_ipv6)
 		return false;
 	if (!(states >> (state & 31) & 1))
 		return false;
-	if (!in_ranges(&knobs.local_ports, local) || !in_ranges(&knobs.remote_ports, remote))
+	if (!in_ranges(&prefilter.local_ports, local) || !in_ranges(&prefilter.remote_ports, remote))
 		return false;
-	return in_ranges(&knobs.either_ports, local) || in_ranges(&knobs.either_ports, remote);
+	return in_ranges(&prefilter.either_ports, local) || in_ranges(&prefilter.either_ports, remote);
 }
 
 #endif

@@ -1,0 +1,92 @@
+//! The two objects that the BPF programs are in: opened, given their constants, loaded.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{Object, OpenObject};
+
+use crate::kernel::abi::prefilter;
+use crate::kernel::btf::MinimizedBtf;
+use crate::kernel::skeleton::{files, tables};
+use crate::kernel::{handler, identity};
+
+/// One of the two objects that the programs are in. A run does not open what it does not need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// bpf/tables.bpf.c
+    Tables,
+    /// bpf/files.bpf.c
+    Files,
+}
+
+impl Part {
+    pub const ALL: [Part; 2] = [Part::Tables, Part::Files];
+
+    /// The part with the program of this name.
+    pub fn of(program: &str) -> Part {
+        match program.contains("_table") {
+            true => Part::Tables,
+            false => Part::Files,
+        }
+    }
+
+    /// Opens the object, which is to find the kernel's types in this file, or else wherever libbpf
+    /// looks; loads the programs that `choose` leaves to be loaded; passes the object to `attach`.
+    ///
+    /// # Errors
+    ///
+    /// Those of libbpf, of `choose` and of `attach`.
+    pub fn load<T>(
+        self,
+        btf: Option<&MinimizedBtf>,
+        choose: impl FnOnce(&mut OpenObject) -> libbpf_rs::Result<()>,
+        attach: impl FnOnce(&Object) -> libbpf_rs::Result<T>,
+    ) -> libbpf_rs::Result<T> {
+        let mut place = MaybeUninit::uninit();
+        match self {
+            Part::Tables => {
+                load(tables::TablesSkelBuilder::default(), &mut place, btf, choose, attach)
+            }
+            Part::Files => {
+                load(files::FilesSkelBuilder::default(), &mut place, btf, choose, attach)
+            }
+        }
+    }
+}
+
+fn load<'a, T, B: SkelBuilder<'a>>(
+    mut builder: B,
+    place: &'a mut MaybeUninit<OpenObject>,
+    btf: Option<&MinimizedBtf>,
+    choose: impl FnOnce(&mut OpenObject) -> libbpf_rs::Result<()>,
+    attach: impl FnOnce(&Object) -> libbpf_rs::Result<T>,
+) -> libbpf_rs::Result<T> {
+    if let Some(btf) = btf {
+        handler::register(btf.iterators());
+        builder.object_builder_mut().btf_custom_path(btf.path())?;
+    }
+    let mut open = builder.open(place)?;
+    set_constant(open.open_object_mut(), ".rodata.identity", identity::key()?)?;
+    choose(open.open_object_mut())?;
+    attach(open.load()?.object())
+}
+
+/// Sets the prefilter of an object, a constant that the verifier sees.
+///
+/// # Errors
+///
+/// When the object has none.
+pub fn set_prefilter(open: &mut OpenObject, prefilter: &prefilter) -> libbpf_rs::Result<()> {
+    // SAFETY: a `repr(C)` structure of integers without padding is its bytes.
+    let bytes = unsafe { plain::as_bytes(prefilter) };
+    set_constant(open, ".rodata.prefilter", bytes)
+}
+
+/// Sets what is alone in a section of read-only data.
+fn set_constant(open: &mut OpenObject, section: &str, bytes: &[u8]) -> libbpf_rs::Result<()> {
+    let missing = || io::Error::new(io::ErrorKind::NotFound, format!("no section {section}"));
+    let mut maps = open.maps_mut();
+    let mut map = maps.find(|map| map.name() == section).ok_or_else(missing)?;
+    map.set_initial_value(bytes)
+}

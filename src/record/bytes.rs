@@ -1,0 +1,23 @@
+//! Values at the front of bytes, used in place.
+
+use plain::Plain;
+
+/// Splits a `T` off the front of the bytes.
+pub fn take<'a, T: Plain>(bytes: &mut &'a [u8]) -> Option<&'a T> {
+    let value = plain::from_bytes(bytes).ok()?;
+    *bytes = &bytes[size_of::<T>()..];
+    Some(value)
+}
+
+/// The outer option: whether the bytes sufficed; the inner one: whether it is there at all.
+pub fn take_if<'a, T: Plain>(there: bool, bytes: &mut &'a [u8]) -> Option<Option<&'a T>> {
+    match there {
+        true => take(bytes).map(Some),
+        false => Some(None),
+    }
+}
+
+/// The length of an item's body with the filling that keeps the next one aligned.
+pub fn padded(length: usize) -> usize {
+    length.next_multiple_of(8)
+}

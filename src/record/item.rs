@@ -1,0 +1,51 @@
+//! The items of a record: blobs and list entries of any number.
+
+use crate::kernel::abi::{
+    ip_options_item, item_header, item_kind, membership_item, packet_membership_item,
+};
+use crate::record::bytes::{padded, take};
+use crate::record::section::Record;
+
+/// One of the blobs and list entries that may follow the sections.
+#[derive(Debug)]
+pub enum Item<'a> {
+    /// IP_OPTIONS.
+    IpOptions(&'a ip_options_item),
+    /// An IPv6 extension header, and which.
+    Extension(item_kind, &'a [u8]),
+    /// A joined group of an IPv4, IPv6 or anycast list, with the bytes of its sources.
+    Membership(item_kind, &'a membership_item, &'a [u8]),
+    /// A membership of a packet socket.
+    PacketMembership(&'a packet_membership_item),
+    /// The groups of a netlink socket, a bit for each from 1 on, in words of 64 bits.
+    Groups(&'a [u8]),
+    /// There was more of the list before.
+    Cut,
+}
+
+impl<'a> Record<'a> {
+    /// The items, in the order they were written. What cannot be understood is left out.
+    pub fn items(&self) -> impl Iterator<Item = Item<'a>> {
+        let mut rest = self.items;
+        std::iter::from_fn(move || {
+            let header: &item_header = take(&mut rest)?;
+            let length = header.length as usize;
+            let body = rest.get(..length)?;
+            rest = rest.get(padded(length)..)?;
+            Some((item_kind(header.kind), body))
+        })
+        .take_while(|(kind, _)| *kind != item_kind::ITEM_END)
+        .filter_map(|(kind, mut body)| match kind {
+            item_kind::ITEM_IP_OPTIONS => take(&mut body).map(Item::IpOptions),
+            item_kind::ITEM_CUT => Some(Item::Cut),
+            item_kind::ITEM_PACKET_MEMBERSHIP => take(&mut body).map(Item::PacketMembership),
+            item_kind::ITEM_NETLINK_GROUPS => Some(Item::Groups(body)),
+            item_kind::ITEM_IP_MEMBERSHIP
+            | item_kind::ITEM_IPV6_MEMBERSHIP
+            | item_kind::ITEM_IPV6_ANYCAST => {
+                take(&mut body).map(|entry| Item::Membership(kind, entry, body))
+            }
+            _ => Some(Item::Extension(kind, body)),
+        })
+    }
+}

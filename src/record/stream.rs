@@ -1,0 +1,188 @@
+//! Streams of records, read with a memory that does not grow.
+
+use std::io::{self, Read};
+use std::mem::size_of;
+
+use plain::Plain;
+
+use crate::error::Error;
+use crate::kernel::abi::section as bit;
+use crate::kernel::abi::{item_header, item_kind, owner_record, record_header, task_record};
+use crate::record::bytes::padded;
+use crate::record::section::{Record, LAYOUT};
+
+/// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
+const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
+
+/// How much is asked of the kernel at once. An iterator answers a read out of a buffer of eight
+/// pages, which are up to 64 KiB each.
+const READ_SIZE: usize = 512 * 1024;
+
+/// The longest record that is believed: a longer one could never have left the kernel's buffer.
+const RECORD_MAX: usize = READ_SIZE;
+
+/// How long the record at the front of the bytes is; `None` when its end is not there yet.
+fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
+    let Ok(header) = plain::from_bytes::<record_header>(bytes) else {
+        return Ok(None);
+    };
+    if header.magic != MAGIC {
+        return Err("no record begins here");
+    }
+    let sections = header.sections;
+    let mut length = size_of::<record_header>();
+    let mut known = bit::SECTION_ITEMS.0;
+    for (section, size) in LAYOUT {
+        known |= section;
+        if sections & section != 0 {
+            length += size;
+        }
+    }
+    if sections & !known != 0 {
+        return Err("a record has a section that does not exist");
+    }
+    if sections & bit::SECTION_ITEMS.0 == 0 {
+        return Ok((bytes.len() >= length).then_some(length));
+    }
+    loop {
+        let Some(Ok(item)) = bytes.get(length..).map(plain::from_bytes::<item_header>) else {
+            return Ok(None);
+        };
+        let body = padded(item.length as usize);
+        if length + body > RECORD_MAX {
+            return Err("a record is longer than the kernel can write one");
+        }
+        length += size_of::<item_header>() + body;
+        if item_kind(item.kind) == item_kind::ITEM_END {
+            return Ok((bytes.len() >= length).then_some(length));
+        }
+    }
+}
+
+/// A stream of records. Its memory does not grow with their number.
+pub struct Records<R> {
+    source: R,
+    /// Filled from `begin` to `end`; what is before `begin` has been given out.
+    buffer: Vec<u8>,
+    begin: usize,
+    end: usize,
+    /// The first place in `buffer` where a record may lie: records are looked at in place, and
+    /// their integers want addresses that are multiples of eight.
+    base: usize,
+    /// How many bytes came before `begin`, for messages.
+    offset: u64,
+}
+
+impl<R: Read> Records<R> {
+    /// Reads from the beginning of `source`.
+    pub fn new(source: R) -> Self {
+        let buffer = vec![0; READ_SIZE + RECORD_MAX + 8];
+        let base = buffer.as_ptr().align_offset(8).min(7);
+        Records { source, buffer, begin: base, end: base, base, offset: 0 }
+    }
+
+    /// The next record, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be read, or is not a whole number of records.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
+        let length = loop {
+            let bytes = &self.buffer[self.begin..self.end];
+            if let Some(length) = length(bytes).map_err(|what| Error::Damaged(self.offset, what))? {
+                break length;
+            }
+            if bytes.len() > RECORD_MAX {
+                return Err(Error::Damaged(self.offset, "a record has no end"));
+            }
+            if !self.fill().map_err(Error::Read)? {
+                return match self.begin == self.end {
+                    true => Ok(None),
+                    false => Err(Error::Cut(self.offset)),
+                };
+            }
+        };
+        let record = &self.buffer[self.begin..self.begin + length];
+        self.begin += length;
+        self.offset += length as u64;
+        match Record::parse(record) {
+            Some(record) => Ok(Some(record)),
+            None => Err(Error::Damaged(self.offset - length as u64, "its record is too short")),
+        }
+    }
+
+    /// Moves what is left to the front and reads more behind it; `false` at the end of the source.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.buffer.copy_within(self.begin..self.end, self.base);
+        self.end -= self.begin - self.base;
+        self.begin = self.base;
+        loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(length) => {
+                    self.end += length;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // So says the kernel after a million objects that wrote nothing: go on.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Reads to its end a walk through all descriptors.
+///
+/// # Errors
+///
+/// When the source cannot be read, or is not a whole number of records.
+pub fn read_owners(source: impl Read, each: impl FnMut(&owner_record)) -> Result<(), Error> {
+    const OWNER_MAGIC: u32 = u32::from_ne_bytes(*b"knso");
+    read_all(source, OWNER_MAGIC, each)
+}
+
+/// Reads to its end a walk through all tasks.
+///
+/// # Errors
+///
+/// As [`read_owners`].
+pub fn read_tasks(source: impl Read, each: impl FnMut(&task_record)) -> Result<(), Error> {
+    const TASK_MAGIC: u32 = u32::from_ne_bytes(*b"knsn");
+    read_all(source, TASK_MAGIC, each)
+}
+
+/// Reads records of one size, which begin with `magic`, from a source that may cut them anywhere.
+fn read_all<T: Plain + Default>(
+    mut source: impl Read,
+    magic: u32,
+    mut each: impl FnMut(&T),
+) -> Result<(), Error> {
+    let size = size_of::<T>();
+    let mut buffer = vec![0; READ_SIZE];
+    let (mut filled, mut offset) = (0, 0);
+    loop {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) if filled == 0 => return Ok(()),
+            Ok(0) => return Err(Error::Cut(offset)),
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // So says the kernel after a million objects that wrote nothing: go on.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(Error::Read(error)),
+        }
+        let whole = filled - filled % size;
+        for bytes in buffer[..whole].chunks_exact(size) {
+            let mut record = T::default();
+            if !bytes.starts_with(&magic.to_ne_bytes())
+                || plain::copy_from_bytes(&mut record, bytes).is_err()
+            {
+                return Err(Error::Damaged(offset, "no record begins here"));
+            }
+            each(&record);
+            offset += size as u64;
+        }
+        buffer.copy_within(whole..filled, 0);
+        filled -= whole;
+    }
+}
