@@ -5,7 +5,8 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use knetstat::kernel::skeleton::{port_filter, port_range, prefilter, set_prefilter, Part};
+use knetstat::kernel::abi::{port_filter, port_range, prefilter};
+use knetstat::kernel::object::{set_prefilter, Part};
 use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
