@@ -1,10 +1,7 @@
 //! What the tests share: a network namespace for each test, and knetstat's answer in it.
 
-#![allow(dead_code)] // each test file uses some of it
+#![allow(dead_code)] // each crate of tests uses some of it
 
-pub mod options;
-pub mod records;
-pub mod sandbox;
 pub mod scene;
 
 use std::ffi::OsStr;

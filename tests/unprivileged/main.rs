@@ -1,0 +1,10 @@
+//! Tests that need no privilege: recorded streams, the manual page, BTF, and the part of the command
+//! line that reads no sockets.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod btf;
+mod man;
+mod records;
+mod replay;
