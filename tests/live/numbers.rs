@@ -15,6 +15,7 @@ pub const IP_RECVERR_RFC4884: i32 = 26;
 pub const IP_LOCAL_PORT_RANGE: i32 = 51;
 pub const IPV6_RECVERR_RFC4884: i32 = 31;
 pub const TLS_TX_ZEROCOPY_RO: i32 = 3;
+pub const TLS_RX_EXPECT_NO_PAD: i32 = 4;
 pub const TLS_TX_MAX_PAYLOAD_LEN: i32 = 5;
 pub const SOL_RAW: i32 = 255;
 pub const ICMP_FILTER: i32 = 1;

@@ -3,24 +3,17 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::common::{self, not_tested, say};
-use knetstat::kernel::syscall::{getsockopt, setsockopt};
+use crate::getsockopt::{self, Tally};
+use crate::numbers::*;
+use knetstat::kernel::syscall::setsockopt;
 use serde_json::{json, Value};
 
-/// include/linux/socket.h, include/uapi/linux/tls.h
-const SOL_TLS: i32 = 282;
-const TLS_TX: i32 = 1;
-const TLS_RX: i32 = 2;
-const TLS_TX_ZEROCOPY_RO: i32 = 3;
-const TLS_RX_EXPECT_NO_PAD: i32 = 4;
-const TLS_TX_MAX_PAYLOAD_LEN: i32 = 5;
+/// include/uapi/linux/tls.h
 const TLS_1_2: u16 = 0x303;
 const TLS_1_3: u16 = 0x304;
-
-const IPPROTO_TCP: i32 = 6;
-const TCP_ULP: i32 = 31;
 
 /// Each cipher, and how long its struct tls12_crypto_info is.
 const CIPHERS: [(u16, usize); 8] =
@@ -60,59 +53,36 @@ fn encrypt(
     setsockopt(socket.as_fd(), SOL_TLS, direction, &info)
 }
 
-/// What getsockopt(2) answers in so many bytes; null where it refuses.
-fn answer(socket: &TcpStream, option: i32, size: usize) -> Vec<u8> {
-    let mut buffer = vec![0; size];
-    match getsockopt(socket.as_fd(), SOL_TLS, option, &mut buffer) {
-        Ok(_) => buffer,
-        Err(_) => Vec::new(),
+/// A connection with TLS on top.
+struct Subject<'a>(&'a TcpStream);
+
+impl getsockopt::Subject for Subject<'_> {
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn kind(&self) -> &'static str {
+        "tls"
+    }
+
+    fn story(&self) -> String {
+        format!("{:?}", self.0)
     }
 }
 
-/// A direction: without the keys, which nobody needs to see.
-fn direction(socket: &TcpStream, option: i32) -> Value {
-    match answer(socket, option, 4)[..] {
-        [a, b, c, d] => json!({
-            "version": u16::from_ne_bytes([a, b]),
-            "cipher_type": u16::from_ne_bytes([c, d]),
-            "mode": "sw",
-        }),
-        _ => Value::Null,
-    }
-}
-
-/// A number of 4 bytes or 2.
-fn number(socket: &TcpStream, option: i32, size: usize) -> Value {
-    match answer(socket, option, size)[..] {
-        [a, b, c, d] => json!(i32::from_ne_bytes([a, b, c, d])),
-        [a, b] => json!(u16::from_ne_bytes([a, b])),
-        _ => Value::Null,
-    }
-}
-
-/// Compares every option of SOL_TLS of these sockets, and returns which of them are set.
-fn compare(sockets: &[&TcpStream]) -> Vec<Value> {
+/// Compares every option of these connections, and returns which of TLS are set.
+fn compare(tally: &mut Tally, sockets: &[&TcpStream]) -> Vec<Value> {
+    let subjects: Vec<_> = sockets.iter().map(|socket| Subject(socket)).collect();
+    tally.compare("-t", &subjects);
     let rows = common::sockets("-t");
-    let row = |socket| common::find(&rows, socket).expect("the socket is shown");
-    sockets.iter().map(|socket| compare_one(socket, row(*socket))).collect()
-}
-
-fn compare_one(socket: &TcpStream, row: &Value) -> Value {
-    let answers = [
-        ("TLS_TX", direction(socket, TLS_TX)),
-        ("TLS_RX", direction(socket, TLS_RX)),
-        ("TLS_TX_ZEROCOPY_RO", number(socket, TLS_TX_ZEROCOPY_RO, 4)),
-        ("TLS_RX_EXPECT_NO_PAD", number(socket, TLS_RX_EXPECT_NO_PAD, 4)),
-        ("TLS_TX_MAX_PAYLOAD_LEN", number(socket, TLS_TX_MAX_PAYLOAD_LEN, 2)),
-    ];
-    for (name, answer) in answers {
-        let shown = row["options"].get(name).cloned().unwrap_or_default();
-        assert_eq!(shown, answer, "{name} of {row}");
-    }
-    assert_eq!(row["options"]["TCP_ULP"], "tls");
-    // An accepted socket has others from its listener.
-    let set = row["set"].as_array().expect("a list").iter().filter_map(Value::as_str);
-    set.filter(|name| name.starts_with("TLS_") || *name == "TCP_ULP").collect()
+    let set = |socket: &&TcpStream| {
+        let row = common::find(&rows, *socket).expect("the socket is shown");
+        assert_eq!(row["options"]["TCP_ULP"], "tls");
+        // An accepted socket has others from its listener.
+        let set = row["set"].as_array().expect("a list").iter().filter_map(Value::as_str);
+        set.filter(|name| name.starts_with("TLS_") || *name == "TCP_ULP").collect()
+    };
+    sockets.iter().map(set).collect()
 }
 
 #[test]
@@ -129,7 +99,8 @@ fn every_version_and_cipher() {
         assert!(has_tls(server));
     }
     let clients: Vec<&TcpStream> = all.iter().map(|(_, _, (client, _))| client).collect();
-    let without_keys = compare(&clients);
+    let mut tally = Tally::default();
+    let without_keys = compare(&mut tally, &clients);
     assert!(without_keys.iter().all(|set| *set == json!(["TCP_ULP"])), "{without_keys:?}");
 
     // No kernel has all.
@@ -143,12 +114,13 @@ fn every_version_and_cipher() {
     let senders: Vec<&TcpStream> = taken.iter().map(|(_, _, (client, _))| client).collect();
     let receivers: Vec<&TcpStream> = taken.iter().map(|(_, _, (_, server))| server).collect();
     for (sockets, direction) in [(&senders, "TLS_TX"), (&receivers, "TLS_RX")] {
-        for set in compare(sockets) {
+        for set in compare(&mut tally, sockets) {
             assert_eq!(set, json!(["TCP_ULP", direction]));
         }
     }
 
     let taken: Vec<_> = taken.iter().map(|(version, cipher, _)| (*version, cipher.0)).collect();
+    tally.finish("tls: every version and cipher", "");
     for version in [TLS_1_2, TLS_1_3] {
         let one = taken.iter().any(|(of, _)| *of == version);
         assert!(one, "the kernel takes no cipher of version {version:#x}: {taken:?}");
@@ -174,7 +146,9 @@ fn what_a_program_sets() {
     expected.extend(set(TLS_RX_EXPECT_NO_PAD, &on).then_some("TLS_RX_EXPECT_NO_PAD"));
     let length = 1000u16.to_ne_bytes();
     expected.extend(set(TLS_TX_MAX_PAYLOAD_LEN, &length).then_some("TLS_TX_MAX_PAYLOAD_LEN"));
-    assert_eq!(compare(&[&client]), [json!(expected)]);
+    let mut tally = Tally::default();
+    assert_eq!(compare(&mut tally, &[&client]), [json!(expected)]);
+    tally.finish("tls: both directions", "");
     let table = common::stdout("-tH -O tls_tx,tls_rx");
     assert!(table.contains("TLS_TX=1.3|aes-gcm-128|sw,TLS_RX=1.3|aes-gcm-128|sw"), "{table}");
     assert!(!common::stdout("-tJ").contains("5a5a5a"), "these are the bytes of a key");

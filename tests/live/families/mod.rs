@@ -5,7 +5,7 @@ mod netlink;
 mod packet;
 mod raw;
 mod reuseport;
-pub mod sctp;
+mod sctp;
 mod unix;
 mod vsock;
 mod walk;

@@ -151,9 +151,9 @@ fn options_of_sockets_that_nobody_asked() {
     if !enter("options_of_sockets_that_nobody_asked") {
         return;
     }
-    untouched("mptcp untouched", "--mptcp", &makers());
+    untouched("mptcp: untouched", "--mptcp", &makers());
     common::sysctl("net/ipv4/tcp_congestion_control", "reno");
-    untouched("mptcp with reno", "--mptcp", &makers());
+    untouched("mptcp: untouched, with reno", "--mptcp", &makers());
 }
 
 /// Nothing is set of sockets as they are made, and what a program sets is.

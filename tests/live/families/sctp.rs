@@ -11,11 +11,10 @@ use nix::errno::Errno;
 use serde_json::{json, Value};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::walk::{walk, walk_with, Maker, Tally};
+use super::walk::{walk, walk_with, Maker};
 use crate::common::{self, not_tested, scene::inode};
-use crate::getsockopt::{structure, Layout, Row, Setting, Values};
+use crate::getsockopt::{Tally, ASSOCIATED, SOL_SCTP};
 
-const SOL_SCTP: i32 = 132;
 const SCTP: Protocol = Protocol::SCTP;
 
 /// Whether this kernel has SCTP. When it has not, knetstat must not show any.
@@ -39,208 +38,15 @@ fn enter() -> bool {
     false
 }
 
-// Options
-
-macro_rules! row {
-    ($number:literal $name:ident, $layout:expr, $values:expr) => {
-        Row {
-            name: stringify!($name),
-            level: SOL_SCTP,
-            number: $number,
-            layout: $layout,
-            values: $values,
-        }
-    };
-}
-
-use Layout::{Inside, Int, Members, Port, Uint};
-use Values::{Flag, Ints, Made};
-
-/// `struct sctp_assoc_value`
-const ASSOC_VALUE: Layout = Inside(4, 8);
-
-/// The options of SCTP, as include/uapi/linux/sctp.h lays them out.
-#[rustfmt::skip]
-pub static ROWS: &[Row] = &[
-    row!(0 SCTP_RTOINFO, Members(&[("srto_initial", 4, 4), ("srto_max", 8, 4), ("srto_min", 12, 4)], 16), Made(retransmissions)),
-    row!(1 SCTP_ASSOCINFO, Members(&[("sasoc_asocmaxrxt", 4, 2), ("sasoc_number_peer_destinations", 6, 2), ("sasoc_peer_rwnd", 8, 4), ("sasoc_local_rwnd", 12, 4), ("sasoc_cookie_life", 16, 4)], 20), Made(associations)),
-    row!(2 SCTP_INITMSG, Members(&[("sinit_num_ostreams", 0, 2), ("sinit_max_instreams", 2, 2), ("sinit_max_attempts", 4, 2), ("sinit_max_init_timeo", 6, 2)], 8), Made(beginnings)),
-    row!(3 SCTP_NODELAY, Int, Flag),
-    row!(4 SCTP_AUTOCLOSE, Int, Ints(&[5, 0, 100_000, i32::MAX, -1])),
-    row!(7 SCTP_ADAPTATION_LAYER, Uint, Ints(&[7, -1, 0])),
-    row!(8 SCTP_DISABLE_FRAGMENTS, Int, Flag),
-    row!(9 SCTP_PEER_ADDR_PARAMS, Members(&[("spp_hbinterval", 132, 4), ("spp_pathmaxrxt", 136, 2), ("spp_pathmtu", 138, 4), ("spp_sackdelay", 142, 4), ("spp_flags", 146, 4), ("spp_ipv6_flowlabel", 150, 4), ("spp_dscp", 154, 1)], 156), Made(paths)),
-    row!(10 SCTP_DEFAULT_SEND_PARAM, Members(&[("sinfo_stream", 0, 2), ("sinfo_flags", 4, 2), ("sinfo_ppid", 8, 4), ("sinfo_context", 12, 4), ("sinfo_timetolive", 16, 4)], 32), Made(send_params)),
-    row!(11 SCTP_EVENTS, Members(&[("sctp_data_io_event", 0, 1), ("sctp_association_event", 1, 1), ("sctp_address_event", 2, 1), ("sctp_send_failure_event", 3, 1), ("sctp_peer_error_event", 4, 1), ("sctp_shutdown_event", 5, 1), ("sctp_partial_delivery_event", 6, 1), ("sctp_adaptation_layer_event", 7, 1), ("sctp_authentication_event", 8, 1), ("sctp_sender_dry_event", 9, 1), ("sctp_stream_reset_event", 10, 1), ("sctp_assoc_reset_event", 11, 1), ("sctp_stream_change_event", 12, 1), ("sctp_send_failure_event_event", 13, 1)], 14), Made(events)),
-    row!(12 SCTP_I_WANT_MAPPED_V4_ADDR, Int, Flag),
-    row!(13 SCTP_MAXSEG, ASSOC_VALUE, Made(|| assoc_values("SCTP_MAXSEG", 13, &[1000, 0]))),
-    row!(16 SCTP_DELAYED_SACK, Members(&[("sack_delay", 4, 4), ("sack_freq", 8, 4)], 12), Made(acknowledgements)),
-    row!(17 SCTP_CONTEXT, ASSOC_VALUE, Made(|| assoc_values("SCTP_CONTEXT", 17, &[7, u32::MAX, 0]))),
-    row!(18 SCTP_FRAGMENT_INTERLEAVE, Int, Flag),
-    row!(19 SCTP_PARTIAL_DELIVERY_POINT, Uint, Ints(&[1000, 0, i32::MAX])),
-    row!(20 SCTP_MAX_BURST, ASSOC_VALUE, Made(|| assoc_values("SCTP_MAX_BURST", 20, &[9, 0]))),
-    // Only a socket that is bound to every address takes it.
-    row!(30 SCTP_AUTO_ASCONF, Int, Ints(&[1])),
-    row!(31 SCTP_PEER_ADDR_THLDS, Members(&[("spt_pathmaxrxt", 136, 2), ("spt_pathpfthld", 138, 2)], 144), Made(|| thresholds("SCTP_PEER_ADDR_THLDS", 31))),
-    row!(32 SCTP_RECVRCVINFO, Int, Flag),
-    row!(33 SCTP_RECVNXTINFO, Int, Flag),
-    row!(34 SCTP_DEFAULT_SNDINFO, Members(&[("snd_sid", 0, 2), ("snd_flags", 2, 2), ("snd_ppid", 4, 4), ("snd_context", 8, 4)], 16), Made(send_infos)),
-    row!(36 SCTP_REUSE_PORT, Int, Flag),
-    row!(37 SCTP_PEER_ADDR_THLDS_V2, Members(&[("spt_pathmaxrxt", 136, 2), ("spt_pathpfthld", 138, 2), ("spt_pathcpthld", 140, 2)], 144), Made(|| thresholds("SCTP_PEER_ADDR_THLDS_V2", 37))),
-    row!(113 SCTP_PR_SUPPORTED, ASSOC_VALUE, Made(|| assoc_values("SCTP_PR_SUPPORTED", 113, &[0, 1]))),
-    row!(114 SCTP_DEFAULT_PRINFO, Members(&[("pr_value", 4, 4), ("pr_policy", 8, 2)], 12), Made(policies)),
-    row!(117 SCTP_RECONFIG_SUPPORTED, ASSOC_VALUE, Made(|| assoc_values("SCTP_RECONFIG_SUPPORTED", 117, &[1, 0]))),
-    row!(118 SCTP_ENABLE_STREAM_RESET, ASSOC_VALUE, Made(|| assoc_values("SCTP_ENABLE_STREAM_RESET", 118, &[7, 1, 2, 4, 0]))),
-    row!(123 SCTP_STREAM_SCHEDULER, ASSOC_VALUE, Made(|| assoc_values("SCTP_STREAM_SCHEDULER", 123, &[1, 2, 3, 4, 0]))),
-    row!(125 SCTP_INTERLEAVING_SUPPORTED, ASSOC_VALUE, Values::Fixed),
-    row!(128 SCTP_ASCONF_SUPPORTED, ASSOC_VALUE, Made(|| assoc_values("SCTP_ASCONF_SUPPORTED", 128, &[1, 0]))),
-    row!(129 SCTP_AUTH_SUPPORTED, ASSOC_VALUE, Made(|| assoc_values("SCTP_AUTH_SUPPORTED", 129, &[1, 0]))),
-    row!(130 SCTP_ECN_SUPPORTED, ASSOC_VALUE, Made(|| assoc_values("SCTP_ECN_SUPPORTED", 130, &[0, 1]))),
-    row!(131 SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, ASSOC_VALUE, Made(|| assoc_values("SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", 131, &[2, 1, 0]))),
-    row!(132 SCTP_REMOTE_UDP_ENCAPS_PORT, Port(136, 144), Made(encapsulations)),
-    row!(133 SCTP_PLPMTUD_PROBE_INTERVAL, Inside(136, 144), Made(probes)),
-];
-
-/// What knetstat does not know of such sockets: the scheduler of an association is a place in the
-/// module's memory.
-pub fn is_hidden(name: &str, kind: &str) -> bool {
-    name == "SCTP_STREAM_SCHEDULER" && ASSOCIATED.contains(&kind)
-}
+// Sockets
 
 /// What both ends have agreed upon; setting it is for the next association.
-pub fn is_agreed(name: &str, kind: &str) -> bool {
-    name.ends_with("_SUPPORTED") && ASSOCIATED.contains(&kind)
+pub fn is_agreed(option: &str, kind: &str) -> bool {
+    option.ends_with("_SUPPORTED") && ASSOCIATED.contains(&kind)
 }
-
-/// The kinds whose sockets have but one association.
-const ASSOCIATED: [&str; 5] =
-    ["sctp client", "sctp server", "sctp6 client", "sctp6 server", "sctp peeled off"];
 
 /// Those that nothing was done with.
 const NEW: [&str; 4] = ["sctp", "sctp6", "sctp many", "sctp6 many"];
-
-fn set(name: &'static str, number: i32, value: Vec<u8>) -> Setting {
-    Setting { name, level: SOL_SCTP, number, value, late: false }
-}
-
-fn assoc_values(name: &'static str, number: i32, values: &[u32]) -> Vec<Setting> {
-    let value = |value: &u32| [[0; 4], value.to_ne_bytes()].concat();
-    values.iter().map(|number_| set(name, number, value(number_))).collect()
-}
-
-/// Numbers of 32 bits behind the association.
-fn words<const N: usize>(words: [u32; N]) -> Vec<u8> {
-    let words = words.into_iter().flat_map(u32::to_ne_bytes);
-    [0; 4].into_iter().chain(words).collect()
-}
-
-fn shorts<const N: usize>(shorts: [u16; N]) -> Vec<u8> {
-    shorts.into_iter().flat_map(u16::to_ne_bytes).collect()
-}
-
-fn retransmissions() -> Vec<Setting> {
-    let times = [[2000, 50_000, 500], [0, 70_000, 0], [1004, 1004, 1004], [3001, 60_003, 1002]];
-    times.map(|times| set("SCTP_RTOINFO", 0, words(times))).into()
-}
-
-fn associations() -> Vec<Setting> {
-    let set = |most: u16, life| set("SCTP_ASSOCINFO", 1, words([most.into(), 0, 0, life]));
-    vec![set(1, 30_000), set(0, 12_345), set(1, 0)]
-}
-
-fn beginnings() -> Vec<Setting> {
-    let values = [[3, 5, 2, 1000], [0, 0, 0, u16::MAX], [u16::MAX, u16::MAX, u16::MAX, 0]];
-    values.map(|values| set("SCTP_INITMSG", 2, shorts(values))).into()
-}
-
-/// An address of 128 bytes that is none, behind an association that is none; packed or not.
-fn nowhere(packed: bool) -> Vec<u8> {
-    vec![0; if packed { 132 } else { 136 }]
-}
-
-fn paths() -> Vec<Setting> {
-    let set = |interval: u32, most: u16, mtu: u32, delay: u32, flags: u32, label: u32, dscp: u8| {
-        let value = structure([
-            &nowhere(true),
-            &interval.to_ne_bytes(),
-            &most.to_ne_bytes(),
-            &mtu.to_ne_bytes(),
-            &delay.to_ne_bytes(),
-            &flags.to_ne_bytes(),
-            &label.to_ne_bytes(),
-            &[dscp, 0],
-        ]);
-        set("SCTP_PEER_ADDR_PARAMS", 9, value)
-    };
-    vec![
-        set(5000, 7, 0, 0, 1, 0, 0),
-        set(0, 0, 0, 0, 1 | 1 << 7, 0, 0),
-        set(0, 0, 0, 0, 2, 0, 0),
-        set(0, 0, 1000, 0, 1 << 4, 0, 0),
-        set(0, 0, 0, 300, 1 << 5, 0, 0),
-        set(0, 0, 0, 0, 1 << 6, 0, 0),
-        set(0, 0, 0, 0, 1 << 8, 0x12345, 0),
-        set(0, 0, 0, 0, 1 << 9, 0, 0xb8),
-        set(0, 0, 0, 0, 1 << 8 | 1 << 9, 0, 0),
-    ]
-}
-
-fn send_params() -> Vec<Setting> {
-    let set = |stream: u16, flags: u16, numbers: [u32; 3]| {
-        let value = structure([&shorts([stream, 0, flags, 0]), &words(numbers)[4..], &[0; 12]]);
-        set("SCTP_DEFAULT_SEND_PARAM", 10, value)
-    };
-    vec![set(3, 1, [7, 8, 9]), set(u16::MAX, 0x11, [u32::MAX; 3]), set(0, 0, [0; 3])]
-}
-
-fn send_infos() -> Vec<Setting> {
-    let set = |stream: u16, flags: u16, numbers: [u32; 2]| {
-        let value = structure([&shorts([stream, flags]), &words(numbers)[4..], &[0; 4]]);
-        set("SCTP_DEFAULT_SNDINFO", 34, value)
-    };
-    vec![set(2, 1, [7, 8]), set(u16::MAX, 8, [u32::MAX; 2]), set(0, 0, [0; 2])]
-}
-
-/// Each event alone, and all.
-fn events() -> Vec<Setting> {
-    let one = |at: usize| (0..14).map(|n| u8::from(n == at)).collect();
-    (0..14)
-        .map(one)
-        .chain([vec![1; 14], vec![0; 14]])
-        .map(|it| set("SCTP_EVENTS", 11, it))
-        .collect()
-}
-
-fn acknowledgements() -> Vec<Setting> {
-    let values = [[300, 3], [0, 1], [500, 0], [0, 5]];
-    values.map(|value| set("SCTP_DELAYED_SACK", 16, words(value))).into()
-}
-
-fn thresholds(name: &'static str, number: i32) -> Vec<Setting> {
-    let set = |numbers| set(name, number, structure([&nowhere(false), &shorts(numbers)]));
-    vec![set([3, 1, 0xffff, 0]), set([10, 10, 12, 0]), set([0, 0, 0xffff, 0])]
-}
-
-fn policies() -> Vec<Setting> {
-    let set = |value: u32, policy: u16| {
-        let value = structure([&words([value]), &shorts([policy, 0])]);
-        set("SCTP_DEFAULT_PRINFO", 114, value)
-    };
-    vec![set(5000, 0x10), set(3, 0x20), set(u32::MAX, 0x30), set(9, 0)]
-}
-
-fn encapsulations() -> Vec<Setting> {
-    let value = |port: u16| structure([&nowhere(false), &port.to_be_bytes(), &[0; 6]]);
-    [9899, 1, u16::MAX, 0].map(|port| set("SCTP_REMOTE_UDP_ENCAPS_PORT", 132, value(port))).into()
-}
-
-fn probes() -> Vec<Setting> {
-    let value = |time: u32| structure([&nowhere(false), &time.to_ne_bytes(), &[0; 4]]);
-    let times = [5000, 30_001, 0];
-    times.map(|time| set("SCTP_PLPMTUD_PROBE_INTERVAL", 133, value(time))).into()
-}
-
-// Sockets
 
 fn open(domain: Domain, socket_type: Type) -> Socket {
     let socket = Socket::new(domain, socket_type, Some(SCTP));
@@ -351,7 +157,7 @@ fn every_option_of_sctp_sockets() {
     let (new, others): (Vec<_>, Vec<_>) =
         makers().into_iter().partition(|it| NEW.contains(&it.kind));
     walk("sctp", "--sctp", &new);
-    walk_with("sctp in use", "--sctp", &others, |setting| setting.level == SOL_SCTP);
+    walk_with("sctp: in use", "--sctp", &others, |setting| setting.level == SOL_SCTP);
 }
 
 /// The sockets of associations with options that both ends must agree upon.
@@ -370,7 +176,7 @@ fn options_that_a_namespace_allows() {
     let mut tally = Tally::default();
     let subjects: Vec<_> = makers().iter().map(Maker::subject).collect();
     tally.compare("--sctp", &subjects);
-    tally.finish("sctp with everything allowed");
+    tally.finish("sctp: everything allowed", "");
 }
 
 // Rows
@@ -531,9 +337,10 @@ fn what_counts_as_set() {
     }
     for subject in &subjects {
         common::set(&subject.socket, SOL_SCTP, 3, 1).expect("SCTP_NODELAY");
-        let sack = words([300, 3]);
+        // Behind an association that is none: the delay and the frequency, the burst.
+        let sack = [0, 300u32, 3].map(u32::to_ne_bytes).concat();
         common::set_bytes(&subject.socket, SOL_SCTP, 16, &sack).expect("SCTP_DELAYED_SACK");
-        let burst = words([9]);
+        let burst = [0, 9u32].map(u32::to_ne_bytes).concat();
         common::set_bytes(&subject.socket, SOL_SCTP, 20, &burst).expect("SCTP_MAX_BURST");
     }
     let shown = common::sockets("--sctp -O set");

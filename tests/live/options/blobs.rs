@@ -99,7 +99,7 @@ fn options_of_the_ip_header() {
             }
             subjects.extend(sockets);
         }
-        tally.compare(&subjects);
+        tally.compare("-tu", &subjects);
     }
     for kind in [
         RECORD_ROUTE,
@@ -113,7 +113,7 @@ fn options_of_the_ip_header() {
         let times = accepted.iter().filter(|accepted| **accepted == kind).count();
         assert!(times >= 5, "the IP option {kind} was set {times} times only");
     }
-    tally.finish("IP options", "");
+    tally.finish("tcp/udp: IP options", "");
 }
 
 /// The options of a SYN are answered by those of the accepted connection. A source route is not
@@ -148,8 +148,8 @@ fn ip_options_that_came_with_the_connection() {
     }
     assert!(echoed >= 3, "only {echoed} accepted connections have IP options");
     let mut tally = Tally::default();
-    tally.compare(&subjects);
-    tally.finish("IP options of accepted connections", "");
+    tally.compare("-tu", &subjects);
+    tally.finish("tcp/udp: IP options of accepted connections", "");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn ipv6_extension_headers() {
             subjects.extend(sockets);
         }
     }
-    tally.compare(&subjects);
+    tally.compare("-tu", &subjects);
     assert!(largest >= 2040, "the largest header was one of {largest} bytes");
-    tally.finish("IPv6 extension headers", &format!("; the largest has {largest} bytes"));
+    tally.finish("tcp/udp: IPv6 extension headers", &format!("; the largest has {largest} bytes"));
 }

@@ -6,7 +6,7 @@ mod keys;
 mod memberships;
 mod programs;
 mod random;
-pub mod scene;
+mod scene;
 mod states;
 mod sysctls;
 mod unseen;

@@ -3,8 +3,7 @@
 use super::scene::{Scene, Subject, Version};
 use super::walk::{Attempts, Stage};
 use crate::common::say;
-use crate::getsockopt::Tally;
-use crate::getsockopt::{Setting, TABLE};
+use crate::getsockopt::{Setting, Tally, TCP_AND_UDP};
 
 /// How often sockets are made: three or two at a time.
 const ROUNDS: usize = 400;
@@ -37,7 +36,7 @@ impl Random {
 
     /// Settings of about one option in `rarity`.
     fn settings(&mut self, rarity: usize) -> Vec<Setting> {
-        let rows: Vec<_> = TABLE.iter().filter(|_| self.below(rarity) == 0).collect();
+        let rows: Vec<_> = TCP_AND_UDP.iter().filter(|_| self.below(rarity) == 0).collect();
         rows.into_iter().filter_map(|row| row.random(self.next())).collect()
     }
 }
@@ -72,8 +71,8 @@ fn random_settings() {
             failed += usize::from(made.is_empty());
             subjects.extend(made);
         }
-        tally.compare(&subjects);
+        tally.compare("-tu", &subjects);
     }
     assert!(failed < ROUNDS / 4, "{failed} of {ROUNDS} connections could not be made");
-    tally.finish("random", &format!("; {failed} could not be connected"));
+    tally.finish("tcp/udp: random", &format!("; {failed} could not be connected"));
 }

@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 
 use crate::common;
-use crate::getsockopt::SECOND;
+use crate::getsockopt::{self, SECOND};
 use crate::numbers::*;
 
 /// A socket that is gone at once when it is closed: without this, one that lingers could wait for
@@ -73,6 +73,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Its name in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Tcp4 => "tcp",
+            Kind::Tcp6 => "tcp6",
+            Kind::TcpMapped => "tcp6 mapped",
+            Kind::Udp4 => "udp",
+            Kind::Udp6 => "udp6",
+            Kind::UdpMapped => "udp6 mapped",
+        }
+    }
+
     pub fn is_v6(self) -> bool {
         !matches!(self, Kind::Tcp4 | Kind::Udp4)
     }
@@ -86,6 +98,31 @@ pub struct Subject {
     pub state: &'static str,
     /// What was set, and when.
     pub story: String,
+}
+
+impl getsockopt::Subject for Subject {
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.kind.word()
+    }
+
+    fn story(&self) -> String {
+        format!("{}; set: {}", self.state, self.story)
+    }
+
+    /// A TCP socket that is neither listening nor connected stands in no table. A peer that was bound
+    /// to another device meanwhile, for one, answers what arrives with a reset.
+    fn is_closed(&self) -> bool {
+        const CLOSE: u8 = 7;
+        let mut info = [0; 8]; // `struct tcp_info` begins with the state
+        let socket = self.socket.as_fd();
+        let length =
+            knetstat::kernel::syscall::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &mut info);
+        length.is_ok() && info[0] == CLOSE
+    }
 }
 
 /// What is done to a socket before it is bound or connected.

@@ -26,15 +26,15 @@ fn converted_to_ipv4() {
     let mut made = made.expect("a connection");
     made.extend(scene.udp(Version::Mapped, &mut |_| ()).expect("UDP sockets"));
     let mut tally = Tally::default();
-    tally.compare(&made);
+    tally.compare("-tu", &made);
     for (subject, kind) in [(1, Kind::Tcp4), (2, Kind::Tcp4), (4, Kind::Udp4)] {
         let subject = &mut made[subject];
         common::set(&subject.socket, IPPROTO_IPV6, IPV6_ADDRFORM, AF_INET).expect("IPV6_ADDRFORM");
         subject.kind = kind;
     }
-    tally.compare(&made);
+    tally.compare("-tu", &made);
     assert!(shown(&[&made[1].socket], "IPV6_TCLASS")[0].is_null());
-    tally.finish("converted sockets", "");
+    tally.finish("tcp/udp: converted to IPv4", "");
 }
 
 /// The error that waits to be reported. Asking for it clears it, but knetstat's looking does not.
@@ -52,9 +52,9 @@ fn pending_errors() {
             assert_eq!(shown(&[client], "SO_ERROR"), [json!(ECONNREFUSED)], "{version:?}");
         }
         let mut tally = Tally::default();
-        tally.compare(&made);
+        tally.compare("-tu", &made);
         assert_eq!(shown(&[client], "SO_ERROR"), [json!(0)]);
-        tally.finish("pending errors", "");
+        tally.finish("tcp/udp: pending errors", "");
     }
 }
 
@@ -73,10 +73,10 @@ fn the_device_is_gone() {
             .expect("SO_BINDTOIFINDEX");
     }
     let mut tally = Tally::default();
-    tally.compare(&made);
+    tally.compare("-tu", &made);
     common::ip("link delete second");
-    tally.compare(&made);
-    tally.finish("bound to a device that is gone", "");
+    tally.compare("-tu", &made);
+    tally.finish("tcp/udp: the device is gone", "");
 }
 
 /// Connections on their way to the end, which still have a struct sock: their options are those
@@ -101,8 +101,8 @@ fn half_closed() {
             }
         }
     }
-    tally.compare(&all);
-    tally.finish("half closed connections", "");
+    tally.compare("-tu", &all);
+    tally.finish("tcp/udp: half closed", "");
 }
 
 /// A connection that nobody answers.
@@ -119,8 +119,8 @@ fn waiting_for_an_answer() {
     let error = scene.connect(&subject.socket, nobody).expect_err("nobody is there");
     assert_eq!(error.raw_os_error(), Some(EINPROGRESS));
     let mut tally = Tally::default();
-    tally.compare(&[subject]);
-    tally.finish("connecting", "");
+    tally.compare("-tu", &[subject]);
+    tally.finish("tcp/udp: connecting", "");
 }
 
 /// Traffic changes buffers, the window and TCP_QUICKACK.
@@ -145,10 +145,10 @@ fn after_traffic() {
             all.extend(made);
         }
     }
-    tally.compare(&all);
+    tally.compare("-tu", &all);
     let sockets: Vec<_> = all.iter().map(|subject| &subject.socket).collect();
     let sizes = shown(&sockets, "SO_RCVBUF");
     let grown: BTreeSet<_> = sizes.iter().map(|size| size.as_u64()).collect();
     assert!(grown.len() > 1, "no buffer has grown");
-    tally.finish("after traffic", "");
+    tally.finish("tcp/udp: after traffic", "");
 }

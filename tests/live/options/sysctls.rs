@@ -64,10 +64,10 @@ fn values_of_the_namespace() {
     while change(changes) {
         changes += 1;
         subjects.extend(sockets(&scene, &format!("after {changes} changes")));
-        tally.compare(&subjects);
+        tally.compare("-tu", &subjects);
     }
     assert!(changes > 2);
-    tally.finish("sysctls", "");
+    tally.finish("tcp/udp: sysctls", "");
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn hop_limits_of_routes() {
     common::ip("route add local 127.0.0.1 dev lo table local src 127.0.0.1 hoplimit 88");
     let subjects = sockets(&scene, "with routes of their own hop limit");
     let mut tally = Tally::default();
-    tally.compare(&subjects);
+    tally.compare("-tu", &subjects);
     let shown = common::sockets("-t");
     for limit in [77, 88] {
         let seen = shown.iter().any(|socket| socket["options"]["IPV6_UNICAST_HOPS"] == limit);
         assert!(seen, "no socket has the hop limit {limit} of its route");
     }
-    tally.finish("routes", "");
+    tally.finish("tcp/udp: routes", "");
 }
