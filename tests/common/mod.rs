@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each crate of tests uses some of it
 
+pub mod flags;
 pub mod scene;
 
 use std::ffi::OsStr;

@@ -186,6 +186,7 @@ fn the_same_addresses_with_other_defaults() {
     let lines: Vec<Vec<&str>> =
         text.lines().map(|line| line.split_whitespace().collect()).collect();
     assert!(text.lines().next().unwrap_or_default().contains(" State       Netns "), "{text}");
+    assert_eq!(lines.len(), 1 + words.len(), "{text}");
     for (line, word) in lines[1..].iter().zip(&words) {
         assert_eq!(line[5..7], ["LISTEN", word], "{text}");
     }

@@ -80,6 +80,7 @@ fn their_rows_tell_what_they_are() {
     let sockets = sockets();
     let rows = common::sockets("-tu --unbound");
     let names = ["tcp", "tcp", "tcp6", "tcp", "tcp", "udp", "udp6"];
+    assert_eq!(names.len(), sockets.len());
     for (at, (socket, name)) in sockets.iter().zip(names).enumerate() {
         let row = common::find(&rows, socket).unwrap_or_else(|| panic!("no row of number {at}"));
         let state = if name.starts_with("tcp") { "CLOSE" } else { "UNCONN" };

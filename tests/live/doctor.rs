@@ -79,8 +79,11 @@ impl Findings {
 
     /// The names of the programs that find sockets or their owners.
     fn walks(&self) -> Vec<&str> {
+        let programs = programs();
         let names = self.checks().iter().filter_map(|check| check["name"].as_str());
-        names.filter(|name| programs().contains(*name)).collect()
+        let walks: Vec<&str> = names.filter(|name| programs.contains(*name)).collect();
+        assert!(!walks.is_empty(), "no program in {}", self.0);
+        walks
     }
 }
 
@@ -92,11 +95,13 @@ fn doctor() -> Findings {
 fn programs() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for part in Part::ALL {
+        let before = names.len();
         let note = |open: &mut OpenObject| {
             names.extend(open.progs().map(|program| program.name().to_string_lossy().into()));
             anyhow::bail!("that is all")
         };
         let _ = part.load(None, note, |_| Ok(()));
+        assert!(names.len() > before, "an object without programs");
     }
     names
 }

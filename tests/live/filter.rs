@@ -1,9 +1,10 @@
-//! What the filter lets through. What is expected is worked out here, from the JSON of all sockets.
+//! What the filter lets through. The expected rows are chosen here, from the JSON of all sockets, which
+//! are those of /proc/net.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
-use crate::common::scene::EveryState;
+use crate::common::scene::{assert_same_rows, EveryState};
 use crate::common::{
     self, connect, enter_namespace, ip, knetstat, set_bytes, sockets, NO_KERNEL_FILTER,
 };
@@ -35,10 +36,10 @@ impl Scene {
 
     /// These sockets only. This thread has entered a namespace for them.
     fn of(states: Vec<EveryState>, others: Vec<OwnedFd>) -> Scene {
-        Scene { _states: states, _others: others, all: sockets("") }
+        Scene { _states: states, _others: others, all: assert_same_rows() }
     }
 
-    /// Holds that the arguments let through exactly the sockets that `wanted` says: some, not all.
+    /// Asserts that the arguments let through exactly the sockets that `wanted` says: some, not all.
     /// Once with the kernel side's filter, and once without.
     fn check(&self, arguments: &str, wanted: impl Fn(&Value) -> bool) {
         self.check_once(arguments, &wanted);
@@ -53,7 +54,8 @@ impl Scene {
         assert!(expected.len() < self.all.len(), "{arguments}: the scene has no other socket");
         if cookies(&sockets(arguments)) != expected {
             // The kernel may have given up a connection meanwhile. What is wrong is so at a second look.
-            let expected = cookies(sockets("").iter().filter(|socket| wanted(socket)));
+            let expected = cookies(assert_same_rows().iter().filter(|socket| wanted(socket)));
+            assert!(!expected.is_empty(), "{arguments}: the scene has no such socket any more");
             assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
         }
     }

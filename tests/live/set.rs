@@ -391,8 +391,9 @@ fn set_of<'a>(sockets: &'a [Value], socket: &impl AsFd) -> BTreeSet<&'a str> {
     set.iter().map(|name| name.as_str().expect("a name")).collect()
 }
 
-/// Holds that nothing counts as set of any of the sockets.
+/// Asserts that nothing counts as set of any of the sockets.
 fn assert_nothing_set(sockets: &[&dyn AsFd]) {
+    assert!(!sockets.is_empty());
     let all = common::sockets("");
     for socket in sockets {
         assert_eq!(set_of(&all, &socket.as_fd()), names(""));
@@ -437,6 +438,7 @@ fn each_setting_alone() {
         }
     }
 
+    assert!(cases.len() > 2 * refused.len(), "{} of {} are refused", refused.len(), cases.len());
     let (all, only_set) = (sockets(""), sockets("-O set"));
     let mut wrong = Vec::new();
     for (what, socket, expected) in &cases {
@@ -523,7 +525,7 @@ fn fresh_sockets() -> Vec<OwnedFd> {
     sockets
 }
 
-/// Holds that nothing counts as set of new sockets.
+/// Asserts that nothing counts as set of new sockets.
 fn assert_fresh_sockets_have_nothing_set() {
     let fresh = fresh_sockets();
     let shown = sockets("");

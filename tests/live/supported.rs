@@ -20,6 +20,7 @@ pub fn options_asked() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
         .filter_map(|kind| kind.open())
         .filter_map(|((domain, kind, protocol), _)| sys::socket(domain, kind, protocol).ok())
         .collect();
+    assert!(sockets.len() > SocketKind::ALL.len() / 2, "only {} sockets opened", sockets.len());
     let lacks = |option: &&OptionSpec| {
         sockets.iter().all(|socket| {
             let (level, number) = (option.level.number, option.number);
@@ -29,6 +30,7 @@ pub fn options_asked() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
         })
     };
     let (lacking, there): (Vec<_>, Vec<_>) = CATALOGUE.iter().filter(is_asked_for).partition(lacks);
+    assert!(there.len() > lacking.len(), "new sockets lack {} options", lacking.len());
     let names = |options: Vec<&OptionSpec>| options.iter().map(|option| option.name).collect();
     (names(lacking), names(there))
 }

@@ -65,7 +65,7 @@ fn number_of(timer: &Value) -> u64 {
     }
 }
 
-/// Holds that knetstat shows the timers that /proc shows before and after; returns the numbers of
+/// Asserts that knetstat shows the timers that /proc shows before and after; returns the numbers of
 /// those that ran from the one look to the other, and so could be compared in all.
 fn assert_same_timers() -> BTreeSet<u64> {
     let before = proc_timers();
@@ -178,6 +178,7 @@ fn in_the_table() {
     assert!(table.lines().next().unwrap_or_default().contains("State       Timer  "), "{table}");
     assert_eq!(table.matches(" off (0.00/0/0) ").count(), 3, "{table}");
     let udp = sockets("-u");
+    assert_eq!(udp.len(), 1, "{udp:?}");
     assert!(udp.iter().all(|socket| socket["timer"].is_null()), "{udp:?}");
 }
 

@@ -8,3 +8,4 @@ mod btf;
 mod man;
 mod records;
 mod replay;
+mod usage;

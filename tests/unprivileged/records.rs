@@ -192,7 +192,7 @@ pub fn address(bytes: &[u8]) -> [u8; 16] {
     address
 }
 
-/// A few sockets with a few options each: what tests/replay.rs knows the output of.
+/// A few sockets with a few options each: replay.rs has what is printed of them.
 pub fn some() -> Stream {
     let mut stream = Stream::default();
     listener(&mut stream);

@@ -1,6 +1,6 @@
 //! Streams of records without a kernel: what they read as, and what becomes of damaged ones.
 //!
-//! The streams are built in tests/common/records.rs, not recorded, so nothing has to be made anew
+//! The streams are built in records.rs, not recorded, so nothing has to be made anew
 //! when the record changes. What these tests expect as text is written out here.
 
 use std::collections::VecDeque;
@@ -137,9 +137,7 @@ fn json() {
 {"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":0,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
 "#;
     let lines = print_whole(records::some().bytes.as_slice(), Format::NdJson);
-    for (line, expected) in lines.lines().zip(expected.lines()) {
-        assert_eq!(line, expected);
-    }
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
     assert_eq!(lines, expected);
     let array = print_whole(records::some().bytes.as_slice(), Format::Json);
     assert_eq!(array, format!("[\n{}\n]\n", expected.trim_end().replace('\n', ",\n")));
@@ -170,6 +168,7 @@ fn without_pristine_sockets_nobody_knows_what_is_set() {
     let stream = records::some();
     let (text, error) = print(stream.bytes.as_slice(), &settings(Format::NdJson), &unknown);
     assert_eq!(error, None);
+    assert_eq!(rows(&text).count(), stream.ends.len());
     for row in rows(&text) {
         // A mini-socket has no options, so none of them is set.
         let expected = if row["state"] == "TIME_WAIT" { Json::Array(vec![]) } else { Json::Null };
@@ -184,18 +183,25 @@ fn what_is_set_does_not_depend_on_what_is_shown() {
     let pristine = pristine();
     let mut only_set = settings(Format::NdJson);
     only_set.selection = Selection::parse(["set"]).expect("a word of -O");
+    let (mut compared, mut set_options) = (0, 0);
     for seed in 0..2_000 {
         let mut random = Random(seed);
         let mut bytes = if seed % 2 == 0 { records::some() } else { records::everything() }.bytes;
         hurt(&mut bytes, &mut random);
-        let (all, _) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine);
-        let (set, _) = print(bytes.as_slice(), &only_set, &pristine);
-        for (all, set) in rows(&all).zip(rows(&set)) {
+        let (all, all_error) = print(bytes.as_slice(), &settings(Format::NdJson), &pristine);
+        let (set, set_error) = print(bytes.as_slice(), &only_set, &pristine);
+        assert_eq!(set_error, all_error, "seed {seed}");
+        let [all, set] = [all, set].map(|text| rows(&text).collect::<Vec<Json>>());
+        assert_eq!(set.len(), all.len(), "seed {seed}");
+        for (all, set) in all.iter().zip(&set) {
             assert_eq!(set["set"], all["set"], "seed {seed}");
             let shown = set["options"].as_object().expect("an object").len();
             assert_eq!(Some(shown), set["set"].as_array().map(Vec::len), "seed {seed}");
+            compared += 1;
+            set_options += shown;
         }
     }
+    assert!(compared > 4_000 && set_options > 20_000, "{set_options} options of {compared} rows");
 }
 
 #[test]
@@ -444,6 +450,7 @@ impl Read for Pieces<'_> {
 fn where_reads_cut_makes_no_difference() {
     let stream = many(20);
     let whole = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    assert_eq!(whole.lines().count(), 20 * stream.ends.len());
     for size in [1, 7, 8, 95, 96, 97, 1000, 4096, 32_768, 1_000_000] {
         assert_eq!(print_whole(Pieces::new(&stream.bytes, size), Format::NdJson), whole, "{size}");
     }
@@ -469,6 +476,7 @@ fn a_stream_longer_than_the_buffer() {
 fn interruptions_are_no_errors() {
     let stream = records::some();
     let whole = print_whole(stream.bytes.as_slice(), Format::NdJson);
+    assert_eq!(whole.lines().count(), stream.ends.len());
     let mut source = Pieces::new(&stream.bytes, 100);
     source.interruptions = [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].repeat(3).into();
     assert_eq!(print_whole(source, Format::NdJson), whole);
@@ -597,14 +605,18 @@ fn finishes_in_time(test: impl FnOnce() + Send + 'static) {
 fn damage(stream: &Stream, times: u64) {
     let pristine = pristine();
     let forms = [settings(Format::NdJson), settings(EXTENDED)];
+    let (mut printed, mut noticed) = ([0, 0], 0);
     for seed in 0..times {
         let mut random = Random(seed);
         let mut bytes = stream.bytes.clone();
         for _ in 0..=random.below(3) {
             hurt(&mut bytes, &mut random);
         }
-        let settings = &forms[random.below(2)];
+        let form = random.below(2);
+        let settings = &forms[form];
         let (text, error) = print(bytes.as_slice(), settings, &pristine);
+        printed[form] += text.lines().count() as u64;
+        noticed += u64::from(error.is_some());
         assert!(text.len() < 1 << 20, "seed {seed}: {} bytes of output", text.len());
         let known = |error: &str| error.starts_with("the kernel's stream of sockets ");
         assert!(error.as_deref().is_none_or(known), "seed {seed}: {error:?}");
@@ -613,6 +625,8 @@ fn damage(stream: &Stream, times: u64) {
             _ => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
         }
     }
+    assert!(printed.iter().all(|lines| *lines > times / 2), "{printed:?} lines");
+    assert!((1..times).contains(&noticed), "{noticed} of {times} damages were noticed");
     let peak = peak_memory();
     assert!(peak < 512 << 10, "{peak} KiB");
 }
@@ -690,6 +704,11 @@ fn owners(source: impl Read) -> Result<String, String> {
     Owners::read(source).map(|owners| format!("{owners:?}")).map_err(|error| error.to_string())
 }
 
+/// How many descriptors are among them.
+fn holders(owners: &str) -> usize {
+    owners.matches("Holder {").count()
+}
+
 /// The usual sockets, as sockets that a process can hold.
 fn accepted() -> Stream {
     let mut stream = records::some();
@@ -764,12 +783,12 @@ fn holders_are_shown_in_the_order_of_their_numbers() {
 fn where_reads_of_owners_cut_makes_no_difference() {
     let stream = descriptors(700);
     let whole = owners(stream.bytes.as_slice());
-    assert!(whole.is_ok());
+    assert_eq!(whole.as_ref().map(|owners| holders(owners)), Ok(700));
     let record = stream.ends[0];
     for size in [1, 7, 8, record - 1, record, record + 1, 1000, 4096, 32_767, 1_000_000] {
         assert_eq!(owners(Pieces::new(&stream.bytes, size)), whole, "{size}");
     }
-    assert_eq!(owners(io::empty()), owners(Stream::default().bytes.as_slice()));
+    assert_eq!(owners(io::empty()).map(|owners| holders(&owners)), Ok(0));
 }
 
 #[test]
@@ -778,15 +797,17 @@ fn more_owners_than_the_buffer_has_room_for() {
     let stream = descriptors(count);
     assert!(stream.bytes.len() > 1 << 20);
     let found = owners(Pieces::new(&stream.bytes, 300_001)).expect("whole records");
-    assert_eq!(found.matches("Holder {").count(), count as usize);
+    assert_eq!(holders(&found), count as usize);
 }
 
 #[test]
 fn interruptions_of_the_walk_for_owners_are_no_errors() {
     let stream = descriptors(20);
+    let whole = owners(stream.bytes.as_slice());
+    assert_eq!(whole.as_ref().map(|owners| holders(owners)), Ok(20));
     let mut source = Pieces::new(&stream.bytes, 100);
     source.interruptions = [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].repeat(3).into();
-    assert_eq!(owners(source), owners(stream.bytes.as_slice()));
+    assert_eq!(owners(source), whole);
 
     // In the middle of a record, and at the end.
     let (begin, end) = stream.bytes.split_at(stream.ends[0] + 9);
@@ -798,7 +819,7 @@ fn interruptions_of_the_walk_for_owners_are_no_errors() {
     let mut middle = Pieces::new(end, 33);
     middle.interruptions = [io::ErrorKind::WouldBlock].into();
     let source = begin.chain(middle).chain(pause());
-    assert_eq!(owners(source), owners(stream.bytes.as_slice()));
+    assert_eq!(owners(source), whole);
 
     let mut source = Pieces::new(&stream.bytes, 100);
     source.interruptions = [io::ErrorKind::PermissionDenied].into();
@@ -884,6 +905,7 @@ fn the_second_walk_finds_what_the_first_did_not() {
 fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
     finishes_in_time(|| {
         let stream = descriptors(40);
+        let (mut printed, mut noticed) = (0, 0);
         for seed in 0..1_000 {
             let mut random = Random(seed);
             let mut bytes = stream.bytes.clone();
@@ -893,6 +915,8 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
             // What is not noticed is well formed.
             let format = [Format::NdJson, PROGRAMS][random.below(2)];
             let (text, error) = print_owned(&bytes, &bytes, format);
+            printed += text.lines().count();
+            noticed += usize::from(error.is_some());
             let known = |error: &str| error.starts_with("the kernel's stream of sockets ");
             assert!(error.as_deref().is_none_or(known), "seed {seed}: {error:?}");
             match format {
@@ -904,6 +928,7 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
             let error = owners(Pieces::new(&bytes, 1 + random.below(4096))).err();
             assert_eq!(error.is_none(), bytes.is_empty(), "seed {seed}");
         }
+        assert!(printed > 0 && (1..1_000).contains(&noticed), "{printed} lines, {noticed} errors");
     });
 }
 

@@ -96,7 +96,7 @@ pub fn processes(holders: &BTreeSet<Holder>) -> Value {
     holders.iter().map(process).collect()
 }
 
-/// Holds that the rows have the processes that hold them, all of them and each descriptor once, and
+/// Asserts that the rows have the processes that hold them, all of them and each descriptor once, and
 /// `process` as their owner; and that those that nobody holds have none, and another word.
 pub fn assert_held(rows: &[Value], held: &Held) {
     assert!(!rows.is_empty());

@@ -208,10 +208,13 @@ fn an_mptcp_connection_that_is_passed_on_and_closed() {
     drop(receiver);
     for _ in 0..2 {
         let rows = sockets("-p");
+        assert!(rows.iter().any(|row| row["state"] == "LISTEN"), "{rows:?}");
         assert!(rows.iter().all(|row| row["owner"] != "kernel"), "{rows:?}");
     }
     puppet.ask(&format!("close {server}"));
-    for row in sockets("-p") {
+    let rows = sockets("-p");
+    assert!(rows.iter().any(|row| row["state"] == "LISTEN"), "{rows:?}");
+    for row in rows {
         let owner = row["owner"].as_str().expect("a word");
         let expected: &[&str] =
             if row["state"] == "LISTEN" { &["subflow"] } else { &["orphan", "time-wait"] };

@@ -307,7 +307,7 @@ fn ends() {
 #[test]
 fn netlink_sockets_are_those_of_ss() {
     common::enter_namespace();
-    let _sockets = scene();
+    let sockets = scene();
     let output = Command::new("ss").args(["-f", "netlink", "-a", "-n", "-H"]).output();
     let output = output.expect("ss(8) is needed: it comes with ip(8)");
     assert!(output.status.success(), "{output:?}");
@@ -326,6 +326,7 @@ fn netlink_sockets_are_those_of_ss() {
             format!("{}:{}", protocol.expect("a known protocol").0, row.portid as i32)
         })
         .collect();
+    assert!(ours.len() >= sockets.len(), "{ours:?}");
     let missing: Vec<_> = ours.difference(&of_ss).collect();
     assert!(missing.is_empty(), "not in ss: {missing:?}\n{text}");
     let more: Vec<_> = of_ss.difference(&ours).collect();

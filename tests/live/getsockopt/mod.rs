@@ -30,7 +30,7 @@ pub use table::{rows, LOOPBACK, SECOND, SET_BY_RAW_SOCKETS, TCP_AND_UDP};
 pub use values::{classic_program, extension_header, routing_header, structure, MOST_INSTRUCTIONS};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::LazyLock;
 
 use nix::errno::Errno;
@@ -115,10 +115,9 @@ fn ask(socket: BorrowedFd, row: &Row) -> Answer {
 }
 
 /// Whether knetstat is to show the option of this socket: getsockopt(2) answers it.
-pub fn is_answered(subject: &impl Subject, option: &str) -> bool {
+pub fn is_answered(socket: &impl AsFd, option: &str) -> bool {
     let row = rows().find(|row| row.name == option).expect("a row of the table");
-    matches!(ask(subject.socket(), row), Answer::Value(_))
-        && !is_out_of_reach(option, subject.kind())
+    matches!(ask(socket.as_fd(), row), Answer::Value(_)) && !is_out_of_reach(option, "")
 }
 
 /// Asks for every option.

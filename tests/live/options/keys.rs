@@ -53,9 +53,8 @@ fn md5_keys_are_seen_and_not_shown() {
     let scene = Scene::enter();
     let probe = scene.subject(Version::V4, SockType::Stream, "bound").socket;
     let signature = md5_signature(Version::V4, KEY);
-    if knetstat::kernel::syscall::setsockopt(probe.as_fd(), IPPROTO_TCP, TCP_MD5SIG, &signature)
-        .is_err()
-    {
+    if let Err(error) = common::set_bytes(&probe, IPPROTO_TCP, TCP_MD5SIG, &signature) {
+        assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");
         return not_tested("TCP_MD5SIG, which this kernel does not have");
     }
     let mut all = Vec::new();

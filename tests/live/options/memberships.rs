@@ -9,7 +9,7 @@ use serde_json::{json, Value};
 
 use super::scene::{Scene, Subject, Version};
 use super::unseen::{set, shown};
-use crate::common;
+use crate::common::{self, not_tested};
 use crate::getsockopt::{structure, LOOPBACK, SECOND};
 use crate::numbers::*;
 
@@ -252,7 +252,7 @@ fn many_ipv4_groups_and_sources() {
     set(&subject.socket, IPPROTO_IP, IP_MSFILTER, &filter);
     expected.push(ip_entry(group(200), ADDRESS, SECOND, "include", &sources));
     if !assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected) {
-        return;
+        return not_tested("the end of a long list of IPv4 groups: this kernel has no bpf_loop()");
     }
     let shown = shown(&[&subject.socket], "IP_ADD_MEMBERSHIP");
     assert_eq!(places(&shown[0], "imr_multiaddr", "imr_ifindex"), igmp());
@@ -305,6 +305,7 @@ fn ipv6_groups() {
             expected.push(ipv6_entry(group, SECOND, mode, &sources));
         }
         if !assert_joined(&subject, "IPV6_JOIN_GROUP", &expected) {
+            not_tested("the end of a long list of IPv6 groups: this kernel has no bpf_loop()");
             continue;
         }
         let shown = shown(&[socket], "IPV6_JOIN_GROUP");

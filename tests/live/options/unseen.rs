@@ -30,8 +30,9 @@ fn look(sockets: &[&Socket]) -> Vec<Value> {
     sockets.iter().map(find).collect()
 }
 
-/// Whether all these sockets have an option with this value, and whether it counts as set.
+/// Asserts that all these sockets have an option with this value, and whether it counts as set.
 pub fn assert_shown(sockets: &[&Socket], name: &str, value: &Value, is_set: bool) {
+    assert!(!sockets.is_empty(), "no socket that could have {name}");
     for socket in look(sockets) {
         assert_eq!(&socket["options"][name], value, "{name} of {}", socket["protocol"]);
         let set = socket["set"].as_array().expect("set is a list");
