@@ -41,6 +41,7 @@ fn converted_to_ipv4() {
 #[test]
 fn pending_errors() {
     let scene = Scene::enter();
+    let mut tally = Tally::default();
     for version in Version::ALL {
         let made = scene.udp(version, &mut |_| ()).expect("UDP sockets");
         let client = &made[1].socket;
@@ -51,11 +52,10 @@ fn pending_errors() {
         for _ in 0..2 {
             assert_eq!(shown(&[client], "SO_ERROR"), [json!(ECONNREFUSED)], "{version:?}");
         }
-        let mut tally = Tally::default();
         tally.compare("-tu", &made);
         assert_eq!(shown(&[client], "SO_ERROR"), [json!(0)]);
-        tally.finish("tcp/udp: pending errors", "");
     }
+    tally.finish("tcp/udp: pending errors", "");
 }
 
 /// A socket keeps the index of the device that it was bound to; a name there is none any more.
