@@ -22,19 +22,6 @@ use serde_json::Value;
 /// The program under test.
 pub const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
 
-/// The levels whose options no new socket of TCP or UDP has: tests/families and tests/tls.rs look at
-/// those.
-pub const OTHER_LEVELS: [&str; 8] = [
-    "SOL_RAW",
-    "SOL_ICMPV6",
-    "SOL_SCTP",
-    "SOL_NETLINK",
-    "AF_VSOCK",
-    "SOL_PACKET",
-    "SOL_XDP",
-    "SOL_TLS",
-];
-
 /// Moves this thread, and the children it starts, into a network namespace of its own whose
 /// loopback interface is up. The test harness gives each test a thread; the namespace ends with the
 /// thread and its sockets.
@@ -179,7 +166,7 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Says what this kernel does not let us test.
+/// Reports what this kernel does not let us test; tests/summary collects the lines.
 pub fn not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
 }
@@ -212,11 +199,11 @@ pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> i
     knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value)
 }
 
-/// Waits until something holds that the kernel does by itself, soon; in an emulated machine, where one run
-/// of knetstat takes ten seconds, after some of those.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until a condition is met that the kernel brings about by itself, soon; in an emulated machine,
+/// where one run of knetstat takes ten seconds, after some of those.
+pub fn wait_until(what: &str, mut is_met: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    while !holds() {
+    while !is_met() {
         assert!(Instant::now() < deadline, "still waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }

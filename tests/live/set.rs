@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use crate::common::{
     self, attach_return, bind, connect, cookie, enter_namespace, find, has_mptcp, ip, listen,
     local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
-    OTHER_LEVELS,
 };
 use knetstat::options::catalogue::{Marker, OptionSpec, CATALOGUE};
 use nix::sys::socket::{AddressFamily, SockType};
@@ -21,6 +20,18 @@ const IPPROTO_IP: i32 = 0;
 const IPPROTO_IPV6: i32 = 41;
 const IPPROTO_TCP: i32 = 6;
 const IPPROTO_UDP: i32 = 17;
+
+/// The levels whose options no new socket of TCP or UDP has: `families` and `tls` look at those.
+const OTHER_LEVELS: [&str; 8] = [
+    "SOL_RAW",
+    "SOL_ICMPV6",
+    "SOL_SCTP",
+    "SOL_NETLINK",
+    "AF_VSOCK",
+    "SOL_PACKET",
+    "SOL_XDP",
+    "SOL_TLS",
+];
 
 /// The index of the loopback interface: the kernel gives it the first one.
 const LO: i32 = 1;
