@@ -54,8 +54,15 @@ static: static-tools ## One file for any Linux of this ARCH, without a shared li
 	@size=$$(stat -c %s $(STATIC)) && echo "$(STATIC): $$size bytes" && \
 		{ test $$size -le $(STATIC_LIMIT) || { echo 'more than $(STATIC_LIMIT)' >&2; exit 1; }; }
 
+# What the tests report is kept, and summed up at the end.
+TEST_LOG = $(CARGO_TARGET_DIR)/test.log
+
 test: run test-tools ## The same as run, then all tests, as root
-	$(CARGO) test --locked $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
+	@{ $(CARGO) test --locked --no-fail-fast \
+		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"'); \
+		echo $$? > $(TEST_LOG).status; } 2>&1 | tee $(TEST_LOG)
+	@tests/summary $(TEST_LOG)
+	@exit $$(cat $(TEST_LOG).status)
 
 KERNELS ?= 5.10 6.1 6.12 7.2 7.3
 

@@ -1,10 +1,8 @@
 //! What the tests share: a network namespace for each test, and knetstat's answer in it.
 
-#![allow(dead_code)] // each test file uses some of it
+#![allow(dead_code)] // each crate of tests uses some of it
 
-pub mod options;
-pub mod records;
-pub mod sandbox;
+pub mod flags;
 pub mod scene;
 
 use std::ffi::OsStr;
@@ -24,18 +22,9 @@ use serde_json::Value;
 /// The program under test.
 pub const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
 
-/// The levels whose options no new socket of TCP or UDP has: tests/families and tests/tls.rs look at
-/// those.
-pub const OTHER_LEVELS: [&str; 8] = [
-    "SOL_RAW",
-    "SOL_ICMPV6",
-    "SOL_SCTP",
-    "SOL_NETLINK",
-    "AF_VSOCK",
-    "SOL_PACKET",
-    "SOL_XDP",
-    "SOL_TLS",
-];
+/// Where the kernel's types may be found: libbpf, btf__load_vmlinux_btf()
+pub const PLACES_OF_BTF: [&str; 5] =
+    ["/sys/kernel/btf", "/boot", "/lib/modules", "/usr/lib/modules", "/usr/lib/debug"];
 
 /// Moves this thread, and the children it starts, into a network namespace of its own whose
 /// loopback interface is up. The test harness gives each test a thread; the namespace ends with the
@@ -181,7 +170,7 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Says what this kernel does not let us test.
+/// Reports what this kernel does not let us test; tests/summary collects the lines.
 pub fn not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
 }
@@ -214,11 +203,11 @@ pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> i
     knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value)
 }
 
-/// Waits until something holds that the kernel does by itself, soon; in an emulated machine, where one run
-/// of knetstat takes ten seconds, after some of those.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until a condition is met that the kernel brings about by itself, soon; in an emulated machine,
+/// where one run of knetstat takes ten seconds, after some of those.
+pub fn wait_until(what: &str, mut is_met: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    while !holds() {
+    while !is_met() {
         assert!(Instant::now() < deadline, "still waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 
-use super::{begin_connecting, connect, deafen, open, proc_net, wait_until};
+use super::{begin_connecting, connect, deafen, open, proc_net, sockets, wait_until};
 
-/// What /proc/net and knetstat both tell of a socket.
+/// What /proc/net and knetstat both show of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
     pub protocol: String,
@@ -118,6 +118,39 @@ fn shown_row(socket: &Value) -> Row {
         drops: if socket["type"] == "dgram" { number(&socket["drops"]) } else { 0 },
         uid: number(&socket["uid"]),
         inode: number(&socket["inode"]),
+    }
+}
+
+/// Asserts that knetstat shows exactly the rows of /proc/net, of which there must be some, and returns
+/// what it shows. A listener's send queue is its backlog's limit, which /proc does not have.
+pub fn assert_same_rows() -> Vec<Value> {
+    for _ in 0..10 {
+        let listed = proc_rows();
+        let shown = sockets("");
+        if listed == proc_rows() {
+            assert_rows(&shown, listed);
+            return shown;
+        }
+        // Something happened meanwhile.
+    }
+    panic!("/proc/net does not come to rest");
+}
+
+fn assert_rows(shown: &[Value], mut listed: Vec<Row>) {
+    assert!(!listed.is_empty(), "there is no socket to compare");
+    let mut rows = shown_rows(shown);
+    rows.iter_mut().filter(|row| row.state == "LISTEN").for_each(|row| row.send_queue = 0);
+    // The users apart, so that the same rows stand side by side.
+    let without_uid = |row: &Row| Row { uid: 0, ..row.clone() };
+    rows.sort_by_key(|row| (without_uid(row), row.uid));
+    listed.sort_by_key(|row| (without_uid(row), row.uid));
+    let all_without = |rows: &[Row]| rows.iter().map(without_uid).collect::<Vec<_>>();
+    assert_eq!(all_without(&rows), all_without(&listed));
+    for (row, listed) in rows.iter().zip(&listed) {
+        // Older kernels, 6.12 for one, list 0 as the user of a socket that nobody accepted or that was
+        // closed: they look it up in the inode. knetstat finds it all the same.
+        let is_lost = listed.inode == 0 && listed.uid == 0;
+        assert!(row.uid == listed.uid || is_lost, "{row:?} is not of {}", listed.uid);
     }
 }
 

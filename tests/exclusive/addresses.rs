@@ -1,0 +1,416 @@
+//! The raw streams of all BPF programs: no record holds a kernel address, and the identities that stand
+//! for addresses tell all sockets and reuseport groups apart, in every stream and for every reader.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+
+use crate::common::{self, has_mptcp, not_tested, say, scene, set, set_bytes};
+use knetstat::kernel::abi::{record_header, socket_trait};
+use knetstat::kernel::object::Part;
+use knetstat::kernel::syscall;
+use knetstat::record::Records;
+use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
+use nix::libc;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// What a program wrote for one reader.
+struct Stream {
+    program: String,
+    bytes: Vec<u8>,
+}
+
+impl Stream {
+    /// The headers of the records; none for the programs that write no sockets.
+    fn headers(&self) -> Vec<record_header> {
+        let mut headers = Vec::new();
+        if ["owners", "tasks"].contains(&self.program.as_str()) {
+            return headers;
+        }
+        let mut records = Records::new(self.bytes.as_slice());
+        while let Some(record) = records.next_record().expect("a stream of records") {
+            headers.push(*record.header);
+        }
+        headers
+    }
+
+    /// The family of sockets that the program shows: the first word of its name.
+    fn family(&self) -> &str {
+        self.program.split('_').next().expect("a name")
+    }
+}
+
+/// The names of the programs of an object.
+fn programs(part: Part) -> Vec<String> {
+    let mut names = Vec::new();
+    let collect = |open: &mut OpenObject| {
+        names.extend(open.progs_mut().map(|program| program.name().to_string_lossy().into_owned()));
+        Err(std::io::Error::other("nothing is to be loaded").into())
+    };
+    part.load(None, collect, |_| Ok(())).expect_err("nothing is loaded");
+    names
+}
+
+/// Two reads of a program; none where this kernel does not load it.
+fn read_twice(part: Part, program: &str) -> Option<[Stream; 2]> {
+    let choose = |open: &mut OpenObject| {
+        open.progs_mut().for_each(|mut other| other.set_autoload(other.name() == program));
+        Ok(())
+    };
+    let attach = |object: &Object| {
+        let found = object.progs_mut().find(|other| other.name() == program);
+        Ok(found.expect("the program").attach_iter_with_opts(IterOpts::None)?)
+    };
+    let link = part.load(None, choose, attach).ok()?;
+    let read = || {
+        let mut bytes = Vec::new();
+        Iter::new(&link).expect("an iterator").read_to_end(&mut bytes).expect("read");
+        Stream { program: program.to_owned(), bytes }
+    };
+    Some([read(), read()])
+}
+
+/// All streams, two of each program.
+fn streams() -> Vec<[Stream; 2]> {
+    libbpf_rs::set_print(None); // some programs are for other kernels than this one
+    let mut all = Vec::new();
+    for part in Part::ALL {
+        for program in programs(part) {
+            match read_twice(part, &program) {
+                Some(pair) => all.push(pair),
+                None => not_tested(&format!("addresses: {program} does not load here")),
+            }
+        }
+    }
+    all
+}
+
+/// Sockets of as many kinds as this kernel has, and with options whose values lie behind pointers.
+#[derive(Default)]
+struct Scene {
+    sockets: Vec<OwnedFd>,
+    /// The server's ends of connections that nobody accepted are none of `sockets`.
+    unaccepted: usize,
+}
+
+impl Scene {
+    fn open() -> Scene {
+        let mut scene = Scene::default();
+        scene.tcp();
+        scene.udp();
+        scene.groups();
+        scene.unix();
+        scene.raw();
+        scene.packet();
+        scene.netlink();
+        scene.mptcp();
+        scene.others();
+        scene
+    }
+
+    fn add(&mut self, socket: impl Into<OwnedFd>) {
+        self.sockets.push(socket.into());
+    }
+
+    fn tcp(&mut self) {
+        for ip in ["127.0.0.1", "::1"] {
+            let listener = TcpListener::bind((ip, 0)).expect("bind");
+            let (client, server) = common::connect(&listener, ip.parse().expect("an address"));
+            common::attach_return(&client, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, 65535)
+                .expect("SO_ATTACH_FILTER");
+            // Where this kernel has TLS, its section is in the record.
+            let _ = set_bytes(&client, libc::SOL_TCP, libc::TCP_ULP, b"tls\0");
+            // Their connection stays behind in TIME_WAIT.
+            let (closed, closed_later) =
+                common::connect(&listener, ip.parse().expect("an address"));
+            drop(closed);
+            drop(closed_later);
+            // Nobody accepts this one.
+            self.add(
+                TcpStream::connect(listener.local_addr().expect("an address")).expect("connect"),
+            );
+            self.unaccepted += 1;
+            self.add(client);
+            self.add(server);
+            self.add(listener);
+        }
+        self.add(Socket::new(Domain::IPV4, Type::STREAM, None).expect("an idle socket"));
+        self.add(Socket::new(Domain::IPV6, Type::STREAM, None).expect("an idle socket"));
+    }
+
+    fn udp(&mut self) {
+        let v4 = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        for n in 1..4 {
+            let group = Ipv4Addr::new(239, 1, 1, n);
+            v4.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST).expect("a group");
+            // struct ip_mreq_source: a group, an interface and a source.
+            let source = [239, 1, 2, n, 127, 0, 0, 1, 127, 0, 0, 9];
+            set_bytes(&v4, libc::SOL_IP, libc::IP_ADD_SOURCE_MEMBERSHIP, &source)
+                .expect("a source");
+        }
+        set_bytes(&v4, libc::SOL_IP, libc::IP_OPTIONS, &[7, 7, 4, 1, 1, 1, 1, 1])
+            .expect("IP_OPTIONS");
+        let v6 = UdpSocket::bind("[::1]:0").expect("bind");
+        for n in 1..4 {
+            v6.join_multicast_v6(&Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, n), 1).expect("a group");
+        }
+        let padding = [0, 0, 1, 4, 0, 0, 0, 0];
+        set_bytes(&v6, libc::SOL_IPV6, libc::IPV6_HOPOPTS, &padding).expect("IPV6_HOPOPTS");
+        v6.connect(v6.local_addr().expect("an address")).expect("connect");
+        self.add(v4);
+        self.add(v6);
+        self.add(Socket::new(Domain::IPV4, Type::DGRAM, None).expect("an idle socket"));
+        self.add(Socket::new(Domain::IPV6, Type::DGRAM, None).expect("an idle socket"));
+    }
+
+    /// Groups of sockets that share a port. Where the kernel can hand over connections of a listener
+    /// that is shut down, the listener stays in its group although it leaves the table.
+    fn groups(&mut self) {
+        let migrates = "/proc/sys/net/ipv4/tcp_migrate_req";
+        let migrates = std::fs::write(migrates, "1").is_ok();
+        for (port, socket_type) in [(7001, Type::DGRAM), (7002, Type::DGRAM), (7003, Type::STREAM)]
+        {
+            for n in 0..3 {
+                let socket = Socket::new(Domain::IPV4, socket_type, None).expect("a socket");
+                set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1).expect("SO_REUSEPORT");
+                common::bind(&socket, ([127, 0, 0, 1], port));
+                if socket_type == Type::STREAM {
+                    socket.listen(1).expect("listen");
+                    if migrates && n == 2 {
+                        socket.shutdown(std::net::Shutdown::Both).expect("shutdown");
+                    }
+                }
+                self.add(socket);
+            }
+        }
+    }
+
+    fn unix(&mut self) {
+        let path = std::env::temp_dir().join(format!("knetstat-addresses-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).expect("bind");
+        self.add(UnixStream::connect(&path).expect("connect"));
+        std::fs::remove_file(&path).expect("the socket's file");
+        self.unaccepted += 1;
+        self.add(listener);
+        for end in <[UnixStream; 2]>::from(UnixStream::pair().expect("a pair")) {
+            self.add(end);
+        }
+        for end in <[UnixDatagram; 2]>::from(UnixDatagram::pair().expect("a pair")) {
+            end.send(b"queued").expect("send");
+            self.add(end);
+        }
+        self.add(Socket::new(Domain::UNIX, Type::SEQPACKET, None).expect("an idle socket"));
+    }
+
+    /// Also such with the numbers of other protocols, which their programs must leave alone.
+    fn raw(&mut self) {
+        const V4: [i32; 5] =
+            [libc::IPPROTO_ICMP, libc::IPPROTO_RAW, libc::IPPROTO_TCP, libc::IPPROTO_UDP, 262];
+        for protocol in V4 {
+            match syscall::socket(libc::AF_INET, libc::SOCK_RAW, protocol) {
+                Ok(socket) => self.add(socket),
+                Err(error) => assert_eq!(protocol, 262, "a raw socket: {error}"),
+            }
+        }
+        for protocol in [libc::IPPROTO_ICMPV6, libc::IPPROTO_RAW] {
+            let socket = syscall::socket(libc::AF_INET6, libc::SOCK_RAW, protocol);
+            self.add(socket.expect("a raw socket"));
+        }
+    }
+
+    fn packet(&mut self) {
+        for socket_type in [libc::SOCK_RAW, libc::SOCK_DGRAM] {
+            let socket = syscall::socket(libc::AF_PACKET, socket_type, 0).expect("a packet socket");
+            for n in 1..4 {
+                // struct packet_mreq: interface 1, PACKET_MR_MULTICAST, six bytes of address.
+                let (index, kind, length) =
+                    (1u32.to_ne_bytes(), 0u16.to_ne_bytes(), 6u16.to_ne_bytes());
+                let address = [1, 0, 0x5e, 0, 0, n, 0, 0];
+                let request = [&index[..], &kind, &length, &address].concat();
+                set_bytes(&socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+                    .expect("PACKET_ADD_MEMBERSHIP");
+            }
+            self.add(socket);
+        }
+    }
+
+    fn netlink(&mut self) {
+        for groups in [0, 1, 30] {
+            let socket = syscall::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE);
+            let socket = socket.expect("a netlink socket");
+            for group in 1..=groups {
+                set(&socket, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)
+                    .expect("a group");
+            }
+            self.add(socket);
+        }
+    }
+
+    fn mptcp(&mut self) {
+        if !has_mptcp("addresses") {
+            return;
+        }
+        common::sysctl("net/mptcp/enabled", "1");
+        let open = || Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP));
+        let listener = open().expect("an MPTCP socket");
+        common::bind(&listener, ([127, 0, 0, 1], 0));
+        listener.listen(9).expect("listen");
+        for accepted in [true, false, false] {
+            let client = open().expect("an MPTCP socket");
+            client.connect(&listener.local_addr().expect("an address")).expect("connect");
+            self.add(client);
+            match accepted {
+                true => self.add(listener.accept().expect("accept").0),
+                false => self.unaccepted += 1,
+            }
+        }
+        self.add(listener);
+        self.add(open().expect("an MPTCP socket"));
+    }
+
+    /// Sockets of the families that not every kernel has.
+    fn others(&mut self) {
+        let kinds = [
+            ("SCTP", libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_SCTP),
+            ("SCTP", libc::AF_INET6, libc::SOCK_SEQPACKET, libc::IPPROTO_SCTP),
+            ("vsock", libc::AF_VSOCK, libc::SOCK_STREAM, 0),
+            ("XDP", libc::AF_XDP, libc::SOCK_RAW, 0),
+            ("crypto", libc::AF_ALG, libc::SOCK_SEQPACKET, 0),
+        ];
+        for (name, domain, socket_type, protocol) in kinds {
+            match syscall::socket(domain, socket_type, protocol) {
+                Ok(socket) => self.add(socket),
+                Err(_) => not_tested(&format!("addresses: this kernel opens no {name} socket")),
+            }
+        }
+    }
+}
+
+/// Whether a number can be an address of a kernel object, a function or a module: the ranges of
+/// Documentation/arch/x86/x86_64/mm.rst and Documentation/arch/arm64/memory.rst. Modules fill theirs
+/// from the bottom, and what is above are small negative numbers.
+fn is_kernel_address(word: u64) -> bool {
+    const FIRST: u64 = if cfg!(target_arch = "x86_64") { 0xffff_8000 } else { 0xffff_0000 } << 32;
+    const OBJECTS: Range<u64> = FIRST..0xffff_ff00_0000_0000;
+    const KERNEL_IMAGE: Range<u64> = 0xffff_ffff_8000_0000..0xffff_ffff_e000_0000;
+    OBJECTS.contains(&word) || KERNEL_IMAGE.contains(&word)
+}
+
+/// Where bytes look like a kernel address. Pointers are at multiples of eight bytes in the kernel's memory,
+/// and copies of it begin at even addresses: so any even offset counts. The exception are words whose
+/// lower half is 0, which are a small number and a negative one of 32 bits.
+fn addresses(bytes: &[u8]) -> Vec<(usize, u64)> {
+    let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let words = (0..bytes.len().saturating_sub(7)).step_by(2).map(|at| (at, word(at)));
+    words.filter(|(_, word)| is_kernel_address(*word) && *word as u32 != 0).collect()
+}
+
+#[test]
+fn addresses_are_recognized() {
+    for address in [0xffff_8881_0123_4580_u64, 0xffff_c900_0001_2340, 0xffff_ffff_8123_4567] {
+        assert!(is_kernel_address(address), "{address:#x}");
+        let bytes = [&[0; 10][..], &address.to_ne_bytes(), &[0; 5]].concat();
+        assert!(addresses(&bytes).contains(&(10, address)), "{bytes:x?}");
+    }
+    for number in [0, -1, -4096, i64::MAX, 0xffff_ffff, 0xffff_0000] {
+        assert!(!is_kernel_address(number as u64), "{number:#x}");
+        assert_eq!(addresses(&[number, 1, number, -1, 0].map(i64::to_ne_bytes).concat()), []);
+    }
+}
+
+/// What tells a socket from all others: a cookie, or an identity where it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Cookie(u64),
+    Identity(u64),
+}
+
+fn key(header: &record_header) -> Key {
+    match (header.cookie, header.identity) {
+        (0, 0) => panic!("a socket without cookie and identity: {header:?}"),
+        (0, identity) => Key::Identity(identity),
+        (cookie, 0) => Key::Cookie(cookie),
+        both => panic!("a cookie and an identity: {both:?}"),
+    }
+}
+
+#[test]
+fn records_hold_identities_and_no_addresses() {
+    let _turn = crate::exclusive();
+    common::enter_namespace();
+    let scene = Scene::open();
+    let streams = streams();
+    check_for_addresses(&scene, &streams);
+    check_sockets(&scene, &streams);
+    check_groups(&streams);
+}
+
+fn check_for_addresses(scene: &Scene, streams: &[[Stream; 2]]) {
+    let mut bytes = 0;
+    for stream in streams.iter().flatten() {
+        let found = addresses(&stream.bytes);
+        assert_eq!(found, [], "{}: offsets and addresses {found:#x?}", stream.program);
+        bytes += stream.bytes.len();
+    }
+    assert!(bytes > scene.sockets.len() * size_of::<record_header>(), "{bytes} bytes");
+    say(&format!("addresses: none in {bytes} bytes of {} programs", streams.len()));
+}
+
+/// Each socket has one key in all streams and for both readers, and is of one family; no two have the same.
+fn check_sockets(scene: &Scene, streams: &[[Stream; 2]]) {
+    // The keys of sockets, and of those that have one the inodes.
+    let (mut keys, mut inodes) = (BTreeSet::new(), BTreeMap::new());
+    let mut families: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    for [first, second] in streams {
+        let headers = [first.headers(), second.headers()];
+        let of_reads =
+            headers.each_ref().map(|headers| headers.iter().map(key).collect::<Vec<_>>());
+        assert_eq!(of_reads[0], of_reads[1], "two reads of {}", first.program);
+        for header in &headers[0] {
+            keys.insert(key(header));
+            // Subflows may have the inode of their MPTCP socket.
+            let is_subflow = u32::from(header.traits) & socket_trait::TRAIT_SUBFLOW.0 != 0;
+            if header.inode != 0 && !is_subflow {
+                let other = *inodes.entry(header.inode).or_insert(key(header));
+                assert_eq!(other, key(header), "{}: {header:?}", first.program);
+                families.entry(header.inode).or_default().insert(first.family());
+            }
+        }
+    }
+    let of_inodes: BTreeSet<Key> = inodes.values().copied().collect();
+    assert_eq!(of_inodes.len(), inodes.len(), "a key for each inode");
+    assert!(keys.len() >= scene.sockets.len() + scene.unaccepted, "{} keys", keys.len());
+    for socket in &scene.sockets {
+        let families = families.get(&scene::inode(socket));
+        let families = families.unwrap_or_else(|| panic!("{} is not shown", socket.as_raw_fd()));
+        assert_eq!(families.len(), 1, "a socket is of one family");
+    }
+    let identities = keys.iter().filter(|key| matches!(key, Key::Identity(_))).count();
+    if common::gives_cookies() {
+        // Only of MPTCP sockets that wait to be accepted the programs have no typed pointer.
+        assert_eq!(identities, if has_mptcp("identities") { 2 } else { 0 });
+    } else {
+        assert!(identities >= scene.sockets.len(), "{identities} identities");
+    }
+    say(&format!("identities: {} sockets, {identities} without a cookie", keys.len()));
+}
+
+/// Each group has one identity in all streams, and no two have the same.
+fn check_groups(streams: &[[Stream; 2]]) {
+    let mut groups: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+    let mut programs = BTreeSet::new();
+    for stream in streams.iter().flatten() {
+        for header in stream.headers().iter().filter(|header| header.reuseport_group != 0) {
+            groups.entry(header.local_port).or_default().insert(header.reuseport_group);
+            programs.insert(&stream.program);
+        }
+    }
+    assert_eq!(groups.keys().copied().collect::<Vec<_>>(), [7001, 7002, 7003]);
+    assert!(groups.values().all(|identities| identities.len() == 1), "{groups:x?}");
+    let distinct: BTreeSet<&u64> = groups.values().flatten().collect();
+    assert_eq!(distinct.len(), groups.len(), "{groups:x?}");
+    say(&format!("identities: {} groups in streams of {programs:?}", groups.len()));
+}

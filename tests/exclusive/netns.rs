@@ -1,0 +1,446 @@
+//! Network namespaces: each socket with the addresses, interfaces and defaults of its own.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::common::{
+    self, cookie, counts_bpf_as_locked_memory, enter_namespace, find, find_all, ip, ip_words,
+    knetstat, set, set_bytes, stdout, sysctl,
+};
+use crate::exclusive;
+use nix::mount::{mount, umount, MsFlags};
+use nix::sched::{setns, CloneFlags};
+use serde_json::{json, Value};
+
+const IPPROTO_IPV6: i32 = 41;
+const IPV6_V6ONLY: i32 = 26;
+const IPPROTO_TCP: i32 = 6;
+const TCP_KEEPIDLE: i32 = 4;
+
+/// A namespace with a name of ip(8), until it is dropped.
+struct Named(String);
+
+impl Named {
+    fn new() -> Named {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Named::called(&format!("knetstat-{}-{number}", std::process::id()))
+    }
+
+    fn called(name: &str) -> Named {
+        ip_words(&["netns", "add", name]);
+        ip_words(&["-n", name, "link", "set", "lo", "up"]);
+        Named(name.into())
+    }
+
+    fn path(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.0)
+    }
+
+    /// The number by which the kernel tells namespaces apart.
+    fn inode(&self) -> u64 {
+        inode(&self.path())
+    }
+
+    /// Does something in the namespace, in a thread of its own.
+    fn within<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
+        within(&File::open(self.path()).expect("the namespace"), action)
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        ip_words(&["netns", "del", &self.0]);
+    }
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("a namespace").ino()
+}
+
+fn within<T: Send>(netns: &File, action: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            setns(netns.as_fd(), CloneFlags::CLONE_NEWNET).expect("setns");
+            action()
+        });
+        thread.join().expect("nothing went wrong there")
+    })
+}
+
+/// The namespace of this thread.
+fn own() -> File {
+    File::open("/proc/thread-self/ns/net").expect("/proc")
+}
+
+/// The rows of a run that is complete.
+fn rows(arguments: &str) -> Vec<Value> {
+    match serde_json::from_str(&stdout(&format!("{arguments} -J"))) {
+        Ok(Value::Array(rows)) => rows,
+        other => panic!("knetstat {arguments} -J gave {other:?}"),
+    }
+}
+
+/// How often the socket is among the rows.
+fn count(rows: &[Value], socket: &impl AsFd) -> usize {
+    find_all(rows, socket).count()
+}
+
+/// getsockopt(2) of a number.
+fn number(socket: &impl AsFd, level: i32, option: i32) -> i32 {
+    let mut buffer = [0; 4];
+    knetstat::kernel::syscall::getsockopt(socket.as_fd(), level, option, &mut buffer)
+        .expect("getsockopt");
+    i32::from_ne_bytes(buffer)
+}
+
+/// What is alike in each of the namespaces: the addresses and ports, and what was set.
+struct Alike {
+    tcp: TcpListener,
+    udp6: UdpSocket,
+    bound: UdpSocket,
+}
+
+impl Alike {
+    /// In the namespace of this thread; the defaults are its own, and the name of the interface
+    /// with the number 77.
+    fn new(default: i32, interface: &str) -> Alike {
+        sysctl("net/ipv4/tcp_keepalive_time", &(100 + default).to_string());
+        sysctl("net/ipv6/bindv6only", &default.to_string());
+        ip(&format!("link add {interface} index 77 type veth peer name {interface}b"));
+        ip(&format!("link set {interface} up"));
+        let tcp = TcpListener::bind("127.0.0.1:7000").expect("bind");
+        let udp6 = UdpSocket::bind("[::1]:7001").expect("bind");
+        let new: OwnedFd = knetstat::kernel::syscall::socket(10, 2, 0).expect("a socket");
+        set(&new, IPPROTO_IPV6, IPV6_V6ONLY, 1).expect("IPV6_V6ONLY");
+        common::bind(&new, ([0u16; 8], 7002));
+        drop(udp6);
+        let bound = UdpSocket::bind("0.0.0.0:7003").expect("bind");
+        set_bytes(&bound, 1, 25, interface.as_bytes()).expect("SO_BINDTODEVICE");
+        Alike { tcp, udp6: new.into(), bound }
+    }
+}
+
+#[test]
+fn the_same_addresses_with_other_defaults() {
+    let _turn = exclusive();
+    let namespaces = [Named::new(), Named::new(), Named::new()];
+    let names = ["first0", "second0", "third0"];
+    let defaults = [0, 1, 0];
+    let sockets: Vec<Alike> =
+        (0..3).map(|n| namespaces[n].within(|| Alike::new(defaults[n], names[n]))).collect();
+    let words: Vec<&str> = namespaces.iter().map(|netns| netns.0.as_str()).collect();
+    let named = format!("--netns {}", words.join(","));
+    let repeated = words.iter().map(|word| format!("--netns {word} ")).collect::<String>();
+    assert_eq!(rows(&named).len(), 9, "and nobody else's");
+    assert_eq!(rows(&repeated).len(), 9);
+    assert_eq!(rows(&format!("{named},{}", words[0])).len(), 9, "named twice, shown once");
+
+    for arguments in [named.as_str(), "--all-netns"] {
+        let rows = rows(arguments);
+        for (n, alike) in sockets.iter().enumerate() {
+            let row = |socket: &dyn AsFdOf| {
+                assert_eq!(socket.count(&rows), 1, "{arguments}");
+                let row = socket.row(&rows).clone();
+                assert_eq!(row["netns"], namespaces[n].inode(), "{row}");
+                assert_eq!(row["netns_name"], words[n], "{row}");
+                row
+            };
+            let tcp = row(&alike.tcp);
+            assert_eq!(tcp["local"], json!({"address": "127.0.0.1", "port": 7000}));
+            let keepidle = number(&alike.tcp, IPPROTO_TCP, TCP_KEEPIDLE);
+            assert_eq!(keepidle, 100 + defaults[n], "the sysctl is the namespace's own");
+            assert_eq!(tcp["options"]["TCP_KEEPIDLE"], keepidle);
+            assert!(!is_set(&tcp, "TCP_KEEPIDLE"));
+
+            let udp6 = row(&alike.udp6);
+            assert_eq!(udp6["options"]["IPV6_V6ONLY"], 1);
+            assert_eq!(is_set(&udp6, "IPV6_V6ONLY"), defaults[n] == 0, "{udp6}");
+
+            let bound = row(&alike.bound);
+            assert_eq!(bound["interface"], names[n]);
+            assert_eq!(bound["options"]["SO_BINDTODEVICE"], names[n]);
+        }
+    }
+
+    // An interface is looked for by its name in each; the number is the same in all of them.
+    let second = rows(&format!("{named} --interface second0"));
+    assert_eq!(second.len(), 1);
+    assert_eq!(count(&second, &sockets[1].bound), 1);
+    assert_eq!(rows(&format!("{named} --interface second0,third0")).len(), 2);
+    assert_eq!(rows(&format!("{named} --interface 77")).len(), 3);
+    let wrong = refused(&format!("{named} --interface nowhere0"));
+    assert!(wrong.contains("no interface is called 'nowhere0'"), "{wrong}");
+
+    let text = stdout(&format!("-t {named}"));
+    let lines: Vec<Vec<&str>> =
+        text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(text.lines().next().unwrap_or_default().contains(" State       Netns "), "{text}");
+    assert_eq!(lines.len(), 1 + words.len(), "{text}");
+    for (line, word) in lines[1..].iter().zip(&words) {
+        assert_eq!(line[5..7], ["LISTEN", word], "{text}");
+    }
+}
+
+/// A socket of any type, among the rows.
+trait AsFdOf {
+    fn count(&self, rows: &[Value]) -> usize;
+    fn row<'a>(&self, rows: &'a [Value]) -> &'a Value;
+}
+
+impl<T: AsFd> AsFdOf for T {
+    fn count(&self, rows: &[Value]) -> usize {
+        count(rows, self)
+    }
+
+    fn row<'a>(&self, rows: &'a [Value]) -> &'a Value {
+        find(rows, self).expect("it is shown")
+    }
+}
+
+fn is_set(row: &Value, option: &str) -> bool {
+    row["set"].as_array().expect("it is known what is set").iter().any(|name| name == option)
+}
+
+/// What is said of wrong usage.
+fn refused(arguments: &str) -> String {
+    let output = knetstat(arguments.split_whitespace());
+    assert_eq!(output.status.code(), Some(2), "knetstat {arguments}");
+    assert_eq!(output.stdout, b"", "knetstat {arguments}");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+fn by_name_by_process_and_by_path() {
+    let _turn = exclusive();
+    let netns = Named::new();
+    let socket = netns.within(|| UdpSocket::bind("127.0.0.1:7000").expect("bind"));
+    let mut sleeper = netns.within(|| {
+        let mut command = std::process::Command::new("sleep");
+        command.arg("600").spawn().expect("sleep(1)")
+    });
+    let pid = sleeper.id();
+    // On 5.10 a socket has a cookie from when it is first asked for it.
+    assert_ne!(cookie(&socket.as_fd()), 0);
+    let by_name = rows(&format!("--netns {}", netns.0));
+    assert_eq!(by_name.len(), 1);
+    assert_eq!(count(&by_name, &socket), 1);
+    for word in [pid.to_string(), format!("/proc/{pid}/ns/net"), format!("/run/netns/{}", netns.0)]
+    {
+        assert_eq!(rows(&format!("--netns {word}")), by_name, "{word}");
+    }
+    // Only one namespace, which has a name: it is told without being asked for.
+    let inside = netns.within(|| rows(""));
+    assert_eq!(inside, by_name);
+    sleeper.kill().and_then(|()| sleeper.wait()).expect("it ends");
+}
+
+/// Names come from outside: neither a blank of one nor what a terminal obeys may get through.
+#[test]
+fn names_that_are_no_words() {
+    let _turn = exclusive();
+    let netns = Named::called(&format!("knetstat {}\x1b[1m,\\", std::process::id()));
+    let socket = netns.within(|| UdpSocket::bind("127.0.0.1:7000").expect("bind"));
+    let interface = "up\x1b[1m\\";
+    netns.within(|| ip_words(&["link", "add", interface, "type", "veth", "peer", "name", "end"]));
+    let pid = std::process::id();
+
+    let rows = rows("-u --all-netns");
+    let row = find(&rows, &socket).expect("the socket is shown");
+    assert_eq!(row["netns_name"], format!("knetstat {pid}\\x1b[1m,\\\\"));
+    let table = stdout("-uH --all-netns");
+    let line = table.lines().find(|line| line.contains("127.0.0.1:7000")).expect("its line");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[6], format!("knetstat\\x20{pid}\\x1b[1m\\x2c\\\\"), "{line}");
+
+    let inside = netns.within(|| refused("--interface nowhere"));
+    assert!(inside.contains("up\\x1b[1m\\\\"), "{inside}");
+    let near = refused("--netns knetsta");
+    assert!(near.contains("knetstat ") && near.contains("\\x1b[1m,\\\\"), "{near}");
+}
+
+#[test]
+fn words_that_mean_no_namespace() {
+    let _turn = exclusive();
+    let netns = Named::new();
+    let fifo = std::env::temp_dir().join(format!("knetstat-{}-fifo", std::process::id()));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("mkfifo");
+    let near = format!("{}x", netns.0);
+    for (word, answer) in [
+        (near.as_str(), netns.0.as_str()),
+        ("4194304", "there is no process 4194304"),
+        ("/nowhere/at/all", "there is no file /nowhere/at/all"),
+        ("/etc/passwd", "/etc/passwd is no network namespace"),
+        ("/proc/self/ns/mnt", "/proc/self/ns/mnt is no network namespace"),
+        (fifo.to_str().expect("UTF-8"), "is no network namespace"),
+        (",", "has a name, a process or a path"),
+    ] {
+        let said = refused(&format!("--netns {word}"));
+        assert!(said.contains(answer), "{word}: {said}");
+    }
+    assert!(refused("--netns 1 --all-netns").contains("cannot be used with"));
+    fs::remove_file(fifo).expect("the FIFO");
+}
+
+#[test]
+fn those_that_only_a_mount_or_a_socket_keeps() {
+    let _turn = exclusive();
+    let home = own();
+    // Of this one there is a socket and nothing else.
+    let (socket, of_socket) = thread::scope(|scope| {
+        let made = scope.spawn(|| {
+            enter_namespace();
+            let socket = TcpListener::bind("127.0.0.1:7000").expect("bind");
+            (socket, inode(Path::new("/proc/thread-self/ns/net")))
+        });
+        made.join().expect("a namespace")
+    });
+    // Of this one there is a mount, and a socket of the kernel's that nobody holds: TIME_WAIT.
+    let mut name = format!("knetstat \\{} ", std::process::id()).into_bytes();
+    name.push(0xff);
+    let place = std::env::temp_dir().join(OsString::from_vec(name));
+    File::create(&place).expect("a file");
+    let of_mount = thread::scope(|scope| {
+        let made = scope.spawn(|| {
+            enter_namespace();
+            let none = None::<&str>;
+            mount(Some("/proc/thread-self/ns/net"), &place, none, MsFlags::MS_BIND, none)
+                .expect("mount");
+            let listener = TcpListener::bind("127.0.0.1:7001").expect("bind");
+            drop(common::connect(&listener, [127, 0, 0, 1].into()));
+            inode(&place)
+        });
+        made.join().expect("a namespace")
+    });
+    let all = rows("--all-netns -p");
+    umount(&place).expect("umount");
+    fs::remove_file(&place).expect("the file");
+
+    assert_eq!(count(&all, &socket), 1);
+    let row = find(&all, &socket).expect("counted");
+    assert_eq!(row["netns"], of_socket);
+    assert_eq!(row["netns_name"], Value::Null);
+    assert_eq!(row["processes"][0]["pid"], std::process::id());
+    let left: Vec<&Value> = all.iter().filter(|row| row["netns"] == of_mount).collect();
+    assert!(!left.is_empty(), "what the connection left behind");
+    assert!(left.iter().all(|row| row["state"] == "TIME_WAIT"), "{left:?}");
+    let text = stdout("-t --all-netns -H");
+    assert!(
+        text.lines().any(|line| line.contains(&format!(" LISTEN      {of_socket} "))),
+        "{text}"
+    );
+    drop(home);
+}
+
+#[test]
+fn what_is_found_by_descriptor() {
+    let _turn = exclusive();
+    let namespaces = [Named::new(), Named::new()];
+    let open = || -> Vec<OwnedFd> {
+        let socket = |domain, kind, protocol| {
+            knetstat::kernel::syscall::socket(domain, kind, protocol).expect("a socket")
+        };
+        vec![socket(2, 3, 1), socket(2, 1, 0), socket(10, 2, 0), socket(1, 2, 0)]
+    };
+    let sockets: Vec<Vec<OwnedFd>> = namespaces.iter().map(|netns| netns.within(open)).collect();
+    let words = format!("--netns {},{}", namespaces[0].0, namespaces[1].0);
+    let one = format!("--netns {}", namespaces[0].0);
+    for (n, netns) in namespaces.iter().enumerate() {
+        for socket in &sockets[n] {
+            let both = rows(&format!("-tuwx --unbound {words}"));
+            assert_eq!(both.len(), 8, "{both:?}");
+            assert_eq!(find(&both, socket).expect("it is shown")["netns"], netns.inode());
+            assert_eq!(count(&rows(&format!("-tuwx --unbound {one}")), socket), 1 - n);
+        }
+    }
+    assert_eq!(
+        rows("-tuwx --unbound --all-netns")
+            .iter()
+            .filter(|row| row["netns"] == namespaces[1].inode())
+            .count(),
+        4
+    );
+}
+
+#[test]
+fn while_others_come_and_go() {
+    let _turn = exclusive();
+    let stays = Named::new();
+    let sockets: Vec<UdpSocket> =
+        stays.within(|| (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").expect("bind")).collect());
+    // Until the sender is dropped, also by a test that fails.
+    let (go_on, ended) = mpsc::channel::<()>();
+    let comings = thread::spawn(move || {
+        let mut made = 0;
+        while ended.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
+            enter_namespace();
+            let _listener = TcpListener::bind("127.0.0.1:7000").expect("bind");
+            made += 1;
+        }
+        made
+    });
+    for _ in 0..8 {
+        let rows = rows("-tup --all-netns");
+        for socket in &sockets {
+            assert_eq!(count(&rows, socket), 1);
+        }
+    }
+    drop(go_on);
+    assert!(comings.join().expect("nothing went wrong") > 8, "namespaces came and went");
+}
+
+/// knetstat as a user with these capabilities and no others.
+fn with_capabilities(capabilities: &str, arguments: &str) -> Output {
+    let copy = std::env::temp_dir().join(format!("knetstat-{}-copy", std::process::id()));
+    fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
+    let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
+    let capabilities = format!("{capabilities}{third}");
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid=65534", "--clear-groups"]);
+    command.arg(format!("--inh-caps={capabilities}"));
+    command.arg(format!("--ambient-caps={capabilities}"));
+    let output = command.arg(&copy).args(arguments.split_whitespace()).output();
+    fs::remove_file(copy).expect("the copy");
+    output.expect("setpriv(1)")
+}
+
+#[test]
+fn what_cannot_be_entered_is_said() {
+    let _turn = exclusive();
+    let netns = Named::new();
+    let other = netns.within(|| UdpSocket::bind("127.0.0.1:7000").expect("bind"));
+    enter_namespace();
+    let socket = UdpSocket::bind("127.0.0.1:7000").expect("bind");
+
+    let output = with_capabilities("+bpf,+perfmon", &format!("-J --netns {}", netns.0));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, b"");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in ["cannot enter the network namespace", &netns.0, "CAP_SYS_ADMIN", "sudo"] {
+        assert!(said.contains(part), "{said}");
+    }
+
+    // Of all of them there is still the own one.
+    let output = with_capabilities("+bpf,+perfmon", "-J --all-netns");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("the table is without ") && said.contains("CAP_SYS_ADMIN"), "{said}");
+    let mut text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(serde_json::from_str::<Value>(&text).is_err(), "the array is left open: {text}");
+    text.push(']');
+    let rows: Vec<Value> = serde_json::from_str(&text).expect("a JSON array");
+    assert_eq!(count(&rows, &socket), 1);
+    assert_eq!(count(&rows, &other), 0);
+}

@@ -1,0 +1,57 @@
+//! Who holds each socket: the column of `-p`, the members `processes` and `owner`, and the filters
+//! by process, command and user. Compared with /proc/PID: its fd, fdinfo and comm.
+
+mod churn;
+mod filters;
+mod holders;
+mod names;
+mod namespaces;
+mod puppet;
+mod truth;
+mod words;
+
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+
+use serde_json::Value;
+
+use crate::common::enter_namespace;
+
+/// Enters a namespace whose sockets only puppets hold.
+fn with_puppets() -> RwLockReadGuard<'static, ()> {
+    let turn = crate::shared();
+    enter_namespace();
+    turn
+}
+
+/// Enters a namespace whose sockets this process holds. A program that is about to start holds for a
+/// moment all descriptors of the process that starts it: another test would be seen in the rows.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    let turn = crate::exclusive();
+    enter_namespace();
+    turn
+}
+
+/// The one row with this local port, which is not that of a connection's other rows.
+fn at_port(rows: &[Value], port: u16) -> &Value {
+    let found: Vec<&Value> = rows.iter().filter(|row| row["local"]["port"] == port).collect();
+    assert_eq!(found.len(), 1, "rows with the local port {port}: {found:#?}");
+    found[0]
+}
+
+/// The local ports of the rows, sorted.
+fn ports(rows: &[Value]) -> Vec<u16> {
+    let port = |row: &Value| row["local"]["port"].as_u64().expect("a port") as u16;
+    let mut ports: Vec<u16> = rows.iter().map(port).collect();
+    ports.sort_unstable();
+    ports
+}
+
+/// The line of the table with this local port.
+fn line_at_port(table: &str, port: u16) -> &str {
+    let mut lines = table.lines().filter(|line| {
+        line.split_whitespace().nth(3).is_some_and(|local| local.ends_with(&format!(":{port}")))
+    });
+    let line = lines.next().unwrap_or_else(|| panic!("no line with port {port}: {table}"));
+    assert_eq!(lines.next(), None, "a second line with port {port}");
+    line
+}

@@ -1,0 +1,109 @@
+//! The names of processes are whatever a process writes.
+
+use serde_json::Value;
+
+use super::puppet::Puppet;
+use super::truth::owned;
+use super::{at_port, line_at_port, with_puppets};
+use crate::common::{sockets, stdout};
+
+/// What a process calls itself, and how it is shown.
+const NAMES: [(&[u8], &str); 20] = [
+    (b"nginx: worker", "nginx: worker"),
+    (b"(sd-pam)", "(sd-pam)"),
+    (b"a) S 1 (b", "a) S 1 (b"),
+    (b" both sides ", " both sides "),
+    (b"two\nlines", "two\\x0alines"),
+    (b"\n", "\\x0a"),
+    (b"a\ttab\rcr", "a\\x09tab\\x0dcr"),
+    (b"\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+    (b"\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+    (b"\x01\x1f\x7f", "\\x01\\x1f\\x7f"),
+    (b"back\\slash", "back\\\\slash"),
+    (b"\\x41", "\\\\x41"),
+    (b"say \"hi\"", "say \"hi\""),
+    ("\u{e9}t\u{e9}".as_bytes(), "\u{e9}t\u{e9}"),
+    (b"\xff\xfe latin \xe9", "\\xff\\xfe latin \\xe9"),
+    // C1 control characters, which some terminals obey.
+    ("\u{9b}31m".as_bytes(), "\\xc2\\x9b31m"),
+    (b"", ""),
+    (b"fifteen-letters", "fifteen-letters"),
+    // The kernel cuts these at 15 bytes, the second in the middle of a letter.
+    (b"sixteen-letters-", "sixteen-letters"),
+    ("1234567890123\u{2603}".as_bytes(), "1234567890123\\xe2\\x98"),
+];
+
+fn rename(puppet: &mut Puppet, name: &[u8]) {
+    let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A byte of zero ends a name: writing nothing at all would not be a write.
+    puppet.ask(&format!("name {hex}00"));
+}
+
+#[test]
+fn names_of_all_kinds() {
+    let _turn = with_puppets();
+    let mut puppets: Vec<Puppet> = NAMES.iter().map(|_| Puppet::new()).collect();
+    for ((puppet, (name, _)), n) in puppets.iter_mut().zip(NAMES).zip(0..) {
+        rename(puppet, name);
+        puppet.ask(&format!("udp 127.0.0.1:{}", 4000 + n));
+    }
+
+    let rows = owned("");
+    assert_eq!(rows.len(), NAMES.len());
+    let (table, lines) = (stdout("-p"), stdout("--ndjson -p"));
+    for text in [&table, &lines] {
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+    assert_eq!(table.lines().count(), 1 + NAMES.len(), "a row is a line");
+    assert_eq!(lines.lines().count(), NAMES.len());
+    for ((puppet, (name, shown)), port) in puppets.iter().zip(NAMES).zip(4000..) {
+        let process = &at_port(&rows, port)["processes"][0];
+        assert_eq!(process["command"], shown, "{name:?}");
+        let line = line_at_port(&table, port);
+        // A column of the table has no blanks of its own.
+        let program = format!(" UNCONN      {}/{} ", puppet.pid(), shown.replace(' ', "\\x20"));
+        assert!(line.contains(&program), "{program} in {line}");
+    }
+}
+
+#[test]
+fn two_hostile_names_in_one_cell() {
+    let _turn = with_puppets();
+    let (mut first, mut second) = (Puppet::new(), Puppet::new());
+    rename(&mut first, b"a\n1/b");
+    rename(&mut second, b"\x1b[2J");
+    second.ask("post office");
+    let fd = first.number("udp 127.0.0.1:4000");
+    first.ask(&format!("send {fd} office"));
+    second.ask("receive");
+    let mut cells = [format!("{}/a\\x0a1/b", first.pid()), format!("{}/\\x1b[2J", second.pid())];
+    if second.pid() < first.pid() {
+        cells.reverse();
+    }
+    let table = stdout("-pH");
+    assert!(table.contains(&format!(" {} ", cells.join(","))), "{table}");
+    assert_eq!(table.lines().count(), 1);
+    owned("");
+}
+
+#[test]
+fn the_name_is_that_of_the_first_thread() {
+    let _turn = with_puppets();
+    let mut puppet = Puppet::new();
+    rename(&mut puppet, b"leader");
+    puppet.ask("name-a-thread renamed");
+    puppet.ask("udp 127.0.0.1:4000");
+    // It was opened by a thread that is not the first, and is held by one of another name.
+    puppet.ask("thread-of-its-own 127.0.0.1:4001");
+    let command = |rows: &[Value], port| at_port(rows, port)["processes"][0]["command"].clone();
+    let rows = owned("");
+    assert_eq!(command(&rows, 4000), "leader");
+    assert_eq!(command(&rows, 4001), "leader");
+    let count = |pattern: &str| sockets(&format!("--command {pattern}")).len();
+    assert_eq!((count("leader"), count("renamed")), (2, 0));
+
+    rename(&mut puppet, b"another");
+    let rows = owned("");
+    assert_eq!(command(&rows, 4000), "another", "as it is called now");
+    assert_eq!(command(&rows, 4001), "another");
+}

@@ -1,0 +1,371 @@
+//! Processes that hold sockets: copies of this test program that do what they are told, one command
+//! a line on a socket that is their standard input. They end with it, so with the test at the
+//! latest.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::fs;
+use std::io::{BufRead, BufReader, IoSlice, IoSliceMut, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{self, UnixDatagram, UnixStream};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{mpsc, Arc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::fcntl::{fcntl, FcntlArg, FdFlag, OFlag};
+use nix::sched::{unshare, CloneFlags};
+use nix::sys::resource::{getrlimit, setrlimit, Resource};
+use nix::sys::socket::{recvmsg, sendmsg, ControlMessage, ControlMessageOwned, MsgFlags};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::common::KNETSTAT;
+
+/// In the environment of a puppet.
+const PUPPET: &str = "KNETSTAT_TEST_PUPPET";
+
+/// A process that obeys.
+pub struct Puppet {
+    child: Child,
+    wire: BufReader<UnixStream>,
+}
+
+impl Puppet {
+    /// A child of this process, in the namespaces of this thread.
+    pub fn new() -> Puppet {
+        Puppet::start(&[])
+    }
+
+    /// The first process of a pid namespace that is so many levels below this one, with its own
+    /// /proc.
+    pub fn in_pid_namespace(depth: usize) -> Puppet {
+        // The program that unshare(1) starts dies with unshare(1).
+        Puppet::start(&["unshare", "-pf", "--kill-child", "--mount-proc"].repeat(depth))
+    }
+
+    fn start(wrapper: &[&str]) -> Puppet {
+        let program = std::env::current_exe().expect("this program has a path");
+        let program = program.to_str().expect("a path in UTF-8");
+        let words =
+            [wrapper, &[program, "--ignored", "--exact", "owners::puppet::puppet", "--nocapture"]]
+                .concat();
+        let (ours, theirs) = UnixStream::pair().expect("socketpair");
+        ours.set_read_timeout(Some(Duration::from_secs(20))).expect("SO_RCVTIMEO");
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env(PUPPET, "").stdin(OwnedFd::from(theirs));
+        let child = command.stdout(Stdio::null()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{}: {error}", words[0]));
+        Puppet { child, wire: BufReader::new(ours) }
+    }
+
+    /// Has it obey a command; what it answers.
+    pub fn ask(&mut self, command: &str) -> String {
+        let mut line = String::new();
+        let asked = writeln!(self.wire.get_mut(), "{command}");
+        let answered = asked.and_then(|()| self.wire.read_line(&mut line));
+        assert!(matches!(answered, Ok(1..)), "'{command}' is not answered: {answered:?}");
+        serde_json::from_str(&line).expect("the answer is a string in JSON")
+    }
+
+    /// The same where the answer is a number.
+    pub fn number(&mut self, command: &str) -> u32 {
+        let answer = self.ask(command);
+        answer.parse().unwrap_or_else(|_| panic!("'{command}' gave {answer}"))
+    }
+
+    /// What this pid namespace calls it. Only for one that is in the same.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Puppet {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a puppet runs.
+#[test]
+#[ignore = "the tests of owners start it"]
+fn puppet() {
+    assert!(std::env::var_os(PUPPET).is_some(), "only the tests of owners start this");
+    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
+    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("RLIMIT_NOFILE");
+    let wire = std::io::stdin().as_fd().try_clone_to_owned().expect("a descriptor");
+    let mut wire = UnixStream::from(wire);
+    let commands = BufReader::new(wire.try_clone().expect("a descriptor")).lines();
+    let mut stage = Stage::default();
+    for command in commands {
+        let command = command.expect("a command");
+        let words: Vec<&str> = command.split(' ').collect();
+        let answer = stage.obey(&words).unwrap_or_else(|error| panic!("{command}: {error}"));
+        let answer = serde_json::to_string(&answer).expect("a string in JSON");
+        writeln!(wire, "{answer}").expect("somebody listens");
+    }
+}
+
+/// What a puppet has.
+#[derive(Default)]
+struct Stage {
+    sockets: HashMap<RawFd, Socket>,
+    many: Vec<Socket>,
+    posts: Vec<UnixDatagram>,
+    heirs: Vec<Heir>,
+    churn: Option<Churn>,
+}
+
+impl Stage {
+    fn obey(&mut self, words: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
+        Ok(match words {
+            // Sockets; the answer is the number of the descriptor.
+            ["listen", protocol, address] => self.keep(listen(protocol, address)?),
+            ["connect", protocol, address] => {
+                let address: SocketAddr = address.parse()?;
+                let socket = stream(protocol, address)?;
+                socket.connect(&address.into())?;
+                self.keep(socket)
+            }
+            ["accept", fd] => {
+                let (socket, _) = self.socket(fd)?.accept()?;
+                self.keep(socket)
+            }
+            ["udp", address] => self.keep(udp(address)?),
+            ["many", count] => {
+                for n in 0..count.parse()? {
+                    self.many.push(match n % 4 {
+                        0 => udp("127.0.0.1:0")?,
+                        1 => udp("[::1]:0")?,
+                        2 => listen("tcp", "127.0.0.1:0")?,
+                        _ => listen("tcp", "[::1]:0")?,
+                    });
+                }
+                String::new()
+            }
+            ["close", fd] => {
+                let fd: RawFd = fd.parse()?;
+                match self.sockets.remove(&fd) {
+                    Some(socket) => drop(socket),
+                    None => nix::unistd::close(fd)?,
+                }
+                String::new()
+            }
+
+            // Descriptors
+            ["duplicate", fd, least] => {
+                let fd = fcntl(self.socket(fd)?, FcntlArg::F_DUPFD_CLOEXEC(least.parse()?))?;
+                fd.to_string()
+            }
+            ["nonblock", fd, on] => {
+                self.socket(fd)?.set_nonblocking(*on == "on")?;
+                String::new()
+            }
+            ["append", fd] => {
+                fcntl(self.socket(fd)?, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+                String::new()
+            }
+            ["bequeath", fd] => {
+                let heir = Heir::of(self.socket(fd)?)?;
+                let pid = heir.0.id();
+                self.heirs.push(heir);
+                pid.to_string()
+            }
+            ["post", name] => {
+                self.posts.push(UnixDatagram::bind_addr(&post(name)?)?);
+                String::new()
+            }
+            ["send", fd, name] => {
+                let sender = UnixDatagram::unbound()?;
+                sender.connect_addr(&post(name)?)?;
+                let fds = [self.socket(fd)?.as_raw_fd()];
+                let rights = [ControlMessage::ScmRights(&fds)];
+                let text = [IoSlice::new(b"take this")];
+                sendmsg::<()>(sender.as_raw_fd(), &text, &rights, MsgFlags::empty(), None)?;
+                String::new()
+            }
+            ["receive"] => receive(self.posts.last().ok_or("no post")?)?.to_string(),
+
+            // The process
+            ["name", hex] => {
+                fs::write("/proc/self/comm", bytes(hex)?)?;
+                String::new()
+            }
+            ["name-a-thread", name] => {
+                let name = CString::new(*name)?;
+                on_a_thread(move || Ok(nix::sys::prctl::set_name(&name)?))?;
+                String::new()
+            }
+            // A thread with a table of descriptors of its own, where one more socket is, and a copy
+            // of all that were there before.
+            ["thread-of-its-own", address] => {
+                let address = address.to_string();
+                let fd = on_a_thread(move || {
+                    unshare(CloneFlags::CLONE_FILES)?;
+                    let socket = udp(&address)?;
+                    // It is that thread's; nobody else may close it.
+                    Ok(std::os::fd::IntoRawFd::into_raw_fd(socket))
+                })?;
+                fd.to_string()
+            }
+            ["user", uid] => {
+                nix::unistd::setuid(nix::unistd::Uid::from_raw(uid.parse()?))?;
+                String::new()
+            }
+            ["pid"] => std::process::id().to_string(),
+            ["knetstat", arguments @ ..] => {
+                let output =
+                    Command::new(KNETSTAT).args(arguments).stdin(Stdio::null()).output()?;
+                let stderr = String::from_utf8(output.stderr)?;
+                assert!(output.status.success(), "{stderr}");
+                String::from_utf8(output.stdout)?
+            }
+            ["held"] => serde_json::to_string(&super::truth::held())?,
+
+            ["churn"] => {
+                self.churn = Some(Churn::start());
+                String::new()
+            }
+            ["stop"] => match self.churn.take() {
+                Some(churn) => {
+                    let (count, stay) = churn.stop();
+                    self.many.extend(stay);
+                    count.to_string()
+                }
+                None => return Err("there is no churn".into()),
+            },
+            _ => return Err("no such command".into()),
+        })
+    }
+
+    fn keep(&mut self, socket: Socket) -> String {
+        let fd = socket.as_raw_fd();
+        self.sockets.insert(fd, socket);
+        fd.to_string()
+    }
+
+    fn socket(&self, fd: &str) -> Result<&Socket, Box<dyn std::error::Error>> {
+        Ok(self.sockets.get(&fd.parse()?).ok_or("no such socket")?)
+    }
+}
+
+fn stream(protocol: &str, address: SocketAddr) -> std::io::Result<Socket> {
+    let protocol = if protocol == "mptcp" { Protocol::MPTCP } else { Protocol::TCP };
+    Socket::new(Domain::for_address(address), Type::STREAM, Some(protocol))
+}
+
+fn listen(protocol: &str, address: &str) -> Result<Socket, Box<dyn std::error::Error>> {
+    let address: SocketAddr = address.parse()?;
+    let socket = stream(protocol, address)?;
+    socket.bind(&address.into())?;
+    socket.listen(16)?;
+    Ok(socket)
+}
+
+fn udp(address: &str) -> Result<Socket, Box<dyn std::error::Error>> {
+    let address: SocketAddr = address.parse()?;
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// An abstract name: each network namespace has its own.
+fn post(name: &str) -> std::io::Result<net::SocketAddr> {
+    net::SocketAddr::from_abstract_name(name)
+}
+
+/// Takes a message with a descriptor out; the number that it gets here.
+fn receive(post: &UnixDatagram) -> Result<RawFd, Box<dyn std::error::Error>> {
+    let (mut text, mut rights) = ([0; 16], nix::cmsg_space!([RawFd; 1]));
+    let mut texts = [IoSliceMut::new(&mut text)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(post.as_raw_fd(), &mut texts, Some(&mut rights), flags)?;
+    for right in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = right {
+            return Ok(fds[0]);
+        }
+    }
+    Err("no descriptor came".into())
+}
+
+/// `66 6f 6f` without the blanks.
+fn bytes(hex: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16)).collect()
+}
+
+/// Runs it on a thread that then stays until the process ends.
+fn on_a_thread<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, Box<dyn std::error::Error>> + Send + 'static,
+) -> Result<T, String> {
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let result = act().map_err(|error| error.to_string());
+        done.send(result).expect("somebody waits");
+        loop {
+            thread::park();
+        }
+    });
+    wait.recv_timeout(Duration::from_secs(10)).map_err(|error| error.to_string())?
+}
+
+/// A process that has got a socket from its parent, as fork(2) hands them on. It ends when its
+/// parent does, whose end of the pipe it waits for.
+struct Heir(Child, #[allow(dead_code)] Option<ChildStdin>);
+
+impl Heir {
+    fn of(socket: &Socket) -> Result<Heir, Box<dyn std::error::Error>> {
+        fcntl(socket, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        fcntl(socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+        let pipe = child.stdin.take();
+        Ok(Heir(child, pipe))
+    }
+}
+
+/// Opens and closes sockets as fast as it can, and lets some of them stay.
+struct Churn {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(usize, Vec<Socket>)>,
+}
+
+impl Churn {
+    /// One of so many sockets stays.
+    const STAYS: usize = 64;
+    /// More do not; it is a test, not a load.
+    const STAY_MAX: usize = 50;
+
+    fn start() -> Churn {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let mut stay = Vec::new();
+            let mut count = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let socket = match count % 3 {
+                    0 => udp("127.0.0.1:0"),
+                    1 => udp("[::1]:0"),
+                    _ => listen("tcp", "127.0.0.1:0"),
+                };
+                let socket = socket.expect("a socket");
+                if count % Churn::STAYS == 0 {
+                    stay.push(socket);
+                    // The last ones are of more interest: the others were there at the first walk.
+                    stay.drain(..stay.len().saturating_sub(Churn::STAY_MAX));
+                }
+                count += 1;
+            }
+            (count, stay)
+        });
+        Churn { stop, thread }
+    }
+
+    /// Ends it; how many sockets there were, and those that stay.
+    fn stop(self) -> (usize, Vec<Socket>) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the sockets could be opened")
+    }
+}

@@ -1,0 +1,110 @@
+//! `--unbound`: sockets that no table of the kernel has.
+
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::socket::{AddressFamily, SockType};
+use serde_json::Value;
+
+use crate::common::{self, bind, cookie, open, Child};
+use nix::libc::{connect, sockaddr, AF_UNSPEC};
+
+fn tcp() -> OwnedFd {
+    open(AddressFamily::Inet, SockType::Stream)
+}
+
+/// A TCP socket whose connection was dissolved: connect(2), AF_UNSPEC.
+fn disconnected() -> OwnedFd {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let (client, _server) = common::connect(&listener, [127, 0, 0, 1].into());
+    // SAFETY: a `sockaddr` is integers; zero is AF_UNSPEC.
+    let nowhere: sockaddr = unsafe { std::mem::zeroed() };
+    assert_eq!(i32::from(nowhere.sa_family), AF_UNSPEC);
+    let size = std::mem::size_of::<sockaddr>() as u32;
+    // SAFETY: the pointer and the length describe `nowhere`.
+    let result = unsafe { connect(common::number(&client), &nowhere, size) };
+    assert_eq!(result, 0, "connect to AF_UNSPEC: {}", std::io::Error::last_os_error());
+    client.into()
+}
+
+/// One socket of each sort.
+fn sockets() -> Vec<OwnedFd> {
+    let idle = tcp();
+    bind(&idle, ([127, 0, 0, 1], 7777));
+    let udp = open(AddressFamily::Inet, SockType::Datagram);
+    vec![
+        tcp(),
+        tcp(),
+        open(AddressFamily::Inet6, SockType::Stream),
+        idle,
+        disconnected(),
+        udp,
+        open(AddressFamily::Inet6, SockType::Datagram),
+    ]
+}
+
+/// The cookies of the rows, sorted.
+fn cookies(rows: &[Value]) -> Vec<u64> {
+    let cookie = |row: &Value| row["cookie"].as_u64().expect("a cookie");
+    let mut cookies: Vec<u64> = rows.iter().map(cookie).collect();
+    cookies.sort_unstable();
+    cookies
+}
+
+/// Those of the rows that a struct socket stands behind: the dissolved connection leaves others.
+fn open_ones(rows: Vec<Value>) -> Vec<Value> {
+    rows.into_iter().filter(|row| row["inode"] != 0).collect()
+}
+
+#[test]
+fn each_is_shown_once() {
+    let _turn = crate::exclusive();
+    common::enter_namespace();
+    let sockets = sockets();
+    let mut expected: Vec<u64> = sockets.iter().map(cookie).collect();
+    expected.sort_unstable();
+    let _again: Vec<OwnedFd> =
+        sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned().expect("dup")).collect();
+    let _child = Child::fork();
+
+    // Nothing else is in this namespace, so that a socket of knetstat would be one too many.
+    assert_eq!(cookies(&open_ones(common::sockets("-tu --unbound"))), expected);
+    assert_eq!(cookies(&open_ones(common::sockets("-tu --unbound -p"))), expected);
+    assert_eq!(open_ones(common::sockets("-tu")), [] as [Value; 0]);
+}
+
+#[test]
+fn their_rows_tell_what_they_are() {
+    let _turn = crate::exclusive();
+    common::enter_namespace();
+    let sockets = sockets();
+    let rows = common::sockets("-tu --unbound");
+    let names = ["tcp", "tcp", "tcp6", "tcp", "tcp", "udp", "udp6"];
+    assert_eq!(names.len(), sockets.len());
+    for (at, (socket, name)) in sockets.iter().zip(names).enumerate() {
+        let row = common::find(&rows, socket).unwrap_or_else(|| panic!("no row of number {at}"));
+        let state = if name.starts_with("tcp") { "CLOSE" } else { "UNCONN" };
+        assert_eq!(row["protocol"], name, "{row:#?}");
+        assert_eq!(row["state"], state, "{row:#?}");
+        assert_eq!(row["inode"], common::scene::inode(socket), "{row:#?}");
+        // That of the dissolved connection was given back, although getsockname(2) still tells it.
+        let port = if at == 4 { 0 } else { common::local_address(socket).port() };
+        assert_eq!(row["local"]["port"], port, "{row:#?}");
+        assert_eq!(row["remote"]["port"], 0, "{row:#?}");
+    }
+}
+
+/// The program opens sockets of every kind, to learn what a new one has.
+#[test]
+fn the_program_does_not_show_its_own() {
+    let _turn = crate::exclusive();
+    common::enter_namespace();
+    let socket = tcp();
+    let rows = common::sockets("--unbound -p");
+    assert!(common::find(&rows, &socket).is_some());
+    for row in &rows {
+        let holders = row["processes"].as_array().expect("processes is a list");
+        let own = holders.iter().any(|holder| holder["command"] == "knetstat");
+        assert!(!own, "a socket of the program: {row:#?}");
+    }
+}

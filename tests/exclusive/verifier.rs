@@ -1,0 +1,127 @@
+//! The BPF programs one by one before this kernel's verifier: whether it takes them, and how much of
+//! what it may spend on a program each costs. A program must keep its distance from the limit, or
+//! the next option breaks a kernel that nobody tried.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::common::say;
+use knetstat::kernel::abi::{port_filter, port_range, prefilter};
+use knetstat::kernel::object::{set_prefilter, Part};
+use libbpf_rs::{OpenObject, PrintLevel};
+
+/// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
+const LIMIT: usize = 1_000_000;
+
+/// What the verifier writes: include/linux/bpf_verifier.h, BPF_LOG_STATS and BPF_LOG_LEVEL1. The
+/// second has much to say, and takes its time to.
+const STATISTICS: u32 = 4;
+const INSTRUCTIONS: u32 = 1;
+
+/// What the kernel is asked to walk: the program that is wanted, then those for kernels without
+/// bpf_loop(), or without the iterator.
+const PROGRAMS: [&[&str]; 18] = [
+    &["tcp_table", "tcp_table_without_loop"],
+    &["udp_table", "udp_table_without_loop"],
+    &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
+    &["unix_files", "unix_files_without_loop"],
+    &["raw_files", "raw_files_without_loop"],
+    &["packet_files", "packet_files_without_loop"],
+    &["xdp_files"],
+    &["netlink_files"],
+    &["netlink_table"],
+    &["vsock_files"],
+    &["sctp_files", "sctp_files_without_loop"],
+    &["tcp_files"],
+    &["mptcp_files"],
+    &["mptcp_subflows"],
+    &["udp_files", "udp_files_without_loop"],
+    &["other_files"],
+    &["owners"],
+    &["tasks"],
+];
+
+/// What libbpf and the verifier said.
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+fn remember(_: PrintLevel, text: String) {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+}
+
+/// What a program costs at most, or the end of the verifier's log. The verifier sees the
+/// prefilter as a constant: with another one, it is another program.
+fn judge(name: &str) -> Result<usize, String> {
+    let cost =
+        |filtered| load(name, filtered, STATISTICS).or_else(|_| load(name, filtered, INSTRUCTIONS));
+    Ok(cost(false)?.max(cost(true)?))
+}
+
+/// Sets the strictest prefilter.
+fn filter(open: &mut OpenObject) -> libbpf_rs::Result<()> {
+    let mut ports = port_filter::default();
+    ports.count = ports.ranges.len() as u32;
+    for (range, port) in ports.ranges.iter_mut().zip((1000..).step_by(10)) {
+        *range = port_range { low: port, high: port + 5 };
+    }
+    let strictest = prefilter {
+        tcp_states: 2,
+        udp_states: 2,
+        want_ipv6: 1,
+        local_ports: ports,
+        remote_ports: ports,
+        either_ports: ports,
+        ..prefilter::default()
+    };
+    set_prefilter(open, &strictest)
+}
+
+/// Loads one program alone.
+fn load(name: &str, filtered: bool, log_level: u32) -> Result<usize, String> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    let choose = |open: &mut OpenObject| {
+        for mut program in open.progs_mut() {
+            let known =
+                PROGRAMS.iter().any(|names| names.iter().any(|known| program.name() == *known));
+            assert!(known, "this test does not know {:?}", program.name());
+            program.set_autoload(program.name() == name);
+            program.set_log_level(log_level);
+        }
+        match filtered {
+            true => filter(open),
+            false => Ok(()),
+        }
+    };
+    let loaded = Part::of(name).load(None, choose, |_| Ok(()));
+    let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = loaded {
+        let lines: Vec<_> = said.lines().collect();
+        return Err(format!("{error}\n{}", lines[lines.len().saturating_sub(25)..].join("\n")));
+    }
+    let processed = said.lines().filter_map(|line| line.strip_prefix("processed ")).next_back();
+    let number = processed.and_then(|line| line.split(' ').next()?.parse().ok());
+    Ok(number.unwrap_or_else(|| panic!("no statistics of {name}: {said}")))
+}
+
+#[test]
+fn every_walk_has_a_program_that_the_kernel_takes() {
+    let _turn = crate::exclusive();
+    libbpf_rs::set_print(Some((PrintLevel::Debug, remember)));
+    let mut refused = Vec::new();
+    for names in PROGRAMS {
+        let mut taken = 0;
+        let mut reasons = String::new();
+        for name in names {
+            match judge(name) {
+                Ok(instructions) => {
+                    taken += 1;
+                    say(&format!("verifier: {name} {instructions}"));
+                    assert!(instructions < LIMIT / 2, "{name} takes {instructions} of {LIMIT}");
+                }
+                Err(reason) => reasons += &format!("{name}: {reason}\n"),
+            }
+        }
+        if taken == 0 {
+            refused.push(reasons);
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}

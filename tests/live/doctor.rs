@@ -1,0 +1,478 @@
+//! `knetstat doctor` says what is there and what is not, and agrees with what then happens: its exit
+//! status is that of a table of everything.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Output};
+use std::thread;
+
+use crate::common::PLACES_OF_BTF;
+use crate::common::{enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
+use crate::sandbox::{run, run_without, sufficient, to_give, Everybodys};
+use crate::supported::{is_asked_for, options_asked};
+use clap::CommandFactory;
+use knetstat::cli::Cli;
+use knetstat::kernel::object::Part;
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::spec::OptionSpec;
+use libbpf_rs::OpenObject;
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg};
+use nix::libc::{SYS_bpf, SYS_getsockopt};
+use nix::unistd::pipe;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+use serde_json::Value;
+
+/// A table that needs everything.
+const EVERYTHING: [&str; 6] = ["-tuwx", "-4", "-6", "-p", "--unbound", "-J"];
+
+/// What `knetstat doctor --json` found.
+struct Findings(Value);
+
+impl Findings {
+    /// Also asserts that the exit status and the standard error are as the findings.
+    fn of(output: &Output) -> Findings {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let findings: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{error}: {text} {output:?}"));
+        let complete = findings["complete"].as_bool().expect("a boolean");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(if complete { 0 } else { 1 }), "{stderr}");
+        assert_eq!(stderr.lines().count(), if complete { 0 } else { 1 }, "{stderr}");
+        let findings = Findings(findings);
+        let obstacles = findings
+            .checks()
+            .iter()
+            .filter(|it| it["needed"] == true && it["verdict"] == "missing");
+        let obstacles: Vec<&str> = obstacles.filter_map(|check| check["name"].as_str()).collect();
+        assert_eq!(obstacles.is_empty(), complete, "{obstacles:?}");
+        assert!(stderr.contains(&obstacles.join(", ")), "{stderr}");
+        findings
+    }
+
+    fn checks(&self) -> &[Value] {
+        self.0["checks"].as_array().expect("a list")
+    }
+
+    fn complete(&self) -> bool {
+        self.0["complete"] == true
+    }
+
+    fn check(&self, name: &str) -> &Value {
+        let found = self.checks().iter().find(|check| check["name"] == name);
+        found.unwrap_or_else(|| panic!("nothing about {name} in {}", self.0))
+    }
+
+    /// Asserts the verdict, and that what is said has all these words.
+    fn says(&self, name: &str, verdict: &str, words: &[&str]) {
+        let check = self.check(name);
+        assert_eq!(check["verdict"], verdict, "{check}");
+        for word in words {
+            let said = format!("{} {}", check["detail"], check["remedy"]);
+            assert!(said.contains(word), "it does not say '{word}': {check}");
+        }
+    }
+
+    /// The names of the programs that find sockets or their owners.
+    fn walks(&self) -> Vec<&str> {
+        let programs = programs();
+        let names = self.checks().iter().filter_map(|check| check["name"].as_str());
+        let walks: Vec<&str> = names.filter(|name| programs.contains(*name)).collect();
+        assert!(!walks.is_empty(), "no program in {}", self.0);
+        walks
+    }
+}
+
+fn doctor() -> Findings {
+    Findings::of(&knetstat(["doctor", "--json"]))
+}
+
+/// The programs that there are.
+fn programs() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for part in Part::ALL {
+        let before = names.len();
+        let note = |open: &mut OpenObject| {
+            names.extend(open.progs().map(|program| program.name().to_string_lossy().into()));
+            Err(io::Error::other("that is all").into())
+        };
+        let _ = part.load(None, note, |_| Ok(()));
+        assert!(names.len() > before, "an object without programs");
+    }
+    names
+}
+
+// Who
+
+#[test]
+fn root_has_all_that_the_table_needs() {
+    enter_namespace();
+    let findings = doctor();
+    assert!(findings.complete());
+    for check in findings.checks() {
+        assert!(check["needed"] == false || check["verdict"] != "missing", "{check}");
+        assert_eq!(check["remedy"].is_null(), check["verdict"] == "ok", "{check}");
+    }
+    for name in ["kernel", "/proc", "/sys", "BTF", "bpf(2)", "table", "pid namespace", "options"] {
+        findings.says(name, "ok", &[]);
+    }
+    for name in ["CAP_BPF", "CAP_PERFMON", "CAP_NET_RAW", "CAP_SYS_ADMIN"] {
+        findings.says(name, "ok", &["held"]);
+    }
+    assert!(knetstat(EVERYTHING).status.success());
+}
+
+#[test]
+fn every_program_is_tried() {
+    let findings = doctor();
+    let walks = findings.walks();
+    for program in programs() {
+        let walk = program.strip_suffix("_without_loop").unwrap_or(&program);
+        assert!(walks.contains(&walk), "{program}");
+        let verdict = &findings.check(walk)["verdict"];
+        // The iterator for unix sockets came with 5.15; it adds to what unix_files finds.
+        assert!(verdict == "ok" || walk == "unix_table", "{}", findings.check(walk));
+    }
+}
+
+#[test]
+fn what_a_program_is_for_is_said_in_flags_that_there_are() {
+    let findings = doctor();
+    let flags: Vec<String> = Cli::command()
+        .get_arguments()
+        .filter_map(|argument| argument.get_long())
+        .map(|flag| format!("--{flag}"))
+        .collect();
+    let mut named = BTreeSet::new();
+    for walk in findings.walks() {
+        let detail = findings.check(walk)["detail"].as_str().unwrap_or_default().to_owned();
+        let words = detail.split([' ', '(', ')', ',', ':']).filter(|word| word.starts_with("--"));
+        named.extend(words.map(str::to_owned));
+    }
+    for flag in &named {
+        assert!(flags.contains(flag), "{flag}");
+    }
+    for flag in ["--tcp", "--udp", "--raw", "--unix", "--unbound", "--programs"] {
+        assert!(named.contains(flag), "{flag}: {named:?}");
+    }
+}
+
+#[test]
+fn nobody_is_told_what_is_missing_and_how_to_get_it() {
+    let program = Everybodys::new("doctor-none");
+    let output = program.run(&[], &["doctor", "--json"]);
+    let findings = Findings::of(&output);
+    assert!(!findings.complete());
+    let give = to_give(&program);
+    for name in ["CAP_BPF", "CAP_PERFMON"] {
+        findings.says(name, "missing", &["not held", "sudo", &give]);
+    }
+    findings.says("CAP_NET_RAW", "missing", &["raw sockets"]);
+    findings.says("table", "missing", &["CAP_BPF"]);
+    findings.says("BTF", "ok", &[]);
+    for walk in findings.walks() {
+        findings.says(walk, "unknown", &["not tried", "CAP_BPF"]);
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("knetstat: ") && stderr.contains(&give), "{stderr}");
+    assert!(!program.run(&[], &EVERYTHING).status.success());
+}
+
+#[test]
+fn what_nobody_may_ask_is_not_said_to_be_missing() {
+    let program = Everybodys::new("doctor-raw");
+    let as_root = doctor();
+    let as_nobody = Findings::of(&program.run(&["bpf", "perfmon"], &["doctor", "-J"]));
+    let lacking = |findings: &Findings| -> BTreeSet<&str> { options_lacking(findings).collect() };
+    assert!(lacking(&as_nobody).is_subset(&lacking(&as_root)));
+    as_nobody.says("SOL_RAW", "unknown", &["ICMP_FILTER", "sudo"]);
+    let list = program.run(&[], &["options"]);
+    let list = String::from_utf8_lossy(&list.stdout);
+    let line = list.lines().find(|line| line.starts_with("ICMP_FILTER ")).unwrap_or_default();
+    assert!(line.ends_with(" unknown"), "{line}");
+}
+
+#[test]
+fn the_two_capabilities_suffice() {
+    let program = Everybodys::new("doctor-both");
+    for capabilities in sufficient() {
+        let findings = Findings::of(&program.run(capabilities, &["doctor", "--json"]));
+        assert!(findings.complete(), "{capabilities:?}");
+        for name in ["CAP_BPF", "CAP_PERFMON", "table"] {
+            findings.says(name, "ok", &[]);
+        }
+        assert!(program.run(capabilities, &EVERYTHING).status.success());
+    }
+    for (held, missing) in [("bpf", "CAP_PERFMON"), ("perfmon", "CAP_BPF")] {
+        let findings = Findings::of(&program.run(&[held], &["doctor", "--json"]));
+        assert!(!findings.complete(), "{held}");
+        findings.says(missing, "missing", &["setcap"]);
+    }
+}
+
+#[test]
+fn capabilities_of_a_user_namespace_are_not_enough() {
+    let arguments = ["--user", "--map-root-user", KNETSTAT, "doctor", "--json"];
+    let findings = Findings::of(&run("unshare", &arguments));
+    assert!(!findings.complete());
+    for name in ["CAP_BPF", "CAP_PERFMON"] {
+        findings.says(name, "missing", &["user namespace"]);
+    }
+}
+
+// The kernel
+
+#[test]
+fn without_btf_it_says_so() {
+    let findings = Findings::of(&run_without(&PLACES_OF_BTF, "doctor --json"));
+    assert!(!findings.complete());
+    findings.says("BTF", "missing", &["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
+    findings.says("CAP_BPF", "ok", &[]);
+    findings.says("table", "missing", &["BTF"]);
+}
+
+#[test]
+fn without_proc_or_sys_it_says_so() {
+    let findings = Findings::of(&run_without(&["/proc"], "doctor --json"));
+    assert!(findings.complete(), "the table works without /proc");
+    findings.says("/proc", "missing", &["mount -t proc proc /proc"]);
+    findings.says("pid namespace", "unknown", &[]);
+    findings.says("network namespace", "unknown", &[]);
+    let places = ["/sys", "/boot", "/lib/modules", "/usr/lib/modules", "/usr/lib/debug"];
+    let findings = Findings::of(&run_without(&places, "doctor --json"));
+    findings.says("/sys", "missing", &["mount -t sysfs sysfs /sys"]);
+    findings.says("BTF", "missing", &["mount /sys"]);
+}
+
+#[test]
+fn lockdown_is_told() {
+    let with = |modes: &str| {
+        let script = format!(
+            "mount -t tmpfs none /sys/kernel/security &&
+             echo '{modes}' >/sys/kernel/security/lockdown && exec {KNETSTAT} doctor --json"
+        );
+        Findings::of(&run("unshare", &["--mount", "sh", "-c", &script]))
+    };
+    let findings = with("none integrity [confidentiality]");
+    assert!(!findings.complete());
+    findings.says("lockdown", "missing", &["lockdown=confidentiality"]);
+    for (mode, modes) in
+        [("none", "[none] integrity confidentiality"), ("integrity", "none [integrity]")]
+    {
+        let findings = with(modes);
+        assert!(findings.complete());
+        findings.says("lockdown", "ok", &[mode]);
+    }
+    let output = run_without(&["/sys/kernel/security"], "doctor --json");
+    Findings::of(&output).says("lockdown", "unknown", &["mount -t securityfs"]);
+}
+
+#[test]
+fn the_kernel_and_its_setting_are_told() {
+    let findings = doctor();
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    findings.says("kernel", "ok", &["Linux", release.trim()]);
+    let path = "/proc/sys/kernel/unprivileged_bpf_disabled";
+    let value = fs::read_to_string(path).expect("a setting");
+    let said = format!("kernel.unprivileged_bpf_disabled={}", value.trim());
+    findings.says("unprivileged BPF", "ok", &[&said]);
+}
+
+/// Runs something where the kernel gives these answers. Threads have filters of their own.
+fn where_kernel_answers<T: Send>(
+    call: i64,
+    rules: Vec<SeccompRule>,
+    errno: Errno,
+    run: impl FnOnce() -> T + Send,
+) -> T {
+    let filter = SeccompFilter::new(
+        [(call, rules)].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(errno as u32),
+        env::consts::ARCH.try_into().expect("an architecture that seccompiler knows"),
+    );
+    let filter: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            seccompiler::apply_filter(&filter).expect("the filter is applied");
+            run()
+        });
+        thread.join().expect("no panic")
+    })
+}
+
+#[test]
+fn where_bpf_is_forbidden_or_missing_it_says_so() {
+    for (errno, words) in [
+        (Errno::EPERM, ["container", "seccomp"]),
+        (Errno::ENOSYS, ["no such system call", "CONFIG_BPF_SYSCALL"]),
+    ] {
+        let (findings, table) = where_kernel_answers(SYS_bpf, vec![], errno, || {
+            (doctor(), knetstat(EVERYTHING).status)
+        });
+        assert!(!findings.complete() && !table.success(), "{errno}");
+        findings.says("bpf(2)", "missing", &words);
+    }
+}
+
+#[test]
+fn a_program_that_does_not_load_is_told() {
+    let limited = |limit| format!("ulimit -n {limit}; exec {KNETSTAT} doctor --json");
+    // How many descriptors there are to begin with is not known.
+    let runs = (5..12).map(|limit| Findings::of(&run("sh", &["-c", &limited(limit)])));
+    let is_short = |findings: &Findings| {
+        let walk = findings.check("tcp_files");
+        walk["detail"].to_string().contains("too many open files")
+    };
+    let findings = runs.into_iter().find(is_short).expect("one more descriptor is one too many");
+    assert!(!findings.complete());
+    for walk in findings.walks() {
+        findings.says(walk, "missing", &["too many open files", "ulimit -n"]);
+    }
+    // What could not be opened was not asked: it is not among those that the kernel lacks.
+    let lacking: BTreeSet<&str> = options_lacking(&doctor()).collect();
+    let told: BTreeSet<&str> = options_lacking(&findings).collect();
+    assert!(told.is_subset(&lacking), "{told:?} of {lacking:?}");
+    findings.says("table", "missing", &["tcp_files"]);
+}
+
+// Namespaces
+
+#[test]
+fn in_another_pid_namespace_owners_are_not_all_seen() {
+    let arguments = ["--pid", "--fork", "--mount-proc", KNETSTAT, "doctor", "--json"];
+    let findings = Findings::of(&run("unshare", &arguments));
+    findings.says("pid namespace", "unknown", &["processes", "elsewhere", "container"]);
+    assert!(findings.complete(), "a table of what is seen here works");
+}
+
+#[test]
+fn the_network_namespace_is_told() {
+    enter_namespace();
+    let namespace = fs::metadata("/proc/thread-self/ns/net").expect("a namespace");
+    doctor().says("network namespace", "ok", &[&format!("net:[{}]", namespace.ino())]);
+}
+
+// Options
+
+/// The options that new sockets are asked for, which are said to be missing.
+fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + '_ {
+    let lacking = |option: &&OptionSpec| {
+        let mut checks = findings.checks().iter().filter(|check| check["verdict"] == "missing");
+        checks.any(|check| check["name"] == option.name)
+    };
+    CATALOGUE.iter().filter(is_asked_for).filter(lacking).map(|option| option.name)
+}
+
+fn lacks_what_the_kernel_lacks(findings: &Findings) -> BTreeSet<&'static str> {
+    let (lacking, there) = options_asked();
+    let said: BTreeSet<&str> = options_lacking(findings).collect();
+    assert!(said.is_disjoint(&there), "{said:?}");
+    let unsaid: Vec<_> = lacking.difference(&said).collect();
+    // Of a level that no socket answers nobody knows.
+    let unasked = |name: &&&str| {
+        let option = CATALOGUE.iter().find(|option| option.name == **name);
+        let level = option.expect("an option").level;
+        CATALOGUE.iter().all(|other| other.level != level || !there.contains(other.name))
+    };
+    assert!(unsaid.iter().all(unasked), "{unsaid:?}");
+    said
+}
+
+#[test]
+fn the_options_that_it_says_are_missing_are_those_that_getsockopt_does_not_know() {
+    enter_namespace();
+    lacks_what_the_kernel_lacks(&doctor());
+}
+
+#[test]
+fn an_option_that_the_kernel_takes_back_is_missing() {
+    const TAKEN: [&str; 3] = ["SO_PRIORITY", "TCP_CORK", "IPV6_TCLASS"];
+    let rule = |name: &&str| {
+        let option = CATALOGUE.iter().find(|option| option.name == *name).expect("an option");
+        let is = |argument, number: i32| {
+            let equal = SeccompCmpOp::Eq;
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, equal, number as u64)
+                .expect("a condition")
+        };
+        let conditions = vec![is(1, option.level.number), is(2, option.number)];
+        SeccompRule::new(conditions).expect("a rule")
+    };
+    let rules = TAKEN.iter().map(rule).collect();
+    let said = where_kernel_answers(SYS_getsockopt, rules, Errno::ENOPROTOOPT, || {
+        let findings = doctor();
+        assert!(findings.complete(), "an option costs that option");
+        lacks_what_the_kernel_lacks(&findings)
+    });
+    assert!(TAKEN.iter().all(|name| said.contains(name)), "{said:?}");
+}
+
+// Text
+
+/// The words of the text as they are in the JSON.
+fn words_of(findings: &Findings) -> Vec<String> {
+    let mut words = Vec::new();
+    for check in findings.checks() {
+        for member in ["verdict", "name", "detail", "remedy"] {
+            let Some(text) = check[member].as_str() else { continue };
+            words.extend((member == "remedy").then(|| "->".to_owned()));
+            words.extend(text.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+#[test]
+fn text_and_json_agree() {
+    enter_namespace();
+    assert_eq!(stdout("doctor").split_whitespace().collect::<Vec<_>>(), words_of(&doctor()));
+    let program = Everybodys::new("doctor-text");
+    let text = program.run(&[], &["doctor"]);
+    let json = program.run(&[], &["doctor", "--json"]);
+    let words = String::from_utf8_lossy(&text.stdout);
+    assert_eq!(words.split_whitespace().collect::<Vec<_>>(), words_of(&Findings::of(&json)));
+    assert_eq!((text.status, text.stderr), (json.status, json.stderr));
+}
+
+#[test]
+fn the_text_fits_a_terminal() {
+    let program = Everybodys::new("doctor-wide");
+    let nobodys = program.run(&[], &["doctor"]);
+    let texts = [stdout("doctor"), String::from_utf8_lossy(&nobodys.stdout).into_owned()];
+    for text in texts {
+        for line in text.lines() {
+            assert!(line.len() <= 80 || line.contains(&program.program), "{line}");
+            assert!(!line.ends_with(' '), "{line:?}");
+            let begins = |verdict: &str| line.starts_with(verdict);
+            assert!(["ok ", "missing ", "unknown ", "         "].into_iter().any(begins), "{line}");
+        }
+    }
+}
+
+#[test]
+fn capabilities_are_given_up_before_anything_is_written() {
+    // Nothing more fits the pipe: the program waits where it begins to write.
+    let (read, write) = pipe().expect("a pipe");
+    let size = fcntl(&write, FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
+    let mut full = File::from(write.try_clone().expect("dup"));
+    full.write_all(&vec![b' '; size as usize]).expect("it fits");
+    drop(full);
+    let mut command = Command::new(KNETSTAT);
+    let mut child = command.args(["doctor", "-J"]).stdout(write).spawn().expect("it starts");
+    drop(command);
+    wait_until("it gives up its capabilities", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it waits");
+        let is_empty = |set| status.contains(&format!("{set}:\t0000000000000000\n"));
+        ["CapInh", "CapPrm", "CapEff", "CapAmb"].into_iter().all(is_empty)
+    });
+    let mut text = String::new();
+    File::from(read).read_to_string(&mut text).expect("the rest");
+    assert!(child.wait().expect("it ends").success());
+    assert!(serde_json::from_str::<Value>(&text).is_ok_and(|it| it["complete"] == true), "{text}");
+}

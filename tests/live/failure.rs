@@ -1,0 +1,215 @@
+//! Where knetstat cannot run, it says in one line what is missing and what can be done about it; and
+//! it runs with exactly the capabilities that it asks for, which it then gives up.
+
+use std::env;
+use std::fs;
+use std::io::Read;
+use std::net::UdpSocket;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
+
+use crate::common::scene::inode;
+use crate::common::PLACES_OF_BTF;
+use crate::common::{counts_bpf_as_locked_memory, enter_namespace, sockets, KNETSTAT};
+use crate::sandbox::{self, run, sufficient, to_give, Everybodys};
+use nix::errno::Errno;
+use nix::libc::SYS_bpf;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use serde_json::Value;
+
+/// With what each failure to start begins.
+const CANNOT: &str = "knetstat: cannot load the BPF programs that read the sockets: ";
+
+/// Asserts that it failed, with one line that has all these words.
+fn failed(output: &Output, words: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("knetstat: "), "{stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "it does not say '{word}': {stderr}");
+    }
+}
+
+// Capabilities
+
+#[test]
+fn without_capabilities_it_says_which_and_how_to_give_them() {
+    let program = Everybodys::new("none");
+    let give = to_give(&program);
+    for arguments in [&[][..], &["-J"], &["--ndjson", "-u"]] {
+        let output = program.run(&[], arguments);
+        failed(&output, &[CANNOT, "missing CAP_BPF and CAP_PERFMON", "sudo", &give]);
+        assert_eq!(output.stdout, b"", "nothing is begun that cannot be ended");
+    }
+}
+
+#[test]
+fn the_capability_that_is_missing_is_named() {
+    let program = Everybodys::new("one");
+    failed(&program.run(&["perfmon"], &[]), &[CANNOT, "missing CAP_BPF;", "setcap"]);
+    failed(&program.run(&["bpf"], &[]), &[CANNOT, "missing CAP_PERFMON;", "setcap"]);
+    failed(&program.run(&["net_admin", "net_raw"], &[]), &["missing CAP_BPF and CAP_PERFMON;"]);
+}
+
+#[test]
+fn the_two_capabilities_suffice() {
+    enter_namespace();
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    let program = Everybodys::new("both");
+    for capabilities in sufficient() {
+        let output = program.run(capabilities, &["-J"]);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{capabilities:?}");
+        assert_eq!(output.status.code(), Some(0), "{capabilities:?}");
+        let shown: Vec<Value> = serde_json::from_slice(&output.stdout).expect("an array");
+        assert_eq!(shown, sockets(""), "the same as root sees");
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0]["inode"], inode(&socket));
+    }
+    if counts_bpf_as_locked_memory() {
+        let output = program.run(&["bpf", "perfmon"], &[]);
+        failed(&output, &[CANNOT, "locked memory", "CAP_SYS_RESOURCE", "ulimit -l"]);
+    }
+}
+
+#[test]
+fn what_reads_no_sockets_needs_no_capabilities() {
+    let program = Everybodys::new("docs");
+    for arguments in [&["options"][..], &["options", "nodelay"], &["completions", "zsh"], &["-h"]] {
+        let output = program.run(&[], arguments);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+    }
+    let output = program.run(&[], &["--bogus"]);
+    assert_eq!(output.status.code(), Some(2), "wrong usage is told first");
+    let output = program.run(&[], &["-O", "nosuch"]);
+    assert_eq!(output.status.code(), Some(2), "wrong usage is told first");
+}
+
+#[test]
+fn capabilities_of_a_user_namespace_are_not_enough() {
+    let output = run("unshare", &["--user", "--map-root-user", KNETSTAT]);
+    failed(&output, &[CANNOT, "CAP_BPF and CAP_PERFMON", "user namespace"]);
+}
+
+#[test]
+fn capabilities_are_given_up_before_anything_is_written() {
+    enter_namespace();
+    // More than fits the pipe, so that the program waits for us with the rest.
+    let _sockets: Vec<UdpSocket> =
+        (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect();
+    let mut command = Command::new(KNETSTAT);
+    let mut child = command.arg("-J").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut pipe = child.stdout.take().expect("a pipe");
+    let mut text = vec![0];
+    pipe.read_exact(&mut text).expect("the first byte");
+
+    let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).expect("it waits");
+    // A thread may end before it is looked at; the one that writes stays.
+    let statuses: Vec<String> = tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .collect();
+    assert!(!statuses.is_empty(), "it waits");
+    for status in &statuses {
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(member(status, set), "0000000000000000", "{set}");
+        }
+    }
+
+    pipe.read_to_end(&mut text).expect("the rest");
+    assert!(child.wait().expect("it ends").success());
+    let shown: Vec<Value> = serde_json::from_slice(&text).expect("an array");
+    assert_eq!(shown.len(), 300, "what was open is read to the end");
+}
+
+/// A line of /proc/PID/status.
+fn member<'a>(status: &'a str, name: &str) -> &'a str {
+    let lines = status.lines().filter_map(|line| line.split_once(':'));
+    let value = lines.filter(|(member, _)| *member == name).map(|(_, value)| value.trim()).next();
+    value.unwrap_or_else(|| panic!("no {name} in {status}"))
+}
+
+// What the kernel lacks
+
+fn run_without(directories: &[&str]) -> Output {
+    sandbox::run_without(directories, "-J")
+}
+
+#[test]
+fn without_btf_it_says_how_the_kernel_must_be_built() {
+    let output = run_without(&PLACES_OF_BTF);
+    failed(&output, &[CANNOT, "/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
+    assert_eq!(output.stdout, b"");
+}
+
+#[test]
+fn without_sys_it_says_so() {
+    let output = run_without(&["/sys", "/boot", "/lib/modules", "/usr/lib/modules"]);
+    failed(&output, &[CANNOT, "/sys must be mounted"]);
+}
+
+#[test]
+fn without_proc_it_works() {
+    enter_namespace();
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    let output = run_without(&["/proc"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let shown: Vec<Value> = serde_json::from_slice(&output.stdout).expect("an array");
+    assert_eq!(shown, sockets(""));
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0]["inode"], inode(&socket));
+}
+
+/// The variable that tells the helper below which error bpf(2) is to answer.
+const ERRNO: &str = "KNETSTAT_TEST_BPF_ERRNO";
+
+/// No test, but what the tests below start: it becomes knetstat in a sandbox without bpf(2), as
+/// containers are.
+#[test]
+#[ignore = "the tests of a missing bpf(2) start it"]
+fn knetstat_without_bpf() {
+    let Ok(errno) = env::var(ERRNO) else {
+        panic!("only the tests of a missing bpf(2) start this");
+    };
+    let filter = SeccompFilter::new(
+        [(SYS_bpf, vec![])].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(errno.parse().expect("a number")),
+        env::consts::ARCH.try_into().expect("an architecture that seccompiler knows"),
+    );
+    let filter: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
+    seccompiler::apply_filter(&filter).expect("the filter is applied");
+    panic!("{}", Command::new(KNETSTAT).exec());
+}
+
+fn run_with_bpf_answering(errno: Errno) -> Output {
+    let mut command = Command::new(env::current_exe().expect("this program"));
+    command.args(["--ignored", "--exact", "--nocapture", "failure::knetstat_without_bpf"]);
+    command.env(ERRNO, (errno as i32).to_string()).output().expect("this program starts itself")
+}
+
+#[test]
+fn without_bpf_it_says_how_the_kernel_must_be_built() {
+    let output = run_with_bpf_answering(Errno::ENOSYS);
+    failed(&output, &[CANNOT, "no bpf(2) system call", "CONFIG_BPF_SYSCALL"]);
+}
+
+#[test]
+fn where_bpf_is_forbidden_it_says_what_to_allow() {
+    let output = run_with_bpf_answering(Errno::EPERM);
+    failed(&output, &[CANNOT, "container", "allow bpf(2)", "CAP_BPF and CAP_PERFMON"]);
+}
+
+#[test]
+fn too_few_descriptors_are_told_as_such() {
+    let limited = |limit| run("sh", &["-c", &format!("ulimit -n {limit}; exec {KNETSTAT}")]);
+    let outputs: Vec<Output> = (4..32).map(limited).collect();
+    let (good, bad): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.status.success());
+    bad.iter().for_each(|output| failed(output, &[CANNOT]));
+    let words = |output: &&&Output| {
+        String::from_utf8_lossy(&output.stderr).contains("too many open files; raise the limit")
+    };
+    assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
+    assert!(!good.is_empty(), "so many descriptors are enough");
+}

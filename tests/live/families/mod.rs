@@ -1,0 +1,22 @@
+//! The families besides TCP and UDP: compared with getsockopt(2), ioctl(2) and /proc/net.
+
+mod mptcp;
+mod netlink;
+mod packet;
+mod raw;
+mod reuseport;
+mod sctp;
+mod unix;
+mod vsock;
+mod walk;
+mod xdp;
+
+use crate::common;
+use crate::getsockopt::SECOND;
+
+/// A namespace with the interfaces that the table of options names.
+fn enter() {
+    common::enter_namespace();
+    common::ip(&format!("link add second index {SECOND} type veth peer name third"));
+    common::ip("link set second up");
+}

@@ -1,0 +1,416 @@
+//! MPTCP sockets: options, rows, and those that no process holds.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
+use std::process::Command;
+
+use serde_json::{json, Value};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::walk::{untouched, walk_but, Maker};
+use crate::common::{self, has_mptcp, scene::inode, wait_until};
+use crate::numbers::*;
+
+const VERSIONS: [Domain; 2] = [Domain::IPV4, Domain::IPV6];
+
+/// A namespace where a connection of MPTCP may have a second subflow; `false` where there is no MPTCP.
+fn enter(test: &str) -> bool {
+    super::enter();
+    if !has_mptcp(test) {
+        return false;
+    }
+    common::sysctl("net/mptcp/enabled", "1");
+    common::ip("mptcp limits set subflow 2 add_addr_accepted 2");
+    true
+}
+
+fn open(domain: Domain, protocol: Protocol) -> Socket {
+    let socket = Socket::new(domain, Type::STREAM, Some(protocol));
+    socket.unwrap_or_else(|error| panic!("socket {domain:?} {protocol:?}: {error}"))
+}
+
+fn fresh(domain: Domain) -> Socket {
+    open(domain, Protocol::MPTCP)
+}
+
+fn loopback(domain: Domain) -> IpAddr {
+    match domain {
+        Domain::IPV4 => Ipv4Addr::LOCALHOST.into(),
+        _ => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+fn listener_of(domain: Domain, protocol: Protocol) -> Socket {
+    let listener = open(domain, protocol);
+    let address = SocketAddr::new(loopback(domain), 0);
+    listener.bind(&address.into()).expect("bind");
+    listener.listen(9).expect("listen");
+    listener
+}
+
+fn listener(domain: Domain) -> Socket {
+    listener_of(domain, Protocol::MPTCP)
+}
+
+/// A connection to a listener, which nobody has accepted yet.
+fn connect(listener: &Socket) -> Socket {
+    let client = fresh(listener.domain().expect("SO_DOMAIN"));
+    client.connect(&listener.local_addr().expect("an address")).expect("connect");
+    client
+}
+
+/// Both ends of a connection, the one that connected first.
+fn pair(listener: &Socket) -> (Socket, Socket) {
+    let client = connect(listener);
+    let (server, _) = listener.accept().expect("accept");
+    (client, server)
+}
+
+/// The client of a server that does not know MPTCP.
+fn fallen_back(domain: Domain) -> (Socket, Vec<Socket>) {
+    let listener = listener_of(domain, Protocol::TCP);
+    let (client, server) = pair(&listener);
+    (client, vec![listener, server])
+}
+
+/// The kinds of one version.
+fn makers_of(domain: Domain, kinds: [&'static str; 6]) -> Vec<Maker> {
+    let maker = |kind, make: Box<dyn Fn() -> (Socket, Vec<Socket>)>| Maker { kind, make };
+    let [new, bound, listening, connected, accepted, fallback] = kinds;
+    vec![
+        maker(new, Box::new(move || (fresh(domain), vec![]))),
+        maker(
+            bound,
+            Box::new(move || {
+                let socket = fresh(domain);
+                socket.bind(&SocketAddr::new(loopback(domain), 0).into()).expect("bind");
+                (socket, vec![])
+            }),
+        ),
+        maker(listening, Box::new(move || (listener(domain), vec![]))),
+        maker(
+            connected,
+            Box::new(move || {
+                let listener = listener(domain);
+                let (client, server) = pair(&listener);
+                (client, vec![listener, server])
+            }),
+        ),
+        maker(
+            accepted,
+            Box::new(move || {
+                let listener = listener(domain);
+                let (client, server) = pair(&listener);
+                (server, vec![listener, client])
+            }),
+        ),
+        maker(fallback, Box::new(move || fallen_back(domain))),
+    ]
+}
+
+fn makers() -> Vec<Maker> {
+    let v4 = ["new", "bound", "listener", "client", "accepted", "fallen back"];
+    let v6 = ["new 6", "bound 6", "listener 6", "client 6", "accepted 6", "fallen back 6"];
+    let mut makers = makers_of(Domain::IPV4, v4);
+    makers.extend(makers_of(Domain::IPV6, v6));
+    makers
+}
+
+#[test]
+fn every_option_of_mptcp_sockets() {
+    if !enter("every_option_of_mptcp_sockets") {
+        return;
+    }
+    walk_but("mptcp", "--mptcp", &makers(), is_without_effect);
+}
+
+/// What setsockopt(2) takes and forgets: net/mptcp/sockopt.c, mptcp_setsockopt_sol_socket(). Two are
+/// kept, but a connection does not tell, or has no use for it.
+fn is_without_effect(option: &str, kind: &str) -> bool {
+    const FORGOTTEN: [&str; 10] = [
+        "SO_PASSCRED",
+        "SO_PASSSEC",
+        "SO_PASSPIDFD",
+        "SO_NO_CHECK",
+        "SO_DONTROUTE",
+        "SO_BROADCAST",
+        "SO_RXQ_OVFL",
+        "SO_WIFI_STATUS",
+        "SO_NOFCS",
+        "SO_SELECT_ERR_QUEUE",
+    ];
+    let connection = ["client", "accepted", "fallen back"].iter().any(|it| kind.starts_with(it));
+    FORGOTTEN.contains(&option) || connection && matches!(option, "TCP_MAXSEG" | "TCP_DEFER_ACCEPT")
+}
+
+/// A new socket has no subflow before somebody asks for what only a subflow has.
+#[test]
+fn options_of_sockets_that_nobody_asked() {
+    if !enter("options_of_sockets_that_nobody_asked") {
+        return;
+    }
+    untouched("mptcp: untouched", "--mptcp", &makers());
+    common::sysctl("net/ipv4/tcp_congestion_control", "reno");
+    untouched("mptcp: untouched, with reno", "--mptcp", &makers());
+}
+
+/// Nothing is set of sockets as they are made, and what a program sets is.
+#[test]
+fn what_is_set() {
+    if !enter("what_is_set") {
+        return;
+    }
+    let subjects: Vec<_> = makers().iter().map(|maker| (maker.kind, (maker.make)())).collect();
+    let rows = common::sockets("--mptcp");
+    for (kind, (socket, _)) in &subjects {
+        let row = common::find(&rows, socket).expect("the socket is shown");
+        assert_eq!(row["set"], json!([]), "{kind}");
+    }
+    let congestion = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+    let other = match congestion.expect("there is TCP").trim() {
+        "reno" => "cubic",
+        _ => "reno",
+    };
+    let mut changed = Vec::new();
+    for (kind, (socket, _)) in &subjects {
+        let int = |level, number, value| common::set(socket, level, number, value);
+        int(SOL_SOCKET, SO_KEEPALIVE, 1).expect("SO_KEEPALIVE");
+        int(IPPROTO_TCP, TCP_NODELAY, 1).expect("TCP_NODELAY");
+        int(IPPROTO_TCP, TCP_CORK, 1).expect("TCP_CORK");
+        let name = knetstat::kernel::syscall::setsockopt;
+        name(socket.as_fd(), IPPROTO_TCP, TCP_CONGESTION, other.as_bytes()).expect(kind);
+        // Not every kernel has these of MPTCP.
+        changed.push(int(IPPROTO_TCP, TCP_KEEPIDLE, 33).is_ok());
+    }
+    let rows = common::sockets("--mptcp");
+    for ((kind, (socket, _)), idle) in subjects.iter().zip(changed) {
+        let row = common::find(&rows, socket).expect("the socket is shown");
+        let mut expected = vec!["SO_KEEPALIVE", "TCP_NODELAY", "TCP_CORK"];
+        expected.extend(idle.then_some("TCP_KEEPIDLE"));
+        expected.push("TCP_CONGESTION");
+        assert_eq!(row["set"], json!(expected), "{kind}");
+        assert_eq!(row["options"]["TCP_CONGESTION"], other);
+        assert!(!idle || row["options"]["TCP_KEEPIDLE"] == 33, "{row}");
+    }
+}
+
+/// What ss(8) and knetstat both tell of a socket.
+type Row = (String, u64, u64, String, String, u64);
+
+/// Listeners and connections, as the kernel tells ss(8).
+fn listed() -> BTreeSet<Row> {
+    let output = Command::new("ss").args(["-Manme", "-H", "-O"]).output().expect("ss(8)");
+    assert!(output.status.success(), "ss: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("ASCII");
+    let rows: Vec<Row> = text.lines().map(|line| parse(line).expect(line)).collect();
+    let all: BTreeSet<Row> = rows.iter().cloned().collect();
+    assert_eq!(all.len(), rows.len(), "ss shows one twice");
+    all
+}
+
+fn parse(line: &str) -> Option<Row> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let state = match *words.first()? {
+        "ESTAB" => "ESTABLISHED".into(),
+        word => word.replace("-WAIT-", "_WAIT").replace('-', "_"),
+    };
+    let inode = words.iter().find_map(|word| word.strip_prefix("ino:"))?.parse().ok()?;
+    let number = |at: usize| words.get(at)?.parse().ok();
+    Some((state, number(1)?, number(2)?, (*words.get(3)?).into(), (*words.get(4)?).into(), inode))
+}
+
+/// The same of what knetstat shows, but for what is idle, which ss(8) does not know.
+fn shown() -> BTreeSet<Row> {
+    let rows = common::sockets("--mptcp");
+    let rows: Vec<Row> = rows.iter().filter(|row| row["state"] != "CLOSE").map(row).collect();
+    let all: BTreeSet<Row> = rows.iter().cloned().collect();
+    assert_eq!(all.len(), rows.len(), "knetstat shows one twice: {rows:#?}");
+    all
+}
+
+fn row(shown: &Value) -> Row {
+    let number = |name: &str| shown[name].as_u64().expect("a number");
+    let end = |name: &str| {
+        let address = shown[name]["address"].as_str().expect("an address");
+        let port = match shown[name]["port"].as_u64().expect("a port") {
+            0 => "*".into(),
+            port => port.to_string(),
+        };
+        match address {
+            "::" => format!("*:{port}"),
+            v6 if v6.contains(':') => format!("[{v6}]:{port}"),
+            v4 => format!("{v4}:{port}"),
+        }
+    };
+    let state = shown["state"].as_str().expect("a word").to_owned();
+    let queues = (number("recv_queue"), number("send_queue"));
+    (state, queues.0, queues.1, end("local"), end("remote"), number("inode"))
+}
+
+/// Sockets of all sorts: with data in their queues, half closed, waiting to be accepted, without a
+/// process.
+struct Crowd {
+    listeners: Vec<Socket>,
+    connections: Vec<(Socket, Socket)>,
+    waiting: Vec<Socket>,
+    /// The ends whose other ends were closed by their processes while there was data to send.
+    left: Vec<Socket>,
+    _idle: Vec<Socket>,
+}
+
+impl Crowd {
+    fn new() -> Crowd {
+        let listeners: Vec<Socket> = VERSIONS.map(listener).into();
+        let each = || listeners.iter();
+        let connections: Vec<_> = each().chain(each()).map(pair).collect();
+        connections[0].0.send(b"not read").expect("send");
+        connections[1].1.shutdown(std::net::Shutdown::Write).expect("shutdown");
+        let left = each().map(orphan).collect();
+        let waiting = each().map(connect).collect();
+        let _idle = VERSIONS.map(fresh).into();
+        Crowd { listeners, connections, waiting, left, _idle }
+    }
+}
+
+/// Closes one end of a connection with more to send than the other takes, and returns the other.
+fn orphan(listener: &Socket) -> Socket {
+    let (client, server) = pair(listener);
+    client.set_nonblocking(true).expect("O_NONBLOCK");
+    let error = loop {
+        if let Err(error) = client.send(&[7; 65536]) {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    server
+}
+
+#[test]
+fn mptcp_sockets_are_those_of_ss() {
+    if !enter("mptcp_sockets_are_those_of_ss") {
+        return;
+    }
+    let crowd = Crowd::new();
+    wait_until("the queues are quiet", || {
+        let before = listed();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        before == listed()
+    });
+    let (listed, shown) = (listed(), shown());
+    // Listeners, both ends of the connections, those that wait and their clients, and the orphans
+    // with their other ends.
+    let ends = 2 * (crowd.connections.len() + crowd.waiting.len() + crowd.left.len());
+    assert_eq!(listed.len(), crowd.listeners.len() + ends, "{listed:#?}");
+    assert_eq!(shown, listed);
+    assert!(listed.iter().any(|row| row.1 > 0 && row.0 == "ESTABLISHED"), "{listed:#?}");
+    assert!(listed.iter().any(|row| row.0 == "FIN_WAIT1"), "{listed:#?}");
+}
+
+/// Those that no process holds are found too, each once, and it is told why nobody holds them.
+#[test]
+fn sockets_without_a_process() {
+    if !enter("sockets_without_a_process") {
+        return;
+    }
+    let crowd = Crowd::new();
+    let rows = common::sockets("--mptcp -p --state connected");
+    let count = |owner: &str| rows.iter().filter(|row| row["owner"] == owner).count();
+    assert_eq!(count("accept-queue"), crowd.waiting.len(), "{rows:#?}");
+    assert_eq!(count("orphan"), crowd.left.len(), "{rows:#?}");
+    assert_eq!(
+        count("process"),
+        2 * crowd.connections.len() + crowd.waiting.len() + crowd.left.len()
+    );
+    assert_eq!(rows.len(), count("accept-queue") + count("orphan") + count("process"));
+    for row in rows.iter().filter(|row| row["owner"] != "process") {
+        assert_eq!((&row["processes"], &row["inode"]), (&json!([]), &json!(0)), "{row}");
+        assert_eq!(row["options"]["TCP_ULP"], "mptcp", "{row}");
+    }
+}
+
+/// The rows of TCP that are subflows say so, and whose.
+#[test]
+fn subflows_are_marked() {
+    if !enter("subflows_are_marked") {
+        return;
+    }
+    common::ip("mptcp endpoint add 127.0.0.2 subflow");
+    let listener = listener(Domain::IPV4);
+    let (client, server) = pair(&listener);
+    let waiting = connect(&listener);
+    // A connection gets another subflow once the other end has acknowledged something.
+    client.send(b"first").expect("send");
+    waiting.send(b"first").expect("send");
+    let tcp = listener_of(Domain::IPV4, Protocol::TCP);
+    let plain = open(Domain::IPV4, Protocol::TCP);
+    plain.connect(&tcp.local_addr().expect("an address")).expect("connect");
+
+    let subflows = |of: &Socket| {
+        let master = json!({"inode": inode(of), "cookie": common::cookie(of)});
+        let rows = common::sockets("-t");
+        rows.iter().filter(|row| row["master"] == master).count()
+    };
+    for socket in [&client, &server, &waiting] {
+        wait_until("there are two subflows", || subflows(socket) == 2);
+    }
+    assert_eq!(subflows(&listener), 1);
+    let rows = common::sockets("-t");
+    assert_eq!(common::find(&rows, &tcp).expect("the listener")["master"], Value::Null);
+    assert_eq!(common::find(&rows, &plain).expect("the client")["master"], Value::Null);
+    for row in &rows {
+        let has_ulp = row["options"]["TCP_ULP"] == "mptcp";
+        assert_eq!(row["master"] != Value::Null, has_ulp, "{row}");
+    }
+
+    // However many subflows a socket has, it is shown once: also the one that nobody holds yet.
+    let masters = common::sockets("--mptcp");
+    assert_eq!(masters.len(), 5, "{masters:#?}");
+    assert!(masters.iter().all(|row| row["master"] == Value::Null));
+}
+
+/// A socket that is reached through a second subflow when the first is gone.
+#[test]
+fn the_first_subflow_is_gone() {
+    if !enter("the_first_subflow_is_gone") {
+        return;
+    }
+    common::ip("mptcp endpoint add 127.0.0.2 subflow");
+    let listener = listener(Domain::IPV4);
+    let address = listener.local_addr().expect("an address");
+    let port = address.as_socket().expect("an address of the Internet").port();
+    let client = fresh(Domain::IPV4);
+    client.bind(&SocketAddr::from(([127, 0, 0, 3], 0)).into()).expect("bind");
+    client.connect(&address).expect("connect");
+    client.send(b"first").expect("send");
+    let subflows = |end: &str| {
+        let rows = common::sockets("-t --state established");
+        rows.iter().filter(|row| row[end]["port"] == port && row["master"] != Value::Null).count()
+    };
+    wait_until("there are two subflows", || subflows("remote") == 2 && subflows("local") == 2);
+    common::ip("mptcp endpoint delete id 0 127.0.0.3");
+    wait_until("there is one subflow", || subflows("remote") == 1 && subflows("local") == 1);
+    // Its process closes it with more to send than the other end takes.
+    client.set_nonblocking(true).expect("O_NONBLOCK");
+    while client.send(&[7; 65536]).is_ok() {}
+    drop(client);
+    let rows = common::sockets("--mptcp -p --state connected");
+    let owners: BTreeSet<&str> = rows.iter().filter_map(|row| row["owner"].as_str()).collect();
+    assert_eq!(owners, BTreeSet::from(["accept-queue", "orphan"]), "{rows:#?}");
+    assert_eq!(rows.len(), 2, "{rows:#?}");
+}
+
+#[test]
+fn those_of_another_namespace_are_not_shown() {
+    if !enter("those_of_another_namespace_are_not_shown") {
+        return;
+    }
+    let elsewhere = listener(Domain::IPV4);
+    let _client = connect(&elsewhere);
+    assert!(enter("those_of_another_namespace_are_not_shown"));
+    let here = fresh(Domain::IPV4);
+    let rows = common::sockets("--mptcp -O type");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(common::find(&rows, &here).is_some());
+}

@@ -1,0 +1,232 @@
+//! Raw sockets and ping sockets.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use serde_json::{json, Value};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::walk::{walk, Maker};
+use crate::common::{self, scene::inode};
+
+/// The kinds: what they are called, and how they are opened.
+const KINDS: [(&str, Domain, Type, i32); 8] = [
+    ("raw ICMP", Domain::IPV4, Type::RAW, 1),
+    ("raw 253", Domain::IPV4, Type::RAW, 253),
+    ("raw 255", Domain::IPV4, Type::RAW, 255),
+    ("raw6 ICMPv6", Domain::IPV6, Type::RAW, 58),
+    ("raw6 253", Domain::IPV6, Type::RAW, 253),
+    ("raw6 255", Domain::IPV6, Type::RAW, 255),
+    ("ping", Domain::IPV4, Type::DGRAM, 1),
+    ("ping6", Domain::IPV6, Type::DGRAM, 58),
+];
+
+fn open(domain: Domain, socket_type: Type, protocol: i32) -> Socket {
+    let socket = Socket::new(domain, socket_type, Some(Protocol::from(protocol)));
+    socket.unwrap_or_else(|error| panic!("socket {domain:?} {socket_type:?} {protocol}: {error}"))
+}
+
+/// A namespace in which everybody may have ping sockets.
+fn enter() {
+    super::enter();
+    common::sysctl("net/ipv4/ping_group_range", "0 2147483647");
+}
+
+fn loopback(domain: Domain) -> IpAddr {
+    match domain {
+        Domain::IPV4 => Ipv4Addr::LOCALHOST.into(),
+        _ => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+/// Binds to the loopback address; what that means for a port depends on the kind.
+fn bind(socket: &Socket, domain: Domain, port: u16) {
+    let address = SocketAddr::new(loopback(domain), port);
+    socket.bind(&SockAddr::from(address)).unwrap_or_else(|error| panic!("bind: {error}"));
+}
+
+/// A ping socket is in a table only once it is bound, so these are. A raw one stays as it was made.
+fn makers() -> Vec<Maker> {
+    let maker = |(kind, domain, socket_type, protocol)| {
+        let make = move || {
+            let socket = open(domain, socket_type, protocol);
+            if socket_type == Type::DGRAM {
+                let any = if domain == Domain::IPV4 { "0.0.0.0:0" } else { "[::]:0" };
+                let any: SocketAddr = any.parse().expect("an address");
+                socket.bind(&any.into()).expect("bind");
+            }
+            (socket, Vec::new())
+        };
+        Maker { kind, make: Box::new(make) }
+    };
+    KINDS.into_iter().map(maker).collect()
+}
+
+#[test]
+fn every_option_of_raw_sockets() {
+    enter();
+    walk("raw", "-w", &makers());
+}
+
+/// A line of /proc/net/raw and its like, in the words of JSON.
+fn parse(line: &str, protocol: &str) -> Option<(u64, Value)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let hex = |text: &str| u32::from_str_radix(text, 16).ok();
+    let (send, receive) = words[4].split_once(':')?;
+    let state = match hex(words[3])? {
+        1 => "ESTABLISHED",
+        7 => "UNCONN",
+        _ => "?",
+    };
+    let number = |at: usize| words[at].parse::<u64>().ok();
+    let row = json!({
+        "protocol": protocol,
+        "state": state,
+        "local": end(words[1])?,
+        "remote": end(words[2])?,
+        "send_queue": hex(send)?,
+        "recv_queue": hex(receive)?,
+        "uid": number(7)?,
+        "drops": number(12)?,
+    });
+    Some((number(9)?, row))
+}
+
+/// An address and a port, as /proc/net has them: words of 32 bits in the order of the host.
+fn end(text: &str) -> Option<Value> {
+    let (address, port) = text.split_once(':')?;
+    let word = |at| u32::from_str_radix(&address[at..at + 8], 16).map(u32::to_ne_bytes).ok();
+    let address = match address.len() {
+        8 => IpAddr::from(word(0)?).to_string(),
+        _ => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?].concat();
+            IpAddr::from(<[u8; 16]>::try_from(words).ok()?).to_string()
+        }
+    };
+    Some(json!({"address": address, "port": u16::from_str_radix(port, 16).ok()?}))
+}
+
+/// The file of /proc/net that lists a socket.
+fn file(socket: &Socket) -> &'static str {
+    let v4 = socket.domain().expect("SO_DOMAIN") == Domain::IPV4;
+    match (v4, socket.r#type().expect("SO_TYPE") == Type::RAW) {
+        (true, true) => "raw",
+        (false, true) => "raw6",
+        (true, false) => "icmp",
+        (false, false) => "icmp6",
+    }
+}
+
+/// What the kernel lists, by inode. Its lists of ping sockets have those of the other version too
+/// (net/ipv4/ping.c, ping_get_next()): these lines are left out.
+fn listed(sockets: &[Socket]) -> BTreeMap<u64, Value> {
+    let files: BTreeMap<u64, &str> =
+        sockets.iter().map(|socket| (inode(socket), file(socket))).collect();
+    let mut all = BTreeMap::new();
+    for name in ["raw", "raw6", "icmp", "icmp6"] {
+        let text = common::proc_net(name);
+        for line in text.lines().skip(1) {
+            let (inode, row) = parse(line, name).unwrap_or_else(|| panic!("{name}: {line}"));
+            let file = files.get(&inode).unwrap_or_else(|| panic!("nobody made this: {line}"));
+            if *file == name {
+                assert_eq!(all.insert(inode, row), None, "{name} has the inode {inode} twice");
+            }
+        }
+    }
+    all
+}
+
+/// Everything that knetstat lists, by inode, with the members that the kernel lists.
+fn shown() -> BTreeMap<u64, Value> {
+    let mut all = BTreeMap::new();
+    for row in common::sockets("-w") {
+        let inode = row["inode"].as_u64().expect("an inode");
+        let names =
+            ["protocol", "state", "local", "remote", "send_queue", "recv_queue", "uid", "drops"];
+        let members = names.map(|name| (name.to_owned(), row[name].clone()));
+        let members = Value::Object(members.into_iter().collect());
+        assert_eq!(all.insert(inode, members), None, "{inode} is shown twice");
+    }
+    all
+}
+
+/// An echo request.
+fn echo(domain: Domain) -> [u8; 8] {
+    [if domain == Domain::IPV4 { 8 } else { 128 }, 0, 0, 0, 0, 0, 0, 1]
+}
+
+/// Sockets that are fresh, bound, and connected, with something in the queues of some.
+fn sockets() -> Vec<Socket> {
+    let mut all = Vec::new();
+    for (_, domain, socket_type, protocol) in KINDS {
+        let ping = socket_type == Type::DGRAM;
+        let bound = open(domain, socket_type, protocol);
+        bind(&bound, domain, if ping { 4242 } else { 0 });
+        let connected = open(domain, socket_type, protocol);
+        connected
+            .connect(&SocketAddr::new(loopback(domain), 0).into())
+            .unwrap_or_else(|error| panic!("connect: {error}"));
+        if protocol != 255 {
+            // The raw sockets of the protocol receive it, and a ping socket its answer.
+            connected.send(&echo(domain)).unwrap_or_else(|error| panic!("send: {error}"));
+        }
+        if !ping {
+            all.push(open(domain, socket_type, protocol));
+        }
+        all.extend([bound, connected]);
+    }
+    all
+}
+
+#[test]
+fn raw_sockets_are_those_of_proc() {
+    enter();
+    let mut sockets = sockets();
+    let other = open(Domain::IPV4, Type::RAW, 253);
+    // SAFETY: the descriptor is that of a socket, which stays open.
+    let result = unsafe { nix::libc::fchown(common::number(&other), 4321, 0) };
+    assert_eq!(result, 0, "fchown");
+    sockets.push(other);
+
+    // What was sent arrives at once on the loopback interface, but for what a softirq does later.
+    common::wait_until("the queues are quiet", || {
+        let before = listed(&sockets);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        before == listed(&sockets)
+    });
+    let (listed, shown) = (listed(&sockets), shown());
+    assert_eq!(listed.len(), sockets.len(), "the kernel lists these sockets: {listed:#?}");
+    assert_eq!(shown.keys().collect::<Vec<_>>(), listed.keys().collect::<Vec<_>>());
+    for (inode, row) in &listed {
+        assert_eq!(&shown[inode], row);
+    }
+    let full = listed.values().filter(|row| row["recv_queue"] != 0).count();
+    assert!(full > 4, "only {full} sockets have received anything");
+    assert!(listed.values().any(|row| row["uid"] == 4321), "none is of another user");
+}
+
+/// A ping socket that was never bound is in no table, and is shown at least with `--unbound`.
+#[test]
+fn ping_sockets_without_a_number() {
+    enter();
+    let ping = open(Domain::IPV4, Type::DGRAM, 1);
+    let ping6 = open(Domain::IPV6, Type::DGRAM, 58);
+    let rows = common::sockets("-w --unbound");
+    assert_eq!(rows.len(), 2, "{rows:#?}");
+    for (socket, protocol) in [(&ping, "icmp"), (&ping6, "icmp6")] {
+        let row = common::find(&rows, socket).expect("the socket is shown");
+        assert_eq!((&row["protocol"], &row["state"]), (&json!(protocol), &json!("UNCONN")));
+    }
+}
+
+#[test]
+fn those_of_another_namespace_are_not_shown() {
+    common::enter_namespace();
+    let _elsewhere =
+        Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).expect("a socket");
+    common::enter_namespace();
+    let here = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).expect("a socket");
+    let rows = common::sockets("-w -O type");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(common::find(&rows, &here).is_some());
+}

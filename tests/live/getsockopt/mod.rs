@@ -1,0 +1,273 @@
+//! The comparison with getsockopt(2): each option that knetstat shows of a socket must have the value
+//! that getsockopt answers for that very socket, and each that getsockopt answers must be shown.
+
+/// `row!(LEVEL NAME, layout, values)`; with `NAME = NUMBER` for an option that the C library does not name.
+macro_rules! row {
+    ($level:ident $name:ident, $layout:expr, $values:expr) => {
+        row!($level $name = $name, $layout, $values)
+    };
+    ($level:ident $name:ident = $number:expr, $layout:expr, $values:expr) => {
+        Row {
+            name: stringify!($name),
+            level: $level,
+            number: $number,
+            layout: $layout,
+            values: $values,
+        }
+    };
+}
+
+mod layout;
+mod sctp;
+mod setting;
+mod table;
+mod values;
+
+pub use layout::{hex, Layout};
+pub use sctp::{ASSOCIATED, SOL_SCTP};
+pub use setting::{Row, Setting, Values};
+pub use table::{rows, LOOPBACK, SECOND, SET_BY_RAW_SOCKETS, TCP_AND_UDP};
+pub use values::{classic_program, extension_header, routing_header, structure, MOST_INSTRUCTIONS};
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::LazyLock;
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use crate::common::{self, btf_has, say};
+use crate::numbers::SOL_TLS;
+use table::NOT_COMPARED;
+
+/// A socket whose options are compared.
+pub trait Subject {
+    fn socket(&self) -> BorrowedFd<'_>;
+
+    /// What kind of socket it is, on which depends which options it has.
+    fn kind(&self) -> &'static str;
+
+    /// What was done to it, for the message about a difference.
+    fn story(&self) -> String;
+
+    /// Whether it is a socket that knetstat need not show, such as a connection that was reset.
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
+/// How getsockopt(2) answers.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    Value(Value),
+    /// The kernel does not have the option, or this socket does not.
+    Absent,
+    Error(Errno),
+}
+
+/// What the kernel changes by itself as packets arrive, or do not. The two of IPv6 multicast are
+/// where a TCP socket keeps how its last packet came.
+const VOLATILE: [&str; 9] = [
+    "IPV6_MULTICAST_HOPS",
+    "IPV6_MULTICAST_IF",
+    "SO_ERROR",
+    "SO_INCOMING_CPU",
+    "SO_RCVBUF",
+    "SO_SNDBUF",
+    "TCP_MAXSEG",
+    "TCP_QUICKACK",
+    "TCP_WINDOW_CLAMP",
+];
+
+/// Before Linux 6.4, PACKET_QDISC_BYPASS is a pointer to the function that sends: the kernel answers it,
+/// but knetstat cannot read it. The bit that it became is in the BTF of the kernels that have it.
+static HAS_QDISC_BYPASS: LazyLock<bool> = LazyLock::new(|| btf_has("PACKET_SOCK_QDISC_BYPASS"));
+
+/// Whether knetstat cannot show the option of such a socket, although getsockopt(2) answers it.
+fn is_out_of_reach(option: &str, kind: &str) -> bool {
+    match option {
+        "PACKET_QDISC_BYPASS" => !*HAS_QDISC_BYPASS,
+        // That of an association is a pointer into the module.
+        "SCTP_STREAM_SCHEDULER" => ASSOCIATED.contains(&kind),
+        _ => false,
+    }
+}
+
+/// Asks for an option.
+fn ask(socket: BorrowedFd, row: &Row) -> Answer {
+    let mut buffer = [0; 2048];
+    let buffer = &mut buffer[..row.layout.size()];
+    match knetstat::kernel::syscall::getsockopt(socket, row.level, row.number, buffer) {
+        Ok(length) => {
+            let bytes = &buffer[..length.min(row.layout.size())];
+            Answer::Value(row.layout.json(bytes, length))
+        }
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => Answer::Absent,
+            // The interface is gone, and its name with it.
+            Some(Errno::ENODEV) if row.layout == Layout::Name => Answer::Absent,
+            // There is no key for the direction, or the key is of a version without the option.
+            Some(Errno::EBUSY | Errno::EINVAL) if row.level == SOL_TLS => Answer::Absent,
+            Some(errno) => Answer::Error(errno),
+            None => unreachable!("getsockopt(2) fails with a number"),
+        },
+    }
+}
+
+/// Whether knetstat is to show the option of this socket: getsockopt(2) answers it.
+pub fn is_answered(socket: &impl AsFd, option: &str) -> bool {
+    let row = rows().find(|row| row.name == option).expect("a row of the table");
+    matches!(ask(socket.as_fd(), row), Answer::Value(_)) && !is_out_of_reach(option, "")
+}
+
+/// Asks for every option.
+fn ask_all(subject: &impl Subject) -> Vec<Answer> {
+    rows().map(|row| ask(subject.socket(), row)).collect()
+}
+
+/// The same without SO_ERROR, which is cleared by asking: there is no error, or else it may come while
+/// knetstat looks. `options::states` has the test that knetstat sees it.
+fn ask_without_touching(subject: &impl Subject) -> Vec<Answer> {
+    let ask = |row: &Row| match row.name {
+        "SO_ERROR" => Answer::Value(0.into()),
+        _ => ask(subject.socket(), row),
+    };
+    rows().map(ask).collect()
+}
+
+/// What was compared so far.
+#[derive(Default)]
+pub struct Tally {
+    sockets: usize,
+    values: usize,
+    /// Options that getsockopt(2) refused and knetstat did not show.
+    refused: usize,
+    /// Sockets that were closed before knetstat looked.
+    closed: usize,
+    /// How many values changed while knetstat ran, by option.
+    changed: BTreeMap<&'static str, usize>,
+    differences: Vec<String>,
+    /// How many differences each option has on each kind of socket.
+    different: BTreeMap<(&'static str, &'static str), usize>,
+    /// Which values each option was seen with on each kind of socket.
+    seen: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
+}
+
+impl Tally {
+    /// Compares every option of every one of the sockets with what knetstat shows when it is run with
+    /// these arguments. Each socket is asked before and after: a value that the kernel changes
+    /// meanwhile may be either.
+    pub fn compare(&mut self, arguments: &str, subjects: &[impl Subject]) {
+        let before: Vec<_> = subjects.iter().map(ask_without_touching).collect();
+        let shown = common::sockets(arguments);
+        let shown: HashMap<u64, &Value> =
+            shown.iter().filter_map(|socket| Some((socket["cookie"].as_u64()?, socket))).collect();
+        for (subject, before) in subjects.iter().zip(before) {
+            let row = shown.get(&common::cookie(&subject.socket()));
+            self.compare_socket(subject, row.copied(), Some(before));
+        }
+    }
+
+    /// The same where asking changes something: each is asked only after knetstat looked.
+    pub fn compare_untouched(&mut self, arguments: &str, subjects: &[impl Subject]) {
+        let shown = common::sockets(arguments);
+        for subject in subjects {
+            self.compare_socket(subject, common::find(&shown, &subject.socket()), None);
+        }
+    }
+
+    fn compare_socket(
+        &mut self,
+        subject: &impl Subject,
+        shown: Option<&Value>,
+        before: Option<Vec<Answer>>,
+    ) {
+        let after = ask_all(subject);
+        let before = before.unwrap_or_else(|| after.clone());
+        let Some(shown) = shown else {
+            match subject.is_closed() {
+                true => self.closed += 1,
+                false => self.differ(subject, "-", "the socket is not shown"),
+            }
+            return;
+        };
+        self.sockets += 1;
+        for ((row, before), after) in rows().zip(&before).zip(&after) {
+            self.compare_option(subject, row, shown["options"].get(row.name), [before, after]);
+        }
+        for name in shown["options"].as_object().expect("options are an object").keys() {
+            let known = rows().any(|row| row.name == name)
+                || NOT_COMPARED.iter().any(|(other, _)| *other == name);
+            assert!(known, "{name} is shown, which these tests do not know");
+        }
+    }
+
+    fn compare_option(
+        &mut self,
+        subject: &impl Subject,
+        row: &'static Row,
+        shown: Option<&Value>,
+        answers: [&Answer; 2],
+    ) {
+        let (kind, [before, after]) = (subject.kind(), answers);
+        if shown.is_none() && is_out_of_reach(row.name, kind) {
+            return;
+        }
+        let same = |answer: &Answer| match (answer, shown) {
+            (Answer::Value(value), Some(shown)) => value == shown,
+            (Answer::Absent, None) => true,
+            _ => false,
+        };
+        if !answers.into_iter().any(same) {
+            let shown = shown.map_or("nothing".into(), Value::to_string);
+            let text = format!("{} is {shown}, getsockopt says {before:?}", row.name);
+            let then = if before == after { String::new() } else { format!(", then {after:?}") };
+            self.differ(subject, row.name, &(text + &then));
+        }
+        if before != after {
+            *self.changed.entry(row.name).or_default() += 1;
+        }
+        match after {
+            Answer::Value(value) => {
+                self.values += 1;
+                self.seen.entry((row.name, kind)).or_default().insert(value.to_string());
+            }
+            Answer::Absent | Answer::Error(_) => self.refused += 1,
+        }
+    }
+
+    fn differ(&mut self, subject: &impl Subject, option: &'static str, text: &str) {
+        let (kind, story) = (subject.kind(), subject.story());
+        *self.different.entry((option, kind)).or_default() += 1;
+        self.differences.push(format!("{kind}: {text}; {story}"));
+    }
+
+    /// How many different values an option was seen with on sockets of one kind; 0: it is absent.
+    pub fn different_values(&self, option: &'static str, kind: &'static str) -> usize {
+        self.seen.get(&(option, kind)).map_or(0, BTreeSet::len)
+    }
+
+    /// Whether any socket has the option.
+    pub fn has_seen(&self, option: &str) -> bool {
+        self.seen.keys().any(|(name, _)| *name == option)
+    }
+
+    /// Reports what was compared, `what` being the family and, after a colon, what is special about the
+    /// sockets. Fails if anything was different, or nothing was compared. tests/summary reads the line.
+    pub fn finish(self, what: &str, remark: &str) {
+        let Tally { sockets, values, refused, closed, changed, differences, different, .. } = self;
+        say(&format!(
+            "{what}: compared {values} option values of {sockets} sockets with getsockopt: {} \
+             different, {} changed meanwhile, {refused} refused, {closed} sockets closed{remark}",
+            differences.len(),
+            changed.values().sum::<usize>()
+        ));
+        let first: Vec<_> = differences.iter().take(20).map(String::as_str).collect();
+        let count = differences.len();
+        assert!(first.is_empty(), "{count} different: {different:?}\n{}", first.join("\n"));
+        let still: Vec<_> = changed.keys().filter(|name| !VOLATILE.contains(name)).collect();
+        assert!(still.is_empty(), "{still:?} changed by themselves");
+        assert!(values > 0, "nothing was compared");
+        assert!(closed * 20 <= sockets, "{closed} sockets closed before they were compared");
+    }
+}

@@ -1,0 +1,387 @@
+//! A kernel whose types lack a member, or have it under another name, costs the options that are made of
+//! it and nothing else.
+//!
+//! Such kernels are made of the one that runs: knetstat finds a copy of its BTF in which a member has
+//! lost the first letter of its name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::{self, connect, enter_namespace, not_tested, set, set_bytes, KNETSTAT};
+use crate::supported::options_asked;
+use serde_json::Value;
+
+const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// What is taken away, `type.member` or `enum.enumerator`; which sockets are looked at; the options that
+/// they lose.
+type Case = (&'static [&'static str], &'static str, &'static str);
+
+/// Some of each kind.
+const CASES: &[Case] = &[
+    // A member, of the socket and of what stands inside it
+    (&["sock.sk_rcvlowat"], "-tu", "SO_RCVLOWAT"),
+    (&["sock_common.skc_incoming_cpu"], "-tu", "SO_INCOMING_CPU"),
+    (&["ipv6_pinfo.tclass"], "-tu", "IPV6_TCLASS"),
+    // One that two options are made of
+    (&["tcp_sock.nonagle"], "-t", "TCP_NODELAY TCP_CORK"),
+    // Bit fields
+    (&["sock_common.skc_reuseport"], "-tu", "SO_REUSEPORT"),
+    (&["tcp_sock.repair"], "-t", "TCP_REPAIR TCP_MAXSEG"),
+    // A bit of a word, whose number is an enumerator
+    (&["sock_flags.SOCK_KEEPOPEN"], "-tu", "SO_KEEPALIVE"),
+    // One that was a bit field and became a bit of a word, and such words
+    (&["inet_sock.inet_flags"], "-u", FLAGS_OF_INET),
+    (&["netlink_sock.flags"], "--netlink", FLAGS_OF_NETLINK),
+    (
+        &["packet_sock.auxdata", "packet_sock_flags.PACKET_SOCK_AUXDATA"],
+        "--packet",
+        "PACKET_AUXDATA",
+    ),
+    // Other widths and shapes in other kernels
+    (&["sock.sk_tsflags"], "-tu", "SO_TIMESTAMPING"),
+    (&["inet_sock.local_port_range"], "-tu", "IP_LOCAL_PORT_RANGE"),
+    // Those of the namespace and of what a pointer leads to, without which the value is not known
+    (&["netns_ipv4.sysctl_tcp_keepalive_time"], "-t", "TCP_KEEPIDLE"),
+    (&["tcp_congestion_ops.name"], "-t", "TCP_CONGESTION"),
+    (&["ipv6_devconf.hop_limit"], "-u", "IPV6_UNICAST_HOPS"),
+    // Lists, which are shown as not complete
+    (&["ip_mc_socklist.sfmode"], "-u", "IP_ADD_MEMBERSHIP"),
+    (&["ipv6_mc_socklist.addr"], "-u", "IPV6_JOIN_GROUP"),
+    (&["packet_mclist.count"], "--packet", "PACKET_ADD_MEMBERSHIP"),
+    // Other families
+    (&["udp_sock.gso_size"], "-u", "UDP_SEGMENT"),
+    (&["sock.sk_peer_cred"], "-x", "SO_PEERCRED"),
+    (&["cred.euid"], "-x", "SO_PEERCRED"),
+    (&["raw6_sock.checksum"], "-w", "IPV6_CHECKSUM"),
+    (&["packet_sock.copy_thresh"], "--packet", "PACKET_COPY_THRESH"),
+    (&["raw_sock.filter"], "-w", "ICMP_FILTER"),
+    (&["sk_filter.prog"], "-tu", "SO_GET_FILTER"),
+    (&["sock.sk_reuseport_cb"], "-tu", "SO_ATTACH_REUSEPORT_CBPF"),
+];
+
+/// What is in one word since 6.6, for a socket of UDP.
+const FLAGS_OF_INET: &str =
+    "IPV6_AUTOFLOWLABEL IPV6_DONTFRAG IPV6_FLOWINFO_SEND IPV6_FREEBIND IPV6_MULTICAST_ALL \
+     IPV6_MULTICAST_LOOP IPV6_RECVERR IPV6_RECVERR_RFC4884 IPV6_ROUTER_ALERT \
+     IPV6_ROUTER_ALERT_ISOLATE IPV6_TRANSPARENT IP_BIND_ADDRESS_NO_PORT IP_CHECKSUM IP_FREEBIND \
+     IP_HDRINCL IP_MULTICAST_ALL IP_MULTICAST_LOOP IP_NODEFRAG IP_PASSSEC IP_PKTINFO IP_RECVERR \
+     IP_RECVERR_RFC4884 IP_RECVFRAGSIZE IP_RECVOPTS IP_RECVORIGDSTADDR IP_RECVTOS IP_RECVTTL \
+     IP_RETOPTS IP_ROUTER_ALERT IP_TRANSPARENT";
+
+const FLAGS_OF_NETLINK: &str = "NETLINK_PKTINFO NETLINK_BROADCAST_ERROR NETLINK_NO_ENOBUFS \
+     NETLINK_LISTEN_ALL_NSID NETLINK_CAP_ACK NETLINK_EXT_ACK NETLINK_GET_STRICT_CHK";
+
+/// Where the members' names stand in the BTF of the kernel: Documentation/bpf/btf.rst
+struct Types {
+    bytes: Vec<u8>,
+    /// Where the types begin and end, and where the names begin.
+    types: std::ops::Range<usize>,
+    names: usize,
+}
+
+const INT: u32 = 1;
+const ARRAY: u32 = 3;
+const STRUCT: u32 = 4;
+const UNION: u32 = 5;
+const ENUM: u32 = 6;
+const FUNC_PROTO: u32 = 13;
+const VAR: u32 = 14;
+const DATASEC: u32 = 15;
+const DECL_TAG: u32 = 17;
+const ENUM64: u32 = 19;
+
+impl Types {
+    fn of_kernel() -> Types {
+        let bytes = fs::read(KERNEL_BTF).expect("BTF");
+        let mut types = Types { bytes, types: 0..0, names: 0 };
+        let [length, begin, size, names] = [4, 8, 12, 16].map(|at| types.number(at));
+        types.types = length + begin..length + begin + size;
+        types.names = length + names;
+        types
+    }
+
+    fn number(&self, at: usize) -> usize {
+        u32::from_ne_bytes(self.bytes[at..at + 4].try_into().expect("four bytes")) as usize
+    }
+
+    fn name(&self, at: usize) -> &str {
+        let name = &self.bytes[self.names + self.number(at)..];
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        std::str::from_utf8(name).expect("a name")
+    }
+
+    /// Where each type begins, its kind, how many members it has, and how long each of them is.
+    fn all(&self) -> impl Iterator<Item = (usize, u32, usize, usize)> + '_ {
+        let mut at = self.types.start;
+        std::iter::from_fn(move || {
+            if at >= self.types.end {
+                return None;
+            }
+            let (begin, info) = (at, self.number(at + 4) as u32);
+            let (kind, count) = (info >> 24 & 31, info as usize & 0xffff);
+            let (count, size) = match kind {
+                INT | VAR | DECL_TAG => (1, 4),
+                ARRAY => (1, 12),
+                STRUCT | UNION | DATASEC | ENUM64 => (count, 12),
+                ENUM | FUNC_PROTO => (count, 8),
+                _ => (0, 0),
+            };
+            at += 12 + count * size;
+            Some((begin, kind, count, size))
+        })
+    }
+
+    /// Where the names of a type's members stand, those of unnamed structures inside it included.
+    fn members(&self, (begin, kind, count, size): (usize, u32, usize, usize)) -> Vec<usize> {
+        let own = (0..count).map(|nth| begin + 12 + nth * size);
+        let mut all = Vec::new();
+        for member in own {
+            let inside = kind != ENUM && kind != ENUM64 && self.name(member).is_empty();
+            let of = self.number(member + 4);
+            match self.all().nth(of.wrapping_sub(1)).filter(|_| inside) {
+                Some(of) if of.1 == STRUCT || of.1 == UNION => all.extend(self.members(of)),
+                _ => all.push(member),
+            }
+        }
+        all
+    }
+
+    /// Takes a `type.member` away; false if there is none.
+    fn take(&mut self, what: &str) -> bool {
+        let (owner, name) = what.split_once('.').expect("type.member");
+        let is_owner = |(begin, kind, ..): &(usize, u32, usize, usize)| {
+            matches!(*kind, STRUCT | UNION | ENUM | ENUM64) && self.name(*begin) == owner
+        };
+        let members: Vec<usize> =
+            self.all().filter(is_owner).flat_map(|owner| self.members(owner)).collect();
+        let found: Vec<usize> =
+            members.into_iter().filter(|member| self.name(*member) == name).collect();
+        for member in &found {
+            let shorter = self.number(*member) as u32 + 1;
+            self.bytes[*member..member + 4].copy_from_slice(&shorter.to_ne_bytes());
+        }
+        !found.is_empty()
+    }
+}
+
+/// A file with a kernel's types, until it is dropped.
+struct TypesFile(PathBuf);
+
+impl TypesFile {
+    fn new(types: &Types) -> TypesFile {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("knetstat-{}-btf-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, &types.bytes).expect("a file");
+        TypesFile(path)
+    }
+
+    /// Runs knetstat where these are the kernel's types.
+    fn run(&self, arguments: &str) -> Output {
+        let script = format!(
+            "mount --bind {} {KERNEL_BTF} && exec {KNETSTAT} {arguments}",
+            self.0.display()
+        );
+        let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output();
+        output.expect("unshare(1)")
+    }
+
+    /// What knetstat shows where these are the kernel's types, or what it complains of.
+    fn sockets(&self, arguments: &str) -> Result<Vec<Value>, String> {
+        let output = self.run(&format!("{arguments} -J"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        match output.status.success() && stderr.is_empty() {
+            true => Ok(serde_json::from_slice(&output.stdout).expect("a JSON array")),
+            false => Err(format!("{}: {stderr}", output.status)),
+        }
+    }
+}
+
+impl Drop for TypesFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Sockets of the families that the cases are about, with something in each list.
+fn scene() -> Vec<OwnedFd> {
+    use nix::libc::{AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, IPPROTO_ICMP, SOCK_DGRAM, SOCK_RAW};
+    let mut all: Vec<OwnedFd> = Vec::new();
+    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+        let listener = TcpListener::bind((ip, 0)).expect("bind");
+        let (client, server) = connect(&listener, ip);
+        all.extend([listener.into(), client.into(), server.into()]);
+        all.push(UdpSocket::bind((ip, 0)).expect("bind").into());
+    }
+    let (one, other) = UnixStream::pair().expect("socketpair");
+    all.extend([one.into(), other.into()]);
+
+    let open = |family, kind, protocol| knetstat::kernel::syscall::socket(family, kind, protocol);
+    let member = UdpSocket::bind("0.0.0.0:0").expect("bind");
+    member.join_multicast_v4(&[239, 1, 2, 3].into(), &Ipv4Addr::LOCALHOST).expect("join");
+    let member6 = UdpSocket::bind("[::]:0").expect("bind");
+    member6.join_multicast_v6(&"ff02::1234".parse().expect("an address"), 1).expect("join");
+    let packet = open(AF_PACKET, SOCK_DGRAM, 0).expect("a packet socket");
+    let loopback_all: Vec<u8> = [1u32.to_ne_bytes(), [2, 0, 0, 0], [0; 4], [0; 4]].concat();
+    set_bytes(&packet, 263, 1, &loopback_all).expect("PACKET_ADD_MEMBERSHIP");
+    let netlink = open(AF_NETLINK, SOCK_RAW, 0).expect("a netlink socket");
+    set(&netlink, 270, 1, 1).expect("NETLINK_ADD_MEMBERSHIP");
+    all.extend([member.into(), member6.into(), packet, netlink]);
+    all.push(open(AF_INET, SOCK_RAW, IPPROTO_ICMP).expect("a raw socket"));
+    all.push(open(AF_INET6, SOCK_RAW, IPPROTO_ICMP).expect("a raw socket"));
+    all
+}
+
+/// The sockets without these options.
+fn without(mut sockets: Vec<Value>, lost: &BTreeSet<&str>) -> Vec<Value> {
+    for socket in &mut sockets {
+        let options = socket["options"].as_object_mut().expect("options");
+        options.retain(|name, _| !lost.contains(name.as_str()));
+        let set = socket["set"].as_array_mut().expect("what is set");
+        set.retain(|name| !lost.contains(name.as_str().expect("a name")));
+    }
+    sockets
+}
+
+/// The options that the second have no more, or with another value.
+fn cost<'a>(whole: &'a [Value], shown: &[Value]) -> BTreeSet<&'a str> {
+    let identities = |sockets: &[Value]| -> Vec<[Value; 2]> {
+        sockets.iter().map(|socket| ["inode", "cookie"].map(|name| socket[name].clone())).collect()
+    };
+    assert_eq!(identities(shown), identities(whole), "the same sockets in the same order");
+    let mut cost = BTreeSet::new();
+    for (before, after) in whole.iter().zip(shown) {
+        let options = before["options"].as_object().expect("options");
+        let differ = options.iter().filter(|(name, value)| after["options"][name] != **value);
+        cost.extend(differ.map(|(name, _)| name.as_str()));
+    }
+    cost
+}
+
+#[test]
+fn each_member_costs_its_options() {
+    enter_namespace();
+    let _scene = scene();
+    // Later kernels give each socket a cookie when it is first shown; and none changes after that.
+    common::sockets("-tuwx0 --netlink");
+    let (not_here, _) = options_asked();
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for (members, arguments, lost) in CASES {
+        let mut types = Types::of_kernel();
+        let taken = members.iter().filter(|member| types.take(member)).count();
+        if taken == 0 {
+            not_tested(&format!("a kernel without {members:?}: this one does not have it either"));
+            continue;
+        }
+        let whole = common::sockets(arguments);
+        assert!(!whole.is_empty(), "no socket for {arguments}");
+        let shown = match TypesFile::new(&types).sockets(arguments) {
+            Ok(shown) => shown,
+            Err(said) => {
+                wrong.push(format!("{members:?} cost everything: {said}"));
+                continue;
+            }
+        };
+        let expected: BTreeSet<&str> =
+            lost.split_whitespace().filter(|name| !not_here.contains(name)).collect();
+        if expected.is_empty() {
+            not_tested(&format!("a kernel without {members:?}: this one does not have {lost}"));
+        }
+        compared += expected.len();
+        let cost = cost(&whole, &shown);
+        let rest = [&whole, &shown].map(|sockets| without(sockets.clone(), &cost));
+        if cost != expected || rest[0] != rest[1] {
+            wrong.push(format!("{members:?} cost {cost:?}, and more: {}", rest[0] != rest[1]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(compared > CASES.len() / 2, "only {compared} options were lost");
+}
+
+/// The types of this kernel without a member that some programs read unguarded: the verifier refuses
+/// those programs.
+fn types_without(member: &str) -> TypesFile {
+    let mut types = Types::of_kernel();
+    assert!(types.take(member), "{member}");
+    TypesFile::new(&types)
+}
+
+/// The rows of a run that was not complete, and its error.
+fn incomplete(output: &Output) -> (Vec<Value>, String) {
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let rows = String::from_utf8_lossy(&output.stdout);
+    (rows.lines().map(|row| serde_json::from_str(row).expect("a row")).collect(), error)
+}
+
+#[test]
+fn a_program_that_is_refused_costs_its_rows() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tx");
+    let types = types_without("sk_buff.len"); // read by the programs of unix sockets only
+    let (rows, error) = incomplete(&types.run("-tx --ndjson"));
+    let begin = "knetstat: the table is without unix sockets, unix sockets without a descriptor: \
+                 rejected by this kernel's verifier (";
+    assert!(error.starts_with(begin) && error.contains("; please report it"), "{error}");
+    assert_eq!(rows, common::sockets("-t"), "the others are there, as ever");
+    assert!(!rows.is_empty());
+
+    // What does not need the program is complete.
+    assert_eq!(types.sockets("-t"), Ok(rows));
+
+    // Without any program, nothing is printed.
+    let (rows, error) = incomplete(&types.run("-x --ndjson"));
+    assert_eq!(rows.len(), 0);
+    let begin = "knetstat: cannot load the BPF programs that read the sockets: rejected by this \
+                 kernel's verifier (";
+    assert!(error.starts_with(begin), "{error}");
+
+    let text = String::from_utf8_lossy(&types.run("doctor").stdout).into_owned();
+    let verdict = |program: &str| {
+        text.lines().find(|line| line.contains(&format!(" {program} "))).unwrap_or_default()
+    };
+    for (program, expected) in
+        [("tcp_table", "ok "), ("unix_files", "missing "), ("owners", "ok "), ("table", "missing ")]
+    {
+        assert!(verdict(program).starts_with(expected), "{program}: {text}");
+    }
+}
+
+#[test]
+fn without_the_program_for_owners_the_sockets_are_there() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tu");
+    let types = types_without("file.f_flags");
+    let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
+    let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
+    assert!(error.starts_with(begin), "{error}");
+    assert_eq!(rows, common::sockets("-tu"));
+    // Whether a socket is wanted is not known: none is shown.
+    let (rows, error) = incomplete(&types.run("-tu --pid 1 --ndjson"));
+    assert!(error.starts_with(begin), "{error}");
+    assert_eq!(rows.len(), 0);
+}
+
+#[test]
+fn a_kernel_without_bpf_loop_gets_the_programs_without_it() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tuwx0");
+    let types = types_without("bpf_func_id.BPF_FUNC_loop");
+    assert_eq!(types.sockets("-tuwx0"), Ok(common::sockets("-tuwx0")));
+    let text = String::from_utf8_lossy(&types.run("doctor --json").stdout).into_owned();
+    for program in ["tcp_table", "unix_files", "packet_files"] {
+        assert!(text.contains(&format!("as {program}_without_loop")), "{program}: {text}");
+    }
+}

@@ -1,0 +1,22 @@
+//! Tests with real sockets, which require root. Each runs in a thread and a network namespace of its
+//! own, at the same time as others; see `tests/exclusive` for those that cannot.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod getsockopt;
+mod numbers;
+mod sandbox;
+mod supported;
+
+mod cli;
+mod doctor;
+mod failure;
+mod families;
+mod filter;
+mod lacking;
+mod options;
+mod rows;
+mod set;
+mod timers;
+mod tls;

@@ -1,0 +1,143 @@
+//! The BPF programs of sockets, of which getsockopt(2) tells only the classic filters.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+
+use libbpf_rs::{Object, ObjectBuilder, Program};
+use nix::sys::socket::{bind, SockType, SockaddrStorage};
+use serde_json::{json, Value};
+
+use super::scene::{Scene, Socket, Subject, Version};
+use super::unseen::{assert_shown, set, sockets, some_of_each};
+use crate::common;
+use crate::getsockopt::{classic_program, MOST_INSTRUCTIONS};
+use crate::numbers::*;
+
+/// An eBPF program for sockets, which lets every packet pass.
+struct Ebpf(Object);
+
+impl Ebpf {
+    fn load() -> Ebpf {
+        const SOURCE: &[u8] =
+            b"__attribute__((section(\"socket\"))) int pass(void *packet) { return -1; }";
+        let mut clang = Command::new("clang")
+            .args(["-target", "bpf", "-O2", "-g", "-x", "c", "-c", "-o", "-", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("clang is needed, as it is to build knetstat");
+        let mut stdin = clang.stdin.take().expect("it is a pipe");
+        stdin.write_all(SOURCE).expect("clang reads");
+        drop(stdin);
+        let output = clang.wait_with_output().expect("clang ends");
+        let object = ObjectBuilder::default().open_memory(&output.stdout).expect("clang compiles");
+        Ebpf(object.load().expect("the kernel takes the program"))
+    }
+
+    /// Its descriptor, as setsockopt(2) takes it.
+    fn descriptor(&self) -> [u8; 4] {
+        let program = self.0.progs().next().expect("there is one program");
+        common::number(&program.as_fd()).to_ne_bytes()
+    }
+
+    /// How it is shown: by the id that bpf(2) tells.
+    fn json(&self) -> Value {
+        let program = self.0.progs().next().expect("there is one program");
+        let id = Program::id_from_fd(program.as_fd()).expect("a program has an id");
+        json!({"kind": "ebpf", "id": id})
+    }
+}
+
+fn none() -> Value {
+    json!({"kind": "none", "instructions": 0})
+}
+
+#[test]
+fn ebpf_filters() {
+    const NAME: &str = "SO_GET_FILTER";
+    let scene = Scene::enter();
+    let subjects = some_of_each(&scene);
+    let all = sockets(&subjects);
+    let programs = [Ebpf::load(), Ebpf::load()];
+    for ebpf in &programs {
+        all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor()));
+        let answer = knetstat::kernel::syscall::getsockopt(
+            all[0].as_fd(),
+            SOL_SOCKET,
+            SO_GET_FILTER,
+            &mut [],
+        );
+        assert_eq!(answer.expect_err("no one is told").raw_os_error(), Some(EACCES));
+        assert_shown(&all, NAME, &ebpf.json(), true);
+    }
+    all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_DETACH_FILTER, &[0; 4]));
+    assert_shown(&all, NAME, &none(), false);
+
+    // A connection has the filter of the listener that it came through.
+    let [ebpf, _] = &programs;
+    let made = scene.tcp(Version::V6, &mut |subject| {
+        set(&subject.socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor());
+    });
+    assert_shown(&sockets(&made.expect("a connection")), NAME, &ebpf.json(), true);
+}
+
+const REUSEPORT: &str = "SO_ATTACH_REUSEPORT_CBPF";
+
+fn attach(to: &[&Socket], number: i32, value: &[u8]) {
+    to.iter().for_each(|socket| set(socket, SOL_SOCKET, number, value));
+}
+
+/// Before Linux 6.8 the longest program is more than what one socket may use by default: each
+/// instruction becomes two, of eight bytes. Older kernels do not tell that in a namespace.
+fn most_instructions() -> usize {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/optmem_max");
+    let limit: usize = limit.map_or(20480, |limit| limit.trim().parse().expect("a number"));
+    MOST_INSTRUCTIONS.min(limit / 32)
+}
+
+#[test]
+fn reuseport_programs() {
+    let scene = Scene::enter();
+    let ebpf = Ebpf::load();
+    for version in Version::ALL {
+        let reuse = &mut |subject: &mut Subject| {
+            common::set(&subject.socket, SOL_SOCKET, SO_REUSEPORT, 1).expect("SO_REUSEPORT");
+        };
+        let mut made = scene.tcp(version, reuse).expect("a connection");
+        made.extend(scene.udp(version, reuse).expect("UDP sockets"));
+        // The listener and the UDP socket that is bound have a group; who is connected has not.
+        let [listener, client, accepted, bound] = [0, 1, 2, 3].map(|n| &made[n].socket);
+        let unconnected = [listener, bound];
+        assert_shown(&unconnected, REUSEPORT, &none(), false);
+        for instructions in [1, 2, most_instructions()] {
+            let program = classic_program(instructions);
+            attach(&unconnected, SO_ATTACH_REUSEPORT_CBPF, &program);
+            let expected = json!({"kind": "classic", "instructions": instructions});
+            assert_shown(&unconnected, REUSEPORT, &expected, true);
+        }
+        attach(&unconnected, SO_ATTACH_REUSEPORT_EBPF, &ebpf.descriptor());
+        assert_shown(&unconnected, REUSEPORT, &ebpf.json(), true);
+        assert_shown(&[client, accepted], REUSEPORT, &none(), false);
+        attach(&unconnected, SO_DETACH_REUSEPORT_BPF, &[0; 4]);
+        assert_shown(&unconnected, REUSEPORT, &none(), false);
+    }
+}
+
+/// Every member of the group has the program that one of them got.
+#[test]
+fn a_reuseport_group_shares_its_program() {
+    let scene = Scene::enter();
+    let address = SockaddrStorage::from(SocketAddr::from(([127, 0, 0, 1], 9)));
+    let member = |_| {
+        let member = scene.subject(Version::V4, SockType::Datagram, "bound");
+        common::set(&member.socket, SOL_SOCKET, SO_REUSEPORT, 1).expect("SO_REUSEPORT");
+        bind(common::number(&member.socket), &address).expect("bind");
+        member
+    };
+    let members: Vec<Subject> = (0..3).map(member).collect();
+    let members = sockets(&members);
+    attach(&members[1..2], SO_ATTACH_REUSEPORT_CBPF, &classic_program(7));
+    assert_shown(&members, REUSEPORT, &json!({"kind": "classic", "instructions": 7}), true);
+}

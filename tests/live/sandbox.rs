@@ -1,0 +1,74 @@
+//! Hosts and users that lack something.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::common::{counts_bpf_as_locked_memory, KNETSTAT};
+
+/// Runs a program to its end.
+pub fn run(program: &str, arguments: &[&str]) -> Output {
+    let output = Command::new(program).args(arguments).output();
+    output.unwrap_or_else(|error| panic!("{program}, which make installs: {error}"))
+}
+
+/// The program where everybody can reach it: the directory that cargo builds in may be private.
+pub struct Everybodys {
+    directory: PathBuf,
+    /// Its path.
+    pub program: String,
+}
+
+impl Everybodys {
+    pub fn new(test: &str) -> Everybodys {
+        let directory = env::temp_dir().join(format!("knetstat-{test}-{}", std::process::id()));
+        let program = directory.join("knetstat");
+        fs::create_dir(&directory).expect("a new directory");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("chmod");
+        fs::copy(KNETSTAT, &program).expect("a copy of the program");
+        Everybodys { directory, program: program.display().to_string() }
+    }
+
+    /// Runs it as nobody, with these capabilities.
+    pub fn run(&self, capabilities: &[&str], arguments: &[&str]) -> Output {
+        let ambient: Vec<String> = capabilities.iter().map(|name| format!("+{name}")).collect();
+        let ambient = ambient.join(",");
+        let mut all = vec!["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+        if !capabilities.is_empty() {
+            all.extend(["--inh-caps", &ambient, "--ambient-caps", &ambient]);
+        }
+        all.push(&self.program);
+        all.extend(arguments);
+        run("setpriv", &all)
+    }
+}
+
+impl Drop for Everybodys {
+    fn drop(&mut self) {
+        // What is left behind in a temporary directory harms nobody.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Runs knetstat where these directories are empty.
+pub fn run_without(directories: &[&str], arguments: &str) -> Output {
+    let there = directories.iter().filter(|directory| Path::new(directory).is_dir());
+    let mounts: String = there.map(|path| format!("mount -t tmpfs none {path} && ")).collect();
+    run("unshare", &["--mount", "sh", "-c", &format!("{mounts}exec {KNETSTAT} {arguments}")])
+}
+
+/// The sets of capabilities each of which suffices on this kernel.
+pub fn sufficient() -> [&'static [&'static str]; 2] {
+    match counts_bpf_as_locked_memory() {
+        true => [&["bpf", "perfmon", "sys_resource"], &["sys_admin", "sys_resource"]],
+        false => [&["bpf", "perfmon"], &["sys_admin"]],
+    }
+}
+
+/// What the program says that setcap(8) is to be told.
+pub fn to_give(program: &Everybodys) -> String {
+    let third = if counts_bpf_as_locked_memory() { ",cap_sys_resource" } else { "" };
+    format!("setcap cap_bpf,cap_perfmon{third}=ep {}", program.program)
+}

@@ -1,0 +1,336 @@
+//! The manual page says what the program does: every flag, option, state, mark and member, and
+//! nothing that is not there.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::{common, records};
+use clap::{CommandFactory, ValueEnum};
+use knetstat::cli::Cli;
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::spec::OptionSpec;
+use knetstat::options::value::{Program, Value};
+use knetstat::output::json::LINES;
+use knetstat::query::column_list::{ColumnList, ColumnRequest};
+use knetstat::query::columns::Column;
+use knetstat::query::layout::Layout;
+use knetstat::socket::state::{self, State};
+use knetstat::socket::Diag;
+use serde_json::Value as Json;
+
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/man/knetstat.8");
+const PAGE: &str = include_str!("../../man/knetstat.8");
+
+/// A section of the page as it was typed.
+fn section(name: &str) -> &'static str {
+    let sections = PAGE.split("\n.SH ").filter_map(|section| section.split_once('\n'));
+    let found = sections.filter(|(heading, _)| *heading == name).map(|(_, text)| text).next();
+    found.unwrap_or_else(|| panic!("the page has no section {name}"))
+}
+
+/// The text as it is read, more or less: without changes of type.
+fn read(text: &str) -> String {
+    ["\\fR", "\\fP", "\\fI", "\\fB"]
+        .iter()
+        .fold(text.to_owned(), |text, font| text.replace(font, ""))
+        .replace("\\(aq", "'")
+        .replace("\\-", "-")
+        .replace('"', "")
+}
+
+/// What a section explains: its headings and what follows each, up to the next.
+fn entries(section: &str) -> Vec<(String, String)> {
+    let section = section.replace(".TQ\n", ".TP\n");
+    let entries = section.split(".TP\n").skip(1).filter_map(|entry| entry.split_once('\n'));
+    let entries = entries.filter_map(|(heading, text)| Some((heading.split_once(' ')?.1, text)));
+    let text = |text: &str| read(text.split("\n.PP").next().unwrap_or_default());
+    entries.map(|(heading, after)| (read(heading), text(after))).collect()
+}
+
+fn headings(section_name: &str) -> BTreeSet<String> {
+    entries(section(section_name)).into_iter().map(|(heading, _)| heading).collect()
+}
+
+#[test]
+fn the_page_is_of_this_version() {
+    let title = PAGE.lines().find(|line| line.starts_with(".TH ")).unwrap_or_default();
+    assert!(title.contains(concat!("\"knetstat ", env!("CARGO_PKG_VERSION"), "\"")), "{title}");
+}
+
+#[test]
+fn groff_has_nothing_to_complain_about() {
+    let groff = Command::new("groff").args(["-man", "-ww", "-Tutf8", PATH]).output();
+    let groff = groff.expect("groff(1), which make installs");
+    assert!(groff.status.success());
+    assert_eq!(String::from_utf8_lossy(&groff.stderr), "");
+    let text = String::from_utf8_lossy(&groff.stdout);
+    assert!(text.contains("show the options of every live socket"), "{text}");
+}
+
+#[test]
+fn every_line_begins_with_a_request_or_a_word() {
+    for line in PAGE.lines() {
+        assert!(!line.ends_with(' ') && !line.starts_with(' '), "{line:?}");
+        assert!(line.len() <= 110 || line.starts_with("Also called"), "{line}");
+    }
+}
+
+#[test]
+fn every_indented_list_ends_before_the_next() {
+    let mut depth = 0;
+    for line in PAGE.lines() {
+        match line {
+            ".RS" => depth += 1,
+            ".RE" => depth -= 1,
+            _ => assert!(depth == 0 || !line.starts_with(".S"), "within a list: {line}"),
+        }
+        assert!(matches!(depth, 0 | 1), "{line}");
+    }
+}
+
+// Flags
+
+/// The flags of the program and its commands, but for hidden ones.
+fn flags() -> BTreeSet<String> {
+    let flags = common::flags::flags(|argument| !argument.is_hide_set());
+    let without_command = |flag: &String| flag.rsplit(' ').next().unwrap_or_default().to_owned();
+    flags.iter().map(without_command).collect()
+}
+
+/// The words of a text that look like flags; joined letters one by one.
+fn flags_in(text: &str) -> BTreeSet<String> {
+    let text = read(text);
+    let words = text.split(|c: char| c.is_whitespace() || ",'()[]|".contains(c));
+    let words = words.map(|word| word.trim_end_matches('.'));
+    words
+        .filter(|word| word.len() > 1 && word.starts_with('-'))
+        .flat_map(|word| match word.strip_prefix("--") {
+            Some(_) => vec![word.to_owned()],
+            None => word.chars().skip(1).map(|letter| format!("-{letter}")).collect(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_flag_is_explained() {
+    let explained: BTreeSet<String> =
+        headings("OPTIONS").iter().flat_map(|heading| flags_in(heading)).collect();
+    assert_eq!(explained, flags());
+}
+
+#[test]
+fn no_flag_is_unknown() {
+    let sections =
+        ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "COLUMNS", "STATES", "DOCTOR"];
+    let (flags, mut all) = (flags(), BTreeSet::new());
+    for name in sections.into_iter().chain(["CAPABILITIES", "ENVIRONMENT", "FILES", "EXAMPLES"]) {
+        let found = flags_in(section(name));
+        let unknown: Vec<&String> = found.difference(&flags).collect();
+        assert!(unknown.is_empty(), "{name}: {unknown:?}");
+        all.extend(found);
+    }
+    // There are flags that are only explained, and in no example.
+    assert!(all.len() > flags.len() / 2, "the page names only {all:?}");
+}
+
+#[test]
+fn every_command_is_explained() {
+    let program = Cli::command();
+    let commands = program.get_subcommands().map(|command| command.get_name().to_owned());
+    let explained = headings("COMMANDS");
+    let explained = explained.iter().filter_map(|heading| heading.split_whitespace().next());
+    assert_eq!(
+        explained.map(str::to_owned).collect::<BTreeSet<_>>(),
+        commands.collect::<BTreeSet<_>>()
+    );
+    for shell in clap_complete::Shell::value_variants() {
+        assert!(section("COMMANDS").contains(&shell.to_string()), "{shell}");
+    }
+}
+
+// Options of sockets
+
+/// The section as the catalogue has it.
+fn options_of_sockets() -> String {
+    let mut text = String::new();
+    let mut level = "";
+    for option in CATALOGUE {
+        if option.level.name != level {
+            level = option.level.name;
+            text += &format!(".SS {level}\n");
+        }
+        text += &entry(option);
+    }
+    text
+}
+
+fn entry(option: &OptionSpec) -> String {
+    let unit = match option.kind.unit() {
+        "" => String::new(),
+        unit => format!(", {unit}"),
+    };
+    let kind = option.kind.word();
+    let place = format!("{} {}", option.level.name, option.number);
+    let mut text = format!(".TP\n.BR {} \" ({place}; {kind}{unit})\"\n", option.name);
+    text += &sentence(option.help);
+    if !option.aliases.is_empty() {
+        text += &format!("Also called {}.\n", option.aliases.join(", "));
+    }
+    if !option.has_getter {
+        text += "Not told by getsockopt(2).\n";
+    }
+    text
+}
+
+/// The help as a sentence, with its minus signs as troff wants them.
+fn sentence(help: &str) -> String {
+    let mut text = String::new();
+    let mut rest = help.chars().peekable();
+    text.extend(rest.next().map(|c| c.to_ascii_uppercase()));
+    while let Some(c) = rest.next() {
+        let is_number = rest.peek().is_some_and(char::is_ascii_digit);
+        text += &if c == '-' && is_number { "\\-".to_owned() } else { c.to_string() };
+    }
+    text + ".\n"
+}
+
+#[test]
+fn every_option_of_sockets_is_as_in_the_catalogue() {
+    let text = section("OPTIONS OF SOCKETS");
+    let begin = text.find(".SS ").expect("the levels have headings");
+    let (page, catalogue) = (text[begin..].trim_end(), options_of_sockets());
+    // The first line that differs, rather than two pages.
+    let differ = page.lines().zip(catalogue.lines()).find(|(page, catalogue)| page != catalogue);
+    assert_eq!(differ, None, "{HOW}");
+    assert_eq!(page.lines().count(), catalogue.lines().count(), "{HOW}");
+}
+
+const HOW: &str = "man/knetstat.8 is not as the catalogue; what it must have is printed by
+cargo test -q --test unprivileged -- --ignored --nocapture print";
+
+#[test]
+#[ignore = "prints what the page must have; run it when the catalogue has changed"]
+fn print_the_options_of_sockets() {
+    println!("{}", options_of_sockets());
+}
+
+// Words
+
+#[test]
+fn every_state_is_explained() {
+    let states = entries(section("STATES"));
+    let words: Vec<&str> = states.iter().map(|(word, _)| word.as_str()).collect();
+    assert_eq!(words, state::ALL.map(State::word));
+    let mut synonyms = 0;
+    for ((word, text), state) in states.iter().zip(state::ALL) {
+        let also = text.lines().find_map(|line| line.strip_prefix("Also: "));
+        for synonym in also.into_iter().flat_map(|also| also.trim_end_matches('.').split(", ")) {
+            let states = state::parse(synonym);
+            assert!(states.is_ok_and(|states| states.contains(state)), "{word}: {synonym}");
+            synonyms += 1;
+        }
+    }
+    // Those of ss and of the module.
+    assert!(synonyms > state::ALL.len(), "the page has only {synonyms} synonyms");
+}
+
+#[test]
+fn every_group_of_states_is_explained() {
+    let page = section("STATES");
+    // Asked for a word that is near nothing, the program tells all that it has.
+    let answer = state::parse("?").expect_err("no such state");
+    let (_, words) = answer.split_once("there are ").expect("a list of words");
+    for word in words.split(", ") {
+        assert!(page.contains(&format!(".B {word}\n")), "{word}");
+    }
+}
+
+#[test]
+fn every_mark_is_explained() {
+    let marks =
+        [Diag::PeerWindowZero, Diag::OwnWindowZero, Diag::BothWindowsZero, Diag::Unacknowledged];
+    for mark in marks {
+        // A new mark has to be added to the list above.
+        match mark {
+            Diag::PeerWindowZero | Diag::OwnWindowZero | Diag::BothWindowsZero => {}
+            Diag::Unacknowledged => {}
+        }
+    }
+    assert_eq!(headings("DIAG"), marks.map(|mark| mark.mark().to_owned()).into());
+}
+
+#[test]
+fn every_column_is_explained_in_order() {
+    let heading = |column: Column| {
+        let mut titles: Vec<&str> = Vec::new();
+        for heading in Layout::ALL.into_iter().filter_map(|layout| column.heading(layout)) {
+            if !titles.contains(&heading.title) {
+                titles.push(heading.title);
+            }
+        }
+        format!("{} ({}; {})", column.name(), titles.join(", "), column.column_type().word())
+    };
+    let page = entries(section("COLUMNS")).into_iter();
+    let page = page.map(|(heading, _)| heading.replace("  ", " "));
+    assert_eq!(page.collect::<Vec<_>>(), Column::ALL.map(heading));
+}
+
+#[test]
+fn the_usual_columns_are_named() {
+    let page = read(section("COLUMNS"));
+    let (_, page) = page.split_once("the table has\n").expect("a list of columns");
+    let (ends, unix) = page.split_once("Unix sockets have other columns").expect("a second list");
+    let unix = unix.split_once(".PP").expect("a paragraph").0;
+    let columns = ColumnList::for_table(&ColumnRequest::default());
+    for (layout, page) in [(Layout::Ends, ends), (Layout::Unix, unix)] {
+        let words = page.lines().filter(|line| line.starts_with(".B"));
+        let words = words.filter_map(|line| line.split_whitespace().nth(1));
+        let expected: Vec<&str> = columns.of(layout).iter().map(|column| column.name()).collect();
+        assert_eq!(words.collect::<Vec<_>>(), expected, "{layout:?}");
+    }
+}
+
+#[test]
+fn every_member_is_explained() {
+    let mut printed = BTreeSet::new();
+    for stream in [records::some(), records::everything()] {
+        let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+        for line in records::printed(&stream, LINES, &request).lines() {
+            members(&serde_json::from_str(line).expect("an object"), &mut printed);
+        }
+    }
+    let program = serde_json::to_value(Value::Program(Program::Ebpf(1))).expect("an object");
+    members(&program, &mut printed);
+    let headings = headings("JSON");
+    let explained = headings.iter().flat_map(|heading| heading.split(", ")).map(str::to_owned);
+    assert_eq!(explained.collect::<BTreeSet<_>>(), printed);
+}
+
+#[test]
+fn every_member_of_what_doctor_finds_is_explained() {
+    let findings = common::knetstat(["doctor", "--json"]).stdout;
+    let mut printed = BTreeSet::new();
+    members(&serde_json::from_slice(&findings).expect("an object"), &mut printed);
+    assert_eq!(headings("DOCTOR"), printed);
+}
+
+/// The names of all members, at any depth, that are not options.
+fn members(value: &Json, names: &mut BTreeSet<String>) {
+    match value {
+        Json::Array(values) => values.iter().for_each(|value| members(value, names)),
+        Json::Object(object) => {
+            for (name, value) in object {
+                if !CATALOGUE.iter().any(|option| option.name == name) {
+                    names.insert(name.clone());
+                }
+                members(value, names);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_exit_status_is_explained() {
+    assert_eq!(headings("EXIT STATUS"), ["0", "1", "2"].map(str::to_owned).into());
+}

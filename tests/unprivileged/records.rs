@@ -1,0 +1,530 @@
+//! Streams of records as the BPF programs write them (bpf/record.h), without a kernel.
+//!
+//! They are built by the names of the generated types, so that they follow when the record or the
+//! list of options changes. There are no recorded files that would grow old.
+
+use std::io;
+use std::mem::{align_of, size_of};
+
+use knetstat::commands::table::namespaces::{View, Views};
+use knetstat::commands::table::pipeline::Ownership;
+use knetstat::config::Config;
+use knetstat::host::netns::Scope;
+use knetstat::host::Host;
+use knetstat::kernel::abi::*;
+use knetstat::options::defaults::Defaults;
+use knetstat::options::selection::Selection;
+use knetstat::output::{Format, Style};
+use knetstat::query::column_list::{ColumnList, ColumnRequest};
+use knetstat::query::filter::Filter;
+use knetstat::record::Records;
+use knetstat::socket::kind::{Family, SocketKind};
+use plain::Plain;
+
+/// The clock of the host that the streams are of.
+pub const HZ: u64 = 250;
+
+pub const TCP: u16 = 6;
+pub const UDP: u16 = 17;
+pub const SCTP: u16 = 132;
+pub const UNIX: u16 = 1;
+pub const NETLINK: u16 = 16;
+pub const VSOCK: u16 = 40;
+pub const INET: u16 = 2;
+pub const INET6: u16 = 10;
+pub const PACKET: u16 = 17;
+pub const XDP: u16 = 44;
+
+/// include/net/tcp_states.h
+pub const ESTABLISHED: u8 = 1;
+pub const TIME_WAIT: u8 = 6;
+pub const CLOSE: u8 = 7;
+pub const LISTEN: u8 = 10;
+
+/// `flags!(section, TCP_flag::TCP_NODELAY = 1)`: the kernel has these facts, with these values.
+macro_rules! flags {
+    ($to:expr, $($flag:path = $on:literal),+) => {{$(
+        $to.has_flags |= 1 << $flag.0;
+        $to.flags |= $on << $flag.0;
+    )+}};
+}
+
+/// `values!(section, TCP_value::TCP_KEEPIDLE = 60 * HZ)`: the same for numbers.
+macro_rules! values {
+    ($to:expr, $($value:path = $number:expr),+) => {{$(
+        $to.has_values |= 1 << $value.0;
+        $to.values[$value.0 as usize] = $number;
+    )+}};
+}
+
+#[allow(unused_imports)] // not every test builds records of its own
+pub(crate) use {flags, values};
+
+/// Fills in every fact there is.
+macro_rules! every_fact {
+    ($to:expr) => {{
+        $to.has_flags = u64::MAX;
+        $to.flags = u64::MAX;
+        $to.has_values = u64::MAX;
+        $to.values.iter_mut().zip(1..).for_each(|(to, n)| *to = n);
+    }};
+}
+
+/// The bytes of some records, and where each ends.
+#[derive(Default)]
+pub struct Stream {
+    pub bytes: Vec<u8>,
+    pub ends: Vec<usize>,
+}
+
+impl Stream {
+    /// Adds a struct.
+    pub fn part<T: Plain>(&mut self, fill: impl FnOnce(&mut T)) {
+        let mut room = vec![0; size_of::<T>() + align_of::<T>()];
+        let begin = room.as_ptr().align_offset(align_of::<T>());
+        let bytes = &mut room[begin..begin + size_of::<T>()];
+        fill(plain::from_mut_bytes(bytes).expect("there is room, and it is aligned"));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Adds a header; the sections have to follow.
+    pub fn header(&mut self, sections: &[section], fill: impl FnOnce(&mut record_header)) {
+        self.part(|header: &mut record_header| {
+            header.magic = u32::from_ne_bytes(*b"knst");
+            header.sections = sections.iter().fold(0, |all, one| all | one.0);
+            header.netns = 4_026_531_840;
+            fill(header);
+            header.socket_type = if matches!(header.protocol, TCP | SCTP) { 1 } else { 2 };
+            header.traits |= socket_trait::TRAIT_ONCE.0 as u16;
+        });
+    }
+
+    /// Adds an item with these bytes.
+    pub fn item(&mut self, kind: item_kind, body: &[u8]) {
+        self.part(|header: &mut item_header| {
+            header.kind = kind.0;
+            header.length = body.len() as u32;
+        });
+        self.bytes.extend_from_slice(body);
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+    }
+
+    /// Adds a joined group; the sources are addresses one after the other.
+    pub fn membership(
+        &mut self,
+        kind: item_kind,
+        sources: &[u8],
+        fill: impl FnOnce(&mut membership_item),
+    ) {
+        let mut body = Stream::default();
+        body.part(fill);
+        body.bytes.extend_from_slice(sources);
+        self.item(kind, &body.bytes);
+    }
+
+    /// Adds a membership of a packet socket.
+    pub fn packet_membership(&mut self, fill: impl FnOnce(&mut packet_membership_item)) {
+        let mut body = Stream::default();
+        body.part(fill);
+        self.item(item_kind::ITEM_PACKET_MEMBERSHIP, &body.bytes);
+    }
+
+    /// Ends a record.
+    pub fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+}
+
+/// What is asked for where nothing is.
+pub fn tcp_and_udp() -> Filter {
+    let wanted = |kind: SocketKind| matches!(kind.family(), Family::Tcp | Family::Udp);
+    Filter { kinds: SocketKind::ALL.map(wanted), ..Filter::default() }
+}
+
+/// A namespace of which everything is said.
+pub fn views(pristine: &Defaults, config: &Config) -> Views {
+    let (pristine, host) = (pristine.clone(), Host::with(HZ, 2, None));
+    Views::one(Some(View { defaults: pristine, host, filter: config.filter.clone() }))
+}
+
+/// A table without colour.
+pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false };
+
+/// What is shown in this format, with these columns, if nothing else is asked for.
+pub fn config(format: Format, request: &ColumnRequest) -> Config {
+    Config {
+        scope: Scope::Own,
+        filter: Filter::default(),
+        interfaces: Vec::new(),
+        selection: match format.whole_sockets {
+            true => Selection::all(),
+            false => Selection::common(),
+        },
+        columns: match format.whole_sockets {
+            true => ColumnList::for_objects(request),
+            false => ColumnList::for_table(request),
+        },
+        format,
+        style: PLAIN,
+        kernel_filter: true,
+    }
+}
+
+/// What is printed of whole records when nothing is known of new sockets, and a process holds the
+/// listener of [`some`].
+pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> String {
+    let config = Config { selection: Selection::all(), ..config(format, request) };
+    let views = views(&Defaults::default(), &config);
+    let mut bytes = Vec::new();
+    let mut output = config.format.open(&mut bytes, &config.columns, config.style);
+    let records = Records::new(stream.bytes.as_slice());
+    let mut holder = Stream::default();
+    holder.part(|record: &mut owner_record| {
+        record.magic = u32::from_ne_bytes(*b"knso");
+        (record.pid, record.fd, record.cookie) = (812, 3, 77);
+        record.command[..4].copy_from_slice(b"sshd");
+    });
+    let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
+    knetstat::commands::table::pipeline::print(
+        records,
+        &config,
+        &views,
+        Some(ownership),
+        output.as_mut(),
+    )
+    .expect("whole records");
+    output.end().expect("memory");
+    drop(output);
+    String::from_utf8(bytes).expect("what is printed is UTF-8")
+}
+
+/// For streams of which nobody asks who holds the sockets.
+pub fn nobody() -> Option<Ownership<io::Empty>> {
+    None
+}
+
+/// The first bytes of an address, as a record has them.
+pub fn address(bytes: &[u8]) -> [u8; 16] {
+    let mut address = [0; 16];
+    address[..bytes.len()].copy_from_slice(bytes);
+    address
+}
+
+/// A few sockets with a few options each: replay.rs has what is printed of them.
+pub fn some() -> Stream {
+    let mut stream = Stream::default();
+    listener(&mut stream);
+    connection(&mut stream);
+    time_wait(&mut stream);
+    multicast_receiver(&mut stream);
+    extended(&mut stream);
+    stream
+}
+
+const TCP_SECTIONS: [section; 3] =
+    [section::SECTION_SOCKET, section::SECTION_IP, section::SECTION_TCP];
+const UDP_SECTIONS: [section; 4] =
+    [section::SECTION_SOCKET, section::SECTION_IP, section::SECTION_UDP, section::SECTION_ITEMS];
+
+fn listener(stream: &mut Stream) {
+    stream.header(&TCP_SECTIONS, |header| {
+        (header.protocol, header.state, header.family) = (TCP, LISTEN, INET);
+        header.local_address = address(&[127, 0, 0, 1]);
+        header.local_port = 5432;
+        header.send_queue = 244;
+        header.uid = 104;
+        header.inode = 31_337;
+        header.cookie = 77;
+    });
+    stream.part(|socket: &mut socket_section| {
+        flags!(socket, SOCKET_flag::SO_KEEPALIVE = 0, SOCKET_flag::SO_LINGER = 1);
+        values!(socket, SOCKET_value::SO_REUSEADDR = 1);
+        values!(socket, SOCKET_value::SO_LINGER__jiffies = 5 * HZ);
+    });
+    stream.part(|ip: &mut ip_section| values!(ip, IP_value::IP_TOS = 0));
+    stream.part(|tcp: &mut tcp_section| {
+        flags!(tcp, TCP_flag::TCP_NODELAY = 0);
+        values!(tcp, TCP_value::TCP_DEFER_ACCEPT = 2);
+    });
+    stream.end();
+}
+
+fn connection(stream: &mut Stream) {
+    let [socket, ip, tcp] = TCP_SECTIONS;
+    stream.header(&[socket, ip, section::SECTION_IPV6, tcp], |header| {
+        (header.protocol, header.state, header.family) = (TCP, ESTABLISHED, INET6);
+        let mapped = |last| address(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, last]);
+        (header.local_address, header.remote_address) = (mapped(1), mapped(2));
+        (header.local_port, header.remote_port) = (443, 50_000);
+        (header.recv_queue, header.send_queue, header.drops) = (17, 4096, 3);
+        header.ifindex = 9;
+        header.inode = 31_338;
+        header.cookie = u64::from(u32::MAX) + 1;
+    });
+    stream.part(|socket: &mut socket_section| {
+        flags!(socket, SOCKET_flag::SO_KEEPALIVE = 1);
+        values!(socket, SOCKET_value::SO_REUSEADDR = 0);
+        values!(socket, SOCKET_value::SO_RCVTIMEO = HZ * 3 / 2);
+        values!(socket, SOCKET_value::SO_MAX_PACING_RATE = u64::MAX);
+    });
+    stream.part(|_: &mut ip_section| {});
+    stream.part(|ipv6: &mut ipv6_section| flags!(ipv6, IPV6_flag::IPV6_V6ONLY = 0));
+    stream.part(|tcp: &mut tcp_section| {
+        flags!(tcp, TCP_flag::TCP_NODELAY = 1, TCP_flag::TCP_CONGESTION__set = 1);
+        values!(tcp, TCP_value::TCP_KEEPIDLE = 60 * HZ, TCP_value::TCP_USER_TIMEOUT = 30_000);
+        tcp.congestion = address(b"a b,c\x1b");
+        tcp.rcv_wnd = 65_535;
+    });
+    stream.end();
+}
+
+/// A mini-socket: a header is all there is.
+fn time_wait(stream: &mut Stream) {
+    stream.header(&[], |header| {
+        (header.protocol, header.state, header.family) = (TCP, TIME_WAIT, INET);
+        header.local_address = address(&[10, 0, 0, 1]);
+        header.remote_address = address(&[10, 0, 0, 2]);
+        (header.local_port, header.remote_port) = (8080, 40_000);
+        header.cookie = 78;
+    });
+    stream.end();
+}
+
+fn multicast_receiver(stream: &mut Stream) {
+    stream.header(&UDP_SECTIONS, |header| {
+        (header.protocol, header.state, header.family) = (UDP, CLOSE, INET);
+        header.local_port = 5353;
+        header.cookie = 79;
+    });
+    stream.part(|socket: &mut socket_section| {
+        flags!(socket, SOCKET_flag::SO_BROADCAST = 1);
+        values!(socket, SOCKET_value::SO_REUSEADDR = 1);
+    });
+    stream.part(|_: &mut ip_section| {});
+    stream.part(|udp: &mut udp_section| values!(udp, UDP_value::UDP_SEGMENT = 0));
+    let sources = [10, 1, 1, 1, 10, 1, 1, 2];
+    stream.membership(item_kind::ITEM_IP_MEMBERSHIP, &sources, |item| {
+        item.group = address(&[224, 0, 0, 251]);
+        (item.ifindex, item.mode, item.sources) = (2, 1, 900);
+    });
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+}
+
+/// A router alert.
+fn ip_options() -> Vec<u8> {
+    let mut stream = Stream::default();
+    stream.part(|item: &mut ip_options_item| {
+        item.data[..4].copy_from_slice(&[0x94, 4, 0, 0]);
+        item.optlen = 4;
+    });
+    stream.bytes
+}
+
+/// Everything of IPv6 that stands at the end of a record.
+fn extended(stream: &mut Stream) {
+    let [socket, ip, udp, items] = UDP_SECTIONS;
+    stream.header(&[socket, ip, section::SECTION_IPV6, udp, items], |header| {
+        (header.protocol, header.state, header.family) = (UDP, ESTABLISHED, INET6);
+        header.local_address = address(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        header.remote_address = address(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]);
+        (header.local_port, header.remote_port) = (5353, 5353);
+        header.ifindex = 2;
+        header.cookie = 80;
+    });
+    stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_REUSEADDR = 0));
+    stream.part(|_: &mut ip_section| {});
+    stream.part(|_: &mut ipv6_section| {});
+    stream.part(|_: &mut udp_section| {});
+    stream.item(item_kind::ITEM_IPV6_HOPOPTS, &[0, 0, 5, 2, 0, 0, 1, 0]);
+    stream.item(item_kind::ITEM_IPV6_RTHDRDSTOPTS, &[0, 0, 1, 4, 0, 0, 0, 0]);
+    stream.item(item_kind::ITEM_IPV6_RTHDR, &[0, 0, 0, 0, 0, 0, 0, 0]);
+    stream.item(item_kind::ITEM_IPV6_DSTOPTS, &[0, 0, 1, 4, 0, 0, 0, 0]);
+    let source = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+    stream.membership(item_kind::ITEM_IPV6_MEMBERSHIP, &source, |item| {
+        item.group = address(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]);
+        (item.ifindex, item.sources) = (2, 1);
+    });
+    stream.membership(item_kind::ITEM_IPV6_ANYCAST, &[], |item| {
+        item.group = address(&[0xfe, 0x80]);
+        item.ifindex = 2;
+    });
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+}
+
+/// A sniffer, with a ring and more memberships than fit a record.
+pub fn sniffer() -> Stream {
+    let mut stream = Stream::default();
+    let sections = [section::SECTION_SOCKET, section::SECTION_PACKET, section::SECTION_ITEMS];
+    stream.header(&sections, |header| (header.family, header.cookie) = (PACKET, 90));
+    stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_TYPE = 2));
+    stream.part(|packet: &mut packet_section| {
+        flags!(packet, PACKET_flag::PACKET_FANOUT__joined = 1, PACKET_flag::PACKET_AUXDATA = 1);
+        values!(packet, PACKET_value::PACKET_FANOUT = 7, PACKET_value::PACKET_FANOUT__type = 1);
+        values!(packet, PACKET_value::PACKET_FANOUT__flags = 0x80);
+        (packet.ifindex, packet.ethertype, packet.bound_known) = (2, 0x0806u16.to_be(), 1);
+    });
+    stream.packet_membership(|item| (item.ifindex, item.r#type, item.count) = (2, 1, 2));
+    stream.packet_membership(|item| {
+        (item.ifindex, item.count, item.length) = (2, 1, 6);
+        item.address[..6].copy_from_slice(&[1, 0, 0x5e, 0, 0, 0xfb]);
+    });
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    stream
+}
+
+/// An SCTP socket that is connected, and one that is not: the times of the first are in jiffies, and
+/// its cookie lives for nanoseconds.
+pub fn sctp() -> Stream {
+    let mut stream = Stream::default();
+    for (state, second) in [(ESTABLISHED, HZ), (CLOSE, 1_000)] {
+        stream.header(&[section::SECTION_SCTP], |header| {
+            (header.protocol, header.state, header.family) = (SCTP, state, INET);
+            header.local_address = address(&[127, 0, 0, 1]);
+            header.local_port = 2905;
+        });
+        stream.part(|sctp: &mut sctp_section| {
+            let associated = u64::from(state == ESTABLISHED);
+            sctp.has_flags |= 1 << SCTP_flag::SCTP_STATUS__association.0;
+            sctp.flags |= associated << SCTP_flag::SCTP_STATUS__association.0;
+            flags!(sctp, SCTP_flag::SCTP_NODELAY = 1, SCTP_flag::SCTP_ECN_SUPPORTED = 1);
+            values!(
+                sctp,
+                SCTP_value::SCTP_RTOINFO__initial = 3 * second,
+                SCTP_value::SCTP_RTOINFO__max = 60 * second,
+                SCTP_value::SCTP_RTOINFO__min = second,
+                SCTP_value::SCTP_ASSOCINFO__asocmaxrxt = 10,
+                SCTP_value::SCTP_ASSOCINFO__destinations = 2,
+                SCTP_value::SCTP_ASSOCINFO__peer_rwnd = 106_496,
+                SCTP_value::SCTP_ASSOCINFO__local_rwnd = 4_000_000_000,
+                SCTP_value::SCTP_ASSOCINFO__cookie_life =
+                    if associated == 1 { 60_000_000_000 } else { 60_000 },
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__hbinterval = 30 * second,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__pathmaxrxt = 5,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__pathmtu = 1500,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__sackdelay = second / 5,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__flags = 0x29,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__flowlabel = 0x10_1234,
+                SCTP_value::SCTP_PEER_ADDR_PARAMS__dscp = 0xb9,
+                SCTP_value::SCTP_DELAYED_SACK__freq = 2,
+                SCTP_value::SCTP_EVENTS = 0x2003,
+                SCTP_value::SCTP_DEFAULT_SEND_PARAM__flags = 0x11,
+                SCTP_value::SCTP_DEFAULT_SEND_PARAM__timetolive = 700,
+                SCTP_value::SCTP_STREAM_SCHEDULER = 2,
+                SCTP_value::SCTP_REMOTE_UDP_ENCAPS_PORT = u16::to_be(9899).into(),
+                SCTP_value::SCTP_PLPMTUD_PROBE_INTERVAL = 5 * second
+            );
+        });
+        stream.end();
+    }
+    stream
+}
+
+/// Two sockets with every option that there is of TCP and UDP, and those of other families; one
+/// shares its port.
+pub fn everything() -> Stream {
+    let mut stream = Stream::default();
+    let [socket, ip, tcp] = TCP_SECTIONS;
+    let [.., udp, items] = UDP_SECTIONS;
+    for (protocol, transport) in [(TCP, tcp), (UDP, udp)] {
+        let tls = if protocol == TCP { section::SECTION_TLS } else { transport };
+        stream.header(&[socket, ip, section::SECTION_IPV6, transport, tls, items], |header| {
+            (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
+            header.cookie = 81;
+            header.traits = socket_trait::TRAIT_SUBFLOW.0 as u16;
+            (header.timer, header.timer_left) = (timer::TIMER_RETRANSMIT.0 as u8, 50);
+        });
+        stream.part(|socket: &mut socket_section| every_fact!(socket));
+        stream.part(|ip: &mut ip_section| every_fact!(ip));
+        stream.part(|ipv6: &mut ipv6_section| every_fact!(ipv6));
+        match protocol {
+            TCP => {
+                stream.part(|tcp: &mut tcp_section| {
+                    every_fact!(tcp);
+                    tcp.congestion = address(b"cubic");
+                });
+                stream.part(|tls: &mut tls_section| {
+                    every_fact!(tls);
+                    // Only of TLS 1.3 that software decrypts.
+                    values!(tls, TLS_value::TLS_RX_EXPECT_NO_PAD__version = 0x304);
+                    values!(tls, TLS_value::TLS_RX__mode = 1);
+                });
+            }
+            _ => stream.part(|udp: &mut udp_section| every_fact!(udp)),
+        }
+        stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());
+        for kind in [item_kind::ITEM_IP_MEMBERSHIP, item_kind::ITEM_IPV6_MEMBERSHIP] {
+            stream.membership(kind, &[7; 16], |item| item.sources = 4);
+        }
+        stream.membership(item_kind::ITEM_IPV6_ANYCAST, &[], |_| {});
+        stream.item(item_kind::ITEM_END, &[]);
+        stream.end();
+    }
+    stream.header(&[section::SECTION_SCTP], |header| {
+        (header.protocol, header.state, header.family) = (SCTP, CLOSE, INET);
+    });
+    stream.part(|sctp: &mut sctp_section| {
+        every_fact!(sctp);
+        // Of an association there is less to tell.
+        sctp.flags &= !(1 << SCTP_flag::SCTP_STATUS__association.0);
+    });
+    stream.end();
+    stream.header(&[socket, section::SECTION_UNIX], |header| {
+        (header.family, header.cookie, header.reuseport_group) = (UNIX, 82, 1);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|unix: &mut unix_section| {
+        every_fact!(unix);
+        unix.path_length = 4;
+        unix.path[..4].copy_from_slice(b"/run");
+    });
+    stream.end();
+    packet_and_xdp(&mut stream);
+    let netlink = [socket, section::SECTION_NETLINK, items];
+    stream.header(&netlink, |header| (header.family, header.cookie) = (NETLINK, 83));
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|netlink: &mut netlink_section| {
+        every_fact!(netlink);
+        (netlink.portid, netlink.dst_portid, netlink.dst_group) = (812, 813, 2);
+    });
+    stream.item(item_kind::ITEM_NETLINK_GROUPS, &0x1_8000_0001u64.to_ne_bytes());
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    let vsock = [socket, section::SECTION_VSOCK];
+    stream.header(&vsock, |header| (header.family, header.cookie) = (VSOCK, 84));
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|vsock: &mut vsock_section| every_fact!(vsock));
+    stream.end();
+    stream
+}
+
+fn packet_and_xdp(stream: &mut Stream) {
+    let (socket, items) = (section::SECTION_SOCKET, section::SECTION_ITEMS);
+    stream.header(&[socket, section::SECTION_PACKET, items], |header| {
+        (header.family, header.cookie) = (PACKET, 85);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|packet: &mut packet_section| {
+        every_fact!(packet);
+        values!(packet, PACKET_value::PACKET_VERSION = 2);
+        packet.bound_known = 1;
+    });
+    stream.packet_membership(|item| item.count = 1);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    stream.header(&[socket, section::SECTION_XDP], |header| {
+        (header.family, header.cookie) = (XDP, 86);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|xdp: &mut xdp_section| {
+        every_fact!(xdp);
+        (xdp.ifindex, xdp.queue, xdp.bound_known) = (2, 3, 1);
+    });
+    stream.end();
+}
