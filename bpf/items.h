@@ -2,32 +2,32 @@
 /*
  * The items at the end of a record: blobs and lists, which most sockets do not have.
  *
- * Each item is written by steps: one for its head, and one for each chunk of the bytes behind it. A
- * step is a function that bpf_loop() calls, because the verifier looks at it a few times only,
- * where it would follow every turn of a loop; kernels that have no bpf_loop() get such a loop, with
- * fewer turns. All the reads are bpf_probe_read_kernel(): lists are walked by address.
+ * An item is written in steps: one for its header, and one for each chunk of the bytes behind it. A step
+ * is a function that bpf_loop() calls: the verifier analyses it only a few times, whereas it would
+ * follow every iteration of a loop. Kernels without bpf_loop() run a loop of fewer iterations. All reads
+ * are bpf_probe_read_kernel(), because lists are followed by address.
  */
 #ifndef ITEMS_H
 #define ITEMS_H
 
-/* What the items of a record may take, so that the record fits the 32 KiB buffer of a read. */
+/* The most bytes that the items of a record take, so that it fits the 32 KiB buffer of a read. */
 #define ITEMS_ROOM 24576
 
 #define CHUNK 256
 
-/* An IPv6 extension header is at most 2,048 bytes; of a list's entry, no more sources are kept. */
+/* An IPv6 extension header has at most 2,048 bytes; the sources of a list's entry are cut there. */
 #define BYTES_MAX 2048
 
-/* How many steps a list may take: with bpf_loop(), and where the verifier follows each. */
+/* The most steps for a list: with bpf_loop(), and where the verifier follows each. */
 #define STEPS 1024
 #define STEPS_UNROLLED 24
 
-/* Where a walk has come to; also the context of the bpf_loop() callback. */
+/* The position in a list; also the context of the bpf_loop() callback. */
 struct walk {
 	struct seq_file *seq;
 	/*
-	 * Where the items begin in the buffer. How much they take is read off the file: the
-	 * verifier would follow a count of our own through all its values.
+	 * Where the items begin in the buffer. The file has their length so far; the verifier would
+	 * follow a count of our own through all its values.
 	 */
 	__u64 start;
 	__u64 steps; /* how many there may be */
@@ -50,17 +50,17 @@ static __always_inline void write_item_header(struct seq_file *seq, __u32 kind, 
 	bpf_seq_write(seq, &header, sizeof(header));
 }
 
-/* Copies the chunk that begins at `done`, filled up with zeros to a multiple of eight bytes. */
+/* Copies the chunk that begins at `done`, padded with zeros to a multiple of eight bytes. */
 static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 {
 	__u8 chunk[CHUNK] = {};
 	__u64 part = walk->length - done, padded;
 
-	/* The verifier has to see that the very register it is given was compared. */
+	/* The verifier has to see a comparison of the same register that the call uses. */
 	barrier_var(part);
 	if (part > CHUNK)
 		part = CHUNK;
-	/* 5.10 also follows the way of a part below zero, which there is not: this cuts off its sign. */
+	/* 5.10 also assumes negative values here, which do not occur: the mask excludes them. */
 	barrier_var(part);
 	part &= 2 * CHUNK - 1;
 	bpf_probe_read_kernel(chunk, part, (void *)(walk->bytes + done));
@@ -70,8 +70,8 @@ static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 		bpf_seq_write(walk->seq, chunk, padded);
 }
 
-/* Whether this kernel has what the functions below read; where not, its list counts as cut. */
-static __always_inline bool knows_ip_memberships(struct ip_mc_socklist *entry)
+/* Whether this kernel has the members that the functions below read; if not, the list counts as cut. */
+static __always_inline bool has_ip_memberships(struct ip_mc_socklist *entry)
 {
 	return bpf_core_field_exists(entry->multi.imr_multiaddr.s_addr) &&
 	       bpf_core_field_exists(entry->multi.imr_address.s_addr) &&
@@ -82,7 +82,7 @@ static __always_inline bool knows_ip_memberships(struct ip_mc_socklist *entry)
 	       bpf_core_field_exists(entry->sflist->sl_addr);
 }
 
-static __always_inline bool knows_ipv6_memberships(struct ipv6_mc_socklist *entry)
+static __always_inline bool has_ipv6_memberships(struct ipv6_mc_socklist *entry)
 {
 	return bpf_core_field_exists(entry->addr) && bpf_core_field_exists(entry->ifindex) &&
 	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next) &&
@@ -91,13 +91,13 @@ static __always_inline bool knows_ipv6_memberships(struct ipv6_mc_socklist *entr
 	       bpf_core_field_exists(entry->sflist->sl_addr);
 }
 
-static __always_inline bool knows_anycast(struct ipv6_ac_socklist *entry)
+static __always_inline bool has_anycast(struct ipv6_ac_socklist *entry)
 {
 	return bpf_core_field_exists(entry->acl_addr) &&
 	       bpf_core_field_exists(entry->acl_ifindex) && bpf_core_field_exists(entry->acl_next);
 }
 
-/* Read the entry of a list; its sources are copied by the steps that follow. */
+/* Read the entry of a list. The steps that follow copy its sources. */
 static __always_inline void read_ip_membership(struct walk *walk, struct membership_item *item)
 {
 	struct ip_mc_socklist *entry = (void *)walk->entry;
@@ -139,8 +139,8 @@ static __always_inline void read_anycast(struct walk *walk, struct membership_it
 }
 
 /*
- * Does the next thing there is to do for a list, or for one blob; 1 when there is nothing. A list
- * that is left before its end has walk->entry.
+ * Writes the next part of a list, or of one blob; 1 when nothing is left, or no room. If a list did not
+ * fit, walk->entry is not 0.
  */
 static long step(__u32 index, struct walk *walk)
 {
@@ -155,17 +155,17 @@ static long step(__u32 index, struct walk *walk)
 		return 1;
 	walk->length = 0;
 	walk->first = index + 1;
-	if (walk->kind == ITEM_IP_MEMBERSHIP && knows_ip_memberships((void *)entry))
+	if (walk->kind == ITEM_IP_MEMBERSHIP && has_ip_memberships((void *)entry))
 		read_ip_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_MEMBERSHIP && knows_ipv6_memberships((void *)entry))
+	else if (walk->kind == ITEM_IPV6_MEMBERSHIP && has_ipv6_memberships((void *)entry))
 		read_ipv6_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_ANYCAST && knows_anycast((void *)entry))
+	else if (walk->kind == ITEM_IPV6_ANYCAST && has_anycast((void *)entry))
 		read_anycast(walk, &part.item);
 	else
 		return 1;
 	if (walk->length > BYTES_MAX)
 		walk->length = BYTES_MAX;
-	/* Once begun, an item is written to its end: its length stands in its head. */
+	/* An item is not begun unless all of it fits: its header has its length. */
 	if (walk->first + (walk->length + CHUNK - 1) / CHUNK >= walk->steps) {
 		walk->entry = entry;
 		return 1;
@@ -252,13 +252,13 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 }
 
 /*
- * A pointer as a mere number. What is kept in a walk must be one: the verifier would tell a typed
- * pointer in the first turn from the number in all the others, and the turns apart by that.
+ * A pointer as a number, which a walk must hold. A typed pointer in the first iteration and numbers in
+ * all others would be different states to the verifier, which then follows both.
  */
 #define ADDRESS(pointer, member)                                                                   \
 	(bpf_core_field_exists((pointer)->member) ? (__u64)BPF_CORE_READ(pointer, member) : 0)
 
-/* The kernel lets no TCP socket join a group; `memberships` spares it that part. */
+/* `memberships`: not for TCP sockets, which cannot join groups. */
 static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
 					struct ipv6_pinfo *np, bool memberships,
 					bool loop_helper)

@@ -9,8 +9,9 @@
 #define TCP_MSS_DEFAULT 536
 
 /*
- * Whether the peer, or somebody between, does not speak MPTCP, and one TCP connection is all there
- * is: then its socket answers for all levels but SOL_SOCKET. sockopt.c, __mptcp_tcp_fallback()
+ * Whether the socket has fallen back to one TCP connection, because the peer or a middlebox does not
+ * support MPTCP. The TCP socket then answers for all levels but SOL_SOCKET: sockopt.c,
+ * __mptcp_tcp_fallback()
  */
 static __always_inline bool has_fallen_back(struct mptcp_sock *msk)
 {
@@ -43,7 +44,7 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 		header.sections |= SECTION_ITEMS;
 	if (inet != &msk->sk.icsk_inet)
 		header.traits |= TRAIT_FALLBACK;
-	else /* Some options of IPv6 it has in any case: sockopt.c, mptcp_getsockopt_v6() */
+	else /* It has some options of IPv6 even over IPv4: sockopt.c, mptcp_getsockopt_v6() */
 		header.sections |= SECTION_IPV6;
 	fill_mptcp_queues(&header, msk);
 	bpf_seq_write(seq, &header, sizeof(header));
@@ -51,8 +52,8 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 }
 
 /*
- * Whether the congestion control is another than what a new socket has. Of a socket of MPTCP there is
- * no mark of it, and that of its subflows the kernel sets as well.
+ * Whether the congestion control differs from that of a new socket. An MPTCP socket has no flag for it,
+ * and the kernel sets the flag of the subflows too.
  */
 static __always_inline bool has_own_congestion(struct tcp_section *section, struct net *net)
 {
@@ -66,7 +67,7 @@ static __always_inline bool has_own_congestion(struct tcp_section *section, stru
 	return own[0] != other[0] || own[1] != other[1];
 }
 
-/* `tp` is the first subflow, or NULL: then there are names that the next one is going to have. */
+/* `tp` is the first subflow, or NULL: then the names are those that the next one will have. */
 static __always_inline void copy_names(struct tcp_section *section, struct mptcp_sock *msk,
 				       struct tcp_sock *tp)
 {
@@ -94,7 +95,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 				  bool fallen_back)
 {
 	struct tcp_sock *tp = (void *)GET(msk, first);
-	/* It makes a subflow to answer, but not in the middle of a connection. */
+	/* getsockopt(2) creates the first subflow if there is none, but not in a connection. */
 	bool has_first = tp || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;
 	struct tcp_section section = {};
 
@@ -111,7 +112,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 		copy_names(&section, msk, tp);
 	section.has_flags |= 1ULL << TCP_CONGESTION__set;
 	section.flags |= (__u64)has_own_congestion(&section, net) << TCP_CONGESTION__set;
-	/* The flow is a matter of the subflows. */
+	/* Only subflows have windows. */
 	section.snd_wnd = 1;
 	section.rcv_wnd = 1;
 	bpf_seq_write(seq, &section, sizeof(section));

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * THE LIST: every fact about a socket that an option is made of, by level.
+ * THE LIST: every fact about a socket that the value of an option consists of, by level.
  *
  *   FLAG(NAME, present, expression)    a fact that is 0 or 1
  *   VALUE(NAME, present, expression)   a number, raw as the kernel holds it
  *
- * NAME is the option's constant. An option that is made of several facts has one line for each, the
- * further ones named NAME__part. `present` tells whether this kernel has what the expression reads;
- * it is decided when the program is loaded, so that a kernel that lacks a member loses that fact and
- * nothing else. Most lines take both from one of the macros of read.h and compat.h:
+ * NAME is the option's constant. An option that consists of several facts has one line for each; the
+ * others are named NAME__part. `present` is whether this kernel has the members that the expression
+ * reads. It is decided when the program is loaded, so that a kernel that lacks a member loses that fact
+ * and nothing else. Most lines take both from one of the macros of read.h and compat.h:
  *
  *   MEMBER(pointer, member)            a member that always had one width
  *   BIT(pointer, member)               a single bit, or the lowest eight of what it lies in
@@ -21,7 +21,8 @@
  * each option that says how to read, show and judge these facts; a NAME missing there or here does
  * not compile.
  *
- * Strings, addresses and lists are no numbers; record.h names them and sections.h copies them.
+ * No fact may be a kernel address. Strings, network addresses and lists are no numbers: record.h has
+ * members for them, which sections.h and items.h fill in.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -251,16 +252,16 @@
 
 /* SOL_TLS: net/tls/tls_main.c, do_tls_getsockopt(). What is there of the keys is not even read. */
 #define TLS_OPTIONS_LIST(FLAG, VALUE)                                                           \
-	FLAG(TLS_TX_ZEROCOPY_RO, FAR_BITS(tls, zerocopy_sendfile))                              \
-	FLAG(TLS_RX_EXPECT_NO_PAD, FAR_BITS(tls, rx_no_pad))                                    \
-	VALUE(TLS_RX_EXPECT_NO_PAD__version, FAR_MEMBER(tls, prot_info.version))                \
-	VALUE(TLS_TX, FAR_MEMBER(tls, crypto_send.info.cipher_type))                            \
-	VALUE(TLS_TX__version, FAR_MEMBER(tls, crypto_send.info.version))                       \
-	VALUE(TLS_TX__mode, FAR_BITS(tls, tx_conf))                                             \
-	VALUE(TLS_RX, FAR_MEMBER(tls, crypto_recv.info.cipher_type))                            \
-	VALUE(TLS_RX__version, FAR_MEMBER(tls, crypto_recv.info.version))                       \
-	VALUE(TLS_RX__mode, FAR_BITS(tls, rx_conf))                                             \
-	VALUE(TLS_TX_MAX_PAYLOAD_LEN, FAR_MEMBER(tls, tx_max_payload_len))
+	FLAG(TLS_TX_ZEROCOPY_RO, PROBED_BITS(tls, zerocopy_sendfile))                              \
+	FLAG(TLS_RX_EXPECT_NO_PAD, PROBED_BITS(tls, rx_no_pad))                                    \
+	VALUE(TLS_RX_EXPECT_NO_PAD__version, PROBED_MEMBER(tls, prot_info.version))                \
+	VALUE(TLS_TX, PROBED_MEMBER(tls, crypto_send.info.cipher_type))                            \
+	VALUE(TLS_TX__version, PROBED_MEMBER(tls, crypto_send.info.version))                       \
+	VALUE(TLS_TX__mode, PROBED_BITS(tls, tx_conf))                                             \
+	VALUE(TLS_RX, PROBED_MEMBER(tls, crypto_recv.info.cipher_type))                            \
+	VALUE(TLS_RX__version, PROBED_MEMBER(tls, crypto_recv.info.version))                       \
+	VALUE(TLS_RX__mode, PROBED_BITS(tls, rx_conf))                                             \
+	VALUE(TLS_TX_MAX_PAYLOAD_LEN, PROBED_MEMBER(tls, tx_max_payload_len))
 
 /* IPPROTO_UDP: net/ipv4/udp.c, udp_lib_getsockopt() */
 #define UDP_OPTIONS_LIST(FLAG, VALUE)                                                           \

@@ -27,7 +27,7 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 	struct packet_fanout *fanout = GET(po, fanout);
 	struct packet_section section = {};
 
-	/* What is read through a pointer that is NULL is 0. */
+	/* Reading through a pointer that is NULL gives 0. */
 	FILL(PACKET_OPTIONS_LIST)
 	if (HAS(po, ifindex) && HAS(po, num)) {
 		section.ifindex = LOAD(po, ifindex);
@@ -40,7 +40,7 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 
 /*
  * Writes the next entry of the list; 1 when there is none, or no room. The kernel changes the list
- * under a lock that no program can take: an entry that goes away meanwhile may end the walk early.
+ * under a lock that no program can take: an entry that is removed meanwhile may end the list early.
  */
 static long packet_membership_step(__u32 index, struct walk *walk)
 {

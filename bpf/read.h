@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How a member of a kernel structure is read: the macros with which the lists of options.h are
- * written and expanded. The differences between kernels are in compat.h.
+ * The macros that read members of kernel structures, with which the lists of options.h are written and
+ * expanded. The differences between kernels are in compat.h.
  *
- * A table's iterator hands over its sockets as pointers whose types the verifier knows: there a
- * read is a plain load, which costs nothing. What is found behind a file descriptor is a mere
- * address to it, and each read is a call of bpf_probe_read_kernel(). Everything that reads sockets
- * is written once, with LOAD() and its kin, and compiled for both: see tables.bpf.c, files.bpf.c.
+ * The iterator of a table passes its sockets as pointers whose types the verifier tracks, and a read is
+ * a plain load. A socket behind a file descriptor is a number to the verifier, and each read is a call
+ * of bpf_probe_read_kernel(). The code that reads sockets is written once, with LOAD() and its
+ * variants, and compiled for both: see tables.bpf.c and files.bpf.c.
  *
- * LOAD() is for a member that has one width on all kernels; LOAD_BITS() reads with the width and the
- * signedness that the running kernel's BTF gives, a bit field or not. LOAD_BIT() is for a single bit,
- * or the byte from it on, and has no branches: those of LOAD_BITS(), one for each width, the verifier
- * has to take out again at each start.
+ * LOAD() is for a member that has the same width on all kernels. LOAD_BITS() reads a member or a bit
+ * field with the width and the signedness of the running kernel's BTF. LOAD_BIT() is for a single bit,
+ * or the byte that begins with it; it has no branches. LOAD_BITS() has one for each width, which the
+ * verifier has to remove again each time a program is loaded.
  */
 #ifndef READ_H
 #define READ_H
@@ -54,7 +54,7 @@
 #endif
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-/* The bit's place in the word at BYTE_OFFSET is what the two shifts, which isolate it, differ by. */
+/* The two shifts that isolate the bit differ by its offset in the word at BYTE_OFFSET. */
 #define LOAD_BIT(pointer, member)                                                                  \
 	({                                                                                         \
 		__u64 bit = __CORE_RELO(pointer, member, RSHIFT_U64) -                             \
@@ -75,7 +75,7 @@
 #define GET_OR(pointer, member, other) (HAS(pointer, member) ? LOAD(pointer, member) : (other))
 #define GET_BITS(pointer, member) (HAS(pointer, member) ? LOAD_BITS(pointer, member) : 0)
 
-/* A member of what another member points to: BTF is asked for each of them. */
+/* A member of the struct that another member points to. BTF must have both. */
 #define HAS_BEHIND(pointer, first, member) (HAS(pointer, first) && HAS(pointer, first->member))
 #define GET_BEHIND(pointer, first, member)                                                         \
 	(HAS_BEHIND(pointer, first, member) ? LOAD_BEHIND(pointer, first, member) : 0)
@@ -87,15 +87,15 @@
 #define BEHIND(pointer, first, member)                                                             \
 	HAS_BEHIND(pointer, first, member), LOAD_BEHIND(pointer, first, member)
 
-/* The same of what the verifier has no type for in either case: what is behind a `void *`. */
-#define FAR_MEMBER(pointer, member) HAS(pointer, member), BPF_CORE_READ(pointer, member)
-#define FAR_BITS(pointer, member)                                                                  \
+/* The same for structs behind a `void *`, whose type the verifier never tracks. */
+#define PROBED_MEMBER(pointer, member) HAS(pointer, member), BPF_CORE_READ(pointer, member)
+#define PROBED_BITS(pointer, member)                                                                  \
 	HAS(pointer, member), BPF_CORE_READ_BITFIELD_PROBED(pointer, member)
 
-/* Whether there is what the member points to; `value` is that pointer, already read. */
+/* Whether the member points to something; `value` is that pointer, already read. */
 #define PRESENT(pointer, member, value) HAS(pointer, member), (value) != 0
 
-/* The same of the two programs of a socket, where the kernel has the pointers to them. */
+/* The same for the two programs of a socket, where the kernel has the pointers to them. */
 #define OF_FILTER(...) OF(HAS_BEHIND(sk, sk_filter, prog), __VA_ARGS__)
 #define OF_REUSEPORT(...) OF(HAS_BEHIND(sk, sk_reuseport_cb, prog), __VA_ARGS__)
 #define OF(has, ...) OF_(has, __VA_ARGS__)
@@ -109,8 +109,8 @@
 		HAS_SOCK_FLAG(sk, name)
 
 /*
- * Expansion of a line into the section `section`. A flag is shifted, never tested: a branch for
- * each would double the paths that the verifier has to follow.
+ * Expand a line into the section `section`. A flag is shifted, never tested: each branch would double
+ * the paths that the verifier has to follow.
  */
 #define FILL_FLAG(name, ...) FILL_FLAG_(name, __VA_ARGS__)
 #define FILL_FLAG_(name, present, expression)                                                      \

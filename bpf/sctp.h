@@ -5,10 +5,10 @@
 
 #define IPPROTO_SCTP 132
 
-/* include/net/sctp/constants.h: a peer that is about to go, where TCP has that state too. */
+/* include/net/sctp/constants.h: SCTP_SS_CLOSING has the number of TCP's state CLOSE_WAIT. */
 #define SCTP_SS_CLOSING 8
 
-/* What getsockopt(2) answers: of the association where there is one to speak of, else of the socket. */
+/* The value that getsockopt(2) returns: that of the association, if there is one, else of the socket. */
 #define EITHER(pointer, member, of_association)                                                    \
 	HAS(pointer, member) && HAS(asoc, of_association),                                         \
 		asoc ? (__u64)LOAD(asoc, of_association) : (__u64)LOAD(pointer, member)
@@ -17,8 +17,8 @@
 		asoc ? LOAD_BITS(asoc, of_association) : LOAD_BITS(pointer, member)
 
 /*
- * The association that getsockopt(2) speaks of when it is asked for none: the only one of a socket
- * that can have but one, once it is connected. sctp_id2assoc()
+ * The association that getsockopt(2) uses if none is named: that of a connected socket which can have
+ * only one. sctp_id2assoc()
  */
 static __always_inline struct sctp_association *only_association(struct sctp_sock *sp)
 {
@@ -39,9 +39,9 @@ static __always_inline struct sctp_association *only_association(struct sctp_soc
 }
 
 /*
- * Whether it is bound to every address of the host, and so to no other: sctp_is_ep_boundall(). BTF
- * does not have struct sctp_sockaddr_entry: the address comes after two members of two pointers each,
- * and is a struct sockaddr_in or sockaddr_in6.
+ * Whether the socket is bound to the wildcard address: sctp_is_ep_boundall(). BTF does not have struct
+ * sctp_sockaddr_entry, in which the address, a struct sockaddr_in or sockaddr_in6, follows two members
+ * of two pointers each.
  */
 static __always_inline bool is_bound_to_all(struct sctp_sock *sp)
 {
@@ -73,7 +73,7 @@ static __noinline int write_sctp_header(struct seq_file *seq, struct inet_sock *
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);
 	} else {
-		/* Those of all associations: sctp_set_owner_w() adds to both. */
+		/* The sums of all associations: sctp_set_owner_w() adds to both. */
 		header.recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
 		header.send_queue = GET(sk, sk_wmem_queued);
 	}
@@ -93,8 +93,8 @@ static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
 }
 
 /*
- * The items have functions of their own here: together with write_sctp() they would take more of the
- * stack than 5.10 allows. One for each kind of program, as some must not even name bpf_loop().
+ * The items have functions of their own here, because inlined they and write_sctp() would need more of
+ * the stack than 5.10 allows. There are two, because some programs must not even name bpf_loop().
  */
 static __noinline int write_sctp_items(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np)

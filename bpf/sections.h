@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The parts of a record, each built on the stack by a function of its own and written at once: the
- * header, then a section for each level of options. There is no map between them that readers could
- * share; when the kernel's buffer is full it takes all parts back and runs the program again.
+ * The parts of a record: the header, then a section for each level of options. Each is built on the
+ * stack by a function of its own and written at once. No map holds them, because readers of one program
+ * would share it. When the kernel's buffer is full, the kernel discards all parts of the record and runs
+ * the program again.
  */
 #ifndef SECTIONS_H
 #define SECTIONS_H
@@ -41,7 +42,7 @@
 
 /* The header */
 
-/* What every socket has, and every mini-socket too. */
+/* Fills in what every socket has, including mini-sockets. */
 static __always_inline void fill_header(struct record_header *header, struct sock_common *skc,
 					__u32 netns, __u64 cookie)
 {
@@ -68,7 +69,7 @@ static __always_inline void fill_endpoints(struct record_header *header, struct 
 	}
 }
 
-/* Who could hold it. */
+/* Which processes can hold the socket. */
 static __always_inline __u16 traits_of(struct sock *sk)
 {
 	__u16 traits = 0;
@@ -83,7 +84,7 @@ static __always_inline __u16 traits_of(struct sock *sk)
 	return traits;
 }
 
-/* What every socket has that is not a mini-socket. */
+/* Fills in what every socket has except mini-sockets. */
 static __always_inline void fill_socket(struct record_header *header, struct sock *sk)
 {
 	header->protocol = GET_BITS(sk, sk_protocol);
@@ -95,7 +96,7 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->sections |= SECTION_SOCKET;
 }
 
-/* The queues of sockets that are no streams: what /proc/net/udp, raw and netlink call them. */
+/* The queues of sockets that are no streams, as in /proc/net/udp, raw and netlink. */
 static __always_inline void fill_queues(struct record_header *header, struct sock *sk)
 {
 	header->recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
@@ -161,8 +162,8 @@ static __always_inline void fill_timer(struct record_header *header, struct tcp_
 }
 
 /*
- * Of a subflow of MPTCP, who could hold it is a matter of the MPTCP socket, its master, which is in no
- * table. Its cookie is there if the walk for owners, which comes first, met it at a descriptor.
+ * A subflow of MPTCP is held by whoever holds the MPTCP socket, its master, which is in no table. The
+ * master has a cookie if the program for owners, which is read first, found it at a descriptor.
  */
 static __always_inline void fill_master(struct record_header *header, struct tcp_sock *tp)
 {
@@ -247,9 +248,9 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 /* The sections */
 
 /*
- * The pointers of a socket are read once and handed on. From the UDP iterator the socket comes as
- * "trusted", and for each pointer that is read from such a one some kernels search all their types.
- * Where the first pointer is NULL, so is what is read through it.
+ * The pointers of a socket are loaded once and passed on: the UDP iterator passes the socket as a
+ * "trusted" pointer, and some kernels search all their types for each pointer that is loaded through
+ * one. Loading through a pointer that is NULL gives 0.
  */
 static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct net *net)
 {
@@ -317,7 +318,7 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 	return 0;
 }
 
-/* What every socket of the Internet has behind its header. */
+/* Writes the sections that every IPv4 and IPv6 socket has. */
 static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np, struct net *net, int sections)
 {
@@ -338,7 +339,7 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 		bpf_core_read(section.congestion, 16, &congestion->name);
 	if (HAS(ulp, name) && ulp)
 		bpf_core_read(section.ulp, 16, &ulp->name);
-	/* A window that is not known is not shut. */
+	/* A window that this kernel does not have must not count as closed. */
 	section.snd_wnd = GET_OR(tp, snd_wnd, 1);
 	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
 	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);

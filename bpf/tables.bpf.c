@@ -79,7 +79,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	if (!skc)
 		return 0;
 
-	/* The mini-sockets have only struct sock_common: bpf_skc_to_tcp_sock() refuses them. */
+	/* Mini-sockets have only struct sock_common, and bpf_skc_to_tcp_sock() returns NULL for them. */
 	state = skc->skc_state;
 	if (state == TCP_NEW_SYN_RECV)
 		state = TCP_SYN_RECV;

@@ -5,14 +5,14 @@
 
 #define SOCK_SEQPACKET 5
 
-/* sizeof(sun_family): what the kernel counts of an address before its path. */
+/* sizeof(sun_family): the bytes of an address before its path. */
 #define PATH_OFFSET 2
 
-/* How many packets of a queue are counted: with bpf_loop(), and where the verifier follows each. */
+/* The most packets of a queue that are counted: with bpf_loop(), and where the verifier follows each. */
 #define PACKETS 4096
 #define PACKETS_UNROLLED 64
 
-/* Where a walk through a queue has come to; all are addresses, see struct walk. */
+/* The position in a queue; `head` and `packet` are addresses, see struct walk. */
 struct queue_walk {
 	__u64 head;
 	__u64 packet;
@@ -34,8 +34,8 @@ static long add_packet(__u32 index, struct queue_walk *walk)
 }
 
 /*
- * unix_inq_len(): what a read would find; of datagrams the first one. 6.18: a stream keeps count.
- * Inlined into the programs, of which some must not even name bpf_loop().
+ * unix_inq_len(): the bytes that a read would return, which for datagrams are those of the first one.
+ * 6.18: a stream has a counter. Inlined, because some programs must not even name bpf_loop().
  */
 static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 {
@@ -77,7 +77,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 	return 0;
 }
 
-/* Copies the name that a socket is bound to and returns its length; an abstract one may hold zeros. */
+/* Copies the name of a bound socket and returns its length; an abstract name may hold zeros. */
 static __always_inline __u32 copy_path(__u8 *path, struct unix_address *address)
 {
 	__u64 length;

@@ -3,7 +3,7 @@
 #ifndef VSOCK_H
 #define VSOCK_H
 
-/* Where the kernel has vsock as a module, libbpf may not find its types: then there is no section. */
+/* Without vsock's types, which may be those of a module that libbpf cannot read, there is no section. */
 static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 cookie)
 {

@@ -26,10 +26,10 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 	struct xsk_queue *fill = GET_BEHIND(xs, pool, fq);
 	struct xdp_section section = {};
 
-	/* What is read through a pointer that is NULL is 0. */
+	/* Reading through a pointer that is NULL gives 0. */
 	FILL(XDP_OPTIONS_LIST)
 	if (HAS(xs, state) && HAS(xs, queue_id) && HAS(xs, dev->ifindex)) {
-		/* Of a socket whose interface is gone the pointer to it stays. */
+		/* The pointer to an interface stays after the interface is gone. */
 		if (LOAD(xs, state) == XSK_BOUND) {
 			section.ifindex = LOAD_BEHIND(xs, dev, ifindex);
 			section.queue = LOAD(xs, queue_id);

@@ -52,7 +52,7 @@ pub struct Socket<'a> {
     pub uid: u32,
     /// 0: none, as with a mini-socket or a connection that waits to be accepted.
     pub inode: u64,
-    /// 0: this kernel does not tell.
+    /// SO_COOKIE; 0 if the socket has none and the kernel does not let iterators generate one.
     pub cookie: u64,
     /// The MPTCP socket that this is a subflow of, if it is one.
     pub master: Option<Master>,
