@@ -43,13 +43,13 @@ impl Part {
         choose: impl FnOnce(&mut OpenObject) -> libbpf_rs::Result<()>,
         attach: impl FnOnce(&Object) -> libbpf_rs::Result<T>,
     ) -> libbpf_rs::Result<T> {
-        let mut place = MaybeUninit::uninit();
+        let mut storage = MaybeUninit::uninit();
         match self {
             Part::Tables => {
-                load(tables::TablesSkelBuilder::default(), &mut place, btf, choose, attach)
+                load(tables::TablesSkelBuilder::default(), &mut storage, btf, choose, attach)
             }
             Part::Files => {
-                load(files::FilesSkelBuilder::default(), &mut place, btf, choose, attach)
+                load(files::FilesSkelBuilder::default(), &mut storage, btf, choose, attach)
             }
         }
     }
@@ -57,7 +57,7 @@ impl Part {
 
 fn load<'a, T, B: SkelBuilder<'a>>(
     mut builder: B,
-    place: &'a mut MaybeUninit<OpenObject>,
+    storage: &'a mut MaybeUninit<OpenObject>,
     btf: Option<&MinimizedBtf>,
     choose: impl FnOnce(&mut OpenObject) -> libbpf_rs::Result<()>,
     attach: impl FnOnce(&Object) -> libbpf_rs::Result<T>,
@@ -66,7 +66,7 @@ fn load<'a, T, B: SkelBuilder<'a>>(
         handler::register(btf.iterators());
         builder.object_builder_mut().btf_custom_path(btf.path())?;
     }
-    let mut open = builder.open(place)?;
+    let mut open = builder.open(storage)?;
     set_constant(open.open_object_mut(), ".rodata.identity", identity::key()?)?;
     choose(open.open_object_mut())?;
     attach(open.load()?.object())

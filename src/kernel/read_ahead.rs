@@ -1,21 +1,21 @@
-//! Reading ahead: one thread lets the kernel walk its tables while the other makes rows of what came
-//! before. Half of the time of a large table is spent in either.
+//! Reading ahead: one thread lets the kernel walk its tables while another makes rows of the records
+//! that came before. A large table spends half of its time in each.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// How much is read before it is handed over, unless the source ends.
+/// The size in bytes of what is handed over at once, unless the source ends.
 const CHUNK: usize = 256 * 1024;
 
-/// An iterator answers a read with eight pages at most: with less room left, it is time to hand over.
+/// The room in bytes that a read must have: an iterator returns up to eight pages at once.
 const ROOM: usize = 64 * 1024;
 
-/// How many chunks may wait: memory is bounded whatever the speed of the other side.
+/// How many chunks may wait, so that memory is bounded whatever the speed of the other side.
 const WAITING: usize = 4;
 
-/// A source that is read by another thread; by this one, where no other can be had.
+/// A source that another thread reads; where no thread could be started, this one does.
 pub enum ReadAhead<S> {
     Ahead { chunks: Receiver<io::Result<Vec<u8>>>, chunk: Vec<u8>, begin: usize },
     Directly(S),
@@ -26,7 +26,7 @@ impl<S: Read + Send + 'static> ReadAhead<S> {
     ///
     /// # Errors
     ///
-    /// None that are known: a thread that could not be started took the source with it.
+    /// Where a thread could not be started, and the source is lost with it; no case is known.
     pub fn new(source: S) -> io::Result<ReadAhead<S>> {
         let (sender, chunks) = sync_channel(WAITING);
         // Where the thread does not start, its closure is gone: so the source waits outside of it.
@@ -48,7 +48,7 @@ fn take<S>(source: &Mutex<Option<S>>) -> Option<S> {
     source.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Hands over what the source has, until it ends or nobody listens any more.
+/// Hands over what the source has, until it ends or the receiver is gone.
 fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut chunk = vec![0; CHUNK];
@@ -58,7 +58,7 @@ fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
                 Ok(0) => break Ok(false),
                 Ok(more) => length += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // So says the kernel after a million objects that wrote nothing: go on.
+                // The kernel returns this after a million objects without a record.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => break Err(error),
             }
@@ -67,12 +67,12 @@ fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
             }
         };
         chunk.truncate(length);
-        let listening = length == 0 || to.send(Ok(chunk)).is_ok();
+        let is_received = length == 0 || to.send(Ok(chunk)).is_ok();
         match result {
-            Ok(true) if listening => {}
+            Ok(true) if is_received => {}
             Ok(_) => return,
             Err(error) => {
-                // Where nobody listens, nobody misses it.
+                // Without a receiver, nobody misses it.
                 let _ = to.send(Err(error));
                 return;
             }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_ends_when_nobody_listens() {
+    fn the_thread_ends_with_the_receiver() {
         let (_, ahead) = odd(false);
         drop(ahead);
     }

@@ -147,11 +147,11 @@ unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
     }
 }
 
-/// Lets this process open as many files as it may, not only as many as is usual: getrlimit(2).
+/// Raises the limit of open files to the highest that this process may set: getrlimit(2).
 pub fn allow_many_files() {
     use nix::sys::resource::{getrlimit, setrlimit, Resource};
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where that is refused, what was allowed before may do.
+        // Where that is refused, the limit before may suffice.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }

@@ -307,11 +307,14 @@ fn each_member_costs_its_options() {
 }
 
 /// The types of this kernel without a member that some programs read unguarded: the verifier refuses
-/// those programs.
-fn types_without(member: &str) -> TypesFile {
+/// those programs. `None` where this kernel does not have it either.
+fn types_without(member: &str) -> Option<TypesFile> {
     let mut types = Types::of_kernel();
-    assert!(types.take(member), "{member}");
-    TypesFile::new(&types)
+    if !types.take(member) {
+        not_tested(&format!("a kernel without {member}: this one does not have it either"));
+        return None;
+    }
+    Some(TypesFile::new(&types))
 }
 
 /// The rows of a run that was not complete, and its error.
@@ -329,10 +332,13 @@ fn a_program_that_is_refused_costs_its_rows() {
     let _scene = scene();
     common::sockets("-tx");
     let types = types_without("sk_buff.len"); // read by the programs of unix sockets only
+    let types = types.expect("the length of a packet");
     let (rows, error) = incomplete(&types.run("-tx --ndjson"));
-    let begin = "knetstat: the table is without unix sockets, unix sockets without a descriptor: \
-                 rejected by this kernel's verifier (";
-    assert!(error.starts_with(begin) && error.contains("; please report it"), "{error}");
+    // Before 5.15 there is no program for unix sockets without a descriptor.
+    assert!(error.starts_with("knetstat: the table is without unix sockets"), "{error}");
+    for part in [": rejected by this kernel's verifier (", "; please report it"] {
+        assert!(error.contains(part), "{error}");
+    }
     assert_eq!(rows, common::sockets("-t"), "the others are there, as ever");
     assert!(!rows.is_empty());
 
@@ -362,7 +368,7 @@ fn without_the_program_for_owners_the_sockets_are_there() {
     enter_namespace();
     let _scene = scene();
     common::sockets("-tu");
-    let types = types_without("file.f_flags");
+    let types = types_without("file.f_flags").expect("the flags of a file");
     let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
     let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
     assert!(error.starts_with(begin), "{error}");
@@ -378,7 +384,7 @@ fn a_kernel_without_bpf_loop_gets_the_programs_without_it() {
     enter_namespace();
     let _scene = scene();
     common::sockets("-tuwx0");
-    let types = types_without("bpf_func_id.BPF_FUNC_loop");
+    let Some(types) = types_without("bpf_func_id.BPF_FUNC_loop") else { return };
     assert_eq!(types.sockets("-tuwx0"), Ok(common::sockets("-tuwx0")));
     let text = String::from_utf8_lossy(&types.run("doctor --json").stdout).into_owned();
     for program in ["tcp_table", "unix_files", "packet_files"] {
