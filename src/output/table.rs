@@ -97,7 +97,8 @@ impl Line {
             self.blanks += fill + 1;
         } else if heading.right {
             self.bytes.resize(begin + length + fill, b' ');
-            self.bytes[begin..].rotate_right(fill);
+            self.bytes.copy_within(begin..begin + length, begin + fill);
+            self.bytes[begin..begin + fill].fill(b' ');
             self.blanks = 1;
         } else {
             self.blanks = fill + 1;
