@@ -16,7 +16,7 @@
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
 	STRUCT(task_record)                                                                        \
-	STRUCT(prefilter)                                                                              \
+	STRUCT(prefilter)                                                                          \
 	STRUCT(identity_key)
 
 #define SIZE_OF(name) SIZE_OF_##name = sizeof(struct name),

@@ -2,74 +2,53 @@
 
 use std::fmt;
 
-/// A family of sockets, as one flag of the command line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    Tcp,
-    Udp,
-    /// Raw sockets and ping sockets, as netstat has them.
-    Raw,
-    Mptcp,
-    /// Packet sockets.
-    Packet,
-    /// XDP sockets.
-    Xdp,
-    Netlink,
-    /// Sockets between virtual machines and their hosts.
-    Vsock,
-    Sctp,
-    /// Sockets of every other family.
-    Other,
-    Unix,
+/// Makes of one line for each family: its name, and the kernel structure that a module may define.
+macro_rules! families {
+    ($($(#[$doc:meta])* $family:ident = $name:literal, $structure:expr;)*) => {
+        /// A family of sockets, as one flag of the command line names it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Family {
+            $($(#[$doc])* $family,)*
+        }
+
+        impl Family {
+            /// Every family, in the order in which they are shown.
+            pub const ALL: [Family; [$($name),*].len()] = [$(Family::$family),*];
+
+            /// The name of the family, and of the flag that selects it. [`Family::Other`] has no flag.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Family::$family => $name,)*
+                }
+            }
+
+            /// The kernel structure that the programs of this family read and that a module may
+            /// define; `None` of families that are never in a module, or have none of their own.
+            pub fn structure(self) -> Option<&'static str> {
+                match self {
+                    $(Family::$family => $structure,)*
+                }
+            }
+        }
+    };
 }
 
-impl Family {
-    /// Every family, in the order in which they are shown: families of one layout together.
-    pub const ALL: [Family; 11] = [
-        Family::Tcp,
-        Family::Udp,
-        Family::Raw,
-        Family::Mptcp,
-        Family::Packet,
-        Family::Xdp,
-        Family::Netlink,
-        Family::Vsock,
-        Family::Sctp,
-        Family::Other,
-        Family::Unix,
-    ];
-
-    /// The name of the family, and of the flag that selects it. [`Family::Other`] has no flag.
-    pub fn name(self) -> &'static str {
-        match self {
-            Family::Tcp => "tcp",
-            Family::Udp => "udp",
-            Family::Raw => "raw",
-            Family::Mptcp => "mptcp",
-            Family::Packet => "packet",
-            Family::Xdp => "xdp",
-            Family::Netlink => "netlink",
-            Family::Vsock => "vsock",
-            Family::Sctp => "sctp",
-            Family::Other => "other",
-            Family::Unix => "unix",
-        }
-    }
-
-    /// The kernel structure that the programs of this family read and that a module may define.
-    pub fn structure(self) -> Option<&'static str> {
-        match self {
-            Family::Packet => Some("packet_sock"),
-            Family::Xdp => Some("xdp_sock"),
-            Family::Netlink => Some("netlink_sock"),
-            Family::Vsock => Some("vsock_sock"),
-            Family::Sctp => Some("sctp_sock"),
-            Family::Mptcp => Some("mptcp_sock"),
-            Family::Unix => Some("unix_sock"),
-            // These are never in a module, or have no structure of their own.
-            Family::Tcp | Family::Udp | Family::Raw | Family::Other => None,
-        }
-    }
+// Families of one layout of the table stand together.
+families! {
+    Tcp = "tcp", None;
+    Udp = "udp", None;
+    /// Raw sockets and ping sockets, as netstat has them.
+    Raw = "raw", None;
+    Mptcp = "mptcp", Some("mptcp_sock");
+    Packet = "packet", Some("packet_sock");
+    Xdp = "xdp", Some("xdp_sock");
+    Netlink = "netlink", Some("netlink_sock");
+    /// Sockets between virtual machines and their hosts.
+    Vsock = "vsock", Some("vsock_sock");
+    Sctp = "sctp", Some("sctp_sock");
+    /// Sockets of every other family.
+    Other = "other", None;
+    Unix = "unix", Some("unix_sock");
 }
 
 impl fmt::Display for Family {

@@ -376,6 +376,13 @@ fn holds(rule: Option<fn(&Context) -> bool>, context: &Context) -> bool {
 fn ecn_of(family: Family) -> u64 {
     match family {
         Family::Tcp | Family::Mptcp | Family::Sctp => ECN,
-        _ => 0,
+        Family::Udp
+        | Family::Raw
+        | Family::Packet
+        | Family::Xdp
+        | Family::Netlink
+        | Family::Vsock
+        | Family::Other
+        | Family::Unix => 0,
     }
 }

@@ -13,57 +13,60 @@ use crate::query::layout::Layout;
 pub const TABLE: Format = Format {
     name: "table",
     whole_sockets: false,
-    open: |to, columns, style| {
-        Box::new(Table { to, columns, style, line: Line::default(), first: true })
-    },
+    open: |to, columns, style| Box::new(Table::new(to, &columns, style)),
 };
 
 struct Table<'a> {
     to: Box<dyn Write + 'a>,
-    columns: ColumnList,
+    /// By layout.
+    columns: [Vec<(Column, Heading)>; Layout::ALL.len()],
     style: Style,
     line: Line,
     /// Nothing was written yet.
     first: bool,
 }
 
-impl Table<'_> {
-    /// The heading of a column. The first column of netstat is as wide as the longest protocol.
-    fn heading(&self, column: Column, layout: Layout) -> Option<Heading> {
-        let mut heading = column.heading(layout)?;
-        if column == Column::Protocol {
-            heading.width = heading.width.max(self.style.protocol_width);
-        }
-        Some(heading)
+impl<'a> Table<'a> {
+    fn new(to: Box<dyn Write + 'a>, columns: &ColumnList, style: Style) -> Table<'a> {
+        let headed = |layout: Layout| {
+            let columns = columns.of(layout).iter();
+            columns.filter_map(|column| Some((*column, heading(*column, layout, style)?))).collect()
+        };
+        Table { to, columns: Layout::ALL.map(headed), style, line: Line::default(), first: true }
     }
+}
+
+/// The heading of a column. That of the protocol is wider than netstat's where a longer one can come.
+fn heading(column: Column, layout: Layout, style: Style) -> Option<Heading> {
+    let mut heading = column.heading(layout)?;
+    if column == Column::Protocol {
+        heading.width = heading.width.max(style.protocol_width);
+    }
+    Some(heading)
 }
 
 impl Output for Table<'_> {
     fn section(&mut self, layout: Layout) -> io::Result<()> {
-        if !self.style.header || self.columns.of(layout).is_empty() {
+        let columns = &self.columns[layout as usize];
+        if !self.style.header || columns.is_empty() {
             return Ok(());
         }
         if !std::mem::replace(&mut self.first, false) {
             self.line.write(&mut self.to)?;
         }
-        for n in 0..self.columns.of(layout).len() {
-            if let Some(heading) = self.heading(self.columns.of(layout)[n], layout) {
-                self.line.add(&Cell::Word(heading.title), heading, false)?;
-            }
+        for (_, heading) in columns {
+            self.line.add(&Cell::Word(heading.title), heading, false)?;
         }
         self.line.write(&mut self.to)
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        let layout = row.layout();
-        if self.columns.of(layout).is_empty() {
+        let columns = &self.columns[row.layout() as usize];
+        if columns.is_empty() {
             return Ok(());
         }
-        for n in 0..self.columns.of(layout).len() {
-            let column = self.columns.of(layout)[n];
-            if let Some(heading) = self.heading(column, layout) {
-                self.line.add(&column.read(row), heading, self.style.color)?;
-            }
+        for (column, heading) in columns {
+            self.line.add(&column.read(row), heading, self.style.color)?;
         }
         self.line.write(&mut self.to)
     }
@@ -83,7 +86,7 @@ struct Line {
 
 impl Line {
     /// Adds a cell, filled with blanks up to the width of its column, and one blank.
-    fn add(&mut self, cell: &Cell, heading: Heading, color: bool) -> io::Result<()> {
+    fn add(&mut self, cell: &Cell, heading: &Heading, color: bool) -> io::Result<()> {
         let before = self.bytes.len();
         let begin = before + self.blanks;
         self.bytes.resize(begin, b' ');
@@ -95,7 +98,8 @@ impl Line {
             self.blanks += fill + 1;
         } else if heading.right {
             self.bytes.resize(begin + length + fill, b' ');
-            self.bytes[begin..].rotate_right(fill);
+            self.bytes.copy_within(begin..begin + length, begin + fill);
+            self.bytes[begin..begin + fill].fill(b' ');
             self.blanks = 1;
         } else {
             self.blanks = fill + 1;

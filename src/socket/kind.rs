@@ -11,7 +11,9 @@ impl Family {
             Family::Tcp | Family::Mptcp | Family::Sctp | Family::Vsock => State::of_tcp(number),
             Family::Unix => State::of_unix(number, accepted),
             Family::Xdp => State::of_xdp(number),
-            _ => State::of_udp(number),
+            Family::Udp | Family::Raw | Family::Packet | Family::Netlink | Family::Other => {
+                State::of_udp(number)
+            }
         }
     }
 

@@ -112,7 +112,12 @@ impl<'a> Names<'a> {
                 remote: VmEnd { cid: vsock.remote_cid, port: vsock.remote_port },
             }),
             Family::Other if !is_inet(header.family) => Names::Nothing,
-            _ => Names::Internet {
+            Family::Tcp
+            | Family::Udp
+            | Family::Raw
+            | Family::Mptcp
+            | Family::Sctp
+            | Family::Other => Names::Internet {
                 local: endpoint(header, &header.local_address, header.local_port),
                 remote: endpoint(header, &header.remote_address, header.remote_port),
             },
