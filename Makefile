@@ -82,10 +82,11 @@ test-packages: deb rpm dist package-tools ## What deb, rpm and dist made, with t
 bench: build-tools ## What a start costs, beside a bare loader
 	$(CARGO) bench --locked --bench start $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
 
-lint: build-tools ## Formatting, and the warnings of Rust and C, as errors
+lint: build-tools ## Formatting, warnings of Rust and C as errors, the direction of dependencies
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) rustdoc --locked --lib -- -D warnings
+	tests/layers
 
 completions: build
 	mkdir -p $(COMPLETIONS)

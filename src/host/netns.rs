@@ -170,21 +170,21 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 
 /// The namespaces that were found, each once.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct NetnsSet {
     pub namespaces: Vec<Netns>,
     known: HashSet<u32>,
     /// A sentence for each that is known to be there, but cannot be opened or entered.
     refused: BTreeMap<u32, String>,
 }
 
-impl Found {
+impl NetnsSet {
     /// Those that the words of `--netns` mean.
     ///
     /// # Errors
     ///
     /// A sentence that says what is wrong with one of them.
-    pub fn named(words: &[String]) -> Result<Found, String> {
-        let mut found = Found::default();
+    pub fn named(words: &[String]) -> Result<NetnsSet, String> {
+        let mut found = NetnsSet::default();
         for word in words {
             found.add(Netns::named(word)?);
         }
@@ -192,8 +192,8 @@ impl Found {
     }
 
     /// The own one, and those that are mounted somewhere, with a name of ip(8) or without.
-    pub fn mounted() -> Found {
-        let mut found = Found::default();
+    pub fn mounted() -> NetnsSet {
+        let mut found = NetnsSet::default();
         let own = PathBuf::from("/proc/thread-self/ns/net");
         if let Ok(Some(netns)) = Netns::open(&own) {
             found.add(Netns { file: None, ..netns });
@@ -212,7 +212,7 @@ impl Found {
     /// # Errors
     ///
     /// When the walk cannot be read.
-    pub fn add_those_of_tasks(&mut self, walk: impl Read) -> Result<(), Error> {
+    pub fn add_from_tasks(&mut self, walk: impl Read) -> Result<(), Error> {
         let mut tasks = self.unknown();
         record::read_tasks(walk, |task| tasks.add(task.netns, (task.pid, task.tid)))?;
         for (inode, tasks) in tasks.users {
@@ -229,7 +229,7 @@ impl Found {
     /// # Errors
     ///
     /// When the walk cannot be read.
-    pub fn add_those_of_sockets(&mut self, walk: impl Read) -> Result<(), Error> {
+    pub fn add_from_sockets(&mut self, walk: impl Read) -> Result<(), Error> {
         let mut sockets = self.unknown();
         record::read_owners(walk, |owner| sockets.add(owner.netns, (owner.pid, owner.fd)))?;
         for (inode, sockets) in sockets.users {

@@ -62,7 +62,7 @@ fn read_twice(part: Part, program: &str) -> Option<[Stream; 2]> {
     };
     let attach = |object: &Object| {
         let found = object.progs_mut().find(|other| other.name() == program);
-        Ok(found.expect("the program").attach_iter_with_opts(IterOpts::None)?)
+        found.expect("the program").attach_iter_with_opts(IterOpts::None)
     };
     let link = part.load(None, choose, attach).ok()?;
     let read = || {

@@ -326,6 +326,17 @@ fn incomplete(output: &Output) -> (Vec<Value>, String) {
     (rows.lines().map(|row| serde_json::from_str(row).expect("a row")).collect(), error)
 }
 
+/// Each row by its cookie, with the names of its options: values may change between two runs.
+fn shapes(rows: &[Value]) -> Vec<(u64, Vec<&str>)> {
+    rows.iter()
+        .map(|row| {
+            let options = row["options"].as_object().expect("options");
+            let cookie = row["cookie"].as_u64().or(row["inode"].as_u64());
+            (cookie.expect("a number"), options.keys().map(String::as_str).collect())
+        })
+        .collect()
+}
+
 #[test]
 fn a_program_that_is_refused_costs_its_rows() {
     enter_namespace();
@@ -339,11 +350,11 @@ fn a_program_that_is_refused_costs_its_rows() {
     for part in [": rejected by this kernel's verifier (", "; please report it"] {
         assert!(error.contains(part), "{error}");
     }
-    assert_eq!(rows, common::sockets("-t"), "the others are there, as ever");
+    assert_eq!(shapes(&rows), shapes(&common::sockets("-t")), "the others are there, as ever");
     assert!(!rows.is_empty());
 
     // What does not need the program is complete.
-    assert_eq!(types.sockets("-t"), Ok(rows));
+    assert_eq!(shapes(&types.sockets("-t").expect("TCP sockets")), shapes(&rows));
 
     // Without any program, nothing is printed.
     let (rows, error) = incomplete(&types.run("-x --ndjson"));
@@ -372,7 +383,7 @@ fn without_the_program_for_owners_the_sockets_are_there() {
     let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
     let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
     assert!(error.starts_with(begin), "{error}");
-    assert_eq!(rows, common::sockets("-tu"));
+    assert_eq!(shapes(&rows), shapes(&common::sockets("-tu")));
     // Whether a socket is wanted is not known: none is shown.
     let (rows, error) = incomplete(&types.run("-tu --pid 1 --ndjson"));
     assert!(error.starts_with(begin), "{error}");
@@ -385,7 +396,9 @@ fn a_kernel_without_bpf_loop_gets_the_programs_without_it() {
     let _scene = scene();
     common::sockets("-tuwx0");
     let Some(types) = types_without("bpf_func_id.BPF_FUNC_loop") else { return };
-    assert_eq!(types.sockets("-tuwx0"), Ok(common::sockets("-tuwx0")));
+    let shown = types.sockets("-tuwx0").expect("sockets");
+    assert_eq!(shapes(&shown), shapes(&common::sockets("-tuwx0")));
+    assert!(!shown.is_empty());
     let text = String::from_utf8_lossy(&types.run("doctor --json").stdout).into_owned();
     for program in ["tcp_table", "unix_files", "packet_files"] {
         assert!(text.contains(&format!("as {program}_without_loop")), "{program}: {text}");

@@ -6,7 +6,7 @@
 use std::io;
 use std::mem::{align_of, size_of};
 
-use knetstat::commands::table::namespaces::{View, Views};
+use knetstat::commands::table::namespaces::{Namespace, Namespaces};
 use knetstat::commands::table::pipeline::Ownership;
 use knetstat::config::Config;
 use knetstat::host::netns::Scope;
@@ -142,9 +142,9 @@ pub fn tcp_and_udp() -> Filter {
 }
 
 /// A namespace of which everything is said.
-pub fn views(pristine: &Defaults, config: &Config) -> Views {
+pub fn views(pristine: &Defaults, config: &Config) -> Namespaces {
     let (pristine, host) = (pristine.clone(), Host::with(HZ, 2, None));
-    Views::one(Some(View { defaults: pristine, host, filter: config.filter.clone() }))
+    Namespaces::one(Some(Namespace { defaults: pristine, host, filter: config.filter.clone() }))
 }
 
 /// A table without colour.

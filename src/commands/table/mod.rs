@@ -10,7 +10,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
-use crate::host::netns::{Found, Scope};
+use crate::host::netns::{NetnsSet, Scope};
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
 use crate::kernel::read_ahead::ReadAhead;
@@ -20,7 +20,7 @@ use crate::kernel::syscall;
 use crate::query::columns::Needs;
 use crate::query::filter::Filter;
 use crate::record::Records;
-use namespaces::{View, Views};
+use namespaces::{Namespace, Namespaces};
 use pipeline::Ownership;
 
 /// Prints the table, or the same as JSON.
@@ -34,19 +34,19 @@ pub fn run(config: &Config) -> Result<(), Error> {
     if *scope != Scope::Own {
         syscall::allow_many_files();
     }
-    let mut found = find(scope)?;
+    let mut netns_set = find(scope)?;
     let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
     let programs = Loader::new().load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
-        every_netns: !found.namespaces.is_empty(),
+        every_netns: !netns_set.namespaces.is_empty(),
         ..request(config)
     })?;
     if *scope == Scope::All {
-        programs.tasks()?.map(|walk| found.add_those_of_tasks(walk)).transpose()?;
-        programs.owners()?.map(|walk| found.add_those_of_sockets(walk)).transpose()?;
+        programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
+        programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
     }
-    let (views, snapshot) = enter_all(&programs, config, &mut found)?;
+    let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
     let ownership = match asks_for_owners {
         true => programs.owners()?.zip(programs.owners()?),
         false => None,
@@ -58,8 +58,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let mut output = config.format.open(&mut out, &config.columns, config.style);
     // A thread has the capabilities that its creator has left.
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
-    pipeline::print(Records::new(sockets), config, &views, ownership, output.as_mut())?;
-    let Some(missing) = programs.missing().or_else(|| found.missing()) else {
+    pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
+    let Some(missing) = programs.missing().or_else(|| netns_set.missing()) else {
         return output.end().map_err(Error::Output);
     };
     drop(output);
@@ -76,48 +76,49 @@ fn request(config: &Config) -> Request {
     }
 }
 
-/// Finds the network namespaces that are asked for, as far as they can be found without the kernel
-/// side. Where it is only one, enters it; then, as when it is the own one, none are left to be entered.
-fn find(scope: &Scope) -> Result<Found, Error> {
+/// Finds the network namespaces that are asked for, as far as that works without BPF programs. A single
+/// one is entered at once, and the result is empty, as it is for the namespace that the program is in.
+fn find(scope: &Scope) -> Result<NetnsSet, Error> {
     let words = match scope {
-        Scope::Own => return Ok(Found::default()),
-        Scope::All => return Ok(Found::mounted()),
+        Scope::Own => return Ok(NetnsSet::default()),
+        Scope::All => return Ok(NetnsSet::mounted()),
         Scope::Named(words) => words,
     };
-    let found = Found::named(words).map_err(|error| cli::wrong("--netns <NETNS>", &error))?;
-    for netns in &found.namespaces {
+    let netns_set =
+        NetnsSet::named(words).map_err(|error| cli::wrong("--netns <NETNS>", &error))?;
+    for netns in &netns_set.namespaces {
         netns.enter().map_err(Error::EnterNetns)?;
     }
-    Ok(if found.namespaces.len() == 1 { Found::default() } else { found })
+    Ok(if netns_set.namespaces.len() == 1 { NetnsSet::default() } else { netns_set })
 }
 
-/// Enters each of the namespaces, or stays in the one that the program is in. Learns what must be known
-/// of each, and opens the iterators there.
+/// Enters each of the namespaces, or stays in the one that the program is in; there asks new sockets for
+/// their defaults, and opens the iterators.
 fn enter_all(
     programs: &Programs,
     config: &Config,
-    found: &mut Found,
-) -> Result<(Views, Snapshot), Error> {
+    netns_set: &mut NetnsSet,
+) -> Result<(Namespaces, Snapshot), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
     let mut snapshot = Snapshot::default();
-    let mut look = || -> Result<Option<View>, Error> {
+    let mut open = || -> Result<Option<Namespace>, Error> {
         let Some(interfaces) = interfaces.here() else { return Ok(None) };
         programs.open(&mut snapshot)?;
-        View::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
+        Namespace::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
     };
-    let views = match found.namespaces.is_empty() {
-        true => Views::one(look()?),
+    let namespaces = match netns_set.namespaces.is_empty() {
+        true => Namespaces::one(open()?),
         false => {
-            let mut views = Vec::new();
-            for netns in std::mem::take(&mut found.namespaces) {
+            let mut namespaces = Vec::new();
+            for netns in std::mem::take(&mut netns_set.namespaces) {
                 match netns.enter() {
-                    Ok(()) => views.extend(look()?.map(|view| (netns.inode, view))),
-                    Err(why) => found.refuse(netns.inode, why),
+                    Ok(()) => namespaces.extend(open()?.map(|namespace| (netns.inode, namespace))),
+                    Err(why) => netns_set.refuse(netns.inode, why),
                 }
             }
-            Views::several(views)
+            Namespaces::several(namespaces)
         }
     };
     interfaces.check().map_err(|error| cli::wrong("--interface <IF>", &error))?;
-    Ok((views, snapshot))
+    Ok((namespaces, snapshot))
 }

@@ -1,4 +1,4 @@
-//! What must be known of a network namespace to read its sockets: its defaults, its interfaces.
+//! The network namespaces whose sockets are shown, each with what is needed to decode them.
 
 use std::collections::HashMap;
 
@@ -8,61 +8,62 @@ use crate::host::Host;
 use crate::options::defaults::Defaults;
 use crate::query::filter::Filter;
 
-/// A network namespace from within.
-pub struct View {
-    /// What fresh sockets answer there.
+/// A network namespace, as seen from inside.
+pub struct Namespace {
+    /// What new sockets in it answer.
     pub defaults: Defaults,
-    /// The host, with the interfaces that are there.
+    /// The host, with the interfaces of the namespace.
     pub host: Host,
     /// Which of its sockets are wanted.
     pub filter: Filter,
 }
 
-impl View {
-    /// Looks around in the network namespace that the program is in.
+impl Namespace {
+    /// Asks new sockets in the network namespace that this thread is in.
     ///
     /// # Errors
     ///
     /// As [`Host::new`].
-    pub fn here(filter: Filter) -> Result<View, Error> {
+    pub fn here(filter: Filter) -> Result<Namespace, Error> {
         let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind));
-        Ok(View { defaults, host: Host::new(socket)?, filter })
+        Ok(Namespace { defaults, host: Host::new(socket)?, filter })
     }
 }
 
 /// The network namespaces whose sockets are shown.
-pub struct Views {
-    views: Vec<View>,
-    /// The place of each by its inode number; none where there is only one, whose number need not
-    /// be known.
-    places: Option<HashMap<u32, usize>>,
+pub struct Namespaces {
+    namespaces: Vec<Namespace>,
+    /// The index of each by its inode number; `None` where there is one only, whose number is not
+    /// needed.
+    indexes: Option<HashMap<u32, usize>>,
     /// The names that ip(8) gave to namespaces, by inode number.
     names: HashMap<u32, Vec<u8>>,
 }
 
-impl Views {
-    /// Only one: every socket that is found is in it. Without it there is none to be found.
-    pub fn one(view: Option<View>) -> Views {
-        Views { views: Vec::from_iter(view), places: None, names: netns::names() }
+impl Namespaces {
+    /// One namespace, which every socket is in; or none, which has no sockets.
+    pub fn one(namespace: Option<Namespace>) -> Namespaces {
+        Namespaces { namespaces: Vec::from_iter(namespace), indexes: None, names: netns::names() }
     }
 
     /// Several, with their inode numbers.
-    pub fn several(views: impl IntoIterator<Item = (u32, View)>) -> Views {
-        let (inodes, views): (Vec<u32>, Vec<View>) = views.into_iter().unzip();
-        let places = inodes.into_iter().enumerate().map(|(place, inode)| (inode, place)).collect();
-        Views { views, places: Some(places), names: netns::names() }
+    pub fn several(namespaces: impl IntoIterator<Item = (u32, Namespace)>) -> Namespaces {
+        let (inodes, namespaces): (Vec<u32>, Vec<Namespace>) = namespaces.into_iter().unzip();
+        let indexes = inodes.into_iter().enumerate().map(|(index, inode)| (inode, index)).collect();
+        Namespaces { namespaces, indexes: Some(indexes), names: netns::names() }
     }
 
     /// Each of them.
-    pub fn all(&self) -> &[View] {
-        &self.views
+    pub fn all(&self) -> &[Namespace] {
+        &self.namespaces
     }
 
-    /// The place, among all, of the namespace with this inode number; none if it is not wanted.
-    pub fn place(&self, inode: u32) -> Option<usize> {
-        match &self.places {
-            None => (!self.views.is_empty()).then_some(0),
-            Some(places) => places.get(&inode).copied(),
+    /// The index in [`Namespaces::all`] of the namespace with this inode number; `None` if it is not
+    /// one of them.
+    pub fn index(&self, inode: u32) -> Option<usize> {
+        match &self.indexes {
+            None => (!self.namespaces.is_empty()).then_some(0),
+            Some(indexes) => indexes.get(&inode).copied(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-use crate::commands::table::namespaces::{View, Views};
+use crate::commands::table::namespaces::{Namespace, Namespaces};
 use crate::config::Config;
 use crate::error::Error;
 use crate::options::context::Context;
@@ -47,20 +47,21 @@ impl<R: Read> Ownership<R> {
 pub fn print<R: Read, W: Read>(
     mut records: Records<R>,
     config: &Config,
-    views: &Views,
+    namespaces: &Namespaces,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> Result<(), Error> {
     let shows_options = config.columns.needs(Needs::Options);
-    let plan = |view: &View, kind| match shows_options && config.filter.wants(kind) {
-        true => config.selection.plan(kind, &view.defaults),
+    let plan = |namespace: &Namespace, kind| match shows_options && config.filter.wants(kind) {
+        true => config.selection.plan(kind, &namespace.defaults),
         false => Plan::default(),
     };
-    let plans = views.all().iter().map(|view| SocketKind::ALL.map(|kind| plan(view, kind)));
-    let own_cookies = views.all().iter().filter_map(|view| view.host.own_cookie());
+    let plans =
+        namespaces.all().iter().map(|namespace| SocketKind::ALL.map(|kind| plan(namespace, kind)));
+    let own_cookies = namespaces.all().iter().filter_map(|namespace| namespace.host.own_cookie());
     let mut printer = Printer {
         config,
-        views,
+        namespaces,
         plans: plans.collect(),
         ownership,
         layout: None,
@@ -74,7 +75,7 @@ pub fn print<R: Read, W: Read>(
     while let Some(record) = records.next_record()? {
         printer.record(record)?;
         if printer.held.len() > HELD_MAX {
-            printer.look_again()?;
+            printer.write_held()?;
         }
     }
     printer.change_to(None)
@@ -82,8 +83,8 @@ pub fn print<R: Read, W: Read>(
 
 struct Printer<'a, W> {
     config: &'a Config,
-    views: &'a Views,
-    /// By the place of the network namespace, then by that of the kind; empty of what is not wanted.
+    namespaces: &'a Namespaces,
+    /// By the index of the network namespace, then by that of the kind; empty of what is not wanted.
     plans: Vec<[Plan; SocketKind::ALL.len()]>,
     ownership: Option<Ownership<W>>,
     /// The layout of the section that is being written.
@@ -101,17 +102,17 @@ struct Printer<'a, W> {
 impl<W: Read> Printer<'_, W> {
     fn record(&mut self, record: Record) -> Result<(), Error> {
         let socket = Socket::decode(record);
-        let Some(place) = self.views.place(socket.netns) else {
+        let Some(index) = self.namespaces.index(socket.netns) else {
             return Ok(());
         };
-        if !self.views.all()[place].filter.matches(&socket) || self.has_seen(&socket) {
+        if !self.namespaces.all()[index].filter.matches(&socket) || self.has_seen(&socket) {
             return Ok(());
         }
         let layout = socket.kind.family().layout();
         if self.layout != Some(layout) {
             self.change_to(Some(layout))?;
         }
-        self.socket(socket, place)
+        self.socket(socket, index)
     }
 
     /// Whether the socket was shown already. What comes once need not be remembered; but of the same
@@ -125,7 +126,7 @@ impl<W: Read> Printer<'_, W> {
 
     /// Ends a section, and begins those that follow up to this one, or to the end.
     fn change_to(&mut self, layout: Option<Layout>) -> Result<(), Error> {
-        self.look_again()?;
+        self.write_held()?;
         for next in &self.config.filter.layouts() {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
                 self.output.section(*next).map_err(Error::Output)?;
@@ -135,8 +136,8 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    /// `place`: of its network namespace.
-    fn socket(&mut self, socket: Socket, place: usize) -> Result<(), Error> {
+    /// `index`: of its network namespace.
+    fn socket(&mut self, socket: Socket, index: usize) -> Result<(), Error> {
         let filter = &self.config.filter;
         let mut holders = None;
         if let Some(ownership) = &self.ownership {
@@ -153,8 +154,8 @@ impl<W: Read> Printer<'_, W> {
             // Nobody knows whether it is wanted.
             return Ok(());
         }
-        let context = Context::new(&socket.record, &self.views.all()[place].host);
-        let plan = &self.plans[place][socket.kind.index()];
+        let context = Context::new(&socket.record, &self.namespaces.all()[index].host);
+        let plan = &self.plans[index][socket.kind.index()];
         plan.apply(&context, &mut self.shown);
         let row = Row {
             socket: &socket,
@@ -162,14 +163,14 @@ impl<W: Read> Printer<'_, W> {
             options: &self.shown,
             knows_set: plan.knows_set,
             reuseport: number_of_group(&mut self.groups, &socket),
-            netns_name: self.views.name(socket.netns),
+            netns_name: self.namespaces.name(socket.netns),
             holders,
         };
         self.output.row(&row).map_err(Error::Output)
     }
 
     /// Walks through all descriptors once more, if there is a reason to, and writes what was held.
-    fn look_again(&mut self) -> Result<(), Error> {
+    fn write_held(&mut self) -> Result<(), Error> {
         if self.held.is_empty() {
             return Ok(());
         }
@@ -182,8 +183,8 @@ impl<W: Read> Printer<'_, W> {
         let mut records = Records::new(held.as_slice());
         while let Some(record) = records.next_record()? {
             let socket = Socket::decode(record);
-            let place = self.views.place(socket.netns).unwrap_or_default();
-            self.socket(socket, place)?;
+            let index = self.namespaces.index(socket.netns).unwrap_or_default();
+            self.socket(socket, index)?;
         }
         Ok(())
     }
