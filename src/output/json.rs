@@ -88,7 +88,6 @@ impl Output for Json<'_> {
 fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
         Cell::Options(options) => write_options(line, options)?,
-        Cell::Set(options) => write_set(line, options),
         cell => serde_json::to_writer(line, cell)?,
     }
     Ok(())
@@ -114,18 +113,6 @@ fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> 
     }
     line.push(b'}');
     Ok(())
-}
-
-fn write_set(line: &mut Vec<u8>, options: &[OptionValue]) {
-    line.push(b'[');
-    let mut comma: &[u8] = b"\"";
-    for shown in options.iter().filter(|shown| shown.set) {
-        line.extend_from_slice(comma);
-        line.extend_from_slice(shown.option.name.as_bytes());
-        line.push(b'"');
-        comma = b",\"";
-    }
-    line.push(b']');
 }
 
 impl Serialize for Cell<'_> {
