@@ -82,11 +82,14 @@
  * 5.12: iterators may call the helper that generates a socket's cookie. The helper is older, so that its
  * number does not show it; the one below came with the same kernel. It requires a typed pointer.
  */
+static __always_inline bool generates_cookies(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu);
+}
+
 static __always_inline __u64 generated_cookie(void *sk)
 {
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu))
-		return 0;
-	return bpf_get_socket_cookie(sk);
+	return generates_cookies() ? bpf_get_socket_cookie(sk) : 0;
 }
 
 /* The cookie of a socket for which one was generated before, else 0. */

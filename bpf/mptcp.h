@@ -39,6 +39,9 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 	struct record_header header = {};
 
 	fill_inet(&header, &msk->sk.icsk_inet, GET(inet, pinet6), net, cookie);
+	/* Reached through a subflow, it has no typed pointer, which generating a cookie requires. */
+	if (!cookie)
+		header.identity = identity_of(msk);
 	header.sections |= SECTION_TCP;
 	if (GET(inet, inet_opt))
 		header.sections |= SECTION_ITEMS;

@@ -52,7 +52,7 @@ static __always_inline void fill_header(struct record_header *header, struct soc
 	header->ifindex = GET(skc, skc_bound_dev_if);
 	header->netns = netns;
 	header->cookie = cookie;
-	if (!cookie)
+	if (!generates_cookies() && !cookie)
 		header->identity = identity_of(skc);
 }
 
