@@ -10,9 +10,9 @@ use crate::kernel::btf::{KernelBtf, MinimizedBtf};
 use crate::kernel::capability;
 use crate::kernel::object::{set_prefilter, Part};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
-use crate::kernel::refusal;
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
+use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that walk the descriptors: bpf/files.bpf.c
 const BY_DESCRIPTOR: &str = "iter/task_file";
@@ -112,8 +112,8 @@ impl Loader {
         needed: &[&'static Program],
         prefilter: &prefilter,
     ) -> Result<Vec<Loaded>, LoadError> {
-        refusal::capture_log();
-        refusal::clear_log();
+        libbpf_log::capture();
+        libbpf_log::clear();
         let names: Vec<String> = needed.iter().map(|it| it.name_with(&self.features)).collect();
         let choose = |open: &mut OpenObject| {
             for mut program in open.progs_mut() {

@@ -1,40 +1,18 @@
 //! Why libbpf or the kernel refused a program, from the error and the log of libbpf.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use libbpf_rs::{ErrorKind, PrintLevel};
+use libbpf_rs::ErrorKind;
 
 use crate::error::LoadError;
 use crate::kernel::btf::KERNEL_BTF;
 use crate::kernel::capability::memory_limit;
+use crate::kernel::libbpf_log;
 use crate::text::escaped;
-
-/// The warnings of libbpf since [`clear_log`].
-static LOG: Mutex<String> = Mutex::new(String::new());
-
-/// Makes libbpf write its warnings to the log, and not to standard error.
-pub fn capture_log() {
-    libbpf_rs::set_print(Some((PrintLevel::Warn, append)));
-}
-
-/// Empties the log.
-pub fn clear_log() {
-    log().clear();
-}
-
-fn append(_: PrintLevel, text: String) {
-    log().push_str(&text);
-}
-
-fn log() -> MutexGuard<'static, String> {
-    LOG.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The reason of a failure to load, attach or open, by the error and the log up to it.
 pub fn reason(error: &libbpf_rs::Error) -> LoadError {
-    // A copy: what is called below may make libbpf write to the log.
-    let (log, text) = (log().clone(), format!("{error:#}"));
+    let (log, text) = (libbpf_log::copy(), format!("{error:#}"));
     // Where the last descriptor was needed for a map, libbpf continues with an invalid one.
     let too_many = ["Too many open files", "is not pointing to valid bpf_map"];
     if too_many.iter().any(|words| log.contains(words) || text.contains(words)) {

@@ -79,7 +79,8 @@ macro_rules! sections {
             pub(crate) mod $level {
                 #[allow(unused_imports)] // not every level has both
                 pub(crate) use crate::kernel::abi::{$flag as Flag, $value as Value};
-                pub(crate) const SECTION: super::Section = super::Section::$section;
+                pub(crate) const SECTION: $crate::record::section::Section =
+                    $crate::record::section::Section::$section;
             }
         )*
     };

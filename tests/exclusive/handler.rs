@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::common::PLACES_OF_BTF;
 use knetstat::kernel::btf::KernelBtf;
+use knetstat::kernel::libbpf_log;
 use knetstat::kernel::object::Part;
-use knetstat::kernel::refusal;
 use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
 use nix::mount::{mount, MsFlags};
 use nix::sched::{unshare, CloneFlags};
@@ -30,7 +30,7 @@ fn programs_load_without_the_kernels_types() {
     let btf = KernelBtf::load().expect("the types of this kernel");
     let minimized = btf.minimize().expect("a file with a few of them");
     hide_kernel_types();
-    refusal::capture_log();
+    libbpf_log::capture();
     for name in ["tcp_table_without_loop", "owners", "tasks"] {
         let choose = |open: &mut OpenObject| {
             open.progs_mut().for_each(|mut program| program.set_autoload(program.name() == name));

@@ -8,7 +8,7 @@ use std::slice;
 use libbpf_rs::btf::Btf;
 use libbpf_rs::AsRawLibbpf;
 
-use crate::kernel::refusal;
+use crate::kernel::libbpf_log;
 use crate::kernel::syscall::BtfMapping;
 
 /// A file with types in memory. A kernel since 6.16 lets its own be mapped, so that they need not be
@@ -37,7 +37,7 @@ impl Contents {
     /// Reads the kernel's types from the files in which libbpf searches for them, such as
     /// /boot/vmlinux-RELEASE.
     pub fn found_by_libbpf() -> Option<Contents> {
-        refusal::capture_log();
+        libbpf_log::capture();
         let btf = Btf::from_vmlinux().ok()?;
         let mut size = 0;
         // SAFETY: the pointer is that of a live object, and libbpf writes one number.
