@@ -66,7 +66,7 @@ pub fn list(to: &mut impl Write, defaults: &Defaults) -> io::Result<()> {
     write_trimmed(to, &table)
 }
 
-/// Whether this kernel has an option, by its place in the catalogue; `None` where that cannot be found
+/// Whether this kernel has an option, by its index in the catalogue; `None` where that cannot be found
 /// out: the kernel's types are not known, or a socket that may have it could not be opened.
 pub fn is_supported(index: usize, defaults: &Defaults, btf: Option<&KernelBtf>) -> Option<bool> {
     let option = &CATALOGUE[index];

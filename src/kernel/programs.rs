@@ -76,7 +76,7 @@ pub static PROGRAMS: &[Program] = &[
 ];
 
 impl Program {
-    /// Its place in [`PROGRAMS`].
+    /// Its index in [`PROGRAMS`].
     pub fn rank(&'static self) -> usize {
         PROGRAMS.iter().position(|it| ptr::eq(it, self)).unwrap_or(PROGRAMS.len())
     }

@@ -23,7 +23,7 @@ pub struct Selection {
 enum Part {
     /// What everyone asks for, which depends on the family.
     Common,
-    /// An option, by its place in the catalogue.
+    /// An option, by its index in the catalogue.
     Option(usize),
 }
 

@@ -66,7 +66,7 @@ pub struct Records<R> {
     buffer: Vec<u8>,
     begin: usize,
     end: usize,
-    /// The first place in `buffer` where a record may lie: records are looked at in place, and
+    /// The first offset in `buffer` where a record may begin: records are looked at in place, and
     /// their integers want addresses that are multiples of eight.
     base: usize,
     /// How many bytes came before `begin`, for messages.

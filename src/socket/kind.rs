@@ -201,7 +201,7 @@ impl SocketKind {
         &SPECS[self as usize]
     }
 
-    /// Its place in [`SocketKind::ALL`].
+    /// Its index in [`SocketKind::ALL`].
     pub fn index(self) -> usize {
         self as usize
     }

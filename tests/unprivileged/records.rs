@@ -142,9 +142,9 @@ pub fn tcp_and_udp() -> Filter {
 }
 
 /// A namespace of which everything is said.
-pub fn views(pristine: &Defaults, config: &Config) -> Namespaces {
-    let (pristine, host) = (pristine.clone(), Host::with(HZ, 2, None));
-    Namespaces::one(Some(Namespace { defaults: pristine, host, filter: config.filter.clone() }))
+pub fn views(defaults: &Defaults, config: &Config) -> Namespaces {
+    let (defaults, host) = (defaults.clone(), Host::with(HZ, 2, None));
+    Namespaces::one(Some(Namespace { defaults: defaults, host, filter: config.filter.clone() }))
 }
 
 /// A table without colour.

@@ -32,7 +32,7 @@ use knetstat::socket::owner::Owners;
 use serde_json::{json, Value as Json};
 
 /// What is known of new sockets: that these options are off.
-fn pristine() -> Defaults {
+fn defaults() -> Defaults {
     let answers: Answers = CATALOGUE
         .iter()
         .map(|option| match option.name {
@@ -59,8 +59,8 @@ fn extended() -> Config {
 }
 
 /// What is printed of a stream, and the error if there was one.
-fn print(source: impl Read, config: &Config, pristine: &Defaults) -> (String, Option<String>) {
-    let views = records::views(pristine, config);
+fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Option<String>) {
+    let views = records::views(defaults, config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(source);
@@ -79,7 +79,7 @@ fn print(source: impl Read, config: &Config, pristine: &Defaults) -> (String, Op
 
 /// The same of a stream that is whole.
 fn print_whole(source: impl Read, format: Format) -> String {
-    let (text, error) = print(source, &config(format), &pristine());
+    let (text, error) = print(source, &config(format), &defaults());
     assert_eq!(error, None);
     text
 }
@@ -104,7 +104,7 @@ SO_REUSEADDR=0,IPV6_JOIN_GROUP=ff02::fb%2-fe80::7,IPV6_JOIN_ANYCAST=fe80::%2
 
 #[test]
 fn extended_table_in_colour_without_header() {
-    let (text, _) = print(records::some().bytes.as_slice(), &extended(), &pristine());
+    let (text, _) = print(records::some().bytes.as_slice(), &extended(), &defaults());
     let first = text.lines().next().unwrap_or_default();
     let expected = "tcp        0    244 127.0.0.1:5432          0.0.0.0:*               \
 LISTEN      104        31337      -           \x1b[1mSO_REUSEADDR=1\x1b[0m,SO_KEEPALIVE=0,\
@@ -132,7 +132,7 @@ fn a_packet_socket() {
     let stream = records::sniffer();
     let everything = |format| {
         let config = Config { filter: Filter::default(), ..config(format) };
-        let (text, error) = print(stream.bytes.as_slice(), &config, &pristine());
+        let (text, error) = print(stream.bytes.as_slice(), &config, &defaults());
         assert_eq!(error, None);
         text
     };
@@ -147,7 +147,7 @@ PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
 }
 
 #[test]
-fn without_pristine_sockets_nobody_knows_what_is_set() {
+fn without_new_sockets_nobody_knows_what_is_set() {
     let unknown = Defaults::default();
     let stream = records::some();
     let (text, error) = print(stream.bytes.as_slice(), &config(LINES), &unknown);
@@ -164,7 +164,7 @@ fn without_pristine_sockets_nobody_knows_what_is_set() {
 /// the value where everything is.
 #[test]
 fn what_is_set_does_not_depend_on_what_is_shown() {
-    let pristine = pristine();
+    let defaults = defaults();
     let mut only_set = config(LINES);
     only_set.selection = Selection::parse(["set"]).expect("a word of -O");
     let (mut compared, mut set_options) = (0, 0);
@@ -172,8 +172,8 @@ fn what_is_set_does_not_depend_on_what_is_shown() {
         let mut random = Random(seed);
         let mut bytes = if seed % 2 == 0 { records::some() } else { records::everything() }.bytes;
         hurt(&mut bytes, &mut random);
-        let (all, all_error) = print(bytes.as_slice(), &config(LINES), &pristine);
-        let (set, set_error) = print(bytes.as_slice(), &only_set, &pristine);
+        let (all, all_error) = print(bytes.as_slice(), &config(LINES), &defaults);
+        let (set, set_error) = print(bytes.as_slice(), &only_set, &defaults);
         assert_eq!(set_error, all_error, "seed {seed}");
         let [all, set] = [all, set].map(|text| rows(&text).collect::<Vec<Json>>());
         assert_eq!(set.len(), all.len(), "seed {seed}");
@@ -242,14 +242,14 @@ fn sctp_sockets() {
 #[test]
 fn every_fact_of_every_option_is_shown() {
     let config = Config { filter: Filter::default(), ..config(LINES) };
-    let (text, error) = print(records::everything().bytes.as_slice(), &config, &pristine());
+    let (text, error) = print(records::everything().bytes.as_slice(), &config, &defaults());
     assert_eq!(error, None);
     let is_shown = |name| rows(&text).any(|row| row["options"].get(name).is_some());
     let hidden = CATALOGUE.iter().map(|option| option.name).filter(|name| !is_shown(*name));
     assert_eq!(hidden.collect::<Vec<_>>(), NOT_IN_EVERYTHING);
 }
 
-/// The first needs an interface's name, the second is absent in what pristine() says; the others are
+/// The first needs an interface's name, the second is absent in what defaults() says; the others are
 /// of raw sockets, of which there is none.
 const NOT_IN_EVERYTHING: [&str; 5] =
     ["SO_BINDTODEVICE", "SO_RXQ_OVFL", "ICMP_FILTER", "ICMPV6_FILTER", "IPV6_CHECKSUM"];
@@ -358,7 +358,7 @@ fn mptcp(traits: socket_trait, fill: impl FnOnce(&mut tcp_section)) -> Json {
     stream.part(fill);
     let mut config = config(LINES);
     config.filter = Filter::default();
-    let (text, error) = print(stream.bytes.as_slice(), &config, &pristine());
+    let (text, error) = print(stream.bytes.as_slice(), &config, &defaults());
     assert_eq!(error, None);
     let row = rows(&text).next();
     row.expect("a row")
@@ -474,7 +474,7 @@ fn a_failing_read_is_an_error_and_leaves_the_array_open() {
     let first = stream.bytes[..stream.ends[0]].to_vec();
     let mut source = Pieces::new(&[], 1);
     source.interruptions = [io::ErrorKind::PermissionDenied].into();
-    let (text, error) = print(first.as_slice().chain(source), &config(ARRAY), &pristine());
+    let (text, error) = print(first.as_slice().chain(source), &config(ARRAY), &defaults());
     let error = error.expect("the read failed");
     assert!(error.starts_with("cannot read the sockets from the kernel: "), "{error}");
     assert!(text.starts_with("[\n{\"protocol\":\"tcp\"") && text.ends_with('}'), "{text}");
@@ -485,9 +485,9 @@ fn a_failing_read_is_an_error_and_leaves_the_array_open() {
 #[test]
 fn a_cut_stream_gives_the_whole_records_and_then_an_error() {
     let stream = records::some();
-    let (config, pristine) = (config(ARRAY), pristine());
+    let (config, defaults) = (config(ARRAY), defaults());
     for length in 0..=stream.bytes.len() {
-        let (text, error) = print(&stream.bytes[..length], &config, &pristine);
+        let (text, error) = print(&stream.bytes[..length], &config, &defaults);
         let whole = stream.ends.iter().filter(|end| **end <= length).count();
         assert_eq!(text.matches("\"protocol\"").count(), whole, "{length} bytes");
         let end = whole.checked_sub(1).map_or(0, |last| stream.ends[last]);
@@ -511,7 +511,7 @@ fn damage_is_named_with_its_place() {
     let damaged = |change: fn(&mut [u8])| {
         let mut bytes = stream.bytes.clone();
         change(&mut bytes[at..]);
-        let (text, error) = print(bytes.as_slice(), &config(LINES), &pristine());
+        let (text, error) = print(bytes.as_slice(), &config(LINES), &defaults());
         assert_eq!(text.lines().count(), 2, "the records before the damage");
         error.expect("the damage is noticed")
     };
@@ -536,7 +536,7 @@ fn a_record_without_an_end_is_given_up() {
         stream.bytes
     };
     let endless = header.as_slice().chain(Repeat(&item));
-    let (_, error) = print(endless, &config(LINES), &pristine());
+    let (_, error) = print(endless, &config(LINES), &defaults());
     let error = error.expect("the stream never ends");
     assert!(error.contains("damaged at byte 0"), "{error}");
 }
@@ -557,7 +557,7 @@ fn an_item_longer_than_a_record_is_damage() {
     let mut stream = Stream::default();
     stream.header(&[section::SECTION_ITEMS], |_| {});
     stream.part(|item: &mut item_header| item.length = u32::MAX);
-    let (_, error) = print(stream.bytes.as_slice(), &config(LINES), &pristine());
+    let (_, error) = print(stream.bytes.as_slice(), &config(LINES), &defaults());
     let error = error.expect("no record is so long");
     assert!(error.ends_with("a record is longer than the kernel can write one"), "{error}");
 }
@@ -589,7 +589,7 @@ fn finishes_in_time(test: impl FnOnce() + Send + 'static) {
 
 /// Damages the stream in many ways. Whatever comes out is well formed.
 fn damage(stream: &Stream, times: u64) {
-    let pristine = pristine();
+    let defaults = defaults();
     let forms = [config(LINES), extended()];
     let (mut printed, mut noticed) = ([0, 0], 0);
     for seed in 0..times {
@@ -600,7 +600,7 @@ fn damage(stream: &Stream, times: u64) {
         }
         let form = random.below(2);
         let config = &forms[form];
-        let (text, error) = print(bytes.as_slice(), config, &pristine);
+        let (text, error) = print(bytes.as_slice(), config, &defaults);
         printed[form] += text.lines().count() as u64;
         noticed += u64::from(error.is_some());
         assert!(text.len() < 1 << 20, "seed {seed}: {} bytes of output", text.len());
@@ -714,7 +714,7 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
 }
 
 fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Option<String>) {
-    let views = records::views(&pristine(), config);
+    let views = records::views(&defaults(), config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let stream = accepted();
@@ -739,10 +739,10 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
 fn without_owners_nobody_is_the_process_that_was_asked_for() {
     let mut config = config(LINES);
     let all = accepted();
-    let (text, error) = print(all.bytes.as_slice(), &config, &pristine());
+    let (text, error) = print(all.bytes.as_slice(), &config, &defaults());
     assert_eq!((rows(&text).count(), error), (all.ends.len(), None));
     config.filter.pids = vec![812];
-    let (text, error) = print(all.bytes.as_slice(), &config, &pristine());
+    let (text, error) = print(all.bytes.as_slice(), &config, &defaults());
     assert_eq!((text.as_str(), error), ("", None));
 }
 
