@@ -6,7 +6,7 @@
 //! which then prepares the programs of that section.
 //!
 //! This depends on how libbpf works inside, so its version is pinned in Cargo.toml, and
-//! tests/handler.rs fails where the handlers have no effect.
+//! tests/exclusive/handler.rs fails where the handlers have no effect.
 //!
 //! [`KernelBtf`]: crate::kernel::btf::KernelBtf
 

@@ -144,7 +144,7 @@ pub fn tcp_and_udp() -> Filter {
 /// A namespace of which everything is said.
 pub fn views(defaults: &Defaults, config: &Config) -> Namespaces {
     let (defaults, host) = (defaults.clone(), Host::with(HZ, 2, None));
-    Namespaces::one(Some(Namespace { defaults: defaults, host, filter: config.filter.clone() }))
+    Namespaces::one(Some(Namespace { defaults, host, filter: config.filter.clone() }))
 }
 
 /// A table without colour.
