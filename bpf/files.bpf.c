@@ -142,7 +142,7 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 		return false;
 	socket->sk = sk;
 	socket->net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	if (!prefilter.every_netns && socket->net != BPF_CORE_READ(reader, nsproxy, net_ns))
+	if (!parameters.prefilter.every_netns && socket->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
 	socket->domain = LOAD(sk, __sk_common.skc_family);
 	socket->protocol = GET_BITS(sk, sk_protocol);
@@ -228,7 +228,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 	int sections;
 
 	if (!find_socket(ctx, FAMILY_TCP, &socket) || is_in_table(socket.sk) ||
-	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, prefilter.tcp_states))
+	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, parameters.prefilter.tcp_states))
 		return 0;
 	tp = (void *)socket.sk;
 	inet = &tp->inet_conn.icsk_inet;
@@ -245,7 +245,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 
 static __always_inline bool is_wanted_mptcp(struct sock *sk)
 {
-	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), prefilter.tcp_states);
+	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), parameters.prefilter.tcp_states);
 }
 
 /* MPTCP sockets, for which the kernel has no iterator. */
@@ -303,7 +303,7 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	int sections;
 
 	if (!find_socket(ctx, FAMILY_UDP, &socket) || is_in_table(socket.sk) ||
-	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, prefilter.udp_states))
+	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, parameters.prefilter.udp_states))
 		return 0;
 	inet = (void *)socket.sk;
 	np = GET(inet, pinet6);
@@ -348,7 +348,7 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 	if (!find_socket(ctx, FAMILY_SCTP, &socket))
 		return 0;
 	inet = (void *)socket.sk;
-	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), prefilter.tcp_states))
+	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), parameters.prefilter.tcp_states))
 		return 0;
 	np = GET(inet, pinet6);
 	sections = write_sctp_header(seq, inet, np, socket.net, cookie_of(&socket));

@@ -19,12 +19,7 @@
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
-struct identity_key {
-	__u64 words[2];
-};
-
-/* In a section of its own, which the loader fills in: src/kernel/identity.rs */
-const volatile struct identity_key identity_key SEC(".rodata.identity") = {};
+#include "parameters.h"
 
 #define ROTATE(word, bits) ((word) << (bits) | (word) >> (64 - (bits)))
 
@@ -61,7 +56,8 @@ static __always_inline void sip_compress(struct sip_state *v, __u64 word)
  */
 __noinline __u64 hash_address(__u64 address)
 {
-	__u64 first = identity_key.words[0], second = identity_key.words[1];
+	__u64 first = parameters.identity_key.words[0];
+	__u64 second = parameters.identity_key.words[1];
 	/* "somepseudorandomlygeneratedbytes" */
 	struct sip_state v = {
 		.a = first ^ 0x736f6d6570736575ULL,

@@ -17,7 +17,8 @@
 	STRUCT(owner_record)                                                                       \
 	STRUCT(task_record)                                                                        \
 	STRUCT(prefilter)                                                                          \
-	STRUCT(identity_key)
+	STRUCT(identity_key)                                                                       \
+	STRUCT(parameters)
 
 #define SIZE_OF(name) SIZE_OF_##name = sizeof(struct name),
 #define SECTION_SIZE_OF(level, name) SIZE_OF(name##_section)

@@ -89,7 +89,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 			return 0;
 		state = GET_OR(tw, tw_sk.tw_substate, TCP_TIME_WAIT);
 	}
-	if (!wanted(skc, state, prefilter.tcp_states))
+	if (!wanted(skc, state, parameters.prefilter.tcp_states))
 		return 0;
 
 	tp = bpf_skc_to_tcp_sock(skc);
@@ -121,7 +121,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	if (!up)
 		return 0;
 	skc = &up->inet.sk.__sk_common;
-	if (!wanted(skc, skc->skc_state, prefilter.udp_states))
+	if (!wanted(skc, skc->skc_state, parameters.prefilter.udp_states))
 		return 0;
 
 	net = GET(up, inet.sk.__sk_common.skc_net.net);

@@ -4,6 +4,8 @@
 //! kernel tables - BPF iterators ([`kernel`]) - records ([`record`]) - sockets
 //! ([`socket`]) - filter ([`query`]) - options ([`options`]) - output ([`output`])
 
+#![deny(unsafe_code)]
+
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -8,9 +8,9 @@ use super::skeleton::tables::types;
 pub use types::{
     identity_key, ip_options_item, ip_section, ipv6_section, item_header, item_kind,
     membership_item, netlink_section, owner_record, packet_membership_item, packet_section,
-    port_filter, port_range, prefilter, raw_section, record_header, sctp_section, section,
-    section_number, socket_section, socket_trait, task_record, tcp_section, timer, tls_section,
-    udp_section, unix_section, vsock_section, xdp_section,
+    parameters, port_filter, port_range, prefilter, raw_section, record_header, sctp_section,
+    section, section_number, socket_section, socket_trait, task_record, tcp_section, timer,
+    tls_section, udp_section, unix_section, vsock_section, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{
@@ -32,6 +32,7 @@ macro_rules! plain {
 
 plain! {
     prefilter: SIZE_OF_prefilter,
+    parameters: SIZE_OF_parameters,
     identity_key: SIZE_OF_identity_key,
     record_header: SIZE_OF_record_header,
     socket_section: SIZE_OF_socket_section,

@@ -3,6 +3,8 @@
 //! A [`request`] says what a run asks of the kernel, [`programs`] lists the programs, [`load`] loads
 //! those that are needed, and a [`snapshot`] is the stream of records that they write.
 
+#![allow(unsafe_code)]
+
 pub mod abi;
 pub mod btf;
 pub mod capability;

@@ -1,12 +1,12 @@
 //! The two objects that the BPF programs are in: opened, given their constants, loaded.
 
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{offset_of, MaybeUninit};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Object, OpenObject};
 
-use crate::kernel::abi::prefilter;
+use crate::kernel::abi::{parameters, prefilter};
 use crate::kernel::btf::MinimizedBtf;
 use crate::kernel::skeleton::{files, tables};
 use crate::kernel::{handler, identity};
@@ -67,7 +67,7 @@ fn load<'a, T, B: SkelBuilder<'a>>(
         builder.object_builder_mut().btf_custom_path(btf.path())?;
     }
     let mut open = builder.open(storage)?;
-    set_constant(open.open_object_mut(), ".rodata.identity", identity::key()?)?;
+    set_parameter(open.open_object_mut(), offset_of!(parameters, identity_key), identity::key()?)?;
     choose(open.open_object_mut())?;
     attach(open.load()?.object())
 }
@@ -80,13 +80,15 @@ fn load<'a, T, B: SkelBuilder<'a>>(
 pub fn set_prefilter(open: &mut OpenObject, prefilter: &prefilter) -> libbpf_rs::Result<()> {
     // SAFETY: a `repr(C)` structure of integers without padding is its bytes.
     let bytes = unsafe { plain::as_bytes(prefilter) };
-    set_constant(open, ".rodata.prefilter", bytes)
+    set_parameter(open, offset_of!(parameters, prefilter), bytes)
 }
 
-/// Sets what is alone in a section of read-only data.
-fn set_constant(open: &mut OpenObject, section: &str, bytes: &[u8]) -> libbpf_rs::Result<()> {
-    let missing = || io::Error::new(io::ErrorKind::NotFound, format!("no section {section}"));
+/// Sets one of the parameters of bpf/parameters.h, which begins at this offset.
+fn set_parameter(open: &mut OpenObject, offset: usize, bytes: &[u8]) -> libbpf_rs::Result<()> {
+    let missing = || io::Error::new(io::ErrorKind::NotFound, "the programs have no parameters");
     let mut maps = open.maps_mut();
-    let mut map = maps.find(|map| map.name() == section).ok_or_else(missing)?;
-    map.set_initial_value(bytes)
+    let mut map = maps.find(|map| map.name() == ".rodata.parameters").ok_or_else(missing)?;
+    let value = map.initial_value_mut().and_then(|all| all.get_mut(offset..offset + bytes.len()));
+    value.ok_or_else(missing)?.copy_from_slice(bytes);
+    Ok(())
 }

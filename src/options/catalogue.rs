@@ -90,7 +90,7 @@ macro_rules! number {
 
 /// Every option, in the order in which they are printed.
 #[rustfmt::skip]
-const OPTIONS: &[OptionSpec] = &[
+pub static CATALOGUE: &[OptionSpec] = &[
     // SOL_SOCKET
     number!(SOL_SOCKET SOCKET SO_REUSEADDR = 2, Enum(constants::REUSE), Differs, "lets a socket be bound to a port of which connections are still being closed"),
     bool!(SOL_SOCKET SOCKET SO_REUSEPORT = 15, Differs, "lets several sockets be bound to one port, which share what arrives"),
@@ -360,9 +360,6 @@ const OPTIONS: &[OptionSpec] = &[
     option!(SOL_XDP XDP_STATISTICS = 7, Struct(&layouts::XDP_STATISTICS), Never, xdp::statistics, [value!(XDP XDP_STATISTICS), value!(XDP XDP_STATISTICS__rx_invalid), value!(XDP XDP_STATISTICS__tx_invalid), value!(XDP XDP_STATISTICS__rx_full), value!(XDP XDP_STATISTICS__fill_empty), value!(XDP XDP_STATISTICS__tx_empty)], "packets that were dropped, descriptors that were invalid, and rings that were full or empty"),
 ];
 
-/// Every option, in the order in which they are printed.
-pub static CATALOGUE: &[OptionSpec] = OPTIONS;
-
 /// The option of this name, exactly as the C constant.
 pub fn named(name: &str) -> Option<&'static OptionSpec> {
     CATALOGUE.iter().find(|option| option.name == name)
@@ -391,13 +388,13 @@ const fn every_fact_is_used() -> bool {
 
 const _: () = assert!(
     every_fact_is_used(),
-    "bpf/options.h has a line that no option in src/catalogue.rs is read from"
+    "bpf/options.h has a line that no option of src/options/catalogue.rs is decoded from"
 );
 
 const fn is_used(fact: Fact) -> bool {
     let mut i = 0;
-    while i < OPTIONS.len() {
-        if contains(OPTIONS[i].facts(), fact) || contains(OPTIONS[i].marker.facts(), fact) {
+    while i < CATALOGUE.len() {
+        if contains(CATALOGUE[i].facts(), fact) || contains(CATALOGUE[i].marker.facts(), fact) {
             return true;
         }
         i += 1;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::common::say;
 use knetstat::kernel::abi::{port_filter, port_range, prefilter};
 use knetstat::kernel::object::{set_prefilter, Part};
+use knetstat::kernel::programs;
 use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
@@ -104,6 +105,10 @@ fn load(name: &str, filtered: bool, log_level: u32) -> Result<usize, String> {
 #[test]
 fn every_walk_has_a_program_that_the_kernel_takes() {
     let _turn = crate::exclusive();
+    for program in programs::PROGRAMS {
+        let is_judged = PROGRAMS.iter().any(|names| names[0] == program.name);
+        assert!(is_judged, "this test does not know {}", program.name);
+    }
     libbpf_rs::set_print(Some((PrintLevel::Debug, remember)));
     let mut refused = Vec::new();
     for names in PROGRAMS {

@@ -6,6 +6,7 @@ mod common;
 
 mod btf;
 mod columns;
+mod families;
 mod man;
 mod records;
 mod replay;

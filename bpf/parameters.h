@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The parameters of a run, which the loader fills in: src/kernel/object.rs. They are constant by the time
+ * the verifier runs. All in one section, because each section is a map, and each map a descriptor.
+ */
+#ifndef PARAMETERS_H
+#define PARAMETERS_H
+
+/* See identity.h. */
+struct identity_key {
+	__u64 words[2];
+};
+
+#define PORT_RANGES 8
+
+struct port_range {
+	__u16 low;
+	__u16 high;
+};
+
+struct port_filter {
+	__u32 count; /* 0: every port */
+	struct port_range ranges[PORT_RANGES];
+};
+
+struct prefilter {
+	__u32 tcp_states; /* bit n: state n */
+	__u32 udp_states;
+	struct port_filter local_ports;
+	struct port_filter remote_ports;
+	struct port_filter either_ports; /* local or remote */
+	__u8 want_ipv4;
+	__u8 want_ipv6;
+	__u8 every_netns; /* not only that of the reader */
+	__u8 unused;
+};
+
+struct parameters {
+	struct identity_key identity_key;
+	struct prefilter prefilter; /* see filter.h */
+};
+
+/* The initial value admits every socket. */
+const volatile struct parameters parameters SEC(".rodata.parameters") = {
+	.prefilter = {
+		.tcp_states = ~0,
+		.udp_states = ~0,
+		.want_ipv4 = 1,
+		.want_ipv6 = 1,
+	},
+};
+
+#endif
