@@ -17,18 +17,12 @@ use crate::socket::Timer;
 use crate::text::Escaped;
 
 /// One array, an object a line.
-pub const ARRAY: Format = Format {
-    name: "json",
-    whole_sockets: true,
-    open: |to, columns, _| Box::new(Json::new(to, columns, true)),
-};
+pub const ARRAY: Format =
+    Format { whole_sockets: true, open: |to, columns, _| Box::new(Json::new(to, columns, true)) };
 
 /// One object a line.
-pub const LINES: Format = Format {
-    name: "ndjson",
-    whole_sockets: true,
-    open: |to, columns, _| Box::new(Json::new(to, columns, false)),
-};
+pub const LINES: Format =
+    Format { whole_sockets: true, open: |to, columns, _| Box::new(Json::new(to, columns, false)) };
 
 struct Json<'a> {
     to: Box<dyn Write + 'a>,

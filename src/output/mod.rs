@@ -51,8 +51,6 @@ pub trait Output {
 /// A kind of output, and how to open one.
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
-    /// For messages and debugging.
-    pub name: &'static str,
     /// Whether a socket is shown with all its members and options unless the command line chooses;
     /// otherwise with those that people look at.
     pub whole_sockets: bool,

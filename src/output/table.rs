@@ -11,7 +11,6 @@ use crate::query::layout::Layout;
 
 /// Aligned columns, with the options that everyone asks for and those that are set.
 pub const TABLE: Format = Format {
-    name: "table",
     whole_sockets: false,
     open: |to, columns, style| Box::new(Table::new(to, &columns, style)),
 };

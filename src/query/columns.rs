@@ -261,24 +261,35 @@ impl Column {
 ///
 /// For a word that names no column, or more than one: a sentence with the nearest names.
 pub fn parse(word: &str) -> Result<Column, String> {
+    if word.trim().is_empty() {
+        return Err("name at least one column".into());
+    }
     let wanted = bare(word);
     if wanted.is_empty() {
-        return Err("name at least one column".into());
+        return Err(unknown(word));
     }
     let exact = Column::ALL.iter().find(|column| column.words().any(|word| bare(word) == wanted));
     if let Some(column) = exact {
         return Ok(*column);
     }
-    let begins = |column: &Column| column.words().any(|word| bare(word).starts_with(&wanted));
-    let near: Vec<Column> = Column::ALL.into_iter().filter(begins).collect();
+    let begins = |other: &str| bare(other).starts_with(&wanted);
+    // The beginning of a name counts before that of a title or a member.
+    let mut near: Vec<Column> = Column::ALL.into_iter().filter(|it| begins(it.name())).collect();
+    if near.is_empty() {
+        near = Column::ALL.into_iter().filter(|column| column.words().any(begins)).collect();
+    }
     match near[..] {
         [column] => Ok(column),
-        [] => Err(suggest::unknown("column", word, Column::ALL.iter().map(|c| c.name()))),
+        [] => Err(unknown(word)),
         _ => {
             let names: Vec<&str> = near.iter().map(|column| column.name()).collect();
             Err(format!("'{}' is ambiguous: {}", escaped(word.as_bytes()), names.join(", ")))
         }
     }
+}
+
+fn unknown(word: &str) -> String {
+    suggest::unknown("column", word, Column::ALL.iter().map(|column| column.name()))
 }
 
 /// A word as it is compared: in lower case, and of letters and digits alone.
@@ -337,7 +348,7 @@ mod tests {
         }
         assert!(parse("re").is_err_and(|error| error.starts_with("'re' is ambiguous")));
         assert!(parse("zzz").is_err_and(|error| error.contains("options, set")));
-        assert!(parse("").is_err() && parse("-_").is_err());
+        assert!(parse("").is_err() && parse("*").is_err_and(|error| error.contains("there are")));
         assert!(parse("x\x1b").is_err_and(|error| !error.contains('\x1b')));
     }
 }

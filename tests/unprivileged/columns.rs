@@ -38,11 +38,11 @@ fn holders() -> Stream {
 
 /// Writes the stream, whose listener two processes hold, to an output.
 fn replay(stream: &Stream, config: &Config, output: &mut dyn Output) {
-    let views = records::views(&Defaults::default(), config);
+    let namespaces = records::namespaces(&Defaults::default(), config);
     let holders = holders().bytes;
     let ownership = Ownership::new(holders.as_slice(), &[][..]).expect("whole records");
     let records = Records::new(stream.bytes.as_slice());
-    pipeline::print(records, config, &views, Some(ownership), output).expect("whole records");
+    pipeline::print(records, config, &namespaces, Some(ownership), output).expect("whole records");
     output.end().expect("memory");
 }
 

@@ -142,7 +142,7 @@ pub fn tcp_and_udp() -> Filter {
 }
 
 /// A namespace of which everything is said.
-pub fn views(defaults: &Defaults, config: &Config) -> Namespaces {
+pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
     let (defaults, host) = (defaults.clone(), Host::with(HZ, 2, None));
     Namespaces::one(Some(Namespace { defaults, host, filter: config.filter.clone() }))
 }
@@ -174,7 +174,7 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
 /// listener of [`some`].
 pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> String {
     let config = Config { selection: Selection::all(), ..config(format, request) };
-    let views = views(&Defaults::default(), &config);
+    let namespaces = namespaces(&Defaults::default(), &config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(stream.bytes.as_slice());
@@ -188,7 +188,7 @@ pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> Stri
     knetstat::commands::table::pipeline::print(
         records,
         &config,
-        &views,
+        &namespaces,
         Some(ownership),
         output.as_mut(),
     )

@@ -60,14 +60,14 @@ fn extended() -> Config {
 
 /// What is printed of a stream, and the error if there was one.
 fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Option<String>) {
-    let views = records::views(defaults, config);
+    let namespaces = records::namespaces(defaults, config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(source);
     let result = knetstat::commands::table::pipeline::print(
         records,
         config,
-        &views,
+        &namespaces,
         records::nobody(),
         output.as_mut(),
     );
@@ -714,7 +714,7 @@ fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<S
 }
 
 fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Option<String>) {
-    let views = records::views(&defaults(), config);
+    let namespaces = records::namespaces(&defaults(), config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let stream = accepted();
@@ -723,7 +723,7 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
         knetstat::commands::table::pipeline::print(
             records,
             config,
-            &views,
+            &namespaces,
             Some(ownership),
             output.as_mut(),
         )?;
