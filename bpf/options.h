@@ -186,6 +186,7 @@
 	FLAG(TCP_MD5SIG, BEHIND(tp, md5sig_info, head.first) != 0)                              \
 	FLAG(TCP_AO_ADD_KEY, BEHIND(tp, ao_info, head.first) != 0)                              \
 	FLAG(TCP_CONGESTION__set, BIT(tp, inet_conn.icsk_ca_setsockopt))                        \
+	FLAG(TCP_WINDOW_CLAMP__connected, MEMBER(tp, write_seq) != 0)                           \
 	VALUE(TCP_MAXSEG, MEMBER(tp, mss_cache))                                                \
 	VALUE(TCP_MAXSEG__user, MEMBER(tp, rx_opt.user_mss))                                    \
 	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
@@ -243,6 +244,7 @@
 	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                   \
 	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                               \
 	FLAG(TCP_REPAIR, BIT(tp, repair))                                                       \
+	FLAG(TCP_WINDOW_CLAMP__connected, MEMBER(tp, write_seq) != 0)                           \
 	VALUE(TCP_MAXSEG, HAS(tp, mss_cache), tp ? LOAD(tp, mss_cache) : TCP_MSS_DEFAULT)       \
 	VALUE(TCP_MAXSEG__user, HAS(tp, rx_opt.user_mss),                                       \
 	      tp ? LOAD(tp, rx_opt.user_mss) : GET(msk, maxseg))                                \

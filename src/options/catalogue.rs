@@ -10,8 +10,8 @@ use crate::options::kind::ValueKind::*;
 use crate::options::set::Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 use crate::options::set::{
     BOUND_TO_DEVICE, CONGESTION, FASTOPEN, MULTICAST_INTERFACE, ULP, UNLESS_ACCEPTED_WITH_MARK,
-    UNLESS_ASSOCIATED, UNLESS_BOUND, UNLESS_CLAMPED, UNLESS_CONNECTED, UNLESS_CONVERTED,
-    UNLESS_MPTCP, UNLESS_SCTP, UNLESS_SUBFLOW,
+    UNLESS_ASSOCIATED, UNLESS_BOUND, UNLESS_CLAMPED, UNLESS_CONVERTED, UNLESS_DELACK_MAX_RESET,
+    UNLESS_MPTCP, UNLESS_RTO_MIN_RESET, UNLESS_SCTP, UNLESS_SUBFLOW, UNLESS_TCP,
 };
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
@@ -173,8 +173,8 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_TCP TCP TCP_INQ = 36, Differs, "tells the receiver how much is left to read"),
     number!(IPPROTO_TCP TCP TCP_TX_DELAY = 37, Microseconds, Differs, "delays outgoing packets, for tests"),
     option!(IPPROTO_TCP TCP_RTO_MAX_MS = 44, Milliseconds, Differs, tcp::jiffies_in::<1_000>, [value!(TCP TCP_RTO_MAX_MS)], "the longest time between two retransmissions"),
-    option!(IPPROTO_TCP TCP_RTO_MIN_US = 45, Microseconds, Differs, tcp::jiffies_in::<1_000_000>, [value!(TCP TCP_RTO_MIN_US)], "the shortest time before a retransmission"),
-    option!(IPPROTO_TCP TCP_DELACK_MAX_US = 46, Microseconds, Differs, tcp::jiffies_in::<1_000_000>, [value!(TCP TCP_DELACK_MAX_US)], "the longest time that an acknowledgement is held back"),
+    option!(IPPROTO_TCP TCP_RTO_MIN_US = 45, Microseconds, UNLESS_RTO_MIN_RESET, tcp::jiffies_in::<1_000_000>, [value!(TCP TCP_RTO_MIN_US)], "the shortest time before a retransmission"),
+    option!(IPPROTO_TCP TCP_DELACK_MAX_US = 46, Microseconds, UNLESS_DELACK_MAX_RESET, tcp::jiffies_in::<1_000_000>, [value!(TCP TCP_DELACK_MAX_US)], "the longest time that an acknowledgement is held back"),
     bool!(IPPROTO_TCP TCP TCP_THIN_LINEAR_TIMEOUTS = 16, Differs, "repeats lost packets of a thin stream without waiting longer each time"),
     bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter("tcp_sock", "md5sig_info"),
     bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter("tcp_sock", "ao_info"),
@@ -219,7 +219,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_IP IP IP_PASSSEC = 18, Differs, "tells the receiver the security label of a packet"),
     option!(IPPROTO_IP IP_ADD_MEMBERSHIP = 35, Memberships, NotEmpty, ip::joined_groups, [], "the IPv4 multicast groups that were joined").also_called(&["IP_DROP_MEMBERSHIP", "IP_ADD_SOURCE_MEMBERSHIP", "IP_BLOCK_SOURCE", "MCAST_JOIN_GROUP", "MCAST_JOIN_SOURCE_GROUP"]).without_getter("inet_sock", "mc_list"),
     option!(IPPROTO_IP IP_MULTICAST_IF = 32, Address, MULTICAST_INTERFACE, ip::multicast_interface, [value!(IP IP_MULTICAST_IF)], "the interface for multicast, named by its address; 0.0.0.0 also where an index names it"),
-    number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, UNLESS_CONNECTED, "the time to live of outgoing multicast"),
+    number!(IPPROTO_IP IP IP_MULTICAST_TTL = 33, Int, UNLESS_TCP, "the time to live of outgoing multicast"),
     bool!(IPPROTO_IP IP IP_MULTICAST_LOOP = 34, Differs, "multicast that is sent comes back to this host"),
     bool!(IPPROTO_IP IP IP_MULTICAST_ALL = 49, UNLESS_CONVERTED, "receives every group that somebody on this host joined"),
     option!(IPPROTO_IP IP_OPTIONS = 4, Blob, Differs, ip::options, [], "the IP options of outgoing packets"),
@@ -315,8 +315,8 @@ const OPTIONS: &[OptionSpec] = &[
     option!(IPPROTO_IPV6 IPV6_AUTOFLOWLABEL = 70, Bool, IsNot(flag!(IPV6 IPV6_AUTOFLOWLABEL__set), 0), ipv6::auto_flow_label, [flag!(IPV6 IPV6_AUTOFLOWLABEL__set), flag!(IPV6 IPV6_AUTOFLOWLABEL), value!(IPV6 IPV6_AUTOFLOWLABEL__sysctl)], "the kernel chooses a flow label for each flow"),
     option!(IPPROTO_IPV6 IPV6_JOIN_GROUP = 20, Memberships, NotEmpty, ipv6::joined_groups, [], "the IPv6 multicast groups that were joined").also_called(&["IPV6_ADD_MEMBERSHIP", "IPV6_LEAVE_GROUP", "IPV6_DROP_MEMBERSHIP"]).without_getter("ipv6_pinfo", "ipv6_mc_list"),
     option!(IPPROTO_IPV6 IPV6_JOIN_ANYCAST = 27, Memberships, NotEmpty, ipv6::joined_anycast, [], "the anycast addresses that were joined").also_called(&["IPV6_LEAVE_ANYCAST"]).without_getter("ipv6_pinfo", "ipv6_ac_list"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, UNLESS_CONNECTED, "the interface for multicast"),
-    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, UNLESS_CONNECTED, "the hop limit of outgoing multicast"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_IF = 17, Ifindex, UNLESS_TCP, "the interface for multicast"),
+    number!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_HOPS = 18, Int, UNLESS_TCP, "the hop limit of outgoing multicast"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_LOOP = 19, UNLESS_SCTP, "multicast that is sent comes back to this host"),
     bool!(IPPROTO_IPV6 IPV6 IPV6_MULTICAST_ALL = 29, UNLESS_SCTP, "receives every group that somebody on this host joined"),
     option!(IPPROTO_IPV6 IPV6_PKTINFO = 50, Pktinfo, NotEmpty, ipv6::pktinfo, [value!(IPV6 IPV6_PKTINFO__ifindex)], "the source address and interface of outgoing packets").without_getter("ipv6_pinfo", "sticky_pktinfo"),

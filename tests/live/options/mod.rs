@@ -3,6 +3,7 @@
 
 mod blobs;
 mod keys;
+mod life;
 mod memberships;
 mod programs;
 mod random;
