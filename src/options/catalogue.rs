@@ -9,9 +9,10 @@ use crate::options::decode::{ip, ipv6, netlink, packet, raw, sctp, socket, tcp, 
 use crate::options::kind::ValueKind::*;
 use crate::options::set::Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 use crate::options::set::{
-    BOUND_TO_DEVICE, CONGESTION, FASTOPEN, MULTICAST_INTERFACE, ULP, UNLESS_ACCEPTED_WITH_MARK,
-    UNLESS_ASSOCIATED, UNLESS_BOUND, UNLESS_CLAMPED, UNLESS_CONVERTED, UNLESS_DELACK_MAX_RESET,
-    UNLESS_MPTCP, UNLESS_RTO_MIN_RESET, UNLESS_SCTP, UNLESS_SUBFLOW, UNLESS_TCP,
+    BOUND_TO_DEVICE, CONGESTION, FASTOPEN, MAXSEG, MULTICAST_INTERFACE, ULP,
+    UNLESS_ACCEPTED_WITH_MARK, UNLESS_ASSOCIATED, UNLESS_BOUND, UNLESS_CLAMPED, UNLESS_CONVERTED,
+    UNLESS_DELACK_MAX_RESET, UNLESS_MPTCP, UNLESS_RTO_MIN_RESET, UNLESS_SCTP, UNLESS_SUBFLOW,
+    UNLESS_TCP,
 };
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
@@ -166,7 +167,7 @@ const OPTIONS: &[OptionSpec] = &[
     number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_SUBFLOW, "the socket counts as writable while less than this is unsent; 0: the sysctl net.ipv4.tcp_notsent_lowat"),
     option!(IPPROTO_TCP TCP_CONGESTION = 13, Name, CONGESTION, tcp::congestion, [], "the congestion control algorithm"),
     option!(IPPROTO_TCP TCP_ULP = 31, Name, ULP, tcp::ulp, [flag!(TCP TCP_IS_MPTCP)], "the protocol on top of the connection, such as tls, mptcp or smc"),
-    option!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, IsNot(value!(TCP TCP_MAXSEG__user), 0), tcp::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
+    option!(IPPROTO_TCP TCP_MAXSEG = 2, Bytes, MAXSEG, tcp::maxseg, [value!(TCP TCP_MAXSEG), value!(TCP TCP_MAXSEG__user), value!(TCP TCP_MAXSEG__clamp), flag!(TCP TCP_REPAIR)], "the largest segment: before the connection what was asked for, then what is used"),
     number!(IPPROTO_TCP TCP TCP_WINDOW_CLAMP = 10, Bytes, UNLESS_CLAMPED, "the largest window that is offered to the peer"),
     option!(IPPROTO_TCP TCP_QUICKACK = 12, Bool, Never, tcp::quickack, [value!(TCP TCP_QUICKACK), value!(TCP TCP_QUICKACK__sysctl)], "acknowledges at once; the kernel switches it with the traffic"),
     number!(IPPROTO_TCP TCP TCP_SAVE_SYN = 27, Int, Differs, "keeps the headers of the SYN of accepted connections"),

@@ -2,7 +2,7 @@
 //! the catalogue, and a [`Check`] is that marker worked out for one kind of socket.
 
 use crate::options::context::Context;
-use crate::options::decode::Facts;
+use crate::options::decode::{tcp, Facts};
 use crate::options::value::Value;
 use crate::record::fact::{flag, value, Fact};
 use crate::socket::kind::Family;
@@ -187,6 +187,12 @@ pub const CONGESTION: Marker = Marker::When(rule!(
      of an MPTCP socket it is another than that of a new one; not known of its subflows, where the \
      kernel sets it too"
 ));
+/// For the largest segment.
+pub const MAXSEG: Marker = Marker::When(rule!(
+    has_chosen_maxseg,
+    [value!(TCP TCP_MAXSEG__user)],
+    "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from"
+));
 /// For the protocol on top of TCP.
 pub const ULP: Marker = Marker::When(rule!(
     has_chosen_ulp,
@@ -312,6 +318,11 @@ fn has_chosen_fastopen(context: &Context, [length, system, connected]: Facts<3>)
 /// kernel sets this one of its subflows (net/mptcp/sockopt.c, sync_socket_options()).
 fn has_chosen_congestion(context: &Context, mark: Facts<1>) -> bool {
     is_on(context, mark) && !context.is_subflow()
+}
+
+/// Whether a program chose TCP_MAXSEG, and the socket that answers took it.
+fn has_chosen_maxseg(_: &Context, [user]: Facts<1>) -> bool {
+    user.is_some_and(tcp::is_segment)
 }
 
 /// Whether a program chose TCP_ULP: that of MPTCP only the kernel can
