@@ -52,7 +52,7 @@ pub fn rollover_statistics(_: &Context, [is_kept, all, huge, failed]: Facts<4>) 
     is_on(is_kept)?.then(|| statistics.into())
 }
 
-/// net/packet/diag.c, pdiag_put_ring(). Of a ring that was given back nothing is left, whatever the
+/// net/packet/diag.c, pdiag_put_ring(), in 32 bits, where it wraps. Of a ring that was given back nothing is left, whatever the
 /// kernel still keeps of it.
 pub fn ring(
     context: &Context,
@@ -61,9 +61,9 @@ pub fn ring(
     let is_mapped = is_on(is_mapped)?;
     let number = |number: u64| if is_mapped { number as u32 } else { 0 };
     Some(Value::from(TpacketReq {
-        tp_block_size: number(pages? * context.host().page),
+        tp_block_size: number(pages?.wrapping_mul(context.host().page)),
         tp_block_nr: number(blocks?),
         tp_frame_size: number(frame_size?),
-        tp_frame_nr: number(last_frame? + 1),
+        tp_frame_nr: number(last_frame?.wrapping_add(1)),
     }))
 }
