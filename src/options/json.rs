@@ -15,7 +15,8 @@ impl Serialize for Value {
             Value::Uint64(number) => to.serialize_u64(*number),
             Value::Wordless(number) => to.serialize_u32(*number),
             Value::Name(name) => to.collect_str(&Escaped(name.as_bytes())),
-            Value::Address(address) => to.collect_str(address),
+            Value::Interface(interface) => to.serialize_u32(interface.index),
+            Value::Multicast { address, .. } => to.collect_str(address),
             Value::Linger { on, seconds } => {
                 object(to, &[("l_onoff", i64::from(*on)), ("l_linger", i64::from(*seconds))])
             }
@@ -33,10 +34,10 @@ impl Serialize for Value {
             }
             Value::Program(program) => program.serialize(to),
             Value::Blob(bytes) => to.collect_str(&Hex(bytes)),
-            Value::Pktinfo { address, ifindex } => {
+            Value::Pktinfo { address, interface } => {
                 let mut map = to.serialize_map(Some(2))?;
                 map.serialize_entry("ipi6_addr", &address.to_string())?;
-                map.serialize_entry("ipi6_ifindex", ifindex)?;
+                map.serialize_entry("ipi6_ifindex", &interface.index)?;
                 map.end()
             }
             Value::Tls { version, cipher, mode } => {

@@ -391,6 +391,7 @@ impl Check {
         let raw = match default {
             Value::Int(number) => Some(*number as u64),
             Value::Uint64(number) => Some(*number),
+            Value::Interface(interface) => Some(interface.index.into()),
             _ => None,
         };
         match (single, raw) {
