@@ -9,7 +9,7 @@ use crate::options::decode::{ip, ipv6, netlink, packet, raw, sctp, socket, tcp, 
 use crate::options::kind::ValueKind::*;
 use crate::options::set::Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 use crate::options::set::{
-    BOUND_TO_DEVICE, CONGESTION, FASTOPEN, MAXSEG, MULTICAST_INTERFACE, ULP,
+    BOUND_TO_DEVICE, CONGESTION, FASTOPEN, MAXSEG, MULTICAST_INTERFACE, TX_BUDGET, ULP,
     UNLESS_ACCEPTED_WITH_MARK, UNLESS_ASSOCIATED, UNLESS_BOUND, UNLESS_CLAMPED, UNLESS_CONVERTED,
     UNLESS_DELACK_MAX_RESET, UNLESS_MPTCP, UNLESS_RTO_MIN_RESET, UNLESS_SCTP, UNLESS_SUBFLOW,
     UNLESS_TCP,
@@ -125,7 +125,7 @@ const OPTIONS: &[OptionSpec] = &[
     option!(SOL_SOCKET SO_TIMESTAMP_NEW = 63, Bool, Differs, socket::timestamp_new, [flag!(SOCKET SO_TIMESTAMP__any), flag!(SOCKET SO_TIMESTAMP__ns), flag!(SOCKET SO_TIMESTAMP__new)], "SO_TIMESTAMP with 64 bits for the seconds; on with SO_TIMESTAMPNS_NEW too"),
     option!(SOL_SOCKET SO_TIMESTAMPNS_NEW = 64, Bool, Differs, socket::timestampns_new, [flag!(SOCKET SO_TIMESTAMP__any), flag!(SOCKET SO_TIMESTAMP__ns), flag!(SOCKET SO_TIMESTAMP__new)], "SO_TIMESTAMPNS with 64 bits for the seconds"),
     option!(SOL_SOCKET SO_TIMESTAMPING = 37, Timestamping, Differs, socket::timestamping, [value!(SOCKET SO_TIMESTAMPING), value!(SOCKET SO_TIMESTAMPING__bind_phc)], "which time stamps are made and reported, and of which clock").also_called(&["SO_TIMESTAMPING_OLD", "SO_TIMESTAMPING_NEW"]),
-    option!(SOL_SOCKET SO_TXTIME = 61, Txtime, IsNot(flag!(SOCKET SO_TXTIME), 0), socket::txtime, [flag!(SOCKET SO_TXTIME), value!(SOCKET SO_TXTIME__clockid), value!(SOCKET SO_TXTIME__deadline_mode), value!(SOCKET SO_TXTIME__report_errors)], "packets carry the time at which they leave, by this clock"),
+    option!(SOL_SOCKET SO_TXTIME = 61, Txtime, IsNot(flag!(SOCKET SO_TXTIME), 0), socket::txtime, [flag!(SOCKET SO_TXTIME), value!(SOCKET SO_TXTIME__clockid), flag!(SOCKET SO_TXTIME__deadline_mode), flag!(SOCKET SO_TXTIME__report_errors)], "packets carry the time at which they leave, by this clock"),
     bool!(SOL_SOCKET SOCKET SO_RCVMARK = 75, Differs, "tells the receiver the mark of a packet"),
     bool!(SOL_SOCKET SOCKET SO_RCVPRIORITY = 82, Differs, "tells the receiver the priority of a packet"),
     bool!(SOL_SOCKET SOCKET SO_SELECT_ERR_QUEUE = 45, Differs, "makes select(2) report the error queue as an exception"),
@@ -141,7 +141,10 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(SOL_SOCKET SOCKET SO_PASSPIDFD = 76, Differs, "hands the receiver a file descriptor of the sending process"),
     bool!(SOL_SOCKET SOCKET SO_PASSRIGHTS = 83, Differs, "accepts file descriptors that are passed to it"),
     bool!(SOL_SOCKET UNIX SO_INQ = 84, NotEmpty, "tells the receiver how much is left to read").without_getter("unix_sock", "recvmsg_inq"),
+    bool!(SOL_SOCKET UNIX SO_RIGHTS_NOTRUNC = 85, NotEmpty, "a file descriptor that may not be received leaves an error in its place, instead of ending the list").without_getter("unix_sock", "scm_rights_notrunc"),
     option!(SOL_SOCKET SO_PEERCRED = 17, Struct(&layouts::UCRED), Never, unix::peer_credentials, [flag!(UNIX SO_PEERCRED__known), value!(UNIX SO_PEERCRED__pid), value!(UNIX SO_PEERCRED__uid), value!(UNIX SO_PEERCRED__gid)], "the process at the other end, as it was when it connected or listened"),
+    number!(SOL_SOCKET SOCKET SK_BPF_CB_FLAGS = 1009, Flags(constants::BPF_CALLBACKS), NotEmpty, "when BPF programs are called for the socket; set by such a program").without_getter("sock", "sk_bpf_cb_flags"),
+    bool!(SOL_SOCKET SOCKET SK_BPF_BYPASS_PROT_MEM = 1010, NotEmpty, "the socket does not count against the memory of its protocol; set by a BPF program").without_getter("sock", "sk_bypass_prot_mem"),
     bool!(SOL_SOCKET SOCKET SO_DEBUG = 1, Differs, "records debugging information"),
     number!(SOL_SOCKET SOCKET SO_TYPE = 3, Enum(constants::SOCKET_TYPES), Never, "the type of the socket"),
     number!(SOL_SOCKET SOCKET SO_DOMAIN = 39, Enum(constants::DOMAINS), Never, "the address family of the socket"),
@@ -179,6 +182,7 @@ const OPTIONS: &[OptionSpec] = &[
     bool!(IPPROTO_TCP TCP TCP_THIN_LINEAR_TIMEOUTS = 16, Differs, "repeats lost packets of a thin stream without waiting longer each time"),
     bool!(IPPROTO_TCP TCP TCP_MD5SIG = 14, NotEmpty, "there are keys for TCP MD5 signatures; they are never read").also_called(&["TCP_MD5SIG_EXT"]).without_getter("tcp_sock", "md5sig_info"),
     bool!(IPPROTO_TCP TCP TCP_AO_ADD_KEY = 38, NotEmpty, "there are keys for the TCP Authentication Option; they are never read").also_called(&["TCP_AO_DEL_KEY", "TCP_AO_INFO", "TCP_AO_GET_KEYS"]).without_getter("tcp_sock", "ao_info"),
+    number!(IPPROTO_TCP TCP TCP_BPF_SOCK_OPS_CB_FLAGS = 1008, Flags(constants::SOCK_OPS_CALLBACKS), NotEmpty, "when BPF programs of the kind sock_ops are called for the connection; set by such a program").without_getter("tcp_sock", "bpf_sock_ops_cb_flags"),
     bool!(IPPROTO_TCP TCP TCP_IS_MPTCP = 43, Never, "the socket is part of an MPTCP connection"),
     bool!(IPPROTO_TCP TCP TCP_REPAIR = 19, Differs, "the connection is being saved or restored (CRIU)"),
 
@@ -339,6 +343,7 @@ const OPTIONS: &[OptionSpec] = &[
     // SOL_PACKET
     option!(SOL_PACKET PACKET_ADD_MEMBERSHIP = 1, PacketMemberships, NotEmpty, packet::memberships, [], "what the interfaces were told to receive: PROMISC everything, ALLMULTI all multicast, or an address").also_called(&["PACKET_DROP_MEMBERSHIP"]).without_getter("packet_sock", "mclist"),
     option!(SOL_PACKET PACKET_FANOUT = 18, Fanout, IsNot(flag!(PACKET PACKET_FANOUT__joined), 0), packet::fanout, [flag!(PACKET PACKET_FANOUT__joined), value!(PACKET PACKET_FANOUT), value!(PACKET PACKET_FANOUT__type), value!(PACKET PACKET_FANOUT__flags)], "the group of sockets among which packets are shared out, and how"),
+    option!(SOL_PACKET PACKET_FANOUT_DATA = 22, Program, NotEmpty, packet::fanout_program, [value!(PACKET PACKET_FANOUT_DATA), value!(PACKET PACKET_FANOUT__type), value!(PACKET PACKET_FANOUT_DATA__id)], "the program that chooses among the sockets of a fanout group").without_getter("packet_fanout", "bpf_prog"),
     option!(SOL_PACKET PACKET_RX_RING = 5, Struct(&layouts::TPACKET_REQ), NotEmpty, packet::ring, [flag!(PACKET PACKET_RX_RING), value!(PACKET PACKET_RX_RING__block_pages), value!(PACKET PACKET_RX_RING__blocks), value!(PACKET PACKET_RX_RING__frame_size), value!(PACKET PACKET_RX_RING__last_frame)], "the memory shared with the kernel in which packets arrive").without_getter("packet_sock", "rx_ring"),
     option!(SOL_PACKET PACKET_TX_RING = 13, Struct(&layouts::TPACKET_REQ), NotEmpty, packet::ring, [flag!(PACKET PACKET_TX_RING), value!(PACKET PACKET_TX_RING__block_pages), value!(PACKET PACKET_TX_RING__blocks), value!(PACKET PACKET_TX_RING__frame_size), value!(PACKET PACKET_TX_RING__last_frame)], "the memory shared with the kernel from which packets are sent").without_getter("packet_sock", "tx_ring"),
     number!(SOL_PACKET PACKET PACKET_VERSION = 10, Enum(constants::RING_VERSIONS), Differs, "the form of the packets in a ring"),
@@ -357,6 +362,12 @@ const OPTIONS: &[OptionSpec] = &[
     option!(SOL_PACKET PACKET_ROLLOVER_STATS = 21, Struct(&layouts::TPACKET_ROLLOVER_STATS), Never, packet::rollover_statistics, [flag!(PACKET PACKET_ROLLOVER_STATS__kept), value!(PACKET PACKET_ROLLOVER_STATS), value!(PACKET PACKET_ROLLOVER_STATS__huge), value!(PACKET PACKET_ROLLOVER_STATS__failed)], "packets that went to another socket of the fanout group because this one was full"),
 
     // SOL_XDP
+    option!(SOL_XDP XDP_UMEM_REG = 4, Struct(&layouts::XDP_UMEM_REG), NotEmpty, xdp::memory, [value!(XDP XDP_UMEM_REG), value!(XDP XDP_UMEM_REG__chunk_size), value!(XDP XDP_UMEM_REG__headroom), value!(XDP XDP_UMEM_REG__flags), value!(XDP XDP_UMEM_REG__tx_metadata_len)], "the memory shared with the kernel in which packets are").without_getter("xdp_sock", "umem"),
+    number!(SOL_XDP XDP XDP_RX_RING = 2, Uint, NotEmpty, "how many packets that arrived the ring holds; 0: there is no ring").without_getter("xdp_sock", "rx"),
+    number!(SOL_XDP XDP XDP_TX_RING = 3, Uint, NotEmpty, "how many packets that are to be sent the ring holds; 0: there is no ring").without_getter("xdp_sock", "tx"),
+    number!(SOL_XDP XDP XDP_UMEM_FILL_RING = 5, Uint, NotEmpty, "how many free places for packets that arrive the ring holds; 0: there is no ring").without_getter("xdp_sock", "umem"),
+    number!(SOL_XDP XDP XDP_UMEM_COMPLETION_RING = 6, Uint, NotEmpty, "how many places of packets that were sent the ring holds; 0: there is no ring").without_getter("xdp_sock", "umem"),
+    number!(SOL_XDP XDP XDP_MAX_TX_SKB_BUDGET = 9, Uint, TX_BUDGET, "how many packets one call sends at most, where they are copied").without_getter("xdp_sock", "max_tx_budget"),
     option!(SOL_XDP XDP_OPTIONS = 8, Flags(constants::XDP_OPTIONS), Never, xdp::options, [flag!(XDP XDP_OPTIONS)], "ZEROCOPY: packets are not copied between the device and the socket"),
     option!(SOL_XDP XDP_STATISTICS = 7, Struct(&layouts::XDP_STATISTICS), Never, xdp::statistics, [value!(XDP XDP_STATISTICS), value!(XDP XDP_STATISTICS__rx_invalid), value!(XDP XDP_STATISTICS__tx_invalid), value!(XDP XDP_STATISTICS__rx_full), value!(XDP XDP_STATISTICS__fill_empty), value!(XDP XDP_STATISTICS__tx_empty)], "packets that were dropped, descriptors that were invalid, and rings that were full or empty"),
 ];

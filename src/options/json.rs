@@ -74,7 +74,7 @@ fn object<S: Serializer>(to: S, members: &[(&str, i64)]) -> Result<S::Ok, S::Err
 
 impl Serialize for Program {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(2))?;
+        let mut map = to.serialize_map(None)?;
         match self {
             Program::None => {
                 map.serialize_entry("kind", "none")?;
@@ -84,6 +84,7 @@ impl Serialize for Program {
                 map.serialize_entry("kind", "classic")?;
                 map.serialize_entry("instructions", instructions)?;
             }
+            Program::Converted => map.serialize_entry("kind", "classic")?,
             Program::Ebpf(id) => {
                 map.serialize_entry("kind", "ebpf")?;
                 map.serialize_entry("id", id)?;

@@ -144,7 +144,7 @@ pub const UNLESS_CONVERTED: Marker = Marker::DiffersUnless(rule!(
 pub const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(rule!(
     was_accepted_where,
     [
-        value!(TCP SO_MARK__accepted),
+        flag!(TCP SO_MARK__accepted),
         value!(IP IP_MULTICAST_IF__ifindex),
         value!(IPV6 IPV6_MULTICAST_IF)
     ],
@@ -193,6 +193,12 @@ pub const MAXSEG: Marker = Marker::When(rule!(
     [value!(TCP TCP_MAXSEG__user)],
     "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from"
 ));
+/// For what a call sends at most, which has no getter, and so no default to ask for.
+pub const TX_BUDGET: Marker = Marker::When(rule!(
+    has_chosen_tx_budget,
+    [value!(XDP XDP_MAX_TX_SKB_BUDGET)],
+    "its value is not 32, with which new sockets begin"
+));
 /// For the protocol on top of TCP.
 pub const ULP: Marker = Marker::When(rule!(
     has_chosen_ulp,
@@ -212,7 +218,7 @@ pub const MULTICAST_INTERFACE: Marker = Marker::When(rule!(
 const REFLECTED: Rule = rule!(
     was_accepted_where,
     [
-        value!(TCP IP_TOS__reflected),
+        flag!(TCP IP_TOS__reflected),
         value!(IP IP_MULTICAST_IF__ifindex),
         value!(IPV6 IPV6_MULTICAST_IF)
     ],
@@ -323,6 +329,11 @@ fn has_chosen_congestion(context: &Context, mark: Facts<1>) -> bool {
 /// Whether a program chose TCP_MAXSEG, and the socket that answers took it.
 fn has_chosen_maxseg(_: &Context, [user]: Facts<1>) -> bool {
     user.is_some_and(tcp::is_segment)
+}
+
+/// net/xdp/xsk.c, xsk_create(): TX_BATCH_SIZE
+fn has_chosen_tx_budget(_: &Context, [budget]: Facts<1>) -> bool {
+    budget.is_some_and(|budget| budget != 32)
 }
 
 /// Whether a program chose TCP_ULP: that of MPTCP only the kernel can

@@ -53,6 +53,7 @@ impl fmt::Display for Text<'_> {
             Value::Program(Program::Classic(instructions)) => {
                 write!(f, "classic:{instructions}insns")
             }
+            Value::Program(Program::Converted) => f.write_str("classic"),
             Value::Program(Program::Ebpf(id)) => write!(f, "ebpf:id{id}"),
             Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
             Value::Blob(bytes) => Hex(bytes).fmt(f),

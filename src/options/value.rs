@@ -74,6 +74,8 @@ pub enum Program {
     None,
     /// So many instructions of classic BPF.
     Classic(u32),
+    /// Classic BPF, of which the kernel has kept no original.
+    Converted,
     /// The BPF program with that id.
     Ebpf(u32),
 }

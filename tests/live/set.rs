@@ -507,6 +507,10 @@ fn every_option_is_tested() {
         "IPV6_CHECKSUM",     // raw sockets only
         "SO_PASSRIGHTS",     // unix sockets only
         "SO_INQ",            // unix sockets only
+        "SO_RIGHTS_NOTRUNC", // unix sockets only
+        "SK_BPF_CB_FLAGS",   // BPF programs only: options::programs
+        "SK_BPF_BYPASS_PROT_MEM",
+        "TCP_BPF_SOCK_OPS_CB_FLAGS",
     ];
     let settings = settings();
     let here = |option: &&OptionSpec| {

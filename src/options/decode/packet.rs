@@ -4,7 +4,7 @@ use super::{is_on, Facts};
 use crate::options::context::Context;
 use crate::options::layouts::{TpacketReq, TpacketRolloverStats, TpacketStats, TpacketStatsV3};
 use crate::options::memberships::{PacketMembership, PacketMemberships};
-use crate::options::value::Value;
+use crate::options::value::{Program, Value};
 use crate::record::Item;
 
 /// The list behind PACKET_ADD_MEMBERSHIP: packet_mc_add()
@@ -33,6 +33,17 @@ pub fn memberships(context: &Context, []: Facts<0>) -> Option<Value> {
 pub fn fanout(_: &Context, [joined, id, kind, flags]: Facts<4>) -> Option<Value> {
     let number = id? | kind? << 16 | flags? << 24;
     Some(Value::Fanout { number: number as u32, joined: is_on(joined)? })
+}
+
+/// The program behind PACKET_FANOUT_DATA: fanout_set_data_cbpf() and fanout_set_data_ebpf(). Of classic BPF
+/// the kernel keeps no original here, and so not its length.
+pub fn fanout_program(_: &Context, [attached, kind, id]: Facts<3>) -> Option<Value> {
+    const PACKET_FANOUT_CBPF: u64 = 6;
+    Some(Value::Program(match is_on(attached)? {
+        false => Program::None,
+        true if kind? == PACKET_FANOUT_CBPF => Program::Converted,
+        true => Program::Ebpf(id? as u32),
+    }))
 }
 
 /// PACKET_STATISTICS: what was dropped also counts as a packet. The fourth fact is PACKET_VERSION.

@@ -91,9 +91,9 @@ impl Kind {
     }
 
     fn type_of_service(self) -> (i32, i32) {
-        match self.at {
-            V6 => (IPPROTO_IPV6, IPV6_TCLASS),
-            _ => (IPPROTO_IP, IP_TOS),
+        match self.at == V6 {
+            true => (IPPROTO_IPV6, IPV6_TCLASS),
+            false => (IPPROTO_IP, IP_TOS),
         }
     }
 
