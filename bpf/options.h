@@ -54,6 +54,9 @@
 	FLAG(SO_PASSSEC, SCM_BIT(sk_scm_security, 4))                                           \
 	FLAG(SO_PASSPIDFD, SCM_BIT(sk_scm_pidfd, 7))                                            \
 	FLAG(SO_PASSRIGHTS, BIT(sk, sk_scm_rights))                                             \
+	FLAG(SO_TXTIME__deadline_mode, BIT(sk, sk_txtime_deadline_mode))                        \
+	FLAG(SO_TXTIME__report_errors, BIT(sk, sk_txtime_report_errors))                        \
+	FLAG(SK_BPF_BYPASS_PROT_MEM, BIT(sk, sk_bypass_prot_mem))                               \
 	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
 	VALUE(SO_TYPE, BITS(sk, sk_type))                                                       \
 	VALUE(SO_PROTOCOL, BITS(sk, sk_protocol))                                               \
@@ -80,8 +83,7 @@
 	VALUE(SO_INCOMING_CPU, MEMBER(sk, __sk_common.skc_incoming_cpu))                        \
 	VALUE(SO_INCOMING_NAPI_ID, MEMBER(sk, sk_napi_id))                                      \
 	VALUE(SO_TXTIME__clockid, BITS(sk, sk_clockid))                                         \
-	VALUE(SO_TXTIME__deadline_mode, BITS(sk, sk_txtime_deadline_mode))                      \
-	VALUE(SO_TXTIME__report_errors, BITS(sk, sk_txtime_report_errors))                      \
+	VALUE(SK_BPF_CB_FLAGS, MEMBER(sk, sk_bpf_cb_flags))                                     \
 	VALUE(SO_RESERVE_MEM, MEMBER(sk, sk_reserved_mem))                                      \
 	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
 	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
@@ -186,6 +188,9 @@
 	FLAG(TCP_MD5SIG, BEHIND(tp, md5sig_info, head.first) != 0)                              \
 	FLAG(TCP_AO_ADD_KEY, BEHIND(tp, ao_info, head.first) != 0)                              \
 	FLAG(TCP_CONGESTION__set, BIT(tp, inet_conn.icsk_ca_setsockopt))                        \
+	FLAG(IP_TOS__reflected, BIT(net, ipv4.sysctl_tcp_reflect_tos))                          \
+	FLAG(SO_MARK__accepted, BIT(net, ipv4.sysctl_tcp_fwmark_accept))                        \
+	FLAG(TCP_WINDOW_CLAMP__connected, MEMBER(tp, write_seq) != 0)                           \
 	VALUE(TCP_MAXSEG, MEMBER(tp, mss_cache))                                                \
 	VALUE(TCP_MAXSEG__user, MEMBER(tp, rx_opt.user_mss))                                    \
 	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
@@ -207,8 +212,7 @@
 	VALUE(TCP_USER_TIMEOUT, MEMBER(tp, inet_conn.icsk_user_timeout))                        \
 	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))         \
 	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
-	VALUE(IP_TOS__reflected, BITS(net, ipv4.sysctl_tcp_reflect_tos))                        \
-	VALUE(SO_MARK__accepted, BITS(net, ipv4.sysctl_tcp_fwmark_accept))                      \
+	VALUE(TCP_BPF_SOCK_OPS_CB_FLAGS, MEMBER(tp, bpf_sock_ops_cb_flags))                     \
 	VALUE(TCP_NOTSENT_LOWAT, MEMBER(tp, notsent_lowat))                                     \
 	VALUE(TCP_SAVE_SYN, BITS(tp, save_syn))                                                 \
 	VALUE(TCP_TX_DELAY, MEMBER(tp, tcp_tx_delay))                                           \
@@ -225,6 +229,7 @@
 	FLAG(TCP_CORK, BIT(msk, cork))                                                          \
 	FLAG(TCP_INQ, BIT(msk, recvmsg_inq))                                                    \
 	FLAG(TCP_IS_MPTCP, true, 1)                                                             \
+	FLAG(SO_MARK__accepted, BIT(net, ipv4.sysctl_tcp_fwmark_accept))                        \
 	VALUE(TCP_KEEPIDLE, MEMBER(msk, keepalive_idle))                                        \
 	VALUE(TCP_KEEPIDLE__sysctl, MEMBER(net, ipv4.sysctl_tcp_keepalive_time))                \
 	VALUE(TCP_KEEPINTVL, MEMBER(msk, keepalive_intvl))                                      \
@@ -232,8 +237,7 @@
 	VALUE(TCP_KEEPCNT, MEMBER(msk, keepalive_cnt))                                          \
 	VALUE(TCP_KEEPCNT__sysctl, BITS(net, ipv4.sysctl_tcp_keepalive_probes))                 \
 	VALUE(TCP_NOTSENT_LOWAT, MEMBER(msk, notsent_lowat))                                    \
-	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
-	VALUE(SO_MARK__accepted, BITS(net, ipv4.sysctl_tcp_fwmark_accept))
+	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))
 
 /*
  * And these its first subflow has: mptcp_getsockopt_first_sf_only(). Where there is none yet, it is
@@ -243,6 +247,7 @@
 	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                   \
 	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                               \
 	FLAG(TCP_REPAIR, BIT(tp, repair))                                                       \
+	FLAG(TCP_WINDOW_CLAMP__connected, MEMBER(tp, write_seq) != 0)                           \
 	VALUE(TCP_MAXSEG, HAS(tp, mss_cache), tp ? LOAD(tp, mss_cache) : TCP_MSS_DEFAULT)       \
 	VALUE(TCP_MAXSEG__user, HAS(tp, rx_opt.user_mss),                                       \
 	      tp ? LOAD(tp, rx_opt.user_mss) : GET(msk, maxseg))                                \
@@ -299,6 +304,8 @@
 	VALUE(PACKET_FANOUT, MEMBER(fanout, id))                                                \
 	VALUE(PACKET_FANOUT__type, MEMBER(fanout, type))                                        \
 	VALUE(PACKET_FANOUT__flags, MEMBER(fanout, flags))                                      \
+	VALUE(PACKET_FANOUT_DATA, PRESENT(fanout, bpf_prog, data))                              \
+	VALUE(PACKET_FANOUT_DATA__id, OF(HAS(fanout, bpf_prog), BEHIND(data, aux, id)))         \
 	VALUE(PACKET_STATISTICS, MEMBER(po, stats.stats1.tp_packets))                           \
 	VALUE(PACKET_STATISTICS__drops, MEMBER(po, tp_drops.counter))                           \
 	VALUE(PACKET_STATISTICS__freezes, MEMBER(po, stats.stats3.tp_freeze_q_cnt))             \
@@ -317,6 +324,16 @@
 /* net/xdp/xsk.c, xsk_getsockopt() */
 #define XDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(XDP_OPTIONS, MEMBER(xs, zc))                                                       \
+	VALUE(XDP_RX_RING, HAS(xs, rx) && HAS(rx, nentries), LOAD(rx, nentries))                \
+	VALUE(XDP_TX_RING, HAS(xs, tx) && HAS(tx, nentries), LOAD(tx, nentries))                \
+	VALUE(XDP_UMEM_FILL_RING, HAS(fill_ring, nentries), LOAD(fill_ring, nentries))          \
+	VALUE(XDP_UMEM_COMPLETION_RING, HAS(completion_ring, nentries), LOAD(completion_ring, nentries)) \
+	VALUE(XDP_UMEM_REG, OF(HAS(xs, umem), MEMBER(umem, size)))                              \
+	VALUE(XDP_UMEM_REG__chunk_size, OF(HAS(xs, umem), MEMBER(umem, chunk_size)))            \
+	VALUE(XDP_UMEM_REG__headroom, OF(HAS(xs, umem), MEMBER(umem, headroom)))                \
+	VALUE(XDP_UMEM_REG__flags, OF(HAS(xs, umem), MEMBER(umem, flags)))                      \
+	VALUE(XDP_UMEM_REG__tx_metadata_len, OF(HAS(xs, umem), MEMBER(umem, tx_metadata_len)))  \
+	VALUE(XDP_MAX_TX_SKB_BUDGET, MEMBER(xs, max_tx_budget))                                 \
 	VALUE(XDP_STATISTICS, MEMBER(xs, rx_dropped))                                           \
 	VALUE(XDP_STATISTICS__rx_invalid, MEMBER(rx, invalid_descs))                            \
 	VALUE(XDP_STATISTICS__tx_invalid, MEMBER(tx, invalid_descs))                            \
@@ -405,6 +422,7 @@
 /* net/unix/af_unix.c; SO_PEERCRED: net/core/sock.c, cred_to_ucred() */
 #define UNIX_OPTIONS_LIST(FLAG, VALUE)                                                          \
 	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \
+	FLAG(SO_RIGHTS_NOTRUNC, BIT(u, scm_rights_notrunc))                                     \
 	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
 	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid), pid_number(BPF_CORE_READ(u, sk.sk_peer_pid))) \
 	VALUE(SO_PEERCRED__uid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, euid.val)))          \

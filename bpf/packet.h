@@ -21,10 +21,25 @@ static __noinline int write_packet_header(struct seq_file *seq, struct packet_so
 	return header.sections;
 }
 
+/* include/uapi/linux/if_packet.h */
+#define PACKET_FANOUT_CBPF 6
+#define PACKET_FANOUT_EBPF 7
+
+/* The program that chooses among the sockets of a group; other types have something else in its place. */
+static __always_inline struct bpf_prog *fanout_program(struct packet_fanout *fanout)
+{
+	__u8 type = GET(fanout, type);
+
+	if (type != PACKET_FANOUT_CBPF && type != PACKET_FANOUT_EBPF)
+		return 0;
+	return GET(fanout, bpf_prog);
+}
+
 static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 {
 	struct packet_rollover *rollover = GET(po, rollover);
 	struct packet_fanout *fanout = GET(po, fanout);
+	struct bpf_prog *data = fanout_program(fanout);
 	struct packet_section section = {};
 
 	/* Reading through a pointer that is NULL gives 0. */

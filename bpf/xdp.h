@@ -24,8 +24,14 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 {
 	struct xsk_queue *rx = GET(xs, rx), *tx = GET(xs, tx);
 	struct xsk_queue *fill = GET_BEHIND(xs, pool, fq);
+	/* Rings that are not bound to a queue yet wait beside the place where they will be. */
+	struct xsk_queue *fill_ring = fill ? fill : GET(xs, fq_tmp);
+	struct xsk_queue *completion_ring = GET_BEHIND(xs, pool, cq);
+	struct xdp_umem *umem = GET(xs, umem);
 	struct xdp_section section = {};
 
+	if (!completion_ring)
+		completion_ring = GET(xs, cq_tmp);
 	/* Reading through a pointer that is NULL gives 0. */
 	FILL(XDP_OPTIONS_LIST)
 	if (HAS(xs, state) && HAS(xs, queue_id) && HAS(xs, dev->ifindex)) {

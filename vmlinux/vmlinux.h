@@ -394,6 +394,8 @@ struct sock {
 	u8 sk_clockid;
 	u8 sk_txtime_deadline_mode : 1;
 	u8 sk_txtime_report_errors : 1;
+	u8 sk_bpf_cb_flags;
+	u8 sk_bypass_prot_mem : 1;
 	struct sock_reuseport *sk_reuseport_cb;
 };
 
@@ -644,6 +646,7 @@ struct tcp_sock {
 	unsigned int keepalive_time;
 	unsigned int keepalive_intvl;
 	int linger2;
+	u8 bpf_sock_ops_cb_flags;
 	bool is_mptcp;
 	struct tcp_md5sig_info *md5sig_info;
 	struct tcp_ao_info *ao_info;
@@ -930,6 +933,7 @@ struct unix_sock {
 	struct sock *peer;
 	int inq_len;
 	bool recvmsg_inq;
+	bool scm_rights_notrunc;
 };
 
 /* packet */
@@ -955,6 +959,7 @@ struct packet_fanout {
 	u16 id;
 	u8 type;
 	u8 flags;
+	struct bpf_prog *bpf_prog; /* with rr_cur in a union, which some types use */
 };
 
 struct packet_rollover {
@@ -1005,18 +1010,29 @@ struct packet_sock {
 /* XDP */
 
 struct xsk_queue {
+	u32 nentries;
 	u64 invalid_descs;
 	u64 queue_empty_descs;
 };
 
 struct xsk_buff_pool {
 	struct xsk_queue *fq;
+	struct xsk_queue *cq;
+};
+
+struct xdp_umem {
+	u64 size;
+	u32 headroom;
+	u32 chunk_size;
+	u8 flags;
+	u8 tx_metadata_len;
 };
 
 struct xdp_sock {
 	struct sock sk;
 	struct xsk_queue *rx;
 	struct net_device *dev;
+	struct xdp_umem *umem;
 	struct xsk_buff_pool *pool;
 	u16 queue_id;
 	bool zc;
@@ -1027,6 +1043,9 @@ struct xdp_sock {
 	struct xsk_queue *tx;
 	u64 rx_dropped;
 	u64 rx_queue_full;
+	u32 max_tx_budget;
+	struct xsk_queue *fq_tmp;
+	struct xsk_queue *cq_tmp;
 };
 
 /* how far a walk remembers what it has still to come by */

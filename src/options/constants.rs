@@ -178,6 +178,24 @@ pub static ETHERTYPES: Words = &[
     (0x88f7, "1588"),
 ];
 
+/// include/uapi/linux/if_xdp.h, XDP_UMEM_*
+pub static XDP_MEMORY: Words =
+    &[(1, "UNALIGNED_CHUNK_FLAG"), (2, "TX_SW_CSUM"), (4, "TX_METADATA_LEN")];
+
+/// include/uapi/linux/bpf.h, SK_BPF_CB_*
+pub static BPF_CALLBACKS: Words = &[(1, "TX_TIMESTAMPING")];
+
+/// include/uapi/linux/bpf.h, BPF_SOCK_OPS_*_CB_FLAG
+pub static SOCK_OPS_CALLBACKS: Words = &[
+    (1, "RTO"),
+    (2, "RETRANS"),
+    (4, "STATE"),
+    (8, "RTT"),
+    (16, "PARSE_ALL_HDR_OPT"),
+    (32, "PARSE_UNKNOWN_HDR_OPT"),
+    (64, "WRITE_HDR_OPT"),
+];
+
 /// include/uapi/linux/xfrm.h, XFRM_POLICY_*, as bits
 pub static POLICY_DIRECTIONS: Words = &[(1, "IN"), (2, "OUT")];
 

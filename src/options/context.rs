@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::host::Host;
 use crate::kernel::abi::{record_header, socket_trait};
+use crate::options::value::Interface;
 use crate::record::fact::Fact;
 use crate::record::{Item, Record};
 use crate::socket::is_link_local;
@@ -42,6 +43,12 @@ impl<'a> Context<'a> {
     /// The host.
     pub fn host(&self) -> &'a Host {
         self.host
+    }
+
+    /// The interface with this index, in the socket's network namespace.
+    pub fn interface(&self, index: u32) -> Interface {
+        let name = if index == 0 { None } else { self.host.interface(index) };
+        Interface { index, name: name.unwrap_or_default() }
     }
 
     /// What the record begins with.

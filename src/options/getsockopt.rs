@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{group_numbers, Groups};
-use crate::options::value::{Program, Structure, Value};
+use crate::options::value::{Interface, Program, Structure, Value};
 use crate::text::Name;
 
 /// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value that has `length` bytes (of a
@@ -16,12 +16,16 @@ pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
     Some(match kind {
         ValueKind::Int | ValueKind::Seconds => Value::Int(int(0)?.into()),
         ValueKind::Uint64 | ValueKind::Rate => Value::Uint64(long(0)? as u64),
-        ValueKind::IfindexNetworkOrder => Value::Int(u32::from_be(int(0)? as u32).into()),
+        ValueKind::Ifindex => Value::Interface(unnamed(int(0)? as u32)),
+        ValueKind::IfindexNetworkOrder => Value::Interface(unnamed(u32::from_be(int(0)? as u32))),
         ValueKind::PortNetworkOrder => {
             Value::Int(u16::from_be_bytes(bytes.get(..2)?.try_into().ok()?).into())
         }
         ValueKind::Name => Value::Name(Name::new(bytes)),
-        ValueKind::Address => Value::Address(Ipv4Addr::from(u32::from_be(int(0)? as u32))),
+        ValueKind::Multicast => Value::Multicast {
+            address: Ipv4Addr::from(u32::from_be(int(0)? as u32)),
+            interface: unnamed(0),
+        },
         ValueKind::Linger => Value::Linger { on: int(0)? != 0, seconds: int(4)? },
         ValueKind::Timeval => Value::Timeval { seconds: long(0)?, microseconds: long(8)? },
         // Before 5.14 the flags alone.
@@ -51,4 +55,9 @@ pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
         | ValueKind::PacketMemberships => return None,
         _ => Value::Int((int(0)? as u32).into()),
     })
+}
+
+/// An interface whose name nobody asks for.
+fn unnamed(index: u32) -> Interface {
+    Interface { index, name: Name::default() }
 }

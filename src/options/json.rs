@@ -15,7 +15,8 @@ impl Serialize for Value {
             Value::Uint64(number) => to.serialize_u64(*number),
             Value::Wordless(number) => to.serialize_u32(*number),
             Value::Name(name) => to.collect_str(&Escaped(name.as_bytes())),
-            Value::Address(address) => to.collect_str(address),
+            Value::Interface(interface) => to.serialize_u32(interface.index),
+            Value::Multicast { address, .. } => to.collect_str(address),
             Value::Linger { on, seconds } => {
                 object(to, &[("l_onoff", i64::from(*on)), ("l_linger", i64::from(*seconds))])
             }
@@ -33,10 +34,10 @@ impl Serialize for Value {
             }
             Value::Program(program) => program.serialize(to),
             Value::Blob(bytes) => to.collect_str(&Hex(bytes)),
-            Value::Pktinfo { address, ifindex } => {
+            Value::Pktinfo { address, interface } => {
                 let mut map = to.serialize_map(Some(2))?;
                 map.serialize_entry("ipi6_addr", &address.to_string())?;
-                map.serialize_entry("ipi6_ifindex", ifindex)?;
+                map.serialize_entry("ipi6_ifindex", &interface.index)?;
                 map.end()
             }
             Value::Tls { version, cipher, mode } => {
@@ -73,7 +74,7 @@ fn object<S: Serializer>(to: S, members: &[(&str, i64)]) -> Result<S::Ok, S::Err
 
 impl Serialize for Program {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(2))?;
+        let mut map = to.serialize_map(None)?;
         match self {
             Program::None => {
                 map.serialize_entry("kind", "none")?;
@@ -83,6 +84,7 @@ impl Serialize for Program {
                 map.serialize_entry("kind", "classic")?;
                 map.serialize_entry("instructions", instructions)?;
             }
+            Program::Converted => map.serialize_entry("kind", "classic")?,
             Program::Ebpf(id) => {
                 map.serialize_entry("kind", "ebpf")?;
                 map.serialize_entry("id", id)?;

@@ -39,8 +39,8 @@ pub enum ValueKind {
     Flags(Words),
     /// A name.
     Name,
-    /// An IPv4 address.
-    Address,
+    /// IP_MULTICAST_IF: an IPv4 address, and the interface that getsockopt does not tell.
+    Multicast,
     /// `struct linger`.
     Linger,
     /// `struct timeval`.
@@ -123,7 +123,7 @@ impl ValueKind {
             ValueKind::Enum(_) => "enumeration",
             ValueKind::Flags(_) => "flags",
             ValueKind::Name => "name",
-            ValueKind::Address => "address",
+            ValueKind::Multicast => "address",
             ValueKind::Mask => "mask",
             ValueKind::Linger
             | ValueKind::Timeval

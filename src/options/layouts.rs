@@ -92,6 +92,17 @@ structure! {
     }
 }
 
+structure! {
+    /// include/uapi/linux/if_xdp.h, struct xdp_umem_reg, without the address in the process
+    XDP_UMEM_REG, XdpUmemReg {
+        len: u64 = 8, Int;
+        chunk_size: u32 = 16, Int;
+        headroom: u32 = 20, Int;
+        flags: u32 = 24, Flags(constants::XDP_MEMORY);
+        tx_metadata_len: u32 = 28, Int;
+    }
+}
+
 /*
  * include/uapi/linux/sctp.h. The members that name the association or the address that one asks about
  * are left out: they come back as they were given.

@@ -2,7 +2,7 @@
 //! the catalogue, and a [`Check`] is that marker worked out for one kind of socket.
 
 use crate::options::context::Context;
-use crate::options::decode::Facts;
+use crate::options::decode::{tcp, Facts};
 use crate::options::value::Value;
 use crate::record::fact::{flag, value, Fact};
 use crate::socket::kind::Family;
@@ -39,7 +39,7 @@ impl Marker {
             Marker::Differs => "its value differs from that of a new socket".into(),
             Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP and \
                                             SCTP without the bits of ECN, which the kernel changes by \
-                                            itself, and not known of a connection while the \
+                                            itself, and not known of an accepted socket while the \
                                             sysctl net.ipv4.tcp_reflect_tos is on"
                 .into(),
             Marker::DiffersUnless(rule) => {
@@ -93,9 +93,9 @@ macro_rules! rule {
     };
 }
 
-/// For what a TCP connection has from its peer.
-pub const UNLESS_CONNECTED: Marker =
-    Marker::DiffersUnless(rule!(is_tcp_connection, [], "a TCP connection"));
+/// For what a program cannot set of a stream, and an accepted TCP connection has from its peer.
+pub const UNLESS_TCP: Marker =
+    Marker::DiffersUnless(rule!(is_tcp, [], "a TCP socket, of which a program cannot set it"));
 /// For the window, which follows the connection, and on some kernels the buffer.
 pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
     clamp_follows,
@@ -103,9 +103,23 @@ pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
         value!(SOCKET SO_BUF_LOCK),
         value!(SOCKET SO_RCVBUF),
         value!(TCP TCP_WINDOW_CLAMP),
-        value!(TCP TCP_WINDOW_CLAMP__scaling)
+        value!(TCP TCP_WINDOW_CLAMP__scaling),
+        flag!(TCP TCP_WINDOW_CLAMP__connected)
     ],
-    "a TCP connection, or of a value that follows from SO_RCVBUF"
+    "a TCP socket that is or was connected, or of a value that follows from SO_RCVBUF"
+));
+/// For the limits of the timers, of which connect(2) with AF_UNSPEC, a refused connection, and the
+/// shutdown of a listener make constants (net/ipv4/tcp.c, tcp_disconnect()).
+pub const UNLESS_RTO_MIN_RESET: Marker = Marker::DiffersUnless(rule!(
+    was_reset,
+    [value!(TCP TCP_RTO_MIN_US), flag!(TCP TCP_WINDOW_CLAMP__connected)],
+    "200 milliseconds on a TCP socket that is or was connected"
+));
+/// The same for the acknowledgements.
+pub const UNLESS_DELACK_MAX_RESET: Marker = Marker::DiffersUnless(rule!(
+    was_reset,
+    [value!(TCP TCP_DELACK_MAX_US), flag!(TCP TCP_WINDOW_CLAMP__connected)],
+    "200 milliseconds on a TCP socket that is or was connected"
 ));
 /// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
 pub const UNLESS_MPTCP: Marker = Marker::DiffersUnless(rule!(
@@ -128,9 +142,13 @@ pub const UNLESS_CONVERTED: Marker = Marker::DiffersUnless(rule!(
 ));
 /// For the mark, which a connection may have from its peer's packets.
 pub const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(rule!(
-    is_connection_where,
-    [value!(TCP SO_MARK__accepted)],
-    "a TCP connection while the sysctl net.ipv4.tcp_fwmark_accept is on"
+    was_accepted_where,
+    [
+        flag!(TCP SO_MARK__accepted),
+        value!(IP IP_MULTICAST_IF__ifindex),
+        value!(IPV6 IPV6_MULTICAST_IF)
+    ],
+    "an accepted TCP socket while the sysctl net.ipv4.tcp_fwmark_accept is on"
 ));
 /// For what a connected SCTP socket has agreed upon with its peer, or found out.
 pub const UNLESS_ASSOCIATED: Marker = Marker::DiffersUnless(rule!(
@@ -153,9 +171,13 @@ pub const BOUND_TO_DEVICE: Marker = Marker::When(rule!(
 /// For the queue of TCP Fast Open, which the kernel may give every listener.
 pub const FASTOPEN: Marker = Marker::When(rule!(
     has_chosen_fastopen,
-    [value!(TCP TCP_FASTOPEN), value!(TCP TCP_FASTOPEN__sysctl)],
-    "its value is not 0, and not the backlog where the sysctl net.ipv4.tcp_fastopen gives every \
-     listener that"
+    [
+        value!(TCP TCP_FASTOPEN),
+        value!(TCP TCP_FASTOPEN__sysctl),
+        flag!(TCP TCP_WINDOW_CLAMP__connected)
+    ],
+    "its value is not 0; where the sysctl net.ipv4.tcp_fastopen gives every listener its backlog, it \
+     is another, and the socket did not stop listening"
 ));
 /// For the congestion control algorithm.
 pub const CONGESTION: Marker = Marker::When(rule!(
@@ -164,6 +186,18 @@ pub const CONGESTION: Marker = Marker::When(rule!(
     "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; \
      of an MPTCP socket it is another than that of a new one; not known of its subflows, where the \
      kernel sets it too"
+));
+/// For the largest segment.
+pub const MAXSEG: Marker = Marker::When(rule!(
+    has_chosen_maxseg,
+    [value!(TCP TCP_MAXSEG__user)],
+    "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from"
+));
+/// For what a call sends at most, which has no getter, and so no default to ask for.
+pub const TX_BUDGET: Marker = Marker::When(rule!(
+    has_chosen_tx_budget,
+    [value!(XDP XDP_MAX_TX_SKB_BUDGET)],
+    "its value is not 32, with which new sockets begin"
 ));
 /// For the protocol on top of TCP.
 pub const ULP: Marker = Marker::When(rule!(
@@ -175,16 +209,20 @@ pub const ULP: Marker = Marker::When(rule!(
 pub const MULTICAST_INTERFACE: Marker = Marker::When(rule!(
     has_chosen_multicast_interface,
     [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)],
-    "the kernel keeps an address or an interface where it was set; not known of a TCP connection, \
-     where the kernel fills in the interface by itself"
+    "the kernel keeps an address or an interface where it was set; never of a TCP socket, of which a \
+     program cannot set it"
 ));
 
-/// Whether a connection may have IP_TOS or IPV6_TCLASS from its peer
+/// Whether an accepted socket may have IP_TOS or IPV6_TCLASS from its peer
 /// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
 const REFLECTED: Rule = rule!(
-    is_connection_where,
-    [value!(TCP IP_TOS__reflected)],
-    "a TCP connection while the sysctl net.ipv4.tcp_reflect_tos is on"
+    was_accepted_where,
+    [
+        flag!(TCP IP_TOS__reflected),
+        value!(IP IP_MULTICAST_IF__ifindex),
+        value!(IPV6 IPV6_MULTICAST_IF)
+    ],
+    "an accepted TCP socket while the sysctl net.ipv4.tcp_reflect_tos is on"
 );
 
 // The rules
@@ -193,13 +231,37 @@ fn is_on(_: &Context, [fact]: Facts<1>) -> bool {
     fact.is_some_and(|raw| raw != 0)
 }
 
-fn is_tcp_connection(context: &Context, []: Facts<0>) -> bool {
-    context.is_tcp_connection()
+fn is_tcp(context: &Context, []: Facts<0>) -> bool {
+    context.is_tcp()
 }
 
-/// Whether it is a TCP connection while a sysctl is on: include/net/inet_sock.h, inet_request_mark()
-fn is_connection_where(context: &Context, sysctl: Facts<1>) -> bool {
-    context.is_tcp_connection() && is_on(context, sysctl)
+/// Whether it was accepted, and a sysctl is on by which the kernel then takes something from the peer:
+/// include/net/inet_sock.h, inet_request_mark()
+fn was_accepted_where(context: &Context, [sysctl, interface, interface6]: Facts<3>) -> bool {
+    is_on(context, [sysctl]) && was_accepted(context, [interface, interface6])
+}
+
+/// Whether this TCP socket was accepted. The kernel notes by which interface a connection came where other
+/// sockets have that for multicast, which a program cannot set of a stream, and never forgets it
+/// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()). An MPTCP socket has no such note.
+fn was_accepted(context: &Context, interfaces: Facts<2>) -> bool {
+    if context.is_mptcp() && !context.has_fallen_back() {
+        return context.is_tcp_connection();
+    }
+    let is_unknown = interfaces[0].is_none();
+    context.is_tcp() && (is_unknown || interfaces.iter().any(|index| is_on(context, [*index])))
+}
+
+/// Whether this TCP socket is or was connected: the kernel chooses where its sequence numbers begin, and
+/// goes on from there when it is connected again. A listener that was shut down has a number too.
+fn was_connected(context: &Context, [has_sequence]: Facts<1>) -> bool {
+    context.is_tcp_connection() || is_on(context, [has_sequence])
+}
+
+/// Whether a limit of a timer is what the kernel makes it when a socket is disconnected: TCP_RTO_MIN and
+/// TCP_DELACK_MAX of include/net/tcp.h, which are the same.
+fn was_reset(context: &Context, [jiffies, connected]: Facts<2>) -> bool {
+    jiffies == Some(context.host().hz / 5) && was_connected(context, [connected])
 }
 
 fn is_sctp(context: &Context, []: Facts<0>) -> bool {
@@ -212,11 +274,12 @@ fn has_ipv6_address(context: &Context, []: Facts<0>) -> bool {
 
 /// Whether TCP_WINDOW_CLAMP is that of a connection, or what newer kernels make it when SO_RCVBUF is
 /// set (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
-fn clamp_follows(context: &Context, facts: Facts<4>) -> bool {
+fn clamp_follows(context: &Context, facts: Facts<5>) -> bool {
     const RCVBUF_LOCK: u64 = 2;
-    let [locks, buffer, clamp, scaling] = facts.map(Option::unwrap_or_default);
-    let window = ((buffer & u64::from(u32::MAX)) * scaling) >> 8;
-    context.is_tcp_connection() || locks & RCVBUF_LOCK != 0 && window == clamp
+    let connected = [facts[4]];
+    let [locks, buffer, clamp, scaling, _] = facts.map(Option::unwrap_or_default);
+    let window = ((buffer & u64::from(u32::MAX)) * (scaling & 0xff)) >> 8;
+    was_connected(context, connected) || locks & RCVBUF_LOCK != 0 && window == clamp
 }
 
 /// Whether this is a subflow of MPTCP, or was accepted by a listener of MPTCP from a peer that does not
@@ -246,13 +309,14 @@ fn has_chosen_device(context: &Context, []: Facts<0>) -> bool {
 
 /// net/ipv4/tcp_fastopen.c, tcp_fastopen_init_key_once() and its neighbours: with these two bits of
 /// net.ipv4.tcp_fastopen (TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1) listen(2) sets the queue.
-fn has_chosen_fastopen(context: &Context, facts: Facts<2>) -> bool {
+fn has_chosen_fastopen(context: &Context, [length, system, connected]: Facts<3>) -> bool {
     const BY_SYSTEM: u64 = 0x402;
-    let [length, system] = facts.map(Option::unwrap_or_default);
+    let [length, system] = [length, system].map(Option::unwrap_or_default);
     // It sets it to the backlog, once; a later listen(2) with another backlog cannot be told from a
-    // program's own choice.
+    // program's own choice, and of a socket that was shut down nobody sees the backlog.
     let backlog = u64::from(context.header().send_queue);
-    let by_system = system & BY_SYSTEM == BY_SYSTEM && length == backlog;
+    let by_system = system & BY_SYSTEM == BY_SYSTEM
+        && (length == backlog || was_connected(context, [connected]));
     length != 0 && !by_system
 }
 
@@ -262,6 +326,16 @@ fn has_chosen_congestion(context: &Context, mark: Facts<1>) -> bool {
     is_on(context, mark) && !context.is_subflow()
 }
 
+/// Whether a program chose TCP_MAXSEG, and the socket that answers took it.
+fn has_chosen_maxseg(_: &Context, [user]: Facts<1>) -> bool {
+    user.is_some_and(tcp::is_segment)
+}
+
+/// net/xdp/xsk.c, xsk_create(): TX_BATCH_SIZE
+fn has_chosen_tx_budget(_: &Context, [budget]: Facts<1>) -> bool {
+    budget.is_some_and(|budget| budget != 32)
+}
+
 /// Whether a program chose TCP_ULP: that of MPTCP only the kernel can
 /// (net/mptcp/subflow.c, subflow_ulp_init()).
 fn has_chosen_ulp(context: &Context, []: Facts<0>) -> bool {
@@ -269,10 +343,9 @@ fn has_chosen_ulp(context: &Context, []: Facts<0>) -> bool {
     !name.is_empty() && name.as_bytes() != b"mptcp"
 }
 
-/// Whether IP_MULTICAST_IF was given an address, or an index, which an accepted TCP connection has
-/// from the kernel (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+/// Whether IP_MULTICAST_IF was given an address, or an index: see [`was_accepted`] for those of TCP.
 fn has_chosen_multicast_interface(context: &Context, [address, index]: Facts<2>) -> bool {
-    is_on(context, [address]) || is_on(context, [index]) && !context.is_tcp_connection()
+    !context.is_tcp() && (is_on(context, [address]) || is_on(context, [index]))
 }
 
 /// A marker, worked out for the sockets of one kind: most are decided by one look at a raw fact.
@@ -329,6 +402,7 @@ impl Check {
         let raw = match default {
             Value::Int(number) => Some(*number as u64),
             Value::Uint64(number) => Some(*number),
+            Value::Interface(interface) => Some(interface.index.into()),
             _ => None,
         };
         match (single, raw) {

@@ -100,7 +100,7 @@ impl OptionSpec {
     pub fn decode(&self, context: &Context) -> Option<Value> {
         match self.decoder {
             Decoder::Function { decode, .. } => decode(context),
-            Decoder::Number(fact) => Some(decode::number(self.kind, context.get(fact)?)),
+            Decoder::Number(fact) => Some(decode::number(context, self.kind, context.get(fact)?)),
         }
     }
 

@@ -22,7 +22,12 @@ impl fmt::Display for Text<'_> {
             Value::Wordless(number) => number.fmt(f),
             Value::Name(name) if name.is_empty() => f.write_str("-"),
             Value::Name(name) => Word(name.as_bytes()).fmt(f),
-            Value::Address(address) => address.fmt(f),
+            Value::Interface(interface) => write_interface(f, "", &interface.name, interface.index),
+            Value::Multicast { address, interface } if interface.index == 0 => address.fmt(f),
+            Value::Multicast { address, interface } => {
+                address.fmt(f)?;
+                write_interface(f, "%", &interface.name, interface.index)
+            }
             Value::Linger { on: false, .. } => f.write_str("off"),
             Value::Linger { seconds, .. } => write!(f, "{seconds}s"),
             Value::Timeval { seconds, microseconds } => write_seconds(f, *seconds, *microseconds),
@@ -48,10 +53,14 @@ impl fmt::Display for Text<'_> {
             Value::Program(Program::Classic(instructions)) => {
                 write!(f, "classic:{instructions}insns")
             }
+            Value::Program(Program::Converted) => f.write_str("classic"),
             Value::Program(Program::Ebpf(id)) => write!(f, "ebpf:id{id}"),
             Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
             Value::Blob(bytes) => Hex(bytes).fmt(f),
-            Value::Pktinfo { address, ifindex } => write!(f, "{address}%{ifindex}"),
+            Value::Pktinfo { address, interface } => {
+                address.fmt(f)?;
+                write_interface(f, "%", &interface.name, interface.index)
+            }
             Value::Tls { version, cipher, mode } => {
                 write_word(f, (*version).into(), constants::TLS_VERSIONS)?;
                 f.write_str("|")?;
@@ -166,7 +175,7 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
     let mut bar = "";
     for member in &memberships.members {
         write!(f, "{bar}{}", member.group)?;
-        write_interface(f, &member.interface, member.ifindex)?;
+        write_interface(f, "%", &member.interface, member.ifindex)?;
         for source in &member.sources {
             write!(f, "{}{source}", if member.include { '+' } else { '-' })?;
         }
@@ -212,7 +221,7 @@ fn write_packet_memberships(
         if !member.address.is_empty() {
             write!(f, ":{}", LinkAddress(&member.address))?;
         }
-        write_interface(f, &member.interface, member.ifindex)?;
+        write_interface(f, "%", &member.interface, member.ifindex)?;
         if member.count != 1 {
             write!(f, "*{}", member.count)?;
         }
@@ -224,11 +233,11 @@ fn write_packet_memberships(
     }
 }
 
-/// An interface after a `%`: by name, or by its index where it has no name any more.
-fn write_interface(f: &mut fmt::Formatter, name: &Name, index: u32) -> fmt::Result {
+/// An interface after a mark: by name, or by its index where it has no name any more.
+fn write_interface(f: &mut fmt::Formatter, mark: &str, name: &Name, index: u32) -> fmt::Result {
     match name.is_empty() {
-        true => write!(f, "%{index}"),
-        false => write!(f, "%{}", Word(name.as_bytes())),
+        true => write!(f, "{mark}{index}"),
+        false => write!(f, "{mark}{}", Word(name.as_bytes())),
     }
 }
 

@@ -20,8 +20,10 @@ pub enum Value {
     Wordless(u32),
     /// A name that the kernel keeps, at most 16 bytes; empty: none.
     Name(Name),
-    /// An IPv4 address.
-    Address(Ipv4Addr),
+    /// An interface, by its index.
+    Interface(Interface),
+    /// IP_MULTICAST_IF: an address, and what getsockopt does not tell: the interface.
+    Multicast { address: Ipv4Addr, interface: Interface },
     /// `struct linger`.
     Linger { on: bool, seconds: i32 },
     /// `struct timeval`.
@@ -37,7 +39,7 @@ pub enum Value {
     /// Bytes as they go on the wire.
     Blob(Vec<u8>),
     /// `struct in6_pktinfo`.
-    Pktinfo { address: Ipv6Addr, ifindex: u32 },
+    Pktinfo { address: Ipv6Addr, interface: Interface },
     /// `struct tls_crypto_info`, and what getsockopt does not tell: who encrypts.
     Tls { version: u16, cipher: u16, mode: u8 },
     /// Any other structure, of numbers.
@@ -52,12 +54,28 @@ pub enum Value {
     Groups(Groups),
 }
 
+/// An interface of the socket's network namespace. Its index is what counts; the name is empty where there
+/// is none any more, or nobody looked for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Interface {
+    pub index: u32,
+    pub name: Name,
+}
+
+impl PartialEq for Interface {
+    fn eq(&self, other: &Interface) -> bool {
+        self.index == other.index
+    }
+}
+
 /// A BPF program that is attached to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     None,
     /// So many instructions of classic BPF.
     Classic(u32),
+    /// Classic BPF, of which the kernel has kept no original.
+    Converted,
     /// The BPF program with that id.
     Ebpf(u32),
 }
@@ -107,12 +125,17 @@ impl Value {
             Value::Memberships(memberships) => memberships.members.is_empty(),
             Value::PacketMemberships(memberships) => memberships.members.is_empty(),
             Value::Groups(groups) => groups.numbers.is_empty() && !groups.cut,
-            Value::Pktinfo { address, ifindex } => address.is_unspecified() && *ifindex == 0,
+            Value::Interface(interface) => interface.index == 0,
+            Value::Multicast { address, interface } => {
+                address.is_unspecified() && interface.index == 0
+            }
+            Value::Pktinfo { address, interface } => {
+                address.is_unspecified() && interface.index == 0
+            }
             Value::Name(name) => name.is_empty(),
             Value::Blob(bytes) => bytes.is_empty(),
             Value::Struct(structure) => structure.numbers.iter().all(|number| *number == 0),
             Value::Wordless(_)
-            | Value::Address(_)
             | Value::Linger { .. }
             | Value::Timeval { .. }
             | Value::Timestamping { .. }

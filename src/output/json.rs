@@ -90,7 +90,8 @@ fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
 fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> {
     line.push(b'{');
     let mut comma: &[u8] = b"\"";
-    for OptionValue { option, value, .. } in options {
+    for shown in options {
+        let OptionValue { option, value, .. } = shown;
         line.extend_from_slice(comma);
         line.extend_from_slice(option.name.as_bytes());
         line.extend_from_slice(b"\":");
@@ -102,6 +103,9 @@ fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> 
                 line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
             }
             value => serde_json::to_writer(&mut *line, value)?,
+        }
+        if let Some((member, index)) = shown.untold() {
+            write!(line, ",\"{}{member}\":{index}", option.name)?;
         }
         comma = b",\"";
     }
@@ -138,7 +142,17 @@ impl Serialize for Cell<'_> {
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),
             Cell::Options(options) => {
-                to.collect_map(options.iter().map(|shown| (shown.option.name, &shown.value)))
+                let mut map = to.serialize_map(None)?;
+                for shown in *options {
+                    map.serialize_entry(shown.option.name, &shown.value)?;
+                    if let Some((member, index)) = shown.untold() {
+                        map.serialize_entry(
+                            &format_args!("{}{member}", shown.option.name),
+                            &index,
+                        )?;
+                    }
+                }
+                map.end()
             }
             Cell::Set(options) => {
                 let set = options.iter().filter(|shown| shown.set);

@@ -25,8 +25,11 @@ pub fn port_range(_: &Context, [range]: Facts<1>) -> Option<Value> {
 }
 
 /// IP_MULTICAST_IF
-pub fn multicast_interface(_: &Context, [address]: Facts<1>) -> Option<Value> {
-    Some(Value::Address(Ipv4Addr::from((address? as u32).to_ne_bytes())))
+pub fn multicast_interface(context: &Context, [address, index]: Facts<2>) -> Option<Value> {
+    Some(Value::Multicast {
+        address: Ipv4Addr::from((address? as u32).to_ne_bytes()),
+        interface: context.interface(index.unwrap_or_default() as u32),
+    })
 }
 
 /// include/net/sock.h, sk_policy: the first is for what comes in, the second for what goes out.

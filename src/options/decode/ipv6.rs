@@ -45,8 +45,8 @@ pub fn address_preferences(_: &Context, [preferences]: Facts<1>) -> Option<Value
 /// IPV6_PKTINFO
 pub fn pktinfo(context: &Context, [ifindex]: Facts<1>) -> Option<Value> {
     let address = context.pktinfo_address()?;
-    let ifindex = ifindex? as u32;
-    context.is_ipv6().then_some(Value::Pktinfo { address, ifindex })
+    let interface = context.interface(ifindex? as u32);
+    context.is_ipv6().then_some(Value::Pktinfo { address, interface })
 }
 
 /// IPV6_HOPOPTS

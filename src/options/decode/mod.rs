@@ -18,6 +18,7 @@ pub mod tls;
 pub mod unix;
 pub mod xdp;
 
+use crate::options::context::Context;
 use crate::options::kind::ValueKind;
 use crate::options::value::Value;
 
@@ -50,8 +51,11 @@ pub fn width(kind: ValueKind) -> u64 {
 }
 
 /// The value that is a raw number.
-pub fn number(kind: ValueKind, raw: u64) -> Value {
+pub fn number(context: &Context, kind: ValueKind, raw: u64) -> Value {
     match kind {
+        ValueKind::Ifindex | ValueKind::IfindexNetworkOrder => {
+            Value::Interface(context.interface(raw as u32))
+        }
         ValueKind::Uint64 | ValueKind::Rate => Value::Uint64(raw),
         ValueKind::Int | ValueKind::Seconds => int(raw),
         _ => Value::Int((raw as u32).into()),

@@ -4,7 +4,7 @@ use super::{is_on, Facts};
 use crate::options::context::Context;
 use crate::options::layouts::{TpacketReq, TpacketRolloverStats, TpacketStats, TpacketStatsV3};
 use crate::options::memberships::{PacketMembership, PacketMemberships};
-use crate::options::value::Value;
+use crate::options::value::{Program, Value};
 use crate::record::Item;
 
 /// The list behind PACKET_ADD_MEMBERSHIP: packet_mc_add()
@@ -35,6 +35,17 @@ pub fn fanout(_: &Context, [joined, id, kind, flags]: Facts<4>) -> Option<Value>
     Some(Value::Fanout { number: number as u32, joined: is_on(joined)? })
 }
 
+/// The program behind PACKET_FANOUT_DATA: fanout_set_data_cbpf() and fanout_set_data_ebpf(). Of classic BPF
+/// the kernel keeps no original here, and so not its length.
+pub fn fanout_program(_: &Context, [attached, kind, id]: Facts<3>) -> Option<Value> {
+    const PACKET_FANOUT_CBPF: u64 = 6;
+    Some(Value::Program(match is_on(attached)? {
+        false => Program::None,
+        true if kind? == PACKET_FANOUT_CBPF => Program::Converted,
+        true => Program::Ebpf(id? as u32),
+    }))
+}
+
 /// PACKET_STATISTICS: what was dropped also counts as a packet. The fourth fact is PACKET_VERSION.
 pub fn statistics(_: &Context, [packets, drops, freezes, version]: Facts<4>) -> Option<Value> {
     const TPACKET_V3: u64 = 2;
@@ -52,7 +63,7 @@ pub fn rollover_statistics(_: &Context, [is_kept, all, huge, failed]: Facts<4>) 
     is_on(is_kept)?.then(|| statistics.into())
 }
 
-/// net/packet/diag.c, pdiag_put_ring(). Of a ring that was given back nothing is left, whatever the
+/// net/packet/diag.c, pdiag_put_ring(), in 32 bits, where it wraps. Of a ring that was given back nothing is left, whatever the
 /// kernel still keeps of it.
 pub fn ring(
     context: &Context,
@@ -61,9 +72,9 @@ pub fn ring(
     let is_mapped = is_on(is_mapped)?;
     let number = |number: u64| if is_mapped { number as u32 } else { 0 };
     Some(Value::from(TpacketReq {
-        tp_block_size: number(pages? * context.host().page),
+        tp_block_size: number(pages?.wrapping_mul(context.host().page)),
         tp_block_nr: number(blocks?),
         tp_frame_size: number(frame_size?),
-        tp_frame_nr: number(last_frame? + 1),
+        tp_frame_nr: number(last_frame?.wrapping_add(1)),
     }))
 }

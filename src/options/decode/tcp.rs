@@ -76,9 +76,16 @@ pub fn maxseg(context: &Context, [used, user, clamp, repair]: Facts<4>) -> Optio
         return clamp.map(int);
     }
     match user {
-        user if user != 0 && !context.is_tcp_connection() => Some(int(user)),
+        user if is_segment(user) && !context.is_tcp_connection() => Some(int(user)),
         _ => used.map(int),
     }
+}
+
+/// Whether a TCP socket takes this as TCP_MAXSEG: TCP_MIN_MSS and MAX_TCP_WINDOW of include/net/tcp.h. An
+/// MPTCP socket takes any number, and its first subflow, which answers, then refuses it
+/// (net/mptcp/sockopt.c, sync_socket_options()).
+pub fn is_segment(user: u64) -> bool {
+    (88..=32_767).contains(&user)
 }
 
 /// include/net/inet_connection_sock.h, inet_csk_in_pingpong_mode(); before 6.7 the threshold is 1.

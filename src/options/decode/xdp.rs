@@ -2,12 +2,26 @@
 
 use super::{boolean, is_on, Facts};
 use crate::options::context::Context;
-use crate::options::layouts::XdpStatistics;
+use crate::options::layouts::{XdpStatistics, XdpUmemReg};
 use crate::options::value::Value;
 
 /// XDP_OPTIONS: a structure of one number, of which one bit is used.
 pub fn options(_: &Context, [is_zerocopy]: Facts<1>) -> Option<Value> {
     is_on(is_zerocopy).map(boolean)
+}
+
+/// XDP_UMEM_REG: net/xdp/xdp_umem.c, xdp_umem_reg(). Before 6.8 there is no metadata for what is sent.
+pub fn memory(
+    _: &Context,
+    [size, chunk_size, headroom, flags, tx_metadata_len]: Facts<5>,
+) -> Option<Value> {
+    Some(Value::from(XdpUmemReg {
+        len: size?,
+        chunk_size: chunk_size? as u32,
+        headroom: headroom? as u32,
+        flags: flags? as u32,
+        tx_metadata_len: tx_metadata_len.unwrap_or_default() as u32,
+    }))
 }
 
 /// XDP_STATISTICS

@@ -414,3 +414,63 @@ fn those_of_another_namespace_are_not_shown() {
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert!(common::find(&rows, &here).is_some());
 }
+
+/// What an MPTCP socket takes without a look before it has a subflow, which then refuses it. Asking makes
+/// the subflow, so that knetstat looks first.
+#[test]
+fn numbers_that_the_first_subflow_refuses() {
+    if !enter("numbers_that_the_first_subflow_refuses") {
+        return;
+    }
+    const OPTIONS: [(&str, i32); 14] = [
+        ("TCP_NODELAY", TCP_NODELAY),
+        ("TCP_MAXSEG", TCP_MAXSEG),
+        ("TCP_CORK", TCP_CORK),
+        ("TCP_KEEPIDLE", TCP_KEEPIDLE),
+        ("TCP_KEEPINTVL", TCP_KEEPINTVL),
+        ("TCP_KEEPCNT", TCP_KEEPCNT),
+        ("TCP_DEFER_ACCEPT", TCP_DEFER_ACCEPT),
+        ("TCP_FASTOPEN", TCP_FASTOPEN),
+        ("TCP_NOTSENT_LOWAT", TCP_NOTSENT_LOWAT),
+        ("TCP_FASTOPEN_CONNECT", TCP_FASTOPEN_CONNECT),
+        ("TCP_FASTOPEN_NO_COOKIE", TCP_FASTOPEN_NO_COOKIE),
+        ("TCP_INQ", TCP_INQ),
+        ("SO_MARK", SO_MARK),
+        ("SO_PRIORITY", SO_PRIORITY),
+    ];
+    const NUMBERS: [i32; 14] =
+        [i32::MIN, -5, -1, 0, 1, 8, 87, 88, 536, 32_767, 32_768, 65_535, 65_536, i32::MAX];
+    let mut taken = Vec::new();
+    for domain in VERSIONS {
+        for (name, option) in OPTIONS {
+            let level = if name.starts_with("TCP") { IPPROTO_TCP } else { SOL_SOCKET };
+            for value in NUMBERS {
+                let socket = fresh(domain);
+                if common::set(&socket, level, option, value).is_ok() {
+                    taken.push((name, level, option, value, socket));
+                }
+            }
+        }
+    }
+    let shown = common::sockets("--mptcp --unbound");
+    let mut wrong = Vec::new();
+    for (name, level, option, value, socket) in &taken {
+        let mut answer = [0; 4];
+        let asked =
+            knetstat::kernel::syscall::getsockopt(socket.as_fd(), *level, *option, &mut answer);
+        let answer = asked.ok().map(|_| i64::from(i32::from_ne_bytes(answer)));
+        let row = common::find(&shown, socket).expect("a row");
+        let ours = row["options"][name].as_i64();
+        // SO_MARK is a number without a sign, of the same bits.
+        if ours.map(|number| number as i32) != answer.map(|number| number as i32) {
+            wrong.push(format!("{name} after {value}: {ours:?} instead of {answer:?}"));
+        }
+        let is_set = row["set"].as_array().expect("a list").contains(&json!(name));
+        if *name == "TCP_MAXSEG" && is_set != (answer == Some((*value).into())) {
+            wrong.push(format!("{name} after {value}: {answer:?}, set: {is_set}"));
+        }
+    }
+    let segments = taken.iter().filter(|(name, ..)| *name == "TCP_MAXSEG").count();
+    assert!(segments > 2 && taken.len() > 40, "{segments} of {}", taken.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -532,6 +532,34 @@ fn fanout_groups() {
     }
 }
 
+/// What chooses among the sockets of a group, which cannot be asked for: what was set. Groups of another
+/// type count in its place.
+#[test]
+fn programs_of_fanout_groups() {
+    super::enter();
+    let none = json!({"kind": "none", "instructions": 0});
+    let alone = open(SOCK_RAW, 3);
+    assert_eq!(shown(&alone)["options"]["PACKET_FANOUT_DATA"], none);
+    for (number, type_flags) in
+        [(1, HASH), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5), (7, 7), (8, CBPF)]
+    {
+        let member = open(SOCK_RAW, 3);
+        bind(&member, 3, LOOPBACK);
+        set(&member, PACKET_FANOUT, &[number | type_flags << 16]);
+        send(9);
+        let row = shown(&member);
+        assert_eq!(row["options"]["PACKET_FANOUT_DATA"], none, "{type_flags}");
+        assert!(!is_set(&row, "PACKET_FANOUT_DATA"), "{type_flags}");
+    }
+    let member = join(9, CBPF);
+    common::attach_return(&member, SOL_PACKET, PACKET_FANOUT_DATA, 0).expect("PACKET_FANOUT_DATA");
+    let row = shown(&member);
+    assert_eq!(row["options"]["PACKET_FANOUT_DATA"], json!({"kind": "classic"}));
+    assert!(is_set(&row, "PACKET_FANOUT_DATA"));
+    let text = line(&member, "-O PACKET_FANOUT_DATA").1;
+    assert_eq!(text, "PACKET_FANOUT_DATA=classic");
+}
+
 // What is counted
 
 /// Sends so many datagrams over the loopback interface.

@@ -153,18 +153,28 @@ fn credentials_of_the_peer() {
 /// Not every kernel has it, and none tells it: so it is compared with what was set.
 #[test]
 fn what_is_told_with_each_message() {
-    common::enter_namespace();
-    let (one, other) = pair(Type::STREAM);
-    if let Err(error) = common::set(&one, SOL_SOCKET, SO_INQ, 1) {
-        assert_eq!(error.raw_os_error(), Some(ENOPROTOOPT), "{error}");
-        let rows = common::sockets("-x");
-        assert_eq!(rows.len(), 2, "{rows:#?}");
-        assert!(rows.iter().all(|row| row["options"].get("SO_INQ").is_none()));
-        return not_tested("SO_INQ, which this kernel does not have");
+    const OPTIONS: [(&str, i32, &[Type]); 2] = [
+        ("SO_INQ", SO_INQ, &[Type::STREAM]),
+        ("SO_RIGHTS_NOTRUNC", 85, &[Type::STREAM, Type::DGRAM, Type::SEQPACKET]),
+    ];
+    for (name, number, types) in OPTIONS {
+        for socket_type in types {
+            common::enter_namespace();
+            let (one, other) = pair(*socket_type);
+            if let Err(error) = common::set(&one, SOL_SOCKET, number, 1) {
+                assert_eq!(error.raw_os_error(), Some(ENOPROTOOPT), "{error}");
+                let rows = common::sockets("-x");
+                assert_eq!(rows.len(), 2, "{rows:#?}");
+                assert!(rows.iter().all(|row| row["options"].get(name).is_none()));
+                not_tested(&format!("{name}, which this kernel does not have"));
+                continue;
+            }
+            let rows = common::sockets("-x");
+            let shown =
+                |socket| common::find(&rows, socket).expect("a row")["options"][name].clone();
+            assert_eq!([shown(&one), shown(&other)], [1, 0], "{name}");
+        }
     }
-    let rows = common::sockets("-x");
-    let shown = |socket| common::find(&rows, socket).expect("a row")["options"]["SO_INQ"].clone();
-    assert_eq!([shown(&one), shown(&other)], [1, 0]);
 }
 
 /// What /proc/net/unix says of a socket: type, state, name.

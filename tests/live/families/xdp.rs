@@ -205,5 +205,56 @@ fn statistics_are_those_of_getsockopt() {
     assert_ne!(answer["tx_ring_empty_descs"], 0, "{answer}");
     let row = shown(&socket);
     assert_eq!(row["options"]["XDP_STATISTICS"], answer);
-    assert_eq!(row["set"], json!([]));
+    assert_eq!(row["set"], json!(RINGS));
+}
+
+/// What `prepared` sets.
+const RINGS: [&str; 5] = [
+    "XDP_UMEM_REG",
+    "XDP_RX_RING",
+    "XDP_TX_RING",
+    "XDP_UMEM_FILL_RING",
+    "XDP_UMEM_COMPLETION_RING",
+];
+
+/// What cannot be asked for: what was set, before and after the socket has a queue.
+#[test]
+fn rings_and_memory() {
+    enter();
+    let fresh = shown(&open());
+    assert_eq!(fresh["set"], json!([]));
+    for ring in &RINGS[1..] {
+        assert_eq!(fresh["options"][ring], 0, "{ring}");
+    }
+    for socket in [prepared(), bound(SECOND, 0)] {
+        let row = shown(&socket);
+        assert_eq!(row["set"], json!(RINGS));
+        for ring in &RINGS[1..] {
+            assert_eq!(row["options"][ring], ENTRIES, "{ring}");
+        }
+        let memory = json!({
+            "len": MEMORY, "chunk_size": 4096, "headroom": 0, "flags": 0, "tx_metadata_len": 0
+        });
+        assert_eq!(row["options"]["XDP_UMEM_REG"], memory);
+    }
+    let one = open();
+    set(&one, XDP_TX_RING, &8i32);
+    assert_eq!(shown(&one)["set"], json!(["XDP_TX_RING"]));
+    assert_eq!(shown(&one)["options"]["XDP_TX_RING"], 8);
+}
+
+#[test]
+fn how_many_packets_a_call_sends() {
+    const XDP_MAX_TX_SKB_BUDGET: i32 = 9;
+    enter();
+    let socket = open();
+    set(&socket, XDP_TX_RING, &64i32); // no more than that
+    if let Err(error) = common::set(&socket, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, 64) {
+        assert!(!common::btf_has("max_tx_budget"), "{error}");
+        return common::not_tested("XDP_MAX_TX_SKB_BUDGET, which this kernel does not have");
+    }
+    let row = shown(&socket);
+    assert_eq!(row["options"]["XDP_MAX_TX_SKB_BUDGET"], 64);
+    assert_eq!(row["set"], json!(["XDP_TX_RING", "XDP_MAX_TX_SKB_BUDGET"]));
+    assert_eq!(shown(&open())["set"], json!([]));
 }

@@ -239,7 +239,7 @@ pub static SET_BY_RAW_SOCKETS: &[Row] = &[
 
 /// The options of the catalogue that are not compared with getsockopt(2), why, and the tests that look
 /// at them instead.
-pub const NOT_COMPARED: [(&str, &str); 17] = [
+pub const NOT_COMPARED: [(&str, &str); 28] = [
     ("SO_BUSY_POLL_BUDGET", "has no getter: options::unseen"),
     ("SO_ATTACH_REUSEPORT_CBPF", "has no getter: options::programs"),
     ("TCP_MD5SIG", "has no getter: options::keys"),
@@ -251,6 +251,17 @@ pub const NOT_COMPARED: [(&str, &str); 17] = [
     ("IPV6_PKTINFO", "has no getter: options::unseen"),
     ("IPV6_IPSEC_POLICY", "has no getter: options::unseen"),
     ("SO_INQ", "has no getter: families::unix"),
+    ("SO_RIGHTS_NOTRUNC", "has no getter: families::unix"),
+    ("SK_BPF_CB_FLAGS", "has no getter: options::programs"),
+    ("SK_BPF_BYPASS_PROT_MEM", "has no getter: options::programs"),
+    ("TCP_BPF_SOCK_OPS_CB_FLAGS", "has no getter: options::programs"),
+    ("PACKET_FANOUT_DATA", "has no getter: families::packet"),
+    ("XDP_UMEM_REG", "has no getter: families::xdp"),
+    ("XDP_RX_RING", "has no getter: families::xdp"),
+    ("XDP_TX_RING", "has no getter: families::xdp"),
+    ("XDP_UMEM_FILL_RING", "has no getter: families::xdp"),
+    ("XDP_UMEM_COMPLETION_RING", "has no getter: families::xdp"),
+    ("XDP_MAX_TX_SKB_BUDGET", "has no getter: families::xdp"),
     ("SO_PEERCRED", "is answered by every socket, but only unix sockets have it: families::unix"),
     ("PACKET_ADD_MEMBERSHIP", "has no getter: families::packet, with sock_diag(7)"),
     ("PACKET_RX_RING", "has no getter: families::packet, with sock_diag(7)"),

@@ -2,7 +2,9 @@
 //! Options that getsockopt does not answer are compared with what was set, or with /proc/net.
 
 mod blobs;
+mod interfaces;
 mod keys;
+mod life;
 mod memberships;
 mod programs;
 mod random;

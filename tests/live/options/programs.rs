@@ -1,6 +1,6 @@
 //! The BPF programs of sockets, of which getsockopt(2) tells only the classic filters.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
@@ -20,8 +20,12 @@ struct Ebpf(Object);
 
 impl Ebpf {
     fn load() -> Ebpf {
-        const SOURCE: &[u8] =
-            b"__attribute__((section(\"socket\"))) int pass(void *packet) { return -1; }";
+        let source = "__attribute__((section(\"socket\"))) int pass(void *packet) { return -1; }";
+        Ebpf::compile(source).expect("the kernel takes the program")
+    }
+
+    /// The programs of a text in C; an error where the kernel does not take them.
+    fn compile(source: &str) -> libbpf_rs::Result<Ebpf> {
         let mut clang = Command::new("clang")
             .args(["-target", "bpf", "-O2", "-g", "-x", "c", "-c", "-o", "-", "-"])
             .stdin(Stdio::piped())
@@ -29,11 +33,11 @@ impl Ebpf {
             .spawn()
             .expect("clang is needed, as it is to build knetstat");
         let mut stdin = clang.stdin.take().expect("it is a pipe");
-        stdin.write_all(SOURCE).expect("clang reads");
+        stdin.write_all(source.as_bytes()).expect("clang reads");
         drop(stdin);
         let output = clang.wait_with_output().expect("clang ends");
         let object = ObjectBuilder::default().open_memory(&output.stdout).expect("clang compiles");
-        Ebpf(object.load().expect("the kernel takes the program"))
+        Ok(Ebpf(object.load()?))
     }
 
     /// Its descriptor, as setsockopt(2) takes it.
@@ -140,4 +144,61 @@ fn a_reuseport_group_shares_its_program() {
     let members = sockets(&members);
     attach(&members[1..2], SO_ATTACH_REUSEPORT_CBPF, &classic_program(7));
     assert_shown(&members, REUSEPORT, &json!({"kind": "classic", "instructions": 7}), true);
+}
+
+/// What only BPF programs can set, which an iterator does here for the sockets of its namespace.
+#[test]
+fn options_that_bpf_programs_set() {
+    const SOURCE: &str = r#"
+        static void *(*const tcp_sock)(void *) = (void *)137; /* bpf_skc_to_tcp_sock() */
+        static long (*const set)(void *, int, int, void *, int) = (void *)49; /* bpf_setsockopt() */
+        __attribute__((section("iter/tcp"))) int mark(void **context)
+        {
+            void *socket = context[1] ? tcp_sock(context[1]) : 0;
+            int callbacks = 5, timestamps = 1;
+            if (!socket)
+                return 0;
+            set(socket, 6, 1008, &callbacks, sizeof(callbacks));
+            set(socket, 1, 1009, &timestamps, sizeof(timestamps));
+            return 0;
+        }
+        __attribute__((section("license"))) char gpl[] = "GPL";
+    "#;
+    const OPTIONS: [(&str, &str, i32, &str); 2] = [
+        ("TCP_BPF_SOCK_OPS_CB_FLAGS", "bpf_sock_ops_cb_flags", 5, "RTO|STATE"),
+        ("SK_BPF_CB_FLAGS", "sk_bpf_cb_flags", 1, "TX_TIMESTAMPING"),
+    ];
+    let scene = Scene::enter();
+    let made = scene.tcp(Version::V4, &mut |_| ()).expect("a connection");
+    let made = sockets(&made);
+    for (name, member, ..) in OPTIONS {
+        if common::btf_has(member) {
+            assert_shown(&made, name, &json!(0), false);
+        }
+    }
+    let marked = Ebpf::compile(SOURCE).and_then(|object| {
+        let mut programs = object.0.progs_mut();
+        let link = programs
+            .next()
+            .expect("there is one program")
+            .attach_iter_with_opts(libbpf_rs::IterOpts::None)?;
+        let mut text = Vec::new();
+        libbpf_rs::Iter::new(&link)?.read_to_end(&mut text).expect("the iterator runs");
+        Ok(())
+    });
+    if let Err(error) = marked {
+        return common::not_tested(&format!("options that only BPF programs set: {error}"));
+    }
+    let text = common::stdout("-tH -O TCP_BPF_SOCK_OPS_CB_FLAGS,SK_BPF_CB_FLAGS");
+    for (name, member, value, words) in OPTIONS {
+        // The helper does not set each of them on every kernel that has it.
+        let shown = super::unseen::shown(&made, name);
+        if !common::btf_has(member) || shown.iter().all(|shown| *shown == json!(0)) {
+            common::not_tested(&format!("{name}, which a BPF program cannot set here"));
+            continue;
+        }
+        assert_shown(&made, name, &json!(value), true);
+        assert!(text.contains(&format!("{name}={words}")), "{text}");
+    }
+    common::not_tested("SK_BPF_BYPASS_PROT_MEM, which no iterator can set");
 }

@@ -1,0 +1,117 @@
+//! Options that name an interface: the text has its name, JSON its index.
+
+use std::os::fd::OwnedFd;
+
+use nix::net::if_::if_nametoindex;
+use serde_json::json;
+
+use crate::common::{enter_namespace, find, ip, set, set_bytes, sockets, stdout};
+use crate::numbers::*;
+
+/// A socket of UDP that is bound to a port of its own, by which its row is found.
+fn open(family: i32, port: u16) -> OwnedFd {
+    let socket = knetstat::kernel::syscall::socket(family, SOCK_DGRAM, 0).expect("socket");
+    let any: std::net::IpAddr = match family {
+        AF_INET => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        _ => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    crate::common::bind(&socket, (any, port));
+    socket
+}
+
+/// What the table shows of an option of the socket at this port.
+fn text(option: &str, port: u16) -> String {
+    let table = stdout(&format!("-uH --sport {port} -O {option}"));
+    table.split_whitespace().last().expect("a row").to_owned()
+}
+
+/// `struct ip_mreqn`
+fn request(address: [u8; 4], index: u32) -> Vec<u8> {
+    [[0; 4], address, index.to_ne_bytes()].concat()
+}
+
+#[test]
+fn the_interface_of_multicast() {
+    enter_namespace();
+    ip("link add left type veth peer name right");
+    ip("link set left up");
+    ip("addr add 10.1.1.1/24 dev left");
+    let left = if_nametoindex("left").expect("an index");
+    let right = if_nametoindex("right").expect("an index");
+    let cases = [
+        (vec![10, 1, 1, 1], "10.1.1.1%left", Some(left)), // struct in_addr
+        (request([0; 4], left), "0.0.0.0%left", Some(left)),
+        (request([0; 4], right), "0.0.0.0%right", Some(right)),
+        (request([10, 1, 1, 1], 0), "10.1.1.1%left", Some(left)),
+        (request([10, 1, 1, 1], right), "10.1.1.1%right", Some(right)), // they leave by the index
+        (vec![0; 4], "0.0.0.0", None),
+    ];
+    for (family, first) in [(AF_INET, 5000_u16), (AF_INET6, 6000)] {
+        let opened: Vec<OwnedFd> =
+            (first..).zip(&cases).map(|(port, _)| open(family, port)).collect();
+        for (socket, (value, ..)) in opened.iter().zip(&cases) {
+            set_bytes(socket, IPPROTO_IP, IP_MULTICAST_IF, value).expect("IP_MULTICAST_IF");
+        }
+        let shown = sockets("-u");
+        for ((port, socket), (_, expected, index)) in (first..).zip(&opened).zip(&cases) {
+            assert_eq!(text("IP_MULTICAST_IF", port), format!("IP_MULTICAST_IF={expected}"));
+            let options = &find(&shown, socket).expect("a row")["options"];
+            let mut answer = [0; 4];
+            knetstat::kernel::syscall::getsockopt(
+                std::os::fd::AsFd::as_fd(socket),
+                IPPROTO_IP,
+                IP_MULTICAST_IF,
+                &mut answer,
+            )
+            .expect("IP_MULTICAST_IF");
+            let answer = std::net::Ipv4Addr::from(answer).to_string();
+            assert_eq!(options["IP_MULTICAST_IF"], json!(answer));
+            assert_eq!(options["IP_MULTICAST_IF_ifindex"], json!(index));
+        }
+    }
+}
+
+#[test]
+fn interfaces_are_named() {
+    enter_namespace();
+    ip("link add left type veth peer name right");
+    let left = if_nametoindex("left").expect("an index");
+    let mut cases = Vec::new();
+    let mut case = |family, option: &'static str, level, number, value: &[u8]| {
+        let socket = open(family, 5000 + cases.len() as u16);
+        set_bytes(&socket, level, number, value).expect(option);
+        cases.push((socket, option));
+    };
+    let (host, network) = (left.to_ne_bytes(), left.to_be_bytes());
+    case(AF_INET, "SO_BINDTOIFINDEX", SOL_SOCKET, SO_BINDTOIFINDEX, &host);
+    case(AF_INET6, "SO_BINDTOIFINDEX", SOL_SOCKET, SO_BINDTOIFINDEX, &host);
+    case(AF_INET, "IP_UNICAST_IF", IPPROTO_IP, IP_UNICAST_IF, &network);
+    case(AF_INET6, "IP_UNICAST_IF", IPPROTO_IP, IP_UNICAST_IF, &network);
+    case(AF_INET6, "IPV6_UNICAST_IF", IPPROTO_IPV6, IPV6_UNICAST_IF, &network);
+    case(AF_INET6, "IPV6_MULTICAST_IF", IPPROTO_IPV6, IPV6_MULTICAST_IF, &host);
+    let pktinfo = [&[0; 16][..], &host].concat();
+    case(AF_INET6, "IPV6_PKTINFO", IPPROTO_IPV6, IPV6_PKTINFO, &pktinfo);
+
+    let shown = |name: &str| {
+        let json = sockets("-u");
+        for (port, (socket, option)) in (5000..).zip(&cases) {
+            let address = if *option == "IPV6_PKTINFO" { "::%" } else { "" };
+            assert_eq!(text(option, port), format!("{option}={address}{name}"));
+            let row = find(&json, socket).expect("a row");
+            let value = &row["options"][option];
+            let index = if *option == "IPV6_PKTINFO" { &value["ipi6_ifindex"] } else { value };
+            assert_eq!(*index, json!(left), "{option}");
+            assert!(row["set"].as_array().expect("a list").contains(&json!(option)), "{row}");
+        }
+    };
+    shown("left");
+    ip("link set left name a,b");
+    shown(r"a\x2cb");
+    // Of an interface that is gone there is the number.
+    ip("link delete right");
+    shown(&left.to_string());
+    for (socket, _) in &cases[..2] {
+        set(socket, SOL_SOCKET, SO_BINDTOIFINDEX, 0).expect("SO_BINDTOIFINDEX");
+    }
+    assert_eq!(text("SO_BINDTOIFINDEX", 5000), "SO_BINDTOIFINDEX=0");
+}
