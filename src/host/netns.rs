@@ -140,9 +140,9 @@ fn unknown(word: &str) -> String {
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("there is no process {word}; a name of digits is written as a path");
     }
-    let mut names: Vec<String> = names().values().map(|name| escaped(name)).collect();
+    let mut names: Vec<Vec<u8>> = names().into_values().collect();
     names.sort_unstable();
-    crate::text::suggest::unknown("network namespace", word, names.iter().map(String::as_str))
+    crate::text::suggest::unknown("network namespace", word, names.iter())
 }
 
 /// The names that ip(8) gave to namespaces, by inode number.

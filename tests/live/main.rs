@@ -11,6 +11,7 @@ mod supported;
 
 mod cli;
 mod doctor;
+mod escaping;
 mod failure;
 mod families;
 mod filter;
