@@ -19,6 +19,8 @@ pub enum Error {
     OpenIterator(String),
     #[error("cannot give up capabilities that are no longer needed: {0}")]
     DropCapabilities(String),
+    #[error("cannot renounce new privileges: {0}; in a sandbox, allow prctl(2)")]
+    NoNewPrivileges(io::Error),
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
     #[error("cannot ask the kernel for the length of its clock tick: {0}")]

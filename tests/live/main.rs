@@ -17,6 +17,7 @@ mod families;
 mod filter;
 mod lacking;
 mod options;
+mod privileges;
 mod rows;
 mod set;
 mod timers;

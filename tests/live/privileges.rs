@@ -1,0 +1,275 @@
+//! What knetstat does not do with its privileges: it writes nothing with them, and where it has more than
+//! its caller, the environment does not make use of them.
+
+use std::ffi::CString;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::common::{
+    counts_bpf_as_locked_memory, enter_namespace, not_tested, stdout, wait_until, KNETSTAT,
+    NO_KERNEL_FILTER,
+};
+use crate::sandbox::Everybodys;
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::libc;
+use nix::unistd::pipe2;
+
+// What is written
+
+/// The stream that a process is to be stopped at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+/// A process that waits in write(2), because the pipe that it writes to is full.
+struct Writing {
+    child: Child,
+    /// Nobody reads it, but without this end nothing can be written to the other.
+    _reader: OwnedFd,
+}
+
+impl Writing {
+    /// Starts a process, and waits until it writes for the first time to this stream.
+    fn start(command: &mut Command, stream: Stream) -> Writing {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        fill(&writer);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match stream {
+            Stream::Out => command.stdout(writer),
+            Stream::Err => command.stderr(writer),
+        };
+        let child = command.spawn().expect("it starts");
+        let mut writing = Writing { child, _reader: reader };
+        wait_until(&format!("{command:?} writes to {stream:?}"), || {
+            let ended = writing.child.try_wait().expect("wait");
+            assert!(ended.is_none(), "{command:?} writes nothing to {stream:?}: {ended:?}");
+            writing.task_files("syscall").iter().any(|call| writing.is_write(call))
+        });
+        writing
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.child.id())
+    }
+
+    /// A file of each of its threads.
+    fn task_files(&self, name: &str) -> Vec<String> {
+        let tasks = fs::read_dir(self.file("task")).expect("it is there");
+        let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(name)).ok());
+        texts.collect()
+    }
+
+    /// Whether a line of /proc/PID/syscall is that of a thread that waits in write(2) to a pipe.
+    fn is_write(&self, line: &str) -> bool {
+        let mut words = line.split_whitespace();
+        let call = words.next().and_then(|word| word.parse::<i64>().ok());
+        let fd = words.next().and_then(|word| word.strip_prefix("0x"));
+        let fd = fd.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let is_pipe = |fd| {
+            let target = fs::read_link(self.file(&format!("fd/{fd}")));
+            target.is_ok_and(|target| target.to_string_lossy().starts_with("pipe:"))
+        };
+        matches!(call, Some(libc::SYS_write | libc::SYS_writev)) && fd.is_some_and(is_pipe)
+    }
+
+    /// Asserts that no thread has a capability, or can get one.
+    fn has_no_capabilities(&self, what: &str) {
+        let statuses = self.task_files("status");
+        assert!(!statuses.is_empty(), "{what}");
+        for status in &statuses {
+            for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+                assert_eq!(member(status, set), "0000000000000000", "{what}: {set}");
+            }
+            assert_eq!(member(status, "NoNewPrivs"), "1", "{what}");
+        }
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Writes to a pipe until nothing more fits.
+fn fill(pipe: &OwnedFd) {
+    fcntl(pipe, FcntlArg::F_SETPIPE_SZ(4096)).expect("F_SETPIPE_SZ");
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("O_NONBLOCK");
+    let mut file = File::from(pipe.try_clone().expect("dup"));
+    while file.write(&[b'x'; 4096]).is_ok() {}
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).expect("no O_NONBLOCK");
+}
+
+/// A line of /proc/PID/status.
+fn member<'a>(status: &'a str, name: &str) -> &'a str {
+    let lines = status.lines().filter_map(|line| line.split_once(':'));
+    let value = lines.filter(|(member, _)| *member == name).map(|(_, value)| value.trim()).next();
+    value.unwrap_or_else(|| panic!("no {name} in {status}"))
+}
+
+#[test]
+fn nothing_is_written_with_capabilities() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    for (stream, arguments) in [
+        (Stream::Out, ""),
+        (Stream::Out, "-p -J"),
+        (Stream::Out, "--ndjson"),
+        (Stream::Out, "--all-netns -H"),
+        (Stream::Out, "options"),
+        (Stream::Out, "options nodelay"),
+        (Stream::Out, "doctor"),
+        (Stream::Out, "doctor --json"),
+        (Stream::Out, "completions bash"),
+        (Stream::Out, "-h"),
+        (Stream::Out, "--help"),
+        (Stream::Out, "--version"),
+        (Stream::Out, "options --help"),
+        (Stream::Err, "--bogus"),
+        (Stream::Err, "--state bogus"),
+        (Stream::Err, "options bogus"),
+        (Stream::Err, "completions bogus"),
+        (Stream::Err, "--netns bogus"),
+        (Stream::Err, "--interface bogus"),
+    ] {
+        let mut command = Command::new(KNETSTAT);
+        let writing = Writing::start(command.args(arguments.split_whitespace()), stream);
+        writing.has_no_capabilities(arguments);
+    }
+}
+
+#[test]
+fn no_failure_is_told_with_capabilities() {
+    for failing in [
+        // No types, too few descriptors, no room for the output.
+        "mount -t tmpfs none /sys && exec \"$0\" -t",
+        "ulimit -n 6 && exec \"$0\" -t",
+        "exec \"$0\" -t >/dev/full",
+    ] {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", failing, KNETSTAT]);
+        Writing::start(&mut command, Stream::Err).has_no_capabilities(failing);
+    }
+}
+
+#[test]
+fn the_user_of_a_set_user_id_program_is_given_up() {
+    enter_namespace();
+    let program = Everybodys::new("setuid");
+    fs::set_permissions(&program.program, Permissions::from_mode(0o6755)).expect("chmod");
+    for arguments in ["-t", "options", "-h"] {
+        let mut command = as_nobody(&program);
+        let writing = Writing::start(command.args(arguments.split_whitespace()), Stream::Out);
+        writing.has_no_capabilities(arguments);
+        for status in writing.task_files("status") {
+            assert_eq!(member(&status, "Uid"), "65534\t65534\t65534\t65534", "{arguments}");
+            assert_eq!(member(&status, "Gid"), "65534\t65534\t65534\t65534", "{arguments}");
+        }
+    }
+}
+
+// Programs with more rights than their caller
+
+/// CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF; where
+/// knetstat needs it, CAP_SYS_RESOURCE too.
+fn file_capabilities() -> u64 {
+    let third = if counts_bpf_as_locked_memory() { 1 << 24 } else { 0 };
+    1 << 1 | 1 << 2 | 1 << 19 | 1 << 21 | 1 << 38 | 1 << 39 | third
+}
+
+/// A copy of the program with file capabilities, for everybody: capabilities(7), as setcap(8)
+/// writes them. `None` where the file system has none.
+fn with_file_capabilities(test: &str) -> Option<Everybodys> {
+    let capabilities = file_capabilities();
+    let program = Everybodys::new(test);
+    // struct vfs_cap_data: VFS_CAP_REVISION_2 and the effective flag, then permitted and inheritable.
+    let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
+    let data: Vec<u8> = [0x0200_0001, low, 0, high, 0].map(u32::to_le_bytes).concat();
+    let path = CString::new(program.program.as_str()).expect("a path");
+    // SAFETY: both strings end with a zero, and the pointer and the length describe `data`.
+    let result = unsafe {
+        let name = c"security.capability".as_ptr();
+        libc::setxattr(path.as_ptr(), name, data.as_ptr().cast(), data.len(), 0)
+    };
+    match Errno::result(result) {
+        Ok(_) => Some(program),
+        Err(Errno::EOPNOTSUPP) => {
+            not_tested(&format!("{test}: this file system has no file capabilities"));
+            None
+        }
+        Err(errno) => panic!("setxattr {}: {errno}", program.program),
+    }
+}
+
+/// The program, run by a user without capabilities.
+fn as_nobody(program: &Everybodys) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", &program.program]);
+    command
+}
+
+/// The same by a user who has the capabilities that reading sockets requires, and passes them on.
+fn as_nobody_with_capabilities(program: &Everybodys) -> Command {
+    let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
+    let capabilities = format!("+bpf,+perfmon{third}");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    command.args(["--inh-caps", &capabilities, "--ambient-caps", &capabilities]);
+    command.arg(&program.program);
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().expect("setpriv(1)")
+}
+
+#[test]
+fn the_environment_does_not_reach_libbpf() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:7000").expect("a UDP socket");
+    let Some(program) = with_file_capabilities("token") else { return };
+    let variable = ("LIBBPF_BPF_TOKEN_PATH", "/nowhere");
+    let output = run(as_nobody(&program).arg("-u").env(variable.0, variable.1));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout("-u"));
+
+    // libbpf obeys it where the caller has the capabilities: it is the right variable.
+    let plain = Everybodys::new("token-plain");
+    let output = run(as_nobody_with_capabilities(&plain).arg("-u").env(variable.0, variable.1));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(run(as_nobody_with_capabilities(&plain).arg("-u")).status.success());
+}
+
+/// How many bytes a run reads to show no socket at all.
+fn bytes_read(command: &mut Command) -> i64 {
+    let writing = Writing::start(command.args(["-u", "--sport", "1"]), Stream::Out);
+    let io = fs::read_to_string(writing.file("io")).expect("/proc/PID/io");
+    member(&io, "rchar").parse().expect("a number")
+}
+
+#[test]
+fn the_variable_of_the_tests_is_for_callers_with_capabilities() {
+    /// Less than the records of the sockets below have.
+    const LITTLE: i64 = 50_000;
+    enter_namespace();
+    let _sockets: Vec<UdpSocket> =
+        (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect();
+    let Some(program) = with_file_capabilities("variable") else { return };
+    let plain = Everybodys::new("variable-plain");
+    let (name, value) = NO_KERNEL_FILTER.split_once('=').expect("an assignment");
+
+    let filtered = bytes_read(&mut as_nobody_with_capabilities(&plain));
+    let whole = bytes_read(as_nobody_with_capabilities(&plain).env(name, value));
+    assert!(whole - filtered > LITTLE, "the variable lets the kernel pass on all: {whole}");
+    let filtered = bytes_read(&mut as_nobody(&program));
+    let obeyed = bytes_read(as_nobody(&program).env(name, value));
+    assert!((obeyed - filtered).abs() < LITTLE, "{obeyed} and {filtered}");
+}
