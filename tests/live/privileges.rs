@@ -1,12 +1,13 @@
 //! What knetstat does not do with its privileges: it writes nothing with them, and where it has more than
-//! its caller, the environment does not make use of them.
+//! its caller, neither the environment nor a path of the caller's makes use of them.
 
 use std::ffi::CString;
 use std::fs::{self, File, Permissions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::common::{
@@ -17,7 +18,8 @@ use crate::sandbox::Everybodys;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::libc;
-use nix::unistd::pipe2;
+use nix::sys::stat::Mode;
+use nix::unistd::{mkfifo, pipe2};
 
 // What is written
 
@@ -272,4 +274,109 @@ fn the_variable_of_the_tests_is_for_callers_with_capabilities() {
     let filtered = bytes_read(&mut as_nobody(&program));
     let obeyed = bytes_read(as_nobody(&program).env(name, value));
     assert!((obeyed - filtered).abs() < LITTLE, "{obeyed} and {filtered}");
+}
+
+/// A directory that nobody but root may enter.
+struct Private(PathBuf);
+
+impl Private {
+    fn new(name: &str) -> Private {
+        let path = std::env::temp_dir().join(format!("knetstat-{name}-{}", std::process::id()));
+        fs::create_dir(&path).expect("a new directory");
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).expect("chmod");
+        Private(path)
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What is said of a path that is not the way to a network namespace.
+fn refused(command: &mut Command, path: &str) -> String {
+    let output = run(command.args(["--netns", path]));
+    assert_eq!(output.status.code(), Some(2), "{path}: {output:?}");
+    assert_eq!(output.stdout, b"", "{path}");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+/// What the kernel says of a path to a user without capabilities, who may not look there: that it is
+/// forbidden or, in a /proc with hidepid, that there is nothing.
+fn answer_to_nobody(path: &str) -> String {
+    let mut stat = Command::new("setpriv");
+    stat.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    let output = run(stat.args(["stat", "-L", path]));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{path} is hidden");
+    match said.contains("Permission denied") {
+        true => format!("cannot open {path}: Permission denied"),
+        false => format!("there is no file {path}"),
+    }
+}
+
+#[test]
+fn a_path_is_looked_up_with_the_rights_of_the_caller() {
+    enter_namespace();
+    let Some(by_file) = with_file_capabilities("paths") else { return };
+    let by_bit = Everybodys::new("paths-setuid");
+    fs::set_permissions(&by_bit.program, Permissions::from_mode(0o6755)).expect("chmod");
+    let secret = Private::new("secret");
+    File::create(secret.0.join("there")).expect("a file");
+    let places = [
+        secret.0.display().to_string(),
+        format!("/proc/{}/cwd", std::process::id()),
+        format!("/proc/{}/root", std::process::id()),
+    ];
+    for program in [&by_file, &by_bit] {
+        for place in &places {
+            for name in ["there", "src", "etc", "missing"] {
+                let path = format!("{place}/{name}");
+                let said = refused(&mut as_nobody(program), &path);
+                assert!(said.contains(&answer_to_nobody(&path)), "{said}");
+            }
+        }
+        // The network namespace of root's process, by its number and by a path.
+        let own = std::process::id().to_string();
+        let output = run(as_nobody(program).args(["-uH", "--netns", &own]));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let path = format!("/proc/{own}/ns/net");
+        let said = refused(&mut as_nobody(program), &path);
+        assert!(said.contains(&answer_to_nobody(&path)), "{said}");
+        // A path that the caller may follow.
+        let output = run(as_nobody(program).args(["-uH", "--netns", "/proc/self/ns/net"]));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    // Root's own rights are those of its caller.
+    let path = format!("/proc/{}/ns/net", std::process::id());
+    assert!(run(Command::new(KNETSTAT).args(["-uH", "--netns", &path])).status.success());
+}
+
+#[test]
+fn what_is_no_namespace_is_not_opened() {
+    let private = Private::new("fifo");
+    let place = private.0.join("fifo");
+    mkfifo(&place, Mode::S_IRWXU).expect("mkfifo");
+    let path = place.to_str().expect("UTF-8");
+    let mut writer = Command::new("sh");
+    let mut writer = writer.args(["-c", "echo data > \"$0\"", path]).spawn().expect("sh");
+    // It waits in open(2) for a reader.
+    let call = format!("/proc/{}/syscall", writer.id());
+    let opens = [libc::SYS_openat.to_string(), "2".to_owned()];
+    wait_until("the writer waits for a reader", || {
+        let line = fs::read_to_string(&call).unwrap_or_default();
+        let is_open =
+            line.split_whitespace().next().is_some_and(|it| opens.iter().any(|o| o == it));
+        is_open && fs::read_link(format!("/proc/{}/fd/1", writer.id())).is_ok()
+    });
+    for _ in 0..3 {
+        let said = refused(&mut Command::new(KNETSTAT), path);
+        assert!(said.contains(&format!("{path} is no network namespace")), "{said}");
+    }
+    assert!(writer.try_wait().expect("wait").is_none(), "the writer still waits");
+    let mut data = String::new();
+    File::open(&place).expect("the FIFO").read_to_string(&mut data).expect("its data");
+    assert_eq!(data, "data\n", "nothing is lost");
+    assert!(writer.wait().expect("wait").success());
 }
