@@ -7,12 +7,14 @@ use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::common::{
     counts_bpf_as_locked_memory, enter_namespace, not_tested, stdout, wait_until, KNETSTAT,
-    NO_KERNEL_FILTER,
+    NO_KERNEL_FILTER, PLACES_OF_BTF,
 };
 use crate::sandbox::Everybodys;
 use nix::errno::Errno;
@@ -180,17 +182,20 @@ fn the_user_of_a_set_user_id_program_is_given_up() {
 
 // Programs with more rights than their caller
 
-/// CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF; where
-/// knetstat needs it, CAP_SYS_RESOURCE too.
-fn file_capabilities() -> u64 {
+/// The bits of CAP_PERFMON and CAP_BPF and, where loading requires it, CAP_SYS_RESOURCE.
+fn to_load() -> u64 {
     let third = if counts_bpf_as_locked_memory() { 1 << 24 } else { 0 };
-    1 << 1 | 1 << 2 | 1 << 19 | 1 << 21 | 1 << 38 | 1 << 39 | third
+    1 << 38 | 1 << 39 | third
 }
 
-/// A copy of the program with file capabilities, for everybody: capabilities(7), as setcap(8)
+/// Those and CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_SYS_ADMIN.
+fn to_look_everywhere() -> u64 {
+    to_load() | 1 << 1 | 1 << 2 | 1 << 19 | 1 << 21
+}
+
+/// A copy of the program with these file capabilities, for everybody: capabilities(7), as setcap(8)
 /// writes them. `None` where the file system has none.
-fn with_file_capabilities(test: &str) -> Option<Everybodys> {
-    let capabilities = file_capabilities();
+fn with_file_capabilities(test: &str, capabilities: u64) -> Option<Everybodys> {
     let program = Everybodys::new(test);
     // struct vfs_cap_data: VFS_CAP_REVISION_2 and the effective flag, then permitted and inheritable.
     let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
@@ -237,7 +242,7 @@ fn run(command: &mut Command) -> Output {
 fn the_environment_does_not_reach_libbpf() {
     enter_namespace();
     let _socket = UdpSocket::bind("127.0.0.1:7000").expect("a UDP socket");
-    let Some(program) = with_file_capabilities("token") else { return };
+    let Some(program) = with_file_capabilities("token", to_load()) else { return };
     let variable = ("LIBBPF_BPF_TOKEN_PATH", "/nowhere");
     let output = run(as_nobody(&program).arg("-u").env(variable.0, variable.1));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -264,7 +269,7 @@ fn the_variable_of_the_tests_is_for_callers_with_capabilities() {
     enter_namespace();
     let _sockets: Vec<UdpSocket> =
         (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect();
-    let Some(program) = with_file_capabilities("variable") else { return };
+    let Some(program) = with_file_capabilities("variable", to_load()) else { return };
     let plain = Everybodys::new("variable-plain");
     let (name, value) = NO_KERNEL_FILTER.split_once('=').expect("an assignment");
 
@@ -319,7 +324,7 @@ fn answer_to_nobody(path: &str) -> String {
 #[test]
 fn a_path_is_looked_up_with_the_rights_of_the_caller() {
     enter_namespace();
-    let Some(by_file) = with_file_capabilities("paths") else { return };
+    let Some(by_file) = with_file_capabilities("paths", to_look_everywhere()) else { return };
     let by_bit = Everybodys::new("paths-setuid");
     fs::set_permissions(&by_bit.program, Permissions::from_mode(0o6755)).expect("chmod");
     let secret = Private::new("secret");
@@ -379,4 +384,55 @@ fn what_is_no_namespace_is_not_opened() {
     File::open(&place).expect("the FIFO").read_to_string(&mut data).expect("its data");
     assert_eq!(data, "data\n", "nothing is lost");
     assert!(writer.wait().expect("wait").success());
+}
+
+// Types that may not be read
+
+/// Runs a program to its end, which must come.
+fn run_to_its_end(command: &mut Command) -> Output {
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let deadline = Instant::now() + Duration::from_secs(100);
+    while child.try_wait().expect("wait").is_none() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let hangs = child.try_wait().expect("wait").is_none();
+    // It may have ended just now.
+    let _ = child.kill();
+    assert!(!hangs, "{command:?} does not end");
+    child.wait_with_output().expect("its output")
+}
+
+#[test]
+fn it_ends_where_the_types_may_not_be_read() {
+    let Some(by_file) = with_file_capabilities("types", to_load()) else { return };
+    let plain = Everybodys::new("types-plain");
+    let private = Private::new("btf");
+    let copy = private.0.join("btf");
+    fs::copy("/sys/kernel/btf/vmlinux", &copy).expect("BTF");
+    fs::set_permissions(&copy, Permissions::from_mode(0o400)).expect("chmod");
+    // The user's limit of memory is not infinite, which makes the program ask what counts against it.
+    let hide: String = PLACES_OF_BTF[1..]
+        .iter()
+        .filter(|place| Path::new(place).is_dir())
+        .map(|place| format!("mount -t tmpfs none {place} && "))
+        .collect();
+    let script = format!(
+        "{hide}mount --bind {} /sys/kernel/btf/vmlinux && ulimit -l 64 && exec \"$@\"",
+        copy.display()
+    );
+    for user in [as_nobody(&by_file), as_nobody_with_capabilities(&plain)] {
+        for arguments in ["-t", "-J -p --all-netns --unbound"] {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", &script, "sh"]).arg(user.get_program());
+            command.args(user.get_args()).args(arguments.split_whitespace());
+            let output = run_to_its_end(&mut command);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+            for word in ["/sys/kernel/btf/vmlinux", "cannot be read", "chmod"] {
+                assert!(said.contains(word), "{said}");
+            }
+        }
+    }
 }
