@@ -2,12 +2,14 @@
 
 use std::ffi::OsStr;
 
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::builder::{PossibleValue, StringValueParser, StyledStr, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::query::columns::{self, Column};
 use crate::query::filter;
 use crate::socket::state::{self, States};
+use crate::text::escaped;
 
 const AFTER_HELP: &str = "\
 Without a family: TCP and UDP. All states are shown, and all addresses and ports are numbers.
@@ -26,6 +28,8 @@ Exit status: 0 done, 1 failed or not complete, 2 wrong usage. See knetstat(8).";
 #[derive(Debug, Parser)]
 #[command(
     name = "knetstat",
+    // Whatever name it was started by: that is an argument from outside too.
+    bin_name = "knetstat",
     version,
     after_help = AFTER_HELP,
     args_conflicts_with_subcommands = true,
@@ -232,7 +236,38 @@ pub enum When {
 ///
 /// For wrong usage, and for `--help` and `--version`; clap knows which.
 pub fn parse() -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&Cli::command().try_get_matches()?)
+    let matches = Cli::command().try_get_matches();
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(escape_arguments)
+}
+
+/// Escapes the arguments that an error of clap repeats, as [`escaped`] does. clap keeps them apart from
+/// its own text, but for those in its suggestions, which are whole sentences.
+fn escape_arguments(mut error: clap::Error) -> clap::Error {
+    let contexts: Vec<(ContextKind, ContextValue)> =
+        error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    let arguments = contexts.iter().filter_map(|(_, value)| match value {
+        ContextValue::String(argument) => Some((argument.clone(), escaped(argument.as_bytes()))),
+        _ => None,
+    });
+    let arguments: Vec<(String, String)> = arguments.filter(|(raw, safe)| raw != safe).collect();
+    let in_sentence = |sentence: &StyledStr| {
+        let text = sentence.ansi().to_string();
+        StyledStr::from(arguments.iter().fold(text, |text, (raw, safe)| text.replace(raw, safe)))
+    };
+    for (kind, value) in contexts {
+        let value = match value {
+            ContextValue::String(argument) => ContextValue::String(escaped(argument.as_bytes())),
+            ContextValue::Strings(arguments) => ContextValue::Strings(
+                arguments.iter().map(|argument| escaped(argument.as_bytes())).collect(),
+            ),
+            ContextValue::StyledStrs(sentences) => {
+                ContextValue::StyledStrs(sentences.iter().map(in_sentence).collect())
+            }
+            value => value,
+        };
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// Parses the name of a column, and lists them all for `--help` and for completions.

@@ -28,7 +28,8 @@ pub struct Config {
     pub columns: ColumnList,
     pub format: Format,
     pub style: Style,
-    /// Whether the kernel side may filter. Tests forbid it with KNETSTAT_NO_KERNEL_FILTER.
+    /// Whether the kernel side may filter. Tests forbid it with KNETSTAT_NO_KERNEL_FILTER, which a
+    /// program with more rights than its caller does not have: [`crate::kernel::caller`].
     pub kernel_filter: bool,
 }
 

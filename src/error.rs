@@ -19,6 +19,8 @@ pub enum Error {
     OpenIterator(String),
     #[error("cannot give up capabilities that are no longer needed: {0}")]
     DropCapabilities(String),
+    #[error("cannot renounce new privileges: {0}; in a sandbox, allow prctl(2)")]
+    NoNewPrivileges(io::Error),
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
     #[error("cannot ask the kernel for the length of its clock tick: {0}")]
@@ -58,6 +60,9 @@ pub enum LoadError {
     /// The file in which the kernel should expose its types does not exist.
     #[error("the kernel has no BTF type information ({0} is missing)")]
     NoBtf(&'static str),
+    /// That file exists, but this user may not read it.
+    #[error("the kernel's BTF type information in {0} cannot be read")]
+    UnreadableBtf(&'static str),
     #[error("this kernel counts them as locked memory, of which the limit is too low")]
     MemoryLimit,
     #[error("the kernel refuses bpf(2) although the capabilities are there")]
@@ -81,6 +86,9 @@ impl LoadError {
             LoadError::NoBpf => "it must be built with CONFIG_BPF_SYSCALL",
             LoadError::NoBtf(_) => {
                 "it must be built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
+            }
+            LoadError::UnreadableBtf(_) => {
+                "make it readable for everybody, as it is on other hosts (chmod a+r), or use sudo"
             }
             LoadError::MemoryLimit => {
                 "give CAP_SYS_RESOURCE too, or raise the limit as root (ulimit -l unlimited)"
@@ -111,6 +119,7 @@ impl LoadError {
             | LoadError::TooManyFiles
             | LoadError::NoBpf
             | LoadError::NoBtf(_)
+            | LoadError::UnreadableBtf(_)
             | LoadError::MemoryLimit
             | LoadError::Forbidden => true,
             LoadError::Verifier(_) | LoadError::NoIterator | LoadError::Other(_) => false,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use knetstat::cli;
 use knetstat::error::Error;
+use knetstat::kernel::{caller, capability};
 
 /// Failed, or could not be complete.
 const FAILED: u8 = 1;
@@ -12,11 +13,13 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let result = cli::parse().map_err(Error::from).and_then(|cli| knetstat::run(&cli));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(report(&error)),
-    }
+    let result = caller::guard()
+        .and_then(|()| cli::parse().map_err(Error::from))
+        .and_then(|cli| knetstat::run(&cli));
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // Messages are written without capabilities, too, and --help is one.
+    let error = capability::drop_all().err().unwrap_or(error);
+    ExitCode::from(report(&error))
 }
 
 /// Reports an error, in one line unless it is wrong usage, and returns the exit status.

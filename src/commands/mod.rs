@@ -10,9 +10,12 @@ use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 
 use crate::error::Error;
+use crate::kernel::capability;
 
-/// The standard output with a buffer of a size that is worth a system call.
+/// The standard output with a buffer of a size that is worth a system call. Gives up all capabilities
+/// before, so that nothing is written with them.
 fn stdout() -> Result<BufWriter<File>, Error> {
+    capability::drop_all()?;
     let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))
 }

@@ -28,13 +28,15 @@ use crate::socket::kind::SocketKind;
 pub fn run(names: &[String]) -> Result<(), Error> {
     let found = find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
     let (defaults, _) = Defaults::ask(|_| true);
-    let mut out = stdout()?;
+    // The kernel's types are perhaps for those with capabilities alone, which writing has not.
+    let mut text = Vec::new();
     match names.is_empty() {
-        true => list(&mut out, &defaults),
-        false => explain(&mut out, &found, &defaults),
+        true => list(&mut text, &defaults),
+        false => explain(&mut text, &found, &defaults),
     }
-    .and_then(|()| out.flush())
-    .map_err(Error::Output)
+    .map_err(Error::Output)?;
+    let mut out = stdout()?;
+    out.write_all(&text).and_then(|()| out.flush()).map_err(Error::Output)
 }
 
 /// Writes the list of all options.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
-use crate::text::escaped;
 use crate::text::suggest;
 
 /// The interfaces that were named, looked for in one network namespace after the other.
@@ -13,7 +12,7 @@ pub struct Interfaces<'a> {
     /// The words for which there was no interface yet.
     unknown: Vec<&'a str>,
     /// The names that there are.
-    names: BTreeSet<String>,
+    names: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Interfaces<'a> {
@@ -37,7 +36,7 @@ impl<'a> Interfaces<'a> {
         }
         if !self.unknown.is_empty() {
             let here = if_nameindex();
-            let names = here.iter().flatten().map(|it| escaped(it.name().to_bytes()));
+            let names = here.iter().flatten().map(|it| it.name().to_bytes().to_vec());
             self.names.extend(names);
         }
         (self.words.is_empty() || !indices.is_empty()).then_some(indices)
@@ -51,9 +50,7 @@ impl<'a> Interfaces<'a> {
     pub fn check(&self) -> Result<(), String> {
         match self.unknown.first() {
             None => Ok(()),
-            Some(word) => {
-                Err(suggest::unknown("interface", word, self.names.iter().map(String::as_str)))
-            }
+            Some(word) => Err(suggest::unknown("interface", word, self.names.iter())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,10 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::fstat;
+use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
 
 use crate::error::Error;
-use crate::kernel::syscall;
+use crate::kernel::{caller, syscall};
 use crate::record;
 use crate::text::escaped;
 
@@ -55,21 +56,35 @@ impl Netns {
     pub fn named(word: &str) -> Result<Netns, String> {
         let path = match word {
             "" => return Err("a network namespace has a name, a process or a path".into()),
-            _ if word.contains('/') => PathBuf::from(word),
+            _ if word.contains('/') => return Netns::at_path(word),
             _ if word.bytes().all(|byte| byte.is_ascii_digit()) => of_process(word),
             _ => Path::new(NAMED).join(word),
         };
-        match Netns::open(&path) {
+        Netns::found(word, &path, Netns::open(&path))
+    }
+
+    /// The namespace at a path of the caller's choice, which is looked at with the caller's rights alone:
+    /// others would tell which files there are where the caller cannot look.
+    fn at_path(word: &str) -> Result<Netns, String> {
+        let path = Path::new(word);
+        Netns::found(word, path, caller::with_rights_of_caller(|| Netns::open(path)))
+    }
+
+    fn found(word: &str, path: &Path, opened: io::Result<Option<Netns>>) -> Result<Netns, String> {
+        match opened {
             Ok(Some(netns)) => Ok(netns),
-            Ok(None) => Err(format!("{} is no network namespace", shown(&path))),
+            Ok(None) => Err(format!("{} is no network namespace", shown(path))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(unknown(word)),
-            Err(error) => Err(format!("cannot open {}: {}", shown(&path), reason(&error))),
+            Err(error) => Err(format!("cannot open {}: {}", shown(path), reason(&error))),
         }
     }
 
     /// The namespace behind a file; none if it is another kind of file.
     fn open(path: &Path) -> io::Result<Option<Netns>> {
-        let file = open(path)?;
+        let file = match open(path) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(None),
+            file => file?,
+        };
         let number = file.metadata()?.ino() as u32;
         Ok(is_netns(&file).then(|| Netns {
             inode: number,
@@ -99,9 +114,21 @@ fn is_netns(file: &File) -> bool {
     syscall::namespace_kind(file.as_fd()).is_ok_and(|kind| kind == CloneFlags::CLONE_NEWNET.bits())
 }
 
-/// Opens a file, whatever it is: a pipe, too, without waiting for somebody at its other end.
+/// Opens the file of a namespace; `ENOTTY` for any other, as ioctl_nsfs(2) says. Those are only looked
+/// at: opening a FIFO lets its writer go on, and opening a device can do anything.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    if fstatfs(&place)?.filesystem_type() != NSFS_MAGIC {
+        return Err(Errno::ENOTTY.into());
+    }
+    // By the descriptor, because the path may lead to another file by now.
+    match File::open(format!("/proc/self/fd/{}", place.as_raw_fd())) {
+        // Without /proc there is the path alone.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+        }
+        file => file,
+    }
 }
 
 /// The number by which the kernel tells namespaces apart.
@@ -140,9 +167,9 @@ fn unknown(word: &str) -> String {
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("there is no process {word}; a name of digits is written as a path");
     }
-    let mut names: Vec<String> = names().values().map(|name| escaped(name)).collect();
+    let mut names: Vec<Vec<u8>> = names().into_values().collect();
     names.sort_unstable();
-    crate::text::suggest::unknown("network namespace", word, names.iter().map(String::as_str))
+    crate::text::suggest::unknown("network namespace", word, names.iter())
 }
 
 /// The names that ip(8) gave to namespaces, by inode number.

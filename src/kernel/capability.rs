@@ -1,7 +1,9 @@
 //! The capabilities that loading the programs requires, and how the program gets and drops them.
 
 use caps::{CapSet, Capability};
+use nix::errno::Errno;
 use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
+use nix::unistd::{getegid, geteuid, getgid, getuid, setresgid, setresuid};
 
 use crate::error::{Error, LoadError};
 use crate::kernel::btf::KernelBtf;
@@ -55,12 +57,21 @@ pub fn memory_limit() -> Option<u64> {
     (is_fixed && is_counted()).then_some(soft)
 }
 
-/// Gives up every capability. Reading iterators that are open requires none.
+/// Gives up every capability, and the user and group that a file's set-ID bit gave. Reading iterators
+/// that are open requires none.
 ///
 /// # Errors
 ///
 /// When the kernel refuses, which it should not.
 pub fn drop_all() -> Result<(), Error> {
+    let (uid, gid) = (getuid(), getgid());
+    let refused = |errno: Errno| Error::DropCapabilities(errno.to_string());
+    if getegid() != gid {
+        setresgid(gid, gid, gid).map_err(refused)?;
+    }
+    if geteuid() != uid {
+        setresuid(uid, uid, uid).map_err(refused)?;
+    }
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
         caps::clear(None, set).map_err(|error| Error::DropCapabilities(error.to_string()))?;
     }

@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod btf;
+pub mod caller;
 pub mod capability;
 pub mod family;
 pub mod handler;

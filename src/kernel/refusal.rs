@@ -1,11 +1,13 @@
 //! Why libbpf or the kernel refused a program, from the error and the log of libbpf.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use libbpf_rs::ErrorKind;
 
 use crate::error::LoadError;
-use crate::kernel::btf::KERNEL_BTF;
+use crate::kernel::btf::{KernelBtf, KERNEL_BTF};
 use crate::kernel::capability::memory_limit;
 use crate::kernel::libbpf_log;
 use crate::text::escaped;
@@ -27,6 +29,9 @@ pub fn reason(error: &libbpf_rs::Error) -> LoadError {
     match error.kind() {
         ErrorKind::Unsupported => LoadError::NoBpf,
         _ if !Path::new(KERNEL_BTF).exists() => LoadError::NoBtf(KERNEL_BTF),
+        _ if may_not_be_read(KERNEL_BTF) && KernelBtf::load().is_none() => {
+            LoadError::UnreadableBtf(KERNEL_BTF)
+        }
         ErrorKind::PermissionDenied if memory_limit().is_some() => LoadError::MemoryLimit,
         ErrorKind::PermissionDenied => LoadError::Forbidden,
         _ => {
@@ -34,6 +39,10 @@ pub fn reason(error: &libbpf_rs::Error) -> LoadError {
             LoadError::Other(format!("{text} ({})", escaped(last.as_bytes())))
         }
     }
+}
+
+fn may_not_be_read(path: &str) -> bool {
+    File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The message of the verifier about the instruction that it rejects: the last line before its

@@ -147,6 +147,16 @@ unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
     }
 }
 
+/// Whether this process has more rights than the one that started it, as by file capabilities or the
+/// set-user-ID bit: getauxval(3), AT_SECURE; security/commoncap.c, cap_bprm_creds_from_file(). Not so
+/// when root or sudo started it, or by ambient capabilities, which the caller had itself.
+pub fn has_more_rights_than_caller() -> bool {
+    /// include/uapi/linux/auxvec.h
+    const AT_SECURE: libc::c_ulong = 23;
+    // SAFETY: the call takes a number and reads what the kernel wrote when the process began.
+    unsafe { libc::getauxval(AT_SECURE) != 0 }
+}
+
 /// Raises the limit of open files to the highest that this process may set: getrlimit(2).
 pub fn allow_many_files() {
     use nix::sys::resource::{getrlimit, setrlimit, Resource};

@@ -214,7 +214,10 @@ pub fn parse_ports(text: &str, services: &str) -> Result<Vec<Ports>, String> {
         if let (Ok(low), Ok(high)) = (number(low), number(high)) {
             return match low <= high {
                 true => Ok(vec![low..=high]),
-                false => Err(format!("the range of ports '{text}' ends before it begins")),
+                false => Err(format!(
+                    "the range of ports '{}' ends before it begins",
+                    crate::text::escaped(text.as_bytes())
+                )),
             };
         }
     }

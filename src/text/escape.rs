@@ -2,18 +2,20 @@
 
 use std::fmt::{self, Write};
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 /// Bytes from outside as one word: as [`Escaped`], and blanks and commas escaped too, so that a
 /// script can split at them.
 pub struct Word<'a>(pub &'a [u8]);
 
 impl fmt::Display for Word<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write_escaped(f, self.0, |c| c == ' ' || c == ',')
+        write_escaped(f, self.0, |c| is_blank(c) || c == ',')
     }
 }
 
-/// Bytes from outside, fit for a terminal and for JSON: control characters and bytes that are not
-/// UTF-8 as `\xNN`, a backslash doubled.
+/// Bytes from outside, fit for a terminal and for JSON: characters that are obeyed or not seen, and
+/// bytes that are not UTF-8, as `\xNN`; a backslash doubled.
 pub struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
@@ -32,7 +34,7 @@ fn write_escaped(f: &mut fmt::Formatter, bytes: &[u8], also: fn(char) -> bool) -
         for c in chunk.valid().chars() {
             match c {
                 '\\' => f.write_str("\\\\")?,
-                c if c.is_control() || also(c) => {
+                c if is_obeyed(c) || is_unseen(c) || also(c) => {
                     let mut bytes = [0; 4];
                     write_bytes(f, c.encode_utf8(&mut bytes).as_bytes())?;
                 }
@@ -46,4 +48,101 @@ fn write_escaped(f: &mut fmt::Formatter, bytes: &[u8], also: fn(char) -> bool) -
 
 fn write_bytes(f: &mut fmt::Formatter, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
+}
+
+/// Whether a terminal does something else with the character than to print it: it moves the cursor,
+/// ends the line, or turns around what follows. Unicode's categories Cc, Cf, Zl and Zp; the bidirectional
+/// controls are in Cf.
+fn is_obeyed(c: char) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    match c.is_ascii() {
+        true => c.is_ascii_control(),
+        false => {
+            matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
+        }
+    }
+}
+
+/// Whether the character has no width and no ink of its own, so that two names with and without it look
+/// alike: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), but for those in category
+/// Cf. Marks that are drawn onto the letter before them are seen.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{34f}' // COMBINING GRAPHEME JOINER
+        | '\u{115f}'..='\u{1160}' // HANGUL CHOSEONG FILLER, HANGUL JUNGSEONG FILLER
+        | '\u{17b4}'..='\u{17b5}' // KHMER VOWEL INHERENT AQ, AA
+        | '\u{180b}'..='\u{180f}' // MONGOLIAN FREE VARIATION SELECTORS, VOWEL SEPARATOR
+        | '\u{2065}' // not assigned
+        | '\u{3164}' // HANGUL FILLER
+        | '\u{fe00}'..='\u{fe0f}' // VARIATION SELECTORS
+        | '\u{ffa0}' // HALFWIDTH HANGUL FILLER
+        | '\u{fff0}'..='\u{fff8}' // not assigned
+        | '\u{e0000}'..='\u{e0fff}') // VARIATION SELECTORS SUPPLEMENT, the others not assigned
+}
+
+/// Whether the character looks like a blank: Unicode's White_Space, and the braille pattern without
+/// dots.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{2800}'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, Word};
+
+    /// Bidi_Control of PropList.txt.
+    const BIDI: [u32; 12] = [
+        0x61c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068,
+        0x2069,
+    ];
+
+    /// Other characters of Cf, Zl and Zp, and others without width.
+    const HIDDEN: [u32; 24] = [
+        0xad, 0x34f, 0x600, 0x70f, 0x115f, 0x1160, 0x17b4, 0x180b, 0x180e, 0x200b, 0x200c, 0x200d,
+        0x2028, 0x2029, 0x2060, 0x2064, 0x206f, 0x3164, 0xfe0f, 0xfeff, 0xfff9, 0x1bca0, 0xe0041,
+        0xe01ef,
+    ];
+
+    /// White_Space of PropList.txt, but for control characters, Zl and Zp.
+    const BLANK: [u32; 17] = [
+        0x20, 0xa0, 0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007, 0x2008,
+        0x2009, 0x200a, 0x202f, 0x205f, 0x3000,
+    ];
+
+    /// The character and how it is to be escaped.
+    fn pair(number: u32) -> (String, String) {
+        let c = char::from_u32(number).unwrap().to_string();
+        let bytes: String = c.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+        (c, bytes)
+    }
+
+    #[test]
+    fn what_is_obeyed_or_not_seen_is_escaped_everywhere() {
+        let control = (0..0x20).chain(0x7f..0xa0);
+        for number in control.chain(BIDI).chain(HIDDEN) {
+            let (c, bytes) = pair(number);
+            let text = format!("a{c}b");
+            assert_eq!(escaped(text.as_bytes()), format!("a{bytes}b"), "U+{number:04X}");
+            assert_eq!(Word(text.as_bytes()).to_string(), format!("a{bytes}b"), "U+{number:04X}");
+        }
+    }
+
+    #[test]
+    fn a_word_has_no_blank() {
+        for number in BLANK.into_iter().chain([0x2800]) {
+            let (c, bytes) = pair(number);
+            assert_eq!(escaped(c.as_bytes()), c, "U+{number:04X}");
+            assert_eq!(Word(c.as_bytes()).to_string(), bytes, "U+{number:04X}");
+        }
+    }
+
+    #[test]
+    fn what_is_seen_stays() {
+        // The last are a letter with a mark, one in Devanagari with a vowel sign, and an emoji.
+        for text in
+            ["web", "\u{e9}t\u{e9}", "\u{65e5}\u{672c}", "e\u{301}", "\u{915}\u{941}", "\u{1f980}"]
+        {
+            assert_eq!(Word(text.as_bytes()).to_string(), text);
+        }
+    }
 }

@@ -4,13 +4,17 @@
 const ALIKE: f64 = 0.7;
 
 /// A sentence that says that there is no such `thing`, and which of the `known` ones are near; where
-/// none is, it names them all if they are few.
-pub fn unknown<'a>(thing: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.collect();
+/// none is, it names them all if they are few. All of them may come from outside; they are escaped here.
+pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
+    thing: &str,
+    word: &str,
+    known: impl Iterator<Item = &'a T>,
+) -> String {
+    let known: Vec<String> = known.map(|candidate| super::escaped(candidate.as_ref())).collect();
     let wanted = word.to_lowercase();
     let mut near: Vec<(f64, &str)> = known
         .iter()
-        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), *candidate))
+        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate.as_str()))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));

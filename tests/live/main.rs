@@ -11,11 +11,13 @@ mod supported;
 
 mod cli;
 mod doctor;
+mod escaping;
 mod failure;
 mod families;
 mod filter;
 mod lacking;
 mod options;
+mod privileges;
 mod rows;
 mod set;
 mod timers;

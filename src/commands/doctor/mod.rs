@@ -10,7 +10,6 @@ use std::io::Write;
 
 use super::stdout;
 use crate::error::Error;
-use crate::kernel::capability;
 use crate::kernel::load::Loader;
 use crate::kernel::programs::PROGRAMS;
 use check::{Check, REPORT};
@@ -22,7 +21,6 @@ use check::{Check, REPORT};
 /// When the table does not work here, or would not be complete; when the output cannot be written.
 pub fn run(json: bool) -> Result<(), Error> {
     let checks = examine();
-    capability::drop_all()?;
     let mut out = stdout()?;
     match json {
         true => report::write_json(&mut out, &checks),
