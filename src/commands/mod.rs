@@ -10,9 +10,15 @@ use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 
 use crate::error::Error;
+use crate::kernel::process;
 
 /// The standard output with a buffer of a size that is worth a system call.
+///
+/// # Errors
+///
+/// When it cannot be written.
 fn stdout() -> Result<BufWriter<File>, Error> {
+    process::check_stdout().map_err(Error::Output)?;
     let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))
 }

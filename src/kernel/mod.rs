@@ -12,6 +12,7 @@ mod identity;
 pub mod libbpf_log;
 pub mod load;
 pub mod object;
+pub mod process;
 pub mod programs;
 pub mod read_ahead;
 pub mod refusal;

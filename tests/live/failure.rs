@@ -213,3 +213,67 @@ fn too_few_descriptors_are_told_as_such() {
     assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
     assert!(!good.is_empty(), "so many descriptors are enough");
 }
+
+// Output that cannot be written
+
+/// Every command that writes to standard output.
+const COMMANDS: [&str; 8] =
+    ["-tH", "-tJ", "--ndjson", "--help", "--version", "options", "completions bash", "doctor"];
+
+/// Runs a command of sh(1), of which `$0` is knetstat.
+fn shell(script: &str) -> Output {
+    run("sh", &["-c", script, KNETSTAT])
+}
+
+#[test]
+fn a_standard_output_that_is_closed_or_read_only_is_an_error() {
+    for arguments in COMMANDS {
+        for redirection in [">&-", "1</dev/null"] {
+            let output = shell(&format!("exec $0 {arguments} {redirection}"));
+            failed(&output, &["cannot write the output: Bad file descriptor"]);
+        }
+        let output = shell(&format!("exec $0 {arguments} >/dev/null"));
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {output:?}");
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error() {
+    enter_namespace();
+    let place = env::temp_dir().join(format!("knetstat-{}-limited", std::process::id()));
+    for arguments in ["-tuxwJ -O all", "--help", "options", "options all", "completions bash"] {
+        // The file has grown to its limit already: a block of sh(1) is 512 bytes.
+        let script = format!("yes | head -c 51200 >$1; ulimit -f 100; exec $0 {arguments} >>$1");
+        let output = run("sh", &["-c", &script, KNETSTAT, place.to_str().expect("UTF-8")]);
+        failed(&output, &["cannot write the output: File too large"]);
+    }
+    fs::remove_file(place).expect("the file");
+}
+
+/// The limit of files is one of those in memory too, of which the start makes one.
+#[test]
+fn a_limit_of_files_does_not_matter_to_a_pipe() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    for limit in [0, 1, 100] {
+        let output = shell(&format!("ulimit -f {limit}; exec $0 -uJ"));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{limit}");
+        assert_eq!(output.status.code(), Some(0), "{limit}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).matches("inode").count(), 1, "{limit}");
+    }
+}
+
+/// Words as long as an argument may be are answered at once.
+#[test]
+fn long_words_are_refused_in_no_time() {
+    let word = "a".repeat(131_000);
+    let begin = std::time::Instant::now();
+    for option in ["-O", "--columns", "--state", "--netns", "--interface", "--user", "--port"] {
+        let output = run(KNETSTAT, &[option, &word]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+    }
+    let output = run(KNETSTAT, &["options", &word]);
+    assert_eq!(output.status.code(), Some(2));
+    // One of them took half a minute, and as much time of the processor.
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+}
