@@ -11,6 +11,7 @@ pub mod handler;
 mod identity;
 pub mod libbpf_log;
 pub mod load;
+pub mod namespace;
 pub mod object;
 pub mod process;
 pub mod programs;

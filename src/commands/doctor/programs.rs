@@ -59,7 +59,7 @@ pub fn table(loader: &Loader, obstacle: Option<&str>) -> Check {
         Ok(Some(missing)) => {
             Check::missing(NAME, format!("can be read, but without {missing}"), REPORT)
         }
-        Err(Error::Load(error)) => {
+        Err(Error::Load(error) | Error::OpenIterator(error)) => {
             Check::missing(NAME, error.to_string(), error.remedy().unwrap_or(REPORT))
         }
         Err(error) => Check::missing(NAME, error.to_string(), REPORT),

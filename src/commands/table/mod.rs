@@ -10,7 +10,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
-use crate::host::netns::{NetnsSet, Scope};
+use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
 use crate::kernel::read_ahead::ReadAhead;
@@ -39,12 +39,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let programs = Loader::new().load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
-        every_netns: !netns_set.namespaces.is_empty(),
+        every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(config)
     })?;
     if *scope == Scope::All {
         programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
         programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
+        netns_set.check_own();
     }
     let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
     let ownership = match asks_for_owners {
@@ -59,12 +60,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
     // A thread has the capabilities that its creator has left.
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
     pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
-    let Some(missing) = programs.missing().or_else(|| netns_set.missing()) else {
+    let missing: Vec<String> = programs.missing().into_iter().chain(netns_set.missing()).collect();
+    if missing.is_empty() {
         return output.end().map_err(Error::Output);
-    };
+    }
     drop(output);
     out.flush().map_err(Error::Output)?;
-    Err(Error::Incomplete(missing))
+    Err(Error::Incomplete(missing.join("; and without ")))
 }
 
 /// What the command line asks of the kernel side, but for the network namespaces.
@@ -84,8 +86,10 @@ fn find(scope: &Scope) -> Result<NetnsSet, Error> {
         Scope::All => return Ok(NetnsSet::mounted()),
         Scope::Named(words) => words,
     };
-    let netns_set =
-        NetnsSet::named(words).map_err(|error| cli::wrong("--netns <NETNS>", &error))?;
+    let netns_set = NetnsSet::named(words).map_err(|error| match error {
+        NetnsError::Wrong(why) => cli::wrong("--netns <NETNS>", &why).into(),
+        NetnsError::Refused(why) => Error::EnterNetns(why),
+    })?;
     for netns in &netns_set.namespaces {
         netns.enter().map_err(Error::EnterNetns)?;
     }
@@ -106,7 +110,8 @@ fn enter_all(
         programs.open(&mut snapshot)?;
         Namespace::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
     };
-    let namespaces = match netns_set.namespaces.is_empty() {
+    let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
+    let namespaces = match is_one {
         true => Namespaces::one(open()?),
         false => {
             let mut namespaces = Vec::new();
