@@ -48,6 +48,9 @@ pub enum Error {
     /// Rows or columns are missing: which, why, and what to do.
     #[error("the table is without {0}")]
     Incomplete(String),
+    /// There were too few descriptors to ask the kernel which options it has.
+    #[error("cannot ask which options this kernel has: too many open files; {MORE_FILES}")]
+    NotAsked,
     /// The doctor found that the table does not work here, or would not be complete.
     #[error("the table is not complete on this host; missing: {missing}; {remedy}")]
     Unfit { missing: String, remedy: String },

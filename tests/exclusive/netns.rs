@@ -20,6 +20,7 @@ use crate::common::{
 use crate::exclusive;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use nix::sched::{setns, CloneFlags};
+use nix::sys::resource::{getrusage, UsageWho};
 use serde_json::{json, Value};
 
 const IPPROTO_IPV6: i32 = 41;
@@ -612,4 +613,31 @@ fn too_few_descriptors_lose_no_namespace() {
         }
     }
     assert!(complete > 0 && failed > 0, "{complete} complete, {failed} failed");
+}
+
+/// The largest memory in KiB of any child so far.
+fn largest_child() -> i64 {
+    getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").max_rss()
+}
+
+/// What new sockets answer, and what is shown of it, is kept once for all that are alike.
+#[test]
+fn many_namespaces_take_little_memory() {
+    const MANY: usize = 200;
+    let _turn = exclusive();
+    let one = || {
+        enter_namespace();
+        (UdpSocket::bind("127.0.0.1:7150"), TcpListener::bind("127.0.0.1:7150"))
+    };
+    let make = || thread::scope(|scope| scope.spawn(one).join().expect("a namespace"));
+    let arguments = "-tuwxH --all-netns -O set";
+    let _first = make();
+    stdout(arguments);
+    let before = largest_child();
+    let _many: Vec<_> = (0..MANY).map(|_| make()).collect();
+    let text = stdout(arguments);
+    let shown = text.lines().filter(|line| line.contains(" 127.0.0.1:7150 ")).count();
+    assert_eq!(shown, 2 * (MANY + 1));
+    let each = (largest_child() - before) / MANY as i64;
+    assert!(each < 50, "{each} KiB for each namespace");
 }

@@ -2,6 +2,7 @@
 
 pub mod namespaces;
 pub mod pipeline;
+pub mod plans;
 
 use std::io::Write;
 
@@ -17,6 +18,7 @@ use crate::kernel::read_ahead::ReadAhead;
 use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
+use crate::options::defaults::Pool;
 use crate::query::columns::Needs;
 use crate::query::filter::Filter;
 use crate::record::Records;
@@ -59,8 +61,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let mut output = config.format.open(&mut out, &config.columns, config.style);
     // A thread has the capabilities that its creator has left.
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
-    pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
-    let missing: Vec<String> = programs.missing().into_iter().chain(netns_set.missing()).collect();
+    let unknown =
+        pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
+    let missing = programs.missing().into_iter().chain(netns_set.missing());
+    let missing: Vec<String> = missing.chain(unknown.missing()).collect();
     if missing.is_empty() {
         return output.end().map_err(Error::Output);
     }
@@ -104,11 +108,12 @@ fn enter_all(
     netns_set: &mut NetnsSet,
 ) -> Result<(Namespaces, Snapshot), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
-    let mut snapshot = Snapshot::default();
+    let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
     let mut open = || -> Result<Option<Namespace>, Error> {
         let Some(interfaces) = interfaces.here() else { return Ok(None) };
         programs.open(&mut snapshot)?;
-        Namespace::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
+        let filter = Filter { interfaces, ..config.filter.clone() };
+        Namespace::here(filter, &mut pool).map(Some)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
     let namespaces = match is_one {
