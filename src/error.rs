@@ -2,6 +2,16 @@
 
 use std::io;
 
+use nix::errno::Errno;
+
+/// What to do where too many files are open.
+pub const MORE_FILES: &str = "raise the limit (ulimit -n)";
+
+/// Whether too many files are open, in this process or on this host.
+pub fn is_too_many_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
+}
+
 /// Why a command failed, or is not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -13,10 +23,8 @@ pub enum Error {
     /// None of the programs that are needed could be loaded.
     #[error("cannot load the BPF programs that read the sockets: {}", .0.sentence())]
     Load(#[from] LoadError),
-    #[error(
-        "cannot open a BPF iterator: {0}; if too many files are open, raise the limit (ulimit -n)"
-    )]
-    OpenIterator(String),
+    #[error("cannot open a BPF iterator: {}", .0.sentence())]
+    OpenIterator(LoadError),
     #[error("cannot give up capabilities that are no longer needed: {0}")]
     DropCapabilities(String),
     #[error("cannot renounce new privileges: {0}; in a sandbox, allow prctl(2)")]
@@ -25,8 +33,8 @@ pub enum Error {
     Thread(io::Error),
     #[error("cannot ask the kernel for the length of its clock tick: {0}")]
     ClockTick(io::Error),
-    #[error("cannot ask the kernel for its number of CPUs: {0}")]
-    Cpus(String),
+    #[error("cannot ask the kernel for its number of CPUs: {}", .0.sentence())]
+    Cpus(LoadError),
     /// A network namespace could not be entered; a whole sentence.
     #[error("{0}")]
     EnterNetns(String),
@@ -42,6 +50,9 @@ pub enum Error {
     /// Rows or columns are missing: which, why, and what to do.
     #[error("the table is without {0}")]
     Incomplete(String),
+    /// There were too few descriptors to ask the kernel which options it has.
+    #[error("cannot ask which options this kernel has: too many open files; {MORE_FILES}")]
+    NotAsked,
     /// The doctor found that the table does not work here, or would not be complete.
     #[error("the table is not complete on this host; missing: {missing}; {remedy}")]
     Unfit { missing: String, remedy: String },
@@ -57,6 +68,9 @@ pub enum LoadError {
     TooManyFiles,
     #[error("the kernel has no bpf(2) system call")]
     NoBpf,
+    /// libbpf cannot do without this call, which answers so.
+    #[error("memfd_create(2) is refused ({0})")]
+    NoMemfd(&'static str),
     /// The file in which the kernel should expose its types does not exist.
     #[error("the kernel has no BTF type information ({0} is missing)")]
     NoBtf(&'static str),
@@ -82,8 +96,12 @@ impl LoadError {
     pub fn remedy(&self) -> Option<&str> {
         Some(match self {
             LoadError::Capabilities { how, .. } => how,
-            LoadError::TooManyFiles => "raise the limit (ulimit -n)",
+            LoadError::TooManyFiles => MORE_FILES,
             LoadError::NoBpf => "it must be built with CONFIG_BPF_SYSCALL",
+            LoadError::NoMemfd(_) => {
+                "in a container, let its seccomp profile allow memfd_create(2); a kernel must be built \
+                 with CONFIG_MEMFD_CREATE"
+            }
             LoadError::NoBtf(_) => {
                 "it must be built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
             }
@@ -118,6 +136,7 @@ impl LoadError {
             LoadError::Capabilities { .. }
             | LoadError::TooManyFiles
             | LoadError::NoBpf
+            | LoadError::NoMemfd(_)
             | LoadError::NoBtf(_)
             | LoadError::UnreadableBtf(_)
             | LoadError::MemoryLimit

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use knetstat::cli;
 use knetstat::error::Error;
-use knetstat::kernel::{caller, capability};
+use knetstat::kernel::{caller, capability, process};
 
 /// Failed, or could not be complete.
 const FAILED: u8 = 1;
@@ -13,6 +13,7 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    process::ignore_file_size_signal();
     let result = caller::guard()
         .and_then(|()| cli::parse().map_err(Error::from))
         .and_then(|cli| knetstat::run(&cli));
@@ -25,15 +26,20 @@ fn main() -> ExitCode {
 /// Reports an error, in one line unless it is wrong usage, and returns the exit status.
 fn report(error: &Error) -> u8 {
     match error {
-        Error::Usage(usage) => match (usage.print(), usage.use_stderr()) {
-            (_, true) => USAGE,
-            (Err(error), false) => report(&Error::Output(error)),
-            (Ok(()), false) => 0,
+        Error::Usage(usage) if usage.use_stderr() => {
+            // Where standard error cannot be written, nothing is left to tell the user.
+            let _ = usage.print();
+            USAGE
+        }
+        // The standard library takes an output that cannot be written for a full success.
+        Error::Usage(usage) => match process::check_stdout().and_then(|()| usage.print()) {
+            Err(error) => report(&Error::Output(error)),
+            Ok(()) => 0,
         },
         // The reader of the output has seen enough.
         Error::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe => 0,
         _ => {
-            // Where standard error cannot be written, nothing is left to tell the user.
+            // As above.
             let _ = writeln!(io::stderr(), "knetstat: {error}");
             FAILED
         }

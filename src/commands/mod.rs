@@ -10,12 +10,17 @@ use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 
 use crate::error::Error;
-use crate::kernel::capability;
+use crate::kernel::{capability, process};
 
 /// The standard output with a buffer of a size that is worth a system call. Gives up all capabilities
 /// before, so that nothing is written with them.
+///
+/// # Errors
+///
+/// When it cannot be written.
 fn stdout() -> Result<BufWriter<File>, Error> {
     capability::drop_all()?;
+    process::check_stdout().map_err(Error::Output)?;
     let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::kernel::btf::KernelBtf;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::constants::{self, Words};
-use crate::options::defaults::{Answer, Defaults};
+use crate::options::defaults::{Answer, Defaults, Pool};
 use crate::options::howto;
 use crate::options::kind::ValueKind;
 use crate::options::selection;
@@ -27,7 +27,7 @@ use crate::socket::kind::SocketKind;
 /// For a word that names no option, as wrong usage; when the output cannot be written.
 pub fn run(names: &[String]) -> Result<(), Error> {
     let found = find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
-    let (defaults, _) = Defaults::ask(|_| true);
+    let (defaults, _) = Defaults::ask(|_| true, &mut Pool::default());
     // The kernel's types are perhaps for those with capabilities alone, which writing has not.
     let mut text = Vec::new();
     match names.is_empty() {
@@ -36,7 +36,11 @@ pub fn run(names: &[String]) -> Result<(), Error> {
     }
     .map_err(Error::Output)?;
     let mut out = stdout()?;
-    out.write_all(&text).and_then(|()| out.flush()).map_err(Error::Output)
+    out.write_all(&text).and_then(|()| out.flush()).map_err(Error::Output)?;
+    match defaults.lacked_files() {
+        true => Err(Error::NotAsked),
+        false => Ok(()),
+    }
 }
 
 /// Writes the list of all options.
@@ -78,15 +82,19 @@ pub fn is_supported(index: usize, defaults: &Defaults, btf: Option<&KernelBtf>) 
     }
     let has = |index: usize| {
         let mut answers = SocketKind::ALL.iter().filter_map(|kind| defaults.answers(*kind));
-        answers.any(|answers| answers[index] != Answer::Absent)
+        answers.any(|answers| !matches!(answers[index], Answer::Absent | Answer::Refused(_)))
     };
     if has(index) {
         return Some(true);
     }
+    let mut answers = SocketKind::ALL.iter().filter_map(|kind| defaults.answers(*kind));
+    if answers.any(|answers| matches!(answers[index], Answer::Refused(_))) {
+        return None;
+    }
     // A level without any answer is one of sockets that could not be opened.
     let mut others = (0..CATALOGUE.len())
         .filter(|other| CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter);
-    (!defaults.was_refused && others.any(has)).then_some(false)
+    (!defaults.was_refused() && others.any(has)).then_some(false)
 }
 
 /// Writes a table without the blanks at the ends of its lines.

@@ -11,7 +11,7 @@ use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
 use crate::error::Error;
-use crate::kernel::syscall;
+use crate::kernel::{libbpf_log, refusal, syscall};
 use crate::text::Name;
 
 /// The host, as seen from one network namespace.
@@ -38,8 +38,9 @@ impl Host {
         // The coarse clock moves once in a jiffy: kernel/time/posix-timers.c
         let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
             .map_err(|errno| Error::ClockTick(errno.into()))?;
+        libbpf_log::clear();
         let cpus =
-            libbpf_rs::num_possible_cpus().map_err(|error| Error::Cpus(format!("{error:#}")))?;
+            libbpf_rs::num_possible_cpus().map_err(|error| Error::Cpus(refusal::reason(&error)))?;
         Ok(Host::with(hz_of(tick.tv_nsec()), cpus as u64, socket))
     }
 

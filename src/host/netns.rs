@@ -14,9 +14,10 @@ use nix::libc;
 use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
+use nix::unistd::gettid;
 
-use crate::error::Error;
-use crate::kernel::{caller, syscall};
+use crate::error::{is_too_many_files, Error};
+use crate::kernel::{caller, namespace, syscall};
 use crate::record;
 use crate::text::escaped;
 
@@ -33,6 +34,28 @@ pub enum Scope {
     Named(Vec<String>),
     /// Every one that can be found.
     All,
+}
+
+/// Why a word of `--netns` leads to no namespace: a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetnsError {
+    /// The word means none.
+    Wrong(String),
+    /// There is one, or may be, but it cannot be opened.
+    Refused(String),
+}
+
+impl NetnsError {
+    /// Of what could not be opened for this reason: either it is no such file, or it is refused.
+    fn of(what: &str, error: &io::Error) -> NetnsError {
+        let why = format!("cannot open {what}: {}{}", reason(error), remedy(error));
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG | Errno::ENXIO) | None => {
+                NetnsError::Wrong(why)
+            }
+            Some(_) => NetnsError::Refused(why),
+        }
+    }
 }
 
 /// A network namespace that can be entered.
@@ -52,12 +75,15 @@ impl Netns {
     ///
     /// # Errors
     ///
-    /// A sentence that says what is wrong.
-    pub fn named(word: &str) -> Result<Netns, String> {
+    /// What is wrong with the word, or with this user.
+    pub fn named(word: &str) -> Result<Netns, NetnsError> {
         let path = match word {
-            "" => return Err("a network namespace has a name, a process or a path".into()),
+            "" => {
+                let why = "a network namespace has a name, a process or a path";
+                return Err(NetnsError::Wrong(why.into()));
+            }
             _ if word.contains('/') => return Netns::at_path(word),
-            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => of_process(word),
+            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => return Netns::of_process(word),
             _ => Path::new(NAMED).join(word),
         };
         Netns::found(word, &path, Netns::open(&path))
@@ -65,17 +91,37 @@ impl Netns {
 
     /// The namespace at a path of the caller's choice, which is looked at with the caller's rights alone:
     /// others would tell which files there are where the caller cannot look.
-    fn at_path(word: &str) -> Result<Netns, String> {
+    fn at_path(word: &str) -> Result<Netns, NetnsError> {
         let path = Path::new(word);
         Netns::found(word, path, caller::with_rights_of_caller(|| Netns::open(path)))
     }
 
-    fn found(word: &str, path: &Path, opened: io::Result<Option<Netns>>) -> Result<Netns, String> {
+    fn found(
+        word: &str,
+        path: &Path,
+        opened: io::Result<Option<Netns>>,
+    ) -> Result<Netns, NetnsError> {
         match opened {
             Ok(Some(netns)) => Ok(netns),
-            Ok(None) => Err(format!("{} is no network namespace", shown(path))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(unknown(word)),
-            Err(error) => Err(format!("cannot open {}: {}", shown(path), reason(&error))),
+            Ok(None) => Err(NetnsError::Wrong(format!("{} is no network namespace", shown(path)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(NetnsError::Wrong(unknown(word)))
+            }
+            Err(error) => Err(NetnsError::of(&shown(path), &error)),
+        }
+    }
+
+    fn of_process(word: &str) -> Result<Netns, NetnsError> {
+        let missing = || NetnsError::Wrong(unknown(word));
+        let pid = word.parse().ok().filter(|pid| *pid != 0).ok_or_else(missing)?;
+        let found = format!("the network namespace of process {pid}");
+        match of_task(pid, pid) {
+            Ok(file) => {
+                let inode = inode_of(&file).ok_or_else(missing)?;
+                Ok(Netns { inode, file: Some(file), found: format!("of process {pid}") })
+            }
+            Err(error) if is_gone(&error) => Err(missing()),
+            Err(error) => Err(NetnsError::of(&found, &error)),
         }
     }
 
@@ -136,8 +182,29 @@ fn inode_of(file: &impl AsFd) -> Option<u32> {
     fstat(file).ok().map(|status| status.st_ino as u32)
 }
 
-fn of_process(pid: &str) -> PathBuf {
-    Path::new("/proc").join(pid).join("ns/net")
+/// The namespace that a task is in. Where the kernel does not tell it by the number alone, /proc does.
+///
+/// # Errors
+///
+/// `ESRCH` when the task has ended; else what the kernel answers.
+fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
+    let refused = match namespace::of_task(pid, tid) {
+        Err(error) if !is_gone(&error) => error,
+        result => return result,
+    };
+    match open(Path::new(&format!("/proc/{pid}/task/{tid}/ns/net"))) {
+        Ok(file) if is_proc_own() && is_netns(&file) => Ok(file.into()),
+        _ if !namespace::has_task(pid, tid) => Err(Errno::ESRCH.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        // What is not found there may be hidden (proc(5), hidepid), or /proc is not mounted.
+        _ => Err(refused),
+    }
+}
+
+/// Whether /proc has the processes of the PID namespace that this process is in.
+fn is_proc_own() -> bool {
+    let own = fs::read_link("/proc/self");
+    own.is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
 }
 
 fn shown(path: &Path) -> String {
@@ -156,6 +223,7 @@ fn remedy(error: &io::Error) -> &'static str {
             "; it takes CAP_SYS_ADMIN, and for those of others' processes CAP_SYS_PTRACE: run it \
              with sudo"
         }
+        _ if is_too_many_files(error) => "; raise the limit (ulimit -n)",
         _ => "",
     }
 }
@@ -202,6 +270,10 @@ pub struct NetnsSet {
     known: HashSet<u32>,
     /// A sentence for each that is known to be there, but cannot be opened or entered.
     refused: BTreeMap<u32, String>,
+    /// Which others may be missing, and why.
+    unseen: Vec<String>,
+    /// Whether the one that the program is in was found.
+    has_own: bool,
 }
 
 impl NetnsSet {
@@ -209,8 +281,8 @@ impl NetnsSet {
     ///
     /// # Errors
     ///
-    /// A sentence that says what is wrong with one of them.
-    pub fn named(words: &[String]) -> Result<NetnsSet, String> {
+    /// What is wrong with one of them.
+    pub fn named(words: &[String]) -> Result<NetnsSet, NetnsError> {
         let mut found = NetnsSet::default();
         for word in words {
             found.add(Netns::named(word)?);
@@ -221,17 +293,60 @@ impl NetnsSet {
     /// The own one, and those that are mounted somewhere, with a name of ip(8) or without.
     pub fn mounted() -> NetnsSet {
         let mut found = NetnsSet::default();
-        let own = PathBuf::from("/proc/thread-self/ns/net");
-        if let Ok(Some(netns)) = Netns::open(&own) {
-            found.add(Netns { file: None, ..netns });
+        if let Ok(Some(netns)) = Netns::open(Path::new("/proc/thread-self/ns/net")) {
+            found.add_own(netns.inode);
         }
-        for path in entries(Path::new(NAMED)).into_iter().chain(mounts()) {
-            // Who cannot open a mount has no way to know whether it is one of these.
+        for path in entries(Path::new(NAMED)) {
+            // What cannot be opened is among the mounts if it is one of these.
             if let Ok(Some(netns)) = Netns::open(&path) {
                 found.add(netns);
             }
         }
+        found.add_mounts();
         found
+    }
+
+    /// Adds those that are mounted anywhere, of which the kernel tells the numbers.
+    fn add_mounts(&mut self) {
+        let mounts = match mounts() {
+            Ok(mounts) => mounts,
+            Err(error) => {
+                let why = format!(
+                    "those that only a mount keeps, of which /proc/self/mountinfo tells: {}; \
+                     'mount -t proc proc /proc'",
+                    reason(&error)
+                );
+                return self.unseen.push(why);
+            }
+        };
+        let mut hidden = Vec::new();
+        for (inode, path) in mounts {
+            if self.known.contains(&inode) {
+                continue;
+            }
+            match Netns::open(&path) {
+                Ok(Some(netns)) if netns.inode == inode => self.add(netns),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let why = format!("cannot open {}: {}", shown(&path), reason(&error));
+                    self.refuse(inode, why + remedy(&error));
+                }
+                _ => hidden.push((inode, path)),
+            }
+        }
+        self.refuse_hidden(&hidden);
+    }
+
+    /// Refuses mounts that something else is mounted over; those that ended meanwhile are not missed.
+    fn refuse_hidden(&mut self, hidden: &[(u32, PathBuf)]) {
+        if hidden.is_empty() {
+            return;
+        }
+        let still = mounts().unwrap_or_default();
+        let is_missing = |(inode, _): &&(u32, PathBuf)| !self.known.contains(inode);
+        let missing = hidden.iter().filter(is_missing).filter(|mount| still.contains(mount));
+        for (inode, path) in missing.collect::<Vec<_>>() {
+            self.refuse(*inode, format!("another mount hides {}", shown(path)));
+        }
     }
 
     /// Adds those that the tasks are in, of the walk through all tasks.
@@ -240,12 +355,19 @@ impl NetnsSet {
     ///
     /// When the walk cannot be read.
     pub fn add_from_tasks(&mut self, walk: impl Read) -> Result<(), Error> {
-        let mut tasks = self.unknown();
-        record::read_tasks(walk, |task| tasks.add(task.netns, (task.pid, task.tid)))?;
+        let (mut tasks, this_task) = (self.unknown(), gettid().as_raw() as u32);
+        let mut own = None;
+        record::read_tasks(walk, |task| match task.tid == this_task {
+            true => own = Some(task.netns),
+            false => tasks.add(task.netns, (task.pid, task.tid)),
+        })?;
+        if let Some(inode) = own {
+            self.add_own(inode);
+            tasks.users.remove(&inode);
+        }
         for (inode, tasks) in tasks.users {
             self.open_one(inode, tasks, |(pid, tid)| {
-                let path = format!("/proc/{pid}/task/{tid}/ns/net");
-                (format!("of process {pid}"), open(Path::new(&path)).map(OwnedFd::from))
+                (format!("of process {pid}"), of_task(pid, tid))
             });
         }
         Ok(())
@@ -261,7 +383,7 @@ impl NetnsSet {
         record::read_owners(walk, |owner| sockets.add(owner.netns, (owner.pid, owner.fd)))?;
         for (inode, sockets) in sockets.users {
             self.open_one(inode, sockets, |(pid, fd)| {
-                (format!("of descriptor {fd} of process {pid}"), syscall::netns_of_socket(pid, fd))
+                (format!("of descriptor {fd} of process {pid}"), namespace::of_held_socket(pid, fd))
             });
         }
         Ok(())
@@ -295,6 +417,24 @@ impl NetnsSet {
         }
     }
 
+    /// Adds the one that the program is in, which comes first because no other was entered yet.
+    fn add_own(&mut self, inode: u32) {
+        self.has_own = true;
+        if self.known.insert(inode) {
+            let found = "that knetstat is in".into();
+            self.namespaces.insert(0, Netns { inode, file: None, found });
+        }
+    }
+
+    /// Notes that the one that the program is in is missing, if neither /proc nor a walk showed it.
+    pub fn check_own(&mut self) {
+        if !self.has_own {
+            let why = "the one that knetstat is in, whose number /proc tells; \
+                       'mount -t proc proc /proc'";
+            self.unseen.push(why.into());
+        }
+    }
+
     fn add(&mut self, netns: Netns) {
         self.refused.remove(&netns.inode);
         if self.known.insert(netns.inode) {
@@ -309,11 +449,13 @@ impl NetnsSet {
 
     /// What is missing, as the end of a sentence; none if nothing is.
     pub fn missing(&self) -> Option<String> {
-        let first = self.refused.values().next()?;
-        Some(match self.refused.len() {
+        let refused = self.refused.values().next().map(|first| match self.refused.len() {
             1 => format!("one network namespace: {first}"),
             number => format!("{number} network namespaces; the first: {first}"),
-        })
+        });
+        let unseen = self.unseen.iter().map(|which| format!("network namespaces: {which}"));
+        let all: Vec<String> = refused.into_iter().chain(unseen).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 }
 
@@ -340,20 +482,20 @@ impl Unknown {
 /// Whether what was looked for ended meanwhile.
 fn is_gone(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
-    matches!(errno, Some(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::ENOTSOCK))
+    matches!(errno, Some(Errno::ESRCH | Errno::EBADF | Errno::ENOTSOCK))
 }
 
-/// Where namespaces are mounted: proc_pid_mountinfo(5). The fourth field is what is mounted, the
-/// fifth where; paths may have any bytes.
-fn mounts() -> Vec<PathBuf> {
-    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+/// Which namespaces are mounted, and where: proc_pid_mountinfo(5). The fourth field is what is
+/// mounted, as `net:[4026531840]`, the fifth where; paths may have any bytes.
+fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
+    let mounts = fs::read("/proc/self/mountinfo")?;
     let mounted = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b' ').skip(3);
-        let is_netns = fields.next()?.starts_with(b"net:[");
-        let place = fields.next()?;
-        is_netns.then(|| PathBuf::from(OsString::from_vec(unescaped(place))))
+        let number = fields.next()?.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
+        let inode = std::str::from_utf8(number).ok()?.parse().ok()?;
+        Some((inode, PathBuf::from(OsString::from_vec(unescaped(fields.next()?)))))
     };
-    mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect()
+    Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }
 
 /// A path as mountinfo writes it: blanks and the like as `\040`.

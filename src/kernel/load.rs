@@ -236,7 +236,8 @@ impl Programs {
 impl Loaded {
     /// Opens an iterator, which keeps the program in the kernel by itself.
     fn open(&self) -> Result<Iter, Error> {
-        Iter::new(&self.link).map_err(|error| Error::OpenIterator(format!("{error:#}")))
+        libbpf_log::clear();
+        Iter::new(&self.link).map_err(|error| Error::OpenIterator(refusal::reason(&error)))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// The size in bytes of what is handed over at once, unless the source ends.
 const CHUNK: usize = 256 * 1024;
@@ -17,8 +17,18 @@ const WAITING: usize = 4;
 
 /// A source that another thread reads; where no thread could be started, this one does.
 pub enum ReadAhead<S> {
-    Ahead { chunks: Receiver<io::Result<Vec<u8>>>, chunk: Vec<u8>, begin: usize },
+    Ahead(Ahead),
     Directly(S),
+}
+
+/// What the other thread has read.
+pub struct Ahead {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    /// The chunk that is being handed out, from `begin` on.
+    chunk: Vec<u8>,
+    begin: usize,
+    /// `None` once it has ended.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl<S: Read + Send + 'static> ReadAhead<S> {
@@ -38,7 +48,12 @@ impl<S: Read + Send + 'static> ReadAhead<S> {
             }
         });
         match thread {
-            Ok(_) => Ok(ReadAhead::Ahead { chunks, chunk: Vec::new(), begin: 0 }),
+            Ok(thread) => Ok(ReadAhead::Ahead(Ahead {
+                chunks,
+                chunk: Vec::new(),
+                begin: 0,
+                thread: Some(thread),
+            })),
             Err(error) => take(&source).map(ReadAhead::Directly).ok_or(error),
         }
     }
@@ -82,22 +97,35 @@ fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
 
 impl<S: Read> Read for ReadAhead<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (chunks, chunk, begin) = match self {
-            ReadAhead::Ahead { chunks, chunk, begin } => (chunks, chunk, begin),
-            ReadAhead::Directly(source) => return source.read(buffer),
-        };
-        if *begin == chunk.len() {
-            match chunks.recv() {
-                Ok(next) => *chunk = next?,
-                // The thread is done.
-                Err(_) => return Ok(0),
-            }
-            *begin = 0;
+        match self {
+            ReadAhead::Ahead(ahead) => ahead.read(buffer),
+            ReadAhead::Directly(source) => source.read(buffer),
         }
-        let length = buffer.len().min(chunk.len() - *begin);
-        buffer[..length].copy_from_slice(&chunk[*begin..*begin + length]);
-        *begin += length;
+    }
+}
+
+impl Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.begin == self.chunk.len() {
+            match self.chunks.recv() {
+                Ok(next) => self.chunk = next?,
+                Err(_) => return self.end().map(|()| 0),
+            }
+            self.begin = 0;
+        }
+        let length = buffer.len().min(self.chunk.len() - self.begin);
+        buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
+        self.begin += length;
         Ok(length)
+    }
+
+    /// Waits for the end of the thread, which is the end of the source only if the thread did not
+    /// panic.
+    fn end(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => Err(io::Error::other("the thread that reads them has panicked")),
+            Some(Ok(())) | None => Ok(()),
+        }
     }
 }
 
@@ -151,6 +179,24 @@ mod tests {
         let error = ahead.read_to_end(&mut got).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         assert!(got == bytes);
+    }
+
+    /// Gives some bytes, and then panics.
+    struct Panicking(bool);
+
+    impl Read for Panicking {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            assert!(!std::mem::replace(&mut self.0, true), "as it is to");
+            buffer[..3].copy_from_slice(b"abc");
+            Ok(3)
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_thread_is_not_the_end_of_the_source() {
+        let mut ahead = ReadAhead::new(Panicking(false)).expect("a thread");
+        let error = ahead.read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("panicked"), "{error}");
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use libbpf_rs::ErrorKind;
+use nix::errno::Errno;
+use nix::sys::memfd::{memfd_create, MFdFlags};
 
 use crate::error::LoadError;
 use crate::kernel::btf::{KernelBtf, KERNEL_BTF};
@@ -16,9 +19,12 @@ use crate::text::escaped;
 pub fn reason(error: &libbpf_rs::Error) -> LoadError {
     let (log, text) = (libbpf_log::copy(), format!("{error:#}"));
     // Where the last descriptor was needed for a map, libbpf continues with an invalid one.
-    let too_many = ["Too many open files", "is not pointing to valid bpf_map"];
+    let too_many = ["Too many open files", "is not pointing to valid bpf_map", "-EMFILE"];
     if too_many.iter().any(|words| log.contains(words) || text.contains(words)) {
         return LoadError::TooManyFiles;
+    }
+    if let Err(errno @ (Errno::ENOSYS | Errno::EPERM | Errno::EACCES)) = memfd() {
+        return LoadError::NoMemfd(errno.desc());
     }
     if let Some(words) = verifier_message(&log) {
         return LoadError::Verifier(escaped(words.as_bytes()));
@@ -28,21 +34,28 @@ pub fn reason(error: &libbpf_rs::Error) -> LoadError {
     }
     match error.kind() {
         ErrorKind::Unsupported => LoadError::NoBpf,
-        _ if !Path::new(KERNEL_BTF).exists() => LoadError::NoBtf(KERNEL_BTF),
+        _ if !Path::new(KERNEL_BTF).exists() && KernelBtf::load().is_none() => {
+            LoadError::NoBtf(KERNEL_BTF)
+        }
         _ if may_not_be_read(KERNEL_BTF) && KernelBtf::load().is_none() => {
             LoadError::UnreadableBtf(KERNEL_BTF)
         }
         ErrorKind::PermissionDenied if memory_limit().is_some() => LoadError::MemoryLimit,
         ErrorKind::PermissionDenied => LoadError::Forbidden,
         _ => {
-            let last = log.lines().last().unwrap_or_default().trim();
-            LoadError::Other(format!("{text} ({})", escaped(last.as_bytes())))
+            let last = log.lines().last().map(|line| escaped(line.trim().as_bytes()));
+            LoadError::Other(last.map_or(text.clone(), |last| format!("{text} ({last})")))
         }
     }
 }
 
 fn may_not_be_read(path: &str) -> bool {
     File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Opens a file in memory, as libbpf does for each map and program.
+fn memfd() -> nix::Result<OwnedFd> {
+    memfd_create(c"probe", MFdFlags::MFD_CLOEXEC)
 }
 
 /// The message of the verifier about the instruction that it rejects: the last line before its

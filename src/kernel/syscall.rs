@@ -116,30 +116,12 @@ pub fn namespace_kind(file: BorrowedFd) -> io::Result<i32> {
     }
 }
 
-/// The network namespace of a socket that another process holds, found by its process and descriptor:
-/// pidfd_open(2), pidfd_getfd(2), and SIOCGSKNS of net/socket.c.
-///
-/// # Errors
-///
-/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `EPERM` without the capabilities
-/// CAP_SYS_PTRACE and CAP_NET_ADMIN.
-pub fn netns_of_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
-    const SIOCGSKNS: libc::Ioctl = 0x894c;
-    // SAFETY: the calls take numbers only.
-    let process = unsafe { owned(libc::syscall(libc::SYS_pidfd_open, pid, 0)) }?;
-    // SAFETY: as above.
-    let socket =
-        unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }?;
-    // SAFETY: the request takes no argument.
-    unsafe { owned(libc::ioctl(socket.as_raw_fd(), SIOCGSKNS).into()) }
-}
-
 /// The descriptor that a system call answered with.
 ///
 /// # Safety
 ///
 /// The number must be the answer of a call that makes a new descriptor, or its -1.
-unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
+pub(super) unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
     match i32::try_from(answer) {
         // SAFETY: the caller says that the kernel has just made this descriptor for us.
         Ok(fd @ 0..) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),

@@ -4,11 +4,14 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 
+use crate::error::MORE_FILES;
 use crate::kernel::syscall;
 use crate::options::catalogue::{CATALOGUE, SOL_SOCKET};
+use crate::options::set::Marker;
 use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
 use crate::socket::kind::SocketKind;
@@ -22,68 +25,146 @@ pub enum Answer {
     Absent,
     /// There is no way to ask. What the kernel side sees is shown.
     Unasked,
+    /// The kernel, or what filters its system calls, refused to answer.
+    Refused(Errno),
 }
 
 /// The answers of one kind of socket, in the order of the catalogue.
 pub type Answers = Vec<Answer>;
 
+/// Answers that namespaces share: in nearly all of them, new sockets answer alike.
+#[derive(Default)]
+pub struct Pool(Vec<Rc<Answers>>);
+
+impl Pool {
+    fn share(&mut self, answers: Answers) -> Rc<Answers> {
+        if let Some(known) = self.0.iter().find(|known| ***known == answers) {
+            return Rc::clone(known);
+        }
+        self.0.push(Rc::new(answers));
+        Rc::clone(&self.0[self.0.len() - 1])
+    }
+}
+
+/// What there is of one kind: its answers, or the error of socket(2). `None` where none was opened.
+type Kind = Option<Result<Rc<Answers>, Errno>>;
+
 /// The answers of all kinds; by default none.
 #[derive(Clone)]
 pub struct Defaults {
-    kinds: [Option<Answers>; SocketKind::ALL.len()],
-    /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
-    /// of descriptors, of memory.
-    pub was_refused: bool,
+    kinds: [Kind; SocketKind::ALL.len()],
 }
 
 impl Default for Defaults {
     fn default() -> Defaults {
         // The standard library derives this for arrays of up to 32 members.
-        Defaults { kinds: [const { None }; SocketKind::ALL.len()], was_refused: false }
+        Defaults { kinds: [const { None }; SocketKind::ALL.len()] }
     }
 }
 
 impl Defaults {
     /// Opens a socket of each of the `wanted` kinds in this network namespace and asks it. One that
     /// cannot be opened has no answers. Also returns one of the sockets.
-    pub fn ask(wanted: impl Fn(SocketKind) -> bool) -> (Defaults, Option<OwnedFd>) {
+    pub fn ask(
+        wanted: impl Fn(SocketKind) -> bool,
+        pool: &mut Pool,
+    ) -> (Defaults, Option<OwnedFd>) {
         let protocols = fs::read_to_string("/proc/net/protocols").ok();
         let in_use = |name: &str| match &protocols {
             Some(text) => text.lines().any(|line| line.split(' ').next() == Some(name)),
             // Without /proc nobody knows; these no kernel has to load.
-            None => ["TCP", "UDP", "TCPv6", "UDPv6", "UNIX"].contains(&name),
+            None => ["TCP", "UDP", "TCPv6", "UDPv6", "UNIX", "NETLINK"].contains(&name),
         };
         let mut kept = None;
-        let mut was_refused = false;
         let kinds = SocketKind::ALL.map(|kind| {
             if !wanted(kind) && kept.is_some() {
                 return None;
             }
-            let mut answers = |kind| {
-                let socket = open(kind, in_use)?;
-                was_refused |= matches!(&socket, Err(error) if is_refusal(error));
-                let socket = socket.ok()?;
-                let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
-                kept.get_or_insert(socket);
-                Some(answers)
+            let mut answers = |kind| answers_of(kind, in_use, &mut kept);
+            let answers = match kind.answers_as() {
+                Some((own, others)) => {
+                    let (own, others) = (answers(own)?, answers(others)?);
+                    own.and_then(|own| Ok(mixed(own, others?)))
+                }
+                None => answers(kind)?,
             };
-            match kind.answers_as() {
-                Some((own, others)) => Some(mixed(answers(own)?, answers(others)?)),
-                None => answers(kind),
-            }
+            Some(answers.map(|answers| pool.share(answers)))
         });
-        (Defaults { kinds, was_refused }, kept)
+        (Defaults { kinds }, kept)
     }
 
     /// Made of what was asked elsewhere.
     pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Defaults {
-        Defaults { kinds, was_refused: false }
+        Defaults { kinds: kinds.map(|answers| answers.map(|answers| Ok(Rc::new(answers)))) }
     }
 
     /// The answers of a kind; `None` when no such socket could be opened.
-    pub fn answers(&self, kind: SocketKind) -> Option<&Answers> {
-        self.kinds[kind.index()].as_ref()
+    pub fn answers(&self, kind: SocketKind) -> Option<&Rc<Answers>> {
+        self.kinds[kind.index()].as_ref()?.as_ref().ok()
     }
+
+    /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
+    /// of descriptors, of memory.
+    pub fn was_refused(&self) -> bool {
+        self.errors().any(is_refusal)
+    }
+
+    /// Whether too many files were open to ask every kind.
+    pub fn lacked_files(&self) -> bool {
+        self.errors().any(|errno| matches!(errno, Errno::EMFILE | Errno::ENFILE))
+    }
+
+    fn errors(&self) -> impl Iterator<Item = Errno> + '_ {
+        self.kinds.iter().flatten().filter_map(|answers| answers.as_ref().err().copied())
+    }
+
+    /// Why it is not known with what value an option of this kind begins, and what to do: the end of a
+    /// sentence.
+    pub fn obstacle(&self, kind: SocketKind) -> String {
+        match &self.kinds[kind.index()] {
+            None => {
+                "cannot see whether the kernel has the protocol; 'mount -t proc proc /proc'".into()
+            }
+            Some(Err(errno)) => {
+                format!("cannot open a new socket: {}; {}", errno.desc(), remedy(*errno))
+            }
+            Some(Ok(answers)) => {
+                let refused = CATALOGUE.iter().zip(answers.iter()).find_map(|it| match it {
+                    (option, Answer::Refused(errno)) => Some((option.name, *errno)),
+                    _ => None,
+                });
+                let (name, errno) = refused.unwrap_or(("options", Errno::UnknownErrno));
+                let why = errno.desc();
+                format!("cannot ask a new socket for {name}: {why}; {}", remedy(errno))
+            }
+        }
+    }
+}
+
+/// What to do where a new socket cannot be opened or asked.
+fn remedy(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EMFILE | Errno::ENFILE => MORE_FILES,
+        Errno::EPERM | Errno::EACCES => {
+            "run it with sudo or, in a container, let its seccomp profile allow that"
+        }
+        _ => "name the options to show with -O",
+    }
+}
+
+/// What a new socket of a kind answers, or the error of socket(2). `None` where none is opened. Keeps
+/// the first socket.
+fn answers_of(
+    kind: SocketKind,
+    in_use: impl Fn(&str) -> bool,
+    kept: &mut Option<OwnedFd>,
+) -> Option<Result<Answers, Errno>> {
+    let asked = open(kind, in_use)?.map(|socket| {
+        let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
+        kept.get_or_insert(socket);
+        answers
+    });
+    Some(asked.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default())))
 }
 
 /// The answers of the one kind at SOL_SOCKET, and of the other kind at the other levels.
@@ -102,12 +183,9 @@ fn open(kind: SocketKind, in_use: impl Fn(&str) -> bool) -> Option<io::Result<Ow
 /// Whether the kernel would open such a socket for somebody else, or at another time. EACCES, which
 /// a ping socket gives to groups that the administrator did not name, is left out: other raw sockets
 /// have the same options. So is ENODEV, which a vsock for datagrams gives where nobody carries them.
-fn is_refusal(error: &io::Error) -> bool {
+fn is_refusal(errno: Errno) -> bool {
     use Errno::{EACCES, EAFNOSUPPORT, ENODEV, EPROTONOSUPPORT, ESOCKTNOSUPPORT};
-    !matches!(
-        error.raw_os_error().map(Errno::from_raw),
-        Some(EAFNOSUPPORT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EACCES | ENODEV)
-    )
+    !matches!(errno, EAFNOSUPPORT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EACCES | ENODEV)
 }
 
 /// Asks a socket for one option.
@@ -120,12 +198,18 @@ fn ask(socket: BorrowedFd, option: &OptionSpec) -> Answer {
         Ok(length) => {
             let bytes = &buffer[..length.min(buffer.len())];
             match option.from_getsockopt(bytes, length) {
+                // Nothing is compared with it, and of some options each socket has another, so that
+                // no answers would be alike.
+                Some(_) if matches!(option.marker, Marker::Never) => Answer::Unasked,
                 Some(value) => Answer::Value(value),
                 None => Answer::Absent,
             }
         }
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => Answer::Absent,
+            Some(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::ENOMEM)) => {
+                Answer::Refused(errno)
+            }
             // It knows the option, but not for a socket in this state.
             _ => Answer::Unasked,
         },

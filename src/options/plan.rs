@@ -40,8 +40,10 @@ pub struct Plan {
     if_set: Vec<Entry>,
     /// Flags that are shown when set, of which one look shows whether any is; by section.
     flags: [Flags; SECTIONS.len()],
-    /// Whether there was a new socket to compare with.
+    /// Whether there was a new socket to compare with, which answered.
     pub knows_set: bool,
+    /// Whether options that are set may be missing, because that is not known.
+    pub is_partial: bool,
 }
 
 /// An option that sockets of this kind have.
@@ -62,7 +64,8 @@ struct Flags {
 
 impl Plan {
     /// Made of the options that are `always` shown, by their indexes in the catalogue, and whether all
-    /// others are when they are set. `answers` are those of a new socket, if there was one.
+    /// others are when they are set. `answers` are those of a new socket, if there was one; without
+    /// them, only what has a mark of the kernel counts as set.
     pub fn new(
         family: Family,
         always: Vec<usize>,
@@ -75,9 +78,11 @@ impl Plan {
             always: always.iter().copied().filter(has).map(entry).collect(),
             if_set: Vec::new(),
             flags: Default::default(),
-            knows_set: answers.is_some(),
+            knows_set: answers.is_some_and(|answers| !answers.iter().any(is_refused)),
+            is_partial: false,
         };
-        if others_if_set && plan.knows_set {
+        plan.is_partial = others_if_set && !plan.knows_set;
+        if others_if_set {
             let others = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
             others.filter(has).for_each(|index| plan.watch(entry(index)));
         }
@@ -103,7 +108,7 @@ impl Plan {
         for entry in &self.always {
             let option = &CATALOGUE[entry.index];
             if let Some(value) = option.decode(context) {
-                let set = self.knows_set && entry.check.is_set(&value, context);
+                let set = entry.check.is_set(&value, context);
                 shown.push(OptionValue { option, value, set });
             }
         }
@@ -143,6 +148,10 @@ impl Plan {
         }
         shown.len() > before
     }
+}
+
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer, Answer::Refused(_))
 }
 
 impl Entry {

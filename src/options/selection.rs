@@ -1,5 +1,7 @@
 //! Which options are shown: what `-O` says, worked out for each kind of socket.
 
+use std::rc::Rc;
+
 use wildmatch::WildMatchPattern;
 
 use crate::options::catalogue::CATALOGUE;
@@ -83,7 +85,7 @@ impl Selection {
                 Part::Option(index) => add(*index),
             }
         }
-        Plan::new(kind.family(), always, self.set, defaults.answers(kind))
+        Plan::new(kind.family(), always, self.set, defaults.answers(kind).map(Rc::as_ref))
     }
 }
 

@@ -81,7 +81,7 @@ impl Output for Json<'_> {
 /// are numbers: they do without the serializer.
 fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
-        Cell::Options(options) => write_options(line, options)?,
+        Cell::Options(options, _) => write_options(line, options)?,
         cell => serde_json::to_writer(line, cell)?,
     }
     Ok(())
@@ -116,7 +116,7 @@ fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> 
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Cell::Absent => to.serialize_none(),
+            Cell::Absent | Cell::Unknown => to.serialize_none(),
             Cell::Number(number) => to.serialize_u64(*number),
             Cell::Flag(flag) => to.serialize_bool(*flag),
             Cell::Word(word) => to.serialize_str(word),
@@ -141,7 +141,7 @@ impl Serialize for Cell<'_> {
             Cell::Diag(diag) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),
-            Cell::Options(options) => {
+            Cell::Options(options, _) => {
                 let mut map = to.serialize_map(None)?;
                 for shown in *options {
                     map.serialize_entry(shown.option.name, &shown.value)?;

@@ -26,6 +26,7 @@ const PLAIN: &[u8] = b"\x1b[0m";
 pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
     match cell {
         Cell::Absent => to.push(b'-'),
+        Cell::Unknown => to.push(b'?'),
         Cell::Number(number) => number_to(to, *number),
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
@@ -40,7 +41,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
         Cell::Program(holders, owner) => write!(to, "{}", program(holders, *owner))?,
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
-        Cell::Options(options) => options_to(to, options, color)?,
+        Cell::Options(options, is_partial) => options_to(to, options, *is_partial, color)?,
         Cell::Set(options) => set(to, options),
     }
     Ok(())
@@ -186,8 +187,13 @@ fn timer_to(to: &mut Vec<u8>, timer: Option<&Timer>, hz: u64) -> io::Result<()> 
     }
 }
 
-/// The options, joined by commas.
-fn options_to(to: &mut Vec<u8>, options: &[OptionValue], color: bool) -> io::Result<()> {
+/// The options, joined by commas, and a question mark where some may be missing.
+fn options_to(
+    to: &mut Vec<u8>,
+    options: &[OptionValue],
+    is_partial: bool,
+    color: bool,
+) -> io::Result<()> {
     let mut comma = "";
     for OptionValue { option, value, set } in options {
         let highlight = color && *set;
@@ -202,6 +208,10 @@ fn options_to(to: &mut Vec<u8>, options: &[OptionValue], color: bool) -> io::Res
         }
         to.extend_from_slice(if highlight { PLAIN } else { b"" });
         comma = ",";
+    }
+    if is_partial {
+        to.extend_from_slice(comma.as_bytes());
+        to.push(b'?');
     }
     Ok(())
 }

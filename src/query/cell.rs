@@ -17,6 +17,8 @@ pub enum Cell<'a> {
     Flag(bool),
     /// A word of this program.
     Word(&'static str),
+    /// There is a value, which is not known.
+    Unknown,
     /// Bytes from outside, in any encoding.
     Bytes(&'a [u8]),
     /// The same value of each descriptor that holds the socket, in the order of the holders.
@@ -33,7 +35,8 @@ pub enum Cell<'a> {
     Diag(Option<Diag>),
     /// The running timer, if one runs, and how many jiffies make a second.
     Timer(Option<Timer>, u64),
-    Options(&'a [OptionValue]),
+    /// The options to show, and whether some may be missing.
+    Options(&'a [OptionValue], bool),
     /// The options among these that are set.
     Set(&'a [OptionValue]),
 }

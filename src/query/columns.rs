@@ -135,7 +135,7 @@ columns! {
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Object, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
-    Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options), "Socket options that -O selects";
+    Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options, row.is_partial), "Socket options that -O selects";
     Set = "set", default("set"), both(left("Set", 0)), Options, List, set, "Names of the shown options that are set";
 }
 
@@ -195,7 +195,7 @@ fn group<'a>(row: &'a Row<'a>) -> Cell<'a> {
 fn set<'a>(row: &'a Row<'a>) -> Cell<'a> {
     match row.knows_set || row.socket.is_mini() {
         true => Cell::Set(row.options),
-        false => Cell::Absent,
+        false => Cell::Unknown,
     }
 }
 

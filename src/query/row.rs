@@ -12,6 +12,9 @@ pub struct Row<'a> {
     pub context: Context<'a>,
     /// The options to show.
     pub options: &'a [OptionValue],
+    /// Whether options that are to be shown may be missing, because it is not known whether they are
+    /// set.
+    pub is_partial: bool,
     /// Whether it is known which options are set.
     pub knows_set: bool,
     /// The number of the SO_REUSEPORT group that it shares its port with, counted from 1.

@@ -3,6 +3,10 @@
 /// How alike two words must be to be offered, from 0 to 1.
 const ALIKE: f64 = 0.7;
 
+/// The length in bytes of the longest word that anything is offered for. No name is longer, and the
+/// time to compare two words grows with the product of their lengths.
+const LONGEST: usize = 64;
+
 /// A sentence that says that there is no such `thing`, and which of the `known` ones are near; where
 /// none is, it names them all if they are few. All of them may come from outside; they are escaped here.
 pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
@@ -12,8 +16,8 @@ pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
 ) -> String {
     let known: Vec<String> = known.map(|candidate| super::escaped(candidate.as_ref())).collect();
     let wanted = word.to_lowercase();
-    let mut near: Vec<(f64, &str)> = known
-        .iter()
+    let comparable = known.iter().filter(|it| word.len() <= LONGEST && it.len() <= LONGEST);
+    let mut near: Vec<(f64, &str)> = comparable
         .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate.as_str()))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
@@ -43,4 +47,20 @@ fn likeness(word: &str, candidate: &str) -> f64 {
         0.0
     };
     alike(candidate).max(alike(bare)).max(strsim::jaro_winkler(word, candidate) - 0.15).max(begins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_not_compared() {
+        let names = ["SO_KEEPALIVE", "TCP_NODELAY"];
+        let near = |word: &str| unknown("option", word, names.into_iter()).contains("did you mean");
+        assert!(near("SO_KEEPALIV"));
+        assert!(!near(&format!("SO_KEEPALIV{}", "E".repeat(LONGEST))));
+        // Of names from outside, such as those of ip-netns(8), either may be long.
+        let long = "n".repeat(LONGEST + 1);
+        assert!(!unknown("network namespace", "nn", [long.as_str()].into_iter()).contains("mean"));
+    }
 }

@@ -20,6 +20,7 @@ use crate::common::{
 use crate::exclusive;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use nix::sched::{setns, CloneFlags};
+use nix::sys::resource::{getrusage, UsageWho};
 use serde_json::{json, Value};
 
 const IPPROTO_IPV6: i32 = 41;
@@ -444,4 +445,199 @@ fn what_cannot_be_entered_is_said() {
     let rows: Vec<Value> = serde_json::from_str(&text).expect("a JSON array");
     assert_eq!(count(&rows, &socket), 1);
     assert_eq!(count(&rows, &other), 0);
+}
+
+/// A process in a network namespace that nothing else keeps, which holds a UDP socket to this port.
+struct Recluse(std::process::Child);
+
+impl Recluse {
+    fn new(port: u16) -> Recluse {
+        let script = format!(
+            "ip link set lo up; exec bash -c 'exec 3<>/dev/udp/127.0.0.1/{port}; exec sleep 600'"
+        );
+        let child = std::process::Command::new("unshare").args(["-n", "sh", "-c", &script]).spawn();
+        let recluse = Recluse(child.expect("unshare(1)"));
+        let sleeps = || {
+            let name = fs::read(format!("/proc/{}/comm", recluse.0.id()));
+            name.is_ok_and(|name| name == b"sleep\n")
+        };
+        common::wait_until("the process has its socket", sleeps);
+        recluse
+    }
+}
+
+impl Drop for Recluse {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait().map(drop)).expect("it ends");
+    }
+}
+
+/// Runs a script of sh(1) in a mount namespace of its own, of which `$0` is knetstat.
+fn shell(script: &str, program: &str) -> Output {
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, program]).output().expect("unshare(1)")
+}
+
+/// Asserts that a run is not complete and says so in one line with these words.
+fn incomplete(output: &Output, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("knetstat: the table is without "), "{said}");
+    words.iter().for_each(|word| assert!(said.contains(word), "no '{word}': {said}"));
+}
+
+/// Whether a line of the table has a socket that is connected to this port.
+fn shows(output: &Output, port: u16) -> bool {
+    let port = format!(" 127.0.0.1:{port} ");
+    String::from_utf8_lossy(&output.stdout).lines().any(|line| line.contains(&port))
+}
+
+#[test]
+fn all_of_them_without_proc() {
+    let _turn = exclusive();
+    let (named, _recluse) = (Named::new(), Recluse::new(7110));
+    let connected = |port| {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        socket.connect(("127.0.0.1", port)).expect("connect");
+        socket
+    };
+    let _by_name = named.within(|| connected(7111));
+    enter_namespace();
+    let _own = connected(7112);
+    let _by_socket = thread::scope(|scope| {
+        let made = scope.spawn(|| {
+            enter_namespace();
+            connected(7113)
+        });
+        made.join().expect("a namespace")
+    });
+    let whole = knetstat(["-uH", "--all-netns"]);
+    assert_eq!(String::from_utf8_lossy(&whole.stderr), "");
+    let without = shell("mount -t tmpfs none /proc && exec $0 -uH --all-netns", common::KNETSTAT);
+    for port in 7110..=7113 {
+        assert!(shows(&whole, port) && shows(&without, port), "{port}: {without:?}");
+    }
+    // Of a mount somewhere else nobody would know.
+    incomplete(&without, &["only a mount keeps", "/proc/self/mountinfo", "mount -t proc"]);
+}
+
+/// The numbers of processes are those of this PID namespace, and /proc has those of another.
+#[test]
+fn with_proc_of_another_pid_namespace() {
+    let _turn = exclusive();
+    let script = "unshare -n sh -c 'ip link set lo up; \
+                  exec bash -c \"exec 3<>/dev/udp/127.0.0.1/7120; exec sleep 5\"' & \
+                  sleep 1; $0 --netns $! -uH; $0 --all-netns -uH";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "sh", "-c", script, common::KNETSTAT]);
+    let output = command.output().expect("unshare(1)");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.matches("127.0.0.1:7120 ").count(), 2, "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn processes_that_proc_hides() {
+    let _turn = exclusive();
+    let recluse = Recluse::new(7130);
+    let copy = std::env::temp_dir().join(format!("knetstat-{}-hidden", std::process::id()));
+    fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
+    let run = |capabilities: &str, arguments: &str| {
+        let script = format!(
+            "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid=65534 --clear-groups \
+             --inh-caps={capabilities} --ambient-caps={capabilities} $0 {arguments}"
+        );
+        shell(&script, copy.to_str().expect("UTF-8"))
+    };
+    let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
+    let few = &format!("+bpf,+perfmon,+sys_admin{third}");
+    let all = format!("{few},+sys_ptrace,+net_admin");
+    let pid = recluse.0.id();
+
+    let output = run(&all, "--all-netns -uH");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success() && shows(&output, 7130), "{output:?}");
+    let output = run(&all, &format!("--netns {pid} -uH"));
+    assert!(output.status.success() && shows(&output, 7130), "{output:?}");
+
+    let output = run(few, "--all-netns -uH");
+    assert!(!shows(&output, 7130));
+    incomplete(&output, &["network namespace", "process", "CAP_SYS_PTRACE", "sudo"]);
+    let output = run(few, &format!("--netns {pid} -uH"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("of process {pid}")) && said.contains("sudo"), "{said}");
+    fs::remove_file(copy).expect("the copy");
+}
+
+/// A mount that something hides is known to be there by its number.
+#[test]
+fn mounts_that_cannot_be_opened() {
+    let _turn = exclusive();
+    let place = std::env::temp_dir().join(format!("knetstat-{}-hidden-mount", std::process::id()));
+    fs::create_dir(&place).expect("a directory");
+    let script = format!(
+        "cd {} && touch netns && unshare --net=$PWD/netns true && $0 --all-netns -uH && \
+         mount -t tmpfs none . && exec $0 --all-netns -uH",
+        place.display()
+    );
+    let output = shell(&script, common::KNETSTAT);
+    fs::remove_file(place.join("netns")).expect("the file");
+    fs::remove_dir(&place).expect("the directory");
+    incomplete(&output, &["one network namespace: another mount hides ", "hidden-mount/netns"]);
+}
+
+/// With each number of descriptors, all namespaces are shown or the run says that some are missing.
+#[test]
+fn too_few_descriptors_lose_no_namespace() {
+    let _turn = exclusive();
+    let (_recluse, _other) = (Recluse::new(7140), Recluse::new(7141));
+    let (mut complete, mut failed) = (0, 0);
+    for limit in 4..40 {
+        let script = format!("ulimit -n {limit}; exec $0 --all-netns -uH");
+        let output = shell(&script, common::KNETSTAT);
+        let said = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => {
+                assert!(shows(&output, 7140) && shows(&output, 7141), "{limit}: {output:?}");
+                assert_eq!(said, "");
+                complete += 1;
+            }
+            code => {
+                assert_eq!((code, said.lines().count()), (Some(1), 1), "{limit}: {said}");
+                assert!(said.contains("ulimit -n"), "{limit}: {said}");
+                failed += 1;
+            }
+        }
+    }
+    assert!(complete > 0 && failed > 0, "{complete} complete, {failed} failed");
+}
+
+/// The largest memory in KiB of any child so far.
+fn largest_child() -> i64 {
+    getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").max_rss()
+}
+
+/// What new sockets answer, and what is shown of it, is kept once for all that are alike.
+#[test]
+fn many_namespaces_take_little_memory() {
+    const MANY: usize = 200;
+    let _turn = exclusive();
+    let one = || {
+        enter_namespace();
+        (UdpSocket::bind("127.0.0.1:7150"), TcpListener::bind("127.0.0.1:7150"))
+    };
+    let make = || thread::scope(|scope| scope.spawn(one).join().expect("a namespace"));
+    let arguments = "-tuwxH --all-netns -O set";
+    let _first = make();
+    stdout(arguments);
+    let before = largest_child();
+    let _many: Vec<_> = (0..MANY).map(|_| make()).collect();
+    let text = stdout(arguments);
+    let shown = text.lines().filter(|line| line.contains(" 127.0.0.1:7150 ")).count();
+    assert_eq!(shown, 2 * (MANY + 1));
+    let each = (largest_child() - before) / MANY as i64;
+    assert!(each < 50, "{each} KiB for each namespace");
 }

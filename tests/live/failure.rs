@@ -5,15 +5,16 @@ use std::env;
 use std::fs;
 use std::io::Read;
 use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 use crate::common::scene::inode;
 use crate::common::PLACES_OF_BTF;
-use crate::common::{counts_bpf_as_locked_memory, enter_namespace, sockets, KNETSTAT};
+use crate::common::{counts_bpf_as_locked_memory, enter_namespace, set, sockets, KNETSTAT};
 use crate::sandbox::{self, run, sufficient, to_give, Everybodys};
 use nix::errno::Errno;
-use nix::libc::SYS_bpf;
+use nix::libc::{SYS_bpf, SYS_getsockopt, SYS_memfd_create, SYS_socket};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde_json::Value;
 
@@ -161,32 +162,43 @@ fn without_proc_it_works() {
     assert_eq!(shown[0]["inode"], inode(&socket));
 }
 
-/// The variable that tells the helper below which error bpf(2) is to answer.
-const ERRNO: &str = "KNETSTAT_TEST_BPF_ERRNO";
+/// The variables that tell the helper below which system call is to answer with which error.
+const CALL: &str = "KNETSTAT_TEST_CALL";
+const ERRNO: &str = "KNETSTAT_TEST_ERRNO";
+const ARGUMENTS: &str = "KNETSTAT_TEST_ARGUMENTS";
 
-/// No test, but what the tests below start: it becomes knetstat in a sandbox without bpf(2), as
-/// containers are.
+/// No test, but what the tests below start: it becomes knetstat in a sandbox without bpf(2) or another
+/// call, as containers are.
 #[test]
 #[ignore = "the tests of a missing bpf(2) start it"]
 fn knetstat_without_bpf() {
-    let Ok(errno) = env::var(ERRNO) else {
+    let (Ok(call), Ok(errno)) = (env::var(CALL), env::var(ERRNO)) else {
         panic!("only the tests of a missing bpf(2) start this");
     };
     let filter = SeccompFilter::new(
-        [(SYS_bpf, vec![])].into(),
+        [(call.parse().expect("a number"), vec![])].into(),
         SeccompAction::Allow,
         SeccompAction::Errno(errno.parse().expect("a number")),
         env::consts::ARCH.try_into().expect("an architecture that seccompiler knows"),
     );
     let filter: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
     seccompiler::apply_filter(&filter).expect("the filter is applied");
-    panic!("{}", Command::new(KNETSTAT).exec());
+    let arguments = env::var(ARGUMENTS).unwrap_or_default();
+    panic!("{}", Command::new(KNETSTAT).args(arguments.split_whitespace()).exec());
 }
 
 fn run_with_bpf_answering(errno: Errno) -> Output {
+    run_with_call_answering(SYS_bpf, errno, "")
+}
+
+fn run_with_call_answering(call: i64, errno: Errno, arguments: &str) -> Output {
     let mut command = Command::new(env::current_exe().expect("this program"));
     command.args(["--ignored", "--exact", "--nocapture", "failure::knetstat_without_bpf"]);
-    command.env(ERRNO, (errno as i32).to_string()).output().expect("this program starts itself")
+    command
+        .env(ARGUMENTS, arguments)
+        .env(CALL, call.to_string())
+        .env(ERRNO, (errno as i32).to_string());
+    command.output().expect("this program starts itself")
 }
 
 #[test]
@@ -212,4 +224,194 @@ fn too_few_descriptors_are_told_as_such() {
     };
     assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
     assert!(!good.is_empty(), "so many descriptors are enough");
+}
+
+/// The call by which libbpf makes files in memory: without it nothing loads, but bpf(2) is there.
+#[test]
+fn without_memfd_create_it_says_so() {
+    for errno in [Errno::ENOSYS, Errno::EPERM, Errno::EACCES] {
+        let output = run_with_call_answering(SYS_memfd_create, errno, "");
+        failed(&output, &[CANNOT, "memfd_create(2) is refused", errno.desc(), "seccomp"]);
+    }
+}
+
+/// With each number of descriptors, a run is complete, or names the limit.
+#[test]
+fn few_descriptors_are_named_by_every_command() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    for arguments in ["-upJ", "-tuwxJ -p --unbound", "doctor", "options"] {
+        let (mut complete, mut refused) = (0, 0);
+        for limit in (4..12).chain((12..52).step_by(5)) {
+            let output = shell(&format!("ulimit -n {limit}; exec $0 {arguments}"));
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            assert!(!stdout.contains("please report it"), "{arguments}, {limit}: {stdout}");
+            if output.status.success() {
+                assert_eq!(stderr, "", "{arguments}, {limit}");
+                complete += 1;
+            } else {
+                failed(&output, &["ulimit -n"]);
+                refused += 1;
+            }
+        }
+        assert!(complete > 0 && refused > 0, "{arguments}: {complete}, {refused}");
+    }
+}
+
+/// What a run wrote, without what the harness of the tests writes before it becomes knetstat.
+fn lines_of_sockets(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_row = |line: &&str| !line.is_empty() && !line.starts_with("running ");
+    text.lines().filter(is_row).map(String::from).collect()
+}
+
+/// Sockets of several families, each with an option of which the kernel keeps a mark where it is set,
+/// and one of which it keeps none.
+fn sockets_with_options() -> Vec<OwnedFd> {
+    const SOL_SOCKET: i32 = 1;
+    const SO_RCVBUF: i32 = 8;
+    const SO_PRIORITY: i32 = 12;
+    [(2, 1, 0), (10, 1, 0), (2, 2, 0), (10, 2, 0), (1, 2, 0), (2, 3, 253), (16, 3, 0)]
+        .into_iter()
+        .map(|(domain, kind, protocol)| {
+            let socket =
+                knetstat::kernel::syscall::socket(domain, kind, protocol).expect("a socket");
+            set(&socket, SOL_SOCKET, SO_RCVBUF, 30_000).expect("SO_RCVBUF");
+            set(&socket, SOL_SOCKET, SO_PRIORITY, 3).expect("SO_PRIORITY");
+            socket
+        })
+        .collect()
+}
+
+/// Without new sockets to compare with, only what the kernel marks is known to be set.
+#[test]
+fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
+    const WORDS: [&str; 7] = ["tcp", "tcp6", "udp", "udp6", "unix", "raw", "netlink"];
+    const FAMILIES: &str = "-tuwxH --netlink --unbound";
+    enter_namespace();
+    let sockets = sockets_with_options();
+    let whole = run(KNETSTAT, &format!("{FAMILIES} -O set").split(' ').collect::<Vec<_>>());
+    let rows = lines_of_sockets(&whole);
+    // Each network namespace has netlink sockets of the kernel too.
+    let ours = |row: &&String| row.contains("SO_RCVBUF=60000,");
+    assert_eq!(rows.iter().filter(ours).count(), sockets.len(), "{whole:?}");
+    assert!(rows.iter().filter(ours).all(|row| row.contains("SO_PRIORITY=3")), "{rows:?}");
+    assert!(!rows.iter().any(|row| row.contains('?')), "{rows:?}");
+
+    for (call, errno) in [
+        (SYS_socket, Errno::EPERM),
+        (SYS_socket, Errno::EMFILE),
+        (SYS_socket, Errno::ENOBUFS),
+        (SYS_getsockopt, Errno::EPERM),
+        (SYS_getsockopt, Errno::ENOSYS),
+    ] {
+        let ask = |arguments: &str| {
+            run_with_call_answering(call, errno, &format!("{FAMILIES} {arguments}"))
+        };
+        let output = ask("-O set");
+        failed(&output, &["the table is without what ", " sockets have set: ", errno.desc()]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        WORDS.iter().for_each(|word| assert!(said.contains(word), "no {word}: {said}"));
+        let rows = lines_of_sockets(&output);
+        // SOCK_RCVBUF_LOCK is a mark of the kernel; of the priority it keeps none.
+        assert_eq!(rows.iter().filter(ours).count(), sockets.len(), "{rows:?}");
+        for row in &rows {
+            assert!(row.ends_with(if row.contains('=') { ",?" } else { " ?" }), "{row}");
+            assert!(!row.contains("SO_PRIORITY"), "{row}");
+        }
+        let output = ask("--columns set");
+        failed(&output, &["the table is without what "]);
+        assert!(lines_of_sockets(&output).iter().all(|row| row == "?"), "{output:?}");
+        let output = ask("--ndjson");
+        failed(&output, &["the table is without what "]);
+        for row in lines_of_sockets(&output) {
+            let row: Value = serde_json::from_str(&row).expect("an object");
+            assert_eq!(row["set"], Value::Null, "{row}");
+        }
+        // What is asked for by name is known.
+        let output = ask("-O priority");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.status.success());
+        let rows = lines_of_sockets(&output);
+        let known = rows.iter().filter(|row| row.ends_with(" SO_PRIORITY=3")).count();
+        assert_eq!(known, sockets.len(), "{rows:?}");
+    }
+}
+
+/// Which protocols the kernel has is read from /proc, so that none is loaded.
+#[test]
+fn without_proc_what_raw_sockets_have_set_is_said_to_be_unknown() {
+    enter_namespace();
+    let _socket = knetstat::kernel::syscall::socket(2, 3, 253).expect("a raw socket");
+    let output = sandbox::run_without(&["/proc"], "-wH -O set");
+    failed(&output, &["what raw sockets have set", "mount -t proc"]);
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with(" ?\n"), "{output:?}");
+    // Where there are no such sockets, nothing is missing.
+    let output = sandbox::run_without(&["/proc"], "-uH --netlink");
+    assert!(output.status.success(), "{output:?}");
+}
+
+// Output that cannot be written
+
+/// Every command that writes to standard output.
+const COMMANDS: [&str; 8] =
+    ["-tH", "-tJ", "--ndjson", "--help", "--version", "options", "completions bash", "doctor"];
+
+/// Runs a command of sh(1), of which `$0` is knetstat.
+fn shell(script: &str) -> Output {
+    run("sh", &["-c", script, KNETSTAT])
+}
+
+#[test]
+fn a_standard_output_that_is_closed_or_read_only_is_an_error() {
+    for arguments in COMMANDS {
+        for redirection in [">&-", "1</dev/null"] {
+            let output = shell(&format!("exec $0 {arguments} {redirection}"));
+            failed(&output, &["cannot write the output: Bad file descriptor"]);
+        }
+        let output = shell(&format!("exec $0 {arguments} >/dev/null"));
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {output:?}");
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error() {
+    enter_namespace();
+    let place = env::temp_dir().join(format!("knetstat-{}-limited", std::process::id()));
+    for arguments in ["-tuxwJ -O all", "--help", "options", "options all", "completions bash"] {
+        // The file has grown to its limit already: a block of sh(1) is 512 bytes.
+        let script = format!("yes | head -c 51200 >$1; ulimit -f 100; exec $0 {arguments} >>$1");
+        let output = run("sh", &["-c", &script, KNETSTAT, place.to_str().expect("UTF-8")]);
+        failed(&output, &["cannot write the output: File too large"]);
+    }
+    fs::remove_file(place).expect("the file");
+}
+
+/// The limit of files is one of those in memory too, of which the start makes one.
+#[test]
+fn a_limit_of_files_does_not_matter_to_a_pipe() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    for limit in [0, 1, 100] {
+        let output = shell(&format!("ulimit -f {limit}; exec $0 -uJ"));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{limit}");
+        assert_eq!(output.status.code(), Some(0), "{limit}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).matches("inode").count(), 1, "{limit}");
+    }
+}
+
+/// Words as long as an argument may be are answered at once.
+#[test]
+fn long_words_are_refused_in_no_time() {
+    let word = "a".repeat(131_000);
+    let begin = std::time::Instant::now();
+    for option in ["-O", "--columns", "--state", "--netns", "--interface", "--user", "--port"] {
+        let output = run(KNETSTAT, &[option, &word]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+    }
+    let output = run(KNETSTAT, &["options", &word]);
+    assert_eq!(output.status.code(), Some(2));
+    // One of them took half a minute, and as much time of the processor.
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }

@@ -119,13 +119,13 @@ impl Output for Types {
         self.rows += 1;
         for column in Column::ALL {
             let found = match column.read(row) {
-                Cell::Absent => continue,
+                Cell::Absent | Cell::Unknown => continue,
                 Cell::Number(_) | Cell::Netns(..) => ColumnType::Number,
                 Cell::Word(_) => ColumnType::Word,
                 Cell::Bytes(_) | Cell::Interface(_) => ColumnType::Text,
                 Cell::End(_) => ColumnType::Address,
                 Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
-                Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(_) => {
+                Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(..) => {
                     ColumnType::Object
                 }
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => {

@@ -71,7 +71,7 @@ fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Op
         records::nobody(),
         output.as_mut(),
     );
-    let result = result.and_then(|()| output.end().map_err(Error::Output));
+    let result = result.and_then(|_| output.end().map_err(Error::Output));
     drop(output);
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
     (text, result.err().map(|error| error.to_string()))

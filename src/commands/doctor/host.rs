@@ -8,6 +8,7 @@ use caps::Capability;
 use nix::errno::Errno;
 
 use super::check::{Check, MOUNT_PROC, REPORT, SUDO};
+use crate::error::{is_too_many_files, MORE_FILES};
 use crate::kernel::btf::{KernelBtf, KERNEL_BTF};
 use crate::kernel::capability::{self, NEEDED};
 use crate::kernel::syscall;
@@ -62,11 +63,16 @@ fn btf(btf: Option<&KernelBtf>) -> Check {
     match (btf.is_some(), Path::new(KERNEL_BTF).exists()) {
         (true, true) => Check::ok(NAME, format!("{KERNEL_BTF} tells the kernel's types")),
         (true, false) => Check::ok(NAME, "the file of the kernel tells its types"),
-        (false, true) => Check::missing(
-            NAME,
-            format!("{KERNEL_BTF} cannot be read"),
-            "make it readable for everybody, as it is on other hosts",
-        ),
+        (false, true) => match fs::File::open(KERNEL_BTF) {
+            Err(error) if is_too_many_files(&error) => {
+                Check::missing(NAME, "not read: too many open files", MORE_FILES)
+            }
+            _ => Check::missing(
+                NAME,
+                format!("{KERNEL_BTF} cannot be read"),
+                "make it readable for everybody, as it is on other hosts",
+            ),
+        },
         (false, false) => Check::missing(
             NAME,
             format!("there is no {KERNEL_BTF}"),

@@ -2,14 +2,14 @@
 
 use super::check::{Check, REPORT, SUDO};
 use crate::commands::options::is_supported;
-use crate::error::Error;
+use crate::error::{Error, MORE_FILES};
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::load::Loader;
 use crate::kernel::programs::{Program, Subject, When};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
 use crate::options::catalogue::CATALOGUE;
-use crate::options::defaults::Defaults;
+use crate::options::defaults::{Defaults, Pool};
 use crate::options::spec::Level;
 use crate::socket::kind::Family;
 
@@ -59,7 +59,7 @@ pub fn table(loader: &Loader, obstacle: Option<&str>) -> Check {
         Ok(Some(missing)) => {
             Check::missing(NAME, format!("can be read, but without {missing}"), REPORT)
         }
-        Err(Error::Load(error)) => {
+        Err(Error::Load(error) | Error::OpenIterator(error)) => {
             Check::missing(NAME, error.to_string(), error.remedy().unwrap_or(REPORT))
         }
         Err(error) => Check::missing(NAME, error.to_string(), REPORT),
@@ -69,7 +69,7 @@ pub fn table(loader: &Loader, obstacle: Option<&str>) -> Check {
 
 /// How many options the kernel has; a line for each that it lacks.
 pub fn options(btf: Option<&KernelBtf>) -> Vec<Check> {
-    let (defaults, _) = Defaults::ask(|_| true);
+    let (defaults, _) = Defaults::ask(|_| true, &mut Pool::default());
     let here: Vec<Option<bool>> =
         (0..CATALOGUE.len()).map(|index| is_supported(index, &defaults, btf)).collect();
     let known = here.iter().filter(|here| **here == Some(true)).count();
@@ -85,9 +85,10 @@ pub fn options(btf: Option<&KernelBtf>) -> Vec<Check> {
 
 /// A line for each level with options of which nobody can tell.
 fn options_not_asked(here: &[Option<bool>], defaults: &Defaults) -> Vec<Check> {
-    let remedy = match defaults.was_refused {
-        true => SUDO,
-        false => "run it again while a program uses such sockets",
+    let remedy = match (defaults.lacked_files(), defaults.was_refused()) {
+        (true, _) => MORE_FILES,
+        (false, true) => SUDO,
+        (false, false) => "run it again while a program uses such sockets",
     };
     let mut levels: Vec<(Level, Vec<&str>)> = Vec::new();
     for (option, _) in CATALOGUE.iter().zip(here).filter(|(_, here)| here.is_none()) {

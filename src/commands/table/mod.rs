@@ -2,6 +2,7 @@
 
 pub mod namespaces;
 pub mod pipeline;
+pub mod plans;
 
 use std::io::Write;
 
@@ -10,13 +11,14 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
-use crate::host::netns::{NetnsSet, Scope};
+use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
 use crate::kernel::read_ahead::ReadAhead;
 use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
+use crate::options::defaults::Pool;
 use crate::query::columns::Needs;
 use crate::query::filter::Filter;
 use crate::record::Records;
@@ -39,12 +41,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let programs = Loader::new().load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
-        every_netns: !netns_set.namespaces.is_empty(),
+        every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(config)
     })?;
     if *scope == Scope::All {
         programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
         programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
+        netns_set.check_own();
     }
     let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
     let ownership = match asks_for_owners {
@@ -58,13 +61,16 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let mut output = config.format.open(&mut out, &config.columns, config.style);
     // A thread has the capabilities that its creator has left.
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
-    pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
-    let Some(missing) = programs.missing().or_else(|| netns_set.missing()) else {
+    let unknown =
+        pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
+    let missing = programs.missing().into_iter().chain(netns_set.missing());
+    let missing: Vec<String> = missing.chain(unknown.missing()).collect();
+    if missing.is_empty() {
         return output.end().map_err(Error::Output);
-    };
+    }
     drop(output);
     out.flush().map_err(Error::Output)?;
-    Err(Error::Incomplete(missing))
+    Err(Error::Incomplete(missing.join("; and without ")))
 }
 
 /// What the command line asks of the kernel side, but for the network namespaces.
@@ -84,8 +90,10 @@ fn find(scope: &Scope) -> Result<NetnsSet, Error> {
         Scope::All => return Ok(NetnsSet::mounted()),
         Scope::Named(words) => words,
     };
-    let netns_set =
-        NetnsSet::named(words).map_err(|error| cli::wrong("--netns <NETNS>", &error))?;
+    let netns_set = NetnsSet::named(words).map_err(|error| match error {
+        NetnsError::Wrong(why) => cli::wrong("--netns <NETNS>", &why).into(),
+        NetnsError::Refused(why) => Error::EnterNetns(why),
+    })?;
     for netns in &netns_set.namespaces {
         netns.enter().map_err(Error::EnterNetns)?;
     }
@@ -100,13 +108,15 @@ fn enter_all(
     netns_set: &mut NetnsSet,
 ) -> Result<(Namespaces, Snapshot), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
-    let mut snapshot = Snapshot::default();
+    let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
     let mut open = || -> Result<Option<Namespace>, Error> {
         let Some(interfaces) = interfaces.here() else { return Ok(None) };
         programs.open(&mut snapshot)?;
-        Namespace::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
+        let filter = Filter { interfaces, ..config.filter.clone() };
+        Namespace::here(filter, &mut pool).map(Some)
     };
-    let namespaces = match netns_set.namespaces.is_empty() {
+    let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
+    let namespaces = match is_one {
         true => Namespaces::one(open()?),
         false => {
             let mut namespaces = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::Error;
 use crate::host::netns;
 use crate::host::Host;
-use crate::options::defaults::Defaults;
+use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
 
 /// A network namespace, as seen from inside.
@@ -19,13 +19,14 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Asks new sockets in the network namespace that this thread is in.
+    /// Asks new sockets in the network namespace that this thread is in. What they answer is shared
+    /// with the namespaces of the same pool.
     ///
     /// # Errors
     ///
     /// As [`Host::new`].
-    pub fn here(filter: Filter) -> Result<Namespace, Error> {
-        let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind));
+    pub fn here(filter: Filter, pool: &mut Pool) -> Result<Namespace, Error> {
+        let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind), pool);
         Ok(Namespace { defaults, host: Host::new(socket)?, filter })
     }
 }

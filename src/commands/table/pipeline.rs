@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-use crate::commands::table::namespaces::{Namespace, Namespaces};
+use crate::commands::table::namespaces::Namespaces;
+use crate::commands::table::plans::{Plans, Unknown};
 use crate::config::Config;
 use crate::error::Error;
 use crate::options::context::Context;
-use crate::options::plan::{OptionValue, Plan};
+use crate::options::plan::OptionValue;
 use crate::output::Output;
-use crate::query::columns::Needs;
+use crate::query::columns::Column;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::{Record, Records};
@@ -38,8 +39,8 @@ impl<R: Read> Ownership<R> {
     }
 }
 
-/// Writes every socket of the records that the configuration selects, but not yet the end: whether it is whole
-/// the caller knows.
+/// Writes every socket of the records that the configuration selects, but not yet the end: the caller
+/// decides whether the output is complete. Returns of which sockets it is not known what is set.
 ///
 /// # Errors
 ///
@@ -50,19 +51,14 @@ pub fn print<R: Read, W: Read>(
     namespaces: &Namespaces,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
-) -> Result<(), Error> {
-    let shows_options = config.columns.needs(Needs::Options);
-    let plan = |namespace: &Namespace, kind| match shows_options && config.filter.wants(kind) {
-        true => config.selection.plan(kind, &namespace.defaults),
-        false => Plan::default(),
-    };
-    let plans =
-        namespaces.all().iter().map(|namespace| SocketKind::ALL.map(|kind| plan(namespace, kind)));
+) -> Result<Unknown, Error> {
     let own_cookies = namespaces.all().iter().filter_map(|namespace| namespace.host.own_cookie());
     let mut printer = Printer {
         config,
         namespaces,
-        plans: plans.collect(),
+        plans: Plans::new(config, namespaces.all().len()),
+        noted: vec![Default::default(); namespaces.all().len()],
+        unknown: Unknown::default(),
         ownership,
         layout: None,
         seen: own_cookies.map(Identity::Cookie).collect(),
@@ -78,14 +74,17 @@ pub fn print<R: Read, W: Read>(
             printer.write_held()?;
         }
     }
-    printer.change_to(None)
+    printer.change_to(None)?;
+    Ok(printer.unknown)
 }
 
 struct Printer<'a, W> {
     config: &'a Config,
     namespaces: &'a Namespaces,
-    /// By the index of the network namespace, then by that of the kind; empty of what is not wanted.
-    plans: Vec<[Plan; SocketKind::ALL.len()]>,
+    plans: Plans<'a>,
+    /// Whether a kind is in `unknown` already, by the index of the network namespace.
+    noted: Vec<[bool; SocketKind::ALL.len()]>,
+    unknown: Unknown,
     ownership: Option<Ownership<W>>,
     /// The layout of the section that is being written.
     layout: Option<Layout>,
@@ -154,19 +153,30 @@ impl<W: Read> Printer<'_, W> {
             // Nobody knows whether it is wanted.
             return Ok(());
         }
-        let context = Context::new(&socket.record, &self.namespaces.all()[index].host);
-        let plan = &self.plans[index][socket.kind.index()];
+        let namespace = &self.namespaces.all()[index];
+        let context = Context::new(&socket.record, &namespace.host);
+        let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
+        let is_partial = plan.is_partial && !socket.is_mini();
         let row = Row {
             socket: &socket,
             context,
             options: &self.shown,
+            is_partial,
             knows_set: plan.knows_set,
             reuseport: number_of_group(&mut self.groups, &socket),
             netns_name: self.namespaces.name(socket.netns),
             holders,
         };
-        self.output.row(&row).map_err(Error::Output)
+        self.output.row(&row).map_err(Error::Output)?;
+        let columns = self.config.columns.of(row.layout());
+        let asks = |column| columns.contains(&column);
+        let is_unknown = asks(Column::Options) && is_partial
+            || asks(Column::Set) && !row.knows_set && !socket.is_mini();
+        if is_unknown && !std::mem::replace(&mut self.noted[index][socket.kind.index()], true) {
+            self.unknown.add(namespace, socket.kind);
+        }
+        Ok(())
     }
 
     /// Walks through all descriptors once more, if there is a reason to, and writes what was held.

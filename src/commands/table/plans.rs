@@ -1,0 +1,85 @@
+//! What is shown of the options of each kind of socket in each network namespace: worked out when the
+//! first such socket comes, and shared by the namespaces in which new sockets answer alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::commands::table::namespaces::Namespace;
+use crate::config::Config;
+use crate::options::defaults::Answers;
+use crate::options::plan::Plan;
+use crate::query::columns::Needs;
+use crate::socket::kind::{Family, SocketKind};
+
+/// The plans of a run.
+pub struct Plans<'a> {
+    config: &'a Config,
+    /// By the index of the network namespace, then by that of the kind.
+    plans: Vec<[Option<Rc<Plan>>; SocketKind::ALL.len()]>,
+    made: Vec<Made>,
+}
+
+/// A plan, with what it was made of.
+struct Made {
+    kind: SocketKind,
+    answers: Option<Rc<Answers>>,
+    plan: Rc<Plan>,
+}
+
+impl<'a> Plans<'a> {
+    /// For so many network namespaces.
+    pub fn new(config: &'a Config, namespaces: usize) -> Plans<'a> {
+        let plans = (0..namespaces).map(|_| Default::default()).collect();
+        Plans { config, plans, made: Vec::new() }
+    }
+
+    /// The plan for a kind in the network namespace with this index.
+    pub fn of(&mut self, index: usize, namespace: &Namespace, kind: SocketKind) -> &Plan {
+        let Plans { config, plans, made } = self;
+        plans[index][kind.index()].get_or_insert_with(|| share(made, config, namespace, kind))
+    }
+}
+
+/// A plan that was made already of the same answers, or a new one.
+fn share(
+    made: &mut Vec<Made>,
+    config: &Config,
+    namespace: &Namespace,
+    kind: SocketKind,
+) -> Rc<Plan> {
+    let answers = namespace.defaults.answers(kind);
+    let is_same = |it: &&Made| {
+        it.kind == kind && it.answers.as_ref().map(Rc::as_ptr) == answers.map(Rc::as_ptr)
+    };
+    if let Some(same) = made.iter().find(is_same) {
+        return Rc::clone(&same.plan);
+    }
+    let plan = Rc::new(match config.columns.needs(Needs::Options) {
+        true => config.selection.plan(kind, &namespace.defaults),
+        false => Plan::default(),
+    });
+    made.push(Made { kind, answers: answers.cloned(), plan: Rc::clone(&plan) });
+    plan
+}
+
+/// Of which sockets that were shown it is not known what is set: their protocols, by the reasons.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Unknown(BTreeMap<String, BTreeSet<&'static str>>);
+
+impl Unknown {
+    /// Notes a socket of this kind. Of families that this program does not know, no new socket can be
+    /// opened in any case, so that nothing is missing.
+    pub fn add(&mut self, namespace: &Namespace, kind: SocketKind) {
+        if kind.family() != Family::Other {
+            self.0.entry(namespace.defaults.obstacle(kind)).or_default().insert(kind.word());
+        }
+    }
+
+    /// What is missing, as the ends of sentences.
+    pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().map(|(reason, kinds)| {
+            let kinds: Vec<&str> = kinds.iter().copied().collect();
+            format!("what {} sockets have set: {reason}", kinds.join(", "))
+        })
+    }
+}

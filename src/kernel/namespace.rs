@@ -1,0 +1,65 @@
+//! Network namespaces, found by who uses them and without /proc, which may be missing, hidden by its
+//! option `hidepid`, or that of another PID namespace.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::thread;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sched::{setns, CloneFlags};
+
+use crate::kernel::syscall::{self, owned};
+
+/// The network namespace that a task is in, by its process and its own number: pidfd_open(2) and
+/// setns(2), which takes such a descriptor since Linux 5.8.
+///
+/// # Errors
+///
+/// `ESRCH` when the task has ended, `EPERM` without the capabilities CAP_SYS_ADMIN, CAP_SYS_PTRACE and
+/// CAP_NET_ADMIN, `EINVAL` before Linux 6.9 for a thread that is not the first of its process.
+pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
+    const PIDFD_THREAD: libc::c_int = libc::O_EXCL;
+    let task = pidfd(tid, if pid == tid { 0 } else { PIDFD_THREAD })?;
+    // A thread that enters it, and opens a socket there.
+    let enter = move || {
+        setns(task, CloneFlags::CLONE_NEWNET)?;
+        of_socket(syscall::socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)?.as_fd())
+    };
+    let thread = thread::Builder::new().spawn(enter)?;
+    thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that enters it panicked")))
+}
+
+/// The network namespace of a socket that another process holds, found by its process and
+/// descriptor: pidfd_open(2), pidfd_getfd(2).
+///
+/// # Errors
+///
+/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `EPERM` without the capabilities
+/// CAP_SYS_PTRACE and CAP_NET_ADMIN.
+pub fn of_held_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
+    let process = pidfd(pid, 0)?;
+    // SAFETY: the call takes numbers only.
+    let socket =
+        unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }?;
+    of_socket(socket.as_fd())
+}
+
+/// The network namespace of a socket: SIOCGSKNS of net/socket.c.
+fn of_socket(socket: BorrowedFd) -> io::Result<OwnedFd> {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: the request takes no argument.
+    unsafe { owned(libc::ioctl(socket.as_raw_fd(), SIOCGSKNS).into()) }
+}
+
+fn pidfd(number: u32, flags: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only.
+    unsafe { owned(libc::syscall(libc::SYS_pidfd_open, number, flags)) }
+}
+
+/// Whether there is such a task, which tgkill(2) tells without /proc, and without sending anything.
+pub fn has_task(pid: u32, tid: u32) -> bool {
+    // SAFETY: the call takes numbers only; of signal 0, only the errors are checked.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, 0) };
+    answer == 0 || Errno::last() != Errno::ESRCH
+}
