@@ -1,16 +1,17 @@
 //! What the command line means, with everything resolved: services, users, columns, options, colour.
 
-use std::fs;
 use std::io::{self, IsTerminal};
 
 use wildmatch::WildMatch;
 
 use crate::cli::{wrong, TableArgs, When};
 use crate::host::netns::Scope;
+use crate::host::services::{self, Ports};
+use crate::host::users;
 use crate::options::selection::Selection;
 use crate::output::{json, table, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
-use crate::query::filter::{self, Filter, Ports};
+use crate::query::filter::Filter;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
 
@@ -92,27 +93,20 @@ fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], clap::Error> {
         ("--dport <PORT>", &args.dport),
         ("--port <PORT>", &args.port),
     ];
-    let services = match lists.iter().all(|(_, words)| words.is_empty()) {
-        true => String::new(),
-        false => fs::read_to_string("/etc/services").unwrap_or_default(),
-    };
+    let services = services::database();
     let mut ports: [Vec<Ports>; 3] = Default::default();
     for (ports, (option, words)) in ports.iter_mut().zip(lists) {
         for word in words {
-            ports.extend(
-                filter::parse_ports(word, &services).map_err(|error| wrong(option, &error))?,
-            );
+            let found = services::parse(word, &services);
+            ports.extend(found.map_err(|error| wrong(option, &error))?);
         }
     }
     Ok(ports)
 }
 
 fn users(words: &[String]) -> Result<Vec<u32>, clap::Error> {
-    if words.is_empty() {
-        return Ok(Vec::new());
-    }
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let users = words.iter().map(|word| filter::parse_user(word, &passwd));
+    let passwd = users::database();
+    let users = words.iter().map(|word| users::parse(word, &passwd));
     users.collect::<Result<_, _>>().map_err(|error| wrong("--user <USER>", &error))
 }
 
