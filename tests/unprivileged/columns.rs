@@ -40,7 +40,7 @@ fn holders() -> Stream {
 fn replay(stream: &Stream, config: &Config, output: &mut dyn Output) {
     let views = records::views(&Defaults::default(), config);
     let holders = holders().bytes;
-    let ownership = Ownership::new(holders.as_slice(), &[][..]).expect("whole records");
+    let ownership = Ownership::new(holders.as_slice(), vec![&[][..]]).expect("whole records");
     let records = Records::new(stream.bytes.as_slice());
     pipeline::print(records, config, &views, Some(ownership), output).expect("whole records");
     output.end().expect("memory");

@@ -184,7 +184,7 @@ pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> Stri
         (record.pid, record.fd, record.cookie) = (812, 3, 77);
         record.command[..4].copy_from_slice(b"sshd");
     });
-    let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
+    let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,
         &config,

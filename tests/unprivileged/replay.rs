@@ -718,7 +718,7 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let stream = accepted();
-    let result = Ownership::new(first, second).and_then(|ownership| {
+    let result = Ownership::new(first, vec![second]).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
         knetstat::commands::table::pipeline::print(
             records,
@@ -744,6 +744,55 @@ fn without_owners_nobody_is_the_process_that_was_asked_for() {
     config.filter.pids = vec![812];
     let (text, error) = print(all.bytes.as_slice(), &config, &defaults());
     assert_eq!((text.as_str(), error), ("", None));
+}
+
+/// A descriptor of a process.
+fn descriptor(pid: u32, cookie: u64) -> Stream {
+    let mut stream = Stream::default();
+    stream.part(|record: &mut owner_record| {
+        record.magic = u32::from_ne_bytes(*b"knso");
+        (record.pid, record.fd, record.cookie) = (pid, 3, cookie);
+    });
+    stream
+}
+
+/// Nobody has the sockets in the first walk. In a section whose rows are held back another one is made,
+/// though the section before has had one too.
+#[test]
+fn each_section_has_a_second_look() {
+    let mut stream = accepted();
+    stream.header(&[section::SECTION_SOCKET, section::SECTION_UNIX], |header| {
+        (header.family, header.cookie, header.netns) = (1, 500, 4_026_531_840);
+        header.traits = socket_trait::TRAIT_SOCKET.0 as u16;
+    });
+    stream.part(|_: &mut socket_section| {});
+    stream.part(|_: &mut unix_section| {});
+    stream.end();
+    let (ends, unix) = (descriptor(8, 77), descriptor(9, 500));
+
+    let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+    let config = records::config(LINES, &request);
+    assert_eq!(config.filter.layouts().len(), 2);
+    let views = records::views(&defaults(), &config);
+    let mut bytes = Vec::new();
+    let mut output = config.format.open(&mut bytes, &config.columns, config.style);
+    let again = vec![unix.bytes.as_slice(), ends.bytes.as_slice()];
+    let ownership = Ownership::new(&[][..], again).expect("whole records");
+    let records = Records::new(stream.bytes.as_slice());
+    let print = knetstat::commands::table::pipeline::print;
+    print(records, &config, &views, Some(ownership), output.as_mut()).expect("whole records");
+    drop(output);
+
+    let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
+    let owners: Vec<(Json, Json, Json)> = rows(&text)
+        .map(|row| {
+            (row["cookie"].clone(), row["owner"].clone(), row["processes"][0]["pid"].clone())
+        })
+        .filter(|(_, owner, _)| *owner == "process")
+        .collect();
+    let expected = [(77, 8), (500, 9)]
+        .map(|(cookie, pid)| (Json::from(cookie), Json::from("process"), Json::from(pid)));
+    assert_eq!(owners, expected, "{text}");
 }
 
 #[test]

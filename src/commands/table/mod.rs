@@ -47,13 +47,14 @@ pub fn run(config: &Config) -> Result<(), Error> {
         programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
     }
     let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
-    let ownership = match asks_for_owners {
-        true => programs.owners()?.zip(programs.owners()?),
-        false => None,
-    };
+    // One to begin with, and one for each section of the table.
+    let walks = if asks_for_owners { 1 + config.filter.layouts().len() } else { 0 };
+    let mut walks: Vec<_> =
+        (0..walks).filter_map(|_| programs.owners().transpose()).collect::<Result<_, _>>()?;
     capability::drop_all()?;
 
-    let ownership = ownership.map(|(first, second)| Ownership::new(first, second)).transpose()?;
+    let first = walks.pop();
+    let ownership = first.map(|first| Ownership::new(first, walks)).transpose()?;
     let mut out = stdout()?;
     let mut output = config.format.open(&mut out, &config.columns, config.style);
     // A thread has the capabilities that its creator has left.
