@@ -129,7 +129,7 @@ impl Serialize for Cell<'_> {
             Cell::Netns(inode, _) => to.serialize_u32(*inode),
             Cell::Master(master) => {
                 let mut map = to.serialize_map(Some(2))?;
-                map.serialize_entry("inode", &master.inode)?;
+                map.serialize_entry("inode", &Cell::nonzero(master.inode))?;
                 map.serialize_entry("cookie", &Cell::nonzero(master.cookie))?;
                 map.end()
             }

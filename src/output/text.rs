@@ -35,7 +35,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
         Cell::End(end) => end_to(to, end)?,
         Cell::Netns(_, Some(name)) => write!(to, "{}", Word(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
-        Cell::Master(master) => number_to(to, master.inode),
+        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), false)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
         Cell::Program(holders, owner) => write!(to, "{}", program(holders, *owner))?,
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),

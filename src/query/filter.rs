@@ -93,7 +93,7 @@ impl Filter {
             && (!self.asks_for_ports() || socket.ports().is_some_and(|ports| self.has_ports(ports)))
             && (!self.asks_for_networks() || socket.ends().is_some_and(|ends| self.has_ends(ends)))
             && any(&self.interfaces, |index| *index == socket.ifindex)
-            && any(&self.users, |uid| socket.has_user() && *uid == socket.uid)
+            && any(&self.users, |uid| socket.uid == Some(*uid))
     }
 
     fn asks_for_ports(&self) -> bool {

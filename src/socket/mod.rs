@@ -48,8 +48,10 @@ pub struct Socket<'a> {
     pub recv_queue: u32,
     /// Bytes that were not acknowledged yet; of a listener: the limit of its backlog.
     pub send_queue: u32,
-    pub drops: u32,
-    pub uid: u32,
+    /// `None`: the kernel does not keep it, as for a mini-socket.
+    pub drops: Option<u32>,
+    /// `None`: the kernel does not keep it, as for a closed connection.
+    pub uid: Option<u32>,
     /// 0: none, as with a mini-socket or a connection that waits to be accepted.
     pub inode: u64,
     /// SO_COOKIE; 0 if the socket has none and the kernel does not let iterators generate one.
@@ -85,8 +87,8 @@ impl<'a> Socket<'a> {
             },
             recv_queue: header.recv_queue,
             send_queue: header.send_queue,
-            drops: header.drops,
-            uid: header.uid,
+            drops: record.socket.map(|_| header.drops),
+            uid: keeps_user(kind, &record).then_some(header.uid),
             inode: header.inode,
             cookie: header.cookie,
             master: has(socket_trait::TRAIT_SUBFLOW).then_some(master),
@@ -153,11 +155,6 @@ impl<'a> Socket<'a> {
         self.record.socket.is_none()
     }
 
-    /// Whether the kernel still knows its user: of a closed connection it does not.
-    pub fn has_user(&self) -> bool {
-        !self.is_mini() || self.state == State::SynRecv
-    }
-
     /// Whether its process has closed it.
     pub fn is_dead(&self) -> bool {
         self.has(socket_trait::TRAIT_DEAD)
@@ -192,5 +189,17 @@ impl<'a> Socket<'a> {
             _ if tcp.in_flight != 0 && u64::from(tcp.ack_age) > hz => Some(Diag::Unacknowledged),
             _ => None,
         }
+    }
+}
+
+/// Whether the kernel keeps the user of the socket. Of a mini-socket, only a request leads to a listener,
+/// which has one. A unix socket gets one when it is accepted; until then the kernel has 0 there.
+fn keeps_user(kind: SocketKind, record: &Record) -> bool {
+    let header = record.header;
+    let may_wait = socket_trait::TRAIT_SOCKET.0 | socket_trait::TRAIT_DEAD.0;
+    match (record.socket, kind.family()) {
+        (None, _) => State::of_tcp(header.state) == State::SynRecv,
+        (Some(_), Family::Unix) => u32::from(header.traits) & may_wait != 0,
+        (Some(_), _) => true,
     }
 }

@@ -14,7 +14,8 @@ use crate::common::scene::{
 };
 use crate::common::{
     attach_return, begin_connecting, bind, connect, cookie, deafen, enter_namespace, find,
-    gives_cookies, ip, listen, local_address, open, set, set_bytes, sockets, stdout, wait_until,
+    gives_cookies, ip, listen, local_address, open, proc_net, set, set_bytes, sockets, stdout,
+    wait_until,
 };
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
@@ -165,7 +166,7 @@ fn connections_that_nobody_accepted() {
     assert_eq!(shown(&all, &listener)["recv_queue"], 3);
     assert_eq!(shown(&all, &listener)["send_queue"], 5);
     assert_eq!(queues(&all), queues_of_ss());
-    let waiting: Vec<&Value> = all.iter().filter(|socket| socket["inode"] == 0).collect();
+    let waiting: Vec<&Value> = all.iter().filter(|socket| socket["inode"].is_null()).collect();
     assert_eq!(waiting.len(), clients.len());
     for socket in waiting {
         assert_eq!(socket["state"], "ESTABLISHED");
@@ -203,7 +204,8 @@ fn a_deferred_connection_is_a_request() {
     assert_eq!(shown(&all, &client)["state"], "ESTABLISHED");
     let request = all.iter().find(|socket| socket["state"] == "SYN_RECV").expect("a request");
     assert_eq!(request["uid"], 77);
-    assert_eq!(request["inode"], 0);
+    assert_eq!(request["inode"], Value::Null);
+    assert_eq!(request["drops"], Value::Null);
     assert_eq!(request["options"], json!({}));
     assert_eq!(request["set"], json!([]));
 }
@@ -245,9 +247,72 @@ fn orphans_are_as_proc_has_them() {
     let all = assert_same_rows();
     let orphan = all.iter().find(|socket| socket["local"]["port"] == port).expect("the orphan");
     assert_eq!(orphan["state"], "FIN_WAIT1");
-    assert_eq!(orphan["inode"], 0);
+    assert_eq!(orphan["inode"], Value::Null);
     assert_eq!(orphan["send_queue"], 5001, "the data and the FIN");
     assert_ne!(orphan["options"], json!({}), "it is a full socket still");
+}
+
+/// The ports of rows of /proc/net/tcp and tcp6, chosen by the words of their lines.
+fn ports_in_proc(is_wanted: impl Fn(&[&str]) -> bool) -> BTreeSet<(u64, u64)> {
+    let port = |word: &str| {
+        let (_, port) = word.split_once(':').expect("a port");
+        u64::from_str_radix(port, 16).expect("a number in hexadecimal")
+    };
+    let text = proc_net("tcp") + &proc_net("tcp6");
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let wanted = lines.filter(|words| words[0] != "sl" && is_wanted(words));
+    wanted.map(|words| (port(words[1]), port(words[2]))).collect()
+}
+
+/// The ports of the rows with null in this member.
+fn ports_of_null(rows: &[Value], member: &str) -> BTreeSet<(u64, u64)> {
+    let port = |end: &Value| end["port"].as_u64().expect("a port");
+    let without = rows.iter().filter(|row| row[member].is_null());
+    without.map(|row| (port(&row["local"]), port(&row["remote"]))).collect()
+}
+
+/// 0 is the number of root and of no inode. What the kernel does not keep is null, and no filter finds it.
+#[test]
+fn what_the_kernel_does_not_keep_is_null() {
+    enter_namespace();
+    let _scenes = [
+        EveryState::new(LOCALHOST, LOCALHOST),
+        EveryState::new(LOCALHOST6, LOCALHOST6),
+        EveryState::new(LOCALHOST, Ipv4Addr::LOCALHOST.to_ipv6_mapped().into()),
+    ];
+    let waiting = listener("127.0.0.1:4000".parse().unwrap(), 5);
+    let _client = TcpStream::connect("127.0.0.1:4000").unwrap();
+    let all = assert_same_rows();
+
+    // Of a closed connection the file has the timer 3: net/ipv4/tcp_ipv4.c, get_timewait4_sock().
+    let is_closed = |words: &[&str]| words[5].starts_with("03:");
+    let is_request = |words: &[&str]| words[3] == "03";
+    let closed = ports_in_proc(is_closed);
+    assert_eq!(closed.len(), 6, "TIME_WAIT and FIN_WAIT2 of each scene");
+    assert_eq!(ports_of_null(&all, "uid"), closed);
+    let mini = ports_in_proc(|words| is_closed(words) || is_request(words));
+    assert_eq!(mini.len(), 9);
+    assert_eq!(ports_of_null(&all, "drops"), mini);
+    let without_inode = ports_in_proc(|words| words[9] == "0");
+    assert!(without_inode.len() > mini.len() + 3, "orphans, and the one that waits");
+    assert_eq!(ports_of_null(&all, "inode"), without_inode);
+
+    // In the table there is no 0 either.
+    let table = stdout("-tH --columns uid,drops,inode,state");
+    let count = |wanted: [&str; 2]| {
+        let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        table.lines().map(columns).filter(|row| row[..2] == wanted).count()
+    };
+    assert_eq!(count(["-", "-"]), closed.len(), "{table}");
+    assert_eq!(count(["0", "-"]), mini.len() - closed.len(), "{table}");
+    let inodes = |line: &&str| line.split_whitespace().nth(2) == Some("-");
+    assert_eq!(table.lines().filter(inodes).count(), without_inode.len(), "{table}");
+
+    // The user of all of them was root.
+    let found = sockets("-t --user 0");
+    assert_eq!(found.len(), all.len() - closed.len());
+    assert_eq!(ports_of_null(&found, "uid"), BTreeSet::new());
+    drop(waiting);
 }
 
 #[test]

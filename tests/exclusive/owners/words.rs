@@ -14,7 +14,7 @@ use crate::common::{has_mptcp, ip, not_tested, sockets, stdout, sysctl, wait_unt
 
 /// The word that a row of [`EveryState`] has to have.
 fn word(row: &Value) -> &'static str {
-    match (row["state"].as_str().expect("a state"), row["inode"].as_u64() == Some(0)) {
+    match (row["state"].as_str().expect("a state"), row["inode"].is_null()) {
         ("TIME_WAIT", true) => "time-wait",
         // Its process is gone and only a mini-socket is left, which the kernel keeps as TIME_WAIT.
         ("FIN_WAIT2", true) => "time-wait",

@@ -482,10 +482,23 @@ fn connections_that_wait() {
         let row = common::find(&rows, &listener).expect("the socket is shown");
         assert_eq!((&row["recv_queue"], &row["send_queue"]), (&json!(2), &json!(7)));
         // The kernel lists also what was not accepted, without an inode. Nobody has a descriptor of it.
-        let waiting = rows.iter().filter(|row| row["inode"] == 0).collect::<Vec<_>>();
+        let waiting = rows.iter().filter(|row| row["inode"].is_null()).collect::<Vec<_>>();
         let listed = if common::btf_has("bpf_iter_unix") { 2 } else { 0 };
         assert_eq!(waiting.len(), listed, "{rows:#?}");
         assert!(waiting.iter().all(|row| row["state"] == "CONNECTING"), "{waiting:#?}");
+        // Its user is whoever accepts it. Until then the kernel has a 0, which is not root.
+        assert!(waiting.iter().all(|row| row["uid"].is_null()), "{waiting:#?}");
+        let of_root = common::sockets("-x --user 0");
+        assert_eq!(of_root.len(), rows.len() - listed, "{of_root:#?}");
+        let table = common::stdout("-xH --columns uid,inode");
+        let unknown = table.lines().filter(|line| line.split_whitespace().eq(["-", "-"]));
+        assert_eq!(unknown.count(), listed, "{table}");
+        let accepted = [(); 2].map(|()| listener.accept().expect("accept").0);
+        let rows = common::sockets("-x --user 0");
+        for socket in &accepted {
+            let row = common::find(&rows, socket).expect("an accepted socket is its process's");
+            assert_eq!(row["uid"], getuid().as_raw());
+        }
     }
 }
 
