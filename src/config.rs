@@ -2,8 +2,6 @@
 
 use std::io::{self, IsTerminal};
 
-use wildmatch::WildMatch;
-
 use crate::cli::{wrong, TableArgs, When};
 use crate::host::netns::Scope;
 use crate::host::services::{self, Ports};
@@ -11,7 +9,7 @@ use crate::host::users;
 use crate::options::selection::Selection;
 use crate::output::{json, table, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
-use crate::query::filter::Filter;
+use crate::query::filter::{self, Filter};
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
 
@@ -82,7 +80,7 @@ fn filter(args: &TableArgs) -> Result<Filter, clap::Error> {
         interfaces: Vec::new(),
         users: users(&args.user)?,
         pids: args.pid.clone(),
-        commands: args.command.iter().map(|pattern| WildMatch::new(pattern)).collect(),
+        commands: args.command.iter().map(|typed| filter::command_pattern(typed)).collect(),
     })
 }
 

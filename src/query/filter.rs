@@ -13,6 +13,7 @@ use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::owner::Holder;
 use crate::socket::state::{self, State, States};
 use crate::socket::{Endpoint, Socket};
+use crate::text::{unescaped, Word};
 
 /// Alternatives; none at all means that everything will do.
 pub type AnyOf<T> = Vec<T>;
@@ -39,7 +40,7 @@ pub struct Filter {
     pub users: AnyOf<u32>,
     /// A process that holds it.
     pub pids: AnyOf<u32>,
-    /// The command of a process that holds it, as a pattern.
+    /// The command of a process that holds it, as a pattern of [`command_pattern`].
     pub commands: AnyOf<WildMatch>,
 }
 
@@ -132,7 +133,7 @@ impl Filter {
     /// Whether a socket is shown that these processes hold.
     pub fn matches_holders(&self, holders: &[Holder]) -> bool {
         let command = |holder: &Holder| {
-            let command = crate::text::escaped(holder.command.as_bytes());
+            let command = Word(holder.command.as_bytes()).to_string();
             any(&self.commands, |pattern| pattern.matches(&command))
         };
         !self.needs_owners()
@@ -195,6 +196,12 @@ fn within(network: &IpNet, endpoint: Endpoint) -> bool {
         IpAddr::V4(_) => None,
     };
     network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
+}
+
+/// A pattern for commands as they are printed. In what was typed, blanks and control characters may
+/// stand for themselves.
+pub fn command_pattern(typed: &str) -> WildMatch {
+    WildMatch::new(&Word(&unescaped(typed)).to_string())
 }
 
 /// An address, or a network in the form `address/length`.

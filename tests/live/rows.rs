@@ -13,9 +13,9 @@ use crate::common::scene::{
     assert_same_rows, inode, proc_rows, shown_rows, wait_for_state, EveryState, Row,
 };
 use crate::common::{
-    attach_return, begin_connecting, bind, connect, cookie, deafen, enter_namespace, find,
-    gives_cookies, ip, listen, local_address, open, proc_net, set, set_bytes, sockets, stdout,
-    wait_until,
+    self, attach_return, begin_connecting, bind, connect, cookie, deafen, enter_namespace, find,
+    gives_cookies, ip, ip_words, listen, local_address, open, proc_net, set, set_bytes, sockets,
+    stdout, wait_until,
 };
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
@@ -494,6 +494,79 @@ fn add_veth() {
     ip("link set veth0 up");
     ip("link set veth1 up");
     ip("addr add fe80::1/64 dev veth0 nodad");
+}
+
+/// `-` stands for no interface, `*` for all, and a number for one that is gone. A name has to be told from
+/// them, and is found by what is printed.
+#[test]
+fn interfaces_called_like_something_else() {
+    enter_namespace();
+    let names = [
+        ("-", "\\x2d", "-"),
+        ("*", "\\x2a", "*"),
+        ("77", "\\x377", "\\x377"),
+        ("-1", "\\x2d1", "\\x2d1"),
+        ("a,b", "a\\x2cb", "a,b"),
+        ("a\\x2cb", "a\\\\x2cb", "a\\\\x2cb"),
+        ("7up", "7up", "7up"),
+    ];
+    for (n, (name, ..)) in names.iter().enumerate() {
+        let peer = format!("peer{n}");
+        ip_words(&["link", "add", "name", name, "type", "veth", "peer", "name", &peer]);
+    }
+    let sockets_of: Vec<UdpSocket> = names
+        .iter()
+        .map(|(name, ..)| {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            set_bytes(&socket, SOL_SOCKET, SO_BINDTODEVICE, name.as_bytes()).unwrap();
+            socket
+        })
+        .collect();
+    // One that is bound to none, and one whose interface is gone.
+    let unbound = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let gone = UdpSocket::bind("0.0.0.0:0").unwrap();
+    ip("link add gone index 77 type veth peer name gone2");
+    set_bytes(&gone, SOL_SOCKET, SO_BINDTODEVICE, b"gone").unwrap();
+    ip("link delete gone");
+
+    let all = assert_same_rows();
+    let table = stdout("-uH --columns sport,interface");
+    let in_table = |socket: &UdpSocket| {
+        let port = socket.local_addr().unwrap().port().to_string();
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.into_iter().find(|row| row[0] == port).expect("a row")[1].to_owned()
+    };
+    assert_eq!(
+        (&shown(&all, &unbound)["interface"], in_table(&unbound)),
+        (&Value::Null, "-".into())
+    );
+    assert_eq!((&shown(&all, &gone)["interface"], in_table(&gone)), (&json!("77"), "77".into()));
+    for (socket, (name, text, json)) in sockets_of.iter().zip(names) {
+        assert_eq!(shown(&all, socket)["interface"], json, "{name}");
+        assert_eq!(in_table(socket), text, "{name}");
+        let found = sockets(&format!("--interface {text}"));
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!(found[0]["cookie"], cookie(socket), "{text}");
+    }
+    let packet = open(AddressFamily::Packet, SockType::Raw);
+    bind_packet(&packet, nix::net::if_::if_nametoindex("*").unwrap());
+    assert!(stdout("-0H").contains(" arp:\\x2a "), "{}", stdout("-0H"));
+    bind_packet(&packet, 0);
+    assert!(stdout("-0H").contains(" arp:* "), "{}", stdout("-0H"));
+}
+
+/// Binds a packet socket to ARP at an interface; 0: all.
+fn bind_packet(socket: &OwnedFd, index: u32) {
+    // SAFETY: a struct of numbers may be zero.
+    let mut address: nix::libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = nix::libc::AF_PACKET as u16;
+    address.sll_protocol = (nix::libc::ETH_P_ARP as u16).to_be();
+    address.sll_ifindex = index as i32;
+    let size = std::mem::size_of_val(&address) as u32;
+    // SAFETY: the pointer and the length describe `address`, which lives longer than the call.
+    let result =
+        unsafe { nix::libc::bind(common::number(socket), (&raw const address).cast(), size) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }
 
 fn link_local(port: u16) -> SocketAddr {

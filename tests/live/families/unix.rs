@@ -502,6 +502,60 @@ fn connections_that_wait() {
     }
 }
 
+/// The kernel's own list writes the file `@x` and the abstract name `x` alike.
+#[test]
+fn names_that_look_like_something_else() {
+    common::enter_namespace();
+    let directory = std::env::temp_dir().join(format!("knetstat-names-{}", std::process::id()));
+    std::fs::create_dir(&directory).expect("a new directory");
+    // Each thread gets a working directory of its own.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).expect("unshare");
+    std::env::set_current_dir(&directory).expect("chdir");
+    let names: [(&[u8], &str, &str); 12] = [
+        (b"@x", "\\x40x", "\\x40x"),
+        (b"\0x", "@x", "@x"),
+        (b"\0@x", "@@x", "@@x"),
+        (b"@", "\\x40", "\\x40"),
+        (b"\0", "@", "@"),
+        (b"-", "\\x2d", "-"),
+        (b"\0-", "@-", "@-"),
+        (b"->@x", "\\x2d>@x", "->@x"),
+        (b"-x", "-x", "-x"),
+        (b"\\x40x", "\\\\x40x", "\\\\x40x"),
+        (b"\0\\x40x", "@\\\\x40x", "@\\\\x40x"),
+        (b"a b,@", "a\\x20b\\x2c@", "a b,@"),
+    ];
+    let sockets: Vec<Socket> = names.iter().map(|(name, ..)| bound(Type::DGRAM, name)).collect();
+    std::env::set_current_dir("/").expect("chdir");
+    std::fs::remove_dir_all(&directory).expect("it is there");
+
+    let rows = common::sockets("-x");
+    let table = common::stdout("-xH --columns inode,local");
+    for (socket, (bytes, text, json)) in sockets.iter().zip(names) {
+        assert_eq!(name(socket), bytes, "what getsockname(2) says");
+        let row = common::find(&rows, socket).expect("the socket is shown");
+        assert_eq!(row["local"]["path"], json);
+        let line = format!("{:<8} {text}", inode(socket));
+        assert!(table.lines().any(|it| it == line), "{line:?}: {table}");
+    }
+    let shown: std::collections::BTreeSet<_> = names.iter().map(|(_, text, _)| text).collect();
+    assert_eq!(shown.len(), names.len());
+    // One that is not bound, and the other end of one that is.
+    let peer = bound(Type::STREAM, b"\0-");
+    peer.listen(1).expect("listen");
+    let client = open(Type::STREAM);
+    call(connect, &client, b"\0-");
+    let (accepted, _) = peer.accept().expect("accept");
+    let table = common::stdout("-xH --columns inode,local,remote");
+    let line = |socket: &Socket| {
+        let inode = inode(socket).to_string();
+        let mut words = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.find(|words| words[0] == inode).expect("the socket is shown")[1..].join(" ")
+    };
+    assert_eq!(line(&client), "->@- @-");
+    assert_eq!(line(&accepted), "@- -");
+}
+
 /// The iterator of the kernel's table passes over some as soon as its buffer was full once.
 #[test]
 fn each_of_many_is_shown_once() {
