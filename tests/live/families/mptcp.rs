@@ -246,7 +246,9 @@ fn row(shown: &Value) -> Row {
     };
     let state = shown["state"].as_str().expect("a word").to_owned();
     let queues = (number("recv_queue"), number("send_queue"));
-    (state, queues.0, queues.1, end("local"), end("remote"), number("inode"))
+    // ss(8) has 0 for none.
+    let inode = shown["inode"].as_u64().unwrap_or_default();
+    (state, queues.0, queues.1, end("local"), end("remote"), inode)
 }
 
 /// Sockets of all sorts: with data in their queues, half closed, waiting to be accepted, without a
