@@ -182,9 +182,11 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
     Ok(columns)
 }
 
-/// The length of the longest protocol that can occur.
+/// The length of the longest protocol that can occur, but for UDP-Lite: hardly anyone has that, and it would
+/// widen the usual table.
 fn protocol_width(filter: &Filter) -> usize {
-    let wanted = SocketKind::ALL.into_iter().filter(|kind| filter.wants(*kind));
+    let wants = |kind: &SocketKind| filter.wants(*kind) && !kind.is_udp_lite();
+    let wanted = SocketKind::ALL.into_iter().filter(wants);
     wanted.map(|kind| kind.word().len()).max().unwrap_or_default()
 }
 

@@ -3,6 +3,7 @@
 mod database;
 pub mod interfaces;
 pub mod netns;
+pub mod protocols;
 pub mod services;
 pub mod users;
 

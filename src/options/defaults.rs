@@ -28,12 +28,18 @@ pub enum Answer {
 pub type Answers = Vec<Answer>;
 
 /// The answers of all kinds; by default none.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Defaults {
     kinds: [Option<Answers>; SocketKind::ALL.len()],
     /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
     /// of descriptors, of memory.
     pub was_refused: bool,
+}
+
+impl Default for Defaults {
+    fn default() -> Defaults {
+        Defaults::with(SocketKind::ALL.map(|_| None))
+    }
 }
 
 impl Defaults {

@@ -72,6 +72,13 @@ impl Filter {
         self.kinds[kind.index()]
     }
 
+    /// Leaves out UDP-Lite.
+    pub fn omit_udp_lite(&mut self) {
+        for kind in SocketKind::ALL.into_iter().filter(|kind| kind.is_udp_lite()) {
+            self.kinds[kind.index()] = false;
+        }
+    }
+
     /// Whether sockets of this family can be shown at all.
     pub fn wants_family(&self, family: Family) -> bool {
         SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
@@ -88,7 +95,7 @@ impl Filter {
     /// Whether the socket is shown.
     pub fn matches(&self, socket: &Socket) -> bool {
         self.wants(socket.kind)
-            && (self.unbound || !socket.is_unbound_netlink())
+            && (self.unbound || !socket.is_unbound())
             && self.states.contains(socket.state)
             && (!self.listening || listens(socket))
             && (!self.asks_for_ports() || socket.ports().is_some_and(|ports| self.has_ports(ports)))
@@ -150,6 +157,7 @@ impl Filter {
         Request {
             families,
             unbound: self.unbound,
+            udp_lite: SocketKind::ALL.iter().any(|kind| kind.is_udp_lite() && self.wants(*kind)),
             owners: self.needs_owners(),
             tasks: false,
             every_netns: false,

@@ -160,9 +160,14 @@ impl<'a> Socket<'a> {
         self.has(socket_trait::TRAIT_DEAD)
     }
 
-    /// Whether it is a netlink socket that was never bound: only then is it in no table.
-    pub fn is_unbound_netlink(&self) -> bool {
-        matches!(self.names, Names::Netlink { portid: 0, .. }) && !self.is_of_kernel()
+    /// Whether it is known to be in no table of the kernel, because it is not bound: of programs that
+    /// also report sockets that are in one.
+    pub fn is_unbound(&self) -> bool {
+        match self.names {
+            Names::Netlink { portid, .. } => portid == 0 && !self.is_of_kernel(),
+            Names::Internet { local, .. } => self.kind.family() == Family::Udp && local.port == 0,
+            _ => false,
+        }
     }
 
     /// Whether the kernel made it for itself.

@@ -435,7 +435,7 @@ pub fn everything() -> Stream {
         let tls = if protocol == TCP { section::SECTION_TLS } else { transport };
         stream.header(&[socket, ip, section::SECTION_IPV6, transport, tls, items], |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
-            header.cookie = 81;
+            (header.cookie, header.local_port) = (81, 9);
             header.traits = socket_trait::TRAIT_SUBFLOW.0 as u16;
             (header.timer, header.timer_left) = (timer::TIMER_RETRANSMIT.0 as u8, 50);
         });
