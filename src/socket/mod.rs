@@ -8,6 +8,7 @@ pub mod state;
 mod timer;
 
 use crate::kernel::abi::socket_trait;
+use crate::record::fact::value;
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
 use crate::socket::state::State;
@@ -168,6 +169,14 @@ impl<'a> Socket<'a> {
             Names::Internet { local, .. } => self.kind.family() == Family::Udp && local.port == 0,
             _ => false,
         }
+    }
+
+    /// Whether the kernel made it for a tunnel over UDP, such as VXLAN, Geneve or WireGuard.
+    pub fn is_of_tunnel(&self) -> bool {
+        // include/uapi/linux/udp.h, UDP_ENCAP_RXRPC: no tunnel, but a protocol over UDP.
+        const RXRPC: u64 = 6;
+        let encapsulation = value!(UDP UDP_ENCAP).of(&self.record).unwrap_or_default();
+        self.is_of_kernel() && !matches!(encapsulation, 0 | RXRPC)
     }
 
     /// Whether the kernel made it for itself.
