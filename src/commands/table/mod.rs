@@ -36,7 +36,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
         syscall::allow_many_files();
     }
     let mut netns_set = find(scope)?;
-    let config = &expected(config, netns_set.namespaces.is_empty());
+    let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
+    let filter = expected(config.filter.clone(), !is_one);
+    let config = &Config { filter, ..config.clone() };
     let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
     let programs = Loader::new().load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
@@ -70,15 +72,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
     Err(Error::Incomplete(missing))
 }
 
-/// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `own`: the only
-/// network namespace is the one that the program is in. Sockets that are not bound nobody counts.
-fn expected(config: &Config, own: bool) -> Config {
-    let mut config = config.clone();
-    let wants = config.filter.request().udp_lite && !config.filter.unbound;
-    if wants && !has_udp_lite(!own) {
-        config.filter.omit_udp_lite();
+/// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `anywhere`: not
+/// only the network namespace that the program is in counts. Sockets that are not bound nobody counts.
+fn expected(mut filter: Filter, anywhere: bool) -> Filter {
+    if filter.request().udp_lite && !filter.unbound && !has_udp_lite(anywhere) {
+        filter.omit_udp_lite();
     }
-    config
+    filter
 }
 
 /// What the command line asks of the kernel side, but for the network namespaces.
@@ -118,7 +118,8 @@ fn enter_all(
     let mut open = || -> Result<Option<Namespace>, Error> {
         let Some(interfaces) = interfaces.here() else { return Ok(None) };
         programs.open(&mut snapshot)?;
-        Namespace::here(Filter { interfaces, ..config.filter.clone() }).map(Some)
+        let filter = expected(config.filter.clone(), false);
+        Namespace::here(Filter { interfaces, ..filter }).map(Some)
     };
     let namespaces = match netns_set.namespaces.is_empty() {
         true => Namespaces::one(open()?),
