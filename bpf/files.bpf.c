@@ -72,7 +72,9 @@ static __always_inline enum family inet_family_of(const struct file_socket *sock
 	case SOCK_DGRAM:
 		if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 			return FAMILY_RAW;
-		return protocol == IPPROTO_UDP ? FAMILY_UDP : FAMILY_OTHER;
+		if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)
+			return FAMILY_UDP;
+		return FAMILY_OTHER;
 	case SOCK_STREAM:
 		if (protocol == IPPROTO_TCP)
 			return FAMILY_TCP;
@@ -293,7 +295,10 @@ int mptcp_subflows(struct bpf_iter__tcp *ctx)
 	return show_mptcp(ctx->meta->seq, msk, net, existing_cookie((void *)msk));
 }
 
-/* UDP sockets that are not bound. */
+/*
+ * UDP sockets that are not bound, and all of UDP-Lite, whose table no iterator visits. 7.x kernels have
+ * no UDP-Lite.
+ */
 static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
@@ -302,10 +307,13 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	struct ipv6_pinfo *np;
 	int sections;
 
-	if (!find_socket(ctx, FAMILY_UDP, &socket) || is_in_table(socket.sk) ||
-	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, parameters.prefilter.udp_states))
+	if (!find_socket(ctx, FAMILY_UDP, &socket) ||
+	    (socket.protocol != IPPROTO_UDPLITE && is_in_table(socket.sk)))
 		return 0;
 	inet = (void *)socket.sk;
+	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state),
+		    parameters.prefilter.udp_states))
+		return 0;
 	np = GET(inet, pinet6);
 	sections = write_udp_header(seq, (void *)inet, np, socket.net, cookie_of(&socket));
 	write_inet(seq, inet, np, socket.net, sections);

@@ -16,6 +16,7 @@
 #define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_UDPLITE 136
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1

@@ -1,16 +1,15 @@
 //! What the command line means, with everything resolved: services, users, columns, options, colour.
 
-use std::fs;
 use std::io::{self, IsTerminal};
-
-use wildmatch::WildMatch;
 
 use crate::cli::{wrong, TableArgs, When};
 use crate::host::netns::Scope;
+use crate::host::services::{self, Ports};
+use crate::host::users;
 use crate::options::selection::Selection;
 use crate::output::{json, table, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
-use crate::query::filter::{self, Filter, Ports};
+use crate::query::filter::{self, Filter};
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
 
@@ -82,7 +81,7 @@ fn filter(args: &TableArgs) -> Result<Filter, clap::Error> {
         interfaces: Vec::new(),
         users: users(&args.user)?,
         pids: args.pid.clone(),
-        commands: args.command.iter().map(|pattern| WildMatch::new(pattern)).collect(),
+        commands: args.command.iter().map(|typed| filter::command_pattern(typed)).collect(),
     })
 }
 
@@ -93,27 +92,20 @@ fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], clap::Error> {
         ("--dport <PORT>", &args.dport),
         ("--port <PORT>", &args.port),
     ];
-    let services = match lists.iter().all(|(_, words)| words.is_empty()) {
-        true => String::new(),
-        false => fs::read_to_string("/etc/services").unwrap_or_default(),
-    };
+    let services = services::database();
     let mut ports: [Vec<Ports>; 3] = Default::default();
     for (ports, (option, words)) in ports.iter_mut().zip(lists) {
         for word in words {
-            ports.extend(
-                filter::parse_ports(word, &services).map_err(|error| wrong(option, &error))?,
-            );
+            let found = services::parse(word, &services);
+            ports.extend(found.map_err(|error| wrong(option, &error))?);
         }
     }
     Ok(ports)
 }
 
 fn users(words: &[String]) -> Result<Vec<u32>, clap::Error> {
-    if words.is_empty() {
-        return Ok(Vec::new());
-    }
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let users = words.iter().map(|word| filter::parse_user(word, &passwd));
+    let passwd = users::database();
+    let users = words.iter().map(|word| users::parse(word, &passwd));
     users.collect::<Result<_, _>>().map_err(|error| wrong("--user <USER>", &error))
 }
 
@@ -191,9 +183,11 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
     Ok(columns)
 }
 
-/// The length of the longest protocol that can occur.
+/// The length of the longest protocol that can occur, but for UDP-Lite: hardly anyone has that, and it would
+/// widen the usual table.
 fn protocol_width(filter: &Filter) -> usize {
-    let wanted = SocketKind::ALL.into_iter().filter(|kind| filter.wants(*kind));
+    let wants = |kind: &SocketKind| filter.wants(*kind) && !kind.is_udp_lite();
+    let wanted = SocketKind::ALL.into_iter().filter(wants);
     wanted.map(|kind| kind.word().len()).max().unwrap_or_default()
 }
 

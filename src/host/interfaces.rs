@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
-use crate::text::suggest;
+use crate::text::{suggest, unescaped};
 
 /// The interfaces that were named, looked for in one network namespace after the other.
 pub struct Interfaces<'a> {
@@ -27,8 +27,10 @@ impl<'a> Interfaces<'a> {
     pub fn here(&mut self) -> Option<Vec<u32>> {
         let mut indices = Vec::new();
         for word in self.words {
-            // One that is gone has no name any more, and one whose name has a comma cannot be typed.
-            let index = if_nametoindex(word.as_str()).ok().or_else(|| word.parse().ok());
+            // As it is printed, or as it is. One that is gone has no name any more.
+            let named = |name: &[u8]| if_nametoindex(name).ok();
+            let index = named(&unescaped(word)).or_else(|| named(word.as_bytes()));
+            let index = index.or_else(|| word.parse().ok());
             if let Some(index) = index {
                 indices.push(index);
                 self.unknown.retain(|unknown| unknown != word);

@@ -1,7 +1,11 @@
 //! What must be known of the host to read the kernel's values.
 
+mod database;
 pub mod interfaces;
 pub mod netns;
+pub mod protocols;
+pub mod services;
+pub mod users;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -26,6 +26,8 @@ pub enum When {
     Iterator(&'static str),
     /// When sockets that are in no table are wanted.
     Unbound,
+    /// The same, or when sockets of UDP-Lite are wanted.
+    UnboundOrUdpLite,
 }
 
 /// A BPF program of bpf/tables.bpf.c or bpf/files.bpf.c.
@@ -54,7 +56,7 @@ const fn looping(family: Family, name: &'static str, when: When) -> Program {
 pub static PROGRAMS: &[Program] = &[
     program(Family::Tcp, "tcp_files", When::Unbound),
     looping(Family::Tcp, "tcp_table", When::Always),
-    looping(Family::Udp, "udp_files", When::Unbound),
+    looping(Family::Udp, "udp_files", When::UnboundOrUdpLite),
     looping(Family::Udp, "udp_table", When::Always),
     looping(Family::Raw, "raw_files", When::Always),
     program(Family::Mptcp, "mptcp_files", When::Always),
@@ -93,6 +95,7 @@ impl Program {
                 When::Always => true,
                 When::Iterator(name) => features.has_iterator(name),
                 When::Unbound => request.unbound,
+                When::UnboundOrUdpLite => request.unbound || request.udp_lite,
             }
     }
 
@@ -114,6 +117,9 @@ impl fmt::Display for Program {
             (Subject::Sockets(Family::Other), _) => write!(f, "sockets of other families"),
             (Subject::Sockets(family), When::Always) => write!(f, "{family} sockets"),
             (Subject::Sockets(family), When::Unbound) => write!(f, "unbound {family} sockets"),
+            (Subject::Sockets(family), When::UnboundOrUdpLite) => {
+                write!(f, "unbound {family} and UDP-Lite sockets")
+            }
             (Subject::Sockets(family), When::Iterator(_)) => {
                 write!(f, "{family} sockets without a descriptor")
             }

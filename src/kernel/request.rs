@@ -12,6 +12,8 @@ pub struct Request {
     pub families: Vec<Family>,
     /// Whether to read sockets that are in no table of the kernel, too.
     pub unbound: bool,
+    /// Whether to read sockets of UDP-Lite. They belong to the family of UDP, but to another table.
+    pub udp_lite: bool,
     /// Whether to find the processes that hold the sockets.
     pub owners: bool,
     /// Whether to find the network namespaces that tasks are in.
@@ -28,6 +30,7 @@ impl Request {
         Request {
             families: Family::ALL.to_vec(),
             unbound: true,
+            udp_lite: true,
             owners: true,
             tasks: true,
             every_netns: true,

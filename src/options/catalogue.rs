@@ -5,7 +5,9 @@
 //! a line here names facts that must be there, the function that decodes the option is given just
 //! these, and `every_fact_is_used` makes sure that none is left over.
 
-use crate::options::decode::{ip, ipv6, netlink, packet, raw, sctp, socket, tcp, tls, unix, xdp};
+use crate::options::decode::{
+    ip, ipv6, netlink, packet, raw, sctp, socket, tcp, tls, udp, unix, xdp,
+};
 use crate::options::kind::ValueKind::*;
 use crate::options::set::Marker::{Differs, DiffersApartFromEcn, HasBit, IsNot, Never, NotEmpty};
 use crate::options::set::{
@@ -197,7 +199,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     bool!(IPPROTO_UDP UDP UDP_CORK = 1, Differs, "gathers what is sent into one datagram until it is switched off"),
     number!(IPPROTO_UDP UDP UDP_SEGMENT = 103, Bytes, Differs, "cuts what is sent at once into datagrams of this size (GSO)"),
     bool!(IPPROTO_UDP UDP UDP_GRO = 104, Differs, "receives several datagrams of one flow at once"),
-    number!(IPPROTO_UDP UDP UDP_ENCAP = 100, Enum(constants::ENCAPSULATIONS), Differs, "the tunnel protocol whose packets the kernel takes out of the datagrams"),
+    option!(IPPROTO_UDP UDP_ENCAP = 100, Enum(constants::ENCAPSULATIONS), Differs, udp::encapsulation, [value!(UDP UDP_ENCAP)], "the tunnel protocol whose packets the kernel takes out of the datagrams"),
     bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_TX = 101, Differs, "sends over IPv6 without a checksum"),
     bool!(IPPROTO_UDP UDP UDP_NO_CHECK6_RX = 102, Differs, "accepts datagrams without a checksum over IPv6"),
 

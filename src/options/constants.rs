@@ -125,6 +125,7 @@ pub static ENCAPSULATIONS: Words = &[
     (5, "GTP1U"),
     (6, "RXRPC"),
     (7, "ESPINTCP"),
+    (8, "OVPNINUDP"),
 ];
 
 /// include/uapi/linux/if_packet.h, enum tpacket_versions

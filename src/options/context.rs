@@ -109,6 +109,11 @@ impl<'a> Context<'a> {
         self.has(socket_trait::TRAIT_FALLBACK)
     }
 
+    /// Whether the kernel made the socket for itself.
+    pub fn is_of_kernel(&self) -> bool {
+        self.has(socket_trait::TRAIT_KERNEL)
+    }
+
     fn has(&self, wanted: socket_trait) -> bool {
         u32::from(self.header().traits) & wanted.0 != 0
     }

@@ -14,7 +14,7 @@ use crate::query::cell::{Cell, End, Interface};
 use crate::query::column_list::ColumnList;
 use crate::socket::owner::Holder;
 use crate::socket::Timer;
-use crate::text::Escaped;
+use crate::text::{is_number, set_apart, Escaped};
 
 /// One array, an object a line.
 pub const ARRAY: Format =
@@ -127,7 +127,7 @@ impl Serialize for Cell<'_> {
             Cell::Netns(inode, _) => to.serialize_u32(*inode),
             Cell::Master(master) => {
                 let mut map = to.serialize_map(Some(2))?;
-                map.serialize_entry("inode", &master.inode)?;
+                map.serialize_entry("inode", &Cell::nonzero(master.inode))?;
                 map.serialize_entry("cookie", &Cell::nonzero(master.cookie))?;
                 map.end()
             }
@@ -186,10 +186,13 @@ impl Serialize for Descriptor<'_> {
 }
 
 impl Serialize for Interface {
-    /// The name; the number as text where the interface is gone.
+    /// The name, set apart from the number as text that stands for an interface that is gone.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.name {
-            Some(name) => to.collect_str(&Escaped(name.as_bytes())),
+            Some(name) => {
+                let (first, rest) = set_apart(name.as_bytes(), is_number(name.as_bytes()));
+                to.collect_str(&format_args!("{first}{}", Escaped(rest)))
+            }
             None => to.collect_str(&self.index),
         }
     }
@@ -247,7 +250,7 @@ impl Serialize for End<'_> {
     }
 }
 
-/// The path of a unix socket; an abstract one begins with `@`.
+/// The path of a unix socket; an abstract one begins with `@`, and no other does.
 struct Path<'a>(&'a [u8]);
 
 impl Serialize for Path<'_> {
@@ -255,7 +258,10 @@ impl Serialize for Path<'_> {
         match self.0.split_first() {
             None => to.serialize_none(),
             Some((0, name)) => to.collect_str(&format_args!("@{}", Escaped(name))),
-            Some(_) => to.collect_str(&Escaped(self.0)),
+            Some((first, _)) => {
+                let (first, rest) = set_apart(self.0, *first == b'@');
+                to.collect_str(&format_args!("{first}{}", Escaped(rest)))
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Timer};
-use crate::text::Word;
+use crate::text::{is_number, set_apart, Word};
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
@@ -30,13 +30,13 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
         Cell::Number(number) => number_to(to, *number),
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
-        Cell::Bytes(bytes) => write!(to, "{}", Word(bytes))?,
+        Cell::Bytes(bytes) => name_to(to, bytes, *bytes == b"-")?,
         Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell)?,
         Cell::Interface(interface) => interface_to(to, interface)?,
         Cell::End(end) => end_to(to, end)?,
-        Cell::Netns(_, Some(name)) => write!(to, "{}", Word(name))?,
+        Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
-        Cell::Master(master) => number_to(to, master.inode),
+        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), false)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
         Cell::Program(holders, owner) => write!(to, "{}", program(holders, *owner))?,
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
@@ -65,10 +65,20 @@ fn per_holder(to: &mut Vec<u8>, holders: &[Holder], cell: fn(&Holder) -> Cell) -
     Ok(())
 }
 
+/// A name from outside. One that looks like a mark, or like what stands where there is no name, has its
+/// first character escaped.
+fn name_to(to: &mut Vec<u8>, name: &[u8], is_mark: bool) -> io::Result<()> {
+    let (first, rest) = set_apart(name, is_mark);
+    write!(to, "{first}{}", Word(rest))
+}
+
 /// An interface by name; by its number where it is gone.
 fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
     match interface.name {
-        Some(name) => write!(to, "{}", Word(name.as_bytes())),
+        Some(name) => {
+            let name = name.as_bytes();
+            name_to(to, name, is_number(name) || matches!(name, b"-" | b"*"))
+        }
         None => write!(to, "{}", interface.index),
     }
 }
@@ -135,12 +145,16 @@ fn endpoint_to(to: &mut Vec<u8>, endpoint: &Endpoint, scope: Option<&Interface>)
     Ok(())
 }
 
-/// The path of a unix socket; an abstract one begins with `@`.
+/// The path of a unix socket; an abstract one begins with `@`. A file whose name looks like that, like
+/// none, or like the path of the other end, is set apart.
 fn path_to(to: &mut Vec<u8>, path: &[u8]) -> io::Result<()> {
     match path.split_first() {
         None => to.push(b'-'),
         Some((0, name)) => write!(to, "@{}", Word(name))?,
-        Some(_) => write!(to, "{}", Word(path))?,
+        Some(_) => {
+            let is_mark = path == b"-" || path.starts_with(b"@") || path.starts_with(b"->");
+            name_to(to, path, is_mark)?;
+        }
     }
     Ok(())
 }
@@ -166,13 +180,20 @@ fn program(holders: &[Holder], owner: Owner) -> String {
     let mut last = None;
     for holder in holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid)) {
         let comma = if text.is_empty() { "" } else { "," };
-        let command = Word(holder.command.as_bytes());
         // Writing to a string cannot fail.
-        let _ = write!(text, "{comma}{}/{command}", holder.pid);
+        let _ = write!(text, "{comma}{}/{}", holder.pid, command(holder.command.as_bytes()));
     }
     match owner {
         Owner::Process => text,
         owner => format!("{text}({})", owner.word()),
+    }
+}
+
+/// The command of a process, set apart where it ends like a process of a subflow.
+fn command(name: &[u8]) -> String {
+    match name.strip_suffix(b"(subflow)") {
+        Some(begin) => format!("{}\\x28subflow)", Word(begin)),
+        None => Word(name).to_string(),
     }
 }
 

@@ -113,17 +113,17 @@ columns! {
     State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, Word, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words";
     Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet, or connections not accepted yet";
     Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
-    Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| Cell::Number(row.socket.drops.into()), "Packets dropped by the socket";
+    Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| number(row.socket.drops), "Packets dropped by the socket";
     Local = "local", default("local"), each(left("Local Address", 23), left("Path", 40)), Nothing, Address, |row| Cell::local(row), "Local address and port, or path";
     Sport = "sport", Member::Chosen, ends(right("Sport", 5)), Nothing, Number, |row| port(row, |(local, _)| local), "Local port";
     Remote = "remote", default("remote"), each(left("Foreign Address", 23), left("Peer Path", 40)), Nothing, Address, |row| Cell::remote(row), "Remote address and port, or path of the peer";
     Dport = "dport", Member::Chosen, ends(right("Dport", 5)), Nothing, Number, |row| port(row, |(_, remote)| remote), "Remote port";
     Peer = "peer", Member::Chosen, unix(left("Peer", 8)), Nothing, Number, peer, "Inode of the unix socket at the other end";
     Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Text, |row| Cell::interface(row), "Interface that the socket is bound to";
-    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, Number, |row| Cell::Number(row.socket.uid.into()), "Number of the user that created the socket";
-    Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::Number(row.socket.inode), "Inode number";
+    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, Number, |row| number(row.socket.uid), "Number of the user that created the socket";
+    Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
     Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot";
-    Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, |row| Cell::Netns(row.socket.netns, row.netns_name), "Network namespace";
+    Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, |row| row.netns_name.map_or(Cell::Absent, Cell::Bytes), "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
@@ -171,10 +171,22 @@ fn port<'a>(row: &'a Row<'a>, choose: fn((u32, u32)) -> u32) -> Cell<'a> {
     row.socket.ports().map_or(Cell::Absent, |ports| Cell::Number(choose(ports).into()))
 }
 
+fn number<'a>(number: Option<u32>) -> Cell<'a> {
+    number.map_or(Cell::Absent, |number| Cell::Number(number.into()))
+}
+
 fn peer<'a>(row: &'a Row<'a>) -> Cell<'a> {
     match row.socket.names {
         Names::Unix { peer, .. } => Cell::nonzero(peer),
         _ => Cell::Absent,
+    }
+}
+
+/// The kernel's number of a namespace is never 0.
+fn netns<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.socket.netns {
+        0 => Cell::Absent,
+        netns => Cell::Netns(netns, row.netns_name),
     }
 }
 

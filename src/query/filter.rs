@@ -2,20 +2,18 @@
 //! early ([`Prefilter`]), which only saves work.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 use wildmatch::WildMatch;
 
+use crate::host::services::Ports;
 use crate::kernel::request::{Prefilter, Request};
 use crate::query::layout::Layout;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::owner::Holder;
 use crate::socket::state::{self, State, States};
 use crate::socket::{Endpoint, Socket};
-
-/// A range of ports.
-pub type Ports = RangeInclusive<u16>;
+use crate::text::{unescaped, Word};
 
 /// Alternatives; none at all means that everything will do.
 pub type AnyOf<T> = Vec<T>;
@@ -42,7 +40,7 @@ pub struct Filter {
     pub users: AnyOf<u32>,
     /// A process that holds it.
     pub pids: AnyOf<u32>,
-    /// The command of a process that holds it, as a pattern.
+    /// The command of a process that holds it, as a pattern of [`command_pattern`].
     pub commands: AnyOf<WildMatch>,
 }
 
@@ -74,6 +72,13 @@ impl Filter {
         self.kinds[kind.index()]
     }
 
+    /// Leaves out UDP-Lite.
+    pub fn omit_udp_lite(&mut self) {
+        for kind in SocketKind::ALL.into_iter().filter(|kind| kind.is_udp_lite()) {
+            self.kinds[kind.index()] = false;
+        }
+    }
+
     /// Whether sockets of this family can be shown at all.
     pub fn wants_family(&self, family: Family) -> bool {
         SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
@@ -90,13 +95,13 @@ impl Filter {
     /// Whether the socket is shown.
     pub fn matches(&self, socket: &Socket) -> bool {
         self.wants(socket.kind)
-            && (self.unbound || !socket.is_unbound_netlink())
+            && (self.unbound || !socket.is_unbound())
             && self.states.contains(socket.state)
             && (!self.listening || listens(socket))
             && (!self.asks_for_ports() || socket.ports().is_some_and(|ports| self.has_ports(ports)))
             && (!self.asks_for_networks() || socket.ends().is_some_and(|ends| self.has_ends(ends)))
             && any(&self.interfaces, |index| *index == socket.ifindex)
-            && any(&self.users, |uid| socket.has_user() && *uid == socket.uid)
+            && any(&self.users, |uid| socket.uid == Some(*uid))
     }
 
     fn asks_for_ports(&self) -> bool {
@@ -135,7 +140,7 @@ impl Filter {
     /// Whether a socket is shown that these processes hold.
     pub fn matches_holders(&self, holders: &[Holder]) -> bool {
         let command = |holder: &Holder| {
-            let command = crate::text::escaped(holder.command.as_bytes());
+            let command = Word(holder.command.as_bytes()).to_string();
             any(&self.commands, |pattern| pattern.matches(&command))
         };
         !self.needs_owners()
@@ -152,6 +157,7 @@ impl Filter {
         Request {
             families,
             unbound: self.unbound,
+            udp_lite: SocketKind::ALL.iter().any(|kind| kind.is_udp_lite() && self.wants(*kind)),
             owners: self.needs_owners(),
             tasks: false,
             every_netns: false,
@@ -200,77 +206,10 @@ fn within(network: &IpNet, endpoint: Endpoint) -> bool {
     network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
 }
 
-/// A port, a range `a-b`, or the name of a service.
-///
-/// # Errors
-///
-/// A sentence that says what is wrong.
-pub fn parse_ports(text: &str, services: &str) -> Result<Vec<Ports>, String> {
-    let number = |text: &str| text.trim().parse::<u16>();
-    if let Ok(port) = number(text) {
-        return Ok(vec![port..=port]);
-    }
-    if let Some((low, high)) = text.split_once('-') {
-        if let (Ok(low), Ok(high)) = (number(low), number(high)) {
-            return match low <= high {
-                true => Ok(vec![low..=high]),
-                false => Err(format!(
-                    "the range of ports '{}' ends before it begins",
-                    crate::text::escaped(text.as_bytes())
-                )),
-            };
-        }
-    }
-    if text.chars().all(|c| c.is_ascii_digit() || c == '-') {
-        return Err(format!("'{text}' is no port: ports are numbers from 0 to 65535, or ranges"));
-    }
-    let ports: Vec<Ports> = service_ports(text, services).map(|port| port..=port).collect();
-    match ports.is_empty() {
-        false => Ok(ports),
-        true => {
-            let names = services.lines().filter_map(|line| line.split_whitespace().next());
-            let names = names.filter(|name| !name.starts_with('#'));
-            Err(crate::text::suggest::unknown("port or service", text, names))
-        }
-    }
-}
-
-/// The ports of a service in the form of /etc/services, each once: services(5).
-fn service_ports<'a>(name: &'a str, services: &'a str) -> impl Iterator<Item = u16> + 'a {
-    let mut seen = Vec::new();
-    services.lines().filter_map(move |line| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let official = words.next()?;
-        let port = words.next()?.split('/').next()?.parse().ok()?;
-        let named = official == name || words.any(|alias| alias == name);
-        if !named || seen.contains(&port) {
-            return None;
-        }
-        seen.push(port);
-        Some(port)
-    })
-}
-
-/// A user by number, or by the name that a file in the form of /etc/passwd gives it: passwd(5).
-///
-/// # Errors
-///
-/// A sentence that says what is wrong.
-pub fn parse_user(text: &str, passwd: &str) -> Result<u32, String> {
-    if let Ok(uid) = text.parse() {
-        return Ok(uid);
-    }
-    let mut users = passwd.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        Some((fields.next()?, fields.nth(1)?.parse::<u32>().ok()?))
-    });
-    match users.find(|(name, _)| *name == text) {
-        Some((_, uid)) => Ok(uid),
-        None => {
-            let names = passwd.lines().filter_map(|line| line.split(':').next());
-            Err(crate::text::suggest::unknown("user", text, names))
-        }
-    }
+/// A pattern for commands as they are printed. In what was typed, blanks and control characters may
+/// stand for themselves.
+pub fn command_pattern(typed: &str) -> WildMatch {
+    WildMatch::new(&Word(&unescaped(typed)).to_string())
 }
 
 /// An address, or a network in the form `address/length`.
@@ -310,34 +249,6 @@ fn mapped_as_ipv4(network: IpNet) -> IpNet {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SERVICES: &str =
-        "# comment\nssh 22/tcp\ndomain 53/tcp\ndomain 53/udp\nhttp 80/tcp www # web\n";
-
-    #[test]
-    fn ports_by_number_range_and_name() {
-        assert_eq!(parse_ports("22", SERVICES), Ok(vec![22..=22]));
-        assert_eq!(parse_ports("1-1023", SERVICES), Ok(vec![1..=1023]));
-        assert_eq!(parse_ports("domain", SERVICES), Ok(vec![53..=53]));
-        assert_eq!(parse_ports("www", SERVICES), Ok(vec![80..=80]));
-    }
-
-    #[test]
-    fn wrong_ports() {
-        for wrong in ["70000", "9-3", "1-", "-1", "htpp", "", "2 2"] {
-            assert!(parse_ports(wrong, SERVICES).is_err(), "{wrong}");
-        }
-        assert!(parse_ports("htpp", SERVICES).unwrap_err().contains("http"));
-    }
-
-    #[test]
-    fn users_by_number_and_name() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n";
-        assert_eq!(parse_user("33", passwd), Ok(33));
-        assert_eq!(parse_user("www-data", passwd), Ok(33));
-        assert!(parse_user("ww-data", passwd).unwrap_err().contains("www-data"));
-        assert!(parse_user("-1", passwd).is_err());
-    }
 
     #[test]
     fn networks() {

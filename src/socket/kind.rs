@@ -97,6 +97,8 @@ const OLD_PACKET: i32 = 10;
 const ICMP: i32 = 1;
 const TCP: i32 = 6;
 const UDP: i32 = 17;
+/// RFC 3828
+const UDP_LITE: i32 = 136;
 const ROUTE: i32 = 0;
 const ICMPV6: i32 = 58;
 const MPTCP: i32 = 262;
@@ -111,6 +113,8 @@ kinds! {
     Tcp6 = "tcp6" Tcp V6, Some(((INET6, STREAM, TCP), "TCPv6"));
     Udp = "udp" Udp V4, Some(((INET, DGRAM, UDP), "UDP"));
     Udp6 = "udp6" Udp V6, Some(((INET6, DGRAM, UDP), "UDPv6"));
+    UdpLite = "udplite" Udp V4, None;
+    UdpLite6 = "udplite6" Udp V6, None;
     Raw = "raw" Raw V4, Some(((INET, RAW, NONE), "RAW"));
     RawIcmp = "raw" Raw V4, Some(((INET, RAW, ICMP), "RAW"));
     RawHeaders = "raw" Raw V4, Some(((INET, RAW, RAW_IP), "RAW"));
@@ -149,6 +153,8 @@ impl SocketKind {
             (INET6, STREAM, TCP) => SocketKind::Tcp6,
             (INET, DGRAM, UDP) => SocketKind::Udp,
             (INET6, DGRAM, UDP) => SocketKind::Udp6,
+            (INET, DGRAM, UDP_LITE) => SocketKind::UdpLite,
+            (INET6, DGRAM, UDP_LITE) => SocketKind::UdpLite6,
             (INET, RAW, ICMP) => SocketKind::RawIcmp,
             (INET, RAW, RAW_IP) => SocketKind::RawHeaders,
             (INET, RAW, _) => SocketKind::Raw,
@@ -187,10 +193,13 @@ impl SocketKind {
         }
     }
 
-    /// Of a kind of which no new socket can be opened: the kind that answers alike at SOL_SOCKET, and
+    /// Of a kind of which no new socket can be opened, or, as of UDP-Lite, not without a warning in the
+    /// kernel's log: the kind that answers alike at SOL_SOCKET, and
     /// the one that does at all other levels.
     pub fn answers_as(self) -> Option<(SocketKind, SocketKind)> {
         match self {
+            SocketKind::UdpLite => Some((SocketKind::Udp, SocketKind::Udp)),
+            SocketKind::UdpLite6 => Some((SocketKind::Udp6, SocketKind::Udp6)),
             SocketKind::MptcpFallback => Some((SocketKind::Mptcp, SocketKind::Tcp)),
             SocketKind::Mptcp6Fallback => Some((SocketKind::Mptcp6, SocketKind::Tcp6)),
             _ => None,
@@ -209,6 +218,11 @@ impl SocketKind {
     /// The word in the first column, as in /proc/net where it is known there.
     pub fn word(self) -> &'static str {
         self.spec().word
+    }
+
+    /// Whether it is of UDP-Lite, whose sockets are rare and in a table of their own.
+    pub fn is_udp_lite(self) -> bool {
+        matches!(self, SocketKind::UdpLite | SocketKind::UdpLite6)
     }
 
     /// What asks for it.
@@ -234,7 +248,6 @@ pub fn other_word(domain: u16, protocol: u16) -> &'static str {
     match (i32::from(domain), protocol) {
         (INET | INET6, 33) => "dccp",
         (INET | INET6, 115) => "l2tp",
-        (INET | INET6, 136) => "udplite",
         (INET | INET6, 256) => "smc",
         _ => domain_word(domain),
     }

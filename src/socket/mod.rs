@@ -8,6 +8,7 @@ pub mod state;
 mod timer;
 
 use crate::kernel::abi::socket_trait;
+use crate::record::fact::value;
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
 use crate::socket::state::State;
@@ -48,8 +49,10 @@ pub struct Socket<'a> {
     pub recv_queue: u32,
     /// Bytes that were not acknowledged yet; of a listener: the limit of its backlog.
     pub send_queue: u32,
-    pub drops: u32,
-    pub uid: u32,
+    /// `None`: the kernel does not keep it, as for a mini-socket.
+    pub drops: Option<u32>,
+    /// `None`: the kernel does not keep it, as for a closed connection.
+    pub uid: Option<u32>,
     /// 0: none, as with a mini-socket or a connection that waits to be accepted.
     pub inode: u64,
     /// SO_COOKIE; 0 if the socket has none and the kernel does not let iterators generate one.
@@ -85,8 +88,8 @@ impl<'a> Socket<'a> {
             },
             recv_queue: header.recv_queue,
             send_queue: header.send_queue,
-            drops: header.drops,
-            uid: header.uid,
+            drops: record.socket.map(|_| header.drops),
+            uid: keeps_user(kind, &record).then_some(header.uid),
             inode: header.inode,
             cookie: header.cookie,
             master: has(socket_trait::TRAIT_SUBFLOW).then_some(master),
@@ -153,19 +156,27 @@ impl<'a> Socket<'a> {
         self.record.socket.is_none()
     }
 
-    /// Whether the kernel still knows its user: of a closed connection it does not.
-    pub fn has_user(&self) -> bool {
-        !self.is_mini() || self.state == State::SynRecv
-    }
-
     /// Whether its process has closed it.
     pub fn is_dead(&self) -> bool {
         self.has(socket_trait::TRAIT_DEAD)
     }
 
-    /// Whether it is a netlink socket that was never bound: only then is it in no table.
-    pub fn is_unbound_netlink(&self) -> bool {
-        matches!(self.names, Names::Netlink { portid: 0, .. }) && !self.is_of_kernel()
+    /// Whether it is known to be in no table of the kernel, because it is not bound: of programs that
+    /// also report sockets that are in one.
+    pub fn is_unbound(&self) -> bool {
+        match self.names {
+            Names::Netlink { portid, .. } => portid == 0 && !self.is_of_kernel(),
+            Names::Internet { local, .. } => self.kind.family() == Family::Udp && local.port == 0,
+            _ => false,
+        }
+    }
+
+    /// Whether the kernel made it for a tunnel over UDP, such as VXLAN, Geneve or WireGuard.
+    pub fn is_of_tunnel(&self) -> bool {
+        // include/uapi/linux/udp.h, UDP_ENCAP_RXRPC: no tunnel, but a protocol over UDP.
+        const RXRPC: u64 = 6;
+        let encapsulation = value!(UDP UDP_ENCAP).of(&self.record).unwrap_or_default();
+        self.is_of_kernel() && !matches!(encapsulation, 0 | RXRPC)
     }
 
     /// Whether the kernel made it for itself.
@@ -192,5 +203,17 @@ impl<'a> Socket<'a> {
             _ if tcp.in_flight != 0 && u64::from(tcp.ack_age) > hz => Some(Diag::Unacknowledged),
             _ => None,
         }
+    }
+}
+
+/// Whether the kernel keeps the user of the socket. Of a mini-socket, only a request leads to a listener,
+/// which has one. A unix socket gets one when it is accepted; until then the kernel has 0 there.
+fn keeps_user(kind: SocketKind, record: &Record) -> bool {
+    let header = record.header;
+    let may_wait = socket_trait::TRAIT_SOCKET.0 | socket_trait::TRAIT_DEAD.0;
+    match (record.socket, kind.family()) {
+        (None, _) => State::of_tcp(header.state) == State::SynRecv,
+        (Some(_), Family::Unix) => u32::from(header.traits) & may_wait != 0,
+        (Some(_), _) => true,
     }
 }

@@ -35,6 +35,8 @@ pub enum Owner {
     Orphan,
     /// The kernel made it for itself.
     Kernel,
+    /// The kernel made it for a tunnel over UDP.
+    Tunnel,
     /// A part of an MPTCP connection, whose processes are shown.
     Subflow,
     /// Another pid namespace, a descriptor on its way between processes, io_uring; or it was opened
@@ -52,6 +54,7 @@ impl Owner {
             Owner::AcceptQueue => "accept-queue",
             Owner::Orphan => "orphan",
             Owner::Kernel => "kernel",
+            Owner::Tunnel => "tunnel",
             Owner::Subflow => "subflow",
             Owner::Elsewhere => "elsewhere",
         }
@@ -115,6 +118,8 @@ impl Owners {
         }
         let owner = if socket.is_dead() {
             Owner::Orphan
+        } else if socket.is_of_tunnel() {
+            Owner::Tunnel
         } else if socket.is_of_kernel() {
             Owner::Kernel
         } else if !socket.is_accepted() {

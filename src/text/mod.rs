@@ -1,8 +1,10 @@
 //! Text: names and bytes from outside, and what to answer a wrong word.
 
+mod apart;
 mod escape;
 mod name;
 pub mod suggest;
 
+pub use apart::{is_number, set_apart, unescaped};
 pub use escape::{escaped, Escaped, Word};
 pub use name::Name;

@@ -116,8 +116,9 @@ fn shown_row(socket: &Value) -> Row {
         send_queue: number(&socket["send_queue"]),
         // /proc does not have those of TCP
         drops: if socket["type"] == "dgram" { number(&socket["drops"]) } else { 0 },
-        uid: number(&socket["uid"]),
-        inode: number(&socket["inode"]),
+        // /proc has 0 for what the kernel does not keep.
+        uid: socket["uid"].as_u64().unwrap_or_default(),
+        inode: socket["inode"].as_u64().unwrap_or_default(),
     }
 }
 

@@ -17,6 +17,7 @@ fn load(families: &[Family]) -> Programs {
     let request = Request {
         families: families.to_vec(),
         unbound: false,
+        udp_lite: false,
         every_netns: false,
         ..Request::everything()
     };

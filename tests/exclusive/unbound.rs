@@ -53,7 +53,7 @@ fn cookies(rows: &[Value]) -> Vec<u64> {
 
 /// Those of the rows that a struct socket stands behind: the dissolved connection leaves others.
 fn open_ones(rows: Vec<Value>) -> Vec<Value> {
-    rows.into_iter().filter(|row| row["inode"] != 0).collect()
+    rows.into_iter().filter(|row| !row["inode"].is_null()).collect()
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! What the filter lets through. The expected rows are chosen here, from the JSON of all sockets, which
 //! are those of /proc/net.
 
+use std::fs::File;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::process::Output;
 
 use crate::common::scene::{assert_same_rows, EveryState};
 use crate::common::{
-    self, connect, enter_namespace, ip, knetstat, set_bytes, sockets, NO_KERNEL_FILTER,
+    self, connect, enter_namespace, ip, knetstat, set_bytes, sockets, stdout, KNETSTAT,
+    NO_KERNEL_FILTER,
 };
+use crate::sandbox::{run, run_without};
 use serde_json::Value;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -345,6 +350,68 @@ fn ports_by_the_name_of_a_service() {
     scene.check("--dport http,domain", |socket| [53, 80].contains(&port(socket, "remote")));
     scene
         .check("--sport ssh,7000-7001", |socket| [22, 7000, 7001].contains(&port(socket, "local")));
+}
+
+/// Runs knetstat where a file has these bytes.
+fn run_with(path: &str, bytes: &[u8], arguments: &str) -> Output {
+    let mut file = tempfile();
+    file.1.write_all(bytes).expect("a new file");
+    let script = format!("mount --bind {} {path} && exec {KNETSTAT} {arguments}", file.0);
+    let output = run("unshare", &["--mount", "sh", "-c", &script]);
+    std::fs::remove_file(file.0).expect("it is there");
+    output
+}
+
+/// A new file and its path.
+fn tempfile() -> (String, File) {
+    let template = std::env::temp_dir().join("knetstat-XXXXXX");
+    let (fd, path) = nix::unistd::mkstemp(&template).expect("a new file");
+    (path.display().to_string(), File::from(fd))
+}
+
+#[test]
+fn names_of_users_and_services_in_any_encoding() {
+    let scene = ports();
+    let passwd: &[u8] =
+        b"jos\xe9:x:7:7:Jos\xe9:/:/bin/sh\nmarie:x:0:0:\xc9mile:/:/bin/sh\n\xff\xfe\n";
+    let services: &[u8] = b"\xe9t\xe9 7001/udp\nknst 7000/tcp # \xe9t\xe9\n#knst 7002/tcp\n";
+    for (path, bytes, by_name, by_number) in [
+        ("/etc/passwd", passwd, "--user marie", "--user 0"),
+        ("/etc/services", services, "--port knst", "--port 7000"),
+        ("/etc/services", services, "--sport knst,7003", "--sport 7000,7003"),
+        ("/etc/services", services, "--dport knst", "--dport 7000"),
+    ] {
+        let output = run_with(path, bytes, &format!("-H {by_name}"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{by_name}: {stderr}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), stdout(&format!("-H {by_number}")));
+        assert!(output.stdout.len() > 100, "{by_name}");
+    }
+    drop(scene);
+}
+
+/// The word that needed the file is refused, and the file named. A number needs none.
+#[test]
+fn files_of_names_that_cannot_be_read() {
+    let scene = ports();
+    for (path, by_name, by_number) in [
+        ("/etc/passwd", "--user root", "--user 0"),
+        ("/etc/services", "--port domain", "--port 53"),
+        ("/etc/services", "--sport domain", "--sport 53"),
+        ("/etc/services", "--dport 53,domain", "--dport 53"),
+    ] {
+        let output = run_without(&["/etc"], by_name);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let (option, _) = by_name.split_once(' ').expect("an option and a word");
+        assert_eq!(output.status.code(), Some(2), "{by_name}: {stderr}");
+        assert!(stderr.contains(&format!("{path}: No such file")), "{by_name}: {stderr}");
+        assert!(stderr.contains(option) && stderr.contains("number"), "{by_name}: {stderr}");
+        let output = run_without(&["/etc"], &format!("-H {by_number}"));
+        assert!(output.status.success(), "{output:?}");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(shown, stdout(&format!("-H {by_number}")));
+    }
+    drop(scene);
 }
 
 #[test]

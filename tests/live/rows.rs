@@ -13,8 +13,9 @@ use crate::common::scene::{
     assert_same_rows, inode, proc_rows, shown_rows, wait_for_state, EveryState, Row,
 };
 use crate::common::{
-    attach_return, begin_connecting, bind, connect, cookie, deafen, enter_namespace, find,
-    gives_cookies, ip, listen, local_address, open, set, set_bytes, sockets, stdout, wait_until,
+    self, attach_return, begin_connecting, bind, connect, cookie, deafen, enter_namespace, find,
+    gives_cookies, ip, ip_words, listen, local_address, open, proc_net, set, set_bytes, sockets,
+    stdout, wait_until,
 };
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
@@ -165,7 +166,7 @@ fn connections_that_nobody_accepted() {
     assert_eq!(shown(&all, &listener)["recv_queue"], 3);
     assert_eq!(shown(&all, &listener)["send_queue"], 5);
     assert_eq!(queues(&all), queues_of_ss());
-    let waiting: Vec<&Value> = all.iter().filter(|socket| socket["inode"] == 0).collect();
+    let waiting: Vec<&Value> = all.iter().filter(|socket| socket["inode"].is_null()).collect();
     assert_eq!(waiting.len(), clients.len());
     for socket in waiting {
         assert_eq!(socket["state"], "ESTABLISHED");
@@ -203,7 +204,8 @@ fn a_deferred_connection_is_a_request() {
     assert_eq!(shown(&all, &client)["state"], "ESTABLISHED");
     let request = all.iter().find(|socket| socket["state"] == "SYN_RECV").expect("a request");
     assert_eq!(request["uid"], 77);
-    assert_eq!(request["inode"], 0);
+    assert_eq!(request["inode"], Value::Null);
+    assert_eq!(request["drops"], Value::Null);
     assert_eq!(request["options"], json!({}));
     assert_eq!(request["set"], json!([]));
 }
@@ -245,9 +247,72 @@ fn orphans_are_as_proc_has_them() {
     let all = assert_same_rows();
     let orphan = all.iter().find(|socket| socket["local"]["port"] == port).expect("the orphan");
     assert_eq!(orphan["state"], "FIN_WAIT1");
-    assert_eq!(orphan["inode"], 0);
+    assert_eq!(orphan["inode"], Value::Null);
     assert_eq!(orphan["send_queue"], 5001, "the data and the FIN");
     assert_ne!(orphan["options"], json!({}), "it is a full socket still");
+}
+
+/// The ports of rows of /proc/net/tcp and tcp6, chosen by the words of their lines.
+fn ports_in_proc(is_wanted: impl Fn(&[&str]) -> bool) -> BTreeSet<(u64, u64)> {
+    let port = |word: &str| {
+        let (_, port) = word.split_once(':').expect("a port");
+        u64::from_str_radix(port, 16).expect("a number in hexadecimal")
+    };
+    let text = proc_net("tcp") + &proc_net("tcp6");
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let wanted = lines.filter(|words| words[0] != "sl" && is_wanted(words));
+    wanted.map(|words| (port(words[1]), port(words[2]))).collect()
+}
+
+/// The ports of the rows with null in this member.
+fn ports_of_null(rows: &[Value], member: &str) -> BTreeSet<(u64, u64)> {
+    let port = |end: &Value| end["port"].as_u64().expect("a port");
+    let without = rows.iter().filter(|row| row[member].is_null());
+    without.map(|row| (port(&row["local"]), port(&row["remote"]))).collect()
+}
+
+/// 0 is the number of root and of no inode. What the kernel does not keep is null, and no filter finds it.
+#[test]
+fn what_the_kernel_does_not_keep_is_null() {
+    enter_namespace();
+    let _scenes = [
+        EveryState::new(LOCALHOST, LOCALHOST),
+        EveryState::new(LOCALHOST6, LOCALHOST6),
+        EveryState::new(LOCALHOST, Ipv4Addr::LOCALHOST.to_ipv6_mapped().into()),
+    ];
+    let waiting = listener("127.0.0.1:4000".parse().unwrap(), 5);
+    let _client = TcpStream::connect("127.0.0.1:4000").unwrap();
+    let all = assert_same_rows();
+
+    // Of a closed connection the file has the timer 3: net/ipv4/tcp_ipv4.c, get_timewait4_sock().
+    let is_closed = |words: &[&str]| words[5].starts_with("03:");
+    let is_request = |words: &[&str]| words[3] == "03";
+    let closed = ports_in_proc(is_closed);
+    assert_eq!(closed.len(), 6, "TIME_WAIT and FIN_WAIT2 of each scene");
+    assert_eq!(ports_of_null(&all, "uid"), closed);
+    let mini = ports_in_proc(|words| is_closed(words) || is_request(words));
+    assert_eq!(mini.len(), 9);
+    assert_eq!(ports_of_null(&all, "drops"), mini);
+    let without_inode = ports_in_proc(|words| words[9] == "0");
+    assert!(without_inode.len() > mini.len() + 3, "orphans, and the one that waits");
+    assert_eq!(ports_of_null(&all, "inode"), without_inode);
+
+    // In the table there is no 0 either.
+    let table = stdout("-tH --columns uid,drops,inode,state");
+    let count = |wanted: [&str; 2]| {
+        let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        table.lines().map(columns).filter(|row| row[..2] == wanted).count()
+    };
+    assert_eq!(count(["-", "-"]), closed.len(), "{table}");
+    assert_eq!(count(["0", "-"]), mini.len() - closed.len(), "{table}");
+    let inodes = |line: &&str| line.split_whitespace().nth(2) == Some("-");
+    assert_eq!(table.lines().filter(inodes).count(), without_inode.len(), "{table}");
+
+    // The user of all of them was root.
+    let found = sockets("-t --user 0");
+    assert_eq!(found.len(), all.len() - closed.len());
+    assert_eq!(ports_of_null(&found, "uid"), BTreeSet::new());
+    drop(waiting);
 }
 
 #[test]
@@ -431,6 +496,79 @@ fn add_veth() {
     ip("addr add fe80::1/64 dev veth0 nodad");
 }
 
+/// `-` stands for no interface, `*` for all, and a number for one that is gone. A name has to be told from
+/// them, and is found by what is printed.
+#[test]
+fn interfaces_called_like_something_else() {
+    enter_namespace();
+    let names = [
+        ("-", "\\x2d", "-"),
+        ("*", "\\x2a", "*"),
+        ("77", "\\x377", "\\x377"),
+        ("-1", "\\x2d1", "\\x2d1"),
+        ("a,b", "a\\x2cb", "a,b"),
+        ("a\\x2cb", "a\\\\x2cb", "a\\\\x2cb"),
+        ("7up", "7up", "7up"),
+    ];
+    for (n, (name, ..)) in names.iter().enumerate() {
+        let peer = format!("peer{n}");
+        ip_words(&["link", "add", "name", name, "type", "veth", "peer", "name", &peer]);
+    }
+    let sockets_of: Vec<UdpSocket> = names
+        .iter()
+        .map(|(name, ..)| {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            set_bytes(&socket, SOL_SOCKET, SO_BINDTODEVICE, name.as_bytes()).unwrap();
+            socket
+        })
+        .collect();
+    // One that is bound to none, and one whose interface is gone.
+    let unbound = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let gone = UdpSocket::bind("0.0.0.0:0").unwrap();
+    ip("link add gone index 77 type veth peer name gone2");
+    set_bytes(&gone, SOL_SOCKET, SO_BINDTODEVICE, b"gone").unwrap();
+    ip("link delete gone");
+
+    let all = assert_same_rows();
+    let table = stdout("-uH --columns sport,interface");
+    let in_table = |socket: &UdpSocket| {
+        let port = socket.local_addr().unwrap().port().to_string();
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.into_iter().find(|row| row[0] == port).expect("a row")[1].to_owned()
+    };
+    assert_eq!(
+        (&shown(&all, &unbound)["interface"], in_table(&unbound)),
+        (&Value::Null, "-".into())
+    );
+    assert_eq!((&shown(&all, &gone)["interface"], in_table(&gone)), (&json!("77"), "77".into()));
+    for (socket, (name, text, json)) in sockets_of.iter().zip(names) {
+        assert_eq!(shown(&all, socket)["interface"], json, "{name}");
+        assert_eq!(in_table(socket), text, "{name}");
+        let found = sockets(&format!("--interface {text}"));
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!(found[0]["cookie"], cookie(socket), "{text}");
+    }
+    let packet = open(AddressFamily::Packet, SockType::Raw);
+    bind_packet(&packet, nix::net::if_::if_nametoindex("*").unwrap());
+    assert!(stdout("-0H").contains(" arp:\\x2a "), "{}", stdout("-0H"));
+    bind_packet(&packet, 0);
+    assert!(stdout("-0H").contains(" arp:* "), "{}", stdout("-0H"));
+}
+
+/// Binds a packet socket to ARP at an interface; 0: all.
+fn bind_packet(socket: &OwnedFd, index: u32) {
+    // SAFETY: a struct of numbers may be zero.
+    let mut address: nix::libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = nix::libc::AF_PACKET as u16;
+    address.sll_protocol = (nix::libc::ETH_P_ARP as u16).to_be();
+    address.sll_ifindex = index as i32;
+    let size = std::mem::size_of_val(&address) as u32;
+    // SAFETY: the pointer and the length describe `address`, which lives longer than the call.
+    let result =
+        unsafe { nix::libc::bind(common::number(socket), (&raw const address).cast(), size) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
 fn link_local(port: u16) -> SocketAddr {
     let scope = nix::net::if_::if_nametoindex("veth0").unwrap();
     SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, scope).into()
@@ -564,15 +702,16 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
         .filter(|line| line.contains("TIME_WAIT") || line.contains("SYN_RECV"))
         .map(|line| line.split_whitespace().skip(6).collect())
         .collect();
-    assert_eq!(minis, [["0", "0", "-"], ["0", "0", "-"]]);
+    // Of the request, the user is that of the listener.
+    assert_eq!(BTreeSet::from_iter(minis), BTreeSet::from([vec!["-"; 3], vec!["0", "-", "-"]]));
 
     let _scene = new_scene();
     let mut minis = 0;
     let all = sockets("");
     for socket in &all {
-        let inode = socket["inode"].as_u64().unwrap();
         let state = socket["state"].as_str().unwrap();
-        let mini = matches!(state, "TIME_WAIT" | "SYN_RECV") || state == "FIN_WAIT2" && inode == 0;
+        let mini = matches!(state, "TIME_WAIT" | "SYN_RECV")
+            || state == "FIN_WAIT2" && socket["inode"].is_null();
         assert_eq!(socket["options"] == json!({}), mini, "{socket}");
         assert!(!mini || socket["set"] == json!([]), "{socket}");
         minis += usize::from(mini);

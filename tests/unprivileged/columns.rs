@@ -40,7 +40,7 @@ fn holders() -> Stream {
 fn replay(stream: &Stream, config: &Config, output: &mut dyn Output) {
     let namespaces = records::namespaces(&Defaults::default(), config);
     let holders = holders().bytes;
-    let ownership = Ownership::new(holders.as_slice(), &[][..]).expect("whole records");
+    let ownership = Ownership::new(holders.as_slice(), vec![&[][..]]).expect("whole records");
     let records = Records::new(stream.bytes.as_slice());
     pipeline::print(records, config, &namespaces, Some(ownership), output).expect("whole records");
     output.end().expect("memory");
@@ -61,7 +61,7 @@ FD   PID     Command         Nonblock Drops Local Address           Dport Option
 4,5,3 8,8,9   a\\x20\\x2c\\x1b,a\\x20\\x2c\\x1b,a\\x20\\x2c\\x1b 0,1,0        0 \
 127.0.0.1:5432              0 SO_REUSEADDR=1
 -    -       -               -            3 ::ffff:10.0.0.1:443     50000 SO_REUSEADDR=0
--    -       -               -            0 10.0.0.1:8080           40000
+-    -       -               -            - 10.0.0.1:8080           40000
 ";
     let stream = records::some();
     let text = shown(&stream, TABLE, &request("fd,pid,command,nonblock,drops,local,dport,options"));

@@ -184,7 +184,7 @@ pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> Stri
         (record.pid, record.fd, record.cookie) = (812, 3, 77);
         record.command[..4].copy_from_slice(b"sshd");
     });
-    let ownership = Ownership::new(holder.bytes.as_slice(), &[][..]).expect("whole records");
+    let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,
         &config,
@@ -435,7 +435,7 @@ pub fn everything() -> Stream {
         let tls = if protocol == TCP { section::SECTION_TLS } else { transport };
         stream.header(&[socket, ip, section::SECTION_IPV6, transport, tls, items], |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
-            header.cookie = 81;
+            (header.cookie, header.local_port) = (81, 9);
             header.traits = socket_trait::TRAIT_SUBFLOW.0 as u16;
             (header.timer, header.timer_left) = (timer::TIMER_RETRANSMIT.0 as u8, 50);
         });

@@ -116,9 +116,9 @@ TCP_NODELAY=0,\x1b[1mSO_LINGER=5s\x1b[0m";
 fn json() {
     let expected = r#"{"protocol":"tcp","type":"stream","state":"LISTEN","recv_queue":0,"send_queue":244,"drops":0,"local":{"address":"127.0.0.1","port":5432},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":104,"inode":31337,"cookie":77,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_KEEPALIVE":0,"SO_LINGER":{"l_onoff":1,"l_linger":5},"SO_COOKIE":77,"TCP_NODELAY":0,"TCP_DEFER_ACCEPT":3,"TCP_ULP":"","IP_TOS":0,"IP_OPTIONS":""},"set":["SO_REUSEADDR","SO_LINGER"]}
 {"protocol":"tcp6","type":"stream","state":"ESTABLISHED","recv_queue":17,"send_queue":4096,"drops":3,"local":{"address":"::ffff:10.0.0.1","port":443},"remote":{"address":"::ffff:10.0.0.2","port":50000},"interface":"9","uid":0,"inode":31338,"cookie":4294967296,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[">|"],"timer":null,"options":{"SO_REUSEADDR":0,"SO_KEEPALIVE":1,"SO_RCVTIMEO":{"tv_sec":1,"tv_usec":500000},"SO_MAX_PACING_RATE":18446744073709551615,"SO_COOKIE":4294967296,"TCP_NODELAY":1,"TCP_KEEPIDLE":60,"TCP_USER_TIMEOUT":30000,"TCP_CONGESTION":"a b,c\\x1b","TCP_ULP":"","IP_OPTIONS":"","IPV6_V6ONLY":0,"IPV6_JOIN_ANYCAST":[],"IPV6_HOPOPTS":"","IPV6_RTHDRDSTOPTS":"","IPV6_RTHDR":"","IPV6_DSTOPTS":""},"set":["SO_KEEPALIVE","SO_RCVTIMEO","TCP_NODELAY","TCP_KEEPIDLE","TCP_USER_TIMEOUT","TCP_CONGESTION"]}
-{"protocol":"tcp","type":"stream","state":"TIME_WAIT","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"10.0.0.1","port":8080},"remote":{"address":"10.0.0.2","port":40000},"interface":null,"uid":0,"inode":0,"cookie":78,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{},"set":[]}
-{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":0,"cookie":79,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
-{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":0,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
+{"protocol":"tcp","type":"stream","state":"TIME_WAIT","recv_queue":0,"send_queue":0,"drops":null,"local":{"address":"10.0.0.1","port":8080},"remote":{"address":"10.0.0.2","port":40000},"interface":null,"uid":null,"inode":null,"cookie":78,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{},"set":[]}
+{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":null,"cookie":79,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
+{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":null,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
 "#;
     let lines = print_whole(records::some().bytes.as_slice(), LINES);
     assert_eq!(lines.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
@@ -142,7 +142,7 @@ fn a_packet_socket() {
 SO_TYPE=DGRAM,PACKET_ADD_MEMBERSHIP=PROMISC%2*2|MULTICAST:01:00:5e:00:00:fb%2|...,\
 PACKET_FANOUT=id:7|LB|FLAG_DEFRAG";
     assert_eq!(table.lines().nth(1), Some(expected), "{table}");
-    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":0,"cookie":90,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
+    let expected = r#"{"protocol":"packet","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"ethertype":2054,"interface":"2"},"remote":null,"interface":"2","uid":0,"inode":null,"cookie":90,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_TYPE":2,"SO_COOKIE":90,"PACKET_ADD_MEMBERSHIP":[{"mr_ifindex":2,"mr_type":1,"mr_alen":0,"mr_address":"","count":2},{"mr_ifindex":2,"mr_type":0,"mr_alen":6,"mr_address":"01:00:5e:00:00:fb","count":1,"more":true}],"PACKET_FANOUT":2147549191,"PACKET_AUXDATA":1},"set":["PACKET_ADD_MEMBERSHIP","PACKET_FANOUT"]}"#;
     assert_eq!(everything(LINES).trim_end(), expected);
 }
 
@@ -739,7 +739,7 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let stream = accepted();
-    let result = Ownership::new(first, second).and_then(|ownership| {
+    let result = Ownership::new(first, vec![second]).and_then(|ownership| {
         let records = Records::new(stream.bytes.as_slice());
         knetstat::commands::table::pipeline::print(
             records,
@@ -765,6 +765,55 @@ fn without_owners_nobody_is_the_process_that_was_asked_for() {
     config.filter.pids = vec![812];
     let (text, error) = print(all.bytes.as_slice(), &config, &defaults());
     assert_eq!((text.as_str(), error), ("", None));
+}
+
+/// A descriptor of a process.
+fn descriptor(pid: u32, cookie: u64) -> Stream {
+    let mut stream = Stream::default();
+    stream.part(|record: &mut owner_record| {
+        record.magic = u32::from_ne_bytes(*b"knso");
+        (record.pid, record.fd, record.cookie) = (pid, 3, cookie);
+    });
+    stream
+}
+
+/// Nobody has the sockets in the first walk. In a section whose rows are held back another one is made,
+/// though the section before has had one too.
+#[test]
+fn each_section_has_a_second_look() {
+    let mut stream = accepted();
+    stream.header(&[section::SECTION_SOCKET, section::SECTION_UNIX], |header| {
+        (header.family, header.cookie, header.netns) = (1, 500, 4_026_531_840);
+        header.traits = socket_trait::TRAIT_SOCKET.0 as u16;
+    });
+    stream.part(|_: &mut socket_section| {});
+    stream.part(|_: &mut unix_section| {});
+    stream.end();
+    let (ends, unix) = (descriptor(8, 77), descriptor(9, 500));
+
+    let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+    let config = records::config(LINES, &request);
+    assert_eq!(config.filter.layouts().len(), 2);
+    let namespaces = records::namespaces(&defaults(), &config);
+    let mut bytes = Vec::new();
+    let mut output = config.format.open(&mut bytes, &config.columns, config.style);
+    let again = vec![unix.bytes.as_slice(), ends.bytes.as_slice()];
+    let ownership = Ownership::new(&[][..], again).expect("whole records");
+    let records = Records::new(stream.bytes.as_slice());
+    let print = knetstat::commands::table::pipeline::print;
+    print(records, &config, &namespaces, Some(ownership), output.as_mut()).expect("whole records");
+    drop(output);
+
+    let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
+    let owners: Vec<(Json, Json, Json)> = rows(&text)
+        .map(|row| {
+            (row["cookie"].clone(), row["owner"].clone(), row["processes"][0]["pid"].clone())
+        })
+        .filter(|(_, owner, _)| *owner == "process")
+        .collect();
+    let expected = [(77, 8), (500, 9)]
+        .map(|(cookie, pid)| (Json::from(cookie), Json::from("process"), Json::from(pid)));
+    assert_eq!(owners, expected, "{text}");
 }
 
 #[test]

@@ -37,7 +37,9 @@ fn flag(program: &Program) -> String {
     match (program.subject, program.when) {
         (Subject::Owners, _) => "--programs".into(),
         (Subject::Tasks, _) => "--all-netns".into(),
-        (Subject::Sockets(Family::Other), _) | (_, When::Unbound) => "--unbound".into(),
+        (Subject::Sockets(Family::Other), _) | (_, When::Unbound | When::UnboundOrUdpLite) => {
+            "--unbound".into()
+        }
         (Subject::Sockets(family), _) => format!("--{family}"),
     }
 }

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
+use crate::host::protocols::has_udp_lite;
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
 use crate::kernel::read_ahead::ReadAhead;
@@ -37,6 +38,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
         syscall::allow_many_files();
     }
     let mut netns_set = find(scope)?;
+    let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
+    let filter = expected(config.filter.clone(), !is_one);
+    let config = &Config { filter, ..config.clone() };
     let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
     let programs = Loader::new().load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
@@ -50,13 +54,14 @@ pub fn run(config: &Config) -> Result<(), Error> {
         netns_set.check_own();
     }
     let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
-    let ownership = match asks_for_owners {
-        true => programs.owners()?.zip(programs.owners()?),
-        false => None,
-    };
+    // One to begin with, and one for each section of the table.
+    let walks = if asks_for_owners { 1 + config.filter.layouts().len() } else { 0 };
+    let mut walks: Vec<_> =
+        (0..walks).filter_map(|_| programs.owners().transpose()).collect::<Result<_, _>>()?;
     capability::drop_all()?;
 
-    let ownership = ownership.map(|(first, second)| Ownership::new(first, second)).transpose()?;
+    let first = walks.pop();
+    let ownership = first.map(|first| Ownership::new(first, walks)).transpose()?;
     let mut out = stdout()?;
     let mut output = config.format.open(&mut out, &config.columns, config.style);
     // A thread has the capabilities that its creator has left.
@@ -71,6 +76,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
     drop(output);
     out.flush().map_err(Error::Output)?;
     Err(Error::Incomplete(missing.join("; and without ")))
+}
+
+/// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `anywhere`: not
+/// only the network namespace that the program is in counts. Sockets that are not bound nobody counts.
+fn expected(mut filter: Filter, anywhere: bool) -> Filter {
+    if filter.request().udp_lite && !filter.unbound && !has_udp_lite(anywhere) {
+        filter.omit_udp_lite();
+    }
+    filter
 }
 
 /// What the command line asks of the kernel side, but for the network namespaces.
@@ -112,7 +126,7 @@ fn enter_all(
     let mut open = || -> Result<Option<Namespace>, Error> {
         let Some(interfaces) = interfaces.here() else { return Ok(None) };
         programs.open(&mut snapshot)?;
-        let filter = Filter { interfaces, ..config.filter.clone() };
+        let filter = Filter { interfaces, ..expected(config.filter.clone(), false) };
         Namespace::here(filter, &mut pool).map(Some)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;

@@ -21,21 +21,29 @@ use crate::socket::{Identity, Socket};
 /// How many bytes of records are held back until the second walk; then it comes at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
 
-/// Who holds the sockets: what one walk through all descriptors found, and a second walk for the
-/// sockets that it did not explain.
+/// Who holds the sockets: what one walk through all descriptors found, and for each section of the table
+/// another walk, for the sockets that it did not explain.
 pub struct Ownership<R> {
     owners: Owners,
-    again: Option<R>,
+    again: Vec<R>,
 }
 
 impl<R: Read> Ownership<R> {
-    /// Reads the first walk; the second is kept for when it is needed.
+    /// Reads the first walk. The others, one for each section, are kept for when they are needed.
     ///
     /// # Errors
     ///
     /// When the first cannot be read.
-    pub fn new(first: R, second: R) -> Result<Ownership<R>, Error> {
-        Ok(Ownership { owners: Owners::read(first)?, again: Some(second) })
+    pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
+        Ok(Ownership { owners: Owners::read(first)?, again })
+    }
+
+    /// Reads one of the others, if one is left.
+    fn look_again(&mut self) -> Result<(), Error> {
+        if let Some(again) = self.again.pop() {
+            self.owners = Owners::read(again)?;
+        }
+        Ok(())
     }
 }
 
@@ -57,13 +65,14 @@ pub fn print<R: Read, W: Read>(
         config,
         namespaces,
         plans: Plans::new(config, namespaces.all().len()),
-        noted: vec![Default::default(); namespaces.all().len()],
+        noted: vec![[false; SocketKind::ALL.len()]; namespaces.all().len()],
         unknown: Unknown::default(),
         ownership,
         layout: None,
         seen: own_cookies.map(Identity::Cookie).collect(),
         groups: HashMap::new(),
         held: Vec::new(),
+        looked_again: false,
         shown: Vec::new(),
         output,
     };
@@ -94,6 +103,8 @@ struct Printer<'a, W> {
     groups: HashMap<u64, usize>,
     /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
     held: Vec<u8>,
+    /// Whether the second walk for this section was made.
+    looked_again: bool,
     shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
 }
@@ -130,6 +141,8 @@ impl<W: Read> Printer<'_, W> {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
                 self.output.section(*next).map_err(Error::Output)?;
                 self.layout = Some(*next);
+                // The sockets of this section may have been opened after the walk for the last one.
+                self.looked_again = false;
             }
         }
         Ok(())
@@ -141,7 +154,8 @@ impl<W: Read> Printer<'_, W> {
         let mut holders = None;
         if let Some(ownership) = &self.ownership {
             let found = ownership.owners.of(&socket);
-            if found.1 == Owner::Elsewhere && ownership.again.is_some() {
+            let may_hold = !self.looked_again && !ownership.again.is_empty();
+            if found.1 == Owner::Elsewhere && may_hold {
                 self.held.extend_from_slice(socket.record.bytes);
                 return Ok(());
             }
@@ -184,11 +198,8 @@ impl<W: Read> Printer<'_, W> {
         if self.held.is_empty() {
             return Ok(());
         }
-        if let Some(ownership) = &mut self.ownership {
-            if let Some(again) = ownership.again.take() {
-                ownership.owners = Owners::read(again)?;
-            }
-        }
+        self.ownership.as_mut().map(Ownership::look_again).transpose()?;
+        self.looked_again = true;
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice());
         while let Some(record) = records.next_record()? {

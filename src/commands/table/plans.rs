@@ -29,7 +29,7 @@ struct Made {
 impl<'a> Plans<'a> {
     /// For so many network namespaces.
     pub fn new(config: &'a Config, namespaces: usize) -> Plans<'a> {
-        let plans = (0..namespaces).map(|_| Default::default()).collect();
+        let plans = (0..namespaces).map(|_| SocketKind::ALL.map(|_| None)).collect();
         Plans { config, plans, made: Vec::new() }
     }
 

@@ -15,6 +15,7 @@ pub mod sctp;
 pub mod socket;
 pub mod tcp;
 pub mod tls;
+pub mod udp;
 pub mod unix;
 pub mod xdp;
 

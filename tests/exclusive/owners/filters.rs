@@ -108,7 +108,7 @@ fn by_command() {
     assert_eq!(shown("-l -t --command web*"), [4000, 4002]);
     assert_eq!(shown("--port 4001 --command web*"), [4001]);
 
-    // As it is shown: the newline is escaped.
+    // As it is shown, in the table and in JSON, and as it is.
     let escaped = |pattern: &str| {
         let output = knetstat(["-J", "--command", pattern]);
         assert!(output.status.success(), "{output:?}");
@@ -117,8 +117,10 @@ fn by_command() {
     };
     assert_eq!(escaped("web 2\\x0a"), [4002, 4003]);
     assert_eq!(escaped("web 2*x0a"), [4002, 4003]);
+    assert_eq!(escaped("web\\x202\\x0a"), [4002, 4003]);
+    assert_eq!(escaped("web 2\n"), [4002, 4003]);
     assert_eq!(escaped("web 2"), NONE);
-    assert_eq!(escaped("web 2\n"), NONE);
+    assert_eq!(escaped("web\\\\x202\\\\x0a"), NONE);
 
     // Process and command have to be those of one holder.
     let (first, second) = scene.pids();

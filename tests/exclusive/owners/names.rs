@@ -39,6 +39,43 @@ fn rename(puppet: &mut Puppet, name: &[u8]) {
     puppet.ask(&format!("name {hex}00"));
 }
 
+/// Each name is found by what the table and JSON print.
+#[test]
+fn a_name_as_it_is_printed_finds_its_process() {
+    const MORE: [&[u8]; 6] = [b"a b,c", b"-", b"x(subflow)", b",", b"\\", b"a\\x2cb"];
+    let _turn = with_puppets();
+    let names = NAMES.iter().map(|(name, _)| *name).chain(MORE);
+    let puppets: Vec<(Puppet, u16)> = names
+        .zip(4000..)
+        .map(|(name, port)| {
+            let mut puppet = Puppet::new();
+            rename(&mut puppet, name);
+            puppet.ask(&format!("udp 127.0.0.1:{port}"));
+            (puppet, port)
+        })
+        .collect();
+    let table = stdout("-H --columns sport,command");
+    assert_eq!(table.lines().count(), puppets.len());
+    for (puppet, port) in &puppets {
+        let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = row.clone().find(|row| row[0] == port.to_string()).expect("a row");
+        // /proc says how the process is called: some have the same name.
+        let comm = |puppet: &Puppet| std::fs::read(format!("/proc/{}/comm", puppet.pid()));
+        let comm_of = |puppet| comm(puppet).expect("the puppet is there");
+        let same = puppets.iter().filter(|(other, _)| comm_of(other) == comm_of(puppet));
+        let expected: Vec<u16> = same.map(|(_, port)| *port).collect();
+        let command = row.get(1).copied().unwrap_or_default();
+        let output = crate::common::knetstat(["-H", "--columns", "sport", "--command", command]);
+        assert!(output.status.success(), "{command}: {output:?}");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let found: Vec<u16> = text.lines().map(|line| line.trim().parse().unwrap()).collect();
+        assert_eq!(found, expected, "{command}");
+    }
+    // What stands for none, and for a subflow, is no name.
+    assert!(table.lines().any(|line| line.ends_with(" \\x2d")), "{table}");
+    assert!(stdout("-p").contains("/x\\x28subflow)"));
+}
+
 #[test]
 fn names_of_all_kinds() {
     let _turn = with_puppets();

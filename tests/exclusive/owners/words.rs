@@ -14,7 +14,7 @@ use crate::common::{has_mptcp, ip, not_tested, sockets, stdout, sysctl, wait_unt
 
 /// The word that a row of [`EveryState`] has to have.
 fn word(row: &Value) -> &'static str {
-    match (row["state"].as_str().expect("a state"), row["inode"].as_u64() == Some(0)) {
+    match (row["state"].as_str().expect("a state"), row["inode"].is_null()) {
         ("TIME_WAIT", true) => "time-wait",
         // Its process is gone and only a mini-socket is left, which the kernel keeps as TIME_WAIT.
         ("FIN_WAIT2", true) => "time-wait",
@@ -104,12 +104,23 @@ fn a_socket_of_the_kernel() {
     let mut puppet = Puppet::new();
     puppet.ask("udp 127.0.0.1:4790");
     let rows = owned("");
-    let of_kernel: Vec<&Value> = rows.iter().filter(|row| row["owner"] == "kernel").collect();
+    let of_kernel: Vec<&Value> = rows.iter().filter(|row| row["owner"] == "tunnel").collect();
     assert!(!of_kernel.is_empty(), "{rows:?}");
     assert!(of_kernel.iter().all(|row| row["local"]["port"] == 4789), "{of_kernel:?}");
+    assert!(rows.iter().all(|row| row["owner"] != "kernel"), "{rows:?}");
     assert_eq!(at_port(&rows, 4790)["owner"], "process");
     let table = stdout("-p");
-    assert_eq!(line_at_port(&table, 4789).split_whitespace().nth(6), Some("(kernel)"));
+    assert_eq!(line_at_port(&table, 4789).split_whitespace().nth(6), Some("(tunnel)"));
+
+    // The number is the kernel's, for any tunnel: the word for it is for IPsec.
+    for row in sockets("-u --sport 4789") {
+        assert_eq!(row["options"]["UDP_ENCAP"], 1, "{row}");
+    }
+    let table = stdout("-uH --sport 4789 -O udp_encap --columns sport,options");
+    for line in table.lines() {
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["4789", "UDP_ENCAP=1"]);
+    }
+    assert_eq!(table.lines().count(), of_kernel.len());
 }
 
 /// The rows of MPTCP have the processes of the connection that they are a part of.

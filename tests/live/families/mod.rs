@@ -6,6 +6,7 @@ mod packet;
 mod raw;
 mod reuseport;
 mod sctp;
+mod udplite;
 mod unix;
 mod vsock;
 mod walk;

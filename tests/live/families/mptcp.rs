@@ -246,7 +246,9 @@ fn row(shown: &Value) -> Row {
     };
     let state = shown["state"].as_str().expect("a word").to_owned();
     let queues = (number("recv_queue"), number("send_queue"));
-    (state, queues.0, queues.1, end("local"), end("remote"), number("inode"))
+    // ss(8) has 0 for none.
+    let inode = shown["inode"].as_u64().unwrap_or_default();
+    (state, queues.0, queues.1, end("local"), end("remote"), inode)
 }
 
 /// Sockets of all sorts: with data in their queues, half closed, waiting to be accepted, without a
@@ -325,7 +327,7 @@ fn sockets_without_a_process() {
     );
     assert_eq!(rows.len(), count("accept-queue") + count("orphan") + count("process"));
     for row in rows.iter().filter(|row| row["owner"] != "process") {
-        assert_eq!((&row["processes"], &row["inode"]), (&json!([]), &json!(0)), "{row}");
+        assert_eq!((&row["processes"], &row["inode"]), (&json!([]), &Value::Null), "{row}");
         assert_eq!(row["options"]["TCP_ULP"], "mptcp", "{row}");
     }
 }
@@ -356,6 +358,12 @@ fn subflows_are_marked() {
         wait_until("there are two subflows", || subflows(socket) == 2);
     }
     assert_eq!(subflows(&listener), 1);
+    // The other end of `waiting` was not accepted: it has no inode, which is not the inode 0.
+    let rows = common::sockets("-t");
+    let masters = rows.iter().map(|row| &row["master"]).filter(|master| master.is_object());
+    assert_eq!(masters.filter(|master| master["inode"].is_null()).count(), 2, "{rows:#?}");
+    let masters = common::stdout("-tH --columns master");
+    assert_eq!(masters.lines().filter(|line| *line == "-").count(), 2 + 3, "{masters}");
     let rows = common::sockets("-t");
     assert_eq!(common::find(&rows, &tcp).expect("the listener")["master"], Value::Null);
     assert_eq!(common::find(&rows, &plain).expect("the client")["master"], Value::Null);

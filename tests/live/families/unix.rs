@@ -492,11 +492,78 @@ fn connections_that_wait() {
         let row = common::find(&rows, &listener).expect("the socket is shown");
         assert_eq!((&row["recv_queue"], &row["send_queue"]), (&json!(2), &json!(7)));
         // The kernel lists also what was not accepted, without an inode. Nobody has a descriptor of it.
-        let waiting = rows.iter().filter(|row| row["inode"] == 0).collect::<Vec<_>>();
+        let waiting = rows.iter().filter(|row| row["inode"].is_null()).collect::<Vec<_>>();
         let listed = if common::btf_has("bpf_iter_unix") { 2 } else { 0 };
         assert_eq!(waiting.len(), listed, "{rows:#?}");
         assert!(waiting.iter().all(|row| row["state"] == "CONNECTING"), "{waiting:#?}");
+        // Its user is whoever accepts it. Until then the kernel has a 0, which is not root.
+        assert!(waiting.iter().all(|row| row["uid"].is_null()), "{waiting:#?}");
+        let of_root = common::sockets("-x --user 0");
+        assert_eq!(of_root.len(), rows.len() - listed, "{of_root:#?}");
+        let table = common::stdout("-xH --columns uid,inode");
+        let unknown = table.lines().filter(|line| line.split_whitespace().eq(["-", "-"]));
+        assert_eq!(unknown.count(), listed, "{table}");
+        let accepted = [(); 2].map(|()| listener.accept().expect("accept").0);
+        let rows = common::sockets("-x --user 0");
+        for socket in &accepted {
+            let row = common::find(&rows, socket).expect("an accepted socket is its process's");
+            assert_eq!(row["uid"], getuid().as_raw());
+        }
     }
+}
+
+/// The kernel's own list writes the file `@x` and the abstract name `x` alike.
+#[test]
+fn names_that_look_like_something_else() {
+    common::enter_namespace();
+    let directory = std::env::temp_dir().join(format!("knetstat-names-{}", std::process::id()));
+    std::fs::create_dir(&directory).expect("a new directory");
+    // Each thread gets a working directory of its own.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).expect("unshare");
+    std::env::set_current_dir(&directory).expect("chdir");
+    let names: [(&[u8], &str, &str); 12] = [
+        (b"@x", "\\x40x", "\\x40x"),
+        (b"\0x", "@x", "@x"),
+        (b"\0@x", "@@x", "@@x"),
+        (b"@", "\\x40", "\\x40"),
+        (b"\0", "@", "@"),
+        (b"-", "\\x2d", "-"),
+        (b"\0-", "@-", "@-"),
+        (b"->@x", "\\x2d>@x", "->@x"),
+        (b"-x", "-x", "-x"),
+        (b"\\x40x", "\\\\x40x", "\\\\x40x"),
+        (b"\0\\x40x", "@\\\\x40x", "@\\\\x40x"),
+        (b"a b,@", "a\\x20b\\x2c@", "a b,@"),
+    ];
+    let sockets: Vec<Socket> = names.iter().map(|(name, ..)| bound(Type::DGRAM, name)).collect();
+    std::env::set_current_dir("/").expect("chdir");
+    std::fs::remove_dir_all(&directory).expect("it is there");
+
+    let rows = common::sockets("-x");
+    let table = common::stdout("-xH --columns inode,local");
+    for (socket, (bytes, text, json)) in sockets.iter().zip(names) {
+        assert_eq!(name(socket), bytes, "what getsockname(2) says");
+        let row = common::find(&rows, socket).expect("the socket is shown");
+        assert_eq!(row["local"]["path"], json);
+        let line = format!("{:<8} {text}", inode(socket));
+        assert!(table.lines().any(|it| it == line), "{line:?}: {table}");
+    }
+    let shown: std::collections::BTreeSet<_> = names.iter().map(|(_, text, _)| text).collect();
+    assert_eq!(shown.len(), names.len());
+    // One that is not bound, and the other end of one that is.
+    let peer = bound(Type::STREAM, b"\0-");
+    peer.listen(1).expect("listen");
+    let client = open(Type::STREAM);
+    call(connect, &client, b"\0-");
+    let (accepted, _) = peer.accept().expect("accept");
+    let table = common::stdout("-xH --columns inode,local,remote");
+    let line = |socket: &Socket| {
+        let inode = inode(socket).to_string();
+        let mut words = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.find(|words| words[0] == inode).expect("the socket is shown")[1..].join(" ")
+    };
+    assert_eq!(line(&client), "->@- @-");
+    assert_eq!(line(&accepted), "@- -");
 }
 
 /// The iterator of the kernel's table passes over some as soon as its buffer was full once.

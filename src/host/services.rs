@@ -1,0 +1,106 @@
+//! Ports by number, range and the name of a service: services(5).
+
+use std::ops::RangeInclusive;
+use std::str;
+
+use crate::host::database::Database;
+use crate::text::{escaped, suggest};
+
+/// A range of ports.
+pub type Ports = RangeInclusive<u16>;
+
+/// The file that names services, which is not read yet.
+pub const fn database() -> Database {
+    Database::at("/etc/services")
+}
+
+/// Parses a port, a range `a-b`, or the name of a service, which may have several ports.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
+    let number = |text: &str| text.trim().parse::<u16>();
+    if let Ok(port) = number(word) {
+        return Ok(vec![port..=port]);
+    }
+    if let Some((low, high)) = word.split_once('-') {
+        if let (Ok(low), Ok(high)) = (number(low), number(high)) {
+            return match low <= high {
+                true => Ok(vec![low..=high]),
+                false => Err(format!(
+                    "the range of ports '{}' ends before it begins",
+                    escaped(word.as_bytes())
+                )),
+            };
+        }
+    }
+    if word.chars().all(|c| c.is_ascii_digit() || c == '-') {
+        return Err(format!("'{word}' is no port: ports are numbers from 0 to 65535, or ranges"));
+    }
+    let lines = services.lines(word)?;
+    let mut ports: Vec<Ports> = Vec::new();
+    for port in lines.clone().filter_map(|line| port_of(line, word.as_bytes())) {
+        // A service has a line for each protocol.
+        if !ports.contains(&(port..=port)) {
+            ports.push(port..=port);
+        }
+    }
+    match ports.is_empty() {
+        false => Ok(ports),
+        true => {
+            let names = lines.filter_map(|line| words(line).next());
+            Err(suggest::unknown("port or service", word, names))
+        }
+    }
+}
+
+/// The port in a line, if the line is of the service with this name.
+fn port_of(line: &[u8], name: &[u8]) -> Option<u16> {
+    let mut words = words(line);
+    let official = words.next()?;
+    let port = words.next()?.split(|byte| *byte == b'/').next()?;
+    let is_named = official == name || words.any(|alias| alias == name);
+    is_named.then(|| str::from_utf8(port).ok()?.parse().ok())?
+}
+
+/// The words of a line, without its comment, which may have any encoding.
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn services() -> Database {
+        Database::with(
+            b"# comment\nssh 22/tcp # \xff\n\xff 23/tcp\ndomain 53/tcp\ndomain 53/udp\nhttp\t80/tcp www # web\n",
+        )
+    }
+
+    #[test]
+    fn ports_by_number_range_and_name() {
+        assert_eq!(parse("22", &services()), Ok(vec![22..=22]));
+        assert_eq!(parse("1-1023", &services()), Ok(vec![1..=1023]));
+        assert_eq!(parse("ssh", &services()), Ok(vec![22..=22]));
+        assert_eq!(parse("domain", &services()), Ok(vec![53..=53]));
+        assert_eq!(parse("www", &services()), Ok(vec![80..=80]));
+    }
+
+    #[test]
+    fn wrong_ports() {
+        for wrong in ["70000", "9-3", "1-", "-1", "htpp", "", "2 2", "#", "comment"] {
+            assert!(parse(wrong, &services()).is_err(), "{wrong}");
+        }
+        assert!(parse("htpp", &services()).unwrap_err().contains("http"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named_where_a_name_needs_it() {
+        let missing = Database::at("/nowhere/services");
+        assert_eq!(parse("22-23", &missing), Ok(vec![22..=23]));
+        assert!(parse("ssh", &missing).unwrap_err().contains("/nowhere/services: No such file"));
+    }
+}

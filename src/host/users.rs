@@ -1,0 +1,57 @@
+//! Users by their names: passwd(5). A static program has no other name service.
+
+use std::str;
+
+use crate::host::database::Database;
+use crate::text::suggest;
+
+/// The file that names users, which is not read yet.
+pub const fn database() -> Database {
+    Database::at("/etc/passwd")
+}
+
+/// Parses a user: a number, or the name that the file gives it.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
+pub fn parse(word: &str, passwd: &Database) -> Result<u32, String> {
+    if let Ok(uid) = word.parse() {
+        return Ok(uid);
+    }
+    let users = passwd.lines(word)?.filter_map(user);
+    match users.clone().find(|(name, _)| *name == word.as_bytes()) {
+        Some((_, uid)) => Ok(uid),
+        None => Err(suggest::unknown("user", word, users.map(|(name, _)| name))),
+    }
+}
+
+/// The name and the number in a line. What else is in it may have any encoding.
+fn user(line: &[u8]) -> Option<(&[u8], u32)> {
+    let mut fields = line.split(|byte| *byte == b':');
+    let (name, uid) = (fields.next()?, fields.nth(1)?);
+    Some((name, str::from_utf8(uid).ok()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_by_number_and_name() {
+        let passwd = Database::with(
+            b"root:x:0:0:root:/root:/bin/sh\nn\xe9:x:7:7:::\nwww-data:x:33:33:J\xf6rg:/:/bin/false\n",
+        );
+        assert_eq!(parse("33", &passwd), Ok(33));
+        assert_eq!(parse("www-data", &passwd), Ok(33));
+        assert!(parse("ww-data", &passwd).unwrap_err().contains("www-data"));
+        assert!(parse("-1", &passwd).is_err());
+    }
+
+    #[test]
+    fn a_missing_file_is_named_where_a_name_needs_it() {
+        let missing = Database::at("/nowhere/passwd");
+        assert_eq!(parse("33", &missing), Ok(33));
+        assert!(parse("root", &missing).unwrap_err().contains("/nowhere/passwd: No such file"));
+    }
+}
