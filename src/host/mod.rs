@@ -1,6 +1,7 @@
 //! What must be known of the host to read the kernel's values.
 
 pub mod interfaces;
+pub mod mounts;
 pub mod netns;
 
 use std::cell::RefCell;
