@@ -2,6 +2,7 @@
 
 mod database;
 pub mod interfaces;
+pub mod mounts;
 pub mod netns;
 pub mod protocols;
 pub mod services;

@@ -1,11 +1,9 @@
 //! Network namespaces: how they are named, found and entered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +15,7 @@ use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
 use nix::unistd::gettid;
 
 use crate::error::{is_too_many_files, Error};
+use crate::host::mounts::mounts;
 use crate::kernel::{caller, namespace, syscall};
 use crate::record;
 use crate::text::escaped;
@@ -483,38 +482,4 @@ impl Unknown {
 fn is_gone(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::ESRCH | Errno::EBADF | Errno::ENOTSOCK))
-}
-
-/// Which namespaces are mounted, and where: proc_pid_mountinfo(5). The fourth field is what is
-/// mounted, as `net:[4026531840]`, the fifth where; paths may have any bytes.
-fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
-    let mounts = fs::read("/proc/self/mountinfo")?;
-    let mounted = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ').skip(3);
-        let number = fields.next()?.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
-        let inode = std::str::from_utf8(number).ok()?.parse().ok()?;
-        Some((inode, PathBuf::from(OsString::from_vec(unescaped(fields.next()?)))))
-    };
-    Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
-}
-
-/// A path as mountinfo writes it: blanks and the like as `\040`.
-fn unescaped(path: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = path;
-    while let Some((first, others)) = rest.split_first() {
-        let digits = others.get(..3).filter(|_| *first == b'\\');
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &others[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = others;
-            }
-        }
-    }
-    bytes
 }

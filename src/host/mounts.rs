@@ -1,0 +1,45 @@
+//! Where network namespaces are mounted: proc_pid_mountinfo(5).
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// The inode number and the place of each network namespace that is mounted. The fourth field of a
+/// line is what is mounted, as `net:[4026531840]`, the fifth where; paths may have any bytes.
+///
+/// # Errors
+///
+/// When the file cannot be read, as without /proc.
+pub fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
+    let mounts = fs::read("/proc/self/mountinfo")?;
+    let mounted = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(3);
+        let number = fields.next()?.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
+        let inode = std::str::from_utf8(number).ok()?.parse().ok()?;
+        Some((inode, PathBuf::from(OsString::from_vec(unescaped(fields.next()?)))))
+    };
+    Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
+}
+
+/// A path as mountinfo writes it: blanks and the like as `\040`.
+fn unescaped(path: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = path;
+    while let Some((first, others)) = rest.split_first() {
+        let digits = others.get(..3).filter(|_| *first == b'\\');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &others[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    bytes
+}
