@@ -70,6 +70,7 @@ enum timer {
 	TIMER_KEEPALIVE,
 	TIMER_TIME_WAIT,
 	TIMER_PROBE,
+	TIMER_DELAYED_ACK,
 };
 
 /* The structs that leave the kernel have no byte that nobody set. */

@@ -33,6 +33,7 @@
 #define ICSK_TIME_PROBE0 3
 #define ICSK_TIME_LOSS_PROBE 5
 #define ICSK_TIME_REO_TIMEOUT 6
+#define ICSK_ACK_TIMER 2
 
 /* include/uapi/linux/rtnetlink.h */
 #define RTAX_HOPLIMIT 10
@@ -160,6 +161,11 @@ static __always_inline void fill_timer(struct record_header *header, struct tcp_
 		set_timer(header, TIMER_PROBE, retransmit_expires(tp));
 	else if (keepalive_runs(tp, &expires))
 		set_timer(header, TIMER_KEEPALIVE, expires);
+	else if (GET(tp, inet_conn.icsk_ack.pending) & ICSK_ACK_TIMER &&
+		 GET(tp, inet_conn.icsk_delack_timer.entry.pprev))
+		/* Not in /proc, which has the others: net/ipv4/inet_diag.c, for ss(8) */
+		set_timer(header, TIMER_DELAYED_ACK,
+			  GET(tp, inet_conn.icsk_delack_timer.expires));
 }
 
 /*

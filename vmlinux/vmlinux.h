@@ -595,12 +595,14 @@ struct inet_connection_sock {
 	unsigned long icsk_timeout;
 	struct timer_list icsk_retransmit_timer;
 	struct timer_list icsk_keepalive_timer;
+	struct timer_list icsk_delack_timer;
 	__u8 icsk_pending;
 	__u8 icsk_retransmits;
 	__u8 icsk_probes_out;
 	__u8 icsk_ca_setsockopt : 1;
 	__u8 icsk_syn_retries;
 	struct {
+		__u8 pending;
 		__u8 pingpong;
 	} icsk_ack;
 	u32 icsk_user_timeout;

@@ -25,6 +25,8 @@ pub enum TimerKind {
     TimeWait,
     /// The time to ask the peer for its window.
     Probe,
+    /// The time until which an acknowledgement is held back.
+    DelayedAck,
 }
 
 impl TimerKind {
@@ -35,16 +37,18 @@ impl TimerKind {
             TimerKind::Keepalive => "keepalive",
             TimerKind::TimeWait => "time-wait",
             TimerKind::Probe => "probe",
+            TimerKind::DelayedAck => "delack",
         }
     }
 
-    /// The word of netstat.
+    /// The word of netstat; of what netstat does not have, that of ss.
     pub fn netstat_word(self) -> &'static str {
         match self {
             TimerKind::Retransmit => "on",
             TimerKind::Keepalive => "keepalive",
             TimerKind::TimeWait => "timewait",
             TimerKind::Probe => "probe",
+            TimerKind::DelayedAck => "delack",
         }
     }
 }
@@ -57,6 +61,7 @@ impl Timer {
             timer::TIMER_KEEPALIVE => TimerKind::Keepalive,
             timer::TIMER_TIME_WAIT => TimerKind::TimeWait,
             timer::TIMER_PROBE => TimerKind::Probe,
+            timer::TIMER_DELAYED_ACK => TimerKind::DelayedAck,
             _ => return None,
         };
         let left = u32::try_from(header.timer_left).unwrap_or_default();
