@@ -6,6 +6,7 @@ mod common;
 
 mod btf;
 mod columns;
+mod fuzz;
 mod man;
 mod records;
 mod replay;
