@@ -13,6 +13,7 @@ mod cli;
 mod doctor;
 mod failure;
 mod families;
+mod faults;
 mod filter;
 mod lacking;
 mod options;
