@@ -84,7 +84,7 @@ impl Scene {
         enter_namespace();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 4000)).expect("bind");
         let (client, server) = connect(&listener, Ipv4Addr::LOCALHOST.into());
-        let script = "mount -t tmpfs none /run && exec sleep 1000";
+        let script = "mount -t tmpfs none /run && exec sleep 300";
         // A child's three standard descriptors are the only ones that no other test's child gets too.
         let unshare = Command::new("unshare")
             .args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script])
