@@ -154,6 +154,7 @@ libc.a = libc6-dev glibc-static glibc glibc-devel-static
 ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
+strace = strace strace strace strace
 /etc/services = netbase setup iana-etc netcfg
 aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
 /usr/aarch64-linux-gnu/lib/libc.a = libc6-dev-arm64-cross - - -
@@ -221,7 +222,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setpriv /etc/services)
+	$(call install-if-missing,ip groff setpriv strace /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

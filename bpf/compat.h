@@ -38,10 +38,12 @@
 /*
  * 6.16 moved the SO_PASS* bits from struct socket, which an orphan has not, to struct sock. There
  * they share a byte with sk_txrehash: which of the two a socket means the kernel's answer to
- * getsockopt tells, not this read.
+ * getsockopt tells, not this read. SO_PASSRIGHTS came with them: a kernel that has it does not use the
+ * old bits.
  */
 #define SCM_BIT(member, bit)                                                                       \
-	HAS(sk, member) || (HAS_BEHIND(sk, sk_socket, flags) && LOAD(sk, sk_socket)),               \
+	HAS(sk, member) || (!HAS(sk, sk_scm_rights) && HAS_BEHIND(sk, sk_socket, flags) &&          \
+			    LOAD(sk, sk_socket)),                                                  \
 		HAS(sk, member) ? LOAD_BIT(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
 
 /*

@@ -147,8 +147,8 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 	if (!parameters.prefilter.every_netns && socket->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
 	socket->domain = LOAD(sk, __sk_common.skc_family);
-	socket->protocol = GET_BITS(sk, sk_protocol);
-	socket->type = GET_BITS(sk, sk_type);
+	socket->protocol = LOAD_BITS(sk, sk_protocol);
+	socket->type = LOAD_BITS(sk, sk_type);
 	return family_of(socket) == family;
 }
 
@@ -254,10 +254,10 @@ static __always_inline bool is_wanted_mptcp(struct sock *sk)
 SEC("iter/task_file")
 int mptcp_files(struct bpf_iter__task_file *ctx)
 {
-	struct mptcp_sock *msk = 0;
 	struct file_socket socket = {};
 
-	if (!HAS(msk, sk.icsk_inet)) /* A kernel without MPTCP does not have its types either. */
+	/* A kernel without MPTCP does not have its types either. */
+	if (!bpf_core_type_exists(struct mptcp_sock))
 		return 0;
 	if (!find_socket(ctx, FAMILY_MPTCP, &socket) || !is_wanted_mptcp(socket.sk))
 		return 0;
@@ -278,7 +278,8 @@ int mptcp_subflows(struct bpf_iter__tcp *ctx)
 	struct net *net;
 	__u8 state;
 
-	if (!tp || !HAS(tp, is_mptcp) || !HAS(subflow, conn) || !HAS(msk, first))
+	/* Without one of the members, the program does not load, and the table says what it lacks. */
+	if (!tp || !bpf_core_type_exists(struct mptcp_sock))
 		return 0;
 	state = BPF_CORE_READ(ctx, sk_common, skc_state);
 	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV || !LOAD(tp, is_mptcp))

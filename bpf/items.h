@@ -38,6 +38,12 @@ struct walk {
 	__u32 kind; /* enum item_kind: of which list */
 };
 
+/* How many bytes the buffer has; its type is tracked in every program. */
+static __always_inline __u64 written(struct seq_file *seq)
+{
+	return HAS(seq, count) ? seq->count : 0;
+}
+
 struct membership_part {
 	struct item_header header;
 	struct membership_item item;
@@ -68,33 +74,6 @@ static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 	barrier_var(padded);
 	if (padded <= CHUNK)
 		bpf_seq_write(walk->seq, chunk, padded);
-}
-
-/* Whether this kernel has the members that the functions below read; if not, the list counts as cut. */
-static __always_inline bool has_ip_memberships(struct ip_mc_socklist *entry)
-{
-	return bpf_core_field_exists(entry->multi.imr_multiaddr.s_addr) &&
-	       bpf_core_field_exists(entry->multi.imr_address.s_addr) &&
-	       bpf_core_field_exists(entry->multi.imr_ifindex) &&
-	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next_rcu) &&
-	       bpf_core_field_exists(entry->sflist) &&
-	       bpf_core_field_exists(entry->sflist->sl_count) &&
-	       bpf_core_field_exists(entry->sflist->sl_addr);
-}
-
-static __always_inline bool has_ipv6_memberships(struct ipv6_mc_socklist *entry)
-{
-	return bpf_core_field_exists(entry->addr) && bpf_core_field_exists(entry->ifindex) &&
-	       bpf_core_field_exists(entry->sfmode) && bpf_core_field_exists(entry->next) &&
-	       bpf_core_field_exists(entry->sflist) &&
-	       bpf_core_field_exists(entry->sflist->sl_count) &&
-	       bpf_core_field_exists(entry->sflist->sl_addr);
-}
-
-static __always_inline bool has_anycast(struct ipv6_ac_socklist *entry)
-{
-	return bpf_core_field_exists(entry->acl_addr) &&
-	       bpf_core_field_exists(entry->acl_ifindex) && bpf_core_field_exists(entry->acl_next);
 }
 
 /* Read the entry of a list. The steps that follow copy its sources. */
@@ -151,15 +130,15 @@ static long step(__u32 index, struct walk *walk)
 		copy_chunk(walk, done);
 		return 0;
 	}
-	if (!entry || walk->seq->count - walk->start > ITEMS_ROOM)
+	if (!entry || written(walk->seq) - walk->start > ITEMS_ROOM)
 		return 1;
 	walk->length = 0;
 	walk->first = index + 1;
-	if (walk->kind == ITEM_IP_MEMBERSHIP && has_ip_memberships((void *)entry))
+	if (walk->kind == ITEM_IP_MEMBERSHIP && has_ip_memberships(0))
 		read_ip_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_MEMBERSHIP && has_ipv6_memberships((void *)entry))
+	else if (walk->kind == ITEM_IPV6_MEMBERSHIP && has_ipv6_memberships(0))
 		read_ipv6_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_ANYCAST && has_anycast((void *)entry))
+	else if (walk->kind == ITEM_IPV6_ANYCAST && has_anycast(0))
 		read_anycast(walk, &part.item);
 	else
 		return 1;
@@ -206,7 +185,7 @@ static __always_inline void write_extension(struct walk *walk, __u32 kind, __u64
 {
 	struct ipv6_opt_hdr *hdr = (void *)header;
 
-	if (!header || !bpf_core_field_exists(hdr->hdrlen))
+	if (!header || !HAS(hdr, hdrlen))
 		return;
 	walk->entry = 0;
 	walk->bytes = header;
@@ -229,11 +208,7 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	};
 	__u32 length;
 
-	if (!bpf_core_field_exists(given->opt) || !bpf_core_field_exists(opt->__data) || !bpf_core_field_exists(opt->optlen) ||
-	    !bpf_core_field_exists(opt->faddr) || !bpf_core_field_exists(opt->srr) ||
-	    !bpf_core_field_exists(opt->rr) || !bpf_core_field_exists(opt->ts) ||
-	    !bpf_core_field_exists(opt->rr_needaddr) || !bpf_core_field_exists(opt->ts_needtime) ||
-	    !bpf_core_field_exists(opt->ts_needaddr))
+	if (!has_ip_options(inet))
 		return 0;
 	part.item.optlen = LOAD(opt, optlen);
 	part.item.faddr = LOAD(opt, faddr);
@@ -263,14 +238,14 @@ static __always_inline void write_items(struct seq_file *seq, struct inet_sock *
 					struct ipv6_pinfo *np, bool memberships,
 					bool loop_helper)
 {
-	struct walk walk = { .seq = seq, .start = seq->count };
+	struct walk walk = { .seq = seq, .start = written(seq) };
 	struct ipv6_txoptions *opt;
 
 	if (GET(inet, inet_opt))
 		write_ip_options(seq, inet);
 	if (memberships)
 		write_list(&walk, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
-	if (LOAD(inet, sk.__sk_common.skc_family) == AF_INET6) {
+	if (HAS(inet, pinet6) && LOAD(inet, sk.__sk_common.skc_family) == AF_INET6) {
 		opt = GET(np, opt);
 		if (opt) {
 			write_extension(&walk, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);

@@ -47,7 +47,7 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 		header.sections |= SECTION_ITEMS;
 	if (inet != &msk->sk.icsk_inet)
 		header.traits |= TRAIT_FALLBACK;
-	else /* It has some options of IPv6 even over IPv4: sockopt.c, mptcp_getsockopt_v6() */
+	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some even over IPv4 */
 		header.sections |= SECTION_IPV6;
 	fill_mptcp_queues(&header, msk);
 	bpf_seq_write(seq, &header, sizeof(header));

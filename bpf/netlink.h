@@ -11,7 +11,7 @@ static __noinline int write_netlink_header(struct seq_file *seq, struct netlink_
 	fill_header(&header, &nlk->sk.__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, &nlk->sk);
 	header.sections |= SECTION_NETLINK;
-	if (GET(nlk, ngroups))
+	if (HAS(nlk, groups) && GET(nlk, ngroups))
 		header.sections |= SECTION_ITEMS;
 	fill_queues(&header, &nlk->sk);
 	bpf_seq_write(seq, &header, sizeof(header));

@@ -22,7 +22,9 @@
  * not compile.
  *
  * No fact may be a kernel address. Strings, network addresses and lists are no numbers: record.h has
- * members for them, which sections.h and items.h fill in.
+ * members for them, which sections.h and items.h fill in. Of a list, the fact is 0 and
+ * only there if this kernel has the members that the list is read from (lists.h): without them it is
+ * unknown, and not empty.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -118,6 +120,8 @@
 	FLAG(IP_NODEFRAG, INET_BIT(17, nodefrag))                                               \
 	FLAG(IP_BIND_ADDRESS_NO_PORT, INET_BIT(18, bind_address_no_port))                       \
 	FLAG(IP_ROUTER_ALERT, INET_FLAG(30))                                                    \
+	FLAG(IP_ADD_MEMBERSHIP, has_ip_memberships(inet), 0)                                    \
+	FLAG(IP_OPTIONS, has_ip_options(inet), 0)                                               \
 	VALUE(IP_TOS, MEMBER(inet, tos))                                                        \
 	VALUE(IP_TTL, MEMBER(inet, uc_ttl))                                                     \
 	VALUE(IP_TTL__sysctl, BITS(net, ipv4.sysctl_ip_default_ttl))                            \
@@ -162,6 +166,12 @@
 	FLAG(IPV6_ROUTER_ALERT_ISOLATE, INET6_BIT(28, rtalert_isolate))                         \
 	FLAG(IPV6_FLOWINFO_SEND, INET6_BIT(29, sndflow))                                        \
 	FLAG(IPV6_ROUTER_ALERT, INET_FLAG(30))                                                  \
+	FLAG(IPV6_JOIN_GROUP, has_ipv6_memberships(np), 0)                                      \
+	FLAG(IPV6_JOIN_ANYCAST, has_anycast(np), 0)                                             \
+	FLAG(IPV6_HOPOPTS, HAS_EXTENSION(hopopt), 0)                                            \
+	FLAG(IPV6_RTHDRDSTOPTS, HAS_EXTENSION(dst0opt), 0)                                      \
+	FLAG(IPV6_RTHDR, HAS_EXTENSION(srcrt), 0)                                               \
+	FLAG(IPV6_DSTOPTS, HAS_EXTENSION(dst1opt), 0)                                           \
 	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BITS(net, ipv6.sysctl.auto_flowlabels))               \
 	VALUE(IPV6_UNICAST_HOPS, BITS(np, hop_limit))                                           \
 	VALUE(IPV6_UNICAST_HOPS__route, has_route_hop_limit(sk), route_hop_limit(sk))           \
@@ -291,6 +301,7 @@
 	FLAG(PACKET_TX_HAS_OFF, PACKET_BIT(PACKET_SOCK_TX_HAS_OFF, tp_tx_has_off))              \
 	FLAG(PACKET_QDISC_BYPASS, PACKET_FLAG(PACKET_SOCK_QDISC_BYPASS))                        \
 	FLAG(PACKET_VNET_HDR, PACKET_VNET_HDR_BIT)                                              \
+	FLAG(PACKET_ADD_MEMBERSHIP, has_packet_memberships(po), 0)                              \
 	FLAG(PACKET_IGNORE_OUTGOING, MEMBER(po, prot_hook.ignore_outgoing))                     \
 	FLAG(PACKET_FANOUT__joined, PRESENT(po, fanout, fanout))                                \
 	FLAG(PACKET_ROLLOVER_STATS__kept, PRESENT(po, rollover, rollover))                      \
@@ -350,7 +361,7 @@
 	FLAG(NETLINK_CAP_ACK, BIT(nlk, flags) >> 5)                                             \
 	FLAG(NETLINK_EXT_ACK, BIT(nlk, flags) >> 6)                                             \
 	FLAG(NETLINK_GET_STRICT_CHK, BIT(nlk, flags) >> 7)                                      \
-	VALUE(NETLINK_LIST_MEMBERSHIPS, MEMBER(nlk, ngroups))
+	VALUE(NETLINK_LIST_MEMBERSHIPS, HAS(nlk, groups) && HAS(nlk, ngroups), LOAD(nlk, ngroups))
 
 /* AF_VSOCK: net/vmw_vsock/af_vsock.c, vsock_connectible_getsockopt() */
 #define VSOCK_OPTIONS_LIST(FLAG, VALUE)                                                         \
@@ -424,7 +435,8 @@
 	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \
 	FLAG(SO_RIGHTS_NOTRUNC, BIT(u, scm_rights_notrunc))                                     \
 	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
-	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid), pid_number(BPF_CORE_READ(u, sk.sk_peer_pid))) \
+	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid) && has_pid_number(),                   \
+	      pid_number(BPF_CORE_READ(u, sk.sk_peer_pid)))                                     \
 	VALUE(SO_PEERCRED__uid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, euid.val)))          \
 	VALUE(SO_PEERCRED__gid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, egid.val)))
 

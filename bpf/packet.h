@@ -68,10 +68,9 @@ static long packet_membership_step(__u32 index, struct walk *walk)
 			    .length = sizeof(struct packet_membership_item) },
 	};
 
-	if (!entry || walk->seq->count - walk->start > ITEMS_ROOM)
+	if (!entry || written(walk->seq) - walk->start > ITEMS_ROOM)
 		return 1;
-	if (!HAS(entry, next) || !HAS(entry, ifindex) || !HAS(entry, count) ||
-	    !HAS(entry, type) || !HAS(entry, alen) || !HAS(entry, addr))
+	if (!has_packet_memberships(0))
 		return 1;
 	part.item.ifindex = BPF_CORE_READ(entry, ifindex);
 	part.item.count = BPF_CORE_READ(entry, count);
@@ -86,7 +85,7 @@ static long packet_membership_step(__u32 index, struct walk *walk)
 static __always_inline void write_packet_memberships(struct seq_file *seq, struct packet_sock *po,
 						     bool loop_helper)
 {
-	struct walk walk = { .seq = seq, .start = seq->count, .entry = ADDRESS(po, mclist) };
+	struct walk walk = { .seq = seq, .start = written(seq), .entry = ADDRESS(po, mclist) };
 
 	if (loop_helper)
 		bpf_loop(STEPS, packet_membership_step, &walk, 0);

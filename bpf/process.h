@@ -3,6 +3,17 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
+/* Whether this kernel has the members that pid_number() reads. */
+static __always_inline bool has_pid_number(void)
+{
+	struct task_struct *task = 0;
+	struct pid *pid = 0;
+	struct upid *upid = 0;
+
+	return HAS(task, thread_pid) && HAS(pid, level) && HAS(pid, numbers) && HAS(upid, nr) &&
+	       HAS(upid, ns);
+}
+
 /*
  * The number of a process in the PID namespace of the reader, which is the current task; 0 if it has
  * none there. A process has a number in each namespace from the initial one to its own: kernel/pid.c,

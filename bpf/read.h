@@ -104,9 +104,9 @@
 /* A bit of skc_flags; its number is looked up in the running kernel. */
 #define HAS_SOCK_FLAG(sk, name)                                                                    \
 	(LOAD(sk, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, name) & 1)
-#define SOCK_FLAG(name)                                                                            \
-	HAS(sk, __sk_common.skc_flags) && bpf_core_enum_value_exists(enum sock_flags, name),       \
-		HAS_SOCK_FLAG(sk, name)
+#define HAS_SOCK_FLAGS(sk, name)                                                                   \
+	(HAS(sk, __sk_common.skc_flags) && bpf_core_enum_value_exists(enum sock_flags, name))
+#define SOCK_FLAG(name) HAS_SOCK_FLAGS(sk, name), HAS_SOCK_FLAG(sk, name)
 
 /*
  * Expand a line into the section `section`. A flag is shifted, never tested: each branch would double

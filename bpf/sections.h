@@ -39,6 +39,7 @@
 #define RTAX_HOPLIMIT 10
 
 #include "compat.h"
+#include "lists.h"
 #include "identity.h"
 #include "process.h"
 
@@ -65,7 +66,8 @@ static __always_inline void fill_endpoints(struct record_header *header, struct 
 	if (header->family == AF_INET) {
 		*(__u32 *)header->local_address = LOAD(skc, skc_rcv_saddr);
 		*(__u32 *)header->remote_address = LOAD(skc, skc_daddr);
-	} else if (HAS(skc, skc_v6_rcv_saddr)) {
+	} else if (HAS(skc, skc_v6_rcv_saddr) || HAS(skc, skc_v6_daddr)) {
+		/* A kernel without IPv6 has neither, and no such socket. */
 		bpf_core_read(header->local_address, 16, &skc->skc_v6_rcv_saddr);
 		bpf_core_read(header->remote_address, 16, &skc->skc_v6_daddr);
 	}
@@ -78,8 +80,7 @@ static __always_inline __u16 traits_of(struct sock *sk)
 
 	if (GET(sk, sk_socket))
 		traits |= TRAIT_SOCKET;
-	if (HAS(sk, __sk_common.skc_flags) && bpf_core_enum_value_exists(enum sock_flags, SOCK_DEAD) &&
-	    HAS_SOCK_FLAG(sk, SOCK_DEAD))
+	if (HAS_SOCK_FLAGS(sk, SOCK_DEAD) && HAS_SOCK_FLAG(sk, SOCK_DEAD))
 		traits |= TRAIT_DEAD;
 	if (GET_BITS(sk, sk_kern_sock))
 		traits |= TRAIT_KERNEL;
@@ -89,8 +90,9 @@ static __always_inline __u16 traits_of(struct sock *sk)
 /* Fills in what every socket has except mini-sockets. */
 static __always_inline void fill_socket(struct record_header *header, struct sock *sk)
 {
-	header->protocol = GET_BITS(sk, sk_protocol);
-	header->socket_type = GET_BITS(sk, sk_type);
+	/* Not guarded: they say which socket it is. A program that cannot read them does not load. */
+	header->protocol = LOAD_BITS(sk, sk_protocol);
+	header->socket_type = LOAD_BITS(sk, sk_type);
 	header->traits = traits_of(sk);
 	header->inode = socket_inode(sk);
 	header->uid = GET(sk, sk_uid.val);
@@ -119,9 +121,11 @@ static __always_inline void fill_reuseport(struct record_header *header, struct 
 
 static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo *np)
 {
+	if (GET(inet, inet_opt) || GET(inet, mc_list))
+		return true;
 	/* Without IPv6, np is NULL, and so is all that is read through it. */
-	return GET(inet, inet_opt) || GET(inet, mc_list) || GET(np, opt) || GET(np, ipv6_mc_list) ||
-	       GET(np, ipv6_ac_list);
+	return HAS(inet, pinet6) &&
+	       (GET(np, opt) || GET(np, ipv6_mc_list) || GET(np, ipv6_ac_list));
 }
 
 static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
@@ -133,7 +137,7 @@ static __always_inline void fill_inet(struct record_header *header, struct inet_
 	fill_endpoints(header, skc);
 	fill_socket(header, &inet->sk);
 	header->sections |= SECTION_IP;
-	if (header->family == AF_INET6)
+	if (HAS(inet, pinet6) && header->family == AF_INET6)
 		header->sections |= SECTION_IPV6;
 	if (has_items(inet, np))
 		header->sections |= SECTION_ITEMS;
@@ -177,7 +181,7 @@ static __always_inline void fill_master(struct record_header *header, struct tcp
 	struct mptcp_subflow_context *subflow = 0;
 	struct sock *master;
 
-	if (!HAS(tp, is_mptcp) || !HAS(subflow, conn->__sk_common.skc_cookie.counter) ||
+	if (!HAS(tp, is_mptcp) || !HAS(tp, inet_conn.icsk_ulp_data) || !HAS(subflow, conn) ||
 	    !LOAD(tp, is_mptcp))
 		return;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
@@ -186,10 +190,11 @@ static __always_inline void fill_master(struct record_header *header, struct tcp
 	header->master_inode = probed_inode(master);
 	header->traits &= TRAIT_ONCE;
 	header->traits |= TRAIT_SUBFLOW;
-	if (BPF_CORE_READ(master, sk_socket))
+	if (HAS(master, sk_socket) && BPF_CORE_READ(master, sk_socket))
 		header->traits |= TRAIT_SOCKET;
-	if (BPF_CORE_READ(master, __sk_common.skc_flags) >>
-		    bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
+	if (HAS_SOCK_FLAGS(master, SOCK_DEAD) &&
+	    BPF_CORE_READ(master, __sk_common.skc_flags) >>
+			    bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1)
 		header->traits |= TRAIT_DEAD;
 }
 
@@ -285,7 +290,7 @@ static __always_inline bool has_route_hop_limit(struct sock *sk)
 	struct dst_entry *dst = 0;
 	struct inet6_dev *ip6 = 0;
 
-	return HAS(sk, sk_dst_cache) && HAS(dst, _metrics) && HAS(dst, dev->ip6_ptr) &&
+	return HAS(sk, sk_dst_cache) && HAS(dst, _metrics) && HAS_BEHIND(dst, dev, ip6_ptr) &&
 	       HAS(ip6, cnf.hop_limit);
 }
 
@@ -331,7 +336,7 @@ static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *i
 {
 	write_socket(seq, &inet->sk, net);
 	write_ip(seq, inet, net);
-	if (sections & SECTION_IPV6)
+	if (HAS(inet, pinet6) && sections & SECTION_IPV6)
 		write_ipv6(seq, inet, np, net);
 }
 

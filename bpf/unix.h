@@ -19,16 +19,27 @@ struct queue_walk {
 	__u64 bytes;
 };
 
+/* Whether this kernel has the members that add_packet() reads. */
+static __always_inline bool has_packets(void)
+{
+	struct unix_skb_parms *parms = 0;
+	struct sk_buff_head *head = 0;
+	struct sk_buff *packet = 0;
+
+	return HAS(head, next) && HAS(packet, next) && HAS(packet, len) && HAS(packet, cb) &&
+	       HAS(parms, consumed);
+}
+
 static long add_packet(__u32 index, struct queue_walk *walk)
 {
 	struct sk_buff *packet = (void *)walk->packet;
-	struct unix_skb_parms *parms = (void *)packet->cb;
+	struct unix_skb_parms *parms;
 
-	if (walk->packet == walk->head || !walk->packet)
+	if (!has_packets() || walk->packet == walk->head || !walk->packet)
 		return 1;
+	parms = (void *)packet->cb;
 	walk->bytes += BPF_CORE_READ(packet, len);
-	if (HAS(parms, consumed))
-		walk->bytes -= BPF_CORE_READ(parms, consumed);
+	walk->bytes -= BPF_CORE_READ(parms, consumed);
 	walk->packet = (__u64)BPF_CORE_READ(packet, next);
 	return 0;
 }
@@ -40,11 +51,15 @@ static long add_packet(__u32 index, struct queue_walk *walk)
 static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 {
 	__u8 type = GET_BITS(u, sk.sk_type);
-	struct sk_buff_head *queue = &u->sk.sk_receive_queue;
-	struct queue_walk walk = { .head = (__u64)queue };
+	struct queue_walk walk = {};
+	struct sk_buff_head *queue;
 
 	if (type == SOCK_STREAM && HAS(u, inq_len))
 		return LOAD(u, inq_len);
+	if (!HAS(u, sk.sk_receive_queue) || !has_packets())
+		return 0;
+	queue = &u->sk.sk_receive_queue;
+	walk.head = (__u64)queue;
 	walk.packet = (__u64)BPF_CORE_READ(queue, next);
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
 		add_packet(0, &walk);
@@ -105,7 +120,7 @@ static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 	if (peer) {
 		section.peer = socket_inode((struct sock *)peer);
 		section.peer_path_length =
-			copy_path(section.peer_path, BPF_CORE_READ(peer, addr));
+			HAS(peer, addr) ? copy_path(section.peer_path, BPF_CORE_READ(peer, addr)) : 0;
 	}
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;

@@ -34,7 +34,7 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 		completion_ring = GET(xs, cq_tmp);
 	/* Reading through a pointer that is NULL gives 0. */
 	FILL(XDP_OPTIONS_LIST)
-	if (HAS(xs, state) && HAS(xs, queue_id) && HAS(xs, dev->ifindex)) {
+	if (HAS(xs, state) && HAS(xs, queue_id) && HAS_BEHIND(xs, dev, ifindex)) {
 		/* The pointer to an interface stays after the interface is gone. */
 		if (LOAD(xs, state) == XSK_BOUND) {
 			section.ifindex = LOAD_BEHIND(xs, dev, ifindex);

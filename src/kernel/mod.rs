@@ -12,6 +12,7 @@ pub mod capability;
 pub mod family;
 pub mod handler;
 mod identity;
+mod lacking;
 pub mod libbpf_log;
 pub mod load;
 pub mod namespace;

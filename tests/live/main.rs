@@ -14,6 +14,7 @@ mod doctor;
 mod escaping;
 mod failure;
 mod families;
+mod faults;
 mod filter;
 mod lacking;
 mod options;

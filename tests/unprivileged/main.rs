@@ -7,6 +7,7 @@ mod common;
 mod btf;
 mod columns;
 mod families;
+mod fuzz;
 mod man;
 mod records;
 mod replay;

@@ -241,7 +241,10 @@ fn listener(stream: &mut Stream) {
         values!(socket, SOCKET_value::SO_REUSEADDR = 1);
         values!(socket, SOCKET_value::SO_LINGER__jiffies = 5 * HZ);
     });
-    stream.part(|ip: &mut ip_section| values!(ip, IP_value::IP_TOS = 0));
+    stream.part(|ip: &mut ip_section| {
+        lists(ip);
+        values!(ip, IP_value::IP_TOS = 0);
+    });
     stream.part(|tcp: &mut tcp_section| {
         flags!(tcp, TCP_flag::TCP_NODELAY = 0);
         values!(tcp, TCP_value::TCP_DEFER_ACCEPT = 2);
@@ -267,8 +270,11 @@ fn connection(stream: &mut Stream) {
         values!(socket, SOCKET_value::SO_RCVTIMEO = HZ * 3 / 2);
         values!(socket, SOCKET_value::SO_MAX_PACING_RATE = u64::MAX);
     });
-    stream.part(|_: &mut ip_section| {});
-    stream.part(|ipv6: &mut ipv6_section| flags!(ipv6, IPV6_flag::IPV6_V6ONLY = 0));
+    stream.part(lists);
+    stream.part(|ipv6: &mut ipv6_section| {
+        lists6(ipv6);
+        flags!(ipv6, IPV6_flag::IPV6_V6ONLY = 0);
+    });
     stream.part(|tcp: &mut tcp_section| {
         flags!(tcp, TCP_flag::TCP_NODELAY = 1, TCP_flag::TCP_CONGESTION__set = 1);
         values!(tcp, TCP_value::TCP_KEEPIDLE = 60 * HZ, TCP_value::TCP_USER_TIMEOUT = 30_000);
@@ -300,7 +306,7 @@ fn multicast_receiver(stream: &mut Stream) {
         flags!(socket, SOCKET_flag::SO_BROADCAST = 1);
         values!(socket, SOCKET_value::SO_REUSEADDR = 1);
     });
-    stream.part(|_: &mut ip_section| {});
+    stream.part(lists);
     stream.part(|udp: &mut udp_section| values!(udp, UDP_value::UDP_SEGMENT = 0));
     let sources = [10, 1, 1, 1, 10, 1, 1, 2];
     stream.membership(item_kind::ITEM_IP_MEMBERSHIP, &sources, |item| {
@@ -311,6 +317,18 @@ fn multicast_receiver(stream: &mut Stream) {
     stream.item(item_kind::ITEM_IP_OPTIONS, &ip_options());
     stream.item(item_kind::ITEM_END, &[]);
     stream.end();
+}
+
+/// The kernel has what the lists and blobs of IPv4 are read from.
+fn lists(ip: &mut ip_section) {
+    flags!(ip, IP_flag::IP_ADD_MEMBERSHIP = 1, IP_flag::IP_OPTIONS = 1);
+}
+
+/// The same of IPv6.
+fn lists6(ipv6: &mut ipv6_section) {
+    flags!(ipv6, IPV6_flag::IPV6_JOIN_GROUP = 1, IPV6_flag::IPV6_JOIN_ANYCAST = 1);
+    flags!(ipv6, IPV6_flag::IPV6_HOPOPTS = 1, IPV6_flag::IPV6_RTHDRDSTOPTS = 1);
+    flags!(ipv6, IPV6_flag::IPV6_RTHDR = 1, IPV6_flag::IPV6_DSTOPTS = 1);
 }
 
 /// A router alert.
@@ -335,8 +353,8 @@ fn extended(stream: &mut Stream) {
         header.cookie = 80;
     });
     stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_REUSEADDR = 0));
-    stream.part(|_: &mut ip_section| {});
-    stream.part(|_: &mut ipv6_section| {});
+    stream.part(lists);
+    stream.part(lists6);
     stream.part(|_: &mut udp_section| {});
     stream.item(item_kind::ITEM_IPV6_HOPOPTS, &[0, 0, 5, 2, 0, 0, 1, 0]);
     stream.item(item_kind::ITEM_IPV6_RTHDRDSTOPTS, &[0, 0, 1, 4, 0, 0, 0, 0]);
@@ -362,6 +380,7 @@ pub fn sniffer() -> Stream {
     stream.header(&sections, |header| (header.family, header.cookie) = (PACKET, 90));
     stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_TYPE = 2));
     stream.part(|packet: &mut packet_section| {
+        flags!(packet, PACKET_flag::PACKET_ADD_MEMBERSHIP = 1);
         flags!(packet, PACKET_flag::PACKET_FANOUT__joined = 1, PACKET_flag::PACKET_AUXDATA = 1);
         values!(packet, PACKET_value::PACKET_FANOUT = 7, PACKET_value::PACKET_FANOUT__type = 1);
         values!(packet, PACKET_value::PACKET_FANOUT__flags = 0x80);

@@ -97,6 +97,39 @@ impl KernelBtf {
         all.any(|it| self.is_named(&it, structure) && self.has_name_inside(&it, member))
     }
 
+    /// Those of these members, `(type, member)`, that are missing in a type which the kernel has. The
+    /// programs name the types.
+    pub fn lacking<'a>(&self, sought: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let mut known = vec![false; sought.len()];
+        let mut found = vec![false; sought.len()];
+        for it in self.named_types() {
+            let name = self.types.string(it.name());
+            for (nth, (of, member)) in sought.iter().enumerate() {
+                if !found[nth] && name == Some(of.as_bytes()) {
+                    known[nth] = true;
+                    found[nth] = self.has_name_within(&it, member);
+                }
+            }
+        }
+        let is_lacking = |nth: &usize| known[*nth] && !found[*nth];
+        (0..sought.len()).filter(is_lacking).map(|nth| sought[nth]).collect()
+    }
+
+    /// Whether a member or an enumerator has this name, also one of a structure without a name inside.
+    fn has_name_within(&self, it: &Type, name: &str) -> bool {
+        let is_composite = matches!(it.kind, kind::STRUCT | kind::UNION);
+        self.has_name_inside(it, name)
+            || is_composite && self.unnamed_types(it).any(|it| self.has_name_within(&it, name))
+    }
+
+    /// The structures and unions that are members without a name.
+    fn unnamed_types<'a>(&'a self, it: &'a Type) -> impl std::iter::Iterator<Item = Type<'a>> {
+        let members = it.member_names().zip(it.type_fields().into_iter().flatten());
+        let unnamed = members.filter(|(name, _)| self.types.string(*name) == Some(b""));
+        let types = unnamed.filter_map(|(_, at)| self.types.get(parse::word(it.bytes, at)?));
+        types.filter(|it| matches!(it.kind, kind::STRUCT | kind::UNION))
+    }
+
     fn named_types(&self) -> impl std::iter::Iterator<Item = Type<'_>> {
         self.named.iter().filter_map(|id| self.types.get(*id))
     }

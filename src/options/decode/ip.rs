@@ -38,12 +38,14 @@ pub fn policy(_: &Context, [inwards, outwards]: Facts<2>) -> Option<Value> {
 }
 
 /// The list behind IP_ADD_MEMBERSHIP: net/ipv4/igmp.c. TCP sockets cannot join.
-pub fn joined_groups(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn joined_groups(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     (context.is_ip() && !context.is_tcp()).then(|| memberships(context, List::Ip))
 }
 
 /// IP_OPTIONS
-pub fn options(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn options(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     let options = context.items().find_map(|item| match item {
         Item::IpOptions(options) => Some(undo(options)),
         _ => None,

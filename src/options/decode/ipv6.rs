@@ -50,22 +50,26 @@ pub fn pktinfo(context: &Context, [ifindex]: Facts<1>) -> Option<Value> {
 }
 
 /// IPV6_HOPOPTS
-pub fn hop_by_hop_options(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn hop_by_hop_options(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     extension(context, item_kind::ITEM_IPV6_HOPOPTS)
 }
 
 /// IPV6_RTHDRDSTOPTS
-pub fn destination_options_of_route(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn destination_options_of_route(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     extension(context, item_kind::ITEM_IPV6_RTHDRDSTOPTS)
 }
 
 /// IPV6_RTHDR
-pub fn routing_header(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn routing_header(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     extension(context, item_kind::ITEM_IPV6_RTHDR)
 }
 
 /// IPV6_DSTOPTS
-pub fn destination_options(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn destination_options(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     extension(context, item_kind::ITEM_IPV6_DSTOPTS)
 }
 
@@ -79,11 +83,13 @@ fn extension(context: &Context, wanted: item_kind) -> Option<Value> {
 }
 
 /// The list behind IPV6_JOIN_GROUP: net/ipv6/mcast.c. TCP sockets cannot join.
-pub fn joined_groups(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn joined_groups(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     (context.is_ipv6() && !context.is_tcp()).then(|| memberships(context, List::Ipv6))
 }
 
 /// The list behind IPV6_JOIN_ANYCAST: net/ipv6/anycast.c
-pub fn joined_anycast(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn joined_anycast(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     context.is_ipv6().then(|| memberships(context, List::Anycast))
 }

@@ -8,7 +8,8 @@ use crate::options::value::{Program, Value};
 use crate::record::Item;
 
 /// The list behind PACKET_ADD_MEMBERSHIP: packet_mc_add()
-pub fn memberships(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn memberships(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
+    is_known?;
     if !context.is_packet() {
         return None;
     }

@@ -4,20 +4,19 @@
 //! Such kernels are made of the one that runs: knetstat finds a copy of its BTF in which a member has
 //! lost the first letter of its name.
 
+mod members;
+mod types;
+
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::Output;
 
-use crate::common::{self, connect, enter_namespace, not_tested, set, set_bytes, KNETSTAT};
+use crate::common::{self, connect, enter_namespace, not_tested, set, set_bytes};
 use crate::supported::options_asked;
 use serde_json::Value;
-
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+use types::{Types, TypesFile};
 
 /// What is taken away, `type.member` or `enum.enumerator`; which sockets are looked at; the options that
 /// they lose.
@@ -63,7 +62,7 @@ const CASES: &[Case] = &[
     (&["packet_sock.copy_thresh"], "--packet", "PACKET_COPY_THRESH"),
     (&["raw_sock.filter"], "-w", "ICMP_FILTER"),
     (&["sk_filter.prog"], "-tu", "SO_GET_FILTER"),
-    (&["sock.sk_reuseport_cb"], "-tu", "SO_ATTACH_REUSEPORT_CBPF"),
+    (&["sock_reuseport.prog"], "-tu", "SO_ATTACH_REUSEPORT_CBPF"),
 ];
 
 /// What is in one word since 6.6, for a socket of UDP.
@@ -77,139 +76,6 @@ const FLAGS_OF_INET: &str =
 
 const FLAGS_OF_NETLINK: &str = "NETLINK_PKTINFO NETLINK_BROADCAST_ERROR NETLINK_NO_ENOBUFS \
      NETLINK_LISTEN_ALL_NSID NETLINK_CAP_ACK NETLINK_EXT_ACK NETLINK_GET_STRICT_CHK";
-
-/// Where the members' names stand in the BTF of the kernel: Documentation/bpf/btf.rst
-struct Types {
-    bytes: Vec<u8>,
-    /// Where the types begin and end, and where the names begin.
-    types: std::ops::Range<usize>,
-    names: usize,
-}
-
-const INT: u32 = 1;
-const ARRAY: u32 = 3;
-const STRUCT: u32 = 4;
-const UNION: u32 = 5;
-const ENUM: u32 = 6;
-const FUNC_PROTO: u32 = 13;
-const VAR: u32 = 14;
-const DATASEC: u32 = 15;
-const DECL_TAG: u32 = 17;
-const ENUM64: u32 = 19;
-
-impl Types {
-    fn of_kernel() -> Types {
-        let bytes = fs::read(KERNEL_BTF).expect("BTF");
-        let mut types = Types { bytes, types: 0..0, names: 0 };
-        let [length, begin, size, names] = [4, 8, 12, 16].map(|at| types.number(at));
-        types.types = length + begin..length + begin + size;
-        types.names = length + names;
-        types
-    }
-
-    fn number(&self, at: usize) -> usize {
-        u32::from_ne_bytes(self.bytes[at..at + 4].try_into().expect("four bytes")) as usize
-    }
-
-    fn name(&self, at: usize) -> &str {
-        let name = &self.bytes[self.names + self.number(at)..];
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        std::str::from_utf8(name).expect("a name")
-    }
-
-    /// Where each type begins, its kind, how many members it has, and how long each of them is.
-    fn all(&self) -> impl Iterator<Item = (usize, u32, usize, usize)> + '_ {
-        let mut at = self.types.start;
-        std::iter::from_fn(move || {
-            if at >= self.types.end {
-                return None;
-            }
-            let (begin, info) = (at, self.number(at + 4) as u32);
-            let (kind, count) = (info >> 24 & 31, info as usize & 0xffff);
-            let (count, size) = match kind {
-                INT | VAR | DECL_TAG => (1, 4),
-                ARRAY => (1, 12),
-                STRUCT | UNION | DATASEC | ENUM64 => (count, 12),
-                ENUM | FUNC_PROTO => (count, 8),
-                _ => (0, 0),
-            };
-            at += 12 + count * size;
-            Some((begin, kind, count, size))
-        })
-    }
-
-    /// Where the names of a type's members stand, those of unnamed structures inside it included.
-    fn members(&self, (begin, kind, count, size): (usize, u32, usize, usize)) -> Vec<usize> {
-        let own = (0..count).map(|nth| begin + 12 + nth * size);
-        let mut all = Vec::new();
-        for member in own {
-            let inside = kind != ENUM && kind != ENUM64 && self.name(member).is_empty();
-            let of = self.number(member + 4);
-            match self.all().nth(of.wrapping_sub(1)).filter(|_| inside) {
-                Some(of) if of.1 == STRUCT || of.1 == UNION => all.extend(self.members(of)),
-                _ => all.push(member),
-            }
-        }
-        all
-    }
-
-    /// Takes a `type.member` away; false if there is none.
-    fn take(&mut self, what: &str) -> bool {
-        let (owner, name) = what.split_once('.').expect("type.member");
-        let is_owner = |(begin, kind, ..): &(usize, u32, usize, usize)| {
-            matches!(*kind, STRUCT | UNION | ENUM | ENUM64) && self.name(*begin) == owner
-        };
-        let members: Vec<usize> =
-            self.all().filter(is_owner).flat_map(|owner| self.members(owner)).collect();
-        let found: Vec<usize> =
-            members.into_iter().filter(|member| self.name(*member) == name).collect();
-        for member in &found {
-            let shorter = self.number(*member) as u32 + 1;
-            self.bytes[*member..member + 4].copy_from_slice(&shorter.to_ne_bytes());
-        }
-        !found.is_empty()
-    }
-}
-
-/// A file with a kernel's types, until it is dropped.
-struct TypesFile(PathBuf);
-
-impl TypesFile {
-    fn new(types: &Types) -> TypesFile {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("knetstat-{}-btf-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, &types.bytes).expect("a file");
-        TypesFile(path)
-    }
-
-    /// Runs knetstat where these are the kernel's types.
-    fn run(&self, arguments: &str) -> Output {
-        let script = format!(
-            "mount --bind {} {KERNEL_BTF} && exec {KNETSTAT} {arguments}",
-            self.0.display()
-        );
-        let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output();
-        output.expect("unshare(1)")
-    }
-
-    /// What knetstat shows where these are the kernel's types, or what it complains of.
-    fn sockets(&self, arguments: &str) -> Result<Vec<Value>, String> {
-        let output = self.run(&format!("{arguments} -J"));
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        match output.status.success() && stderr.is_empty() {
-            true => Ok(serde_json::from_slice(&output.stdout).expect("a JSON array")),
-            false => Err(format!("{}: {stderr}", output.status)),
-        }
-    }
-}
-
-impl Drop for TypesFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
 
 /// Sockets of the families that the cases are about, with something in each list.
 fn scene() -> Vec<OwnedFd> {
@@ -342,8 +208,8 @@ fn a_program_that_is_refused_costs_its_rows() {
     enter_namespace();
     let _scene = scene();
     common::sockets("-tx");
-    let types = types_without("sk_buff.len"); // read by the programs of unix sockets only
-    let types = types.expect("the length of a packet");
+    let types = types_without("unix_sock.sk"); // read by the programs of unix sockets only
+    let types = types.expect("the socket inside");
     let (rows, error) = incomplete(&types.run("-tx --ndjson"));
     // Before 5.15 there is no program for unix sockets without a descriptor.
     assert!(error.starts_with("knetstat: the table is without unix sockets"), "{error}");

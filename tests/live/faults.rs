@@ -1,0 +1,242 @@
+//! A system call that fails in the middle of `knetstat -tp --all-netns` leaves the output complete, or it
+//! is said in one line that it is not.
+//!
+//! The runs are in a PID namespace with two network namespaces, where nothing else happens. The first is
+//! traced, to learn which calls there are; each other has one call fail.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::{connect, enter_namespace, not_tested, say, wait_until, KNETSTAT};
+
+/// The errors that a call may end with, by its name; of any other call the last.
+const ERRORS: &[(&str, &[&str])] = &[
+    ("openat", &["EMFILE", "EACCES", "ENOENT"]),
+    ("read", &["EIO", "EINTR"]),
+    ("write", &["ENOSPC", "EIO"]),
+    ("bpf", &["EPERM", "ENOMEM", "EMFILE"]),
+    ("socket", &["EPERM", "EMFILE"]),
+    ("getsockopt", &["ENOMEM", "EPERM"]),
+    ("setns", &["EPERM", "EINVAL"]),
+    ("pidfd_open", &["ENOSYS", "EPERM", "EMFILE"]),
+    ("pidfd_getfd", &["ENOSYS", "EPERM", "EMFILE"]),
+    ("memfd_create", &["ENOSYS", "EMFILE"]),
+    ("ioctl", &["EPERM", "ENOTTY"]),
+    ("clone3", &["EAGAIN", "ENOSYS"]),
+    ("", &["EPERM", "ENOMEM"]),
+];
+
+/// Calls that have no way to fail, or whose failure no program looks at: memory that is given back,
+/// descriptors that are closed, and what the C library and Rust's do for a thread by themselves.
+const NEVER: &[&str] = &[
+    "brk",
+    "close",
+    "exit",
+    "exit_group",
+    "futex",
+    "madvise",
+    "munmap",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "set_robust_list",
+    "sigaltstack",
+    "gettid",
+    "execve",
+];
+
+/// How many of the calls of each kind fail: a spread from the first to the last.
+const SPREAD: usize = 6;
+
+/// Processes in a PID namespace of their own that hold sockets of two network namespaces.
+struct Scene {
+    unshare: Child,
+    init: String,
+    /// The other end of a connection, which no process of the namespace holds.
+    _server: TcpStream,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        // The sockets of the other namespace, which lives by them alone.
+        let elsewhere = thread::spawn(|| {
+            enter_namespace();
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 4001)).expect("bind");
+            OwnedFd::from(listener)
+        });
+        let elsewhere = elsewhere.join().expect("no panic");
+        enter_namespace();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 4000)).expect("bind");
+        let (client, server) = connect(&listener, Ipv4Addr::LOCALHOST.into());
+        let script = "mount -t tmpfs none /run && exec sleep 300";
+        // A child's three standard descriptors are the only ones that no other test's child gets too.
+        let unshare = Command::new("unshare")
+            .args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script])
+            .stdin(OwnedFd::from(listener))
+            .stdout(elsewhere)
+            .stderr(OwnedFd::from(client))
+            .spawn()
+            .expect("unshare(1)");
+        let children = format!("/proc/{0}/task/{0}/children", unshare.id());
+        let init = || fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
+        let is_asleep = || {
+            let command = fs::read_to_string(format!("/proc/{}/comm", init()));
+            command.is_ok_and(|command| command.trim() == "sleep")
+        };
+        wait_until("the namespace is ready", is_asleep);
+        Scene { init: init(), unshare, _server: server }
+    }
+
+    /// Runs knetstat with strace(1) before it.
+    fn run(&self, strace: &[&str]) -> Output {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.init, "--pid", "--mount", "--net"]);
+        command.args(["timeout", "60", "strace", "--follow-forks"]).args(strace);
+        command.args([KNETSTAT, "-tp", "--all-netns"]).stdin(Stdio::null());
+        command.output().expect("nsenter(1)")
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+    }
+}
+
+/// How often the first thread calls each call: before the program begins, and in all.
+fn calls(trace: &str) -> BTreeMap<String, (usize, usize)> {
+    let mut calls: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let (mut first, mut begun) = (None, false);
+    for line in trace.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        if *first.get_or_insert(thread) != thread {
+            continue;
+        }
+        // The first that the program itself does: it reads the kernel's types.
+        begun |= rest.contains("/sys/kernel/btf/vmlinux");
+        let Some((name, _)) = rest.trim_start().split_once('(') else { continue };
+        if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+            let (before, all) = calls.entry(name.to_owned()).or_default();
+            *all += 1;
+            *before = if begun { *before } else { *all };
+        }
+    }
+    assert!(begun, "the trace lacks the file of types");
+    calls
+}
+
+/// A call and how strace(1) makes it fail.
+struct Fault {
+    call: String,
+    inject: String,
+}
+
+/// The faults of a run with these calls.
+fn faults(calls: &BTreeMap<String, (usize, usize)>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, (before, all)) in calls.iter().filter(|(name, _)| !NEVER.contains(&name.as_str())) {
+        let entry = ERRORS.iter().find(|(call, _)| call == name || call.is_empty());
+        let mut places: Vec<usize> =
+            (0..SPREAD).map(|nth| before + 1 + nth * (all - before) / SPREAD).collect();
+        places.push(*all);
+        places.retain(|place| (before + 1..=*all).contains(place));
+        places.dedup();
+        for error in entry.map_or(&[][..], |(_, errors)| errors) {
+            faults.extend(places.iter().map(|place| {
+                let inject = format!("inject={name}:error={error}:when={place}");
+                Fault { call: name.clone(), inject }
+            }));
+        }
+    }
+    faults
+}
+
+/// What is wrong with a run in which a call failed; `None` if it is as complete as without, or if it said
+/// in one line that it is not.
+fn judge(output: &Output, whole: &str) -> Option<String> {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let is_one_line = stderr.lines().count() == 1 && stderr.starts_with("knetstat: ");
+    match output.status.code() {
+        Some(0) if stdout == whole && stderr.is_empty() => None,
+        Some(1) if is_one_line => None,
+        Some(0) => Some(format!("status 0 with {} lines; {stderr}", stdout.lines().count())),
+        Some(124) => Some("it hangs".into()),
+        code => Some(format!("{code:?}: {stderr}")),
+    }
+}
+
+/// A file for a trace, until it is dropped.
+struct Trace(PathBuf);
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_call_that_fails_costs_no_row_in_silence() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return not_tested("system calls that fail: there is no strace(1); make installs it");
+    }
+    let scene = Scene::new();
+    let trace = std::env::temp_dir().join(format!("knetstat-{}-trace", std::process::id()));
+    let trace = Trace(trace);
+    let path = trace.0.to_str().expect("a path");
+    let output = scene.run(&["--output", path]);
+    let whole = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    for port in ["127.0.0.1:4000", "127.0.0.1:4001"] {
+        assert!(whole.contains(port), "{port} is missing: {whole}");
+    }
+    let faults = faults(&calls(&fs::read_to_string(path).expect("a trace")));
+    assert!(faults.len() > 50, "only {} faults", faults.len());
+    let (tried, wrong) = inject(&scene, &faults, &whole);
+    say(&format!("calls that failed: {tried} of {}", faults.len()));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tried > 0, "no call failed");
+}
+
+/// Injects the faults, as many as a minute has time for; what is wrong.
+fn inject(scene: &Scene, faults: &[Fault], whole: &str) -> (usize, Vec<String>) {
+    const LIMIT: Duration = Duration::from_secs(40);
+    const RUNS: usize = 4;
+    /// Neighbours are alike: in steps through the list, as far as the time goes.
+    const STEP: usize = 7;
+    let order: Vec<&Fault> =
+        (0..STEP).flat_map(|first| faults.iter().skip(first).step_by(STEP)).collect();
+    let (next, tried, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let begin = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..RUNS {
+            scope.spawn(|| {
+                while begin.elapsed() < LIMIT {
+                    let next = order.get(next.fetch_add(1, Ordering::Relaxed));
+                    let Some(Fault { call, inject }) = next else { return };
+                    tried.fetch_add(1, Ordering::Relaxed);
+                    let output = scene.run(&[
+                        "--output=/dev/null",
+                        "-e",
+                        call.as_str(),
+                        "-e",
+                        inject.as_str(),
+                    ]);
+                    let problem = judge(&output, whole);
+                    let problem = problem.map(|problem| format!("{inject}: {problem}"));
+                    wrong.lock().expect("no panic").extend(problem);
+                }
+            });
+        }
+    });
+    (tried.into_inner(), wrong.into_inner().expect("no panic"))
+}
