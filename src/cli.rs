@@ -207,8 +207,8 @@ pub struct TableArgs {
     #[arg(long, help_heading = "How")]
     pub ndjson: bool,
     /// Colour: what is set stands out
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "How")]
-    pub color: When,
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "How")]
+    pub color: ColorWhen,
 
     /// Accepted, as netstat has it: all states are always shown
     #[arg(short, long, help_heading = "Always so")]
@@ -223,7 +223,7 @@ pub struct TableArgs {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     Always,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use crate::cli::{wrong, TableArgs, When};
+use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::host::netns::Scope;
 use crate::host::services::{self, Ports};
 use crate::host::users;
@@ -192,11 +192,11 @@ fn protocol_width(filter: &Filter) -> usize {
 }
 
 /// Whether to use colour on standard output.
-fn color(when: When) -> bool {
+fn color(when: ColorWhen) -> bool {
     match when {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => {
             let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
             io::stdout().is_terminal() && !refused && !dumb

@@ -7,11 +7,11 @@ use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 
 /// A structure and a member that a program reads.
-type Member = (&'static str, &'static str);
+type KernelMember = (&'static str, &'static str);
 
 /// A column, the families whose sockets have it from these members, and the members. No kernel has
 /// others in their place; where there is a choice (bpf/compat.h), the column is not here.
-type Column = (&'static str, &'static [Family], &'static [Member]);
+type ColumnSource = (&'static str, &'static [Family], &'static [KernelMember]);
 
 const ALL: &[Family] = &Family::ALL;
 const LISTENERS: &[Family] = &[Family::Tcp, Family::Mptcp, Family::Sctp, Family::Vsock];
@@ -27,7 +27,7 @@ const INTERNET: &[Family] = &[Family::Tcp, Family::Udp, Family::Raw, Family::Mpt
 const QUEUES: &[Family] =
     &[Family::Udp, Family::Raw, Family::Packet, Family::Xdp, Family::Netlink, Family::Mptcp];
 
-const COLUMNS: &[Column] = &[
+const COLUMNS: &[ColumnSource] = &[
     ("State", UNIX, &[("sock", "sk_socket")]),
     ("Recv-Q", TCP, &[("tcp_sock", "rcv_nxt"), ("tcp_sock", "copied_seq")]),
     ("Recv-Q", LISTENERS, &[("sock", "sk_ack_backlog")]),
@@ -69,8 +69,8 @@ const COLUMNS: &[Column] = &[
 /// end of a sentence. `None` where nothing is.
 pub fn columns(btf: &KernelBtf, families: &[Family]) -> Option<String> {
     let is_asked_for = |of: &[Family]| of.iter().any(|family| families.contains(family));
-    let asked: Vec<&Column> = COLUMNS.iter().filter(|(_, of, _)| is_asked_for(of)).collect();
-    let sought: Vec<Member> =
+    let asked: Vec<&ColumnSource> = COLUMNS.iter().filter(|(_, of, _)| is_asked_for(of)).collect();
+    let sought: Vec<KernelMember> =
         asked.iter().flat_map(|(.., members)| members.iter().copied()).collect();
     let lacking = btf.lacking(&sought);
     let lost = asked.iter().filter(|(.., members)| members.iter().any(|it| lacking.contains(it)));

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{group_numbers, Groups};
-use crate::options::value::{Interface, Program, Structure, Value};
+use crate::options::value::{AttachedProgram, Interface, Structure, Value};
 use crate::text::Name;
 
 /// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value that has `length` bytes (of a
@@ -37,8 +37,8 @@ pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
             let range = int(0)? as u32;
             Value::PortRange { low: range as u16, high: (range >> 16) as u16 }
         }
-        ValueKind::Program if length == 0 => Value::Program(Program::None),
-        ValueKind::Program => Value::Program(Program::Classic(u32::try_from(length).ok()?)),
+        ValueKind::Program if length == 0 => Value::Program(AttachedProgram::None),
+        ValueKind::Program => Value::Program(AttachedProgram::Classic(u32::try_from(length).ok()?)),
         ValueKind::Blob => Value::Blob(bytes.to_vec()),
         ValueKind::Struct(layout) => Value::Struct(Structure::read(layout, bytes)?),
         ValueKind::Fanout => Value::Fanout { number: int(0)? as u32, joined: int(0)? != 0 },

@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::options::constants;
 use crate::options::memberships::{Groups, List, Membership, PacketMembership};
 use crate::options::text::{Hex, LinkAddress};
-use crate::options::value::{Program, Value};
+use crate::options::value::{AttachedProgram, Value};
 use crate::text::Escaped;
 
 impl Serialize for Value {
@@ -72,20 +72,20 @@ fn object<S: Serializer>(to: S, members: &[(&str, i64)]) -> Result<S::Ok, S::Err
     to.collect_map(members.iter().copied())
 }
 
-impl Serialize for Program {
+impl Serialize for AttachedProgram {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(None)?;
         match self {
-            Program::None => {
+            AttachedProgram::None => {
                 map.serialize_entry("kind", "none")?;
                 map.serialize_entry("instructions", &0)?;
             }
-            Program::Classic(instructions) => {
+            AttachedProgram::Classic(instructions) => {
                 map.serialize_entry("kind", "classic")?;
                 map.serialize_entry("instructions", instructions)?;
             }
-            Program::Converted => map.serialize_entry("kind", "classic")?,
-            Program::Ebpf(id) => {
+            AttachedProgram::Converted => map.serialize_entry("kind", "classic")?,
+            AttachedProgram::Ebpf(id) => {
                 map.serialize_entry("kind", "ebpf")?;
                 map.serialize_entry("id", id)?;
             }
@@ -95,19 +95,19 @@ impl Serialize for Program {
 }
 
 /// An entry of a list, and whether there are more behind it that a record cannot hold.
-struct Entry<'a, M> {
+struct ListEntry<'a, M> {
     member: &'a M,
     more: bool,
 }
 
-fn entries<M>(members: &[M], cut: bool) -> impl Iterator<Item = Entry<'_, M>> {
+fn entries<M>(members: &[M], cut: bool) -> impl Iterator<Item = ListEntry<'_, M>> {
     let last = members.len().saturating_sub(1);
-    members.iter().enumerate().map(move |(n, member)| Entry { member, more: cut && n == last })
+    members.iter().enumerate().map(move |(n, member)| ListEntry { member, more: cut && n == last })
 }
 
-impl Serialize for Entry<'_, Membership> {
+impl Serialize for ListEntry<'_, Membership> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Entry { member, more } = self;
+        let ListEntry { member, more } = self;
         let mut map = to.serialize_map(None)?;
         match member.list {
             List::Ip => {
@@ -139,9 +139,9 @@ impl Serialize for Entry<'_, Membership> {
     }
 }
 
-impl Serialize for Entry<'_, PacketMembership> {
+impl Serialize for ListEntry<'_, PacketMembership> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Entry { member, more } = self;
+        let ListEntry { member, more } = self;
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("mr_ifindex", &member.ifindex)?;
         map.serialize_entry("mr_type", &member.kind)?;

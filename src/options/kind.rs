@@ -60,7 +60,7 @@ pub enum ValueKind {
     /// `struct tls_crypto_info`.
     Tls,
     /// Any other structure, of numbers.
-    Struct(Layout),
+    Struct(StructLayout),
     /// Joined groups.
     Memberships,
     /// The memberships of a packet socket.
@@ -73,7 +73,7 @@ pub enum ValueKind {
 
 /// A member of a structure of numbers, as getsockopt(2) lays it out.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Member {
+pub struct StructMember {
     /// The name in the C structure.
     pub name: &'static str,
     /// Where it begins, in bytes.
@@ -86,9 +86,9 @@ pub struct Member {
 }
 
 /// The layout of a structure: its members, in their order.
-pub type Layout = &'static [Member];
+pub type StructLayout = &'static [StructMember];
 
-impl Member {
+impl StructMember {
     /// The member in the bytes of a structure; `None` if there are too few of them.
     pub fn read(&self, bytes: &[u8]) -> Option<i64> {
         let bytes = bytes.get(self.offset..self.offset + self.size)?;

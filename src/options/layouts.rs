@@ -2,7 +2,7 @@
 //! is named with each.
 
 use crate::options::constants;
-use crate::options::kind::Member;
+use crate::options::kind::StructMember;
 use crate::options::kind::ValueKind::{Bool, Enum, Flags, Int, Milliseconds};
 use crate::options::value::{Structure, Value};
 
@@ -13,7 +13,7 @@ macro_rules! structure {
         $($member:ident: $type:ty = $offset:literal, $kind:expr;)*
     }) => {
         $(#[$doc])*
-        pub static $layout: [Member; [$($offset),*].len()] = [$(Member {
+        pub static $layout: [StructMember; [$($offset),*].len()] = [$(StructMember {
             name: stringify!($member),
             offset: $offset,
             size: size_of::<$type>(),

@@ -4,7 +4,7 @@
 use crate::options::catalogue::CATALOGUE;
 use crate::options::context::Context;
 use crate::options::defaults::{Answer, Answers};
-use crate::options::set::Check;
+use crate::options::set::SetCheck;
 use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
 use crate::record::fact::{Fact, SECTIONS};
@@ -35,9 +35,9 @@ impl OptionValue {
 #[derive(Default)]
 pub struct Plan {
     /// Shown in any case, in this order.
-    always: Vec<Entry>,
+    always: Vec<PlanEntry>,
     /// Shown when set, in the order of the catalogue; without the flags below.
-    if_set: Vec<Entry>,
+    if_set: Vec<PlanEntry>,
     /// Flags that are shown when set, of which one look shows whether any is; by section.
     flags: [Flags; SECTIONS.len()],
     /// Whether there was a new socket to compare with, which answered.
@@ -47,10 +47,10 @@ pub struct Plan {
 }
 
 /// An option that sockets of this kind have.
-struct Entry {
+struct PlanEntry {
     /// Its index in the catalogue.
     index: usize,
-    check: Check,
+    check: SetCheck,
 }
 
 /// The flags of one section that are set when they differ from those of an unset option.
@@ -73,7 +73,7 @@ impl Plan {
         answers: Option<&Answers>,
     ) -> Plan {
         let has = |index: &usize| answers.is_none_or(|answers| answers[*index] != Answer::Absent);
-        let entry = |index| Entry::new(index, family, answers);
+        let entry = |index| PlanEntry::new(index, family, answers);
         let mut plan = Plan {
             always: always.iter().copied().filter(has).map(entry).collect(),
             if_set: Vec::new(),
@@ -89,10 +89,10 @@ impl Plan {
         plan
     }
 
-    fn watch(&mut self, entry: Entry) {
+    fn watch(&mut self, entry: PlanEntry) {
         match entry.check {
-            Check::Never => {}
-            Check::Fact { fact: Fact::Flag(section, bit), mask: 1, unset, unless: None } => {
+            SetCheck::Never => {}
+            SetCheck::Fact { fact: Fact::Flag(section, bit), mask: 1, unset, unless: None } => {
                 let flags = &mut self.flags[section as usize];
                 flags.mask |= 1 << bit;
                 flags.unset |= unset << bit;
@@ -154,13 +154,16 @@ fn is_refused(answer: &Answer) -> bool {
     matches!(answer, Answer::Refused(_))
 }
 
-impl Entry {
-    fn new(index: usize, family: Family, answers: Option<&Answers>) -> Entry {
+impl PlanEntry {
+    fn new(index: usize, family: Family, answers: Option<&Answers>) -> PlanEntry {
         let option = &CATALOGUE[index];
         let default = match answers.map(|answers| &answers[index]) {
             Some(Answer::Value(value)) => Some(value),
             _ => None,
         };
-        Entry { index, check: Check::new(option.marker, option.single_fact(), family, default) }
+        PlanEntry {
+            index,
+            check: SetCheck::new(option.marker, option.single_fact(), family, default),
+        }
     }
 }

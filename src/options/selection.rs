@@ -15,14 +15,14 @@ use crate::text::suggest;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// What is always shown, in this order.
-    parts: Vec<Part>,
+    parts: Vec<SelectedPart>,
     /// Everything else that is set follows.
     set: bool,
 }
 
 /// A word of `-O`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum SelectedPart {
     /// What everyone asks for, which depends on the family.
     Common,
     /// An option, by its index in the catalogue.
@@ -32,12 +32,12 @@ enum Part {
 impl Selection {
     /// What is shown when nothing was asked for: in the table.
     pub fn common() -> Selection {
-        Selection { parts: vec![Part::Common], set: true }
+        Selection { parts: vec![SelectedPart::Common], set: true }
     }
 
     /// What is shown when nothing was asked for: in JSON.
     pub fn all() -> Selection {
-        Selection { parts: (0..CATALOGUE.len()).map(Part::Option).collect(), set: false }
+        Selection { parts: (0..CATALOGUE.len()).map(SelectedPart::Option).collect(), set: false }
     }
 
     /// Understands names with or without their prefix, globs, and the words `common`, `set` and
@@ -60,12 +60,12 @@ impl Selection {
     fn add(&mut self, word: &str) -> Result<(), String> {
         match word.to_lowercase().as_str() {
             "common" => {
-                self.parts.push(Part::Common);
+                self.parts.push(SelectedPart::Common);
                 self.set = true;
             }
             "set" => self.set = true,
             "all" => self.parts.extend(Selection::all().parts),
-            _ => self.parts.extend(find(word)?.into_iter().map(Part::Option)),
+            _ => self.parts.extend(find(word)?.into_iter().map(SelectedPart::Option)),
         }
         Ok(())
     }
@@ -81,8 +81,8 @@ impl Selection {
         };
         for part in &self.parts {
             match part {
-                Part::Common => common(kind.family()).for_each(&mut add),
-                Part::Option(index) => add(*index),
+                SelectedPart::Common => common(kind.family()).for_each(&mut add),
+                SelectedPart::Option(index) => add(*index),
             }
         }
         Plan::new(kind.family(), always, self.set, defaults.answers(kind).map(Rc::as_ref))

@@ -1,5 +1,5 @@
 //! When an option counts as set. This is the one place that decides it: each option names its marker in
-//! the catalogue, and a [`Check`] is that marker worked out for one kind of socket.
+//! the catalogue, and a [`SetCheck`] is that marker worked out for one kind of socket.
 
 use crate::options::context::Context;
 use crate::options::decode::{tcp, Facts};
@@ -349,7 +349,7 @@ fn has_chosen_multicast_interface(context: &Context, [address, index]: Facts<2>)
 }
 
 /// A marker, worked out for the sockets of one kind: most are decided by one look at a raw fact.
-pub enum Check {
+pub enum SetCheck {
     /// Never set.
     Never,
     /// Set when the fact, in these bits, is not that of an unset option.
@@ -362,7 +362,7 @@ pub enum Check {
     NotEmpty,
 }
 
-impl Check {
+impl SetCheck {
     /// For sockets of this family. `single` is the fact that alone makes the value, if one does, with
     /// the bits of it that count; `default` the value of a new socket, if there was one to ask.
     pub fn new(
@@ -370,21 +370,21 @@ impl Check {
         single: Option<(Fact, u64)>,
         family: Family,
         default: Option<&Value>,
-    ) -> Check {
+    ) -> SetCheck {
         let all = u64::MAX;
-        let fact = |fact, mask, unset| Check::Fact { fact, mask, unset, unless: None };
+        let fact = |fact, mask, unset| SetCheck::Fact { fact, mask, unset, unless: None };
         match (marker, default) {
-            (Marker::Never, _) => Check::Never,
+            (Marker::Never, _) => SetCheck::Never,
             (Marker::IsNot(of, unset), _) => fact(of, all, unset),
             (Marker::HasBit(of, mask), _) => fact(of, mask, 0),
-            (Marker::When(rule), _) => Check::Rule(rule.holds),
+            (Marker::When(rule), _) => SetCheck::Rule(rule.holds),
             (Marker::NotEmpty, _) => match single {
                 Some((of, mask)) => fact(of, mask, 0),
-                None => Check::NotEmpty,
+                None => SetCheck::NotEmpty,
             },
             // With nothing to compare it with, nobody knows.
-            (_, None) => Check::Never,
-            (marker, Some(default)) => Check::differs(marker, single, family, default),
+            (_, None) => SetCheck::Never,
+            (marker, Some(default)) => SetCheck::differs(marker, single, family, default),
         }
     }
 
@@ -393,7 +393,7 @@ impl Check {
         single: Option<(Fact, u64)>,
         family: Family,
         default: &Value,
-    ) -> Check {
+    ) -> SetCheck {
         let (unless, ignored) = match marker {
             Marker::DiffersUnless(rule) => (Some(rule.holds), 0),
             Marker::DiffersApartFromEcn => (Some(REFLECTED.holds), ecn_of(family)),
@@ -408,22 +408,22 @@ impl Check {
         match (single, raw) {
             (Some((fact, mask)), Some(raw)) => {
                 let mask = mask & !ignored;
-                Check::Fact { fact, mask, unset: raw & mask, unless }
+                SetCheck::Fact { fact, mask, unset: raw & mask, unless }
             }
-            _ => Check::Value { default: default.clone(), unless },
+            _ => SetCheck::Value { default: default.clone(), unless },
         }
     }
 
     /// Whether the option is set for sure not, as one look tells, without its value.
     pub fn is_ruled_out(&self, context: &Context) -> bool {
         match self {
-            Check::Never => true,
-            Check::Fact { fact, mask, unset, unless } => {
+            SetCheck::Never => true,
+            SetCheck::Fact { fact, mask, unset, unless } => {
                 !differs(context, *fact, *mask, *unset) || holds(*unless, context)
             }
-            Check::Rule(rule) => !rule(context),
-            Check::Value { unless, .. } => holds(*unless, context),
-            Check::NotEmpty => false,
+            SetCheck::Rule(rule) => !rule(context),
+            SetCheck::Value { unless, .. } => holds(*unless, context),
+            SetCheck::NotEmpty => false,
         }
     }
 
@@ -431,9 +431,9 @@ impl Check {
     pub fn is_set(&self, value: &Value, context: &Context) -> bool {
         !self.is_ruled_out(context)
             && match self {
-                Check::Value { default, .. } => value != default,
-                Check::NotEmpty => !value.is_empty(),
-                Check::Never | Check::Fact { .. } | Check::Rule(_) => true,
+                SetCheck::Value { default, .. } => value != default,
+                SetCheck::NotEmpty => !value.is_empty(),
+                SetCheck::Never | SetCheck::Fact { .. } | SetCheck::Rule(_) => true,
             }
     }
 }

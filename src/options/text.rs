@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::options::constants::{self, Words};
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
-use crate::options::value::{Program, Structure, Value};
+use crate::options::value::{AttachedProgram, Structure, Value};
 use crate::text::{Name, Word};
 
 /// A value as text, in the words of its kind. Has no blank and no comma.
@@ -48,13 +48,13 @@ impl fmt::Display for Text<'_> {
                 Ok(())
             }
             Value::PortRange { low, high } => write!(f, "{low}-{high}"),
-            Value::Program(Program::None) => f.write_str("-"),
-            Value::Program(Program::Classic(1)) => f.write_str("classic:1insn"),
-            Value::Program(Program::Classic(instructions)) => {
+            Value::Program(AttachedProgram::None) => f.write_str("-"),
+            Value::Program(AttachedProgram::Classic(1)) => f.write_str("classic:1insn"),
+            Value::Program(AttachedProgram::Classic(instructions)) => {
                 write!(f, "classic:{instructions}insns")
             }
-            Value::Program(Program::Converted) => f.write_str("classic"),
-            Value::Program(Program::Ebpf(id)) => write!(f, "ebpf:id{id}"),
+            Value::Program(AttachedProgram::Converted) => f.write_str("classic"),
+            Value::Program(AttachedProgram::Ebpf(id)) => write!(f, "ebpf:id{id}"),
             Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
             Value::Blob(bytes) => Hex(bytes).fmt(f),
             Value::Pktinfo { address, interface } => {

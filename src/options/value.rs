@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::options::kind::{Layout, Member};
+use crate::options::kind::{StructLayout, StructMember};
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::text::Name;
 
@@ -35,7 +35,7 @@ pub enum Value {
     /// A range of ports; 0 to 0: the system's.
     PortRange { low: u16, high: u16 },
     /// A socket filter, or the program of a reuseport group.
-    Program(Program),
+    Program(AttachedProgram),
     /// Bytes as they go on the wire.
     Blob(Vec<u8>),
     /// `struct in6_pktinfo`.
@@ -70,7 +70,7 @@ impl PartialEq for Interface {
 
 /// A BPF program that is attached to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
+pub enum AttachedProgram {
     None,
     /// So many instructions of classic BPF.
     Classic(u32),
@@ -84,27 +84,27 @@ pub enum Program {
 /// `layouts.rs`, whose fields are the members: none can be mistaken for another.
 #[derive(Clone, Debug)]
 pub struct Structure {
-    layout: Layout,
+    layout: StructLayout,
     numbers: Vec<i64>,
 }
 
 impl Structure {
     /// The structure that getsockopt(2) laid out; `None` if there are too few bytes.
-    pub fn read(layout: Layout, bytes: &[u8]) -> Option<Structure> {
+    pub fn read(layout: StructLayout, bytes: &[u8]) -> Option<Structure> {
         let numbers = layout.iter().map(|member| member.read(bytes)).collect::<Option<_>>()?;
         Some(Structure { layout, numbers })
     }
 
     /// For the types of `layouts.rs`: a number for each member, in the order of the layout.
     pub(super) fn new<const N: usize>(
-        layout: &'static [Member; N],
+        layout: &'static [StructMember; N],
         numbers: [i64; N],
     ) -> Structure {
         Structure { layout, numbers: numbers.into() }
     }
 
     /// Each member with its number.
-    pub fn members(&self) -> impl Iterator<Item = (&'static Member, i64)> + '_ {
+    pub fn members(&self) -> impl Iterator<Item = (&'static StructMember, i64)> + '_ {
         self.layout.iter().zip(self.numbers.iter().copied())
     }
 }
@@ -121,7 +121,7 @@ impl Value {
         match self {
             Value::Int(number) => *number == 0,
             Value::Uint64(number) => *number == 0,
-            Value::Program(program) => *program == Program::None,
+            Value::Program(program) => *program == AttachedProgram::None,
             Value::Memberships(memberships) => memberships.members.is_empty(),
             Value::PacketMemberships(memberships) => memberships.members.is_empty(),
             Value::Groups(groups) => groups.numbers.is_empty() && !groups.cut,

@@ -60,7 +60,7 @@ impl ColumnType {
 
 /// The member of a JSON object that has the column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Member {
+enum JsonMember {
     /// There unless `--columns` chooses others.
     Default(&'static str),
     /// Only there when `--columns` chooses it, under the name of the column.
@@ -68,9 +68,9 @@ enum Member {
 }
 
 /// A line of the table.
-struct Spec {
+struct ColumnSpec {
     name: &'static str,
-    member: Member,
+    member: JsonMember,
     /// By layout; `None` where the layout does not have the column.
     headings: [Option<Heading>; Layout::ALL.len()],
     needs: Needs,
@@ -92,7 +92,7 @@ macro_rules! columns {
             pub const ALL: [Column; [$(Column::$id),*].len()] = [$(Column::$id),*];
         }
 
-        static SPECS: [Spec; Column::ALL.len()] = [$(Spec {
+        static SPECS: [ColumnSpec; Column::ALL.len()] = [$(ColumnSpec {
             name: $name,
             member: $member,
             headings: $headings,
@@ -115,10 +115,10 @@ columns! {
     Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
     Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| number(row.socket.drops), "Packets dropped by the socket";
     Local = "local", default("local"), each(left("Local Address", 23), left("Path", 40)), Nothing, Address, |row| Cell::local(row), "Local address and port, or path";
-    Sport = "sport", Member::Chosen, ends(right("Sport", 5)), Nothing, Number, |row| port(row, |(local, _)| local), "Local port";
+    Sport = "sport", JsonMember::Chosen, ends(right("Sport", 5)), Nothing, Number, |row| port(row, |(local, _)| local), "Local port";
     Remote = "remote", default("remote"), each(left("Foreign Address", 23), left("Peer Path", 40)), Nothing, Address, |row| Cell::remote(row), "Remote address and port, or path of the peer";
-    Dport = "dport", Member::Chosen, ends(right("Dport", 5)), Nothing, Number, |row| port(row, |(_, remote)| remote), "Remote port";
-    Peer = "peer", Member::Chosen, unix(left("Peer", 8)), Nothing, Number, peer, "Inode of the unix socket at the other end";
+    Dport = "dport", JsonMember::Chosen, ends(right("Dport", 5)), Nothing, Number, |row| port(row, |(_, remote)| remote), "Remote port";
+    Peer = "peer", JsonMember::Chosen, unix(left("Peer", 8)), Nothing, Number, peer, "Inode of the unix socket at the other end";
     Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Text, |row| Cell::interface(row), "Interface that the socket is bound to";
     Uid = "uid", default("uid"), both(left("User", 10)), Nothing, Number, |row| number(row.socket.uid), "Number of the user that created the socket";
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
@@ -127,10 +127,10 @@ columns! {
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, |row| row.netns_name.map_or(Cell::Absent, Cell::Bytes), "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
-    Pid = "pid", Member::Chosen, both(left("PID", 7)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
-    Command = "command", Member::Chosen, both(left("Command", 15)), Holders, List, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
-    Fd = "fd", Member::Chosen, both(left("FD", 4)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
-    Nonblock = "nonblock", Member::Chosen, both(left("Nonblock", 8)), Holders, List, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
+    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
+    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, List, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
+    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
+    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, List, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| Cell::Word(owner.word())), "'process', or the reason why no process holds the socket";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
@@ -139,8 +139,8 @@ columns! {
     Set = "set", default("set"), both(left("Set", 0)), Options, List, set, "Names of the shown options that are set";
 }
 
-const fn default(member: &'static str) -> Member {
-    Member::Default(member)
+const fn default(member: &'static str) -> JsonMember {
+    JsonMember::Default(member)
 }
 
 const fn left(title: &'static str, width: usize) -> Heading {
@@ -212,7 +212,7 @@ fn set<'a>(row: &'a Row<'a>) -> Cell<'a> {
 }
 
 impl Column {
-    fn spec(self) -> &'static Spec {
+    fn spec(self) -> &'static ColumnSpec {
         &SPECS[self as usize]
     }
 
@@ -224,14 +224,14 @@ impl Column {
     /// The name of the member in a JSON object.
     pub fn member(self) -> &'static str {
         match self.spec().member {
-            Member::Default(member) => member,
-            Member::Chosen => self.spec().name,
+            JsonMember::Default(member) => member,
+            JsonMember::Chosen => self.spec().name,
         }
     }
 
     /// Whether a JSON object has the column unless `--columns` chooses others.
     pub fn is_default_member(self) -> bool {
-        matches!(self.spec().member, Member::Default(_))
+        matches!(self.spec().member, JsonMember::Default(_))
     }
 
     /// How a layout of the table heads it; `None` where the layout does not have it.

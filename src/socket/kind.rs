@@ -44,7 +44,7 @@ pub enum Version {
 }
 
 /// What is known of a kind.
-struct Spec {
+struct KindSpec {
     word: &'static str,
     family: Family,
     version: Option<Version>,
@@ -67,7 +67,7 @@ macro_rules! kinds {
             pub const ALL: [SocketKind; [$(SocketKind::$name),*].len()] = [$(SocketKind::$name),*];
         }
 
-        static SPECS: [Spec; SocketKind::ALL.len()] = [$(Spec {
+        static SPECS: [KindSpec; SocketKind::ALL.len()] = [$(KindSpec {
             word: $word,
             family: Family::$family,
             version: $version,
@@ -206,7 +206,7 @@ impl SocketKind {
         }
     }
 
-    fn spec(self) -> &'static Spec {
+    fn spec(self) -> &'static KindSpec {
         &SPECS[self as usize]
     }
 

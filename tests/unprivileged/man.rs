@@ -9,7 +9,7 @@ use clap::{CommandFactory, ValueEnum};
 use knetstat::cli::Cli;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::spec::OptionSpec;
-use knetstat::options::value::{Program, Value};
+use knetstat::options::value::{AttachedProgram, Value};
 use knetstat::output::json::LINES;
 use knetstat::query::column_list::{ColumnList, ColumnRequest};
 use knetstat::query::columns::Column;
@@ -299,7 +299,8 @@ fn every_member_is_explained() {
             members(&serde_json::from_str(line).expect("an object"), &mut printed);
         }
     }
-    let program = serde_json::to_value(Value::Program(Program::Ebpf(1))).expect("an object");
+    let program =
+        serde_json::to_value(Value::Program(AttachedProgram::Ebpf(1))).expect("an object");
     members(&program, &mut printed);
     let headings = headings("JSON");
     let explained = headings.iter().flat_map(|heading| heading.split(", ")).map(str::to_owned);

@@ -5,7 +5,7 @@ use super::parse::{kind, word, Types, HEADER, MAGIC};
 /// Returns a file with the types of these numbers and all types inside of them. Every pointer becomes
 /// the same one, to `void`: libbpf only compares that both sides have a pointer.
 pub fn minimize(types: &Types, selected: &[usize]) -> Option<Vec<u8>> {
-    let mut selection = Selection {
+    let mut selection = TypeSelection {
         types,
         numbers: vec![0; types.len()],
         order: Vec::new(),
@@ -19,7 +19,7 @@ pub fn minimize(types: &Types, selected: &[usize]) -> Option<Vec<u8>> {
 }
 
 /// A selection on its way.
-struct Selection<'a> {
+struct TypeSelection<'a> {
     types: &'a Types,
     /// The new number of each type by its old number; 0 where it has none yet.
     numbers: Vec<u32>,
@@ -31,7 +31,7 @@ struct Selection<'a> {
     strings: Vec<u8>,
 }
 
-impl Selection<'_> {
+impl TypeSelection<'_> {
     /// The new number of a type, which this adds to the selection.
     fn number(&mut self, id: usize) -> Option<u32> {
         if id == 0 {

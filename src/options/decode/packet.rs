@@ -4,7 +4,7 @@ use super::{is_on, Facts};
 use crate::options::context::Context;
 use crate::options::layouts::{TpacketReq, TpacketRolloverStats, TpacketStats, TpacketStatsV3};
 use crate::options::memberships::{PacketMembership, PacketMemberships};
-use crate::options::value::{Program, Value};
+use crate::options::value::{AttachedProgram, Value};
 use crate::record::Item;
 
 /// The list behind PACKET_ADD_MEMBERSHIP: packet_mc_add()
@@ -41,9 +41,9 @@ pub fn fanout(_: &Context, [joined, id, kind, flags]: Facts<4>) -> Option<Value>
 pub fn fanout_program(_: &Context, [attached, kind, id]: Facts<3>) -> Option<Value> {
     const PACKET_FANOUT_CBPF: u64 = 6;
     Some(Value::Program(match is_on(attached)? {
-        false => Program::None,
-        true if kind? == PACKET_FANOUT_CBPF => Program::Converted,
-        true => Program::Ebpf(id? as u32),
+        false => AttachedProgram::None,
+        true if kind? == PACKET_FANOUT_CBPF => AttachedProgram::Converted,
+        true => AttachedProgram::Ebpf(id? as u32),
     }))
 }
 

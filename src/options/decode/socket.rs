@@ -2,7 +2,7 @@
 
 use super::{boolean, int, is_on, Facts, LISTEN};
 use crate::options::context::Context;
-use crate::options::value::{Program, Value};
+use crate::options::value::{AttachedProgram, Value};
 use crate::socket::is_inet;
 use crate::text::Name;
 
@@ -101,11 +101,11 @@ pub fn txtime(_: &Context, [on, clockid, deadline_mode, report_errors]: Facts<4>
 /// One that came as classic BPF keeps what it came from; one that came as eBPF has an id.
 pub fn program(_: &Context, [attached, classic, instructions, id]: Facts<4>) -> Option<Value> {
     Some(Value::Program(if !is_on(attached)? {
-        Program::None
+        AttachedProgram::None
     } else if is_on(classic)? {
-        Program::Classic(instructions? as u32)
+        AttachedProgram::Classic(instructions? as u32)
     } else {
-        Program::Ebpf(id? as u32)
+        AttachedProgram::Ebpf(id? as u32)
     }))
 }
 
