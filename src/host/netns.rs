@@ -114,9 +114,8 @@ impl Netns {
         let missing = || NetnsError::Wrong(unknown(word));
         let pid = word.parse().ok().filter(|pid| *pid != 0).ok_or_else(missing)?;
         let found = format!("the network namespace of process {pid}");
-        match of_task(pid, pid) {
-            Ok(file) => {
-                let inode = inode_of(&file).ok_or_else(missing)?;
+        match of_task(pid, pid).and_then(with_inode) {
+            Ok((inode, file)) => {
                 Ok(Netns { inode, file: Some(file), found: format!("of process {pid}") })
             }
             Err(error) if is_gone(&error) => Err(missing()),
@@ -176,9 +175,9 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The number by which the kernel tells namespaces apart.
-fn inode_of(file: &impl AsFd) -> Option<u32> {
-    fstat(file).ok().map(|status| status.st_ino as u32)
+/// A namespace with the number by which the kernel tells it from others.
+fn with_inode(file: OwnedFd) -> io::Result<(u32, OwnedFd)> {
+    Ok((fstat(&file)?.st_ino as u32, file))
 }
 
 /// The namespace that a task is in. Where the kernel does not tell it by the number alone, /proc does.
@@ -401,14 +400,15 @@ impl NetnsSet {
         open: impl Fn((u32, u32)) -> (String, io::Result<OwnedFd>),
     ) {
         for user in users {
-            match open(user) {
-                // The number of a process may be another's by now, or in the /proc of this mount.
-                (found, Ok(file)) if inode_of(&file) == Some(inode) => {
+            let (found, file) = open(user);
+            match file.and_then(with_inode) {
+                Ok((number, file)) if number == inode => {
                     return self.add(Netns { inode, file: Some(file), found });
                 }
-                (_, Ok(_)) => {}
-                (_, Err(error)) if is_gone(&error) => {}
-                (found, Err(error)) => {
+                // The number of a process may be another's by now, or in the /proc of this mount.
+                Ok(_) => {}
+                Err(error) if is_gone(&error) => {}
+                Err(error) => {
                     let why = format!("cannot open {inode}, that {found}: {}", reason(&error));
                     self.refuse(inode, why + remedy(&error));
                 }

@@ -673,17 +673,6 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn a_closed_output_is_like_dev_null() {
-    enter_namespace();
-    for arguments in WRITERS {
-        let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" \"$@\" >&-", KNETSTAT]).args(arguments.split_whitespace());
-        let output = command.output().expect("sh is there");
-        ended(&output, 0, "", &format!("{arguments} >&-"));
-    }
-}
-
-#[test]
 fn errors_that_cannot_be_told_keep_their_status() {
     enter_namespace();
     let full = || File::options().write(true).open("/dev/full").expect("/dev/full");

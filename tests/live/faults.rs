@@ -169,7 +169,7 @@ fn judge(output: &Output, whole: &str) -> Option<String> {
     match output.status.code() {
         Some(0) if stdout == whole && stderr.is_empty() => None,
         Some(1) if is_one_line => None,
-        Some(0) => Some(format!("status 0 with {} lines; {stderr}", stdout.lines().count())),
+        Some(0) => Some(format!("status 0; {stderr}\n{stdout}instead of\n{whole}")),
         Some(124) => Some("it hangs".into()),
         code => Some(format!("{code:?}: {stderr}")),
     }
