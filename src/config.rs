@@ -48,7 +48,7 @@ impl Config {
             format,
             style: Style {
                 header: !args.no_header,
-                protocol_width: protocol_width(&filter),
+                protocol_width: protocol_width(&filter, false),
                 color: color(args.color),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
@@ -183,10 +183,10 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
     Ok(columns)
 }
 
-/// The length of the longest protocol that can occur, but for UDP-Lite: hardly anyone has that, and it would
-/// widen the usual table.
-fn protocol_width(filter: &Filter) -> usize {
-    let wants = |kind: &SocketKind| filter.wants(*kind) && !kind.is_udp_lite();
+/// The length of the longest protocol that can occur. That of UDP-Lite counts where it `has_udp_lite`:
+/// hardly anyone has that, and it would widen the usual table.
+pub fn protocol_width(filter: &Filter, has_udp_lite: bool) -> usize {
+    let wants = |kind: &SocketKind| filter.wants(*kind) && (has_udp_lite || !kind.is_udp_lite());
     let wanted = SocketKind::ALL.into_iter().filter(wants);
     wanted.map(|kind| kind.word().len()).max().unwrap_or_default()
 }

@@ -10,14 +10,16 @@ use std::process::{Command, Output};
 use std::thread;
 
 use crate::common::PLACES_OF_BTF;
-use crate::common::{btf_has, enter_namespace, knetstat, stdout, wait_until, KNETSTAT};
+use crate::common::{btf_has, enter_namespace, knetstat, sockets, stdout, wait_until, KNETSTAT};
 use crate::sandbox::{run, run_without, sufficient, to_give, Everybodys};
 use crate::supported::{is_asked_for, options_asked};
 use clap::CommandFactory;
 use knetstat::cli::Cli;
 use knetstat::kernel::object::Part;
+use knetstat::kernel::syscall::socket;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::spec::OptionSpec;
+use knetstat::socket::kind::SocketKind;
 use libbpf_rs::OpenObject;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
@@ -364,6 +366,28 @@ fn the_network_namespace_is_told() {
 }
 
 // Options
+
+/// What the sockets of this kernel show cannot be missing in it.
+#[test]
+fn an_option_that_a_socket_shows_is_not_missing() {
+    enter_namespace();
+    let _sockets: Vec<_> = SocketKind::ALL
+        .iter()
+        .filter_map(|kind| kind.open())
+        .filter_map(|((domain, kind, protocol), _)| socket(domain, kind, protocol).ok())
+        .collect();
+    let everything = "-tuwx --mptcp --packet --xdp --netlink --vsock --unbound -O all";
+    let shown: BTreeSet<String> = sockets(everything)
+        .iter()
+        .filter_map(|row| row["options"].as_object())
+        .flat_map(|options| options.keys().cloned())
+        .collect();
+    assert!(shown.len() > 100, "only {} options are shown", shown.len());
+    let findings = doctor();
+    let missing = findings.checks().iter().filter(|check| check["verdict"] == "missing");
+    let wrong: Vec<_> = missing.filter_map(|check| shown.get(check["name"].as_str()?)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
 
 /// The options that new sockets are asked for, which are said to be missing.
 fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + '_ {

@@ -71,6 +71,8 @@ fn what_the_kernel_has_is_asked_of_its_types() {
     assert!(btf.has_helper("BPF_FUNC_seq_write") && !btf.has_helper("BPF_FUNC_no_such_helper"));
     assert!(btf.has_member("sock", "sk_protocol") && !btf.has_member("sock", "no_such_member"));
     assert!(!btf.has_member("no_such_sock", "sk_protocol"));
+    // In a union without a name.
+    assert!(btf.has_member("packet_fanout", "bpf_prog"));
     assert!(KernelBtf::from_file("/nowhere").is_none());
 }
 

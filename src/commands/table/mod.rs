@@ -8,7 +8,7 @@ use std::io::Write;
 
 use super::stdout;
 use crate::cli;
-use crate::config::Config;
+use crate::config::{protocol_width, Config};
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
@@ -20,6 +20,7 @@ use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
 use crate::options::defaults::Pool;
+use crate::output::Style;
 use crate::query::columns::Needs;
 use crate::query::filter::Filter;
 use crate::record::Records;
@@ -40,7 +41,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let mut netns_set = find(scope)?;
     let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
     let filter = expected(config.filter.clone(), !is_one);
-    let config = &Config { filter, ..config.clone() };
+    let style = style(config, &filter, !is_one);
+    let config = &Config { filter, style, ..config.clone() };
     let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
     let programs = Loader::new().load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
@@ -85,6 +87,12 @@ fn expected(mut filter: Filter, anywhere: bool) -> Filter {
         filter.omit_udp_lite();
     }
     filter
+}
+
+/// The style, with room for the word of UDP-Lite where that has sockets.
+fn style(config: &Config, filter: &Filter, anywhere: bool) -> Style {
+    let has_udp_lite = filter.request().udp_lite && has_udp_lite(anywhere);
+    Style { protocol_width: protocol_width(filter, has_udp_lite), ..config.style }
 }
 
 /// What the command line asks of the kernel side, but for the network namespaces.

@@ -94,7 +94,7 @@ impl KernelBtf {
     /// Whether the kernel has a structure with this member.
     pub fn has_member(&self, structure: &str, member: &str) -> bool {
         let mut all = self.types.all().filter(|it| it.kind == kind::STRUCT);
-        all.any(|it| self.is_named(&it, structure) && self.has_name_inside(&it, member))
+        all.any(|it| self.is_named(&it, structure) && self.has_name_within(&it, member))
     }
 
     /// Those of these members, `(type, member)`, that are missing in a type which the kernel has. The

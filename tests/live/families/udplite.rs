@@ -147,6 +147,15 @@ fn rows_are_those_of_proc() {
         ["udplite", "udplite6"],
         "{table}"
     );
+    // Its words are longer than those of others, and stay in their column.
+    for arguments in ["-u", "-4u", "-tu", "--all-netns -u --sport 7301"] {
+        let table = common::stdout(arguments);
+        let state = table.find("State").expect("a heading");
+        for line in table.lines().skip(1) {
+            let words = ["UNCONN ", "ESTABLISHED "];
+            assert!(words.iter().any(|word| line[state..].starts_with(word)), "{table}");
+        }
+    }
     let pid = format!(" {}/", std::process::id());
     assert!(table.lines().all(|line| line.contains(&pid)), "{table}");
     drop((server, server6, client, client6, copies));
