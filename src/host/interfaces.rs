@@ -30,7 +30,7 @@ impl<'a> Interfaces<'a> {
             // As it is printed, or as it is. One that is gone has no name any more.
             let named = |name: &[u8]| if_nametoindex(name).ok();
             let index = named(&unescaped(word)).or_else(|| named(word.as_bytes()));
-            let index = index.or_else(|| word.parse().ok());
+            let index = index.or_else(|| word.parse().ok().filter(|index| *index != 0));
             if let Some(index) = index {
                 indices.push(index);
                 self.unknown.retain(|unknown| unknown != word);

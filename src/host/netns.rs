@@ -112,7 +112,7 @@ impl Netns {
 
     fn of_process(word: &str) -> Result<Netns, NetnsError> {
         let missing = || NetnsError::Wrong(unknown(word));
-        let pid = word.parse().ok().filter(|pid| *pid != 0).ok_or_else(missing)?;
+        let pid = word.parse::<i32>().ok().filter(|pid| *pid > 0).ok_or_else(missing)? as u32;
         let found = format!("the network namespace of process {pid}");
         match of_task(pid, pid).and_then(with_inode) {
             Ok((inode, file)) => {

@@ -1,6 +1,7 @@
 //! Loads and attaches the BPF programs, and opens their iterators.
 
 use std::io;
+use std::iter;
 
 use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
 
@@ -223,7 +224,9 @@ impl Programs {
             self.refused.iter().map(|(program, _)| *program).collect();
         programs.sort_by_key(|program| program.rank());
         let subjects: Vec<String> = programs.iter().map(ToString::to_string).collect();
-        Some(format!("{}: {}", subjects.join(", "), first.sentence()))
+        let refused = format!("{}: {}", subjects.join(", "), first.sentence());
+        let all: Vec<String> = iter::once(refused).chain(self.lacking.clone()).collect();
+        Some(all.join("; and without "))
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Loaded> {

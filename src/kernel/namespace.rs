@@ -35,13 +35,16 @@ pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `EPERM` without the capabilities
+/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `ENOTSOCK` when it is another file's, `EPERM` without the capabilities
 /// CAP_SYS_PTRACE and CAP_NET_ADMIN.
 pub fn of_held_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
     let process = pidfd(pid, 0)?;
     // SAFETY: the call takes numbers only.
     let socket =
         unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }?;
+    // The number may be another file's by now. Only a socket is asked: what a request means depends on
+    // the file.
+    syscall::getsockopt(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN, &mut [0; 4])?;
     of_socket(socket.as_fd())
 }
 

@@ -8,7 +8,7 @@ use crate::options::constants::{self, Words};
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::options::value::{AttachedProgram, Structure, Value};
-use crate::text::{Name, Word};
+use crate::text::{is_number, set_apart, Name, Word};
 
 /// A value as text, in the words of its kind. Has no blank and no comma.
 pub struct Text<'a>(pub &'a Value, pub ValueKind);
@@ -21,7 +21,7 @@ impl fmt::Display for Text<'_> {
             Value::Uint64(number) => number.fmt(f),
             Value::Wordless(number) => number.fmt(f),
             Value::Name(name) if name.is_empty() => f.write_str("-"),
-            Value::Name(name) => Word(name.as_bytes()).fmt(f),
+            Value::Name(name) => write_name(f, "", name.as_bytes()),
             Value::Interface(interface) => write_interface(f, "", &interface.name, interface.index),
             Value::Multicast { address, interface } if interface.index == 0 => address.fmt(f),
             Value::Multicast { address, interface } => {
@@ -237,8 +237,14 @@ fn write_packet_memberships(
 fn write_interface(f: &mut fmt::Formatter, mark: &str, name: &Name, index: u32) -> fmt::Result {
     match name.is_empty() {
         true => write!(f, "{mark}{index}"),
-        false => write!(f, "{mark}{}", Word(name.as_bytes())),
+        false => write_name(f, mark, name.as_bytes()),
     }
+}
+
+/// A name after a mark, apart from what stands where there is none: a number, and `-`.
+fn write_name(f: &mut fmt::Formatter, mark: &str, name: &[u8]) -> fmt::Result {
+    let (first, rest) = set_apart(name, is_number(name) || name == b"-");
+    write!(f, "{mark}{first}{}", Word(rest))
 }
 
 /// An address of the link layer: `01:00:5e:00:00:fb`.

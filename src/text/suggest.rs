@@ -21,11 +21,14 @@ pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
         .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate.as_str()))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    // A service has a line for each protocol.
+    near.dedup();
     let near: Vec<&str> = near.into_iter().take(3).map(|(_, candidate)| candidate).collect();
     let word = super::escaped(word.as_bytes());
     match near.is_empty() {
         false => format!("no {thing} is called '{word}'; did you mean {}?", near.join(", ")),
+        true if known.is_empty() => format!("no {thing} is called '{word}'"),
         true if known.len() <= 20 || thing == "column" => {
             format!("no {thing} is called '{word}'; there are {}", known.join(", "))
         }
@@ -52,6 +55,15 @@ fn likeness(word: &str, candidate: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_name_is_offered_once() {
+        let twice = ["domain", "domain", "domain-s"];
+        let said = unknown("service", "domian", twice.into_iter());
+        assert!(said.ends_with("did you mean domain, domain-s?"), "{said}");
+        let said = unknown("namespace", "one", std::iter::empty::<&str>());
+        assert_eq!(said, "no namespace is called 'one'");
+    }
 
     #[test]
     fn long_words_are_not_compared() {

@@ -280,6 +280,7 @@ fn words_that_mean_no_namespace() {
     for (word, answer) in [
         (near.as_str(), netns.0.as_str()),
         ("4194304", "there is no process 4194304"),
+        ("4000000000", "there is no process 4000000000"),
         ("/nowhere/at/all", "there is no file /nowhere/at/all"),
         ("/etc/passwd", "/etc/passwd is no network namespace"),
         ("/proc/self/ns/mnt", "/proc/self/ns/mnt is no network namespace"),

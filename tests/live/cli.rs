@@ -585,6 +585,8 @@ fn what_is_set_stands_out_on_a_terminal() {
 #[test]
 fn an_interface_that_does_not_exist() {
     enter_namespace();
+    // What is bound to none has the index 0, which is no interface.
+    assert_eq!(common::knetstat(["--interface", "0"]).status.code(), Some(2));
     let output = common::knetstat(["--interface", "nosuch"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");

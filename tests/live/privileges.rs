@@ -248,6 +248,11 @@ fn the_environment_does_not_reach_libbpf() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), stdout("-u"));
 
+    // execve(2) takes names that unsetenv(3) does not.
+    let output = run(as_nobody(&program).arg("-u").env("=a", "b"));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout("-u"));
+
     // libbpf obeys it where the caller has the capabilities: it is the right variable.
     let plain = Everybodys::new("token-plain");
     let output = run(as_nobody_with_capabilities(&plain).arg("-u").env(variable.0, variable.1));

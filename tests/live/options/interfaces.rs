@@ -115,3 +115,21 @@ fn interfaces_are_named() {
     }
     assert_eq!(text("SO_BINDTOIFINDEX", 5000), "SO_BINDTOIFINDEX=0");
 }
+
+/// Names that look like what stands where there is no name.
+#[test]
+fn names_that_look_like_marks() {
+    enter_namespace();
+    let (multicast, bound) = (open(AF_INET, 5000), open(AF_INET, 5001));
+    let index = if_nametoindex("lo").expect("an index");
+    set_bytes(&multicast, IPPROTO_IP, IP_MULTICAST_IF, &request([0; 4], index)).expect("multicast");
+    set_bytes(&bound, SOL_SOCKET, SO_BINDTODEVICE, b"lo").expect("SO_BINDTODEVICE");
+    for (name, shown) in [("7", "\\x37"), ("-", "\\x2d"), ("-7", "\\x2d7"), ("a7", "a7")] {
+        ip("link set lo down");
+        crate::common::ip_words(&["link", "set", "dev", "lo", "name", name]);
+        assert_eq!(text("IP_MULTICAST_IF", 5000), format!("IP_MULTICAST_IF=0.0.0.0%{shown}"));
+        assert_eq!(text("SO_BINDTODEVICE", 5001), format!("SO_BINDTODEVICE={shown}"));
+        assert_eq!(text("SO_BINDTOIFINDEX", 5001), format!("SO_BINDTOIFINDEX={shown}"));
+        crate::common::ip_words(&["link", "set", "dev", name, "name", "lo"]);
+    }
+}
