@@ -26,7 +26,7 @@ pub fn guard() -> Result<(), Error> {
     set_no_new_privs().map_err(|errno| Error::NoNewPrivileges(errno.into()))?;
     if syscall::has_more_rights_than_caller() {
         let others = env::vars_os().filter(|(name, _)| !HARMLESS.iter().any(|it| name == *it));
-        // unsetenv(3) refuses a name with an equals sign, which getenv(3) finds as little.
+        // unsetenv(3) refuses a name with an equals sign. getenv(3) does not find it either.
         let others = others.filter(|(name, _)| !name.as_encoded_bytes().contains(&b'='));
         others.for_each(|(name, _)| env::remove_var(name));
     }

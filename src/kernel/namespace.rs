@@ -35,8 +35,8 @@ pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 ///
-/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `ENOTSOCK` when it is another file's, `EPERM` without the capabilities
-/// CAP_SYS_PTRACE and CAP_NET_ADMIN.
+/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `ENOTSOCK` when the descriptor is no
+/// socket any more, `EPERM` without the capabilities CAP_SYS_PTRACE and CAP_NET_ADMIN.
 pub fn of_held_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
     let process = pidfd(pid, 0)?;
     // SAFETY: the call takes numbers only.

@@ -64,8 +64,8 @@ pub fn rollover_statistics(_: &Context, [is_kept, all, huge, failed]: Facts<4>) 
     is_on(is_kept)?.then(|| statistics.into())
 }
 
-/// net/packet/diag.c, pdiag_put_ring(), in 32 bits, where it wraps. Of a ring that was given back nothing is left, whatever the
-/// kernel still keeps of it.
+/// net/packet/diag.c, pdiag_put_ring(), in 32 bits, where it wraps. Of a ring that was given back nothing
+/// is left, whatever the kernel still keeps of it.
 pub fn ring(
     context: &Context,
     [is_mapped, pages, blocks, frame_size, last_frame]: Facts<5>,
