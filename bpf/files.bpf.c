@@ -219,8 +219,7 @@ int tasks(struct bpf_iter__task *ctx)
 }
 
 /* TCP sockets that are neither listening nor connected. */
-SEC("iter/task_file")
-int tcp_files(struct bpf_iter__task_file *ctx)
+static __always_inline int show_tcp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct file_socket socket = {};
@@ -241,7 +240,7 @@ int tcp_files(struct bpf_iter__task_file *ctx)
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, false, false);
+		write_items(seq, inet, np, tp, false, loop_helper);
 	return 0;
 }
 
@@ -251,8 +250,7 @@ static __always_inline bool is_wanted_mptcp(struct sock *sk)
 }
 
 /* MPTCP sockets, for which the kernel has no iterator. */
-SEC("iter/task_file")
-int mptcp_files(struct bpf_iter__task_file *ctx)
+static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct file_socket socket = {};
 
@@ -261,15 +259,15 @@ int mptcp_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!find_socket(ctx, FAMILY_MPTCP, &socket) || !is_wanted_mptcp(socket.sk))
 		return 0;
-	return show_mptcp(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket));
+	return show_mptcp(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket),
+			  loop_helper);
 }
 
 /*
  * MPTCP sockets without a descriptor, because they wait to be accepted or were closed. They are found
  * by their subflows: by the first one, or, where that is gone, by each.
  */
-SEC("iter/tcp")
-int mptcp_subflows(struct bpf_iter__tcp *ctx)
+static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool loop_helper)
 {
 	struct mptcp_subflow_context *subflow = 0;
 	struct tcp_sock *tp = (void *)ctx->sk_common;
@@ -293,7 +291,7 @@ int mptcp_subflows(struct bpf_iter__tcp *ctx)
 	if (first && first != (void *)tp && is_in_table(first))
 		return 0;
 	net = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
-	return show_mptcp(ctx->meta->seq, msk, net, existing_cookie((void *)msk));
+	return show_mptcp(ctx->meta->seq, msk, net, existing_cookie((void *)msk), loop_helper);
 }
 
 /*
@@ -320,7 +318,7 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	write_inet(seq, inet, np, socket.net, sections);
 	write_udp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, true, loop_helper);
+		write_items(seq, inet, np, 0, true, loop_helper);
 	return 0;
 }
 
@@ -342,7 +340,7 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 	if (sections & SECTION_RAW)
 		write_raw(seq, inet);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, true, loop_helper);
+		write_items(seq, inet, np, 0, true, loop_helper);
 	return 0;
 }
 
@@ -467,6 +465,24 @@ int other_files(struct bpf_iter__task_file *ctx)
 }
 
 SEC("iter/task_file")
+int tcp_files(struct bpf_iter__task_file *ctx)
+{
+	return show_tcp_file(ctx, true);
+}
+
+SEC("iter/task_file")
+int mptcp_files(struct bpf_iter__task_file *ctx)
+{
+	return show_mptcp_file(ctx, true);
+}
+
+SEC("iter/tcp")
+int mptcp_subflows(struct bpf_iter__tcp *ctx)
+{
+	return show_mptcp_subflow(ctx, true);
+}
+
+SEC("iter/task_file")
 int udp_files(struct bpf_iter__task_file *ctx)
 {
 	return show_udp_file(ctx, true);
@@ -513,6 +529,24 @@ int unix_files(struct bpf_iter__task_file *ctx)
 }
 
 /* For kernels before 5.17, which have no bpf_loop() and refuse a program that names it. */
+SEC("iter/task_file")
+int tcp_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_tcp_file(ctx, false);
+}
+
+SEC("iter/task_file")
+int mptcp_files_without_loop(struct bpf_iter__task_file *ctx)
+{
+	return show_mptcp_file(ctx, false);
+}
+
+SEC("iter/tcp")
+int mptcp_subflows_without_loop(struct bpf_iter__tcp *ctx)
+{
+	return show_mptcp_subflow(ctx, false);
+}
+
 SEC("iter/task_file")
 int udp_files_without_loop(struct bpf_iter__task_file *ctx)
 {

@@ -226,6 +226,8 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	return 0;
 }
 
+#include "keys.h"
+
 /*
  * A pointer as a number, which a walk must hold. A typed pointer in the first iteration and numbers in
  * all others would be different states to the verifier, which then follows both.
@@ -233,10 +235,13 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 #define ADDRESS(pointer, member)                                                                   \
 	(bpf_core_field_exists((pointer)->member) ? (__u64)BPF_CORE_READ(pointer, member) : 0)
 
-/* `memberships`: not for TCP sockets, which cannot join groups. */
+/*
+ * `tp`: of TCP sockets, which can have keys; else NULL. `memberships`: whether it can join groups. MPTCP
+ * sockets can do neither.
+ */
 static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
-					struct ipv6_pinfo *np, bool memberships,
-					bool loop_helper)
+					struct ipv6_pinfo *np, struct tcp_sock *tp,
+					bool memberships, bool loop_helper)
 {
 	struct walk walk = { .seq = seq, .start = written(seq) };
 	struct ipv6_txoptions *opt;
@@ -259,6 +264,10 @@ static __always_inline void write_items(struct seq_file *seq, struct inet_sock *
 				   loop_helper);
 		write_list(&walk, ITEM_IPV6_ANYCAST, ADDRESS(np, ipv6_ac_list), loop_helper);
 	}
+	if (tp && has_md5_keys(tp))
+		write_keys(&walk, ITEM_TCP_MD5_KEY, first_md5_key(tp), loop_helper);
+	if (tp && has_ao_keys(tp))
+		write_keys(&walk, ITEM_TCP_AO_KEY, first_ao_key(tp), loop_helper);
 	write_item_header(seq, ITEM_END, 0);
 }
 

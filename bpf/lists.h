@@ -41,6 +41,40 @@ static __always_inline bool has_packet_memberships(struct packet_sock *po)
 	       HAS(entry, count) && HAS(entry, type) && HAS(entry, alen) && HAS(entry, addr);
 }
 
+static __always_inline bool has_md5_keys(struct tcp_sock *tp)
+{
+	struct tcp_md5sig_key *key = 0;
+
+	return HAS_BEHIND(tp, md5sig_info, head.first) && HAS(key, node.next) &&
+	       HAS(key, addr.a6) && HAS(key, l3index) && HAS(key, family) && HAS(key, prefixlen);
+}
+
+static __always_inline bool has_ao_keys(struct tcp_sock *tp)
+{
+	struct tcp_ao_key *key = 0;
+
+	return HAS_BEHIND(tp, ao_info, head.first) && HAS(key, node.next) &&
+	       HAS(key, addr.a6) && HAS(key, l3index) && HAS(key, family) &&
+	       HAS(key, prefixlen) && HAS(key, keyflags) && HAS(key, sndid) && HAS(key, rcvid);
+}
+
+/* The first entry of each list, or 0. Read by address, as the walk that follows does it: see ADDRESS(). */
+static __always_inline __u64 first_md5_key(struct tcp_sock *tp)
+{
+	return (__u64)BPF_CORE_READ(tp, md5sig_info, head.first);
+}
+
+static __always_inline __u64 first_ao_key(struct tcp_sock *tp)
+{
+	return (__u64)BPF_CORE_READ(tp, ao_info, head.first);
+}
+
+/* Whether there may be keys: a list that became empty is still there. */
+static __always_inline bool may_have_keys(struct tcp_sock *tp)
+{
+	return GET(tp, md5sig_info) || GET(tp, ao_info);
+}
+
 static __always_inline bool has_ip_options(struct inet_sock *inet)
 {
 	struct ip_options_rcu *given = 0;

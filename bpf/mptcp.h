@@ -123,7 +123,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 }
 
 static __always_inline int show_mptcp(struct seq_file *seq, struct mptcp_sock *msk,
-				      struct net *net, __u64 cookie)
+				      struct net *net, __u64 cookie, bool loop_helper)
 {
 	struct inet_sock *inet = &msk->sk.icsk_inet;
 	bool fallen_back = has_fallen_back(msk);
@@ -140,7 +140,7 @@ static __always_inline int show_mptcp(struct seq_file *seq, struct mptcp_sock *m
 		write_ipv6(seq, inet, np, net);
 	write_mptcp(seq, msk, net, fallen_back);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, false, false);
+		write_items(seq, inet, np, 0, false, loop_helper);
 	return 0;
 }
 

@@ -195,8 +195,8 @@
 	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                               \
 	FLAG(TCP_INQ, BIT(tp, recvmsg_inq))                                                     \
 	FLAG(TCP_IS_MPTCP, BIT(tp, is_mptcp))                                                   \
-	FLAG(TCP_MD5SIG, BEHIND(tp, md5sig_info, head.first) != 0)                              \
-	FLAG(TCP_AO_ADD_KEY, BEHIND(tp, ao_info, head.first) != 0)                              \
+	FLAG(TCP_MD5SIG, has_md5_keys(tp), LOAD_BEHIND(tp, md5sig_info, head.first) != 0)       \
+	FLAG(TCP_AO_ADD_KEY, has_ao_keys(tp), LOAD_BEHIND(tp, ao_info, head.first) != 0)        \
 	FLAG(TCP_CONGESTION__set, BIT(tp, inet_conn.icsk_ca_setsockopt))                        \
 	FLAG(IP_TOS__reflected, BIT(net, ipv4.sysctl_tcp_reflect_tos))                          \
 	FLAG(SO_MARK__accepted, BIT(net, ipv4.sysctl_tcp_fwmark_accept))                        \

@@ -253,6 +253,8 @@ enum item_kind {
 	ITEM_IPV6_ANYCAST,     /* membership_item without sources */
 	ITEM_PACKET_MEMBERSHIP, /* packet_membership_item */
 	ITEM_NETLINK_GROUPS,   /* a bit for each group from 1 on, in words of 64 bits */
+	ITEM_TCP_MD5_KEY,      /* key_item */
+	ITEM_TCP_AO_KEY,       /* key_item */
 	ITEM_CUT,	       /* the list before it is longer than a record can hold */
 };
 
@@ -281,6 +283,16 @@ struct membership_item {
 	__u32 mode;    /* MCAST_EXCLUDE 0, MCAST_INCLUDE 1 */
 	__u32 sources; /* how many the kernel has */
 	__u32 unused;
+};
+
+/* For which peers there is a key. The key itself is never read. */
+struct key_item {
+	__u8 address[16]; /* of AF_INET the first four bytes */
+	__s32 ifindex; /* of the VRF, 0: those in none; -1: peers in any */
+	__u8 family;
+	__u8 prefix_length;
+	__u8 send_id; /* TCP-AO: the numbers of the key in what is sent, */
+	__u8 receive_id; /* and in what is received */
 };
 
 struct packet_membership_item {

@@ -13,6 +13,7 @@
 	STRUCT(item_header)                                                                        \
 	STRUCT(ip_options_item)                                                                    \
 	STRUCT(membership_item)                                                                    \
+	STRUCT(key_item)                                                                           \
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
 	STRUCT(task_record)                                                                        \

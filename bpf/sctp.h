@@ -99,14 +99,14 @@ static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
 static __noinline int write_sctp_items(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np)
 {
-	write_items(seq, inet, np, true, true);
+	write_items(seq, inet, np, 0, true, true);
 	return 0;
 }
 
 static __noinline int write_sctp_items_without_loop(struct seq_file *seq, struct inet_sock *inet,
 						    struct ipv6_pinfo *np)
 {
-	write_items(seq, inet, np, true, false);
+	write_items(seq, inet, np, 0, true, false);
 	return 0;
 }
 

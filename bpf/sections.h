@@ -227,6 +227,8 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_timer(&header, tp);
 	if (has_tls(tp))
 		header.sections |= SECTION_TLS;
+	if (may_have_keys(tp))
+		header.sections |= SECTION_ITEMS;
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);

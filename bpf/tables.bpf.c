@@ -105,7 +105,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, false, loop_helper);
+		write_items(seq, inet, np, tp, false, loop_helper);
 	return 0;
 }
 
@@ -130,7 +130,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	write_inet(seq, &up->inet, np, net, sections);
 	write_udp(seq, up);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, &up->inet, np, true, loop_helper);
+		write_items(seq, &up->inet, np, 0, true, loop_helper);
 	return 0;
 }
 

@@ -617,8 +617,33 @@ struct tcp_md5sig_info {
 	struct hlist_head head;
 };
 
+/* Without the key. Its address, and that of the next struct, are of a union that was renamed in 6.7. */
+struct tcp_md5sig_key {
+	struct hlist_node node;
+	u8 family;
+	u8 prefixlen;
+	u8 flags;
+	struct {
+		struct in6_addr a6;
+	} addr;
+	int l3index;
+};
+
 struct tcp_ao_info {
 	struct hlist_head head;
+};
+
+struct tcp_ao_key {
+	struct hlist_node node;
+	struct {
+		struct in6_addr a6;
+	} addr;
+	int l3index;
+	u8 prefixlen;
+	u8 family;
+	u8 keyflags;
+	u8 sndid;
+	u8 rcvid;
 };
 
 struct tcp_sock {

@@ -6,7 +6,7 @@ use plain::Plain;
 use super::skeleton::tables::types;
 
 pub use types::{
-    identity_key, ip_options_item, ip_section, ipv6_section, item_header, item_kind,
+    identity_key, ip_options_item, ip_section, ipv6_section, item_header, item_kind, key_item,
     membership_item, netlink_section, owner_record, packet_membership_item, packet_section,
     parameters, port_filter, port_range, prefilter, raw_section, record_header, sctp_section,
     section, section_number, socket_section, socket_trait, task_record, tcp_section, timer,
@@ -51,6 +51,7 @@ plain! {
     item_header: SIZE_OF_item_header,
     ip_options_item: SIZE_OF_ip_options_item,
     membership_item: SIZE_OF_membership_item,
+    key_item: SIZE_OF_key_item,
     packet_membership_item: SIZE_OF_packet_membership_item,
     owner_record: SIZE_OF_owner_record,
     task_record: SIZE_OF_task_record,

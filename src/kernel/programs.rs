@@ -54,13 +54,13 @@ const fn looping(family: Family, name: &'static str, when: When) -> Program {
 /// before those of the same family that walk a table: a socket that enters the table meanwhile is
 /// then read twice, which the reader notices, and not missed, which it could not.
 pub static PROGRAMS: &[Program] = &[
-    program(Family::Tcp, "tcp_files", When::Unbound),
+    looping(Family::Tcp, "tcp_files", When::Unbound),
     looping(Family::Tcp, "tcp_table", When::Always),
     looping(Family::Udp, "udp_files", When::UnboundOrUdpLite),
     looping(Family::Udp, "udp_table", When::Always),
     looping(Family::Raw, "raw_files", When::Always),
-    program(Family::Mptcp, "mptcp_files", When::Always),
-    program(Family::Mptcp, "mptcp_subflows", When::Always),
+    looping(Family::Mptcp, "mptcp_files", When::Always),
+    looping(Family::Mptcp, "mptcp_subflows", When::Always),
     looping(Family::Packet, "packet_files", When::Always),
     program(Family::Xdp, "xdp_files", When::Always),
     // Reports what the table's walk skips while the table changes, and what is in no table.

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::host::Host;
 use crate::kernel::abi::{record_header, socket_trait};
-use crate::options::value::Interface;
+use crate::options::interface::Interface;
 use crate::record::fact::Fact;
 use crate::record::{Item, Record};
 use crate::socket::is_link_local;

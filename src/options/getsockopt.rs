@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use crate::options::interface::Interface;
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{group_numbers, Groups};
-use crate::options::value::{AttachedProgram, Interface, Structure, Value};
+use crate::options::value::{AttachedProgram, Structure, Value};
 use crate::text::Name;
 
 /// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value that has `length` bytes (of a
@@ -51,6 +52,7 @@ pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
         }
         ValueKind::Pktinfo
         | ValueKind::Tls
+        | ValueKind::Keys
         | ValueKind::Memberships
         | ValueKind::PacketMemberships => return None,
         _ => Value::Int((int(0)? as u32).into()),

@@ -3,9 +3,10 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::options::constants;
+use crate::options::keys::{Key, KeyProtocol};
 use crate::options::memberships::{Groups, List, Membership, PacketMembership};
 use crate::options::text::{Hex, LinkAddress};
-use crate::options::value::{AttachedProgram, Value};
+use crate::options::value::{AttachedProgram, Untold, Value};
 use crate::text::Escaped;
 
 impl Serialize for Value {
@@ -53,6 +54,7 @@ impl Serialize for Value {
             Value::Struct(structure) => {
                 to.collect_map(structure.members().map(|(member, number)| (member.name, number)))
             }
+            Value::Keys(_) => to.serialize_u32(1),
             Value::Memberships(memberships) => {
                 to.collect_seq(entries(&memberships.members, memberships.cut))
             }
@@ -94,6 +96,15 @@ impl Serialize for AttachedProgram {
     }
 }
 
+impl Serialize for Untold<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Untold::Ifindex(index) => to.serialize_u32(*index),
+            Untold::Keys(keys) => to.collect_seq(entries(&keys.members, keys.cut)),
+        }
+    }
+}
+
 /// An entry of a list, and whether there are more behind it that a record cannot hold.
 struct ListEntry<'a, M> {
     member: &'a M,
@@ -131,6 +142,33 @@ impl Serialize for ListEntry<'_, Membership> {
         }
         if member.cut {
             map.serialize_entry("cut", &true)?;
+        }
+        if *more {
+            map.serialize_entry("more", &true)?;
+        }
+        map.end()
+    }
+}
+
+/// The members are those of `struct tcp_md5sig` and `struct tcp_ao_add`.
+impl Serialize for ListEntry<'_, Key> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let ListEntry { member, more } = self;
+        let ifindex = member.interface.map(|interface| interface.index);
+        let mut map = to.serialize_map(None)?;
+        match member.protocol {
+            KeyProtocol::Md5 => {
+                map.serialize_entry("tcpm_addr", &member.address)?;
+                map.serialize_entry("tcpm_prefixlen", &member.prefix_length)?;
+                map.serialize_entry("tcpm_ifindex", &ifindex)?;
+            }
+            KeyProtocol::Ao { send_id, receive_id } => {
+                map.serialize_entry("addr", &member.address)?;
+                map.serialize_entry("prefix", &member.prefix_length)?;
+                map.serialize_entry("ifindex", &ifindex)?;
+                map.serialize_entry("sndid", &send_id)?;
+                map.serialize_entry("rcvid", &receive_id)?;
+            }
         }
         if *more {
             map.serialize_entry("more", &true)?;

@@ -63,6 +63,8 @@ pub enum ValueKind {
     Struct(StructLayout),
     /// Joined groups.
     Memberships,
+    /// For which peers a TCP socket has keys.
+    Keys,
     /// The memberships of a packet socket.
     PacketMemberships,
     /// A fanout group of packet sockets: its number, type and flags in 32 bits.
@@ -107,7 +109,7 @@ impl ValueKind {
     /// A word for the list of options.
     pub fn word(self) -> &'static str {
         match self {
-            ValueKind::Bool => "boolean",
+            ValueKind::Bool | ValueKind::Keys => "boolean",
             ValueKind::Int
             | ValueKind::Bytes
             | ValueKind::Seconds

@@ -18,19 +18,6 @@ pub struct OptionValue {
     pub set: bool,
 }
 
-impl OptionValue {
-    /// What JSON says besides the value, in a member of the option's name and this: the index of an interface
-    /// that getsockopt(2) does not tell.
-    pub fn untold(&self) -> Option<(&'static str, u32)> {
-        match &self.value {
-            Value::Multicast { interface, .. } if interface.index != 0 => {
-                Some(("_ifindex", interface.index))
-            }
-            _ => None,
-        }
-    }
-}
-
 /// What is shown of the sockets of one kind; by default nothing.
 #[derive(Default)]
 pub struct Plan {

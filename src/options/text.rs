@@ -5,6 +5,7 @@ use std::fmt;
 use nix::errno::Errno;
 
 use crate::options::constants::{self, Words};
+use crate::options::keys::{KeyProtocol, Keys};
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::options::value::{AttachedProgram, Structure, Value};
@@ -69,6 +70,7 @@ impl fmt::Display for Text<'_> {
                 write_word(f, (*mode).into(), constants::TLS_MODES)
             }
             Value::Struct(structure) => write_members(f, structure),
+            Value::Keys(keys) => write_keys(f, keys),
             Value::Memberships(memberships) => write_memberships(f, memberships),
             Value::PacketMemberships(memberships) => write_packet_memberships(f, memberships),
             Value::Fanout { joined: false, .. } => f.write_str("-"),
@@ -185,6 +187,30 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
         bar = "|";
     }
     match memberships.cut {
+        true => f.write_str("|..."),
+        false => Ok(()),
+    }
+}
+
+/// `address/bits`, `%interface` where only packets of one VRF are meant (`%0`: of none), and the numbers of a
+/// key of TCP-AO.
+fn write_keys(f: &mut fmt::Formatter, keys: &Keys) -> fmt::Result {
+    if keys.members.is_empty() {
+        // They were there a moment before the list was read.
+        return f.write_str("1");
+    }
+    let mut bar = "";
+    for key in &keys.members {
+        write!(f, "{bar}{}/{}", key.address, key.prefix_length)?;
+        if let Some(interface) = &key.interface {
+            write_interface(f, "%", &interface.name, interface.index)?;
+        }
+        if let KeyProtocol::Ao { send_id, receive_id } = key.protocol {
+            write!(f, "+sndid:{send_id}+rcvid:{receive_id}")?;
+        }
+        bar = "|";
+    }
+    match keys.cut {
         true => f.write_str("|..."),
         false => Ok(()),
     }

@@ -5,6 +5,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::options::interface::Interface;
+use crate::options::keys::Keys;
 use crate::options::kind::{StructLayout, StructMember};
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::text::Name;
@@ -46,6 +48,8 @@ pub enum Value {
     Struct(Structure),
     /// Joined groups.
     Memberships(Memberships),
+    /// For which peers there are keys; getsockopt does not tell.
+    Keys(Keys),
     /// The memberships of a packet socket.
     PacketMemberships(PacketMemberships),
     /// PACKET_FANOUT; `joined` is what getsockopt does not tell of the group 0.
@@ -54,17 +58,22 @@ pub enum Value {
     Groups(Groups),
 }
 
-/// An interface of the socket's network namespace. Its index is what counts; the name is empty where there
-/// is none any more, or nobody looked for it.
-#[derive(Clone, Copy, Debug)]
-pub struct Interface {
-    pub index: u32,
-    pub name: Name,
+/// What belongs to a value that getsockopt(2) gives, but that getsockopt(2) does not tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Untold<'a> {
+    /// The index of the interface of IP_MULTICAST_IF.
+    Ifindex(u32),
+    /// For which peers there are keys.
+    Keys(&'a Keys),
 }
 
-impl PartialEq for Interface {
-    fn eq(&self, other: &Interface) -> bool {
-        self.index == other.index
+impl Untold<'_> {
+    /// What follows the name of the option in that of the member of JSON.
+    pub fn suffix(&self) -> &'static str {
+        match self {
+            Untold::Ifindex(_) => "_ifindex",
+            Untold::Keys(_) => "_prefixes",
+        }
     }
 }
 
@@ -116,6 +125,17 @@ impl PartialEq for Structure {
 }
 
 impl Value {
+    /// What getsockopt(2) does not tell, where JSON has a member of its own for it.
+    pub fn untold(&self) -> Option<Untold<'_>> {
+        match self {
+            Value::Multicast { interface, .. } if interface.index != 0 => {
+                Some(Untold::Ifindex(interface.index))
+            }
+            Value::Keys(keys) => Some(Untold::Keys(keys)),
+            _ => None,
+        }
+    }
+
     /// Whether there is nothing to show: 0, an empty name, list or string of bytes, no program.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -142,6 +162,7 @@ impl Value {
             | Value::Txtime { .. }
             | Value::PortRange { .. }
             | Value::Tls { .. }
+            | Value::Keys(_)
             | Value::Fanout { .. } => false,
         }
     }

@@ -104,8 +104,9 @@ fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> 
             }
             value => serde_json::to_writer(&mut *line, value)?,
         }
-        if let Some((member, index)) = shown.untold() {
-            write!(line, ",\"{}{member}\":{index}", option.name)?;
+        if let Some(untold) = value.untold() {
+            write!(line, ",\"{}{}\":", option.name, untold.suffix())?;
+            serde_json::to_writer(&mut *line, &untold)?;
         }
         comma = b",\"";
     }
@@ -145,11 +146,9 @@ impl Serialize for Cell<'_> {
                 let mut map = to.serialize_map(None)?;
                 for shown in *options {
                     map.serialize_entry(shown.option.name, &shown.value)?;
-                    if let Some((member, index)) = shown.untold() {
-                        map.serialize_entry(
-                            &format_args!("{}{member}", shown.option.name),
-                            &index,
-                        )?;
+                    if let Some(untold) = shown.value.untold() {
+                        let name = shown.option.name;
+                        map.serialize_entry(&format_args!("{name}{}", untold.suffix()), &untold)?;
                     }
                 }
                 map.end()

@@ -1,7 +1,7 @@
 //! The items of a record: blobs and list entries of any number.
 
 use crate::kernel::abi::{
-    ip_options_item, item_header, item_kind, membership_item, packet_membership_item,
+    ip_options_item, item_header, item_kind, key_item, membership_item, packet_membership_item,
 };
 use crate::record::bytes::{padded, take};
 use crate::record::section::Record;
@@ -19,6 +19,8 @@ pub enum Item<'a> {
     PacketMembership(&'a packet_membership_item),
     /// The groups of a netlink socket, a bit for each from 1 on, in words of 64 bits.
     Groups(&'a [u8]),
+    /// For which peers a TCP socket has a key of this kind.
+    Key(item_kind, &'a key_item),
     /// There was more of the list before.
     Cut,
 }
@@ -44,6 +46,9 @@ impl<'a> Record<'a> {
             | item_kind::ITEM_IPV6_MEMBERSHIP
             | item_kind::ITEM_IPV6_ANYCAST => {
                 take(&mut body).map(|entry| Item::Membership(kind, entry, body))
+            }
+            item_kind::ITEM_TCP_MD5_KEY | item_kind::ITEM_TCP_AO_KEY => {
+                take(&mut body).map(|key| Item::Key(kind, key))
             }
             _ => Some(Item::Extension(kind, body)),
         })

@@ -175,6 +175,13 @@ pub fn not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
 }
 
+/// Whether a member of `options` is an option: JSON has members there for what getsockopt(2) does not tell.
+pub fn is_option(member: &str) -> bool {
+    const NONE: [&str; 3] =
+        ["IP_MULTICAST_IF_ifindex", "TCP_MD5SIG_prefixes", "TCP_AO_ADD_KEY_prefixes"];
+    !NONE.contains(&member)
+}
+
 /// SO_COOKIE.
 pub fn cookie(socket: &impl AsFd) -> u64 {
     let mut buffer = [0; 8];

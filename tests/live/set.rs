@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::common::{
-    self, attach_return, bind, connect, cookie, enter_namespace, find, has_mptcp, ip, listen,
-    local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
+    self, attach_return, bind, connect, cookie, enter_namespace, find, has_mptcp, ip, is_option,
+    listen, local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
 };
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::set::Marker;
@@ -458,9 +458,8 @@ fn each_setting_alone() {
         let by_all = set_of(&all, socket);
         let by_set = set_of(&only_set, socket);
         let shown = find(&only_set, socket).expect("a row")["options"].as_object().unwrap();
-        // `options::interfaces` has the member that is no option.
         let shown = shown.keys().map(String::as_str);
-        let shown: BTreeSet<&str> = shown.filter(|name| !name.ends_with("_ifindex")).collect();
+        let shown: BTreeSet<&str> = shown.filter(|name| is_option(name)).collect();
         for set in [by_all, by_set, shown] {
             if set != known(socket, expected) {
                 wrong.push(format!("{what}: {set:?} instead of {expected}"));

@@ -129,6 +129,13 @@ impl Stream {
         self.item(item_kind::ITEM_PACKET_MEMBERSHIP, &body.bytes);
     }
 
+    /// Adds a key of a TCP socket.
+    fn key(&mut self, kind: item_kind, fill: impl FnOnce(&mut key_item)) {
+        let mut body = Stream::default();
+        body.part(fill);
+        self.item(kind, &body.bytes);
+    }
+
     /// Ends a record.
     pub fn end(&mut self) {
         self.ends.push(self.bytes.len());
@@ -371,6 +378,45 @@ fn extended(stream: &mut Stream) {
     });
     stream.item(item_kind::ITEM_END, &[]);
     stream.end();
+}
+
+/// A BGP speaker: a listener with keys for more peers than fit a record, and a connection with keys of TCP-AO.
+pub fn speaker() -> Stream {
+    let [md5, ao] = [item_kind::ITEM_TCP_MD5_KEY, item_kind::ITEM_TCP_AO_KEY];
+    let mut stream = Stream::default();
+    let begin = |stream: &mut Stream, state, key| {
+        let sections = [section::SECTION_SOCKET, section::SECTION_TCP, section::SECTION_ITEMS];
+        stream.header(&sections, |header| {
+            (header.protocol, header.state, header.family) = (TCP, state, INET6);
+            (header.local_port, header.cookie) = (179, 90);
+        });
+        stream.part(|_: &mut socket_section| {});
+        stream.part(|tcp: &mut tcp_section| {
+            flags!(tcp, TCP_flag::TCP_MD5SIG = 0, TCP_flag::TCP_AO_ADD_KEY = 0);
+            tcp.flags |= 1u64 << key;
+        });
+    };
+    begin(&mut stream, LISTEN, TCP_flag::TCP_MD5SIG.0);
+    stream.key(md5, |key| {
+        key.address = address(&[10, 0, 0, 1]);
+        (key.family, key.prefix_length, key.ifindex) = (INET as u8, 32, -1);
+    });
+    stream.key(md5, |key| {
+        key.address = address(&[0x20, 1, 0xd, 0xb8]);
+        (key.family, key.prefix_length, key.ifindex) = (INET6 as u8, 32, 2);
+    });
+    stream.key(md5, |key| (key.family, key.prefix_length) = (INET as u8, 0));
+    stream.item(item_kind::ITEM_CUT, &[]);
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    begin(&mut stream, ESTABLISHED, TCP_flag::TCP_AO_ADD_KEY.0);
+    stream.key(ao, |key| {
+        (key.family, key.prefix_length, key.ifindex) = (INET6 as u8, 0, -1);
+        (key.send_id, key.receive_id) = (1, 255);
+    });
+    stream.item(item_kind::ITEM_END, &[]);
+    stream.end();
+    stream
 }
 
 /// A sniffer, with a ring and more memberships than fit a record.

@@ -1,8 +1,13 @@
 //! IPPROTO_TCP: net/ipv4/tcp.c, do_tcp_getsockopt()
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::{boolean, int, is_on, Facts};
+use crate::kernel::abi::{item_kind, key_item};
 use crate::options::context::Context;
+use crate::options::keys::{Key, KeyProtocol, Keys};
 use crate::options::value::Value;
+use crate::record::Item;
 use crate::text::Name;
 
 /// A number, and where it is 0 that of the system.
@@ -91,4 +96,50 @@ pub fn is_segment(user: u64) -> bool {
 /// include/net/inet_connection_sock.h, inet_csk_in_pingpong_mode(); before 6.7 the threshold is 1.
 pub fn quickack(_: &Context, [pingpong, threshold]: Facts<2>) -> Option<Value> {
     Some(boolean(pingpong? < threshold.unwrap_or(1)))
+}
+
+/// TCP_MD5SIG: net/ipv4/tcp_ipv4.c, __tcp_md5_do_add()
+pub fn md5_keys(context: &Context, [on]: Facts<1>) -> Option<Value> {
+    Some(keys(context, is_on(on)?, item_kind::ITEM_TCP_MD5_KEY))
+}
+
+/// TCP_AO_ADD_KEY: net/ipv4/tcp_ao.c, tcp_ao_add_cmd()
+pub fn ao_keys(context: &Context, [on]: Facts<1>) -> Option<Value> {
+    Some(keys(context, is_on(on)?, item_kind::ITEM_TCP_AO_KEY))
+}
+
+fn keys(context: &Context, on: bool, list: item_kind) -> Value {
+    if !on {
+        return boolean(false);
+    }
+    let mut keys = Keys { members: Vec::new(), cut: false };
+    let mut is_of_list = false;
+    for item in context.items() {
+        match item {
+            Item::Key(kind, item) if kind == list => {
+                is_of_list = true;
+                keys.members.push(key(context, kind, item));
+            }
+            Item::Cut => keys.cut |= is_of_list,
+            _ => is_of_list = false,
+        }
+    }
+    Value::Keys(keys)
+}
+
+fn key(context: &Context, kind: item_kind, item: &key_item) -> Key {
+    const INET: u8 = 2;
+    let [a, b, c, d, ..] = item.address;
+    Key {
+        protocol: match kind {
+            item_kind::ITEM_TCP_MD5_KEY => KeyProtocol::Md5,
+            _ => KeyProtocol::Ao { send_id: item.send_id, receive_id: item.receive_id },
+        },
+        address: match item.family {
+            INET => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+            _ => IpAddr::V6(Ipv6Addr::from(item.address)),
+        },
+        prefix_length: item.prefix_length,
+        interface: u32::try_from(item.ifindex).ok().map(|index| context.interface(index)),
+    }
 }

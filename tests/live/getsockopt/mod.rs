@@ -196,8 +196,7 @@ impl Tally {
             self.compare_option(subject, row, shown["options"].get(row.name), [before, after]);
         }
         let names = shown["options"].as_object().expect("options are an object").keys();
-        // `options::interfaces` has the member that is no option.
-        for name in names.filter(|name| *name != "IP_MULTICAST_IF_ifindex") {
+        for name in names.filter(|name| common::is_option(name)) {
             let known = rows().any(|row| row.name == name)
                 || NOT_COMPARED.iter().any(|(other, _)| *other == name);
             assert!(known, "{name} is shown, which these tests do not know");

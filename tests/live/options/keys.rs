@@ -1,38 +1,93 @@
-//! Keys of TCP signatures: that they are there is shown, they themselves never are.
+//! Keys of TCP signatures: for which peers there are keys is shown, they themselves never are.
 
-use std::os::fd::AsFd;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::process::Command;
 
 use nix::errno::Errno;
-use nix::sys::socket::SockType;
-use serde_json::json;
+use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{listen, Backlog, SockType};
+use serde_json::{json, Value};
 
-use super::scene::{Scene, Version};
+use super::scene::{Scene, Socket, Version};
 use super::unseen::{assert_shown, set, sockets};
 use crate::common;
-use crate::common::not_tested;
+use crate::common::{btf_has, not_tested};
 use crate::getsockopt::{hex, structure};
 use crate::numbers::*;
 
-/// `struct tcp_md5sig`, which begins with a `struct sockaddr_storage`.
-fn md5_signature(version: Version, key: &[u8]) -> Vec<u8> {
-    let mut length = [0; 8];
-    length[2..4].copy_from_slice(&(key.len() as u16).to_ne_bytes());
-    let mut padded = key.to_vec();
-    padded.resize(80, 0);
-    structure([&socket_address(version), &length, &padded])
+const TCP_MD5SIG_EXT: i32 = 32;
+const TCP_MD5SIG_FLAG_PREFIX: u8 = 1;
+const TCP_MD5SIG_FLAG_IFINDEX: u8 = 2;
+
+/// The peers of a key: addresses with this prefix, in this VRF if one is named.
+#[derive(Clone, Copy)]
+struct Peers {
+    address: IpAddr,
+    prefix: u8,
+    vrf: Option<u32>,
 }
 
-/// The loopback address as a `struct sockaddr_storage`.
-fn socket_address(version: Version) -> Vec<u8> {
-    let mut address = vec![0; 128];
-    let family = if version == Version::V4 { AF_INET } else { AF_INET6 };
-    address[..2].copy_from_slice(&(family as u16).to_ne_bytes());
-    match version {
-        Version::V4 => address[4..8].copy_from_slice(&[127, 0, 0, 1]),
-        Version::V6 => address[23] = 1,
-        Version::Mapped => address[18..24].copy_from_slice(&[0xff, 0xff, 127, 0, 0, 1]),
+impl Peers {
+    fn new(address: &str, prefix: u8, vrf: Option<u32>) -> Peers {
+        Peers { address: address.parse().expect("an address"), prefix, vrf }
     }
-    address
+
+    /// The loopback address alone.
+    fn loopback(version: Version) -> Peers {
+        let (address, prefix) = match version {
+            Version::V4 => ("127.0.0.1", 32),
+            Version::V6 => ("::1", 128),
+            Version::Mapped => ("::ffff:127.0.0.1", 32),
+        };
+        Peers::new(address, prefix, None)
+    }
+
+    /// As the kernel has it, where the address of a v4-mapped one is that of IPv4.
+    fn shown(&self) -> String {
+        format!("{}/{}", self.address.to_canonical(), self.prefix)
+    }
+}
+
+/// An address as a `struct sockaddr_storage`.
+fn socket_address(address: IpAddr) -> Vec<u8> {
+    let mut bytes = vec![0; 128];
+    let family = if address.is_ipv4() { AF_INET } else { AF_INET6 };
+    bytes[..2].copy_from_slice(&(family as u16).to_ne_bytes());
+    match address {
+        IpAddr::V4(address) => bytes[4..8].copy_from_slice(&address.octets()),
+        IpAddr::V6(address) => bytes[8..24].copy_from_slice(&address.octets()),
+    }
+    bytes
+}
+
+/// `struct tcp_md5sig`
+fn md5_signature(peers: Peers, flags: u8, key: &[u8]) -> Vec<u8> {
+    let flags = flags | if peers.vrf.is_some() { TCP_MD5SIG_FLAG_IFINDEX } else { 0 };
+    let mut head = vec![flags, peers.prefix];
+    head.extend((key.len() as u16).to_ne_bytes());
+    head.extend(peers.vrf.unwrap_or_default().to_ne_bytes());
+    let mut padded = key.to_vec();
+    padded.resize(80, 0);
+    structure([&socket_address(peers.address), &head, &padded])
+}
+
+/// Gives a socket a key for these peers.
+fn add_md5_key(socket: &Socket, peers: Peers) -> io::Result<()> {
+    let signature = md5_signature(peers, TCP_MD5SIG_FLAG_PREFIX, b"lisbonne-1755-key");
+    common::set_bytes(socket, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature)
+}
+
+/// Whether the kernel has signatures; the test says so where it has none.
+fn has_md5(scene: &Scene) -> bool {
+    let probe = scene.subject(Version::V4, SockType::Stream, "bound").socket;
+    let Err(error) = add_md5_key(&probe, Peers::loopback(Version::V4)) else {
+        return true;
+    };
+    assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");
+    not_tested("TCP_MD5SIG, which this kernel does not have");
+    false
 }
 
 /// Neither the key itself nor its bytes in hexadecimal may be in anything that knetstat writes.
@@ -47,46 +102,173 @@ fn assert_secret(key: &[u8]) {
     }
 }
 
+/// What knetstat shows of an option of a socket: the word of the table, and the list of JSON.
+fn shown(socket: &Socket, option: &str) -> (String, Vec<Value>) {
+    let all = common::sockets(&format!("-t --unbound -O {option}"));
+    let row = common::find(&all, socket).expect("the socket is shown");
+    assert_eq!(row["options"][option], json!(1), "{row}");
+    let list = row["options"][format!("{option}_prefixes")].as_array().expect("a list").clone();
+    let port = &row["local"]["port"];
+    let table = common::stdout(&format!("-tH --unbound --sport {port} -O {option}"));
+    let word = table.split_whitespace().last().expect("a row");
+    (word.strip_prefix(&format!("{option}=")).expect("the option").to_owned(), list)
+}
+
+/// The peers of each listener's MD5 keys, as ss(8) has them from the kernel, which tells the keys too.
+fn peers_of_ss() -> BTreeSet<String> {
+    let output = Command::new("ss").args(["-H", "-t", "-l", "-n", "-i"]).output().expect("ss");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lists = text.split_whitespace().filter_map(|word| word.strip_prefix("md5keys:"));
+    let entries = lists.flat_map(|list| list.split(','));
+    entries.filter_map(|entry| entry.split('=').next().map(str::to_owned)).collect()
+}
+
+fn prefix(entry: &Value) -> String {
+    format!("{}/{}", entry["tcpm_addr"].as_str().expect("an address"), entry["tcpm_prefixlen"])
+}
+
 #[test]
 fn md5_keys_are_seen_and_not_shown() {
     const KEY: &[u8] = b"vaugirard-1893-key";
     let scene = Scene::enter();
-    let probe = scene.subject(Version::V4, SockType::Stream, "bound").socket;
-    let signature = md5_signature(Version::V4, KEY);
-    if let Err(error) = common::set_bytes(&probe, IPPROTO_TCP, TCP_MD5SIG, &signature) {
-        assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");
-        return not_tested("TCP_MD5SIG, which this kernel does not have");
+    if !has_md5(&scene) {
+        return;
     }
+    let signature = |version, key| md5_signature(Peers::loopback(version), 0, key);
     let mut all = Vec::new();
     for version in Version::ALL {
         // A listener for both versions has the key of the IPv4 address, which is a mapped one.
         let made = scene.tcp(version, &mut |subject| {
-            set(&subject.socket, IPPROTO_TCP, TCP_MD5SIG, &md5_signature(version, KEY));
+            set(&subject.socket, IPPROTO_TCP, TCP_MD5SIG, &signature(version, KEY));
         });
         let made = made.expect("a connection with signatures");
         assert_shown(&sockets(&made), "TCP_MD5SIG", &json!(1), true);
+        let (word, list) = shown(&made[0].socket, "TCP_MD5SIG");
+        let peers = Peers::loopback(version).shown();
+        assert_eq!((word, list.len()), (peers.clone(), 1));
+        assert_eq!(prefix(&list[0]), peers);
+        assert_eq!(list[0]["tcpm_ifindex"], Value::Null);
         all.push((version, made));
     }
     assert_secret(KEY);
     for (version, made) in &all {
         let listener = &made[0].socket;
-        set(listener, IPPROTO_TCP, TCP_MD5SIG, &md5_signature(*version, b""));
+        set(listener, IPPROTO_TCP, TCP_MD5SIG, &signature(*version, b""));
         assert_shown(&[listener], "TCP_MD5SIG", &json!(0), false);
     }
     let plain = scene.tcp(Version::V4, &mut |_| ()).expect("a connection");
     assert_shown(&sockets(&plain), "TCP_MD5SIG", &json!(0), false);
 }
 
+/// One listener serves many peers: each prefix is there, while it is bound and once it listens.
+#[test]
+fn each_prefix_with_an_md5_key_is_listed() {
+    let scene = Scene::enter();
+    if !has_md5(&scene) {
+        return;
+    }
+    let speaker = scene.subject(Version::Mapped, SockType::Stream, "listening").socket;
+    scene.bind(&speaker, "::".parse().expect("an address")).expect("bind");
+    let peers = [
+        Peers::new("::ffff:10.1.0.0", 16, None),
+        Peers::new("::ffff:192.0.2.7", 32, None),
+        Peers::new("2001:db8::", 64, None),
+        Peers::new("2001:db8::1", 128, None),
+        Peers::new("fe80::", 10, None),
+    ];
+    let mut expected = BTreeSet::new();
+    let compare = |expected: &BTreeSet<String>| {
+        let (word, list) = shown(&speaker, "TCP_MD5SIG");
+        assert_eq!(word.split('|').map(str::to_owned).collect::<BTreeSet<_>>(), *expected);
+        assert_eq!(list.iter().map(prefix).collect::<BTreeSet<_>>(), *expected);
+        assert_eq!(list.len(), expected.len());
+        assert!(list.iter().all(|entry| entry.get("more").is_none()));
+    };
+    for peers in peers {
+        add_md5_key(&speaker, peers).expect("a key");
+        expected.insert(peers.shown());
+        compare(&expected);
+    }
+    listen(&speaker, Backlog::new(8).expect("a backlog")).expect("listen");
+    compare(&expected);
+    assert_eq!(peers_of_ss(), expected);
+    // Without its key, a peer is gone from the list.
+    let gone = peers[2];
+    let signature = md5_signature(gone, TCP_MD5SIG_FLAG_PREFIX, b"");
+    set(&speaker, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature);
+    expected.remove(&gone.shown());
+    compare(&expected);
+    assert_eq!(peers_of_ss(), expected);
+}
+
+/// As many peers as the kernel has memory for: a list that is cut says so, and has no other entries. They are
+/// too many for the answer that ss(8) would get.
+#[test]
+fn hundreds_of_md5_keys_are_listed() {
+    const UNROLLED: usize = 64;
+    let scene = Scene::enter();
+    if !has_md5(&scene) {
+        return;
+    }
+    let speaker = scene.subject(Version::V6, SockType::Stream, "listening").socket;
+    scene.bind(&speaker, "::1".parse().expect("an address")).expect("bind");
+    listen(&speaker, Backlog::new(8).expect("a backlog")).expect("listen");
+    let mut added = BTreeSet::new();
+    for number in 0..600_u32 {
+        let peers = Peers::new(&format!("2001:db8:0:{number:x}::"), 64, None);
+        if let Err(error) = add_md5_key(&speaker, peers) {
+            // net.core.optmem_max, which was 20 KiB before 6.8.
+            assert_eq!(error.raw_os_error(), Some(Errno::ENOMEM as i32), "{error}");
+            break;
+        }
+        added.insert(peers.shown());
+    }
+    assert!(added.len() > UNROLLED, "only {} keys", added.len());
+    let (word, list) = shown(&speaker, "TCP_MD5SIG");
+    let names: BTreeSet<String> = list.iter().map(prefix).collect();
+    assert_eq!(names.len(), list.len(), "a prefix is there twice");
+    assert!(names.is_subset(&added));
+    let is_cut = list.last().and_then(|entry| entry.get("more")).is_some();
+    assert_eq!(word.ends_with("|..."), is_cut);
+    match btf_has("BPF_FUNC_loop") {
+        true => assert_eq!((names.len(), is_cut), (added.len(), false)),
+        false => assert_eq!((names.len(), is_cut), (UNROLLED, true)),
+    }
+}
+
+/// A key for the peers of one VRF, and one for those of none.
+#[test]
+fn a_key_for_one_vrf_names_it() {
+    let scene = Scene::enter();
+    if !has_md5(&scene) {
+        return;
+    }
+    let arguments = ["link", "add", "red", "type", "vrf", "table", "10"];
+    let made = Command::new("ip").args(arguments).output().expect("ip");
+    if !made.status.success() {
+        let reason = String::from_utf8_lossy(&made.stderr);
+        assert!(reason.contains("Unknown device type"), "{reason}");
+        return not_tested("keys for one VRF: this kernel has none");
+    }
+    let red = if_nametoindex("red").expect("an index");
+    let socket = scene.subject(Version::V4, SockType::Stream, "listening").socket;
+    scene.bind(&socket, "127.0.0.1".parse().expect("an address")).expect("bind");
+    add_md5_key(&socket, Peers::new("10.1.0.0", 16, Some(red))).expect("a key");
+    let (word, list) = shown(&socket, "TCP_MD5SIG");
+    assert_eq!((word.as_str(), &list[0]["tcpm_ifindex"]), ("10.1.0.0/16%red", &json!(red)));
+}
+
 /// `struct tcp_ao_add`
-fn authentication_key(version: Version, key: &[u8]) -> Vec<u8> {
+fn authentication_key(peers: Peers, ids: (u8, u8), key: &[u8]) -> Vec<u8> {
     let mut algorithm = b"hmac(sha1)".to_vec();
     algorithm.resize(64, 0);
-    let prefix = if version == Version::V4 { 32 } else { 128 };
     // The interface and the flags, then: prefix, sndid, rcvid, maclen, keyflags, keylen.
-    let rest = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, prefix, 100, 100, 12, 0, key.len() as u8];
+    let vrf = peers.vrf.unwrap_or_default().to_ne_bytes();
+    let flags = u8::from(peers.vrf.is_some()); // TCP_AO_KEYF_IFINDEX
+    let rest = [0, 0, 0, 0, 0, 0, peers.prefix, ids.0, ids.1, 12, flags, key.len() as u8];
     let mut padded = key.to_vec();
     padded.resize(80, 0);
-    structure([&socket_address(version), &algorithm, &rest, &padded])
+    structure([&socket_address(peers.address), &algorithm, &vrf, &rest, &padded])
 }
 
 #[test]
@@ -96,18 +278,11 @@ fn authentication_keys_are_seen_and_not_shown() {
     let scene = Scene::enter();
     for version in [Version::V4, Version::V6] {
         let probe = scene.subject(version, SockType::Stream, "bound").socket;
-        let value = authentication_key(version, KEY);
-        match knetstat::kernel::syscall::setsockopt(
-            probe.as_fd(),
-            IPPROTO_TCP,
-            TCP_AO_ADD_KEY,
-            &value,
-        ) {
-            Ok(()) => {}
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");
-                return not_tested("TCP_AO_ADD_KEY, which this kernel does not have");
-            }
+        let peers = Peers::loopback(version);
+        let value = authentication_key(peers, (100, 100), KEY);
+        if let Err(error) = common::set_bytes(&probe, IPPROTO_TCP, TCP_AO_ADD_KEY, &value) {
+            assert_eq!(error.raw_os_error(), Some(Errno::ENOPROTOOPT as i32), "{error}");
+            return not_tested("TCP_AO_ADD_KEY, which this kernel does not have");
         }
         let made = scene.tcp(version, &mut |subject| {
             set(&subject.socket, IPPROTO_TCP, TCP_AO_ADD_KEY, &value);
@@ -115,5 +290,31 @@ fn authentication_keys_are_seen_and_not_shown() {
         let made = made.expect("an authenticated connection");
         assert_shown(&sockets(&made), "TCP_AO_ADD_KEY", &json!(1), true);
         assert_secret(KEY);
+
+        let listener = &made[0].socket;
+        let wide = Peers { prefix: 8, address: first_of_eight(version), vrf: None };
+        let second = authentication_key(wide, (7, 9), KEY);
+        set(listener, IPPROTO_TCP, TCP_AO_ADD_KEY, &second);
+        let (word, list) = shown(listener, "TCP_AO_ADD_KEY");
+        let expected = [
+            format!("{}+sndid:100+rcvid:100", peers.shown()),
+            format!("{}+sndid:7+rcvid:9", wide.shown()),
+        ];
+        assert_eq!(
+            word.split('|').collect::<BTreeSet<_>>(),
+            expected.iter().map(String::as_str).collect()
+        );
+        assert_eq!(list.len(), 2);
+        let entry = list.iter().find(|entry| entry["sndid"] == 7).expect("the second key");
+        let address = wide.address.to_string();
+        let expected =
+            json!({"addr": address, "prefix": 8, "ifindex": null, "sndid": 7, "rcvid": 9});
+        assert_eq!(*entry, expected);
     }
+}
+
+/// An address that is nothing but a prefix of eight bits, which the kernel requires.
+fn first_of_eight(version: Version) -> IpAddr {
+    let address = if version == Version::V4 { "10.0.0.0" } else { "2000::" };
+    address.parse().expect("an address")
 }

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The keys of a TCP socket, as items: for which peers there is one. A step writes one entry, so that the
+ * verifier has less to follow than in a step of items.h, and a list may be longer where it is unrolled.
+ */
+#ifndef KEYS_H
+#define KEYS_H
+
+#define KEY_STEPS_UNROLLED 64
+
+/* include/uapi/linux/tcp.h: whether a key is for one VRF only */
+#define TCP_MD5SIG_FLAG_IFINDEX 2
+#define TCP_AO_KEYF_IFINDEX 1
+
+struct key_part {
+	struct item_header header;
+	struct key_item item;
+};
+
+/* Read the entry of a list; all but the key. */
+static __always_inline void read_md5_key(struct walk *walk, struct key_item *item)
+{
+	struct tcp_md5sig_key *key;
+
+	key = (void *)walk->entry - bpf_core_field_offset(struct tcp_md5sig_key, node);
+	bpf_core_read(item->address, 16, &key->addr.a6);
+	item->family = BPF_CORE_READ(key, family);
+	item->prefix_length = BPF_CORE_READ(key, prefixlen);
+	item->ifindex = BPF_CORE_READ(key, l3index);
+	if (HAS(key, flags) ? !(BPF_CORE_READ(key, flags) & TCP_MD5SIG_FLAG_IFINDEX) :
+			      !item->ifindex)
+		item->ifindex = -1;
+	walk->entry = (__u64)BPF_CORE_READ(key, node.next);
+}
+
+static __always_inline void read_ao_key(struct walk *walk, struct key_item *item)
+{
+	struct tcp_ao_key *key;
+
+	key = (void *)walk->entry - bpf_core_field_offset(struct tcp_ao_key, node);
+	bpf_core_read(item->address, 16, &key->addr.a6);
+	item->family = BPF_CORE_READ(key, family);
+	item->prefix_length = BPF_CORE_READ(key, prefixlen);
+	item->ifindex = BPF_CORE_READ(key, l3index);
+	if (!(BPF_CORE_READ(key, keyflags) & TCP_AO_KEYF_IFINDEX))
+		item->ifindex = -1;
+	item->send_id = BPF_CORE_READ(key, sndid);
+	item->receive_id = BPF_CORE_READ(key, rcvid);
+	walk->entry = (__u64)BPF_CORE_READ(key, node.next);
+}
+
+/* Writes the next entry; 1 when none is left, or no room. */
+static long key_step(__u32 index, struct walk *walk)
+{
+	struct key_part part = {
+		.header = { .kind = walk->kind, .length = sizeof(struct key_item) },
+	};
+
+	if (!walk->entry || written(walk->seq) - walk->start > ITEMS_ROOM)
+		return 1;
+	if (walk->kind == ITEM_TCP_MD5_KEY && has_md5_keys(0))
+		read_md5_key(walk, &part.item);
+	else if (walk->kind == ITEM_TCP_AO_KEY && has_ao_keys(0))
+		read_ao_key(walk, &part.item);
+	else
+		return 1;
+	bpf_seq_write(walk->seq, &part, sizeof(part));
+	return 0;
+}
+
+static __always_inline void write_keys(struct walk *walk, __u32 kind, __u64 first, bool loop_helper)
+{
+	if (!first)
+		return;
+	walk->kind = kind;
+	walk->entry = first;
+	if (loop_helper)
+		bpf_loop(STEPS, key_step, walk, 0);
+	else
+		for (__u32 i = 0; i < KEY_STEPS_UNROLLED; i++)
+			if (key_step(i, walk))
+				break;
+	if (walk->entry)
+		write_item_header(walk->seq, ITEM_CUT, 0);
+}
+
+#endif
