@@ -6,7 +6,7 @@
 #ifndef KEYS_H
 #define KEYS_H
 
-#define KEY_STEPS_UNROLLED 64
+#define KEY_STEPS_UNROLLED 32
 
 /* include/uapi/linux/tcp.h: whether a key is for one VRF only */
 #define TCP_MD5SIG_FLAG_IFINDEX 2
