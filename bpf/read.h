@@ -57,8 +57,8 @@
 /* The two shifts that isolate the bit differ by its offset in the word at BYTE_OFFSET. */
 #define LOAD_BIT(pointer, member)                                                                  \
 	({                                                                                         \
-		__u64 bit = __CORE_RELO(pointer, member, RSHIFT_U64) -                             \
-			    __CORE_RELO(pointer, member, LSHIFT_U64);                              \
+		__u64 bit = (__u64)__CORE_RELO(pointer, member, RSHIFT_U64) -                      \
+			    (__u64)__CORE_RELO(pointer, member, LSHIFT_U64);                       \
 		const void *address = (const void *)(pointer) +                                    \
 				      __CORE_RELO(pointer, member, BYTE_OFFSET) + (bit >> 3);      \
 		asm volatile("" : "+r"(address));                                                  \
@@ -72,7 +72,7 @@
  * Whether BTF has a member. Several are joined with `&` and `|`: && and || are branches, and the verifier
  * removes each branch whose outcome it knows by moving all instructions behind it.
  */
-#define HAS(pointer, member) bpf_core_field_exists((pointer)->member)
+#define HAS(pointer, member) ((__u64)bpf_core_field_exists((pointer)->member))
 
 /* A member, or 0 where the kernel does not have it. */
 #define GET(pointer, member) GET_OR(pointer, member, 0)
@@ -110,7 +110,10 @@
 	(LOAD(sk, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, name) & 1)
 #define HAS_SOCK_FLAGS(sk, name)                                                                   \
 	(HAS(sk, __sk_common.skc_flags) & bpf_core_enum_value_exists(enum sock_flags, name))
-#define SOCK_FLAG(name) HAS_SOCK_FLAGS(sk, name), HAS_SOCK_FLAG(sk, name)
+/* The same in write_socket(), which loads the word once. */
+#define SOCK_FLAG(name)                                                                            \
+	has_sock_flags & bpf_core_enum_value_exists(enum sock_flags, name),                        \
+		sock_flags >> bpf_core_enum_value(enum sock_flags, name)
 
 /*
  * Expand a line into the section `section`. A flag is shifted, never tested: each branch would double
