@@ -26,7 +26,7 @@ static __always_inline bool has_packets(void)
 	struct sk_buff_head *head = 0;
 	struct sk_buff *packet = 0;
 
-	return HAS(head, next) && HAS(packet, next) && HAS(packet, len) && HAS(packet, cb) &&
+	return HAS(head, next) & HAS(packet, next) & HAS(packet, len) & HAS(packet, cb) &
 	       HAS(parms, consumed);
 }
 
