@@ -10,29 +10,30 @@
 /* A member of another shape of the type, see the flavours in vmlinux.h. */
 #define FLAVOUR(type, pointer) ((struct type *)(pointer))
 
-/* 6.6 gathered the IPv4 bits in inet_flags; before, the first nine were in cmsg_flags. */
-#define INET_CMSG(bit)                                                                             \
-	HAS(inet, inet_flags) || HAS(inet, cmsg_flags),                                            \
-		(HAS(inet, inet_flags) ? LOAD(inet, inet_flags) : LOAD(inet, cmsg_flags)) >> bit
+/*
+ * 6.6 gathered the IPv4 bits in inet_flags; before, the first nine were in cmsg_flags. The functions that
+ * use these macros load each word once.
+ */
+#define INET_CMSG(bit) has_cmsg_flags, cmsg_flags >> bit
 
 /* ... and the others were bit fields. The numbers are an anonymous enum, which BTF cannot name. */
 #define INET_BIT(bit, member)                                                                      \
-	HAS(inet, member) || HAS(inet, inet_flags),                                                \
-		HAS(inet, member) ? LOAD_BIT(inet, member) : LOAD(inet, inet_flags) >> bit
+	HAS(inet, member) | has_inet_flags,                                                        \
+		HAS(inet, member) ? LOAD_BIT(inet, member) : inet_flags >> bit
 
 /* A bit that never was anything else. */
-#define INET_FLAG(bit) HAS(inet, inet_flags), LOAD(inet, inet_flags) >> bit
+#define INET_FLAG(bit) has_inet_flags, inet_flags >> bit
 
 /*
  * 6.7 moved the IPv6 bits there too. 6.6 has both words, so the old member decides, not the new.
  */
 #define INET6_BIT(bit, member)                                                                     \
-	HAS(np, member) || HAS(inet, inet_flags),                                                  \
-		HAS(np, member) ? LOAD_BIT(np, member) : LOAD(inet, inet_flags) >> bit
+	HAS(np, member) | has_inet_flags,                                                          \
+		HAS(np, member) ? LOAD_BIT(np, member) : inet_flags >> bit
 
 /* 6.7, and 6.1 stable: udp_flags instead of members. */
 #define UDP_BIT(bit, member)                                                                       \
-	HAS(up, member) || HAS(up, udp_flags),                                                     \
+	HAS(up, member) | HAS(up, udp_flags),                                                      \
 		HAS(up, member) ? LOAD_BIT(up, member) : LOAD(up, udp_flags) >> bit
 
 /*
@@ -51,19 +52,19 @@
  * bit fields.
  */
 #define HAS_PACKET_FLAG(bit)                                                                       \
-	(HAS(po, flags) && bpf_core_enum_value_exists(enum packet_sock_flags, bit))
+	(HAS(po, flags) & bpf_core_enum_value_exists(enum packet_sock_flags, bit))
 #define PACKET_FLAG(bit)                                                                           \
 	HAS_PACKET_FLAG(bit),                                                                      \
 		LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
 #define PACKET_BIT(bit, member)                                                                    \
-	HAS(po, member) || HAS_PACKET_FLAG(bit),                                                   \
+	HAS(po, member) | HAS_PACKET_FLAG(bit),                                                    \
 		HAS(po, member) ?                                                                  \
 			LOAD_BIT(po, member) :                                                     \
 			LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
 
 /* 6.6: the size of the header, of which the older kernels' bit says whether it is there at all. */
 #define PACKET_VNET_HDR_BIT                                                                        \
-	HAS(po, vnet_hdr_sz) || HAS(po, has_vnet_hdr) ||                                           \
+	HAS(po, vnet_hdr_sz) | HAS(po, has_vnet_hdr) |                                             \
 		HAS_PACKET_FLAG(PACKET_SOCK_HAS_VNET_HDR),                                         \
 		HAS(po, vnet_hdr_sz)  ? LOAD(po, vnet_hdr_sz) != 0 :                               \
 		HAS(po, has_vnet_hdr) ? LOAD_BIT(po, has_vnet_hdr) :                               \
@@ -74,7 +75,7 @@
 /* 6.8: one number instead of a pair. A change of kind, which CO-RE takes for an absent member. */
 #define RANGE(inet) FLAVOUR(inet_sock___range, inet)
 #define PORT_RANGE                                                                                 \
-	HAS(inet, local_port_range) || HAS(RANGE(inet), local_port_range.lo),                      \
+	HAS(inet, local_port_range) | HAS(RANGE(inet), local_port_range.lo),                       \
 		HAS(inet, local_port_range) ?                                                      \
 			LOAD(inet, local_port_range) :                                             \
 			LOAD(RANGE(inet), local_port_range.lo) |                                   \

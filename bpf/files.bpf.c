@@ -147,8 +147,8 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 	if (!parameters.prefilter.every_netns && socket->net != BPF_CORE_READ(reader, nsproxy, net_ns))
 		return false;
 	socket->domain = LOAD(sk, __sk_common.skc_family);
-	socket->protocol = LOAD_BITS(sk, sk_protocol);
-	socket->type = LOAD_BITS(sk, sk_type);
+	socket->protocol = LOAD(sk, sk_protocol);
+	socket->type = LOAD(sk, sk_type);
 	return family_of(socket) == family;
 }
 
@@ -284,7 +284,7 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 		return 0;
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	msk = (void *)BPF_CORE_READ(subflow, conn);
-	if (!msk || GET_BITS((struct sock *)msk, sk_protocol) != IPPROTO_MPTCP ||
+	if (!msk || GET((struct sock *)msk, sk_protocol) != IPPROTO_MPTCP ||
 	    !is_wanted_mptcp((void *)msk))
 		return 0;
 	first = BPF_CORE_READ(msk, first);

@@ -215,9 +215,9 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 	part.item.srr = LOAD(opt, srr);
 	part.item.rr = LOAD(opt, rr);
 	part.item.ts = LOAD(opt, ts);
-	part.item.rr_needaddr = LOAD_BITS(opt, rr_needaddr);
-	part.item.ts_needtime = LOAD_BITS(opt, ts_needtime);
-	part.item.ts_needaddr = LOAD_BITS(opt, ts_needaddr);
+	part.item.rr_needaddr = LOAD_BIT(opt, rr_needaddr) & 1;
+	part.item.ts_needtime = LOAD_BIT(opt, ts_needtime) & 1;
+	part.item.ts_needaddr = LOAD_BIT(opt, ts_needaddr) & 1;
 	length = part.item.optlen;
 	if (length > 40)
 		length = 40;

@@ -60,8 +60,8 @@
 	FLAG(SO_TXTIME__report_errors, BIT(sk, sk_txtime_report_errors))                        \
 	FLAG(SK_BPF_BYPASS_PROT_MEM, BIT(sk, sk_bypass_prot_mem))                               \
 	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
-	VALUE(SO_TYPE, BITS(sk, sk_type))                                                       \
-	VALUE(SO_PROTOCOL, BITS(sk, sk_protocol))                                               \
+	VALUE(SO_TYPE, MEMBER(sk, sk_type))                                                     \
+	VALUE(SO_PROTOCOL, MEMBER(sk, sk_protocol))                                             \
 	VALUE(SO_DOMAIN, MEMBER(sk, __sk_common.skc_family))                                    \
 	VALUE(SO_ERROR, MEMBER(sk, sk_err))                                                     \
 	VALUE(SO_ERROR__soft, MEMBER(sk, sk_err_soft))                                          \
@@ -84,7 +84,7 @@
 	VALUE(SO_MAX_PACING_RATE, MEMBER(sk, sk_max_pacing_rate))                               \
 	VALUE(SO_INCOMING_CPU, MEMBER(sk, __sk_common.skc_incoming_cpu))                        \
 	VALUE(SO_INCOMING_NAPI_ID, MEMBER(sk, sk_napi_id))                                      \
-	VALUE(SO_TXTIME__clockid, BITS(sk, sk_clockid))                                         \
+	VALUE(SO_TXTIME__clockid, MEMBER(sk, sk_clockid))                                       \
 	VALUE(SK_BPF_CB_FLAGS, MEMBER(sk, sk_bpf_cb_flags))                                     \
 	VALUE(SO_RESERVE_MEM, MEMBER(sk, sk_reserved_mem))                                      \
 	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
@@ -124,7 +124,7 @@
 	FLAG(IP_OPTIONS, has_ip_options(inet), 0)                                               \
 	VALUE(IP_TOS, MEMBER(inet, tos))                                                        \
 	VALUE(IP_TTL, MEMBER(inet, uc_ttl))                                                     \
-	VALUE(IP_TTL__sysctl, BITS(net, ipv4.sysctl_ip_default_ttl))                            \
+	VALUE(IP_TTL__sysctl, BIT(net, ipv4.sysctl_ip_default_ttl))                             \
 	VALUE(IP_MINTTL, MEMBER(inet, min_ttl))                                                 \
 	VALUE(IP_MTU_DISCOVER, MEMBER(inet, pmtudisc))                                          \
 	VALUE(IP_MULTICAST_TTL, MEMBER(inet, mc_ttl))                                           \
@@ -172,7 +172,7 @@
 	FLAG(IPV6_RTHDRDSTOPTS, HAS_EXTENSION(dst0opt), 0)                                      \
 	FLAG(IPV6_RTHDR, HAS_EXTENSION(srcrt), 0)                                               \
 	FLAG(IPV6_DSTOPTS, HAS_EXTENSION(dst1opt), 0)                                           \
-	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BITS(net, ipv6.sysctl.auto_flowlabels))               \
+	VALUE(IPV6_AUTOFLOWLABEL__sysctl, BIT(net, ipv6.sysctl.auto_flowlabels))                \
 	VALUE(IPV6_UNICAST_HOPS, BITS(np, hop_limit))                                           \
 	VALUE(IPV6_UNICAST_HOPS__route, has_route_hop_limit(sk), route_hop_limit(sk))           \
 	VALUE(IPV6_UNICAST_HOPS__sysctl, BEHIND(net, ipv6.devconf_all, hop_limit))              \
@@ -211,14 +211,14 @@
 	VALUE(TCP_KEEPCNT, MEMBER(tp, keepalive_probes))                                        \
 	VALUE(TCP_KEEPCNT__sysctl, BITS(net, ipv4.sysctl_tcp_keepalive_probes))                 \
 	VALUE(TCP_SYNCNT, MEMBER(tp, inet_conn.icsk_syn_retries))                               \
-	VALUE(TCP_SYNCNT__sysctl, BITS(net, ipv4.sysctl_tcp_syn_retries))                       \
+	VALUE(TCP_SYNCNT__sysctl, BIT(net, ipv4.sysctl_tcp_syn_retries))                        \
 	VALUE(TCP_LINGER2, MEMBER(tp, linger2))                                                 \
 	VALUE(TCP_LINGER2__sysctl, MEMBER(net, ipv4.sysctl_tcp_fin_timeout))                    \
 	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
 	VALUE(TCP_WINDOW_CLAMP, MEMBER(tp, window_clamp))                                       \
 	VALUE(TCP_WINDOW_CLAMP__scaling, MEMBER(tp, scaling_ratio))                             \
-	VALUE(TCP_QUICKACK, BITS(tp, inet_conn.icsk_ack.pingpong))                              \
-	VALUE(TCP_QUICKACK__sysctl, BITS(net, ipv4.sysctl_tcp_pingpong_thresh))                 \
+	VALUE(TCP_QUICKACK, MEMBER(tp, inet_conn.icsk_ack.pingpong))                            \
+	VALUE(TCP_QUICKACK__sysctl, MEMBER(net, ipv4.sysctl_tcp_pingpong_thresh))               \
 	VALUE(TCP_USER_TIMEOUT, MEMBER(tp, inet_conn.icsk_user_timeout))                        \
 	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))         \
 	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))                        \
@@ -335,8 +335,8 @@
 /* net/xdp/xsk.c, xsk_getsockopt() */
 #define XDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(XDP_OPTIONS, MEMBER(xs, zc))                                                       \
-	VALUE(XDP_RX_RING, HAS(xs, rx) && HAS(rx, nentries), LOAD(rx, nentries))                \
-	VALUE(XDP_TX_RING, HAS(xs, tx) && HAS(tx, nentries), LOAD(tx, nentries))                \
+	VALUE(XDP_RX_RING, HAS(xs, rx) & HAS(rx, nentries), LOAD(rx, nentries))                 \
+	VALUE(XDP_TX_RING, HAS(xs, tx) & HAS(tx, nentries), LOAD(tx, nentries))                 \
 	VALUE(XDP_UMEM_FILL_RING, HAS(fill_ring, nentries), LOAD(fill_ring, nentries))          \
 	VALUE(XDP_UMEM_COMPLETION_RING, HAS(completion_ring, nentries), LOAD(completion_ring, nentries)) \
 	VALUE(XDP_UMEM_REG, OF(HAS(xs, umem), MEMBER(umem, size)))                              \
@@ -361,7 +361,7 @@
 	FLAG(NETLINK_CAP_ACK, BIT(nlk, flags) >> 5)                                             \
 	FLAG(NETLINK_EXT_ACK, BIT(nlk, flags) >> 6)                                             \
 	FLAG(NETLINK_GET_STRICT_CHK, BIT(nlk, flags) >> 7)                                      \
-	VALUE(NETLINK_LIST_MEMBERSHIPS, HAS(nlk, groups) && HAS(nlk, ngroups), LOAD(nlk, ngroups))
+	VALUE(NETLINK_LIST_MEMBERSHIPS, HAS(nlk, groups) & HAS(nlk, ngroups), LOAD(nlk, ngroups))
 
 /* AF_VSOCK: net/vmw_vsock/af_vsock.c, vsock_connectible_getsockopt() */
 #define VSOCK_OPTIONS_LIST(FLAG, VALUE)                                                         \
@@ -435,7 +435,7 @@
 	FLAG(SO_INQ, MEMBER(u, recvmsg_inq))                                                    \
 	FLAG(SO_RIGHTS_NOTRUNC, BIT(u, scm_rights_notrunc))                                     \
 	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
-	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid) && has_pid_number(),                   \
+	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid) & has_pid_number(),                    \
 	      pid_number(BPF_CORE_READ(u, sk.sk_peer_pid)))                                     \
 	VALUE(SO_PEERCRED__uid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, euid.val)))          \
 	VALUE(SO_PEERCRED__gid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, egid.val)))

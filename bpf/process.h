@@ -10,7 +10,7 @@ static __always_inline bool has_pid_number(void)
 	struct pid *pid = 0;
 	struct upid *upid = 0;
 
-	return HAS(task, thread_pid) && HAS(pid, level) && HAS(pid, numbers) && HAS(upid, nr) &&
+	return HAS(task, thread_pid) & HAS(pid, level) & HAS(pid, numbers) & HAS(upid, nr) &
 	       HAS(upid, ns);
 }
 

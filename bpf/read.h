@@ -57,8 +57,8 @@
 /* The two shifts that isolate the bit differ by its offset in the word at BYTE_OFFSET. */
 #define LOAD_BIT(pointer, member)                                                                  \
 	({                                                                                         \
-		__u64 bit = __CORE_RELO(pointer, member, RSHIFT_U64) -                             \
-			    __CORE_RELO(pointer, member, LSHIFT_U64);                              \
+		__u64 bit = (__u64)__CORE_RELO(pointer, member, RSHIFT_U64) -                      \
+			    (__u64)__CORE_RELO(pointer, member, LSHIFT_U64);                       \
 		const void *address = (const void *)(pointer) +                                    \
 				      __CORE_RELO(pointer, member, BYTE_OFFSET) + (bit >> 3);      \
 		asm volatile("" : "+r"(address));                                                  \
@@ -68,7 +68,11 @@
 #define LOAD_BIT(pointer, member) LOAD_BITS(pointer, member)
 #endif
 
-#define HAS(pointer, member) bpf_core_field_exists((pointer)->member)
+/*
+ * Whether BTF has a member. Several are joined with `&` and `|`: && and || are branches, and the verifier
+ * removes each branch whose outcome it knows by moving all instructions behind it.
+ */
+#define HAS(pointer, member) ((__u64)bpf_core_field_exists((pointer)->member))
 
 /* A member, or 0 where the kernel does not have it. */
 #define GET(pointer, member) GET_OR(pointer, member, 0)
@@ -76,7 +80,7 @@
 #define GET_BITS(pointer, member) (HAS(pointer, member) ? LOAD_BITS(pointer, member) : 0)
 
 /* A member of the struct that another member points to. BTF must have both. */
-#define HAS_BEHIND(pointer, first, member) (HAS(pointer, first) && HAS(pointer, first->member))
+#define HAS_BEHIND(pointer, first, member) (HAS(pointer, first) & HAS(pointer, first->member))
 #define GET_BEHIND(pointer, first, member)                                                         \
 	(HAS_BEHIND(pointer, first, member) ? LOAD_BEHIND(pointer, first, member) : 0)
 
@@ -99,14 +103,17 @@
 #define OF_FILTER(...) OF(HAS_BEHIND(sk, sk_filter, prog), __VA_ARGS__)
 #define OF_REUSEPORT(...) OF(HAS_BEHIND(sk, sk_reuseport_cb, prog), __VA_ARGS__)
 #define OF(has, ...) OF_(has, __VA_ARGS__)
-#define OF_(has, present, expression) (has) && (present), expression
+#define OF_(has, present, expression) (has) & (present), expression
 
 /* A bit of skc_flags; its number is looked up in the running kernel. */
 #define HAS_SOCK_FLAG(sk, name)                                                                    \
 	(LOAD(sk, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, name) & 1)
 #define HAS_SOCK_FLAGS(sk, name)                                                                   \
-	(HAS(sk, __sk_common.skc_flags) && bpf_core_enum_value_exists(enum sock_flags, name))
-#define SOCK_FLAG(name) HAS_SOCK_FLAGS(sk, name), HAS_SOCK_FLAG(sk, name)
+	(HAS(sk, __sk_common.skc_flags) & bpf_core_enum_value_exists(enum sock_flags, name))
+/* The same in write_socket(), which loads the word once. */
+#define SOCK_FLAG(name)                                                                            \
+	has_sock_flags & bpf_core_enum_value_exists(enum sock_flags, name),                        \
+		sock_flags >> bpf_core_enum_value(enum sock_flags, name)
 
 /*
  * Expand a line into the section `section`. A flag is shifted, never tested: each branch would double
@@ -115,17 +122,26 @@
 #define FILL_FLAG(name, ...) FILL_FLAG_(name, __VA_ARGS__)
 #define FILL_FLAG_(name, present, expression)                                                      \
 	if (present) {                                                                             \
-		section.has_flags |= 1ULL << name;                                                 \
-		section.flags |= ((__u64)(expression) & 1) << name;                                \
+		has_flags |= 1ULL << name;                                                         \
+		flags |= ((__u64)(expression) & 1) << name;                                        \
 	}
 
 #define FILL_VALUE(name, ...) FILL_VALUE_(name, __VA_ARGS__)
 #define FILL_VALUE_(name, present, expression)                                                     \
 	if (present) {                                                                             \
-		section.has_values |= 1ULL << name;                                                \
+		has_values |= 1ULL << name;                                                        \
 		section.values[name] = (__u64)(expression);                                        \
 	}
 
-#define FILL(LIST) LIST(FILL_FLAG, FILL_VALUE)
+/* The words are gathered in registers, because the compiler would write each change to the stack. */
+#define FILL(LIST)                                                                                 \
+	{                                                                                          \
+		__u64 has_flags = 0, flags = 0, has_values = 0;                                    \
+                                                                                                   \
+		LIST(FILL_FLAG, FILL_VALUE)                                                        \
+		section.has_flags |= has_flags;                                                    \
+		section.flags |= flags;                                                            \
+		section.has_values |= has_values;                                                  \
+	}
 
 #endif

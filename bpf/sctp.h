@@ -10,10 +10,10 @@
 
 /* The value that getsockopt(2) returns: that of the association, if there is one, else of the socket. */
 #define EITHER(pointer, member, of_association)                                                    \
-	HAS(pointer, member) && HAS(asoc, of_association),                                         \
+	HAS(pointer, member) & HAS(asoc, of_association),                                          \
 		asoc ? (__u64)LOAD(asoc, of_association) : (__u64)LOAD(pointer, member)
 #define EITHER_BITS(pointer, member, of_association)                                               \
-	HAS(pointer, member) && HAS(asoc, of_association),                                         \
+	HAS(pointer, member) & HAS(asoc, of_association),                                          \
 		asoc ? LOAD_BITS(asoc, of_association) : LOAD_BITS(pointer, member)
 
 /*

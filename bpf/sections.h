@@ -82,7 +82,7 @@ static __always_inline __u16 traits_of(struct sock *sk)
 		traits |= TRAIT_SOCKET;
 	if (HAS_SOCK_FLAGS(sk, SOCK_DEAD) && HAS_SOCK_FLAG(sk, SOCK_DEAD))
 		traits |= TRAIT_DEAD;
-	if (GET_BITS(sk, sk_kern_sock))
+	if (HAS(sk, sk_kern_sock) && LOAD_BIT(sk, sk_kern_sock) & 1)
 		traits |= TRAIT_KERNEL;
 	return traits;
 }
@@ -91,8 +91,8 @@ static __always_inline __u16 traits_of(struct sock *sk)
 static __always_inline void fill_socket(struct record_header *header, struct sock *sk)
 {
 	/* Not guarded: they say which socket it is. A program that cannot read them does not load. */
-	header->protocol = LOAD_BITS(sk, sk_protocol);
-	header->socket_type = LOAD_BITS(sk, sk_type);
+	header->protocol = LOAD(sk, sk_protocol);
+	header->socket_type = LOAD(sk, sk_type);
 	header->traits = traits_of(sk);
 	header->inode = socket_inode(sk);
 	header->uid = GET(sk, sk_uid.val);
@@ -270,6 +270,8 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 {
 	struct bpf_prog *filter = GET_BEHIND(sk, sk_filter, prog);
 	struct bpf_prog *reuseport = GET_BEHIND(sk, sk_reuseport_cb, prog);
+	bool has_sock_flags = HAS(sk, __sk_common.skc_flags);
+	__u64 sock_flags = GET(sk, __sk_common.skc_flags);
 	struct socket_section section = {};
 
 	FILL(SOCKET_OPTIONS_LIST)
@@ -279,6 +281,10 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
 {
+	bool has_inet_flags = HAS(inet, inet_flags);
+	bool has_cmsg_flags = has_inet_flags | HAS(inet, cmsg_flags);
+	__u64 inet_flags = GET(inet, inet_flags);
+	__u64 cmsg_flags = has_inet_flags ? inet_flags : GET(inet, cmsg_flags);
 	struct sock *sk = &inet->sk;
 	struct ip_section section = {};
 
@@ -292,7 +298,7 @@ static __always_inline bool has_route_hop_limit(struct sock *sk)
 	struct dst_entry *dst = 0;
 	struct inet6_dev *ip6 = 0;
 
-	return HAS(sk, sk_dst_cache) && HAS(dst, _metrics) && HAS_BEHIND(dst, dev, ip6_ptr) &&
+	return HAS(sk, sk_dst_cache) & HAS(dst, _metrics) & HAS_BEHIND(dst, dev, ip6_ptr) &
 	       HAS(ip6, cnf.hop_limit);
 }
 
@@ -322,6 +328,8 @@ static __always_inline __s64 route_hop_limit(struct sock *sk)
 static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 				 struct ipv6_pinfo *np, struct net *net)
 {
+	bool has_inet_flags = HAS(inet, inet_flags);
+	__u64 inet_flags = GET(inet, inet_flags);
 	struct sock *sk = &inet->sk;
 	struct ipv6_section section = {};
 

@@ -26,7 +26,7 @@ static __always_inline bool has_packets(void)
 	struct sk_buff_head *head = 0;
 	struct sk_buff *packet = 0;
 
-	return HAS(head, next) && HAS(packet, next) && HAS(packet, len) && HAS(packet, cb) &&
+	return HAS(head, next) & HAS(packet, next) & HAS(packet, len) & HAS(packet, cb) &
 	       HAS(parms, consumed);
 }
 
@@ -50,7 +50,7 @@ static long add_packet(__u32 index, struct queue_walk *walk)
  */
 static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 {
-	__u8 type = GET_BITS(u, sk.sk_type);
+	__u8 type = GET(u, sk.sk_type);
 	struct queue_walk walk = {};
 	struct sk_buff_head *queue;
 
