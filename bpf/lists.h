@@ -45,17 +45,17 @@ static __always_inline bool has_md5_keys(struct tcp_sock *tp)
 {
 	struct tcp_md5sig_key *key = 0;
 
-	return HAS_BEHIND(tp, md5sig_info, head.first) && HAS(key, node.next) &&
-	       HAS(key, addr.a6) && HAS(key, l3index) && HAS(key, family) && HAS(key, prefixlen);
+	return HAS_BEHIND(tp, md5sig_info, head.first) & HAS(key, node.next) &
+	       HAS(key, addr.a6) & HAS(key, l3index) & HAS(key, family) & HAS(key, prefixlen);
 }
 
 static __always_inline bool has_ao_keys(struct tcp_sock *tp)
 {
 	struct tcp_ao_key *key = 0;
 
-	return HAS_BEHIND(tp, ao_info, head.first) && HAS(key, node.next) &&
-	       HAS(key, addr.a6) && HAS(key, l3index) && HAS(key, family) &&
-	       HAS(key, prefixlen) && HAS(key, keyflags) && HAS(key, sndid) && HAS(key, rcvid);
+	return HAS_BEHIND(tp, ao_info, head.first) & HAS(key, node.next) &
+	       HAS(key, addr.a6) & HAS(key, l3index) & HAS(key, family) &
+	       HAS(key, prefixlen) & HAS(key, keyflags) & HAS(key, sndid) & HAS(key, rcvid);
 }
 
 /* The first entry of each list, or 0. Read by address, as the walk that follows does it: see ADDRESS(). */
