@@ -124,7 +124,7 @@ columns! {
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
     Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot";
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
-    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, |row| row.netns_name.map_or(Cell::Absent, Cell::Bytes), "Name of the network namespace, from ip-netns(8)";
+    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
@@ -187,6 +187,14 @@ fn netns<'a>(row: &'a Row<'a>) -> Cell<'a> {
     match row.socket.netns {
         0 => Cell::Absent,
         netns => Cell::Netns(netns, row.netns_name),
+    }
+}
+
+fn netns_name<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.netns_name {
+        Some(name) => Cell::Bytes(name),
+        None if row.knows_netns_names => Cell::Absent,
+        None => Cell::Unknown,
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Row<'a> {
     pub reuseport: Option<usize>,
     /// The name that ip-netns(8) gave to its network namespace.
     pub netns_name: Option<&'a [u8]>,
+    /// Whether it has none where there is none here.
+    pub knows_netns_names: bool,
     /// The descriptors that hold it, and why there is none if there is none. `None` where nothing
     /// needed them, or where the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,

@@ -12,6 +12,7 @@ use crate::config::{protocol_width, Config};
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
+use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
@@ -21,7 +22,7 @@ use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
 use crate::options::defaults::Pool;
 use crate::output::Style;
-use crate::query::columns::Needs;
+use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
 use crate::record::Records;
 use namespaces::{Namespace, Namespaces};
@@ -71,7 +72,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let unknown =
         pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
     let missing = programs.missing().into_iter().chain(netns_set.missing());
-    let missing: Vec<String> = missing.chain(unknown.missing()).collect();
+    let missing = missing.chain(unknown.missing()).chain(namespaces.missing());
+    let missing: Vec<String> = missing.collect();
     if missing.is_empty() {
         return output.end().map_err(Error::Output);
     }
@@ -132,7 +134,8 @@ fn enter_all(
     let mut interfaces = Interfaces::new(&config.interfaces);
     let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
     let mut open = || -> Result<Option<Namespace>, Error> {
-        let Some(interfaces) = interfaces.here() else { return Ok(None) };
+        let here = interfaces.here().map_err(Error::Interfaces)?;
+        let Some(interfaces) = here else { return Ok(None) };
         programs.open(&mut snapshot)?;
         let filter = Filter { interfaces, ..expected(config.filter.clone(), false) };
         Namespace::here(filter, &mut pool).map(Some)
@@ -152,5 +155,12 @@ fn enter_all(
         }
     };
     interfaces.check().map_err(|error| cli::wrong("--interface <IF>", &error))?;
-    Ok((namespaces, snapshot))
+    let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
+    Ok((namespaces.with_names(names), snapshot))
+}
+
+/// Whether network namespaces are shown by name, which JSON does in a member of its own.
+fn shows_netns_names(config: &Config) -> bool {
+    let shows = |column| config.columns.has(column);
+    shows(Column::NetnsName) || !config.format.whole_sockets && shows(Column::Netns)
 }

@@ -167,7 +167,7 @@ impl<W: Read> Printer<'_, W> {
             // Nobody knows whether it is wanted.
             return Ok(());
         }
-        let namespace = &self.namespaces.all()[index];
+        let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
@@ -179,7 +179,8 @@ impl<W: Read> Printer<'_, W> {
             is_partial,
             knows_set: plan.knows_set,
             reuseport: number_of_group(&mut self.groups, &socket),
-            netns_name: self.namespaces.name(socket.netns),
+            netns_name: names.of(socket.netns),
+            knows_netns_names: names.are_complete(),
             holders,
         };
         self.output.row(&row).map_err(Error::Output)?;
