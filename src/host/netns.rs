@@ -1,9 +1,11 @@
 //! Network namespaces: how they are named, found and entered.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +20,7 @@ use crate::host::netns_file::{is_missing, is_netns, open, reason, remedy, shown}
 use crate::host::netns_names::{entries, Names, NAMED};
 use crate::kernel::{caller, namespace};
 use crate::record;
-use crate::text::escaped;
+use crate::text::{escaped, unescaped};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,16 +75,36 @@ impl Netns {
     ///
     /// What is wrong with the word, or with this user.
     pub fn named(word: &str) -> Result<Netns, NetnsError> {
-        let path = match word {
+        match word {
             "" => {
                 let why = "a network namespace has a name, a process or a path";
-                return Err(NetnsError::Wrong(why.into()));
+                Err(NetnsError::Wrong(why.into()))
             }
-            _ if word.contains('/') => return Netns::at_path(word),
-            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => return Netns::of_process(word),
-            _ => Path::new(NAMED).join(word),
-        };
-        Netns::found(word, &path, Netns::open(&path))
+            _ if word.contains('/') => Netns::at_path(word),
+            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => Netns::of_process(word),
+            _ => Netns::called(word),
+        }
+    }
+
+    /// The namespace with a name of ip(8), as it is printed or as it is. No name is a path: that would be
+    /// opened with more rights than the caller may have.
+    fn called(word: &str) -> Result<Netns, NetnsError> {
+        let name = unescaped(word);
+        if name.iter().any(|byte| matches!(byte, b'/' | 0)) {
+            let why = format!(
+                "'{}' is no name of a network namespace: those have no slash; write a path as it is",
+                escaped(word.as_bytes())
+            );
+            return Err(NetnsError::Wrong(why));
+        }
+        let printed = Path::new(NAMED).join(OsStr::from_bytes(&name));
+        match Netns::open(&printed) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = Path::new(NAMED).join(word);
+                Netns::found(word, &path, Netns::open(&path))
+            }
+            opened => Netns::found(word, &printed, opened),
+        }
     }
 
     /// The namespace at a path of the caller's choice, which is looked at with the caller's rights alone:

@@ -1,10 +1,18 @@
 //! Names that are shown, and cannot be looked up: a number, or nothing, in the place of one is reported.
+//! And names as they are printed, which mean what they were printed for.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
+use std::thread;
 
-use crate::common::{enter_namespace, set_bytes, stdout, KNETSTAT};
+use nix::sched::{setns, CloneFlags};
+
+use crate::common::{enter_namespace, knetstat, set_bytes, stdout, KNETSTAT};
 use crate::exclusive;
 use crate::netns::Named;
 
@@ -143,4 +151,138 @@ fn interfaces_that_cannot_be_asked() {
     let text = incomplete(&after(before, "-uH --interface lo"), &["interfaces", "ulimit -n"]);
     assert_eq!(text, "");
     assert_eq!(stdout("-uH --columns interface").trim(), "lo");
+}
+
+/// A namespace with a name of any bytes, until it is dropped.
+struct Odd(Vec<u8>);
+
+impl Odd {
+    fn new(name: &[u8]) -> Odd {
+        Odd::ip("add", name);
+        Odd(name.into())
+    }
+
+    fn ip(command: &str, name: &[u8]) {
+        let mut ip = Command::new("ip");
+        let output = ip.args(["netns", command]).arg(OsStr::from_bytes(name)).output();
+        assert!(output.expect("ip(8)").status.success(), "{command} {name:?}");
+    }
+
+    fn file(&self) -> File {
+        File::open([b"/run/netns/", &*self.0].concat().as_os()).expect("the namespace")
+    }
+
+    /// A socket in it, with a number by which its row is found.
+    fn bound(&self, port: u16) -> UdpSocket {
+        let file = self.file();
+        let bind = move || {
+            setns(file.as_fd(), CloneFlags::CLONE_NEWNET).expect("setns");
+            UdpSocket::bind(("0.0.0.0", port)).expect("bind")
+        };
+        thread::spawn(bind).join().expect("a socket")
+    }
+}
+
+impl Drop for Odd {
+    fn drop(&mut self) {
+        Odd::ip("del", &self.0);
+    }
+}
+
+trait AsOs {
+    fn as_os(&self) -> &OsStr;
+}
+
+impl AsOs for Vec<u8> {
+    fn as_os(&self) -> &OsStr {
+        OsStr::from_bytes(self)
+    }
+}
+
+/// Each name that the table or JSON prints is taken back, and means the one namespace it was printed for.
+#[test]
+fn a_namespace_by_its_name_as_it_is_printed() {
+    let _turn = exclusive();
+    let pid = std::process::id().to_string();
+    let begins: [&[u8]; 9] =
+        [b"x y", b"x\\x20y", b"\xff", b"\\", b"\\\\", b"a,b", b"-", b"\x1b", b"a\\x2fb"];
+    let mut names = begins.map(|begin| [begin, pid.as_bytes()].concat()).to_vec();
+    names.push(pid.clone().into_bytes()); // a name of digits, and that of a process too
+    let made: Vec<Odd> = names.iter().map(|name| Odd::new(name)).collect();
+    let _sockets: Vec<UdpSocket> =
+        made.iter().zip(7300..).map(|(netns, port)| netns.bound(port)).collect();
+    let table = stdout("-uH --all-netns --columns sport,netns");
+    let json = stdout("-u --all-netns --columns sport,netns_name --ndjson");
+    for (netns, port) in made.iter().zip(7300..) {
+        let line = table.lines().find(|line| line.trim().starts_with(&format!("{port} ")));
+        let word = line.expect("a row").split_whitespace().nth(1).expect("a name");
+        let rows = json.lines().map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap());
+        let mut rows = rows.filter(|row| row["sport"] == port);
+        let name = rows.next().expect("a row")["netns_name"].as_str().expect("a name").to_owned();
+        let mut words = vec![word.to_owned()];
+        // A comma separates two words, and JSON does not tell a name of digits from a process.
+        words.extend(Some(name).filter(|name| !name.contains(',') && *name != pid));
+        for word in words {
+            let output = knetstat(["-uH", "--columns", "sport,inode", &format!("--netns={word}")]);
+            let text = complete(&output);
+            let mut fields = text.split_whitespace();
+            assert_eq!(fields.next(), Some(&*port.to_string()), "{word}: {text}");
+            let output =
+                knetstat(["-u", "--ndjson", "--columns", "netns", &format!("--netns={word}")]);
+            let inode = netns.file().metadata().expect("a namespace").ino();
+            assert_eq!(complete(&output).trim(), format!("{{\"netns\":{inode}}}"), "{word}");
+        }
+    }
+}
+
+/// No escape makes a path of a name: a path is looked up with the rights of the caller alone.
+#[test]
+fn a_name_does_not_become_a_path() {
+    let _turn = exclusive();
+    let named = Named::new();
+    for word in [
+        format!("..\\x2fnetns\\x2f{}", named.0),
+        format!("\\x2Frun\\x2fnetns\\x2f{}", named.0),
+        format!("{}\\x00", named.0),
+        r"..\x2f..\x2fetc\x2fpasswd".into(),
+    ] {
+        let trace = std::env::temp_dir().join(format!("knetstat-{}-trace", std::process::id()));
+        let mut strace = Command::new("strace");
+        strace.arg("-o").arg(&trace).args([KNETSTAT, "-u", &format!("--netns={word}")]);
+        let output = strace.output().expect("strace(1)");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{word}: {said}");
+        assert!(said.contains("no slash") && output.stdout.is_empty(), "{word}: {said}");
+        let calls = fs::read_to_string(&trace).expect("the calls");
+        fs::remove_file(&trace).expect("the file");
+        let opened = |line: &str| line.contains("\"/run/netns") && line.contains("open");
+        assert_eq!(calls.lines().find(|line| opened(line)), None, "{word}");
+    }
+}
+
+/// Users and services are printed where a word is wrong.
+#[test]
+fn users_and_services_as_they_are_printed() {
+    let _turn = exclusive();
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:7200").expect("bind");
+    let file = std::env::temp_dir().join(format!("knetstat-{}-names", std::process::id()));
+    for (contents, place, option) in [
+        (&b"admin\xe9:x:0:0:::\n"[..], "/etc/passwd", "--user"),
+        (b"admin\xe9 7200/udp\n", "/etc/services", "--sport"),
+    ] {
+        fs::write(&file, contents).expect("a file");
+        let script = "mount --bind $1 $2 && exec $0 -uH --columns sport $3 $4";
+        let run = |word: &str| {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["-m", "sh", "-c", script, KNETSTAT]).arg(&file);
+            unshare.args([place, option, word]).output().expect("unshare(1)")
+        };
+        let said = String::from_utf8(run("admin").stderr).expect("UTF-8");
+        let (_, near) = said.split_once("did you mean ").expect("a suggestion");
+        let word = near.split('?').next().expect("a name");
+        assert_eq!(word, r"admin\xe9");
+        assert_eq!(complete(&run(word)).trim(), "7200", "{option} {word}");
+    }
+    fs::remove_file(file).expect("the file");
 }
