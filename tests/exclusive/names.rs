@@ -233,6 +233,11 @@ fn a_namespace_by_its_name_as_it_is_printed() {
             assert_eq!(complete(&output).trim(), format!("{{\"netns\":{inode}}}"), "{word}");
         }
     }
+    // What stands for a name that cannot be read is no name.
+    let unknown = Odd::new(b"?");
+    let _socket = unknown.bound(7350);
+    let text = stdout("-uH --all-netns --columns netns_name --sport 7350");
+    assert_eq!(text.split_whitespace().next(), Some(r"\x3f"));
 }
 
 /// No escape makes a path of a name: a path is looked up with the rights of the caller alone.
