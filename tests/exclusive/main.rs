@@ -12,6 +12,7 @@ mod common;
 mod addresses;
 mod churn;
 mod handler;
+mod held;
 mod names;
 mod netns;
 mod owners;

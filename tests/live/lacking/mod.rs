@@ -256,6 +256,30 @@ fn without_the_program_for_owners_the_sockets_are_there() {
     assert_eq!(rows.len(), 0);
 }
 
+/// A program that is refused and columns that cannot be filled are both said, in one line.
+#[test]
+fn a_refused_program_beside_lacking_columns() {
+    enter_namespace();
+    let _scene = scene();
+    let whole = common::sockets("-tu");
+    let mut types = Types::of_kernel();
+    assert!(types.take("file.f_flags"), "what the program for owners reads");
+    if !types.take("sock.sk_drops") {
+        return not_tested("a kernel without sock.sk_drops: this one does not have it either");
+    }
+    let types = TypesFile::new(&types);
+    let columns = "Drops: this kernel's types lack sock.sk_drops; ";
+    let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
+    let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
+    assert!(error.starts_with(begin), "{error}");
+    assert!(error.contains(&format!("; and without {columns}")), "{error}");
+    assert_eq!(shapes(&rows), shapes(&whole));
+    // Where nobody asks for that program, the columns alone are missing.
+    let (rows, error) = incomplete(&types.run("-tu --ndjson"));
+    assert!(error.starts_with(&format!("knetstat: the table is without {columns}")), "{error}");
+    assert_eq!(shapes(&rows), shapes(&whole));
+}
+
 #[test]
 fn a_kernel_without_bpf_loop_gets_the_programs_without_it() {
     enter_namespace();
