@@ -188,6 +188,7 @@ fn program(holders: &[Holder], owner: Owner) -> String {
     }
     match owner {
         Owner::Process => text,
+        Owner::Unknown => owner.word().into(),
         owner => format!("{text}({})", owner.word()),
     }
 }

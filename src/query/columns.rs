@@ -131,7 +131,7 @@ columns! {
     Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, List, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
     Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, List, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
-    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| Cell::Word(owner.word())), "'process', or the reason why no process holds the socket";
+    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Object, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -202,6 +202,13 @@ fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> C
     row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
 }
 
+fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
+    match owner {
+        Owner::Unknown => Cell::Absent,
+        owner => Cell::Word(owner.word()),
+    }
+}
+
 fn per_holder<'a>(row: &'a Row<'a>, cell: fn(&Holder) -> Cell) -> Cell<'a> {
     row.holders.map_or(Cell::Absent, |(holders, _)| Cell::PerHolder(holders, cell))
 }
@@ -264,7 +271,11 @@ impl Column {
 
     /// Its value for one row.
     pub fn read<'a>(self, row: &'a Row<'a>) -> Cell<'a> {
-        (self.spec().read)(row)
+        // A process that holds the socket is known in any case.
+        match self != Column::Owner && row.lost.has(self as usize) {
+            true => Cell::Absent,
+            false => (self.spec().read)(row),
+        }
     }
 
     /// The words that select it: its name, its JSON member and its titles.

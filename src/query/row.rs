@@ -2,6 +2,7 @@
 
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
+use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::Socket;
@@ -10,6 +11,8 @@ use crate::socket::Socket;
 pub struct Row<'a> {
     pub socket: &'a Socket<'a>,
     pub context: Context<'a>,
+    /// The columns that this kernel cannot fill.
+    pub lost: ColumnSet,
     /// The options to show.
     pub options: &'a [OptionValue],
     /// Whether options that are to be shown may be missing, because it is not known whether they are

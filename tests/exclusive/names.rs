@@ -12,7 +12,7 @@ use std::thread;
 
 use nix::sched::{setns, CloneFlags};
 
-use crate::common::{enter_namespace, knetstat, set_bytes, stdout, KNETSTAT};
+use crate::common::{enter_namespace, knetstat, not_tested, set_bytes, stdout, KNETSTAT};
 use crate::exclusive;
 use crate::netns::Named;
 
@@ -53,12 +53,13 @@ fn too_few_descriptors_lose_no_name() {
     let _sockets = named.each_ref().map(|netns| netns.within(bound));
     let words = format!("--netns {},{}", named[0].0, named[1].0);
     let numbers = named.each_ref().map(|netns| netns.inode().to_string());
+    let mut without = 0;
     for arguments in [
         format!("-uH {words} --sport 7200"),
         format!("-u {words} --columns netns_name --ndjson"),
         "-uH --all-netns --sport 7200".into(),
     ] {
-        let (mut with_names, mut without) = (0, 0);
+        let mut with_names = 0;
         for limit in 5..40 {
             let output = after(&format!("ulimit -n {limit};"), &arguments);
             let text = String::from_utf8_lossy(&output.stdout);
@@ -77,13 +78,30 @@ fn too_few_descriptors_lose_no_name() {
                 }
             }
         }
-        assert!(with_names > 0 && without > 0, "{arguments}: {with_names} and {without}");
+        assert!(with_names > 0, "{arguments}");
     }
+    if without == 0 {
+        not_tested(
+            "names for which there are too few descriptors: the programs take more of them here",
+        );
+    }
+}
+
+/// Whether there is strace(1), which has system calls fail.
+fn has_strace() -> bool {
+    let has = Command::new("strace").arg("-V").output().is_ok();
+    if !has {
+        not_tested("names that cannot be looked up: there is no strace(1); make installs it");
+    }
+    has
 }
 
 /// Where the directory, or one file in it, cannot be read, for another reason than that there is none.
 #[test]
 fn names_that_cannot_be_read() {
+    if !has_strace() {
+        return;
+    }
     let _turn = exclusive();
     let named = Named::new();
     let _socket = named.within(bound);
@@ -118,6 +136,9 @@ fn names_that_cannot_be_read() {
 /// A link to a namespace is no mount: if it cannot be opened, nothing else tells of it.
 #[test]
 fn a_link_that_cannot_be_opened_is_said() {
+    if !has_strace() {
+        return;
+    }
     let _turn = exclusive();
     let link = format!("/run/netns/knetstat-{}-link", std::process::id());
     fs::create_dir_all("/run/netns").expect("/run/netns");
@@ -131,6 +152,9 @@ fn a_link_that_cannot_be_opened_is_said() {
 /// A new socket is asked for the names of interfaces.
 #[test]
 fn interfaces_that_cannot_be_asked() {
+    if !has_strace() {
+        return;
+    }
     let _turn = exclusive();
     enter_namespace();
     let _bound = bound();
@@ -243,6 +267,9 @@ fn a_namespace_by_its_name_as_it_is_printed() {
 /// No escape makes a path of a name: a path is looked up with the rights of the caller alone.
 #[test]
 fn a_name_does_not_become_a_path() {
+    if !has_strace() {
+        return;
+    }
     let _turn = exclusive();
     let named = Named::new();
     for word in [

@@ -24,6 +24,7 @@ use crate::options::defaults::Pool;
 use crate::output::Style;
 use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
+use crate::query::lost::Lost;
 use crate::record::Records;
 use namespaces::{Namespace, Namespaces};
 use pipeline::Ownership;
@@ -43,14 +44,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
     let filter = expected(config.filter.clone(), !is_one);
     let style = style(config, &filter, !is_one);
-    let config = &Config { filter, style, ..config.clone() };
+    let config = Config { filter, style, ..config.clone() };
     let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
-    let programs = Loader::new().load(&Request {
+    let (programs, lost) = load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
-        ..request(config)
+        ..request(&config)
     })?;
+    let config = &Config { lost, ..config };
     if *scope == Scope::All {
         programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
         programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
@@ -71,7 +73,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
     let unknown =
         pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
-    let missing = programs.missing().into_iter().chain(netns_set.missing());
+    let missing = programs.missing().into_iter().chain(config.lost.missing());
+    let missing = missing.chain(netns_set.missing());
     let missing = missing.chain(unknown.missing()).chain(namespaces.missing());
     let missing: Vec<String> = missing.collect();
     if missing.is_empty() {
@@ -80,6 +83,14 @@ pub fn run(config: &Config) -> Result<(), Error> {
     drop(output);
     out.flush().map_err(Error::Output)?;
     Err(Error::Incomplete(missing.join("; and without ")))
+}
+
+/// Loads the programs, and looks which columns they cannot fill. The kernel's types are not kept.
+fn load(request: &Request) -> Result<(Programs, Lost), Error> {
+    let loader = Loader::new();
+    let programs = loader.load(request)?;
+    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families));
+    Ok((programs, lost.unwrap_or_default()))
 }
 
 /// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `anywhere`: not

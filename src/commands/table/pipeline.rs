@@ -111,7 +111,8 @@ struct Printer<'a, W> {
 
 impl<W: Read> Printer<'_, W> {
     fn record(&mut self, record: Record) -> Result<(), Error> {
-        let socket = Socket::decode(record);
+        let mut socket = Socket::decode(record);
+        self.config.lost.take_from(&mut socket);
         let Some(index) = self.namespaces.index(socket.netns) else {
             return Ok(());
         };
@@ -162,7 +163,7 @@ impl<W: Read> Printer<'_, W> {
             if !filter.matches_holders(found.0) {
                 return Ok(());
             }
-            holders = Some(found);
+            holders = Some(self.config.lost.without_reason(&socket, found));
         } else if filter.needs_owners() {
             // Nobody knows whether it is wanted.
             return Ok(());
@@ -175,6 +176,7 @@ impl<W: Read> Printer<'_, W> {
         let row = Row {
             socket: &socket,
             context,
+            lost: self.config.lost.by(&socket),
             options: &self.shown,
             is_partial,
             knows_set: plan.knows_set,
@@ -204,7 +206,8 @@ impl<W: Read> Printer<'_, W> {
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice());
         while let Some(record) = records.next_record()? {
-            let socket = Socket::decode(record);
+            let mut socket = Socket::decode(record);
+            self.config.lost.take_from(&mut socket);
             let index = self.namespaces.index(socket.netns).unwrap_or_default();
             self.socket(socket, index)?;
         }
