@@ -10,6 +10,7 @@ use crate::options::selection::Selection;
 use crate::output::{json, table, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::filter::{self, Filter};
+use crate::query::lost::Lost;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
 
@@ -25,6 +26,8 @@ pub struct Config {
     /// The options to show.
     pub selection: Selection,
     pub columns: ColumnList,
+    /// The columns that this kernel cannot fill, which its types tell.
+    pub lost: Lost,
     pub format: Format,
     pub style: Style,
     /// Whether the kernel side may filter. Tests forbid it with KNETSTAT_NO_KERNEL_FILTER, which a
@@ -45,6 +48,7 @@ impl Config {
             interfaces: args.interface.clone(),
             selection: selection(args, format)?,
             columns: columns(args, format, &filter)?,
+            lost: Lost::default(),
             format,
             style: Style {
                 header: !args.no_header,

@@ -12,6 +12,14 @@ pub fn is_too_many_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
 }
 
+/// The reason and, where too many files are open, what to do.
+fn with_remedy(error: &io::Error) -> String {
+    match is_too_many_files(error) {
+        true => format!("{error}; {MORE_FILES}"),
+        false => error.to_string(),
+    }
+}
+
 /// Why a command failed, or is not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,6 +43,8 @@ pub enum Error {
     ClockTick(io::Error),
     #[error("cannot ask the kernel for its number of CPUs: {}", .0.sentence())]
     Cpus(LoadError),
+    #[error("cannot look up interfaces by their names: {}", with_remedy(.0))]
+    Interfaces(io::Error),
     /// A network namespace could not be entered; a whole sentence.
     #[error("{0}")]
     EnterNetns(String),

@@ -1,9 +1,12 @@
 //! Interfaces by their names, which each network namespace has its own of.
 
 use std::collections::BTreeSet;
+use std::io;
 
-use nix::net::if_::{if_nameindex, if_nametoindex};
+use nix::errno::Errno;
+use nix::net::if_::if_nameindex;
 
+use crate::kernel::syscall;
 use crate::text::{suggest, unescaped};
 
 /// The interfaces that were named, looked for in one network namespace after the other.
@@ -24,14 +27,14 @@ impl<'a> Interfaces<'a> {
 
     /// The indices of those that are in the network namespace the program is in; none at all when
     /// interfaces were named, but this namespace has no such.
-    pub fn here(&mut self) -> Option<Vec<u32>> {
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be looked up.
+    pub fn here(&mut self) -> io::Result<Option<Vec<u32>>> {
         let mut indices = Vec::new();
         for word in self.words {
-            // As it is printed, or as it is. One that is gone has no name any more.
-            let named = |name: &[u8]| if_nametoindex(name).ok();
-            let index = named(&unescaped(word)).or_else(|| named(word.as_bytes()));
-            let index = index.or_else(|| word.parse().ok().filter(|index| *index != 0));
-            if let Some(index) = index {
+            if let Some(index) = index_of(word)? {
                 indices.push(index);
                 self.unknown.retain(|unknown| unknown != word);
             }
@@ -41,7 +44,7 @@ impl<'a> Interfaces<'a> {
             let names = here.iter().flatten().map(|it| it.name().to_bytes().to_vec());
             self.names.extend(names);
         }
-        (self.words.is_empty() || !indices.is_empty()).then_some(indices)
+        Ok((self.words.is_empty() || !indices.is_empty()).then_some(indices))
     }
 
     /// Whether each was found somewhere.
@@ -55,4 +58,16 @@ impl<'a> Interfaces<'a> {
             Some(word) => Err(suggest::unknown("interface", word, self.names.iter())),
         }
     }
+}
+
+/// The index of an interface by its name, as it is printed or as it is, or by its number: one that is gone
+/// has no name any more.
+fn index_of(word: &str) -> io::Result<Option<u32>> {
+    for name in [&*unescaped(word), word.as_bytes()] {
+        match syscall::interface_index(name) {
+            Err(error) if error.raw_os_error() == Some(Errno::ENODEV as i32) => {}
+            index => return index.map(Some),
+        }
+    }
+    Ok(word.parse().ok().filter(|index| *index != 0))
 }

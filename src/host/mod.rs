@@ -4,14 +4,18 @@ mod database;
 pub mod interfaces;
 pub mod mounts;
 pub mod netns;
+pub mod netns_file;
+pub mod netns_names;
 pub mod protocols;
 pub mod services;
 pub mod users;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
@@ -30,6 +34,8 @@ pub struct Host {
     /// A socket of the namespace, which interface names are asked of.
     socket: Option<OwnedFd>,
     interfaces: RefCell<HashMap<u32, Option<Name>>>,
+    /// Why the name of an interface could not be asked.
+    obstacle: OnceCell<Errno>,
 }
 
 impl Host {
@@ -51,7 +57,8 @@ impl Host {
 
     /// A host of which everything is said.
     pub fn with(hz: u64, cpus: u64, socket: Option<OwnedFd>) -> Host {
-        Host { hz, cpus, page: page(), socket, interfaces: RefCell::default() }
+        let (interfaces, obstacle) = (RefCell::default(), OnceCell::new());
+        Host { hz, cpus, page: page(), socket, interfaces, obstacle }
     }
 
     /// SO_COOKIE of the socket that is kept here: this program's own, which nobody asked for.
@@ -64,13 +71,36 @@ impl Host {
         Some(u64::from_ne_bytes(cookie))
     }
 
-    /// The name of an interface; `None` when it has none any more.
+    /// The name of an interface; `None` when it has none any more, or when it cannot be asked, which
+    /// [`Host::obstacle`] tells.
     pub fn interface(&self, index: u32) -> Option<Name> {
-        let socket = self.socket.as_ref()?;
-        *self.interfaces.borrow_mut().entry(index).or_insert_with(|| {
-            syscall::interface_name(socket.as_fd(), index).ok().map(|name| Name::new(&name))
+        let mut interfaces = self.interfaces.borrow_mut();
+        *interfaces.entry(index).or_insert_with(|| match self.ask_interface(index) {
+            Ok(name) => Some(name),
+            Err(Errno::ENODEV) => None,
+            Err(errno) => {
+                self.obstacle.get_or_init(|| errno);
+                None
+            }
         })
     }
+
+    fn ask_interface(&self, index: u32) -> Result<Name, Errno> {
+        let socket = self.socket.as_ref().ok_or(Errno::EBADF)?;
+        let name = syscall::interface_name(socket.as_fd(), index);
+        name.map(|name| Name::new(&name)).map_err(errno_of)
+    }
+
+    /// Why some interfaces that were asked for are without their names: `EBADF` where there is no socket
+    /// to ask.
+    pub fn obstacle(&self) -> Option<Errno> {
+        self.obstacle.get().copied()
+    }
+}
+
+/// A number that no interface has is not asked for: it is refused before the kernel sees it.
+fn errno_of(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::ENODEV, Errno::from_raw)
 }
 
 /// Bytes in a page of memory: sysconf(3), which always knows.

@@ -1,27 +1,26 @@
 //! Network namespaces: how they are named, found and entered.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::fstat;
-use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
 use nix::unistd::gettid;
 
-use crate::error::{is_too_many_files, Error};
+use crate::error::Error;
 use crate::host::mounts::mounts;
-use crate::kernel::{caller, namespace, syscall};
+use crate::host::netns_file::{is_missing, is_netns, open, reason, remedy, shown};
+use crate::host::netns_names::{entries, Names, NAMED};
+use crate::kernel::{caller, namespace};
 use crate::record;
-use crate::text::escaped;
-
-/// Where ip(8) keeps the namespaces that it gave a name: ip-netns(8).
-const NAMED: &str = "/run/netns";
+use crate::text::{escaped, unescaped};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,16 +75,36 @@ impl Netns {
     ///
     /// What is wrong with the word, or with this user.
     pub fn named(word: &str) -> Result<Netns, NetnsError> {
-        let path = match word {
+        match word {
             "" => {
                 let why = "a network namespace has a name, a process or a path";
-                return Err(NetnsError::Wrong(why.into()));
+                Err(NetnsError::Wrong(why.into()))
             }
-            _ if word.contains('/') => return Netns::at_path(word),
-            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => return Netns::of_process(word),
-            _ => Path::new(NAMED).join(word),
-        };
-        Netns::found(word, &path, Netns::open(&path))
+            _ if word.contains('/') => Netns::at_path(word),
+            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => Netns::of_process(word),
+            _ => Netns::called(word),
+        }
+    }
+
+    /// The namespace with a name of ip(8), as it is printed or as it is. No name is a path: that would be
+    /// opened with more rights than the caller may have.
+    fn called(word: &str) -> Result<Netns, NetnsError> {
+        let name = unescaped(word);
+        if name.iter().any(|byte| matches!(byte, b'/' | 0)) {
+            let why = format!(
+                "'{}' is no name of a network namespace: those have no slash; write a path as it is",
+                escaped(word.as_bytes())
+            );
+            return Err(NetnsError::Wrong(why));
+        }
+        let printed = Path::new(NAMED).join(OsStr::from_bytes(&name));
+        match Netns::open(&printed) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = Path::new(NAMED).join(word);
+                Netns::found(word, &path, Netns::open(&path))
+            }
+            opened => Netns::found(word, &printed, opened),
+        }
     }
 
     /// The namespace at a path of the caller's choice, which is looked at with the caller's rights alone:
@@ -126,11 +145,11 @@ impl Netns {
     /// The namespace behind a file; none if it is another kind of file.
     fn open(path: &Path) -> io::Result<Option<Netns>> {
         let file = match open(path) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => return Ok(None),
             file => file?,
         };
         let number = file.metadata()?.ino() as u32;
-        Ok(is_netns(&file).then(|| Netns {
+        Ok(is_netns(&file)?.then(|| Netns {
             inode: number,
             file: Some(file.into()),
             found: shown(path),
@@ -152,29 +171,6 @@ impl Netns {
     }
 }
 
-/// Whether the file is a network namespace: only those tell the user namespace that owns them, and
-/// their kind (ioctl_nsfs(2), NS_GET_NSTYPE).
-fn is_netns(file: &File) -> bool {
-    syscall::namespace_kind(file.as_fd()).is_ok_and(|kind| kind == CloneFlags::CLONE_NEWNET.bits())
-}
-
-/// Opens the file of a namespace; `ENOTTY` for any other, as ioctl_nsfs(2) says. Those are only looked
-/// at: opening a FIFO lets its writer go on, and opening a device can do anything.
-fn open(path: &Path) -> io::Result<File> {
-    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
-    if fstatfs(&place)?.filesystem_type() != NSFS_MAGIC {
-        return Err(Errno::ENOTTY.into());
-    }
-    // By the descriptor, because the path may lead to another file by now.
-    match File::open(format!("/proc/self/fd/{}", place.as_raw_fd())) {
-        // Without /proc there is the path alone.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
-        }
-        file => file,
-    }
-}
-
 /// A namespace with the number by which the kernel tells it from others.
 fn with_inode(file: OwnedFd) -> io::Result<(u32, OwnedFd)> {
     Ok((fstat(&file)?.st_ino as u32, file))
@@ -191,7 +187,7 @@ fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
         result => return result,
     };
     match open(Path::new(&format!("/proc/{pid}/task/{tid}/ns/net"))) {
-        Ok(file) if is_proc_own() && is_netns(&file) => Ok(file.into()),
+        Ok(file) if is_proc_own() && is_netns(&file)? => Ok(file.into()),
         _ if !namespace::has_task(pid, tid) => Err(Errno::ESRCH.into()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         // What is not found there may be hidden (proc(5), hidepid), or /proc is not mounted.
@@ -205,27 +201,6 @@ fn is_proc_own() -> bool {
     own.is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
 }
 
-fn shown(path: &Path) -> String {
-    escaped(path.as_os_str().as_encoded_bytes())
-}
-
-/// The reason alone, without the number that the standard library adds.
-fn reason(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |raw| Errno::from_raw(raw).desc().into())
-}
-
-/// What to do about it, as the end of a sentence.
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; it takes CAP_SYS_ADMIN, and for those of others' processes CAP_SYS_PTRACE: run it \
-             with sudo"
-        }
-        _ if is_too_many_files(error) => "; raise the limit (ulimit -n)",
-        _ => "",
-    }
-}
-
 fn unknown(word: &str) -> String {
     if word.contains('/') {
         return format!("there is no file {}", escaped(word.as_bytes()));
@@ -233,32 +208,8 @@ fn unknown(word: &str) -> String {
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("there is no process {word}; a name of digits is written as a path");
     }
-    let mut names: Vec<Vec<u8>> = names().into_values().collect();
-    names.sort_unstable();
-    crate::text::suggest::unknown("network namespace", word, names.iter())
-}
-
-/// The names that ip(8) gave to namespaces, by inode number.
-pub fn names() -> HashMap<u32, Vec<u8>> {
-    let mut names = HashMap::new();
-    for entry in entries(Path::new(NAMED)) {
-        // A name whose namespace is not mounted yet is an empty file of another file system, whose
-        // inode could be anything.
-        let Ok(file) = open(&entry) else { continue };
-        let (Ok(metadata), Some(name)) = (file.metadata(), entry.file_name()) else { continue };
-        if is_netns(&file) {
-            names.insert(metadata.ino() as u32, name.as_encoded_bytes().to_vec());
-        }
-    }
-    names
-}
-
-/// What is in a directory, sorted; nothing where it cannot be read.
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
+    let names = Names::read();
+    crate::text::suggest::unknown("network namespace", word, names.sorted().into_iter())
 }
 
 /// The namespaces that were found, each once.
@@ -294,19 +245,38 @@ impl NetnsSet {
         if let Ok(Some(netns)) = Netns::open(Path::new("/proc/thread-self/ns/net")) {
             found.add_own(netns.inode);
         }
-        for path in entries(Path::new(NAMED)) {
-            // What cannot be opened is among the mounts if it is one of these.
-            if let Ok(Some(netns)) = Netns::open(&path) {
-                found.add(netns);
-            }
-        }
-        found.add_mounts();
+        let unseen = found.add_named();
+        found.add_mounts(unseen);
         found
     }
 
-    /// Adds those that are mounted anywhere, of which the kernel tells the numbers.
-    fn add_mounts(&mut self) {
-        let mounts = match mounts() {
+    /// Adds those with a name of ip(8). Returns the paths that cannot be looked at.
+    fn add_named(&mut self) -> Vec<(PathBuf, io::Error)> {
+        let paths = match entries(Path::new(NAMED)) {
+            Ok(paths) => paths,
+            Err(error) => return vec![(NAMED.into(), error)],
+        };
+        let mut unseen = Vec::new();
+        for path in paths {
+            match Netns::open(&path) {
+                Ok(netns) => netns.into_iter().for_each(|netns| self.add(netns)),
+                Err(error) if is_missing(&error) => {}
+                Err(error) => unseen.push((path, error)),
+            }
+        }
+        unseen
+    }
+
+    /// Adds those that are mounted anywhere, of which the kernel tells the numbers. By these they are
+    /// missed where they cannot be opened; what else is `unseen`, such as a link, by its path.
+    fn add_mounts(&mut self, unseen: Vec<(PathBuf, io::Error)>) {
+        let mounts = mounts();
+        let is_mount = |path: &PathBuf| mounts.iter().flatten().any(|(_, mounted)| mounted == path);
+        for (path, error) in unseen.iter().filter(|(path, _)| !is_mount(path)) {
+            let why = format!("cannot open {}: {}{}", shown(path), reason(error), remedy(error));
+            self.unseen.push(why);
+        }
+        let mounts = match mounts {
             Ok(mounts) => mounts,
             Err(error) => {
                 let why = format!(
@@ -339,7 +309,7 @@ impl NetnsSet {
         if hidden.is_empty() {
             return;
         }
-        let still = mounts().unwrap_or_default();
+        let still = mounts().unwrap_or_else(|_| hidden.to_vec());
         let is_missing = |(inode, _): &&(u32, PathBuf)| !self.known.contains(inode);
         let missing = hidden.iter().filter(is_missing).filter(|mount| still.contains(mount));
         for (inode, path) in missing.collect::<Vec<_>>() {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::str;
 
 use crate::host::database::Database;
-use crate::text::{escaped, suggest};
+use crate::text::{escaped, suggest, unescaped};
 
 /// A range of ports.
 pub type Ports = RangeInclusive<u16>;
@@ -14,7 +14,8 @@ pub const fn database() -> Database {
     Database::at("/etc/services")
 }
 
-/// Parses a port, a range `a-b`, or the name of a service, which may have several ports.
+/// Parses a port, a range `a-b`, or the name of a service, as it is printed or as it is. A service may
+/// have several ports.
 ///
 /// # Errors
 ///
@@ -40,7 +41,8 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
     }
     let lines = services.lines(word)?;
     let mut ports: Vec<Ports> = Vec::new();
-    for port in lines.clone().filter_map(|line| port_of(line, word.as_bytes())) {
+    let names = [&*unescaped(word), word.as_bytes()];
+    for port in lines.clone().filter_map(|line| port_of(line, names)) {
         // A service has a line for each protocol.
         if !ports.contains(&(port..=port)) {
             ports.push(port..=port);
@@ -55,12 +57,12 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
     }
 }
 
-/// The port in a line, if the line is of the service with this name.
-fn port_of(line: &[u8], name: &[u8]) -> Option<u16> {
+/// The port in a line, if the line is of a service with one of these names.
+fn port_of(line: &[u8], names: [&[u8]; 2]) -> Option<u16> {
     let mut words = words(line);
     let official = words.next()?;
     let port = words.next()?.split(|byte| *byte == b'/').next()?;
-    let is_named = official == name || words.any(|alias| alias == name);
+    let is_named = names.contains(&official) || words.any(|alias| names.contains(&alias));
     is_named.then(|| str::from_utf8(port).ok()?.parse().ok())?
 }
 
@@ -87,6 +89,7 @@ mod tests {
         assert_eq!(parse("ssh", &services()), Ok(vec![22..=22]));
         assert_eq!(parse("domain", &services()), Ok(vec![53..=53]));
         assert_eq!(parse("www", &services()), Ok(vec![80..=80]));
+        assert_eq!(parse("\\xff", &services()), Ok(vec![23..=23]));
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use std::str;
 
 use crate::host::database::Database;
-use crate::text::suggest;
+use crate::text::{suggest, unescaped};
 
 /// The file that names users, which is not read yet.
 pub const fn database() -> Database {
     Database::at("/etc/passwd")
 }
 
-/// Parses a user: a number, or the name that the file gives it.
+/// Parses a user: a number, or the name that the file gives it, as it is printed or as it is.
 ///
 /// # Errors
 ///
@@ -20,7 +20,8 @@ pub fn parse(word: &str, passwd: &Database) -> Result<u32, String> {
         return Ok(uid);
     }
     let users = passwd.lines(word)?.filter_map(user);
-    match users.clone().find(|(name, _)| *name == word.as_bytes()) {
+    let named = |word: &[u8]| users.clone().find(|(name, _)| *name == word);
+    match named(&unescaped(word)).or_else(|| named(word.as_bytes())) {
         Some((_, uid)) => Ok(uid),
         None => Err(suggest::unknown("user", word, users.map(|(name, _)| name))),
     }
@@ -44,6 +45,7 @@ mod tests {
         );
         assert_eq!(parse("33", &passwd), Ok(33));
         assert_eq!(parse("www-data", &passwd), Ok(33));
+        assert_eq!(parse("n\\xe9", &passwd), Ok(7));
         assert!(parse("ww-data", &passwd).unwrap_err().contains("www-data"));
         assert!(parse("-1", &passwd).is_err());
     }

@@ -1,7 +1,6 @@
 //! Loads and attaches the BPF programs, and opens their iterators.
 
 use std::io;
-use std::iter;
 
 use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
 
@@ -13,7 +12,7 @@ use crate::kernel::object::{set_prefilter, Part};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
-use crate::kernel::{lacking, libbpf_log, refusal};
+use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that walk the descriptors: bpf/files.bpf.c
 const BY_DESCRIPTOR: &str = "iter/task_file";
@@ -61,8 +60,7 @@ impl Loader {
         capability::check()?;
         let needed = PROGRAMS.iter().filter(|it| it.is_needed(request, &self.features));
         let needed: Vec<&'static Program> = needed.collect();
-        let lacking = self.btf.as_ref().and_then(|it| lacking::columns(it, &request.families));
-        let mut programs = Programs { loaded: Vec::new(), refused: Vec::new(), lacking };
+        let mut programs = Programs { loaded: Vec::new(), refused: Vec::new() };
         for part in Part::ALL {
             let of_part = needed.iter().filter(|it| Part::of(it.name) == part);
             let of_part: Vec<&'static Program> = of_part.copied().collect();
@@ -166,8 +164,6 @@ impl Loader {
 pub struct Programs {
     loaded: Vec<Loaded>,
     refused: Vec<(&'static Program, LoadError)>,
-    /// The columns that the kernel cannot fill, and why.
-    lacking: Option<String>,
 }
 
 /// A program in the kernel.
@@ -216,17 +212,15 @@ impl Programs {
         self.open_one(Subject::Tasks)
     }
 
-    /// What is missing because a program was refused, or because no program can fill a column, why, and
-    /// what to do: the end of a sentence. `None` where nothing is missing.
+    /// What is missing because a program was refused, why, and what to do: the end of a sentence. `None`
+    /// where nothing is missing.
     pub fn missing(&self) -> Option<String> {
-        let Some((_, first)) = self.refused.first() else { return self.lacking.clone() };
+        let (_, first) = self.refused.first()?;
         let mut programs: Vec<&Program> =
             self.refused.iter().map(|(program, _)| *program).collect();
         programs.sort_by_key(|program| program.rank());
         let subjects: Vec<String> = programs.iter().map(ToString::to_string).collect();
-        let refused = format!("{}: {}", subjects.join(", "), first.sentence());
-        let all: Vec<String> = iter::once(refused).chain(self.lacking.clone()).collect();
-        Some(all.join("; and without "))
+        Some(format!("{}: {}", subjects.join(", "), first.sentence()))
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Loaded> {

@@ -12,7 +12,6 @@ pub mod capability;
 pub mod family;
 pub mod handler;
 mod identity;
-mod lacking;
 pub mod libbpf_log;
 pub mod load;
 pub mod namespace;

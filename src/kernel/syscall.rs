@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::slice;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::statfs::{fstatfs, SYSFS_MAGIC};
 
@@ -100,6 +101,31 @@ pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<Vec<u8>> {
     }
     let name = request.ifr_name.iter().take_while(|&&byte| byte != 0);
     Ok(name.map(|&byte| byte as u8).collect())
+}
+
+/// The index of the interface with this name in the network namespace that this thread is in. The C
+/// library's if_nametoindex(3) hides why a socket to ask cannot be opened, or cuts the name.
+///
+/// # Errors
+///
+/// `ENODEV` when there is none; else why it cannot be asked.
+pub fn interface_index(name: &[u8]) -> io::Result<u32> {
+    // SAFETY: `ifreq` is a C struct of integers; all zeros is a valid value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    if name.len() >= request.ifr_name.len() || name.contains(&0) {
+        return Err(Errno::ENODEV.into());
+    }
+    for (to, byte) in request.ifr_name.iter_mut().zip(name) {
+        *to = *byte as libc::c_char;
+    }
+    let socket = socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)?;
+    // SAFETY: the request wants a pointer to an `ifreq`, and gets one that lives long enough.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFINDEX, &mut request) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has answered with an index, and every member of the union is of integers.
+    Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
 }
 
 /// Which kind of namespace a file is, as a flag of clone(2): ioctl_nsfs(2), NS_GET_NSTYPE.

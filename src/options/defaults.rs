@@ -118,6 +118,11 @@ impl Defaults {
         self.kinds.iter().flatten().filter_map(|answers| answers.as_ref().err().copied())
     }
 
+    /// Why there is no socket at all to ask, and what to do: the end of a sentence.
+    pub fn no_socket(&self) -> String {
+        unopened(self.errors().next().unwrap_or(Errno::EAFNOSUPPORT))
+    }
+
     /// Why it is not known with what value an option of this kind begins, and what to do: the end of a
     /// sentence.
     pub fn obstacle(&self, kind: SocketKind) -> String {
@@ -125,9 +130,7 @@ impl Defaults {
             None => {
                 "cannot see whether the kernel has the protocol; 'mount -t proc proc /proc'".into()
             }
-            Some(Err(errno)) => {
-                format!("cannot open a new socket: {}; {}", errno.desc(), remedy(*errno))
-            }
+            Some(Err(errno)) => unopened(*errno),
             Some(Ok(answers)) => {
                 let refused = CATALOGUE.iter().zip(answers.iter()).find_map(|it| match it {
                     (option, Answer::Refused(errno)) => Some((option.name, *errno)),
@@ -139,6 +142,10 @@ impl Defaults {
             }
         }
     }
+}
+
+fn unopened(errno: Errno) -> String {
+    format!("cannot open a new socket: {}; {}", errno.desc(), remedy(errno))
 }
 
 /// What to do where a new socket cannot be opened or asked.

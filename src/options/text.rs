@@ -9,7 +9,7 @@ use crate::options::keys::{KeyProtocol, Keys};
 use crate::options::kind::ValueKind;
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::options::value::{AttachedProgram, Structure, Value};
-use crate::text::{is_number, set_apart, Name, Word};
+use crate::text::{is_number, set_apart, First, Name, Part, Word};
 
 /// A value as text, in the words of its kind. Has no blank and no comma.
 pub struct Text<'a>(pub &'a Value, pub ValueKind);
@@ -22,12 +22,13 @@ impl fmt::Display for Text<'_> {
             Value::Uint64(number) => number.fmt(f),
             Value::Wordless(number) => number.fmt(f),
             Value::Name(name) if name.is_empty() => f.write_str("-"),
-            Value::Name(name) => write_name(f, "", name.as_bytes()),
-            Value::Interface(interface) => write_interface(f, "", &interface.name, interface.index),
+            Value::Name(name) => write_name(f, name.as_bytes()),
+            Value::Interface(interface) if interface.name.is_empty() => interface.index.fmt(f),
+            Value::Interface(interface) => write_name(f, interface.name.as_bytes()),
             Value::Multicast { address, interface } if interface.index == 0 => address.fmt(f),
             Value::Multicast { address, interface } => {
                 address.fmt(f)?;
-                write_interface(f, "%", &interface.name, interface.index)
+                write_interface(f, &interface.name, interface.index)
             }
             Value::Linger { on: false, .. } => f.write_str("off"),
             Value::Linger { seconds, .. } => write!(f, "{seconds}s"),
@@ -60,7 +61,7 @@ impl fmt::Display for Text<'_> {
             Value::Blob(bytes) => Hex(bytes).fmt(f),
             Value::Pktinfo { address, interface } => {
                 address.fmt(f)?;
-                write_interface(f, "%", &interface.name, interface.index)
+                write_interface(f, &interface.name, interface.index)
             }
             Value::Tls { version, cipher, mode } => {
                 write_word(f, (*version).into(), constants::TLS_VERSIONS)?;
@@ -177,7 +178,7 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
     let mut bar = "";
     for member in &memberships.members {
         write!(f, "{bar}{}", member.group)?;
-        write_interface(f, "%", &member.interface, member.ifindex)?;
+        write_interface(f, &member.interface, member.ifindex)?;
         for source in &member.sources {
             write!(f, "{}{source}", if member.include { '+' } else { '-' })?;
         }
@@ -247,7 +248,7 @@ fn write_packet_memberships(
         if !member.address.is_empty() {
             write!(f, ":{}", LinkAddress(&member.address))?;
         }
-        write_interface(f, "%", &member.interface, member.ifindex)?;
+        write_interface(f, &member.interface, member.ifindex)?;
         if member.count != 1 {
             write!(f, "*{}", member.count)?;
         }
@@ -259,18 +260,24 @@ fn write_packet_memberships(
     }
 }
 
-/// An interface after a mark: by name, or by its index where it has no name any more.
-fn write_interface(f: &mut fmt::Formatter, mark: &str, name: &Name, index: u32) -> fmt::Result {
-    match name.is_empty() {
-        true => write!(f, "{mark}{index}"),
-        false => write_name(f, mark, name.as_bytes()),
+/// An interface behind what it belongs to: by name, or by its index where it has no name any more.
+fn write_interface(f: &mut fmt::Formatter, name: &Name, index: u32) -> fmt::Result {
+    if name.is_empty() {
+        return write!(f, "%{index}");
     }
+    let (first, rest) = apart(name.as_bytes());
+    write!(f, "%{first}{}", Part(rest))
 }
 
-/// A name after a mark, apart from what stands where there is none: a number, and `-`.
-fn write_name(f: &mut fmt::Formatter, mark: &str, name: &[u8]) -> fmt::Result {
-    let (first, rest) = set_apart(name, is_number(name) || name == b"-");
-    write!(f, "{mark}{first}{}", Word(rest))
+/// A name that is the whole value.
+fn write_name(f: &mut fmt::Formatter, name: &[u8]) -> fmt::Result {
+    let (first, rest) = apart(name);
+    write!(f, "{first}{}", Word(rest))
+}
+
+/// A name apart from what stands where there is none: a number, and `-`.
+fn apart(name: &[u8]) -> (First, &[u8]) {
+    set_apart(name, is_number(name) || name == b"-")
 }
 
 /// An address of the link layer: `01:00:5e:00:00:fb`.

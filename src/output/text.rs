@@ -13,7 +13,7 @@ use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Timer};
-use crate::text::{is_number, set_apart, Word};
+use crate::text::{is_number, set_apart, Word, EMPTY};
 
 const BOLD: &[u8] = b"\x1b[1m";
 const PLAIN: &[u8] = b"\x1b[0m";
@@ -30,7 +30,10 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
         Cell::Number(number) => number_to(to, *number),
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
-        Cell::Bytes(bytes) => name_to(to, bytes, *bytes == b"-")?,
+        Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),
+        Cell::Bytes(bytes) => {
+            name_to(to, bytes, matches!(*bytes, b"-" | b"?") || is_empty_mark(bytes))?
+        }
         Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell)?,
         Cell::Interface(interface) => interface_to(to, interface)?,
         Cell::End(end) => end_to(to, end)?,
@@ -185,16 +188,28 @@ fn program(holders: &[Holder], owner: Owner) -> String {
     }
     match owner {
         Owner::Process => text,
+        Owner::Unknown => owner.word().into(),
         owner => format!("{text}({})", owner.word()),
     }
 }
 
-/// The command of a process, set apart where it ends like a process of a subflow.
+/// The command of a process, set apart where it ends like a process of a subflow, or looks like none.
 fn command(name: &[u8]) -> String {
+    if name.is_empty() {
+        return EMPTY.into();
+    }
     match name.strip_suffix(b"(subflow)") {
         Some(begin) => format!("{}\\x28subflow)", Word(begin)),
-        None => Word(name).to_string(),
+        None => {
+            let (first, rest) = set_apart(name, is_empty_mark(name));
+            format!("{first}{}", Word(rest))
+        }
     }
+}
+
+/// Whether a name looks like the mark of an empty one.
+fn is_empty_mark(name: &[u8]) -> bool {
+    name == EMPTY.as_bytes()
 }
 
 /// The timer as netstat writes it: seconds until it expires, retransmits, unanswered probes.

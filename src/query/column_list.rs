@@ -58,6 +58,11 @@ impl ColumnList {
         &self.0[layout as usize]
     }
 
+    /// Whether a layout has the column.
+    pub fn has(&self, column: Column) -> bool {
+        self.0.iter().any(|columns| columns.contains(&column))
+    }
+
     /// Whether one of the columns needs this to be collected.
     pub fn needs(&self, needs: Needs) -> bool {
         self.0.iter().flatten().any(|column| column.needs() == needs)

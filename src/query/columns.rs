@@ -124,14 +124,14 @@ columns! {
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
     Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot";
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
-    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, |row| row.netns_name.map_or(Cell::Absent, Cell::Bytes), "Name of the network namespace, from ip-netns(8)";
+    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
     Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, List, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
     Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, List, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
-    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| Cell::Word(owner.word())), "'process', or the reason why no process holds the socket";
+    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Object, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -190,8 +190,23 @@ fn netns<'a>(row: &'a Row<'a>) -> Cell<'a> {
     }
 }
 
+fn netns_name<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.netns_name {
+        Some(name) => Cell::Bytes(name),
+        None if row.knows_netns_names => Cell::Absent,
+        None => Cell::Unknown,
+    }
+}
+
 fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
     row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+}
+
+fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
+    match owner {
+        Owner::Unknown => Cell::Absent,
+        owner => Cell::Word(owner.word()),
+    }
 }
 
 fn per_holder<'a>(row: &'a Row<'a>, cell: fn(&Holder) -> Cell) -> Cell<'a> {
@@ -256,7 +271,11 @@ impl Column {
 
     /// Its value for one row.
     pub fn read<'a>(self, row: &'a Row<'a>) -> Cell<'a> {
-        (self.spec().read)(row)
+        // A process that holds the socket is known in any case.
+        match self != Column::Owner && row.lost.has(self as usize) {
+            true => Cell::Absent,
+            false => (self.spec().read)(row),
+        }
     }
 
     /// The words that select it: its name, its JSON member and its titles.

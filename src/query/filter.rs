@@ -13,7 +13,7 @@ use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::owner::Holder;
 use crate::socket::state::{self, State, States};
 use crate::socket::{Endpoint, Socket};
-use crate::text::{unescaped, Word};
+use crate::text::{unescaped, EMPTY};
 
 /// Alternatives; none at all means that everything will do.
 pub type AnyOf<T> = Vec<T>;
@@ -140,7 +140,7 @@ impl Filter {
     /// Whether a socket is shown that these processes hold.
     pub fn matches_holders(&self, holders: &[Holder]) -> bool {
         let command = |holder: &Holder| {
-            let command = Word(holder.command.as_bytes()).to_string();
+            let command = literal(holder.command.as_bytes());
             any(&self.commands, |pattern| pattern.matches(&command))
         };
         !self.needs_owners()
@@ -206,10 +206,32 @@ fn within(network: &IpNet, endpoint: Endpoint) -> bool {
     network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
 }
 
-/// A pattern for commands as they are printed. In what was typed, blanks and control characters may
-/// stand for themselves.
+/// A pattern for commands. In what was typed, `*` and `?` stand for others, and the rest is a name as it is
+/// printed, or as it is: an escaped `*` is one.
 pub fn command_pattern(typed: &str) -> WildMatch {
-    WildMatch::new(&Word(&unescaped(typed)).to_string())
+    let mut pattern = String::new();
+    let typed = if typed == EMPTY { "" } else { typed };
+    for part in typed.split_inclusive(WILD) {
+        let name = part.trim_end_matches(WILD);
+        pattern += &literal(&unescaped(name));
+        pattern += &part[name.len()..];
+    }
+    WildMatch::new(&pattern)
+}
+
+const WILD: [char; 2] = ['*', '?'];
+
+/// A name in which nothing is wild, with a character for each that it has: bytes that are not UTF-8, and
+/// `*` and `?`, are the last private ones of Unicode.
+fn literal(name: &[u8]) -> String {
+    let private = |byte: u8| char::from_u32(0x10_ff00 + u32::from(byte)).unwrap_or_default();
+    let plain = |c: char| if WILD.contains(&c) { private(c as u8) } else { c };
+    let chunks = name.utf8_chunks();
+    chunks
+        .flat_map(|it| {
+            it.valid().chars().map(plain).chain(it.invalid().iter().copied().map(private))
+        })
+        .collect()
 }
 
 /// An address, or a network in the form `address/length`.

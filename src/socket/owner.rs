@@ -42,12 +42,15 @@ pub enum Owner {
     /// Another pid namespace, a descriptor on its way between processes, io_uring; or it was opened
     /// and gone between two walks.
     Elsewhere,
+    /// The kernel does not tell.
+    Unknown,
 }
 
 impl Owner {
-    /// The word that is printed.
+    /// The word that is printed; none where the kernel does not tell.
     pub fn word(self) -> &'static str {
         match self {
+            Owner::Unknown => "-",
             Owner::Process => "process",
             Owner::TimeWait => "time-wait",
             Owner::Request => "request",

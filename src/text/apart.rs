@@ -12,6 +12,9 @@ impl fmt::Display for First {
     }
 }
 
+/// What is printed of a name without characters, as a command can have. A shell makes such a name of it.
+pub const EMPTY: &str = "\"\"";
+
 /// Splits off the first byte of a name that would be taken for a mark, which must begin with an ASCII
 /// character: `-` for none, `@` before an abstract name, a number where there is no name.
 pub fn set_apart(name: &[u8], is_mark: bool) -> (First, &[u8]) {

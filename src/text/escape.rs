@@ -1,6 +1,7 @@
 //! Bytes from outside, fit for a terminal, a script and JSON.
 
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -12,6 +13,40 @@ impl fmt::Display for Word<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write_escaped(f, self.0, |c| is_blank(c) || c == ',')
     }
+}
+
+/// A name from outside among others in one word, as those of interfaces in lists of joined groups: as
+/// [`Word`], and what separates the others escaped too. A minus is common in names: only one before what
+/// could be an address, or stand for more of them, is a separator.
+pub struct Part<'a>(pub &'a [u8]);
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut begin = 0;
+        for (at, byte) in self.0.iter().enumerate() {
+            if *byte == b'-' && is_address(&self.0[at + 1..]) {
+                write_part(f, &self.0[begin..at])?;
+                write_bytes(f, b"-")?;
+                begin = at + 1;
+            }
+        }
+        write_part(f, &self.0[begin..])
+    }
+}
+
+const SEPARATORS: &[u8] = b"|+*%";
+
+fn write_part(f: &mut fmt::Formatter, bytes: &[u8]) -> fmt::Result {
+    write_escaped(f, bytes, |c| {
+        is_blank(c) || c == ',' || c.is_ascii() && SEPARATORS.contains(&(c as u8))
+    })
+}
+
+/// Whether something begins with an address, up to what separates it from the next.
+fn is_address(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'-' || SEPARATORS.contains(byte)).next();
+    let text = first.and_then(|first| std::str::from_utf8(first).ok());
+    text.is_some_and(|text| text == "..." || text.parse::<IpAddr>().is_ok())
 }
 
 /// Bytes from outside, fit for a terminal and for JSON: characters that are obeyed or not seen, and
@@ -88,7 +123,7 @@ fn is_blank(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, Word};
+    use super::{escaped, Part, Word};
 
     /// Bidi_Control of PropList.txt.
     const BIDI: [u32; 12] = [
@@ -133,6 +168,20 @@ mod tests {
             let (c, bytes) = pair(number);
             assert_eq!(escaped(c.as_bytes()), c, "U+{number:04X}");
             assert_eq!(Word(c.as_bytes()).to_string(), bytes, "U+{number:04X}");
+        }
+    }
+
+    #[test]
+    fn a_part_has_no_separator() {
+        for (name, shown) in [
+            ("a|b+c*2%d,e", r"a\x7cb\x2bc\x2a2\x25d\x2ce"),
+            ("br-0a1b-x", "br-0a1b-x"),
+            ("a-10.0.0.1", r"a\x2d10.0.0.1"),
+            ("a-b-10.0.0.1-c", r"a-b\x2d10.0.0.1-c"),
+            ("a-...", r"a\x2d..."),
+            ("a-10.0.0", "a-10.0.0"),
+        ] {
+            assert_eq!(Part(name.as_bytes()).to_string(), shown);
         }
     }
 

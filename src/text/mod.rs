@@ -5,6 +5,6 @@ mod escape;
 mod name;
 pub mod suggest;
 
-pub use apart::{is_number, set_apart, unescaped};
-pub use escape::{escaped, Escaped, Word};
+pub use apart::{is_number, set_apart, unescaped, First, EMPTY};
+pub use escape::{escaped, Escaped, Part, Word};
 pub use name::Name;

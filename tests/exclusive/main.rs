@@ -4,7 +4,7 @@
 //!   every descriptor of the other tests.
 //! * `verifier`, `readers`, `handler`, `snapshot` and `addresses` load programs in this process, where
 //!   one callback gets all that libbpf prints.
-//! * `netns` shows all namespaces, and so opens a fresh socket in those of the other tests.
+//! * `netns` and `names` show all namespaces, and so open a fresh socket in those of the other tests.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,6 +12,8 @@ mod common;
 mod addresses;
 mod churn;
 mod handler;
+mod held;
+mod names;
 mod netns;
 mod owners;
 mod readers;

@@ -29,16 +29,16 @@ const IPPROTO_TCP: i32 = 6;
 const TCP_KEEPIDLE: i32 = 4;
 
 /// A namespace with a name of ip(8), until it is dropped.
-struct Named(String);
+pub struct Named(pub String);
 
 impl Named {
-    fn new() -> Named {
+    pub fn new() -> Named {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Named::called(&format!("knetstat-{}-{number}", std::process::id()))
     }
 
-    fn called(name: &str) -> Named {
+    pub fn called(name: &str) -> Named {
         ip_words(&["netns", "add", name]);
         ip_words(&["-n", name, "link", "set", "lo", "up"]);
         Named(name.into())
@@ -49,12 +49,12 @@ impl Named {
     }
 
     /// The number by which the kernel tells namespaces apart.
-    fn inode(&self) -> u64 {
+    pub fn inode(&self) -> u64 {
         inode(&self.path())
     }
 
     /// Does something in the namespace, in a thread of its own.
-    fn within<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
+    pub fn within<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
         within(&File::open(self.path()).expect("the namespace"), action)
     }
 }

@@ -212,6 +212,33 @@ fn of_interfaces() {
     assert!(names.iter().any(|name| said.contains(&bytes(name))), "{said}");
 }
 
+/// A command may have no characters (tests/exclusive/owners/names.rs), and so may an abstract name. The
+/// kernel has no other name without any.
+#[test]
+fn of_names_without_characters() {
+    enter_namespace();
+    let address = SocketAddr::from_abstract_name("").expect("an abstract name");
+    let bound = UnixDatagram::bind_addr(&address).expect("bind");
+    let unbound = UnixDatagram::unbound().expect("a socket");
+    let rows = sockets("-x --unbound");
+    let path = |socket: &UnixDatagram| {
+        let row = rows.iter().find(|row| row["inode"] == inode(socket));
+        row.expect("a row")["local"]["path"].clone()
+    };
+    assert_eq!((path(&bound), path(&unbound)), (Value::from("@"), Value::Null));
+    let text = stdout("-xH --columns inode,local --unbound");
+    let cell = |socket: &UnixDatagram| {
+        let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut rows = rows.filter(|row| row[0] == inode(socket).to_string());
+        rows.next().expect("a row")[1].to_owned()
+    };
+    assert_eq!((cell(&bound), cell(&unbound)), ("@".into(), "-".into()));
+    for arguments in [&["link", "add", "name", "", "type", "dummy"][..], &["netns", "add", ""]] {
+        let output = Command::new("ip").args(arguments).output().expect("ip(8)");
+        assert!(!output.status.success(), "{arguments:?}");
+    }
+}
+
 /// The answer to wrong usage, which has no such characters.
 fn refused(arguments: &[&str]) -> String {
     let output = knetstat(arguments);

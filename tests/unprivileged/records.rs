@@ -160,6 +160,7 @@ pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false }
 /// What is shown in this format, with these columns, if nothing else is asked for.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
+        lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
         filter: Filter::default(),
         interfaces: Vec::new(),

@@ -12,6 +12,7 @@ use crate::config::{protocol_width, Config};
 use crate::error::Error;
 use crate::host::interfaces::Interfaces;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
+use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
@@ -21,8 +22,9 @@ use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
 use crate::options::defaults::Pool;
 use crate::output::Style;
-use crate::query::columns::Needs;
+use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
+use crate::query::lost::Lost;
 use crate::record::Records;
 use namespaces::{Namespace, Namespaces};
 use pipeline::Ownership;
@@ -42,14 +44,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
     let filter = expected(config.filter.clone(), !is_one);
     let style = style(config, &filter, !is_one);
-    let config = &Config { filter, style, ..config.clone() };
+    let config = Config { filter, style, ..config.clone() };
     let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
-    let programs = Loader::new().load(&Request {
+    let (programs, lost) = load(&Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
-        ..request(config)
+        ..request(&config)
     })?;
+    let config = &Config { lost, ..config };
     if *scope == Scope::All {
         programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
         programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
@@ -70,14 +73,24 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
     let unknown =
         pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
-    let missing = programs.missing().into_iter().chain(netns_set.missing());
-    let missing: Vec<String> = missing.chain(unknown.missing()).collect();
+    let missing = programs.missing().into_iter().chain(config.lost.missing());
+    let missing = missing.chain(netns_set.missing());
+    let missing = missing.chain(unknown.missing()).chain(namespaces.missing());
+    let missing: Vec<String> = missing.collect();
     if missing.is_empty() {
         return output.end().map_err(Error::Output);
     }
     drop(output);
     out.flush().map_err(Error::Output)?;
     Err(Error::Incomplete(missing.join("; and without ")))
+}
+
+/// Loads the programs, and looks which columns they cannot fill. The kernel's types are not kept.
+fn load(request: &Request) -> Result<(Programs, Lost), Error> {
+    let loader = Loader::new();
+    let programs = loader.load(request)?;
+    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families));
+    Ok((programs, lost.unwrap_or_default()))
 }
 
 /// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `anywhere`: not
@@ -132,7 +145,8 @@ fn enter_all(
     let mut interfaces = Interfaces::new(&config.interfaces);
     let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
     let mut open = || -> Result<Option<Namespace>, Error> {
-        let Some(interfaces) = interfaces.here() else { return Ok(None) };
+        let here = interfaces.here().map_err(Error::Interfaces)?;
+        let Some(interfaces) = here else { return Ok(None) };
         programs.open(&mut snapshot)?;
         let filter = Filter { interfaces, ..expected(config.filter.clone(), false) };
         Namespace::here(filter, &mut pool).map(Some)
@@ -152,5 +166,12 @@ fn enter_all(
         }
     };
     interfaces.check().map_err(|error| cli::wrong("--interface <IF>", &error))?;
-    Ok((namespaces, snapshot))
+    let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
+    Ok((namespaces.with_names(names), snapshot))
+}
+
+/// Whether network namespaces are shown by name, which JSON does in a member of its own.
+fn shows_netns_names(config: &Config) -> bool {
+    let shows = |column| config.columns.has(column);
+    shows(Column::NetnsName) || !config.format.whole_sockets && shows(Column::Netns)
 }

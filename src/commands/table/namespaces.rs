@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use nix::errno::Errno;
+
 use crate::error::Error;
-use crate::host::netns;
+use crate::host::netns_names::Names;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
@@ -29,6 +31,15 @@ impl Namespace {
         let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind), pool);
         Ok(Namespace { defaults, host: Host::new(socket)?, filter })
     }
+
+    /// Why interfaces that were to be shown are without their names: the end of a sentence.
+    fn obstacle(&self) -> Option<String> {
+        let why = match self.host.obstacle()? {
+            Errno::EBADF => self.defaults.no_socket(),
+            errno => format!("cannot ask the kernel for them: {}", errno.desc()),
+        };
+        Some(format!("names of interfaces: {why}"))
+    }
 }
 
 /// The network namespaces whose sockets are shown.
@@ -37,21 +48,27 @@ pub struct Namespaces {
     /// The index of each by its inode number; `None` where there is one only, whose number is not
     /// needed.
     indexes: Option<HashMap<u32, usize>>,
-    /// The names that ip(8) gave to namespaces, by inode number.
-    names: HashMap<u32, Vec<u8>>,
+    /// The names that ip(8) gave to namespaces, where they are shown.
+    names: Names,
 }
 
 impl Namespaces {
     /// One namespace, which every socket is in; or none, which has no sockets.
     pub fn one(namespace: Option<Namespace>) -> Namespaces {
-        Namespaces { namespaces: Vec::from_iter(namespace), indexes: None, names: netns::names() }
+        let namespaces = Vec::from_iter(namespace);
+        Namespaces { namespaces, indexes: None, names: Names::default() }
     }
 
     /// Several, with their inode numbers.
     pub fn several(namespaces: impl IntoIterator<Item = (u32, Namespace)>) -> Namespaces {
         let (inodes, namespaces): (Vec<u32>, Vec<Namespace>) = namespaces.into_iter().unzip();
         let indexes = inodes.into_iter().enumerate().map(|(index, inode)| (inode, index)).collect();
-        Namespaces { namespaces, indexes: Some(indexes), names: netns::names() }
+        Namespaces { namespaces, indexes: Some(indexes), names: Names::default() }
+    }
+
+    /// The same with names.
+    pub fn with_names(self, names: Names) -> Namespaces {
+        Namespaces { names, ..self }
     }
 
     /// Each of them.
@@ -68,8 +85,14 @@ impl Namespaces {
         }
     }
 
-    /// The name that ip(8) gave to the namespace with this inode number.
-    pub fn name(&self, inode: u32) -> Option<&[u8]> {
-        self.names.get(&inode).map(Vec::as_slice)
+    /// The names of namespaces, of which not all need be in the table.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// What was to be shown but could not be asked, as the ends of sentences.
+    pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
+        let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
+        self.names.missing().into_iter().chain(interfaces)
     }
 }

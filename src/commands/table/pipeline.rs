@@ -111,7 +111,8 @@ struct Printer<'a, W> {
 
 impl<W: Read> Printer<'_, W> {
     fn record(&mut self, record: Record) -> Result<(), Error> {
-        let socket = Socket::decode(record);
+        let mut socket = Socket::decode(record);
+        self.config.lost.take_from(&mut socket);
         let Some(index) = self.namespaces.index(socket.netns) else {
             return Ok(());
         };
@@ -162,12 +163,12 @@ impl<W: Read> Printer<'_, W> {
             if !filter.matches_holders(found.0) {
                 return Ok(());
             }
-            holders = Some(found);
+            holders = Some(self.config.lost.without_reason(&socket, found));
         } else if filter.needs_owners() {
             // Nobody knows whether it is wanted.
             return Ok(());
         }
-        let namespace = &self.namespaces.all()[index];
+        let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
@@ -175,11 +176,13 @@ impl<W: Read> Printer<'_, W> {
         let row = Row {
             socket: &socket,
             context,
+            lost: self.config.lost.by(&socket),
             options: &self.shown,
             is_partial,
             knows_set: plan.knows_set,
             reuseport: number_of_group(&mut self.groups, &socket),
-            netns_name: self.namespaces.name(socket.netns),
+            netns_name: names.of(socket.netns),
+            knows_netns_names: names.are_complete(),
             holders,
         };
         self.output.row(&row).map_err(Error::Output)?;
@@ -203,7 +206,8 @@ impl<W: Read> Printer<'_, W> {
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice());
         while let Some(record) = records.next_record()? {
-            let socket = Socket::decode(record);
+            let mut socket = Socket::decode(record);
+            self.config.lost.take_from(&mut socket);
             let index = self.namespaces.index(socket.netns).unwrap_or_default();
             self.socket(socket, index)?;
         }

@@ -116,7 +116,8 @@ fn by_command() {
         ports(&rows)
     };
     assert_eq!(escaped("web 2\\x0a"), [4002, 4003]);
-    assert_eq!(escaped("web 2*x0a"), [4002, 4003]);
+    assert_eq!(escaped("web?2?"), [4002, 4003], "a character, however it is shown");
+    assert_eq!(escaped("web*\\x0a"), [4002, 4003]);
     assert_eq!(escaped("web\\x202\\x0a"), [4002, 4003]);
     assert_eq!(escaped("web 2\n"), [4002, 4003]);
     assert_eq!(escaped("web 2"), NONE);

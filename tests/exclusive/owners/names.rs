@@ -42,7 +42,8 @@ fn rename(puppet: &mut Puppet, name: &[u8]) {
 /// Each name is found by what the table and JSON print.
 #[test]
 fn a_name_as_it_is_printed_finds_its_process() {
-    const MORE: [&[u8]; 6] = [b"a b,c", b"-", b"x(subflow)", b",", b"\\", b"a\\x2cb"];
+    const MORE: [&[u8]; 10] =
+        [b"a b,c", b"-", b"x(subflow)", b",", b"\\", b"a\\x2cb", b"\"\"", b"\"", b"?", b"\"\"\"\""];
     let _turn = with_puppets();
     let names = NAMES.iter().map(|(name, _)| *name).chain(MORE);
     let puppets: Vec<(Puppet, u16)> = names
@@ -64,8 +65,9 @@ fn a_name_as_it_is_printed_finds_its_process() {
         let comm_of = |puppet| comm(puppet).expect("the puppet is there");
         let same = puppets.iter().filter(|(other, _)| comm_of(other) == comm_of(puppet));
         let expected: Vec<u16> = same.map(|(_, port)| *port).collect();
-        let command = row.get(1).copied().unwrap_or_default();
-        let output = crate::common::knetstat(["-H", "--columns", "sport", "--command", command]);
+        let command = row.get(1).expect("no cell is empty");
+        let output =
+            crate::common::knetstat(["-H", "--columns", "sport", &format!("--command={command}")]);
         assert!(output.status.success(), "{command}: {output:?}");
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         let found: Vec<u16> = text.lines().map(|line| line.trim().parse().unwrap()).collect();
@@ -98,7 +100,8 @@ fn names_of_all_kinds() {
         assert_eq!(process["command"], shown, "{name:?}");
         let line = line_at_port(&table, port);
         // A column of the table has no blanks of its own.
-        let program = format!(" UNCONN      {}/{} ", puppet.pid(), shown.replace(' ', "\\x20"));
+        let shown = if name.is_empty() { "\"\"".into() } else { shown.replace(' ', "\\x20") };
+        let program = format!(" UNCONN      {}/{shown} ", puppet.pid());
         assert!(line.contains(&program), "{program} in {line}");
     }
 }
@@ -121,6 +124,63 @@ fn two_hostile_names_in_one_cell() {
     assert!(table.contains(&format!(" {} ", cells.join(","))), "{table}");
     assert_eq!(table.lines().count(), 1);
     owned("");
+}
+
+/// A list has an entry for each descriptor, also for that of a process whose name has no characters.
+#[test]
+fn a_name_of_no_characters_in_a_list() {
+    let _turn = with_puppets();
+    let names: [&[u8]; 3] = [b"a", b"", b"\"\""];
+    let mut puppets = names.map(|name| {
+        let mut puppet = Puppet::new();
+        rename(&mut puppet, name);
+        puppet
+    });
+    let fd = puppets[0].number("udp 127.0.0.1:4000");
+    for other in 1..puppets.len() {
+        puppets[other].ask(&format!("post office{other}"));
+        puppets[0].ask(&format!("send {fd} office{other}"));
+        puppets[other].ask("receive");
+    }
+    let table = stdout("-H --columns command,pid,program");
+    let words: Vec<&str> = table.split_whitespace().collect();
+    let [commands, pids, programs] = [0, 1, 2].map(|nth| words[nth].split(',').collect::<Vec<_>>());
+    assert_eq!(commands.len(), names.len(), "{table}");
+    for ((command, pid), program) in commands.iter().zip(&pids).zip(&programs) {
+        // As /proc has it; a quotation mark stands before what is really called like the mark.
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).expect("comm");
+        let expected = match comm.trim_end_matches('\n') {
+            "" => r#""""#,
+            r#""""# => r#"\x22""#,
+            name => name,
+        };
+        assert_eq!(*command, expected);
+        assert_eq!(*program, format!("{pid}/{expected}"));
+    }
+}
+
+/// What a pattern has in the place of `*` and `?` need not be shown as one character.
+#[test]
+fn patterns_for_names() {
+    let _turn = with_puppets();
+    let names: [&[u8]; 6] = [b"a*b", b"a?b", b"a b", b"a\xffb", b"axb", b"axxb"];
+    let puppets: Vec<Puppet> = names
+        .iter()
+        .zip(4000..)
+        .map(|(name, port)| {
+            let mut puppet = Puppet::new();
+            rename(&mut puppet, name);
+            puppet.ask(&format!("udp 127.0.0.1:{port}"));
+            puppet
+        })
+        .collect();
+    assert_eq!(puppets.len(), names.len());
+    for (pattern, found) in
+        [("a*b", 6), ("a?b", 5), (r"a\x2ab", 1), (r"a\x3fb", 1), (r"*\xff*", 1), (r"?\x2A*", 1)]
+    {
+        let rows = sockets(&format!("--command {pattern}"));
+        assert_eq!(rows.len(), found, "{pattern}");
+    }
 }
 
 #[test]

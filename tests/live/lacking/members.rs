@@ -197,8 +197,10 @@ struct Lost {
     options: BTreeSet<String>,
     /// Options with another value than before.
     wrong: BTreeSet<String>,
-    /// Columns with another value than before.
+    /// Columns that have no value any more.
     columns: BTreeSet<String>,
+    /// Columns with another value than before.
+    changed: BTreeSet<String>,
 }
 
 impl Lost {
@@ -218,8 +220,10 @@ impl Lost {
         for (name, value) in
             columns.filter(|(name, _)| !["options", "set"].contains(&name.as_str()))
         {
-            if after[name] != *value {
-                self.columns.insert(name.clone());
+            match &after[name] {
+                same if same == value => {}
+                Value::Null => drop(self.columns.insert(name.clone())),
+                _ => drop(self.changed.insert(name.clone())),
             }
         }
         let [before, after] =
@@ -247,6 +251,8 @@ fn judge(member: &str, whole: &Run, after: &Run) -> Option<String> {
         "neither complete nor incomplete"
     } else if !lost.wrong.is_empty() {
         "wrong values"
+    } else if !lost.changed.is_empty() {
+        "a value in the place of one that is not known"
     } else if lost.options.len() > many {
         "many options"
     } else if lost.rows > 0 && !(is_essential && is_told) {

@@ -256,6 +256,93 @@ fn without_the_program_for_owners_the_sockets_are_there() {
     assert_eq!(rows.len(), 0);
 }
 
+/// What is taken away; which sockets are looked at; the columns that they lose, by the names of their
+/// members in JSON; whether listeners lose them, and whether others do; a filter that would select by 0.
+type LostColumns =
+    (&'static str, &'static str, &'static [&'static str], (bool, bool), &'static str);
+
+const LOST_COLUMNS: &[LostColumns] = &[
+    ("sock.sk_drops", "-tu", &["drops"], (true, true), ""),
+    ("sock.sk_uid", "-tu", &["uid"], (true, true), "--user 0"),
+    ("tcp_sock.snd_una", "-t", &["send_queue", "diag"], (false, true), ""),
+    ("sock.sk_max_ack_backlog", "-t", &["send_queue"], (true, false), ""),
+    ("sock_common.skc_bound_dev_if", "-tu", &["interface"], (true, true), ""),
+    ("unix_sock.addr", "-x", &["local", "remote"], (true, true), ""),
+    ("netlink_sock.groups", "--netlink", &["local"], (true, true), ""),
+    ("inet_connection_sock.icsk_pending", "-t", &["timer"], (true, true), ""),
+];
+
+/// A column without its member is null, and `-` in the table: 0 is a value. Other columns stay as they are.
+#[test]
+fn columns_without_their_members_are_unknown() {
+    enter_namespace();
+    let _scene = scene();
+    common::sockets("-tux --netlink");
+    for (member, arguments, lost, (of_listeners, of_others), filter) in LOST_COLUMNS {
+        let mut types = Types::of_kernel();
+        if !types.take(member) {
+            not_tested(&format!("a kernel without {member}: this one does not have it either"));
+            continue;
+        }
+        let types = TypesFile::new(&types);
+        let (rows, error) = incomplete(&types.run(&format!("{arguments} --ndjson")));
+        assert!(error.contains(member), "{error}");
+        let mut expected = common::sockets(arguments);
+        for row in &mut expected {
+            let is_lost = if row["state"] == "LISTEN" { *of_listeners } else { *of_others };
+            for name in lost.iter().filter(|_| is_lost) {
+                row[*name] = Value::Null;
+            }
+        }
+        assert_eq!(without_options(rows), without_options(expected), "{member}");
+        for name in lost.iter().filter(|_| *of_listeners && *of_others) {
+            let output = types.run(&format!("{arguments} -H --columns {name}"));
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            let table = String::from_utf8(output.stdout).expect("UTF-8");
+            let mut lines = table.lines().map(str::trim).peekable();
+            assert!(lines.peek().is_some() && lines.all(|line| line == "-"), "{member}: {table}");
+        }
+        if !filter.is_empty() {
+            let (rows, _) = incomplete(&types.run(&format!("{arguments} {filter} --ndjson")));
+            assert_eq!(rows.len(), 0, "{filter} selects what has no such value");
+            assert!(!common::sockets(&format!("{arguments} {filter}")).is_empty());
+        }
+    }
+}
+
+fn without_options(mut rows: Vec<Value>) -> Vec<Value> {
+    for row in &mut rows {
+        let row = row.as_object_mut().expect("a row");
+        row.remove("options");
+        row.remove("set");
+    }
+    rows
+}
+
+/// A program that is refused and columns that cannot be filled are both said, in one line.
+#[test]
+fn a_refused_program_beside_lacking_columns() {
+    enter_namespace();
+    let _scene = scene();
+    let whole = common::sockets("-tu");
+    let mut types = Types::of_kernel();
+    assert!(types.take("file.f_flags"), "what the program for owners reads");
+    if !types.take("sock.sk_drops") {
+        return not_tested("a kernel without sock.sk_drops: this one does not have it either");
+    }
+    let types = TypesFile::new(&types);
+    let columns = "Drops: this kernel's types lack sock.sk_drops; ";
+    let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
+    let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
+    assert!(error.starts_with(begin), "{error}");
+    assert!(error.contains(&format!("; and without {columns}")), "{error}");
+    assert_eq!(shapes(&rows), shapes(&whole));
+    // Where nobody asks for that program, the columns alone are missing.
+    let (rows, error) = incomplete(&types.run("-tu --ndjson"));
+    assert!(error.starts_with(&format!("knetstat: the table is without {columns}")), "{error}");
+    assert_eq!(shapes(&rows), shapes(&whole));
+}
+
 #[test]
 fn a_kernel_without_bpf_loop_gets_the_programs_without_it() {
     enter_namespace();

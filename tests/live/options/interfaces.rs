@@ -1,5 +1,6 @@
 //! Options that name an interface: the text has its name, JSON its index.
 
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use nix::net::if_::if_nametoindex;
@@ -132,4 +133,113 @@ fn names_that_look_like_marks() {
         assert_eq!(text("SO_BINDTOIFINDEX", 5001), format!("SO_BINDTOIFINDEX={shown}"));
         crate::common::ip_words(&["link", "set", "dev", name, "name", "lo"]);
     }
+}
+
+/// A list of joined groups, taken apart as the manual page tells: the group, the name of the interface as
+/// it is, and what stands behind that.
+fn entries(list: &str) -> Vec<(String, String, Vec<String>)> {
+    let is_source = |text: &str| {
+        let end = text.find(['+', '-']).unwrap_or(text.len());
+        text[..end].parse::<IpAddr>().is_ok()
+    };
+    let entry = |entry: &str| {
+        let (group, rest) = entry.split_once('%').expect("an interface");
+        let ends = |(at, c): &(usize, char)| {
+            matches!(c, '+' | '*') || *c == '-' && is_source(&rest[at + 1..])
+        };
+        let end = rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at);
+        let behind = rest[end..].split(['+', '-', '*']).filter(|it| !it.is_empty());
+        let behind = behind.map(String::from).collect();
+        (group.to_owned(), as_it_is(&rest[..end]), behind)
+    };
+    list.split('|').map(entry).collect()
+}
+
+/// A printed name of ASCII characters as it is.
+fn as_it_is(printed: &str) -> String {
+    let mut name = String::new();
+    let mut rest = printed;
+    while let Some((before, after)) = rest.split_once("\\x") {
+        name += before;
+        name.push(u8::from_str_radix(&after[..2], 16).expect("two digits").into());
+        rest = &after[2..];
+    }
+    name + rest
+}
+
+/// Names that look like what stands between the entries of a list.
+#[test]
+fn names_that_look_like_separators() {
+    const NAMES: [&str; 11] = [
+        "a|b",
+        "a+b",
+        "a,b",
+        "a*2",
+        "a(b",
+        "a-b",
+        "a-10.1.1.1",
+        "a+10.1.1.1",
+        "a-...",
+        "a|...",
+        "a=b",
+    ];
+    enter_namespace();
+    let add = |name: &str, nth: usize| {
+        let peer = format!("peer{nth}");
+        let mut ip = std::process::Command::new("ip");
+        ip.args(["link", "add", name, "type", "veth", "peer", "name", &peer]);
+        ip.output().expect("ip(8)").status.success()
+    };
+    // The kernel takes a percent sign for the place of a number, and so may no name have one.
+    assert!(!add("a%b", 99), "an interface called a%b: add it to the names");
+    let (v4, v6) = (open(AF_INET, 5000), open(AF_INET6, 5001));
+    let packet = knetstat::kernel::syscall::socket(AF_PACKET, SOCK_DGRAM, 0).expect("a socket");
+    let group6: std::net::Ipv6Addr = "ff02::1234".parse().expect("an address");
+    for (nth, name) in NAMES.into_iter().enumerate() {
+        assert!(add(name, nth), "{name}");
+        let index = if_nametoindex(name).expect("an index");
+        let join = request([239, 1, 1, 1], index);
+        let join = [&join[4..8], &[0; 4], &join[8..]].concat(); // struct ip_mreqn begins with the group
+        set_bytes(&v4, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join).expect("IP_ADD_MEMBERSHIP");
+        block(&v4, index, [239, 1, 1, 1], [10, 9, 9, 9]);
+        let join = [&group6.octets()[..], &index.to_ne_bytes()].concat();
+        set_bytes(&v6, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &join).expect("IPV6_JOIN_GROUP");
+        let promiscuous = [&index.to_ne_bytes()[..], &[1, 0, 0, 0], &[0; 8]].concat();
+        for _ in 0..2 {
+            set_bytes(&packet, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous)
+                .expect("promiscuous");
+        }
+    }
+    let mut expected = NAMES.map(String::from);
+    expected.sort();
+    for (arguments, option, group, behind) in [
+        ("-uH4", "IP_ADD_MEMBERSHIP", "239.1.1.1", &["10.9.9.9"][..]),
+        ("-uH6", "IPV6_JOIN_GROUP", "ff02::1234", &[]),
+        ("-0H", "PACKET_ADD_MEMBERSHIP", "PROMISC", &["2"]),
+    ] {
+        let table = stdout(&format!("{arguments} -O {option} --columns options"));
+        let list = table.trim().strip_prefix(&format!("{option}=")).expect("a list");
+        assert!(!list.contains(','), "{list}");
+        let entries = entries(list);
+        let mut names: Vec<String> = entries.iter().map(|(_, name, _)| name.clone()).collect();
+        names.sort();
+        assert_eq!(names, expected, "{list}");
+        assert!(entries.iter().all(|(of, _, more)| of == group && more == behind), "{entries:?}");
+    }
+    // A minus by itself separates nothing.
+    assert!(text("IP_ADD_MEMBERSHIP", 5000).contains("%a-b-10.9.9.9"));
+}
+
+/// MCAST_BLOCK_SOURCE: `struct group_source_req`.
+fn block(socket: &OwnedFd, index: u32, group: [u8; 4], source: [u8; 4]) {
+    const MCAST_BLOCK_SOURCE: i32 = 43;
+    let address = |address: [u8; 4]| {
+        let mut storage = vec![0; 128];
+        storage[..2].copy_from_slice(&(AF_INET as u16).to_ne_bytes());
+        storage[4..8].copy_from_slice(&address);
+        storage
+    };
+    let index = [&index.to_ne_bytes()[..], &[0; 4]].concat();
+    let value = [index, address(group), address(source)].concat();
+    set_bytes(socket, IPPROTO_IP, MCAST_BLOCK_SOURCE, &value).expect("MCAST_BLOCK_SOURCE");
 }

@@ -1,0 +1,77 @@
+//! The files by which network namespaces are found, and what to say of those that cannot be opened.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sched::CloneFlags;
+use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
+
+use crate::error::is_too_many_files;
+use crate::kernel::syscall;
+use crate::text::escaped;
+
+/// Opens the file of a namespace; `ENOTTY` for any other, as ioctl_nsfs(2) says. Those are only looked
+/// at: opening a FIFO lets its writer go on, and opening a device can do anything.
+///
+/// # Errors
+///
+/// `ENOTTY`, or why it cannot be opened.
+pub fn open(path: &Path) -> io::Result<File> {
+    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    if fstatfs(&place)?.filesystem_type() != NSFS_MAGIC {
+        return Err(Errno::ENOTTY.into());
+    }
+    // By the descriptor, because the path may lead to another file by now.
+    match File::open(format!("/proc/self/fd/{}", place.as_raw_fd())) {
+        // Without /proc there is the path alone.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+        }
+        file => file,
+    }
+}
+
+/// Whether the file is a network namespace: only those tell the user namespace that owns them, and
+/// their kind (ioctl_nsfs(2), NS_GET_NSTYPE).
+///
+/// # Errors
+///
+/// When the kernel, or what filters its system calls, refuses to answer.
+pub fn is_netns(file: &File) -> io::Result<bool> {
+    match syscall::namespace_kind(file.as_fd()) {
+        Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => Ok(false),
+        kind => Ok(kind? == CloneFlags::CLONE_NEWNET.bits()),
+    }
+}
+
+/// Whether there is no such file, or none of a namespace.
+pub fn is_missing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOENT | Errno::ENOTTY))
+}
+
+/// A path in a message.
+pub fn shown(path: &Path) -> String {
+    escaped(path.as_os_str().as_encoded_bytes())
+}
+
+/// The reason alone, without the number that the standard library adds.
+pub fn reason(error: &io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |raw| Errno::from_raw(raw).desc().into())
+}
+
+/// What to do about it, as the end of a sentence.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; it takes CAP_SYS_ADMIN, and for those of others' processes CAP_SYS_PTRACE: run it \
+             with sudo"
+        }
+        _ if is_too_many_files(error) => "; raise the limit (ulimit -n)",
+        _ => "",
+    }
+}

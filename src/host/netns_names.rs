@@ -1,0 +1,99 @@
+//! The names that ip(8) gave to network namespaces: ip-netns(8).
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::host::netns_file::{is_missing, is_netns, open, reason, remedy, shown};
+
+/// Where ip(8) keeps the namespaces that it gave a name.
+pub const NAMED: &str = "/run/netns";
+
+/// The names of namespaces by inode number, as far as they can be read.
+#[derive(Debug, Default)]
+pub struct Names {
+    by_inode: HashMap<u32, Vec<u8>>,
+    /// Why some may be missing.
+    obstacle: Option<String>,
+    /// Whether one was asked for that may be among those.
+    is_missed: Cell<bool>,
+}
+
+impl Names {
+    /// Reads them all.
+    pub fn read() -> Names {
+        let mut names = Names::default();
+        match entries(Path::new(NAMED)) {
+            Ok(paths) => paths.iter().for_each(|path| names.add(path)),
+            Err(error) => names.note(Path::new(NAMED), &error),
+        }
+        names
+    }
+
+    /// A name whose namespace is not mounted yet is an empty file of another file system, whose inode
+    /// could be anything.
+    fn add(&mut self, path: &Path) {
+        let number = || {
+            let file = open(path)?;
+            Ok(is_netns(&file)?.then_some(file.metadata()?.ino() as u32))
+        };
+        match number() {
+            Ok(inode) => {
+                let name = path.file_name().map(|name| name.as_encoded_bytes().to_vec());
+                self.by_inode.extend(inode.zip(name));
+            }
+            Err(error) if is_missing(&error) => {}
+            Err(error) => self.note(path, &error),
+        }
+    }
+
+    fn note(&mut self, path: &Path, error: &io::Error) {
+        let why = || format!("cannot open {}: {}{}", shown(path), reason(error), remedy(error));
+        self.obstacle.get_or_insert_with(why);
+    }
+
+    /// The name of the namespace with this number.
+    pub fn of(&self, inode: u32) -> Option<&[u8]> {
+        let name = self.by_inode.get(&inode);
+        self.is_missed.set(self.is_missed.get() || name.is_none());
+        name.map(Vec::as_slice)
+    }
+
+    /// Whether a namespace that has no name here has none at all.
+    pub fn are_complete(&self) -> bool {
+        self.obstacle.is_none()
+    }
+
+    /// What is missing of the names that were asked for, as the end of a sentence.
+    pub fn missing(&self) -> Option<String> {
+        let why = self.obstacle.as_ref().filter(|_| self.is_missed.get());
+        why.map(|why| format!("names of network namespaces: {why}"))
+    }
+
+    /// The names alone, sorted.
+    pub fn sorted(&self) -> Vec<&Vec<u8>> {
+        let mut names: Vec<&Vec<u8>> = self.by_inode.values().collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// What is in a directory, sorted; nothing where there is no such directory.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,192 @@
+//! Columns that this kernel cannot fill, because its types lack a member that they are read from.
+//!
+//! The programs read such a member as 0, which must not pass for a value. An option that lacks a member
+//! is absent (bpf/options.h), and a program that cannot tell one socket from another does not load.
+
+use crate::kernel::btf::KernelBtf;
+use crate::kernel::family::Family;
+use crate::query::column_set::ColumnSet;
+use crate::query::columns::Column;
+use crate::socket::owner::{Holder, Owner};
+use crate::socket::state::State;
+use crate::socket::Socket;
+
+/// A structure and a member that a program reads.
+type KernelMember = (&'static str, &'static str);
+
+/// A column, which sockets of which families have it from these members, and the members. No kernel has
+/// others in their place; where there is a choice (bpf/compat.h), the column is not here.
+type ColumnSource = (Column, Which, &'static [Family], &'static [KernelMember]);
+
+/// Listeners have other queues than the sockets that carry data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Listeners,
+    Others,
+}
+
+impl Which {
+    fn has(self, is_listener: bool) -> bool {
+        self == Which::All || is_listener == (self == Which::Listeners)
+    }
+}
+
+const ALL: &[Family] = &Family::ALL;
+const LISTENERS: &[Family] = &[Family::Tcp, Family::Mptcp, Family::Sctp, Family::Vsock];
+const TCP: &[Family] = &[Family::Tcp];
+const UDP: &[Family] = &[Family::Udp];
+const UNIX: &[Family] = &[Family::Unix];
+const NETLINK: &[Family] = &[Family::Netlink];
+const VSOCK: &[Family] = &[Family::Vsock];
+const PACKET: &[Family] = &[Family::Packet];
+const XDP: &[Family] = &[Family::Xdp];
+const INTERNET: &[Family] = &[Family::Tcp, Family::Udp, Family::Raw, Family::Mptcp, Family::Sctp];
+/// Those that are bound to an interface by SO_BINDTODEVICE and its like, and not by bind(2).
+const BOUND: &[Family] = &[
+    Family::Tcp,
+    Family::Udp,
+    Family::Raw,
+    Family::Mptcp,
+    Family::Netlink,
+    Family::Vsock,
+    Family::Sctp,
+    Family::Other,
+    Family::Unix,
+];
+/// Those whose queues are counted in the memory that they take.
+const QUEUES: &[Family] =
+    &[Family::Udp, Family::Raw, Family::Packet, Family::Xdp, Family::Netlink, Family::Mptcp];
+
+#[rustfmt::skip]
+const COLUMNS: &[ColumnSource] = {
+    use Column::*;
+    use Which::{All, Listeners, Others};
+    &[
+        (State, Others, UNIX, &[("sock", "sk_socket")]),
+        (Recvq, Others, TCP, &[("tcp_sock", "rcv_nxt"), ("tcp_sock", "copied_seq")]),
+        (Recvq, Listeners, LISTENERS, &[("sock", "sk_ack_backlog")]),
+        (Recvq, Others, QUEUES, &[("sock", "sk_backlog")]),
+        (Recvq, All, UDP, &[("udp_sock", "forward_deficit")]),
+        (Recvq, All, UNIX, &[("sock", "sk_receive_queue"), ("sk_buff_head", "next")]),
+        (Recvq, All, UNIX, &[("sk_buff", "next"), ("sk_buff", "len"), ("sk_buff", "cb")]),
+        (Recvq, All, UNIX, &[("sk_buff_head", "qlen"), ("unix_skb_parms", "consumed")]),
+        (Sendq, Others, TCP, &[("tcp_sock", "write_seq"), ("tcp_sock", "snd_una")]),
+        (Sendq, Listeners, LISTENERS, &[("sock", "sk_max_ack_backlog")]),
+        (Sendq, Listeners, UNIX, &[("sock", "sk_max_ack_backlog")]),
+        (Sendq, Others, UNIX, &[("sock", "sk_wmem_alloc")]),
+        (Sendq, Others, QUEUES, &[("sock", "sk_wmem_alloc")]),
+        (Drops, All, ALL, &[("sock", "sk_drops")]),
+        (Local, All, UNIX, &[("unix_sock", "addr"), ("unix_address", "len"), ("unix_address", "name")]),
+        (Peer, All, UNIX, &[("unix_sock", "peer")]),
+        (Remote, All, UNIX, &[("unix_sock", "peer"), ("unix_sock", "addr")]),
+        (Remote, All, UNIX, &[("unix_address", "len"), ("unix_address", "name")]),
+        (Local, All, NETLINK, &[("netlink_sock", "portid")]),
+        (Local, All, NETLINK, &[("netlink_sock", "ngroups"), ("netlink_sock", "groups")]),
+        (Remote, All, NETLINK, &[("netlink_sock", "dst_portid"), ("netlink_sock", "dst_group")]),
+        (Local, All, VSOCK, &[("vsock_sock", "local_addr")]),
+        (Sport, All, VSOCK, &[("vsock_sock", "local_addr")]),
+        (Remote, All, VSOCK, &[("vsock_sock", "remote_addr")]),
+        (Dport, All, VSOCK, &[("vsock_sock", "remote_addr")]),
+        (Local, All, PACKET, &[("packet_sock", "ifindex"), ("packet_sock", "num")]),
+        (Interface, All, PACKET, &[("packet_sock", "ifindex"), ("packet_sock", "num")]),
+        (Local, All, XDP, &[("xdp_sock", "dev"), ("xdp_sock", "queue_id"), ("xdp_sock", "state")]),
+        (Interface, All, XDP, &[("xdp_sock", "dev"), ("xdp_sock", "queue_id"), ("xdp_sock", "state")]),
+        (Interface, All, BOUND, &[("sock_common", "skc_bound_dev_if")]),
+        (Uid, All, ALL, &[("sock", "sk_uid")]),
+        (Uid, All, UNIX, &[("sock", "sk_socket")]),
+        (Netns, All, ALL, &[("net", "ns"), ("ns_common", "inum")]),
+        (Owner, All, ALL, &[("sock", "sk_socket"), ("sock", "sk_kern_sock")]),
+        (Owner, All, ALL, &[("sock_common", "skc_flags"), ("sock_flags", "SOCK_DEAD")]),
+        (Group, All, INTERNET, &[("sock", "sk_reuseport_cb"), ("sock_reuseport", "num_socks")]),
+        (Diag, Others, TCP, &[("tcp_sock", "snd_nxt"), ("tcp_sock", "snd_una"), ("tcp_sock", "snd_wnd")]),
+        (Diag, Others, TCP, &[("tcp_sock", "rcv_wnd"), ("tcp_sock", "rcv_tstamp")]),
+        (Timer, All, TCP, &[("inet_connection_sock", "icsk_pending")]),
+    ]
+};
+
+/// The columns that are lost; by default none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Of listeners, and of the others, by family.
+    columns: [[ColumnSet; Family::ALL.len()]; 2],
+    /// Their titles and the members that are missing.
+    titles: Vec<&'static str>,
+    members: Vec<String>,
+}
+
+const _: () = assert!(Column::ALL.len() <= u64::BITS as usize);
+
+impl Lost {
+    /// Those that sockets of these families cannot have on this kernel.
+    pub fn of(btf: &KernelBtf, families: &[Family]) -> Lost {
+        let is_asked_for = |of: &[Family]| of.iter().any(|family| families.contains(family));
+        let asked: Vec<&ColumnSource> =
+            COLUMNS.iter().filter(|(_, _, of, _)| is_asked_for(of)).collect();
+        let sought: Vec<KernelMember> =
+            asked.iter().flat_map(|(.., members)| members.iter().copied()).collect();
+        let lacking = btf.lacking(&sought);
+        let mut lost = Lost::default();
+        for (column, which, of, members) in asked {
+            if members.iter().any(|member| lacking.contains(member)) {
+                let of = of.iter().filter(|family| families.contains(family));
+                of.for_each(|family| lost.add(*column, *which, *family));
+            }
+        }
+        lost.titles.sort_unstable();
+        lost.titles.dedup();
+        lost.members =
+            lacking.iter().map(|(structure, member)| format!("{structure}.{member}")).collect();
+        lost.members.sort_unstable();
+        lost.members.dedup();
+        lost
+    }
+
+    fn add(&mut self, column: Column, which: Which, family: Family) {
+        for is_listener in [false, true].into_iter().filter(|it| which.has(*it)) {
+            self.columns[usize::from(is_listener)][family as usize].add(column as usize);
+        }
+        self.titles.extend(column.heading(family.layout()).map(|heading| heading.title));
+    }
+
+    /// Those that a socket has lost.
+    pub fn by(&self, socket: &Socket) -> ColumnSet {
+        let is_listener = socket.state == State::Listen;
+        self.columns[usize::from(is_listener)][socket.kind.family() as usize]
+    }
+
+    /// Takes from a socket what it seems to have, so that no filter finds it by that.
+    pub fn take_from(&self, socket: &mut Socket) {
+        let lost = self.by(socket);
+        if lost.has(Column::Uid as usize) {
+            socket.uid = None;
+        }
+        if lost.has(Column::Interface as usize) {
+            socket.ifindex = 0;
+        }
+        if lost.has(Column::State as usize) {
+            socket.state = State::Unknown;
+        }
+    }
+
+    /// The owner of a socket. Why a whole socket has no process is not known where that is lost.
+    pub fn without_reason<'a>(
+        &self,
+        socket: &Socket,
+        (holders, owner): (&'a [Holder], Owner),
+    ) -> (&'a [Holder], Owner) {
+        let is_reason = holders.is_empty() && !socket.is_mini();
+        match is_reason && self.by(socket).has(Column::Owner as usize) {
+            true => (holders, Owner::Unknown),
+            false => (holders, owner),
+        }
+    }
+
+    /// The columns and the members that are missing: the end of a sentence. `None` where nothing is.
+    pub fn missing(&self) -> Option<String> {
+        let (titles, members) = (self.titles.join(", "), self.members.join(", "));
+        (!self.titles.is_empty()).then(|| {
+            format!("{titles}: this kernel's types lack {members}; please report it with the version of the kernel")
+        })
+    }
+}
