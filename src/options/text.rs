@@ -204,7 +204,7 @@ fn write_keys(f: &mut fmt::Formatter, keys: &Keys) -> fmt::Result {
     for key in &keys.members {
         write!(f, "{bar}{}/{}", key.address, key.prefix_length)?;
         if let Some(interface) = &key.interface {
-            write_interface(f, "%", &interface.name, interface.index)?;
+            write_interface(f, &interface.name, interface.index)?;
         }
         if let KeyProtocol::Ao { send_id, receive_id } = key.protocol {
             write!(f, "+sndid:{send_id}+rcvid:{receive_id}")?;
