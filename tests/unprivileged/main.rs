@@ -1,5 +1,5 @@
-//! Tests that need no privilege: recorded streams, the manual page, BTF, and the part of the command
-//! line that reads no sockets.
+//! Tests that need no privilege: recorded streams, the documents, BTF, and the part of the command line
+//! that reads no sockets.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,6 +8,7 @@ mod btf;
 mod columns;
 mod families;
 mod fuzz;
+mod install;
 mod man;
 mod records;
 mod replay;
