@@ -39,8 +39,8 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help run build static test test-kernels test-alone test-aarch64 \
-	test-packages bench lint install built uninstall completions dist package-files deb rpm \
-	clean build-tools static-tools test-tools kernel-tools package-tools
+	test-packages bench lint install built uninstall completions picture dist package-files deb rpm \
+	clean build-tools static-tools test-tools kernel-tools package-tools picture-tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,10 @@ uninstall: ## Remove the installed files
 	rm -f $(BIN)/knetstat $(SHARE)/man/man8/knetstat.8 $(BASH_COMPLETIONS)/knetstat \
 		$(ZSH_COMPLETIONS)/_knetstat $(FISH_COMPLETIONS)/knetstat.fish
 
+picture: build picture-tools ## Draw the picture of the README again
+	$(ROOT) docs/picture.py $(PROGRAM) > $(CARGO_TARGET_DIR)/session.svg
+	cp $(CARGO_TARGET_DIR)/session.svg docs/session.svg
+
 dist: static completions ## Build a tar file with the static program, its manual page and completions
 	rm -rf $(STATIC_DIST)
 	install -D -m 755 $(STATIC) $(STATIC_DIST)/knetstat
@@ -162,6 +166,8 @@ libc.a = libc6-dev glibc-static glibc glibc-devel-static
 ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
+unshare = util-linux util-linux util-linux util-linux
+python3 = python3 python3 python python3
 strace = strace strace strace strace
 /etc/services = netbase setup iana-etc netcfg
 aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
@@ -234,6 +240,9 @@ test-tools:
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))
+
+picture-tools:
+	$(call install-if-missing,ip unshare python3)
 
 package-tools:
 	$(call install-if-missing,lintian rpm debootstrap $(debian-keyring))
