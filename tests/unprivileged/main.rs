@@ -6,6 +6,7 @@ mod common;
 
 mod btf;
 mod columns;
+mod documents;
 mod families;
 mod fuzz;
 mod install;
