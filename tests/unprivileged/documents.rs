@@ -83,7 +83,7 @@ fn command(line: &str) -> Option<&str> {
         let rest = &command[at..];
         !quoted && [" | ", " > ", "; ", " && ", "  ", " # "].iter().any(|end| rest.starts_with(end))
     });
-    Some(command[..end.map_or(command.len(), |(at, _)| at)].trim())
+    Some(command[..end.map_or(command.len(), |(at, _)| at)].trim_end_matches(" |").trim())
 }
 
 /// Its words, as a shell splits them.
