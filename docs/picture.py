@@ -23,10 +23,10 @@ from termios import TIOCSWINSZ
 # What is typed, after "knetstat".
 SESSION = [
     "-tp",
-    "-t --dport 5432 --columns local,command,options -O 'keep*,user_timeout'",
+    "-t --dport 5432 --columns local,command,options -O keepalive,keepidle,keepintvl,user_timeout",
     "options user_timeout",
 ]
-COLUMNS = 140
+COLUMNS = 120
 HOST = "192.0.2.10"
 
 # In pixels, for a monospace font of 14 pixels. Each line is stretched to its columns.
