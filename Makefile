@@ -97,8 +97,10 @@ completions: build
 		$(PROGRAM) completions $$shell > $(COMPLETIONS)/knetstat.$$shell || exit 1; \
 	done
 
-# Under sudo there often is no cargo. Then the program that the user has built is installed.
-install: $(if $(shell command -v $(CARGO) 2>/dev/null),build,built) ## Install below PREFIX (/usr/local)
+# Under sudo, the program that the user has built is installed. There, cargo is often missing or another
+# version, and would leave files of root in the build directory.
+cargo-here = $(if $(SUDO_UID),,$(shell command -v $(CARGO) 2>/dev/null))
+install: $(if $(cargo-here),build,built) ## Install below PREFIX (/usr/local)
 	install -D -m 755 $(PROGRAM) $(BIN)/knetstat
 	install -D -m 644 man/knetstat.8 $(SHARE)/man/man8/knetstat.8
 	umask 022 && \
@@ -108,8 +110,8 @@ install: $(if $(shell command -v $(CARGO) 2>/dev/null),build,built) ## Install b
 	$(PROGRAM) completions fish > $(FISH_COMPLETIONS)/knetstat.fish
 
 built:
-	@test -x $(PROGRAM) || { echo "install: $(PROGRAM) does not exist, and there is no cargo to build it \
-	(run 'make build' as a user who has cargo, then install again)" >&2; exit 1; }
+	@test -x $(PROGRAM) || { echo "make install: $(PROGRAM) does not exist\
+ (run 'make build' first, as a user who has cargo)" >&2; exit 1; }
 
 uninstall: ## Remove the installed files
 	rm -f $(BIN)/knetstat $(SHARE)/man/man8/knetstat.8 $(BASH_COMPLETIONS)/knetstat \

@@ -164,6 +164,18 @@ fn every_command_line_is_accepted() {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
 
+/// `make picture` was run when the script was changed.
+#[test]
+fn the_picture_has_the_commands_of_its_script() {
+    let script = text("docs/picture.py");
+    let session = script.split_once("SESSION = [").and_then(|(_, rest)| rest.split_once("]\n"));
+    let (session, _) = session.expect("the commands of the picture");
+    let typed: Vec<&str> = session.split('"').skip(1).step_by(2).collect();
+    let commands = commands();
+    let drawn = commands.iter().filter(|(document, _)| *document == "docs/session.svg");
+    assert_eq!(drawn.map(|(_, command)| command.as_str()).collect::<Vec<_>>(), typed);
+}
+
 #[test]
 fn what_is_awaited_is_not_there_yet() {
     for command in AWAITED {

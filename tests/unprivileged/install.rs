@@ -1,4 +1,4 @@
-//! `make install` without cargo, as under sudo.
+//! `make install` where cargo must not be run: there is none, or sudo runs make.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,11 +16,15 @@ impl Drop for Directory {
     }
 }
 
-/// Runs make with an environment that has no cargo.
-fn make(target: &str, program: &str, directory: &Directory) -> Output {
+/// Runs make, with a cargo that does not exist or always fails.
+fn make(target: &str, program: &str, directory: &Directory, is_sudo: bool) -> Output {
     let mut make = Command::new("make");
     make.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().env("PATH", "/usr/bin:/bin");
-    make.args([target, "--no-print-directory", "CARGO=no-such-cargo", "PREFIX=/usr"]);
+    make.args([target, "--no-print-directory", "PREFIX=/usr"]);
+    match is_sudo {
+        true => make.env("SUDO_UID", "1000").arg("CARGO=false"),
+        false => make.arg("CARGO=no-such-cargo"),
+    };
     make.arg(format!("PROGRAM={program}")).arg(format!("DESTDIR={}", directory.0.display()));
     make.output().expect("make(1)")
 }
@@ -33,16 +37,26 @@ fn files(below: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn what_was_built_is_installed_without_cargo() {
-    let directory = std::env::temp_dir().join(format!("knetstat-install-{}", std::process::id()));
-    let directory = Directory(directory);
+    is_installed(false);
+}
 
-    let output = make("install", "/nonexistent/knetstat", &directory);
+#[test]
+fn what_was_built_is_installed_under_sudo() {
+    is_installed(true);
+}
+
+fn is_installed(is_sudo: bool) {
+    let name = format!("knetstat-install-{}-{is_sudo}", std::process::id());
+    let directory = Directory(std::env::temp_dir().join(name));
+    let make = |target: &str, program: &str| make(target, program, &directory, is_sudo);
+
+    let output = make("install", "/nonexistent/knetstat");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("/nonexistent/knetstat does not exist"), "{stderr}");
     assert!(stderr.contains("make build"), "{stderr}");
 
-    let output = make("install", KNETSTAT, &directory);
+    let output = make("install", KNETSTAT);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let installed = |path: &str| {
         let path = directory.0.join("usr").join(path);
@@ -61,7 +75,7 @@ fn what_was_built_is_installed_without_cargo() {
         assert!(installed(path) == knetstat(["completions", shell]).stdout, "{shell}");
     }
 
-    let output = make("uninstall", KNETSTAT, &directory);
+    let output = make("uninstall", KNETSTAT);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(files(&directory.0), [] as [PathBuf; 0]);
 }
