@@ -1,11 +1,14 @@
-# Everything needs only Rust, a C compiler and make; what else is missing is installed.
+# Everything needs only Rust, a C compiler and make. The rest is installed where it is missing.
 
 PREFIX ?= /usr/local
 CARGO ?= cargo
 BIN = $(DESTDIR)$(PREFIX)/bin
 SHARE = $(DESTDIR)$(PREFIX)/share
+BASH_COMPLETIONS = $(SHARE)/bash-completion/completions
+ZSH_COMPLETIONS = $(SHARE)/zsh/site-functions
+FISH_COMPLETIONS = $(SHARE)/fish/vendor_completions.d
 
-# Where cargo builds, whatever its configuration says.
+# Where cargo builds, whatever its own configuration contains.
 export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PROGRAM = $(CARGO_TARGET_DIR)/release/knetstat
 COMPLETIONS = $(CARGO_TARGET_DIR)/completions
@@ -18,7 +21,7 @@ STATIC = $(CARGO_TARGET_DIR)/$(STATIC_TARGET)/release/knetstat
 # Its maximum size in bytes.
 STATIC_LIMIT = 5000000
 
-# What is packed, and how: the same commit gives the same file.
+# The packages. They are reproducible: the same commit produces the same files.
 PACKAGE = $(CARGO_TARGET_DIR)/release/package
 DIST = knetstat-$(VERSION)-linux-$(ARCH)
 STATIC_DIST = $(CARGO_TARGET_DIR)/dist/$(DIST)
@@ -32,32 +35,32 @@ tool = $(TOOLS)/$(1)/bin/$(firstword $(subst @, ,$(1)))
 MAINTAINER = $(shell sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-# As root, or by sudo.
+# Runs a command as root, with sudo where that is needed.
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help run build static test test-kernels test-alone test-aarch64 \
-	test-packages bench lint install uninstall completions dist package-files deb rpm clean \
-	build-tools static-tools test-tools kernel-tools package-tools
+	test-packages bench lint install built uninstall completions picture dist package-files deb rpm \
+	clean build-tools static-tools test-tools kernel-tools package-tools picture-tools
 
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Print this machine's TCP sockets with their options
+run: build ## Build the program and show the TCP sockets of this machine
 	$(ROOT) $(PROGRAM) -t
 
 build: build-tools ## Build the program
 	$(CARGO) build --release --locked
 
-static: static-tools ## One file for any Linux of this ARCH, without a shared library
+static: static-tools ## Build a static program for any Linux on ARCH (this machine's, or aarch64)
 	$(STATIC_SETTINGS) RUSTFLAGS='$(STATIC_FLAGS)' \
 		$(CARGO) build --release --locked --target $(STATIC_TARGET) --features static
 	@size=$$(stat -c %s $(STATIC)) && echo "$(STATIC): $$size bytes" && \
 		{ test $$size -le $(STATIC_LIMIT) || { echo 'more than $(STATIC_LIMIT)' >&2; exit 1; }; }
 
-# What the tests report is kept, and summed up at the end.
+# The log of the tests, from which the summary at the end is made.
 TEST_LOG = $(CARGO_TARGET_DIR)/test.log
 
-test: run test-tools ## The same as run, then all tests, as root
+test: run test-tools ## Do what run does, then run all tests as root
 	@{ $(CARGO) test --locked --no-fail-fast \
 		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"'); \
 		echo $$? > $(TEST_LOG).status; } 2>&1 | tee $(TEST_LOG)
@@ -66,23 +69,23 @@ test: run test-tools ## The same as run, then all tests, as root
 
 KERNELS ?= 5.10 6.1 6.12 7.2 7.3
 
-test-kernels: static kernel-tools ## The tests on KERNELS of Debian in virtual machines, and here
+test-kernels: static kernel-tools ## Run the tests on Debian's KERNELS in virtual machines, and here
 	CARGO='$(CARGO)' LIBELF_FLAGS='$(LIBELF_FLAGS)' PROGRAM=$(STATIC) \
 		tests/kernels/run $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
 
-test-alone: static kernel-tools ## The static program in virtual machines that hold no other file
+test-alone: static kernel-tools ## Run the static program in virtual machines that contain no other file
 	PROGRAM=$(STATIC) tests/kernels/alone $(ARCH) $(KERNELS)
 
-test-aarch64: ## The same with an aarch64 program, on the kernels for that
+test-aarch64: ## Do what test-alone does, for aarch64
 	$(MAKE) test-alone ARCH=aarch64
 
-test-packages: deb rpm dist package-tools ## What deb, rpm and dist made, with their tools and in a clean Debian
+test-packages: deb rpm dist package-tools ## Check the packages with lintian and rpm, and in a clean Debian
 	$(ROOT) tests/packages/run $(DEB) $(RPM) $(STATIC_DIST).tar.gz
 
-bench: build-tools ## What a start costs, beside a bare loader
+bench: build-tools ## Measure how long the program takes to start, compared with a bare loader
 	$(CARGO) bench --locked --bench start $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
 
-lint: build-tools ## Formatting, warnings of Rust and C as errors, the direction of dependencies
+lint: build-tools ## Check formatting, compiler warnings and the direction of dependencies
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) rustdoc --locked --lib -- -D warnings
@@ -94,23 +97,35 @@ completions: build
 		$(PROGRAM) completions $$shell > $(COMPLETIONS)/knetstat.$$shell || exit 1; \
 	done
 
-install: build completions ## Install below PREFIX (/usr/local), itself below DESTDIR
+# Under sudo, the program that the user has built is installed. There, cargo is often missing or another
+# version, and would leave files of root in the build directory.
+cargo-here = $(if $(SUDO_UID),,$(shell command -v $(CARGO) 2>/dev/null))
+install: $(if $(cargo-here),build,built) ## Install below PREFIX (/usr/local)
 	install -D -m 755 $(PROGRAM) $(BIN)/knetstat
 	install -D -m 644 man/knetstat.8 $(SHARE)/man/man8/knetstat.8
-	install -D -m 644 $(COMPLETIONS)/knetstat.bash $(SHARE)/bash-completion/completions/knetstat
-	install -D -m 644 $(COMPLETIONS)/knetstat.zsh $(SHARE)/zsh/site-functions/_knetstat
-	install -D -m 644 $(COMPLETIONS)/knetstat.fish $(SHARE)/fish/vendor_completions.d/knetstat.fish
+	umask 022 && \
+	install -d $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS) && \
+	$(PROGRAM) completions bash > $(BASH_COMPLETIONS)/knetstat && \
+	$(PROGRAM) completions zsh > $(ZSH_COMPLETIONS)/_knetstat && \
+	$(PROGRAM) completions fish > $(FISH_COMPLETIONS)/knetstat.fish
 
-uninstall: ## Remove what install put there
-	rm -f $(BIN)/knetstat $(SHARE)/man/man8/knetstat.8 \
-		$(SHARE)/bash-completion/completions/knetstat \
-		$(SHARE)/zsh/site-functions/_knetstat \
-		$(SHARE)/fish/vendor_completions.d/knetstat.fish
+built:
+	@test -x $(PROGRAM) || { echo "make install: $(PROGRAM) does not exist\
+ (run 'make build' first, as a user who has cargo)" >&2; exit 1; }
 
-dist: static completions ## The static program with all that belongs to it, in a tar file
+uninstall: ## Remove the installed files
+	rm -f $(BIN)/knetstat $(SHARE)/man/man8/knetstat.8 $(BASH_COMPLETIONS)/knetstat \
+		$(ZSH_COMPLETIONS)/_knetstat $(FISH_COMPLETIONS)/knetstat.fish
+
+picture: build picture-tools ## Draw the picture of the README again
+	$(ROOT) docs/picture.py $(PROGRAM) > $(CARGO_TARGET_DIR)/session.svg
+	cp $(CARGO_TARGET_DIR)/session.svg docs/session.svg
+
+dist: static completions ## Build a tar file with the static program, its manual page and completions
 	rm -rf $(STATIC_DIST)
 	install -D -m 755 $(STATIC) $(STATIC_DIST)/knetstat
 	install -D -m 644 -t $(STATIC_DIST) man/knetstat.8 LICENSE README.md CHANGELOG.md
+	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg
 	install -D -m 644 -t $(STATIC_DIST)/completions $(COMPLETIONS)/knetstat.*
 	packaging/libraries-used $(STATIC_TARGET) > $(STATIC_DIST)/LIBRARIES
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(EPOCH) --mode=go=rX,u+rw,a-s \
@@ -118,7 +133,7 @@ dist: static completions ## The static program with all that belongs to it, in a
 	cd $(CARGO_TARGET_DIR)/dist && sha256sum $(DIST).tar.gz > $(DIST).tar.gz.sha256
 	@echo $(STATIC_DIST).tar.gz
 
-# What the packages hold besides the program, as they hold it.
+# The files of the packages besides the program.
 package-files: build completions
 	mkdir -p $(PACKAGE)
 	cp $(COMPLETIONS)/knetstat.* $(PACKAGE)/
@@ -129,21 +144,21 @@ package-files: build completions
 		echo " -- $(MAINTAINER)  $$(LC_ALL=C date -u -R -d @$(EPOCH))"; } | \
 		gzip -9n > $(PACKAGE)/changelog.Debian.gz
 
-deb: package-files $(call tool,$(CARGO_DEB)) ## A package for the Debian that this machine runs
+deb: package-files $(call tool,$(CARGO_DEB)) ## Build a package for the Debian release of this machine
 	SOURCE_DATE_EPOCH=$(EPOCH) $(call tool,$(CARGO_DEB)) --no-build --locked
 
-rpm: package-files $(call tool,$(CARGO_GENERATE_RPM)) ## A package for Fedora and its kin
+rpm: package-files $(call tool,$(CARGO_GENERATE_RPM)) ## Build a package for Fedora and related distributions
 	$(call tool,$(CARGO_GENERATE_RPM)) generate-rpm --source-date $(EPOCH)
 
-# Tools of cargo's in the versions that are known to work, where nothing else sees them.
+# Cargo tools in versions that are known to work, installed where nothing else finds them.
 $(call tool,$(CARGO_DEB)) $(call tool,$(CARGO_GENERATE_RPM)):
 	env -u CARGO_TARGET_DIR $(CARGO) install --locked --root $(@:/bin/$(@F)=) \
 		$(notdir $(@:/bin/$(@F)=))
 
-clean: ## Remove what was built
+clean: ## Remove everything that was built
 	$(CARGO) clean
 
-# What a tool is called, and the package that has it: of Debian, Fedora, Arch and openSUSE.
+# A tool, and its package in Debian, Fedora, Arch and openSUSE.
 clang = clang clang clang clang
 pkg-config = pkg-config pkgconf-pkg-config pkgconf pkg-config
 libelf.h = libelf-dev elfutils-libelf-devel libelf libelf-devel
@@ -154,6 +169,8 @@ libc.a = libc6-dev glibc-static glibc glibc-devel-static
 ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
+unshare = util-linux util-linux util-linux util-linux
+python3 = python3 python3 python python3
 strace = strace strace strace strace
 /etc/services = netbase setup iana-etc netcfg
 aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
@@ -172,7 +189,7 @@ $(debian-keyring) = debian-archive-keyring debian-keyring debian-archive-keyring
 has-tool = $(shell command -v $(1) 2>/dev/null)
 hash := \#
 has-header = $(shell echo '$(hash)include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
-# An absolute path where there is such a library, the bare name where there is none.
+# An absolute path if the library exists, otherwise the bare name.
 has-library = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
 has = $(if $(filter /%,$(1)),$(wildcard $(1)),$(if $(filter %.h,$(1)),$(call has-header,$(1)),$(if \
 	$(filter %.a,$(1)),$(call has-library,$(1)),$(call has-tool,$(1)))))
@@ -184,11 +201,11 @@ ifeq ($(ARCH),$(HOST))
 static-needs = libelf.a libz.a libc.a
 STATIC_LIBRARIES = $(dir $(shell $(CC) -print-file-name=libelf.a))
 STATIC_SETTINGS = LIBBPF_SYS_LIBRARY_PATH=$(STATIC_LIBRARIES)
-# Where libelf.a itself wants libzstd, it gets it.
+# Links libzstd where libelf.a requires it.
 LIBELF_FLAGS := $(shell grep -qs ZSTD_ $(STATIC_LIBRARIES)/libelf.a && echo -C link-arg=-lzstd)
 STATIC_FLAGS += $(LIBELF_FLAGS)
 else
-# For another machine: its compiler, and Debian's libraries for it.
+# For another architecture: a cross compiler, and Debian's libraries.
 static-needs = $(ARCH)-linux-gnu-gcc /usr/$(ARCH)-linux-gnu/lib/libc.a $(debian-keyring)
 target-name = $(subst -,_,$(STATIC_TARGET))
 STATIC_SETTINGS = libraries=$$(packaging/libraries $(ARCH)) && \
@@ -198,7 +215,7 @@ STATIC_SETTINGS = libraries=$$(packaging/libraries $(ARCH)) && \
 	CARGO_TARGET_$(shell echo $(target-name) | tr a-z A-Z)_LINKER=$(ARCH)-linux-gnu-gcc
 endif
 
-# Installs the packages of the missing tools with the package manager that is there.
+# Installs the packages of missing tools with the package manager of this machine.
 define install-missing
 @if command -v apt-get >/dev/null; then \
 	$(ROOT) apt-get update -qq && \
@@ -226,6 +243,9 @@ test-tools:
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))
+
+picture-tools:
+	$(call install-if-missing,ip unshare python3)
 
 package-tools:
 	$(call install-if-missing,lintian rpm debootstrap $(debian-keyring))

@@ -1,13 +1,15 @@
-//! Tests that need no privilege: recorded streams, the manual page, BTF, and the part of the command
-//! line that reads no sockets.
+//! Tests that need no privilege: recorded streams, the documents, BTF, and the part of the command line
+//! that reads no sockets.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod btf;
 mod columns;
+mod documents;
 mod families;
 mod fuzz;
+mod install;
 mod man;
 mod records;
 mod replay;

@@ -1,0 +1,336 @@
+//! The README, the manual page and the other documents name what exists: each `knetstat …` command
+//! line is accepted, and each flag, option, member of the JSON, file and target of make is there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use knetstat::cli::{Cli, Command};
+use knetstat::config::Config;
+use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::selection;
+use knetstat::output::json::LINES;
+use knetstat::query::column_list::ColumnRequest;
+use knetstat::query::columns::Column;
+use serde_json::Value as Json;
+
+use crate::{common, records};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Flags and commands that the README names before they are in the program. One that is there by now
+/// fails a test, so that it leaves this list.
+const AWAITED: [&str; 5] =
+    ["-tp --short", "help", "schema", "options keepalive --json", "doctor -v"];
+
+/// The pages in Markdown.
+const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+
+fn text(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The text as it is read in a terminal.
+fn man() -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/man/knetstat.8");
+    let groff = process::Command::new("groff")
+        .args(["-man", "-Tascii", "-P-c", "-rLL=300n", page])
+        .output();
+    let output = groff.expect("groff(1), which make installs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Bold and underlined characters are printed twice: x, backspace, x.
+    let mut read = String::new();
+    for c in text.chars() {
+        if c == '\u{8}' {
+            read.pop();
+        } else {
+            read.push(c);
+        }
+    }
+    read
+}
+
+/// The pieces of a Markdown page in code: the lines of blocks, and what stands between backquotes.
+fn code(page: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    for (index, part) in page.split("```").enumerate() {
+        if index % 2 == 1 {
+            pieces.extend(part.lines().skip(1).map(str::to_owned));
+        } else {
+            pieces.extend(part.split('`').skip(1).step_by(2).map(|code| code.replace('\n', " ")));
+        }
+    }
+    pieces
+}
+
+// Command lines
+
+/// The command of a line of a shell that runs knetstat, without sudo, the pipe behind it, and the
+/// remark beside it.
+fn command(line: &str) -> Option<&str> {
+    let line = line.trim_start().trim_start_matches("$ ").trim_start_matches("# ");
+    let line = line.strip_prefix("sudo ").unwrap_or(line);
+    let command = line.strip_prefix("knetstat")?;
+    if !command.is_empty() && !command.starts_with(' ') {
+        return None;
+    }
+    let mut quoted = false;
+    let end = command.char_indices().find(|&(at, c)| {
+        quoted ^= c == '\'';
+        let rest = &command[at..];
+        !quoted && [" | ", " > ", "; ", " && ", "  ", " # "].iter().any(|end| rest.starts_with(end))
+    });
+    Some(command[..end.map_or(command.len(), |(at, _)| at)].trim_end_matches(" |").trim())
+}
+
+/// Its words, as a shell splits them.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec!["knetstat".to_owned()];
+    let mut quoted = false;
+    let mut word = String::new();
+    for c in command.chars().chain([' ']) {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => {
+                words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty()))
+            }
+            c => word.push(c),
+        }
+    }
+    words
+}
+
+/// Why the program refuses a command line, if it does.
+fn refusal(command: &str) -> Option<String> {
+    let cli = match Cli::try_parse_from(words(command)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_answer =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return (!is_answer).then(|| error.to_string());
+        }
+    };
+    match cli.command {
+        None => Config::new(&cli.table).err().map(|error| error.to_string()),
+        Some(Command::Options { names, .. }) => {
+            names.iter().find_map(|name| selection::find(name).err())
+        }
+        Some(_) => None,
+    }
+}
+
+/// The command lines of all documents, and the document of each.
+fn commands() -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    for name in PAGES {
+        all.extend(code(&text(name)).into_iter().map(|line| (name, line)));
+    }
+    all.extend(man().lines().map(|line| ("man/knetstat.8", line.to_owned())));
+    let picture = text("docs/session.svg");
+    let typed = picture.split("</tspan>").filter_map(|line| line.split_once("</text>"));
+    all.extend(typed.map(|(line, _)| ("docs/session.svg", line.to_owned())));
+    let commands = all.iter().filter_map(|(name, line)| Some((*name, command(line)?.to_owned())));
+    // The manual page begins sentences and usage lines with the name.
+    let is_usage = |command: &str| command.contains(['[', '.']) || command.contains("SHELL");
+    let is_sentence =
+        |command: &str| command.starts_with("- ") || command.starts_with(char::is_lowercase);
+    let is_subcommand = |command: &str| {
+        let first = command.split(' ').next().unwrap_or_default();
+        Cli::command().get_subcommands().any(|it| it.get_name() == first)
+    };
+    commands
+        .filter(|(name, command)| {
+            *name != "man/knetstat.8"
+                || !is_usage(command) && (!is_sentence(command) || is_subcommand(command))
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_line_is_accepted() {
+    let commands = commands();
+    for name in ["README.md", "man/knetstat.8", "docs/session.svg"] {
+        let count = commands.iter().filter(|(document, _)| *document == name).count();
+        assert!(count > 2, "{name}: only {count} command lines were found");
+    }
+    let present = commands.iter().filter(|(_, command)| !AWAITED.contains(&command.as_str()));
+    let refused = present.filter_map(|(name, command)| {
+        Some(format!("{name}: knetstat {command}\n{}", refusal(command)?))
+    });
+    let refused: Vec<String> = refused.collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// `make picture` was run when the script was changed.
+#[test]
+fn the_picture_has_the_commands_of_its_script() {
+    let script = text("docs/picture.py");
+    let session = script.split_once("SESSION = [").and_then(|(_, rest)| rest.split_once("]\n"));
+    let (session, _) = session.expect("the commands of the picture");
+    let typed: Vec<&str> = session.split('"').skip(1).step_by(2).collect();
+    let commands = commands();
+    let drawn = commands.iter().filter(|(document, _)| *document == "docs/session.svg");
+    assert_eq!(drawn.map(|(_, command)| command.as_str()).collect::<Vec<_>>(), typed);
+}
+
+#[test]
+fn what_is_awaited_is_not_there_yet() {
+    for command in AWAITED {
+        assert!(refusal(command).is_some(), "{command} is accepted: remove it from AWAITED");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_refused() {
+    for line in [
+        "$ knetstat -t --prot 22",
+        "knetstat -O keepidel",
+        "knetstat options nodely",
+        "sudo knetstat options --jsn | jq .",
+        "knetstat -tQ",
+    ] {
+        assert!(refusal(command(line).expect("a command")).is_some(), "{line}");
+    }
+    assert_eq!(command("knetstat -O 'a | b' | jq '.'"), Some("-O 'a | b'"));
+    assert_eq!(words("-O 'keep*,nodelay' -t"), ["knetstat", "-O", "keep*,nodelay", "-t"]);
+}
+
+// Words
+
+#[test]
+fn every_long_flag_is_in_the_program() {
+    let known = common::flags::flags(|_| true);
+    let known: BTreeSet<&str> =
+        known.iter().filter_map(|flag| flag.split(' ').next_back()).collect();
+    let mut found = 0;
+    for page in ["README.md", "CHANGELOG.md"] {
+        for piece in code(&text(page)) {
+            // Flags of knetstat alone stand between backquotes or follow its name.
+            let flags = match (piece.starts_with("--"), command(&piece)) {
+                (true, _) => piece.as_str(),
+                (false, Some(command)) => &piece[piece.find(command).unwrap_or_default()..],
+                (false, None) => continue,
+            };
+            let flags = flags.split(" | ").next().unwrap_or_default().split([' ', '=', '/']);
+            let is_awaited =
+                |flag: &str| AWAITED.iter().any(|it| it.split(' ').any(|word| word == flag));
+            for flag in flags.filter(|word| word.starts_with("--") && !is_awaited(word)) {
+                assert!(known.contains(flag), "{page}: {flag}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 10, "only {found} flags were found");
+}
+
+#[test]
+fn every_option_is_in_the_catalogue() {
+    const PREFIXES: [&str; 5] = ["SO_", "TCP_", "IP_", "IPV6_", "UDP_"];
+    let known = |word: &str| {
+        CATALOGUE.iter().any(|option| option.name == word || option.aliases.contains(&word))
+    };
+    let mut found = 0;
+    for page in ["README.md", "CHANGELOG.md", "docs/session.svg"] {
+        let text = text(page);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_*".contains(c));
+        let is_option =
+            |word: &str| PREFIXES.iter().any(|it| word.len() > it.len() && word.starts_with(it));
+        let options = words.filter(|word| is_option(word));
+        for option in options.filter(|word| !word.ends_with('*')) {
+            assert!(known(option), "{page}: {option}");
+            found += 1;
+        }
+    }
+    assert!(found > 30, "only {found} options were found");
+}
+
+/// The members that a jq program of a document names exist: `.options.TCP_NODELAY`, `.local`.
+#[test]
+fn every_member_that_jq_reads_is_in_the_json() {
+    let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+    let mut known: BTreeSet<String> = CATALOGUE.iter().map(|it| it.name.to_owned()).collect();
+    known.extend(Column::ALL.map(|column| column.name().to_owned()));
+    for stream in [records::some(), records::everything()] {
+        for line in records::printed(&stream, LINES, &request).lines() {
+            members(&serde_json::from_str(line).expect("an object"), &mut known);
+        }
+    }
+    let findings = common::knetstat(["doctor", "--json"]).stdout;
+    members(&serde_json::from_slice(&findings).expect("an object"), &mut known);
+    let mut found = 0;
+    let lines = PAGES.into_iter().flat_map(|page| code(&text(page)));
+    for line in lines.chain(man().lines().map(str::to_owned)).filter(|line| line.contains("jq ")) {
+        let program = line.split_once("jq ").expect("jq").1;
+        for member in program.split('.').skip(1) {
+            let end = member.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let member = &member[..end.unwrap_or(member.len())];
+            assert!(member.is_empty() || known.contains(member), "{member}: {line}");
+            found += usize::from(!member.is_empty());
+        }
+    }
+    assert!(found > 5, "only {found} members were found");
+}
+
+fn members(value: &Json, names: &mut BTreeSet<String>) {
+    match value {
+        Json::Array(values) => values.iter().for_each(|value| members(value, names)),
+        Json::Object(object) => {
+            names.extend(object.keys().cloned());
+            object.values().for_each(|value| members(value, names));
+        }
+        _ => {}
+    }
+}
+
+// Places
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut found = 0;
+    for page in PAGES {
+        let text = text(page);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        let links = links.map(|(link, _)| link.split('#').next().unwrap_or_default());
+        for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
+            assert!(Path::new(ROOT).join(link).exists(), "{page}: {link}");
+            found += 1;
+        }
+    }
+    assert!(found > 1, "only {found} links were found");
+}
+
+#[test]
+fn every_path_in_contributing_exists() {
+    const PLACES: [&str; 6] = ["src/", "bpf/", "tests/", "vmlinux/", "man/", "docs/"];
+    let mut found = 0;
+    for piece in code(&text("CONTRIBUTING.md")) {
+        let path = piece.split(' ').next().unwrap_or_default().trim_end_matches(['/', '.']);
+        let is_example = path.contains(|c: char| c.is_ascii_uppercase());
+        if PLACES.iter().any(|place| path.starts_with(place)) && !is_example {
+            assert!(Path::new(ROOT).join(path).exists(), "{path}");
+            found += 1;
+        }
+    }
+    assert!(found > 20, "only {found} paths were found");
+}
+
+#[test]
+fn every_target_of_make_exists() {
+    let makefile = text("Makefile");
+    let mut found = 0;
+    for page in ["README.md", "CONTRIBUTING.md"] {
+        for piece in code(&text(page)) {
+            let piece = piece.trim_start().trim_start_matches("sudo ");
+            let Some(target) = piece.strip_prefix("make ").and_then(|rest| rest.split(' ').next())
+            else {
+                continue;
+            };
+            assert!(makefile.contains(&format!("\n{target}:")), "{page}: make {target}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "only {found} targets were found");
+}
