@@ -18,6 +18,16 @@ pub struct OptionValue {
     pub set: bool,
 }
 
+/// Which options are shown after those that always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    None,
+    /// All that are set.
+    Set,
+    /// Those that are set, without what repeats another option that is shown.
+    SetOnce,
+}
+
 /// What is shown of the sockets of one kind; by default nothing.
 #[derive(Default)]
 pub struct Plan {
@@ -31,6 +41,8 @@ pub struct Plan {
     pub knows_set: bool,
     /// Whether options that are set may be missing, because that is not known.
     pub is_partial: bool,
+    /// Whether what repeats another option is left out.
+    once: bool,
 }
 
 /// An option that sockets of this kind have.
@@ -50,13 +62,13 @@ struct Flags {
 }
 
 impl Plan {
-    /// Made of the options that are `always` shown, by their indexes in the catalogue, and whether all
-    /// others are when they are set. `answers` are those of a new socket, if there was one; without
+    /// Made of the options that are `always` shown, by their indexes in the catalogue, and of the
+    /// `others` when they are set. `answers` are those of a new socket, if there was one; without
     /// them, only what has a mark of the kernel counts as set.
     pub fn new(
         family: Family,
         always: Vec<usize>,
-        others_if_set: bool,
+        others: Others,
         answers: Option<&Answers>,
     ) -> Plan {
         let has = |index: &usize| answers.is_none_or(|answers| answers[*index] != Answer::Absent);
@@ -67,11 +79,12 @@ impl Plan {
             flags: Default::default(),
             knows_set: answers.is_some_and(|answers| !answers.iter().any(is_refused)),
             is_partial: false,
+            once: others == Others::SetOnce,
         };
-        plan.is_partial = others_if_set && !plan.knows_set;
-        if others_if_set {
-            let others = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
-            others.filter(has).for_each(|index| plan.watch(entry(index)));
+        plan.is_partial = others != Others::None && !plan.knows_set;
+        if others != Others::None {
+            let rest = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
+            rest.filter(has).for_each(|index| plan.watch(entry(index)));
         }
         plan
     }
@@ -104,7 +117,9 @@ impl Plan {
             let option = &CATALOGUE[entry.index];
             match option.decode(context) {
                 Some(value) if entry.check.is_set(&value, context) => {
-                    shown.push(OptionValue { option, value, set: true });
+                    if !(self.once && repeats(option, &value, shown)) {
+                        shown.push(OptionValue { option, value, set: true });
+                    }
                 }
                 _ => {}
             }
@@ -134,6 +149,22 @@ impl Plan {
             }
         }
         shown.len() > before
+    }
+}
+
+/// Whether an option says nothing that those before it in the catalogue did not. SO_BUF_LOCK has a bit for
+/// each buffer whose size was set, and these sizes are shown; where none is, it was cleared. The name of
+/// SO_BINDTODEVICE says more than the index, unless the interface is gone: then there is only the index.
+fn repeats(option: &OptionSpec, value: &Value, shown: &[OptionValue]) -> bool {
+    let shows = |name: &str| shown.iter().any(|it| it.option.name == name);
+    match (option.name, value) {
+        ("SO_BUF_LOCK", Value::Int(locks)) => {
+            let buffers = [(1, "SO_SNDBUF"), (2, "SO_RCVBUF")];
+            let mut locked = buffers.iter().filter(|(bit, _)| locks & bit != 0).peekable();
+            locked.peek().is_some() && locked.all(|(_, buffer)| shows(buffer))
+        }
+        ("SO_BINDTOIFINDEX", _) => shows("SO_BINDTODEVICE"),
+        _ => false,
     }
 }
 

@@ -473,7 +473,7 @@ fn options_are_chosen_by_word() {
     assert_eq!(options_of(listener, "-O SET"), ["SO_REUSEADDR", "SO_KEEPALIVE"]);
     assert_eq!(
         options_of("--udp4 --sport 1003", ""),
-        ["SO_REUSEADDR", "SO_BROADCAST", "SO_BINDTODEVICE", "SO_BINDTOIFINDEX"]
+        ["SO_REUSEADDR", "SO_BROADCAST", "SO_BINDTODEVICE"]
     );
     let mut first = vec!["TCP_CORK"];
     first.extend(common);
