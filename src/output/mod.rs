@@ -4,7 +4,9 @@
 //! flag in cli.rs and config.rs.
 
 pub mod json;
+mod line;
 pub mod table;
+pub mod terminal;
 pub mod text;
 
 use std::io::{self, Write};
@@ -79,4 +81,7 @@ pub struct Style {
     pub protocol_width: usize,
     /// Options that are set stand out.
     pub color: bool,
+    /// The width of the terminal, which a line is to fit; none where the output is not a terminal, and a row
+    /// one line.
+    pub terminal: Option<usize>,
 }

@@ -154,8 +154,8 @@ pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
     Namespaces::one(Some(Namespace { defaults, host, filter: config.filter.clone() }))
 }
 
-/// A table without colour.
-pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false };
+/// A table without colour, for a pipe.
+pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false, terminal: None };
 
 /// What is shown in this format, with these columns, if nothing else is asked for.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
