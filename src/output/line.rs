@@ -19,7 +19,7 @@ pub struct Place {
     /// Where a line that continues its cell begins.
     start: usize,
     /// As in [`Heading`].
-    width: usize,
+    pub width: usize,
     right: bool,
     /// It has no room beside the columns before it, and begins a line of its own.
     begins_line: bool,
@@ -78,7 +78,9 @@ impl Line {
             return self.push_filled(text, width, place);
         };
         let width = display_width(text);
-        if self.used + self.blanks + width.max(if place.right { place.width } else { 0 }) <= terminal {
+        if self.used + self.blanks + width.max(if place.right { place.width } else { 0 })
+            <= terminal
+        {
             self.push_filled(text, width, place);
         } else {
             self.fold(text, place, terminal);

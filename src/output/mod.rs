@@ -3,6 +3,7 @@
 //! To add one: a file here that implements [`Output`] and offers a [`Format`], its line below, and its
 //! flag in cli.rs and config.rs.
 
+mod color;
 pub mod json;
 mod line;
 pub mod table;

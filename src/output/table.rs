@@ -4,7 +4,8 @@
 use std::io::{self, Write};
 
 use super::line::{places, Line, Place};
-use super::{text, Format, Output, Row, Style};
+use super::text::Wording;
+use super::{color, text, Format, Output, Row, Style};
 use crate::query::column_list::ColumnList;
 use crate::query::columns::{Column, Heading};
 use crate::query::layout::Layout;
@@ -44,9 +45,8 @@ impl<'a> Table<'a> {
 
 fn table_columns(columns: &ColumnList, layout: Layout, style: Style) -> Vec<TableColumn> {
     let columns = columns.of(layout).iter();
-    let headed: Vec<(Column, Heading)> = columns
-        .filter_map(|column| Some((*column, heading(*column, layout, style)?)))
-        .collect();
+    let headed: Vec<(Column, Heading)> =
+        columns.filter_map(|column| Some((*column, heading(*column, layout, style)?))).collect();
     let places = places(headed.iter().map(|(_, heading)| *heading), style.terminal);
     let column = |((column, heading), place): ((Column, Heading), Place)| TableColumn {
         column,
@@ -85,10 +85,20 @@ impl Output for Table<'_> {
         if columns.is_empty() {
             return Ok(());
         }
+        let color = self.style.color;
+        let wording = Wording { color, knows_set: row.knows_set, processes: None };
         for TableColumn { column, place, .. } in columns {
-            self.text.clear();
-            text::write(&mut self.text, &column.read(row), self.style.color)?;
-            self.line.add(&self.text, place);
+            let paint = match column {
+                Column::State if color => color::of_state(row.socket.state),
+                Column::Diag if color => color::DIAG,
+                _ => color::NONE,
+            };
+            let processes = self.style.terminal.map(|_| place.width);
+            let wording = Wording { processes, ..wording };
+            let (text, cell) = (&mut self.text, column.read(row));
+            text.clear();
+            color::paint(text, paint, |text| text::write(text, &cell, &wording))?;
+            self.line.add(text, place);
         }
         self.line.write(&mut self.to)
     }

@@ -1,10 +1,12 @@
 //! Cells as text, in the words of netstat(8) where it has such a column. No cell has a blank but
 //! that of the timer.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use unicode_width::UnicodeWidthStr;
+
+use super::color::{self, Paint};
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
@@ -15,15 +17,32 @@ use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Timer};
 use crate::text::{is_number, set_apart, Word};
 
-const BOLD: &[u8] = b"\x1b[1m";
-const PLAIN: &[u8] = b"\x1b[0m";
+/// How the cells of a row are worded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// Options that are set stand out.
+    pub color: bool,
+    /// Whether it is known which options are set, so that the others have their defaults.
+    pub knows_set: bool,
+    /// How wide a list of processes may be before only the first is named; none: however long it is.
+    pub processes: Option<usize>,
+}
 
-/// Appends the text of a cell; nothing where it is empty. `color`: options that are set stand out.
+impl Wording {
+    fn paint(&self, shown: &OptionValue) -> Paint {
+        match self.color {
+            true => color::of_option(shown, self.knows_set),
+            false => color::NONE,
+        }
+    }
+}
+
+/// Appends the text of a cell; nothing where it is empty.
 ///
 /// # Errors
 ///
 /// None that a `Vec` can have.
-pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
+pub fn write(to: &mut Vec<u8>, cell: &Cell, wording: &Wording) -> io::Result<()> {
     match cell {
         Cell::Absent => to.push(b'-'),
         Cell::Unknown => to.push(b'?'),
@@ -31,17 +50,17 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
         Cell::Bytes(bytes) => name_to(to, bytes, *bytes == b"-")?,
-        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell)?,
+        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell, wording)?,
         Cell::Interface(interface) => interface_to(to, interface)?,
         Cell::End(end) => end_to(to, end)?,
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
-        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), false)?,
+        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), wording)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
-        Cell::Program(holders, owner) => write!(to, "{}", program(holders, *owner))?,
+        Cell::Program(holders, owner) => to.extend(program(holders, *owner, wording).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
-        Cell::Options(options, is_partial) => options_to(to, options, *is_partial, color)?,
+        Cell::Options(options, is_partial) => options_to(to, options, *is_partial, wording)?,
         Cell::Set(options) => set(to, options),
     }
     Ok(())
@@ -52,7 +71,12 @@ fn number_to(to: &mut Vec<u8>, number: u64) {
 }
 
 /// The values of all descriptors, joined by commas, so that columns can be zipped.
-fn per_holder(to: &mut Vec<u8>, holders: &[Holder], cell: fn(&Holder) -> Cell) -> io::Result<()> {
+fn per_holder(
+    to: &mut Vec<u8>,
+    holders: &[Holder],
+    cell: fn(&Holder) -> Cell,
+    wording: &Wording,
+) -> io::Result<()> {
     if holders.is_empty() {
         to.push(b'-');
     }
@@ -60,7 +84,7 @@ fn per_holder(to: &mut Vec<u8>, holders: &[Holder], cell: fn(&Holder) -> Cell) -
         if n > 0 {
             to.push(b',');
         }
-        write(to, &cell(holder), false)?;
+        write(to, &cell(holder), wording)?;
     }
     Ok(())
 }
@@ -174,14 +198,16 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
     Ok(())
 }
 
-/// The processes as netstat writes them, joined by commas, each once; without any, the reason.
-fn program(holders: &[Holder], owner: Owner) -> String {
-    let mut text = String::new();
+/// The processes as netstat writes them, joined by commas, each once; without any, the reason. Of a list
+/// that is too long only the first, and how many others there are: `25011/nginx,+2`.
+fn program(holders: &[Holder], owner: Owner, wording: &Wording) -> String {
     let mut last = None;
-    for holder in holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid)) {
-        let comma = if text.is_empty() { "" } else { "," };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{comma}{}/{}", holder.pid, command(holder.command.as_bytes()));
+    let processes = holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid));
+    let word = |holder: &Holder| format!("{}/{}", holder.pid, command(holder.command.as_bytes()));
+    let words: Vec<String> = processes.map(word).collect();
+    let mut text = words.join(",");
+    if wording.processes.is_some_and(|room| words.len() > 1 && text.width() > room) {
+        text = format!("{},+{}", words[0], words.len() - 1);
     }
     match owner {
         Owner::Process => text,
@@ -213,26 +239,28 @@ fn options_to(
     to: &mut Vec<u8>,
     options: &[OptionValue],
     is_partial: bool,
-    color: bool,
+    wording: &Wording,
 ) -> io::Result<()> {
     let mut comma = "";
-    for OptionValue { option, value, set } in options {
-        let highlight = color && *set;
+    for shown in options {
         to.extend_from_slice(comma.as_bytes());
-        to.extend_from_slice(if highlight { BOLD } else { b"" });
-        to.extend_from_slice(option.name.as_bytes());
-        to.push(b'=');
-        match (value, option.kind) {
-            // Most values are such; they are worth a shorter way.
-            (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
-            _ => write!(to, "{}", Text(value, option.kind))?,
-        }
-        to.extend_from_slice(if highlight { PLAIN } else { b"" });
+        color::paint(to, wording.paint(shown), |to| option_to(to, shown))?;
         comma = ",";
     }
     if is_partial {
         to.extend_from_slice(comma.as_bytes());
         to.push(b'?');
+    }
+    Ok(())
+}
+
+fn option_to(to: &mut Vec<u8>, OptionValue { option, value, .. }: &OptionValue) -> io::Result<()> {
+    to.extend_from_slice(option.name.as_bytes());
+    to.push(b'=');
+    match (value, option.kind) {
+        // Most values are such; they are worth a shorter way.
+        (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
+        _ => write!(to, "{}", Text(value, option.kind))?,
     }
     Ok(())
 }

@@ -170,6 +170,12 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// A table in colour as it is without: only the sequences go that knetstat writes.
+pub fn without_color(text: &str) -> String {
+    const SEQUENCES: [&str; 7] = ["0", "1", "2", "31", "32", "33", "36"];
+    SEQUENCES.iter().fold(text.to_owned(), |text, it| text.replace(&format!("\x1b[{it}m"), ""))
+}
+
 /// Reports what this kernel does not let us test; tests/summary collects the lines.
 pub fn not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
