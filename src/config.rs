@@ -50,6 +50,7 @@ impl Config {
                 header: !args.no_header,
                 protocol_width: protocol_width(&filter, false),
                 color: color(args.color),
+                short: args.short,
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),

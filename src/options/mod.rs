@@ -21,6 +21,7 @@ pub mod memberships;
 pub mod plan;
 pub mod selection;
 pub mod set;
+pub mod short;
 pub mod spec;
 pub mod text;
 pub mod value;

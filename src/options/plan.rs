@@ -116,10 +116,11 @@ impl Plan {
         for entry in self.if_set.iter().filter(|entry| !entry.check.is_ruled_out(context)) {
             let option = &CATALOGUE[entry.index];
             match option.decode(context) {
-                Some(value) if entry.check.is_set(&value, context) => {
-                    if !(self.once && repeats(option, &value, shown)) {
-                        shown.push(OptionValue { option, value, set: true });
-                    }
+                Some(value)
+                    if entry.check.is_set(&value, context)
+                        && !(self.once && repeats(option, &value, shown)) =>
+                {
+                    shown.push(OptionValue { option, value, set: true });
                 }
                 _ => {}
             }

@@ -7,7 +7,7 @@ use wildmatch::WildMatchPattern;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::defaults::Defaults;
 use crate::options::plan::{Others, Plan};
-use crate::options::spec::OptionSpec;
+use crate::options::short::{names, without_prefix};
 use crate::socket::kind::{Family, SocketKind};
 use crate::text::suggest;
 
@@ -104,9 +104,6 @@ fn common(family: Family) -> impl Iterator<Item = usize> {
 /// When there is none: a sentence with the nearest ones.
 pub fn find(word: &str) -> Result<Vec<usize>, String> {
     let pattern = WildMatchPattern::<'*', '?'>::new_case_insensitive(word);
-    let names = |option: &'static OptionSpec| {
-        [option.name].into_iter().chain(option.aliases.iter().copied())
-    };
     let found: Vec<usize> = (0..CATALOGUE.len())
         .filter(|&index| {
             names(&CATALOGUE[index])
@@ -117,9 +114,4 @@ pub fn find(word: &str) -> Result<Vec<usize>, String> {
         false => Ok(found),
         true => Err(suggest::unknown("option", word, CATALOGUE.iter().flat_map(names))),
     }
-}
-
-/// The name without its SO_, TCP_ ...
-fn without_prefix(name: &str) -> &str {
-    name.split_once('_').map_or(name, |(_, bare)| bare)
 }

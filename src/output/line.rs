@@ -13,6 +13,9 @@ const INDENT: usize = 4;
 /// How many columns of the terminal are enough for a list of values.
 const ROOM_OF_LIST: usize = 30;
 
+/// How many lines a list may take in its own column. A longer one is continued across the whole terminal.
+const LINES_OF_LIST: usize = 5;
+
 /// Where a column stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -97,6 +100,9 @@ impl Line {
     /// Adds a cell that is longer than the rest of the line: goes on at its place in the next line whenever
     /// a value does not fit, after the comma before it.
     fn fold(&mut self, text: &[u8], place: &Place, terminal: usize) {
+        let indent = INDENT.min(terminal / 10);
+        let is_long = display_width(text) > LINES_OF_LIST * terminal.saturating_sub(place.start);
+        let column = if is_long { indent } else { place.start };
         let mut begin = self.used + self.blanks;
         for value in text.split_inclusive(|byte| *byte == b',') {
             let width = display_width(value);
@@ -104,8 +110,8 @@ impl Line {
                 let lead = if place.right { place.width.saturating_sub(width) } else { 0 };
                 // As far to the left as it takes; what is too long in any case is only indented.
                 let start = match terminal.checked_sub(width) {
-                    Some(room) => room.min(place.start + lead),
-                    None => place.start.min(INDENT.min(terminal / 10)),
+                    Some(room) => room.min(column + lead),
+                    None => column.min(indent),
                 };
                 self.begin_line(start);
                 begin = start;

@@ -6,9 +6,11 @@
 mod color;
 pub mod json;
 mod line;
+mod short;
 pub mod table;
 pub mod terminal;
-pub mod text;
+mod text;
+mod wording;
 
 use std::io::{self, Write};
 
@@ -80,8 +82,10 @@ pub struct Style {
     pub header: bool,
     /// The length of the longest protocol that can occur.
     pub protocol_width: usize,
-    /// Options that are set stand out.
+    /// Options that are set stand out, and states have colours.
     pub color: bool,
+    /// Options have short names, and addresses are written so that they cannot be misread.
+    pub short: bool,
     /// The width of the terminal, which a line is to fit; none where the output is not a terminal, and a row
     /// one line.
     pub terminal: Option<usize>,

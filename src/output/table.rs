@@ -1,11 +1,12 @@
 //! The table. Rows are written as they arrive: a column is as wide as netstat makes it, and a longer
-//! value pushes the rest of its line. It is never cut. See [`line`](super::line) for terminals.
+//! value pushes the rest of its line. It is never cut. line.rs says what happens where a terminal ends.
 
 use std::io::{self, Write};
 
 use super::line::{places, Line, Place};
-use super::text::Wording;
-use super::{color, text, Format, Output, Row, Style};
+use super::wording::Wording;
+use super::{color, short, text, Format, Output, Row, Style};
+use crate::query::cell::Cell;
 use crate::query::column_list::ColumnList;
 use crate::query::columns::{Column, Heading};
 use crate::query::layout::Layout;
@@ -60,7 +61,8 @@ fn table_columns(columns: &ColumnList, layout: Layout, style: Style) -> Vec<Tabl
 fn heading(column: Column, layout: Layout, style: Style) -> Option<Heading> {
     let mut heading = column.heading(layout)?;
     if column == Column::Protocol {
-        heading.width = heading.width.max(style.protocol_width);
+        // `tcp46` is longer than `tcp6`.
+        heading.width = heading.width.max(style.protocol_width + usize::from(style.short));
     }
     Some(heading)
 }
@@ -85,20 +87,10 @@ impl Output for Table<'_> {
         if columns.is_empty() {
             return Ok(());
         }
-        let color = self.style.color;
-        let wording = Wording { color, knows_set: row.knows_set, processes: None };
         for TableColumn { column, place, .. } in columns {
-            let paint = match column {
-                Column::State if color => color::of_state(row.socket.state),
-                Column::Diag if color => color::DIAG,
-                _ => color::NONE,
-            };
-            let processes = self.style.terminal.map(|_| place.width);
-            let wording = Wording { processes, ..wording };
-            let (text, cell) = (&mut self.text, column.read(row));
-            text.clear();
-            color::paint(text, paint, |text| text::write(text, &cell, &wording))?;
-            self.line.add(text, place);
+            self.text.clear();
+            write_cell(&mut self.text, *column, place, row, self.style)?;
+            self.line.add(&self.text, place);
         }
         self.line.write(&mut self.to)
     }
@@ -106,4 +98,30 @@ impl Output for Table<'_> {
     fn end(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Appends the text of a cell, in its colour.
+fn write_cell(
+    to: &mut Vec<u8>,
+    column: Column,
+    place: &Place,
+    row: &Row,
+    style: Style,
+) -> io::Result<()> {
+    let wording = Wording {
+        short: style.short,
+        color: style.color,
+        knows_set: row.knows_set,
+        processes: style.terminal.map(|_| place.width),
+    };
+    let cell = match column {
+        Column::Protocol if style.short => Cell::Word(short::protocol(row)),
+        column => column.read(row),
+    };
+    let paint = match column {
+        Column::State if style.color => color::of_state(row.socket.state),
+        Column::Diag if style.color => color::DIAG,
+        _ => color::NONE,
+    };
+    color::paint(to, paint, |to| text::write(to, &cell, &wording))
 }

@@ -2,40 +2,22 @@
 //! that of the timer.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::color::{self, Paint};
+use super::wording::Wording;
+use super::{color, short};
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
+use crate::options::short::short_name;
 use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Timer};
 use crate::text::{is_number, set_apart, Word};
-
-/// How the cells of a row are worded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wording {
-    /// Options that are set stand out.
-    pub color: bool,
-    /// Whether it is known which options are set, so that the others have their defaults.
-    pub knows_set: bool,
-    /// How wide a list of processes may be before only the first is named; none: however long it is.
-    pub processes: Option<usize>,
-}
-
-impl Wording {
-    fn paint(&self, shown: &OptionValue) -> Paint {
-        match self.color {
-            true => color::of_option(shown, self.knows_set),
-            false => color::NONE,
-        }
-    }
-}
 
 /// Appends the text of a cell; nothing where it is empty.
 ///
@@ -52,7 +34,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, wording: &Wording) -> io::Result<()>
         Cell::Bytes(bytes) => name_to(to, bytes, *bytes == b"-")?,
         Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell, wording)?,
         Cell::Interface(interface) => interface_to(to, interface)?,
-        Cell::End(end) => end_to(to, end)?,
+        Cell::End(end) => end_to(to, end, wording)?,
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), wording)?,
@@ -61,7 +43,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, wording: &Wording) -> io::Result<()>
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
         Cell::Options(options, is_partial) => options_to(to, options, *is_partial, wording)?,
-        Cell::Set(options) => set(to, options),
+        Cell::Set(options) => set(to, options, wording),
     }
     Ok(())
 }
@@ -107,10 +89,12 @@ fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
     }
 }
 
-fn end_to(to: &mut Vec<u8>, end: &End) -> io::Result<()> {
+fn end_to(to: &mut Vec<u8>, end: &End, wording: &Wording) -> io::Result<()> {
     match end {
         End::Any => to.push(b'*'),
-        End::Internet { endpoint, scope } => endpoint_to(to, endpoint, scope.as_ref())?,
+        End::Internet { endpoint, scope } => {
+            endpoint_to(to, endpoint, scope.as_ref(), wording.short)?
+        }
         End::Unix { path, peer } if path.is_empty() && !peer.is_empty() => {
             to.extend_from_slice(b"->");
             path_to(to, peer)?;
@@ -146,27 +130,40 @@ fn number_or_any(to: &mut Vec<u8>, number: u32, any: u32) {
     }
 }
 
-/// An address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`.
-fn endpoint_to(to: &mut Vec<u8>, endpoint: &Endpoint, scope: Option<&Interface>) -> io::Result<()> {
+/// An address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`. In short
+/// `*:22` for any address, and `[fe80::1%eth0]:22`.
+fn endpoint_to(
+    to: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    scope: Option<&Interface>,
+    short: bool,
+) -> io::Result<()> {
     match endpoint.address {
-        // The formatter of the standard library takes five times as long.
-        IpAddr::V4(address) => {
-            let mut dot: &[u8] = b"";
-            for octet in address.octets() {
-                to.extend_from_slice(dot);
-                to.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
-                dot = b".";
+        address if short && address.is_unspecified() => to.push(b'*'),
+        IpAddr::V4(address) => address_to(to, address),
+        IpAddr::V6(address) => {
+            to.extend_from_slice(if short { b"[" } else { b"" });
+            write!(to, "{address}")?;
+            if let Some(scope) = scope {
+                to.push(b'%');
+                interface_to(to, scope)?;
             }
+            to.extend_from_slice(if short { b"]" } else { b"" });
         }
-        IpAddr::V6(address) => write!(to, "{address}")?,
-    }
-    if let Some(scope) = scope {
-        to.push(b'%');
-        interface_to(to, scope)?;
     }
     to.push(b':');
     number_or_any(to, endpoint.port.into(), 0);
     Ok(())
+}
+
+/// The formatter of the standard library takes five times as long.
+fn address_to(to: &mut Vec<u8>, address: Ipv4Addr) {
+    let mut dot: &[u8] = b"";
+    for octet in address.octets() {
+        to.extend_from_slice(dot);
+        to.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+        dot = b".";
+    }
 }
 
 /// The path of a unix socket; an abstract one begins with `@`. A file whose name looks like that, like
@@ -241,15 +238,18 @@ fn options_to(
     is_partial: bool,
     wording: &Wording,
 ) -> io::Result<()> {
-    let mut comma = "";
-    for shown in options {
-        to.extend_from_slice(comma.as_bytes());
-        color::paint(to, wording.paint(shown), |to| option_to(to, shown))?;
-        comma = ",";
+    let before = to.len();
+    match wording.short {
+        true => short::options_to(to, options, wording)?,
+        false => {
+            for (n, shown) in options.iter().enumerate() {
+                to.extend_from_slice(if n > 0 { b"," } else { b"" });
+                color::paint(to, wording.paint(shown), |to| option_to(to, shown))?;
+            }
+        }
     }
     if is_partial {
-        to.extend_from_slice(comma.as_bytes());
-        to.push(b'?');
+        to.extend_from_slice(if to.len() > before { b",?" } else { b"?" });
     }
     Ok(())
 }
@@ -266,11 +266,12 @@ fn option_to(to: &mut Vec<u8>, OptionValue { option, value, .. }: &OptionValue) 
 }
 
 /// The names of the options that are set, joined by commas.
-fn set(to: &mut Vec<u8>, options: &[OptionValue]) {
+fn set(to: &mut Vec<u8>, options: &[OptionValue], wording: &Wording) {
     let mut comma = "";
     for shown in options.iter().filter(|shown| shown.set) {
+        let name = if wording.short { short_name(shown.option) } else { shown.option.name };
         to.extend_from_slice(comma.as_bytes());
-        to.extend_from_slice(shown.option.name.as_bytes());
+        to.extend_from_slice(name.as_bytes());
         comma = ",";
     }
     if comma.is_empty() {

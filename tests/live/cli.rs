@@ -214,6 +214,24 @@ const CASES: &[Case] = &[
         assert!(header.starts_with("Proto Recv-Q Send-Q Local Address"), "{header}");
         assert_eq!(stdout(flag), rows);
     }),
+    case(&["--short"], |flag| {
+        let text = stdout(&format!("{flag} -H --columns protocol,local,remote,state,options"));
+        let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut rows: Vec<String> = rows.map(|words| words.join(" ")).collect();
+        rows.retain(|row| row.contains("LISTEN") || row.starts_with("udp"));
+        rows.sort();
+        let expected = [
+            "tcp 127.0.0.1:1001 *:* LISTEN reuseaddr,keepalive,-nodelay",
+            "tcp46 *:1005 *:* LISTEN reuseaddr,-keepalive,-nodelay",
+            "udp 127.0.0.1:1003 *:* UNCONN -reuseaddr,-broadcast,bindtodevice=lo",
+            "udp 127.0.0.1:2003 127.0.0.1:1003 ESTABLISHED -reuseaddr,-broadcast",
+            "udp6 [::1]:53 *:* UNCONN -reuseaddr,-broadcast",
+        ];
+        assert_eq!(rows, expected);
+        // Timers run; of UDP sockets nothing does.
+        assert_eq!(stdout(&format!("{flag} -uJ")), stdout("-uJ"), "JSON stays as it is");
+        assert_eq!(stdout(&format!("{flag} -u --ndjson")), stdout("-u --ndjson"));
+    }),
     case(&["-J", "--json"], |flag| {
         let array: Vec<Value> = serde_json::from_str(&stdout(flag)).expect("an array");
         assert_eq!(array.len(), EVERYTHING.len());

@@ -155,7 +155,8 @@ pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
 }
 
 /// A table without colour, for a pipe.
-pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false, terminal: None };
+pub const PLAIN: Style =
+    Style { header: true, protocol_width: 5, color: false, short: false, terminal: None };
 
 /// What is shown in this format, with these columns, if nothing else is asked for.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {

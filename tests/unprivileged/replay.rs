@@ -688,7 +688,7 @@ fn hurt(bytes: &mut Vec<u8>, random: &mut Random) {
 
 /// Whether there are no control characters but those of lines and of colour.
 fn is_fit_for_a_terminal(text: &str) -> bool {
-    let text = common::without_color(&text);
+    let text = common::without_color(text);
     text.chars().all(|c| c == '\n' || !c.is_control())
 }
 
