@@ -102,7 +102,8 @@ impl Line {
     fn fold(&mut self, text: &[u8], place: &Place, terminal: usize) {
         let indent = INDENT.min(terminal / 10);
         let is_long = display_width(text) > LINES_OF_LIST * terminal.saturating_sub(place.start);
-        let column = if is_long { indent } else { place.start };
+        // Only a row begins at the edge.
+        let column = if is_long { indent } else { place.start.max(indent) };
         let mut begin = self.used + self.blanks;
         for value in text.split_inclusive(|byte| *byte == b',') {
             let width = display_width(value);
@@ -111,7 +112,7 @@ impl Line {
                 // As far to the left as it takes; what is too long in any case is only indented.
                 let start = match terminal.checked_sub(width) {
                     Some(room) => room.min(column + lead),
-                    None => column.min(indent),
+                    None => indent,
                 };
                 self.begin_line(start);
                 begin = start;

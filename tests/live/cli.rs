@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 
 use crate::common::flags::flags;
-use crate::common::{self, enter_namespace, not_tested, open, set, sockets, stdout, KNETSTAT};
+use crate::common::{
+    self, enter_namespace, not_tested, on_a_terminal, open, set, sockets, stdout, KNETSTAT,
+};
 use knetstat::options::catalogue::CATALOGUE;
-use nix::pty::openpty;
 use nix::sys::socket::{bind, connect, AddressFamily, SockType, SockaddrStorage};
 use serde_json::Value;
 
@@ -570,25 +571,10 @@ fn the_usual_columns_can_be_chosen_too() {
 
 // Colour
 
-/// What is printed on a terminal with these variables.
-fn on_a_terminal(arguments: &str, variables: &[(&str, &str)]) -> String {
-    let terminal = openpty(None, None).expect("a terminal");
-    let mut command = Command::new(KNETSTAT);
-    command.args(arguments.split_whitespace()).env("TERM", "xterm").env_remove("NO_COLOR");
-    command.envs(variables.iter().copied()).stdout(terminal.slave);
-    let mut child = command.spawn().expect("knetstat can be started");
-    drop(command); // and with it our copy of the terminal, so that reading comes to an end
-    let mut text = Vec::new();
-    // The end of a terminal is an error, EIO.
-    let _ = File::from(terminal.master).read_to_end(&mut text);
-    assert!(child.wait().expect("it ends").success());
-    String::from_utf8(text).expect("the output is UTF-8")
-}
-
 #[test]
 fn what_is_set_stands_out_on_a_terminal() {
     let _sockets = world();
-    let bold = |arguments, variables| on_a_terminal(arguments, variables).contains("\x1b[1m");
+    let bold = |arguments, variables| on_a_terminal(80, arguments, variables).contains("\x1b[1m");
     assert!(bold("", &[]));
     assert!(bold("--color auto", &[("NO_COLOR", "")]), "an empty NO_COLOR says nothing");
     assert!(!bold("", &[("NO_COLOR", "1")]));

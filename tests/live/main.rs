@@ -8,6 +8,7 @@ mod getsockopt;
 mod numbers;
 mod sandbox;
 mod supported;
+mod terminal;
 
 mod cli;
 mod doctor;

@@ -181,8 +181,12 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
 /// What is printed of whole records when nothing is known of new sockets, and a process holds the
 /// listener of [`some`].
 pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> String {
-    let config = Config { selection: Selection::all(), ..config(format, request) };
-    let namespaces = namespaces(&Defaults::default(), &config);
+    printed_as(stream, &Config { selection: Selection::all(), ..config(format, request) })
+}
+
+/// The same with everything chosen.
+pub fn printed_as(stream: &Stream, config: &Config) -> String {
+    let namespaces = namespaces(&Defaults::default(), config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(stream.bytes.as_slice());
@@ -195,7 +199,7 @@ pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> Stri
     let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,
-        &config,
+        config,
         &namespaces,
         Some(ownership),
         output.as_mut(),
