@@ -8,7 +8,6 @@ mod getsockopt;
 mod numbers;
 mod sandbox;
 mod supported;
-mod terminal;
 
 mod cli;
 mod doctor;
@@ -22,5 +21,7 @@ mod options;
 mod privileges;
 mod rows;
 mod set;
+mod short;
+mod terminal;
 mod timers;
 mod tls;
