@@ -19,6 +19,7 @@ pub mod kind;
 pub mod layouts;
 pub mod memberships;
 pub mod plan;
+mod repeats;
 pub mod selection;
 pub mod set;
 pub mod short;

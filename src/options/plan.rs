@@ -4,6 +4,7 @@
 use crate::options::catalogue::CATALOGUE;
 use crate::options::context::Context;
 use crate::options::defaults::{Answer, Answers};
+use crate::options::repeats;
 use crate::options::set::SetCheck;
 use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
@@ -116,10 +117,7 @@ impl Plan {
         for entry in self.if_set.iter().filter(|entry| !entry.check.is_ruled_out(context)) {
             let option = &CATALOGUE[entry.index];
             match option.decode(context) {
-                Some(value)
-                    if entry.check.is_set(&value, context)
-                        && !(self.once && repeats(option, &value, shown)) =>
-                {
+                Some(value) if entry.check.is_set(&value, context) => {
                     shown.push(OptionValue { option, value, set: true });
                 }
                 _ => {}
@@ -128,6 +126,9 @@ impl Plan {
         if self.add_flags(context, shown) {
             // Options lie in the order of the catalogue.
             shown[first..].sort_by_key(|shown| std::ptr::from_ref(shown.option));
+        }
+        if self.once {
+            remove_repeats(shown, first);
         }
     }
 
@@ -153,19 +154,14 @@ impl Plan {
     }
 }
 
-/// Whether an option says nothing that those before it in the catalogue did not. SO_BUF_LOCK has a bit for
-/// each buffer whose size was set, and these sizes are shown; where none is, it was cleared. The name of
-/// SO_BINDTODEVICE says more than the index, unless the interface is gone: then there is only the index.
-fn repeats(option: &OptionSpec, value: &Value, shown: &[OptionValue]) -> bool {
-    let shows = |name: &str| shown.iter().any(|it| it.option.name == name);
-    match (option.name, value) {
-        ("SO_BUF_LOCK", Value::Int(locks)) => {
-            let buffers = [(1, "SO_SNDBUF"), (2, "SO_RCVBUF")];
-            let mut locked = buffers.iter().filter(|(bit, _)| locks & bit != 0).peekable();
-            locked.peek().is_some() && locked.all(|(_, buffer)| shows(buffer))
+/// Removes what says nothing beside another option that is shown, from the place `first` on.
+fn remove_repeats(shown: &mut Vec<OptionValue>, first: usize) {
+    for index in (first..shown.len()).rev() {
+        let OptionValue { option, value, .. } = &shown[index];
+        let is_shown = |name: &str| shown.iter().any(|it| it.option.name == name);
+        if repeats::says_nothing(option.name, value, is_shown) {
+            shown.remove(index);
         }
-        ("SO_BINDTOIFINDEX", _) => shows("SO_BINDTODEVICE"),
-        _ => false,
     }
 }
 

@@ -3,13 +3,12 @@
 use std::net::UdpSocket;
 
 use crate::common::{enter_namespace, ip, not_tested, set, set_bytes, stdout};
+use crate::numbers::*;
 use nix::net::if_::if_nametoindex;
 
-const SOL_SOCKET: i32 = 1;
-const SO_SNDBUF: i32 = 7;
-const SO_RCVBUF: i32 = 8;
-const SO_BINDTODEVICE: i32 = 25;
 const SO_BUF_LOCK: i32 = 72;
+const SO_TIMESTAMP_NEW: i32 = 63;
+const SO_TIMESTAMPNS_NEW: i32 = 64;
 
 /// The names of the options that are shown of the only UDP socket, without those that always are.
 fn shown(arguments: &str) -> String {
@@ -58,4 +57,32 @@ fn a_device_that_is_there_and_gone() {
     ip("link delete right");
     assert_eq!(shown(""), "SO_BINDTOIFINDEX");
     assert!(stdout("-uH").contains(&format!("SO_BINDTOIFINDEX={index}")));
+}
+
+/// One bit in the kernel for two options: both are what was set, by either.
+#[test]
+fn options_that_are_one_in_the_kernel() {
+    enter_namespace();
+    const ONE: [(i32, i32, &str, &str); 5] = [
+        (IPPROTO_IP, IP_FREEBIND, "IP_FREEBIND", "IP_FREEBIND IPV6_FREEBIND"),
+        (IPPROTO_IPV6, IPV6_FREEBIND, "IP_FREEBIND", "IP_FREEBIND IPV6_FREEBIND"),
+        (IPPROTO_IPV6, IPV6_TRANSPARENT, "IP_TRANSPARENT", "IP_TRANSPARENT IPV6_TRANSPARENT"),
+        (SOL_SOCKET, SO_TIMESTAMP_NEW, "SO_TIMESTAMP_NEW", "SO_TIMESTAMP_NEW"),
+        (
+            SOL_SOCKET,
+            SO_TIMESTAMPNS_NEW,
+            "SO_TIMESTAMPNS_NEW",
+            "SO_TIMESTAMP_NEW SO_TIMESTAMPNS_NEW",
+        ),
+    ];
+    for (level, number, once, twice) in ONE {
+        let socket = UdpSocket::bind("[::1]:5000").expect("a socket");
+        set(&socket, level, number, 1).expect("an option");
+        assert_eq!(shown(""), once);
+        assert_eq!(shown("-O set"), twice);
+    }
+    // IPv4 sockets have one of them only.
+    let socket = UdpSocket::bind("127.0.0.1:5000").expect("a socket");
+    set(&socket, IPPROTO_IP, IP_FREEBIND, 1).expect("IP_FREEBIND");
+    assert_eq!(shown(""), "IP_FREEBIND");
 }
