@@ -4,10 +4,10 @@ use crate::options::plan::OptionValue;
 use crate::options::set::Marker;
 use crate::socket::state::State;
 
-/// The sequence that begins a colour or a type of print; empty: there is none.
+/// The sequence that begins a colour, or bold or dim type; empty: there is none.
 pub type Paint = &'static str;
 
-/// What is as it always is.
+/// Neither a colour nor another type.
 pub const NONE: Paint = "";
 const BOLD: Paint = "\x1b[1m";
 const DIM: Paint = "\x1b[2m";
@@ -20,8 +20,8 @@ const END: &[u8] = b"\x1b[0m";
 /// The colour of the marks of the Diag column.
 pub const DIAG: Paint = RED;
 
-/// The colour of a state: green for those that wait for connections, cyan for connected ones, yellow for those
-/// that are being opened or closed.
+/// The colour of a state: green while the socket is listening, cyan while it is connected, and yellow while the
+/// connection is being opened or closed.
 pub fn of_state(state: State) -> Paint {
     match state {
         State::Listen => GREEN,
@@ -38,8 +38,8 @@ pub fn of_state(state: State) -> Paint {
     }
 }
 
-/// The print of an option: bold where it is set, and dim where it has its default, if that is known. What
-/// nobody sets, as SO_ERROR, is neither.
+/// Bold for an option that is set, and dim for one that has its default, if that is known. An option that
+/// never counts as set, such as SO_ERROR, is neither.
 pub fn of_option(shown: &OptionValue, knows_set: bool) -> Paint {
     match shown.set {
         true => BOLD,
@@ -48,7 +48,7 @@ pub fn of_option(shown: &OptionValue, knows_set: bool) -> Paint {
     }
 }
 
-/// Appends what `write` writes in a colour; nothing where it writes nothing.
+/// Appends the text that `write` appends, in a colour. An empty text stays empty.
 pub fn paint<T>(to: &mut Vec<u8>, paint: Paint, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let before = to.len();
     to.extend_from_slice(paint.as_bytes());

@@ -17,7 +17,7 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// The print of an option.
+    /// The type that an option is printed in.
     pub fn paint(&self, shown: &OptionValue) -> Paint {
         match self.color {
             true => color::of_option(shown, self.knows_set),

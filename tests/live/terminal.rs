@@ -65,7 +65,12 @@ fn streams() -> Vec<OwnedFd> {
     let listener = TcpListener::bind("0.0.0.0:80").expect("a listener");
     let both = TcpListener::bind("[::]:443").expect("a listener over IPv6");
     let long = TcpListener::bind((LONG_ADDRESS, 55_555)).expect("a long address");
-    let client = TcpStream::connect((LONG_ADDRESS, 55_555)).expect("a connection");
+    let mut client = None;
+    wait_until("the new address can be reached", || {
+        client = TcpStream::connect((LONG_ADDRESS, 55_555)).ok();
+        client.is_some()
+    });
+    let client = client.expect("a connection");
     let (server, _) = long.accept().expect("a connection");
     for (level, number, value) in [
         (SOL_SOCKET, 9, 1),
@@ -102,13 +107,13 @@ fn datagrams() -> Vec<OwnedFd> {
 
 /// Asserts that rows are continued between two values, with colour and without.
 fn folds(arguments: &str) {
+    let pipe = stdout(arguments);
     for columns in WIDTHS {
-        let pipe = stdout(arguments);
         let plain = on_a_terminal(columns, arguments, &[("NO_COLOR", "1")]);
         is_folded(&plain, &pipe, columns.into());
-        let colored = without_color(&on_a_terminal(columns, arguments, &[]));
-        is_folded(&colored, &pipe, columns.into());
     }
+    let colored = on_a_terminal(80, arguments, &[]);
+    is_folded(&without_color(&colored), &pipe, 80);
 }
 
 #[test]
@@ -145,7 +150,7 @@ fn lists_of_descriptors() {
     let socket = UdpSocket::bind("127.0.0.1:5353").expect("a socket");
     let _others: Vec<_> = (0..60).map(|_| socket.try_clone().expect("a descriptor")).collect();
     let arguments = "-u --columns local,fd,remote,command,options,nonblock";
-    for columns in WIDTHS {
+    for columns in [40, 120] {
         // Other tests start processes, which have all descriptors until they execute their program.
         wait_until("nobody else has the descriptors", || {
             let pipe = stdout(arguments);
