@@ -199,6 +199,10 @@ pub struct TableArgs {
     /// No line with the names of the columns
     #[arg(short = 'H', long, help_heading = "What to show")]
     pub no_header: bool,
+    /// A shorter table: option names in lower case without prefix, flags as words (-nodelay: off), IPv6
+    /// addresses in brackets, * for any address, and tcp46 for dual-stack listeners
+    #[arg(long, help_heading = "What to show")]
+    pub short: bool,
 
     /// A JSON array
     #[arg(short = 'J', long, conflicts_with = "ndjson", help_heading = "How")]

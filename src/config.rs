@@ -7,7 +7,7 @@ use crate::host::netns::Scope;
 use crate::host::services::{self, Ports};
 use crate::host::users;
 use crate::options::selection::Selection;
-use crate::output::{json, table, Format, Style};
+use crate::output::{json, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::filter::{self, Filter};
 use crate::query::lost::Lost;
@@ -54,6 +54,8 @@ impl Config {
                 header: !args.no_header,
                 protocol_width: protocol_width(&filter, false),
                 color: color(args.color),
+                short: args.short,
+                terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
             filter,

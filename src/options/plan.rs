@@ -4,6 +4,7 @@
 use crate::options::catalogue::CATALOGUE;
 use crate::options::context::Context;
 use crate::options::defaults::{Answer, Answers};
+use crate::options::repeats;
 use crate::options::set::SetCheck;
 use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
@@ -16,6 +17,16 @@ pub struct OptionValue {
     pub value: Value,
     /// Whether it counts as set; false where nobody knows.
     pub set: bool,
+}
+
+/// Which options are shown after those that always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    None,
+    /// All that are set.
+    Set,
+    /// Those that are set, without what repeats another option that is shown.
+    SetOnce,
 }
 
 /// What is shown of the sockets of one kind; by default nothing.
@@ -31,6 +42,8 @@ pub struct Plan {
     pub knows_set: bool,
     /// Whether options that are set may be missing, because that is not known.
     pub is_partial: bool,
+    /// Whether what repeats another option is left out.
+    once: bool,
 }
 
 /// An option that sockets of this kind have.
@@ -50,13 +63,13 @@ struct Flags {
 }
 
 impl Plan {
-    /// Made of the options that are `always` shown, by their indexes in the catalogue, and whether all
-    /// others are when they are set. `answers` are those of a new socket, if there was one; without
+    /// Made of the options that are `always` shown, by their indexes in the catalogue, and of the
+    /// `others` when they are set. `answers` are those of a new socket, if there was one; without
     /// them, only what has a mark of the kernel counts as set.
     pub fn new(
         family: Family,
         always: Vec<usize>,
-        others_if_set: bool,
+        others: Others,
         answers: Option<&Answers>,
     ) -> Plan {
         let has = |index: &usize| answers.is_none_or(|answers| answers[*index] != Answer::Absent);
@@ -67,11 +80,12 @@ impl Plan {
             flags: Default::default(),
             knows_set: answers.is_some_and(|answers| !answers.iter().any(is_refused)),
             is_partial: false,
+            once: others == Others::SetOnce,
         };
-        plan.is_partial = others_if_set && !plan.knows_set;
-        if others_if_set {
-            let others = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
-            others.filter(has).for_each(|index| plan.watch(entry(index)));
+        plan.is_partial = others != Others::None && !plan.knows_set;
+        if others != Others::None {
+            let rest = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
+            rest.filter(has).for_each(|index| plan.watch(entry(index)));
         }
         plan
     }
@@ -113,6 +127,9 @@ impl Plan {
             // Options lie in the order of the catalogue.
             shown[first..].sort_by_key(|shown| std::ptr::from_ref(shown.option));
         }
+        if self.once {
+            remove_repeats(shown, first);
+        }
     }
 
     /// Adds the flags that are set; whether there were any.
@@ -134,6 +151,17 @@ impl Plan {
             }
         }
         shown.len() > before
+    }
+}
+
+/// Removes what says nothing beside another option that is shown, from the place `first` on.
+fn remove_repeats(shown: &mut Vec<OptionValue>, first: usize) {
+    for index in (first..shown.len()).rev() {
+        let OptionValue { option, value, .. } = &shown[index];
+        let is_shown = |name: &str| shown.iter().any(|it| it.option.name == name);
+        if repeats::says_nothing(option.name, value, is_shown) {
+            shown.remove(index);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use wildmatch::WildMatchPattern;
 
 use crate::options::catalogue::CATALOGUE;
 use crate::options::defaults::Defaults;
-use crate::options::plan::Plan;
-use crate::options::spec::OptionSpec;
+use crate::options::plan::{Others, Plan};
+use crate::options::short::{names, without_prefix};
 use crate::socket::kind::{Family, SocketKind};
 use crate::text::suggest;
 
@@ -16,14 +16,14 @@ use crate::text::suggest;
 pub struct Selection {
     /// What is always shown, in this order.
     parts: Vec<SelectedPart>,
-    /// Everything else that is set follows.
+    /// Whether everything else that is set follows, even what repeats another option.
     set: bool,
 }
 
 /// A word of `-O`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SelectedPart {
-    /// What everyone asks for, which depends on the family.
+    /// What everyone asks for, which depends on the family. Whatever is set follows.
     Common,
     /// An option, by its index in the catalogue.
     Option(usize),
@@ -32,7 +32,7 @@ enum SelectedPart {
 impl Selection {
     /// What is shown when nothing was asked for: in the table.
     pub fn common() -> Selection {
-        Selection { parts: vec![SelectedPart::Common], set: true }
+        Selection { parts: vec![SelectedPart::Common], set: false }
     }
 
     /// What is shown when nothing was asked for: in JSON.
@@ -59,10 +59,7 @@ impl Selection {
 
     fn add(&mut self, word: &str) -> Result<(), String> {
         match word.to_lowercase().as_str() {
-            "common" => {
-                self.parts.push(SelectedPart::Common);
-                self.set = true;
-            }
+            "common" => self.parts.push(SelectedPart::Common),
             "set" => self.set = true,
             "all" => self.parts.extend(Selection::all().parts),
             _ => self.parts.extend(find(word)?.into_iter().map(SelectedPart::Option)),
@@ -85,7 +82,12 @@ impl Selection {
                 SelectedPart::Option(index) => add(*index),
             }
         }
-        Plan::new(kind.family(), always, self.set, defaults.answers(kind).map(Rc::as_ref))
+        let others = match (self.set, self.parts.contains(&SelectedPart::Common)) {
+            (true, _) => Others::Set,
+            (false, true) => Others::SetOnce,
+            (false, false) => Others::None,
+        };
+        Plan::new(kind.family(), always, others, defaults.answers(kind).map(Rc::as_ref))
     }
 }
 
@@ -102,9 +104,6 @@ fn common(family: Family) -> impl Iterator<Item = usize> {
 /// When there is none: a sentence with the nearest ones.
 pub fn find(word: &str) -> Result<Vec<usize>, String> {
     let pattern = WildMatchPattern::<'*', '?'>::new_case_insensitive(word);
-    let names = |option: &'static OptionSpec| {
-        [option.name].into_iter().chain(option.aliases.iter().copied())
-    };
     let found: Vec<usize> = (0..CATALOGUE.len())
         .filter(|&index| {
             names(&CATALOGUE[index])
@@ -115,9 +114,4 @@ pub fn find(word: &str) -> Result<Vec<usize>, String> {
         false => Ok(found),
         true => Err(suggest::unknown("option", word, CATALOGUE.iter().flat_map(names))),
     }
-}
-
-/// The name without its SO_, TCP_ ...
-fn without_prefix(name: &str) -> &str {
-    name.split_once('_').map_or(name, |(_, bare)| bare)
 }

@@ -3,9 +3,14 @@
 //! To add one: a file here that implements [`Output`] and offers a [`Format`], its line below, and its
 //! flag in cli.rs and config.rs.
 
+mod color;
 pub mod json;
+mod line;
+mod short;
 pub mod table;
-pub mod text;
+pub mod terminal;
+mod text;
+mod wording;
 
 use std::io::{self, Write};
 
@@ -77,6 +82,11 @@ pub struct Style {
     pub header: bool,
     /// The length of the longest protocol that can occur.
     pub protocol_width: usize,
-    /// Options that are set stand out.
+    /// Options that are set stand out, and states have colours.
     pub color: bool,
+    /// Options have short names, and addresses are written so that they cannot be misread.
+    pub short: bool,
+    /// The width of the terminal, which a line is to fit; none where the output is not a terminal, and a row
+    /// one line.
+    pub terminal: Option<usize>,
 }

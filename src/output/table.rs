@@ -1,9 +1,11 @@
 //! The table. Rows are written as they arrive: a column is as wide as netstat makes it, and a longer
-//! value pushes the rest of its line. It is never cut.
+//! value pushes the rest of its line. It is never cut. line.rs says what happens where a terminal ends.
 
 use std::io::{self, Write};
 
-use super::{text, Format, Output, Row, Style};
+use super::line::{places, Line, Place};
+use super::wording::Wording;
+use super::{color, short, text, Format, Output, Row, Style};
 use crate::query::cell::Cell;
 use crate::query::column_list::ColumnList;
 use crate::query::columns::{Column, Heading};
@@ -18,28 +20,49 @@ pub const TABLE: Format = Format {
 struct Table<'a> {
     to: Box<dyn Write + 'a>,
     /// By layout.
-    columns: [Vec<(Column, Heading)>; Layout::ALL.len()],
+    columns: [Vec<TableColumn>; Layout::ALL.len()],
     style: Style,
     line: Line,
+    /// The text of one cell.
+    text: Vec<u8>,
     /// Nothing was written yet.
     first: bool,
 }
 
+/// A column of a layout.
+struct TableColumn {
+    column: Column,
+    title: &'static str,
+    place: Place,
+}
+
 impl<'a> Table<'a> {
     fn new(to: Box<dyn Write + 'a>, columns: &ColumnList, style: Style) -> Table<'a> {
-        let headed = |layout: Layout| {
-            let columns = columns.of(layout).iter();
-            columns.filter_map(|column| Some((*column, heading(*column, layout, style)?))).collect()
-        };
-        Table { to, columns: Layout::ALL.map(headed), style, line: Line::default(), first: true }
+        let columns = Layout::ALL.map(|layout| table_columns(columns, layout, style));
+        let (line, text) = (Line::new(style.terminal), Vec::new());
+        Table { to, columns, style, line, text, first: true }
     }
+}
+
+fn table_columns(columns: &ColumnList, layout: Layout, style: Style) -> Vec<TableColumn> {
+    let columns = columns.of(layout).iter();
+    let headed: Vec<(Column, Heading)> =
+        columns.filter_map(|column| Some((*column, heading(*column, layout, style)?))).collect();
+    let places = places(headed.iter().map(|(_, heading)| *heading), style.terminal);
+    let column = |((column, heading), place): ((Column, Heading), Place)| TableColumn {
+        column,
+        title: heading.title,
+        place,
+    };
+    headed.into_iter().zip(places).map(column).collect()
 }
 
 /// The heading of a column. That of the protocol is wider than netstat's where a longer one can come.
 fn heading(column: Column, layout: Layout, style: Style) -> Option<Heading> {
     let mut heading = column.heading(layout)?;
     if column == Column::Protocol {
-        heading.width = heading.width.max(style.protocol_width);
+        // `tcp46` is longer than `tcp6`.
+        heading.width = heading.width.max(style.protocol_width + usize::from(style.short));
     }
     Some(heading)
 }
@@ -53,8 +76,8 @@ impl Output for Table<'_> {
         if !std::mem::replace(&mut self.first, false) {
             self.line.write(&mut self.to)?;
         }
-        for (_, heading) in columns {
-            self.line.add(&Cell::Word(heading.title), heading, false)?;
+        for TableColumn { title, place, .. } in columns {
+            self.line.add(title.as_bytes(), place);
         }
         self.line.write(&mut self.to)
     }
@@ -64,8 +87,10 @@ impl Output for Table<'_> {
         if columns.is_empty() {
             return Ok(());
         }
-        for (column, heading) in columns {
-            self.line.add(&column.read(row), heading, self.style.color)?;
+        for TableColumn { column, place, .. } in columns {
+            self.text.clear();
+            write_cell(&mut self.text, *column, place, row, self.style)?;
+            self.line.add(&self.text, place);
         }
         self.line.write(&mut self.to)
     }
@@ -75,43 +100,28 @@ impl Output for Table<'_> {
     }
 }
 
-/// The line that is being written.
-#[derive(Default)]
-struct Line {
-    bytes: Vec<u8>,
-    /// Blanks that are due as soon as something follows: no line ends with one.
-    blanks: usize,
-}
-
-impl Line {
-    /// Adds a cell, filled with blanks up to the width of its column, and one blank.
-    fn add(&mut self, cell: &Cell, heading: &Heading, color: bool) -> io::Result<()> {
-        let before = self.bytes.len();
-        let begin = before + self.blanks;
-        self.bytes.resize(begin, b' ');
-        text::write(&mut self.bytes, cell, color)?;
-        let length = self.bytes.len() - begin;
-        let fill = heading.width.saturating_sub(length);
-        if length == 0 {
-            self.bytes.truncate(before);
-            self.blanks += fill + 1;
-        } else if heading.right {
-            self.bytes.resize(begin + length + fill, b' ');
-            self.bytes.copy_within(begin..begin + length, begin + fill);
-            self.bytes[begin..begin + fill].fill(b' ');
-            self.blanks = 1;
-        } else {
-            self.blanks = fill + 1;
-        }
-        Ok(())
-    }
-
-    /// Writes the line out and begins the next.
-    fn write(&mut self, to: &mut impl Write) -> io::Result<()> {
-        self.bytes.push(b'\n');
-        let result = to.write_all(&self.bytes);
-        self.bytes.clear();
-        self.blanks = 0;
-        result
-    }
+/// Appends the text of a cell, in its colour.
+fn write_cell(
+    to: &mut Vec<u8>,
+    column: Column,
+    place: &Place,
+    row: &Row,
+    style: Style,
+) -> io::Result<()> {
+    let wording = Wording {
+        short: style.short,
+        color: style.color,
+        knows_set: row.knows_set,
+        processes: style.terminal.map(|_| place.width),
+    };
+    let cell = match column {
+        Column::Protocol if style.short => Cell::Word(short::protocol(row)),
+        column => column.read(row),
+    };
+    let paint = match column {
+        Column::State if style.color => color::of_state(row.socket.state),
+        Column::Diag if style.color => color::DIAG,
+        _ => color::NONE,
+    };
+    color::paint(to, paint, |to| text::write(to, &cell, &wording))
 }

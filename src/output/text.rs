@@ -1,13 +1,17 @@
 //! Cells as text, in the words of netstat(8) where it has such a column. No cell has a blank but
 //! that of the timer.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use unicode_width::UnicodeWidthStr;
+
+use super::wording::Wording;
+use super::{color, short};
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
+use crate::options::short::short_name;
 use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
@@ -15,15 +19,12 @@ use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
 
-const BOLD: &[u8] = b"\x1b[1m";
-const PLAIN: &[u8] = b"\x1b[0m";
-
-/// Appends the text of a cell; nothing where it is empty. `color`: options that are set stand out.
+/// Appends the text of a cell; nothing where it is empty.
 ///
 /// # Errors
 ///
 /// None that a `Vec` can have.
-pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
+pub fn write(to: &mut Vec<u8>, cell: &Cell, wording: &Wording) -> io::Result<()> {
     match cell {
         Cell::Absent => to.push(b'-'),
         Cell::Unknown => to.push(b'?'),
@@ -34,18 +35,18 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, color: bool) -> io::Result<()> {
         Cell::Bytes(bytes) => {
             name_to(to, bytes, matches!(*bytes, b"-" | b"?") || is_empty_mark(bytes))?
         }
-        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell)?,
+        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell, wording)?,
         Cell::Interface(interface) => interface_to(to, interface)?,
-        Cell::End(end) => end_to(to, end)?,
+        Cell::End(end) => end_to(to, end, wording)?,
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
-        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), false)?,
+        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), wording)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
-        Cell::Program(holders, owner) => write!(to, "{}", program(holders, *owner))?,
+        Cell::Program(holders, owner) => to.extend(program(holders, *owner, wording).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
-        Cell::Options(options, is_partial) => options_to(to, options, *is_partial, color)?,
-        Cell::Set(options) => set(to, options),
+        Cell::Options(options, is_partial) => options_to(to, options, *is_partial, wording)?,
+        Cell::Set(options) => set(to, options, wording),
     }
     Ok(())
 }
@@ -55,7 +56,12 @@ fn number_to(to: &mut Vec<u8>, number: u64) {
 }
 
 /// The values of all descriptors, joined by commas, so that columns can be zipped.
-fn per_holder(to: &mut Vec<u8>, holders: &[Holder], cell: fn(&Holder) -> Cell) -> io::Result<()> {
+fn per_holder(
+    to: &mut Vec<u8>,
+    holders: &[Holder],
+    cell: fn(&Holder) -> Cell,
+    wording: &Wording,
+) -> io::Result<()> {
     if holders.is_empty() {
         to.push(b'-');
     }
@@ -63,7 +69,7 @@ fn per_holder(to: &mut Vec<u8>, holders: &[Holder], cell: fn(&Holder) -> Cell) -
         if n > 0 {
             to.push(b',');
         }
-        write(to, &cell(holder), false)?;
+        write(to, &cell(holder), wording)?;
     }
     Ok(())
 }
@@ -86,10 +92,12 @@ fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
     }
 }
 
-fn end_to(to: &mut Vec<u8>, end: &End) -> io::Result<()> {
+fn end_to(to: &mut Vec<u8>, end: &End, wording: &Wording) -> io::Result<()> {
     match end {
         End::Any => to.push(b'*'),
-        End::Internet { endpoint, scope } => endpoint_to(to, endpoint, scope.as_ref())?,
+        End::Internet { endpoint, scope } => {
+            endpoint_to(to, endpoint, scope.as_ref(), wording.short)?
+        }
         End::Unix { path, peer } if path.is_empty() && !peer.is_empty() => {
             to.extend_from_slice(b"->");
             path_to(to, peer)?;
@@ -125,27 +133,40 @@ fn number_or_any(to: &mut Vec<u8>, number: u32, any: u32) {
     }
 }
 
-/// An address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`.
-fn endpoint_to(to: &mut Vec<u8>, endpoint: &Endpoint, scope: Option<&Interface>) -> io::Result<()> {
+/// An address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`. In short
+/// `*:22` for any address, and `[fe80::1%eth0]:22`.
+fn endpoint_to(
+    to: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    scope: Option<&Interface>,
+    short: bool,
+) -> io::Result<()> {
     match endpoint.address {
-        // The formatter of the standard library takes five times as long.
-        IpAddr::V4(address) => {
-            let mut dot: &[u8] = b"";
-            for octet in address.octets() {
-                to.extend_from_slice(dot);
-                to.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
-                dot = b".";
+        address if short && address.is_unspecified() => to.push(b'*'),
+        IpAddr::V4(address) => address_to(to, address),
+        IpAddr::V6(address) => {
+            to.extend_from_slice(if short { b"[" } else { b"" });
+            write!(to, "{address}")?;
+            if let Some(scope) = scope {
+                to.push(b'%');
+                interface_to(to, scope)?;
             }
+            to.extend_from_slice(if short { b"]" } else { b"" });
         }
-        IpAddr::V6(address) => write!(to, "{address}")?,
-    }
-    if let Some(scope) = scope {
-        to.push(b'%');
-        interface_to(to, scope)?;
     }
     to.push(b':');
     number_or_any(to, endpoint.port.into(), 0);
     Ok(())
+}
+
+/// The formatter of the standard library takes five times as long.
+fn address_to(to: &mut Vec<u8>, address: Ipv4Addr) {
+    let mut dot: &[u8] = b"";
+    for octet in address.octets() {
+        to.extend_from_slice(dot);
+        to.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+        dot = b".";
+    }
 }
 
 /// The path of a unix socket; an abstract one begins with `@`. A file whose name looks like that, like
@@ -177,14 +198,16 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
     Ok(())
 }
 
-/// The processes as netstat writes them, joined by commas, each once; without any, the reason.
-fn program(holders: &[Holder], owner: Owner) -> String {
-    let mut text = String::new();
+/// The processes as netstat writes them, joined by commas, each once; without any, the reason. Of a list
+/// that is too long only the first, and how many others there are: `25011/nginx,+2`.
+fn program(holders: &[Holder], owner: Owner, wording: &Wording) -> String {
     let mut last = None;
-    for holder in holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid)) {
-        let comma = if text.is_empty() { "" } else { "," };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{comma}{}/{}", holder.pid, command(holder.command.as_bytes()));
+    let processes = holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid));
+    let word = |holder: &Holder| format!("{}/{}", holder.pid, command(holder.command.as_bytes()));
+    let words: Vec<String> = processes.map(word).collect();
+    let mut text = words.join(",");
+    if wording.processes.is_some_and(|room| words.len() > 1 && text.width() > room) {
+        text = format!("{},+{}", words[0], words.len() - 1);
     }
     match owner {
         Owner::Process => text,
@@ -228,36 +251,42 @@ fn options_to(
     to: &mut Vec<u8>,
     options: &[OptionValue],
     is_partial: bool,
-    color: bool,
+    wording: &Wording,
 ) -> io::Result<()> {
-    let mut comma = "";
-    for OptionValue { option, value, set } in options {
-        let highlight = color && *set;
-        to.extend_from_slice(comma.as_bytes());
-        to.extend_from_slice(if highlight { BOLD } else { b"" });
-        to.extend_from_slice(option.name.as_bytes());
-        to.push(b'=');
-        match (value, option.kind) {
-            // Most values are such; they are worth a shorter way.
-            (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
-            _ => write!(to, "{}", Text(value, option.kind))?,
+    let before = to.len();
+    match wording.short {
+        true => short::options_to(to, options, wording)?,
+        false => {
+            for (n, shown) in options.iter().enumerate() {
+                to.extend_from_slice(if n > 0 { b"," } else { b"" });
+                color::paint(to, wording.paint(shown), |to| option_to(to, shown))?;
+            }
         }
-        to.extend_from_slice(if highlight { PLAIN } else { b"" });
-        comma = ",";
     }
     if is_partial {
-        to.extend_from_slice(comma.as_bytes());
-        to.push(b'?');
+        to.extend_from_slice(if to.len() > before { b",?" } else { b"?" });
+    }
+    Ok(())
+}
+
+fn option_to(to: &mut Vec<u8>, OptionValue { option, value, .. }: &OptionValue) -> io::Result<()> {
+    to.extend_from_slice(option.name.as_bytes());
+    to.push(b'=');
+    match (value, option.kind) {
+        // Most values are such; they are worth a shorter way.
+        (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
+        _ => write!(to, "{}", Text(value, option.kind))?,
     }
     Ok(())
 }
 
 /// The names of the options that are set, joined by commas.
-fn set(to: &mut Vec<u8>, options: &[OptionValue]) {
+fn set(to: &mut Vec<u8>, options: &[OptionValue], wording: &Wording) {
     let mut comma = "";
     for shown in options.iter().filter(|shown| shown.set) {
+        let name = if wording.short { short_name(shown.option) } else { shown.option.name };
         to.extend_from_slice(comma.as_bytes());
-        to.extend_from_slice(shown.option.name.as_bytes());
+        to.extend_from_slice(name.as_bytes());
         comma = ",";
     }
     if comma.is_empty() {

@@ -12,7 +12,7 @@ use crate::text::{escaped, suggest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heading {
     pub title: &'static str,
-    /// In bytes. A longer value is never cut, but pushes the rest of its line.
+    /// In columns of a terminal; 0: a list, which ends the line. A longer value is never cut, but pushes the rest of its line.
     pub width: usize,
     /// Whether values are aligned to the right.
     pub right: bool,

@@ -3,15 +3,18 @@
 #![allow(dead_code)] // each crate of tests uses some of it
 
 pub mod flags;
+pub mod folded;
 pub mod scene;
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::pty::{openpty, Winsize};
 use nix::sched::{unshare, CloneFlags};
 use nix::sys::signal::{kill, Signal};
 use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrStorage};
@@ -168,6 +171,30 @@ pub fn has_mptcp(test: &str) -> bool {
 /// print.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// What knetstat prints on a terminal with so many columns (0: it does not say), and with these variables.
+pub fn on_a_terminal(columns: u16, arguments: &str, variables: &[(&str, &str)]) -> String {
+    let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).expect("a terminal");
+    let mut command = Command::new(KNETSTAT);
+    command.args(arguments.split_whitespace()).env("TERM", "xterm");
+    command.env_remove("NO_COLOR").env_remove("COLUMNS");
+    command.envs(variables.iter().copied()).stdout(terminal.slave);
+    let mut child = command.spawn().expect("knetstat can be started");
+    drop(command); // and with it our copy of the terminal, so that reading comes to an end
+    let mut text = Vec::new();
+    // The end of a terminal is an error, EIO.
+    let _ = File::from(terminal.master).read_to_end(&mut text);
+    assert!(child.wait().expect("it ends").success());
+    // A terminal returns its carriage by itself.
+    String::from_utf8(text).expect("the output is UTF-8").replace("\r\n", "\n")
+}
+
+/// A table in colour as it is without: only the sequences go that knetstat writes.
+pub fn without_color(text: &str) -> String {
+    const SEQUENCES: [&str; 7] = ["0", "1", "2", "31", "32", "33", "36"];
+    SEQUENCES.iter().fold(text.to_owned(), |text, it| text.replace(&format!("\x1b[{it}m"), ""))
 }
 
 /// Reports what this kernel does not let us test; tests/summary collects the lines.

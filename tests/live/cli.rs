@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 
 use crate::common::flags::flags;
-use crate::common::{self, enter_namespace, not_tested, open, set, sockets, stdout, KNETSTAT};
+use crate::common::{
+    self, enter_namespace, not_tested, on_a_terminal, open, set, sockets, stdout, KNETSTAT,
+};
 use knetstat::options::catalogue::CATALOGUE;
-use nix::pty::openpty;
 use nix::sys::socket::{bind, connect, AddressFamily, SockType, SockaddrStorage};
 use serde_json::Value;
 
@@ -213,6 +214,24 @@ const CASES: &[Case] = &[
         let (header, rows) = with.split_once('\n').unwrap_or_default();
         assert!(header.starts_with("Proto Recv-Q Send-Q Local Address"), "{header}");
         assert_eq!(stdout(flag), rows);
+    }),
+    case(&["--short"], |flag| {
+        let text = stdout(&format!("{flag} -H --columns protocol,local,remote,state,options"));
+        let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut rows: Vec<String> = rows.map(|words| words.join(" ")).collect();
+        rows.retain(|row| row.contains("LISTEN") || row.starts_with("udp"));
+        rows.sort();
+        let expected = [
+            "tcp 127.0.0.1:1001 *:* LISTEN reuseaddr,keepalive,-nodelay",
+            "tcp46 *:1005 *:* LISTEN reuseaddr,-keepalive,-nodelay",
+            "udp 127.0.0.1:1003 *:* UNCONN -reuseaddr,-broadcast,bindtodevice=lo",
+            "udp 127.0.0.1:2003 127.0.0.1:1003 ESTABLISHED -reuseaddr,-broadcast",
+            "udp6 [::1]:53 *:* UNCONN -reuseaddr,-broadcast",
+        ];
+        assert_eq!(rows, expected);
+        // Timers run; of UDP sockets nothing does.
+        assert_eq!(stdout(&format!("{flag} -uJ")), stdout("-uJ"), "JSON stays as it is");
+        assert_eq!(stdout(&format!("{flag} -u --ndjson")), stdout("-u --ndjson"));
     }),
     case(&["-J", "--json"], |flag| {
         let array: Vec<Value> = serde_json::from_str(&stdout(flag)).expect("an array");
@@ -473,7 +492,7 @@ fn options_are_chosen_by_word() {
     assert_eq!(options_of(listener, "-O SET"), ["SO_REUSEADDR", "SO_KEEPALIVE"]);
     assert_eq!(
         options_of("--udp4 --sport 1003", ""),
-        ["SO_REUSEADDR", "SO_BROADCAST", "SO_BINDTODEVICE", "SO_BINDTOIFINDEX"]
+        ["SO_REUSEADDR", "SO_BROADCAST", "SO_BINDTODEVICE"]
     );
     let mut first = vec!["TCP_CORK"];
     first.extend(common);
@@ -552,25 +571,10 @@ fn the_usual_columns_can_be_chosen_too() {
 
 // Colour
 
-/// What is printed on a terminal with these variables.
-fn on_a_terminal(arguments: &str, variables: &[(&str, &str)]) -> String {
-    let terminal = openpty(None, None).expect("a terminal");
-    let mut command = Command::new(KNETSTAT);
-    command.args(arguments.split_whitespace()).env("TERM", "xterm").env_remove("NO_COLOR");
-    command.envs(variables.iter().copied()).stdout(terminal.slave);
-    let mut child = command.spawn().expect("knetstat can be started");
-    drop(command); // and with it our copy of the terminal, so that reading comes to an end
-    let mut text = Vec::new();
-    // The end of a terminal is an error, EIO.
-    let _ = File::from(terminal.master).read_to_end(&mut text);
-    assert!(child.wait().expect("it ends").success());
-    String::from_utf8(text).expect("the output is UTF-8")
-}
-
 #[test]
 fn what_is_set_stands_out_on_a_terminal() {
     let _sockets = world();
-    let bold = |arguments, variables| on_a_terminal(arguments, variables).contains("\x1b[1m");
+    let bold = |arguments, variables| on_a_terminal(80, arguments, variables).contains("\x1b[1m");
     assert!(bold("", &[]));
     assert!(bold("--color auto", &[("NO_COLOR", "")]), "an empty NO_COLOR says nothing");
     assert!(!bold("", &[("NO_COLOR", "1")]));

@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::{
     enter_namespace, ip_words, knetstat, scene::inode, set_bytes, sockets, stdout, wait_until,
+    without_color,
 };
 use nix::net::if_::if_nametoindex;
 use serde_json::Value;
@@ -116,8 +117,8 @@ fn every_output(families: &str) -> [(String, bool); 5] {
 /// table all of it, JSON at least what is not a blank.
 fn shown_everywhere(families: &str, texts: &[String]) {
     for (arguments, is_table) in every_output(families) {
-        // Bold type is the only thing that knetstat itself asks a terminal for.
-        let output = stdout(&arguments).replace("\x1b[1m", "").replace("\x1b[0m", "");
+        // Colour is the only thing that knetstat itself asks a terminal for.
+        let output = without_color(&stdout(&arguments));
         match is_table {
             true => has_words(&arguments, &output),
             false => is_visible(&arguments, &output),

@@ -21,5 +21,7 @@ mod options;
 mod privileges;
 mod rows;
 mod set;
+mod short;
+mod terminal;
 mod timers;
 mod tls;

@@ -13,4 +13,5 @@ mod man;
 mod new_family;
 mod records;
 mod replay;
+mod terminal;
 mod usage;

@@ -154,8 +154,9 @@ pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
     Namespaces::one(Some(Namespace { defaults, host, filter: config.filter.clone() }))
 }
 
-/// A table without colour.
-pub const PLAIN: Style = Style { header: true, protocol_width: 5, color: false };
+/// A table without colour, for a pipe.
+pub const PLAIN: Style =
+    Style { header: true, protocol_width: 5, color: false, short: false, terminal: None };
 
 /// What is shown in this format, with these columns, if nothing else is asked for.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
@@ -181,8 +182,12 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
 /// What is printed of whole records when nothing is known of new sockets, and a process holds the
 /// listener of [`some`].
 pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> String {
-    let config = Config { selection: Selection::all(), ..config(format, request) };
-    let namespaces = namespaces(&Defaults::default(), &config);
+    printed_as(stream, &Config { selection: Selection::all(), ..config(format, request) })
+}
+
+/// The same with everything chosen.
+pub fn printed_as(stream: &Stream, config: &Config) -> String {
+    let namespaces = namespaces(&Defaults::default(), config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
     let records = Records::new(stream.bytes.as_slice());
@@ -195,7 +200,7 @@ pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> Stri
     let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,
-        &config,
+        config,
         &namespaces,
         Some(ownership),
         output.as_mut(),

@@ -108,8 +108,9 @@ fn extended_table_in_colour_without_header() {
     let (text, _) = print(records::some().bytes.as_slice(), &extended(), &defaults());
     let first = text.lines().next().unwrap_or_default();
     let expected = "tcp        0    244 127.0.0.1:5432          0.0.0.0:*               \
-LISTEN      104        31337      -           \x1b[1mSO_REUSEADDR=1\x1b[0m,SO_KEEPALIVE=0,\
-TCP_NODELAY=0,\x1b[1mSO_LINGER=5s\x1b[0m";
+\x1b[32mLISTEN\x1b[0m      104        31337      -           \
+\x1b[1mSO_REUSEADDR=1\x1b[0m,\x1b[2mSO_KEEPALIVE=0\x1b[0m,\x1b[2mTCP_NODELAY=0\x1b[0m,\
+\x1b[1mSO_LINGER=5s\x1b[0m";
     assert_eq!(first, expected);
 }
 
@@ -685,9 +686,9 @@ fn hurt(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Whether there are no control characters but those of lines and of bold type.
+/// Whether there are no control characters but those of lines and of colour.
 fn is_fit_for_a_terminal(text: &str) -> bool {
-    let text = text.replace("\x1b[1m", "").replace("\x1b[0m", "");
+    let text = common::without_color(text);
     text.chars().all(|c| c == '\n' || !c.is_control())
 }
 

@@ -8,6 +8,7 @@ mod life;
 mod memberships;
 mod programs;
 mod random;
+mod repeats;
 mod scene;
 mod states;
 mod sysctls;

@@ -1,0 +1,96 @@
+//! Rows that are continued on the next line: whether they are those of a pipe, with every value whole.
+
+use std::cell::OnceCell;
+
+use nix::libc;
+
+extern "C" {
+    /// wchar.h; the libc crate does not have it.
+    fn wcwidth(c: libc::wchar_t) -> libc::c_int;
+}
+
+/// How many columns of a terminal a text takes, as the C library says.
+pub fn width(text: &str) -> usize {
+    thread_local!(static UTF8: OnceCell<()> = const { OnceCell::new() });
+    UTF8.with(|is_on| {
+        is_on.get_or_init(|| {
+            // SAFETY: the name is a C string, and the new locale, which stays, is that of this thread alone.
+            let old = unsafe {
+                let locale =
+                    libc::newlocale(libc::LC_CTYPE_MASK, c"C.UTF-8".as_ptr(), std::ptr::null_mut());
+                assert!(!locale.is_null(), "the C library has C.UTF-8");
+                libc::uselocale(locale)
+            };
+            assert!(!old.is_null(), "uselocale");
+        });
+    });
+    let of = |c: char| {
+        // SAFETY: it takes any number.
+        let width = unsafe { wcwidth(c as libc::wchar_t) };
+        usize::try_from(width).unwrap_or_else(|_| panic!("{c:?} is not printable"))
+    };
+    text.chars().map(of).sum()
+}
+
+/// Asserts that what was written to a terminal with so many columns are the rows of a pipe, and that no line
+/// is longer than the terminal is wide unless it has a single value that is.
+pub fn is_folded(terminal: &str, pipe: &str, columns: usize) {
+    let mut lines = terminal.lines();
+    for row in pipe.lines() {
+        let expected = words(row);
+        let mut joined = next(&mut lines, row, columns).to_owned();
+        while words(&joined) != expected {
+            let line = next(&mut lines, row, columns);
+            let is_indented = line.starts_with(' ') || width(line) >= columns || columns < 10;
+            assert!(is_indented, "{columns} columns: {line:?} looks like the beginning of a row");
+            // Only a list ends with a comma, and it goes on.
+            joined += if joined.ends_with(',') { "" } else { " " };
+            joined += line.trim_start();
+            assert!(
+                words(&joined).len() <= expected.len(),
+                "{columns} columns: a value of this row is split:\n{row}\n{joined}"
+            );
+        }
+    }
+    assert_eq!(lines.next(), None, "{columns} columns: more than in the pipe");
+}
+
+fn next<'a>(lines: &mut std::str::Lines<'a>, row: &str, columns: usize) -> &'a str {
+    let line = lines.next().unwrap_or_else(|| panic!("{columns} columns: no end of {row}"));
+    assert_eq!(line, line.trim_end(), "{columns} columns: blanks at the end");
+    let value = line.trim_start().trim_end_matches(',');
+    let is_single =
+        !value.contains([' ', ',']) || TITLES_AND_TIMERS.iter().any(|it| value.starts_with(it));
+    let fits = width(line) <= columns || is_single && width(line.trim_start()) > columns;
+    assert!(fits, "{columns} columns are not enough for {line:?}");
+    line
+}
+
+/// How values with a blank in them begin.
+const TITLES_AND_TIMERS: [&str; 8] = [
+    "Local Address",
+    "Foreign Address",
+    "PID/",
+    "Peer Path",
+    "Netns Name",
+    "off (",
+    "on (",
+    "keepalive (",
+];
+
+/// The words of a row, but for what changes between two runs, and for processes after the first: a terminal has
+/// their number.
+fn words<'a>(row: &'a str) -> Vec<&'a str> {
+    let word = |word: &'a str| match word {
+        _ if word.starts_with('(') && word.contains('/') => "(timer)",
+        _ if is_process(word) => word.split(',').next().unwrap_or_default(),
+        word => word,
+    };
+    row.split_whitespace().map(word).collect()
+}
+
+/// Whether a word begins like `812/sshd`.
+fn is_process(word: &str) -> bool {
+    let pid = word.split_once('/').map_or("", |(pid, _)| pid);
+    !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
+}
