@@ -177,7 +177,7 @@ fn entry(option: &OptionSpec) -> String {
         text += &format!("Also called {}.\n", option.aliases.join(", "));
     }
     if !option.has_getter {
-        text += "Not told by getsockopt(2).\n";
+        text += "Not reported by getsockopt(2).\n";
     }
     text
 }
