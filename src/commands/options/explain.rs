@@ -39,7 +39,7 @@ fn explain(page: &mut Page<impl Write>, index: usize, host: &Host) -> io::Result
     let topics: Vec<&str> = topics::of(option.name).map(|topic| topic.name).collect();
     item("topic", &topics.join(", "))?;
     item("kind", &kind(option))?;
-    let words = words::in_text(option.kind);
+    let words = words::in_text(option);
     if !words.is_empty() {
         item("words", &words)?;
     }

@@ -109,7 +109,7 @@ fn entry(index: usize, host: &Host) -> Entry<'_> {
         kind: option.kind.word(),
         unit: unit(option.kind),
         words: Words(words::of(option.kind)),
-        members: words::members(option.kind).iter().map(member).collect(),
+        members: words::members(option).iter().map(member).collect(),
         topic: topics.first().copied(),
         topics,
         getter: option.has_getter,

@@ -40,12 +40,17 @@ pub fn of(kind: ValueKind) -> Vec<(u32, &'static str)> {
 }
 
 /// The members of a structure, or of the objects in a list, as JSON names them.
-pub fn members(kind: ValueKind) -> Vec<Member> {
+pub fn members(option: &OptionSpec) -> Vec<Member> {
     use ValueKind::{Bool, Enum, Flags, Ifindex, Int, Microseconds, Name, Seconds};
+    // By the words that stand for them in the list of options: an address, and a list.
+    const ADDRESS: ValueKind = ValueKind::Multicast;
+    const LIST: ValueKind = ValueKind::Groups;
+    const SOURCES: [(&str, ValueKind); 3] = [("mode", Name), ("sources", LIST), ("cut", Bool)];
+    const MORE: (&str, ValueKind) = ("more", Bool);
     let of = |members: &[(&'static str, ValueKind)]| {
         members.iter().map(|(name, kind)| Member { name, kind: *kind }).collect()
     };
-    match kind {
+    match option.kind {
         ValueKind::Struct(layout) => {
             layout.iter().map(|it| Member { name: it.name, kind: it.kind }).collect()
         }
@@ -71,17 +76,35 @@ pub fn members(kind: ValueKind) -> Vec<Member> {
             ("mr_alen", Int),
             ("mr_address", Name),
             ("count", Int),
+            MORE,
         ]),
+        ValueKind::Memberships => of(&match option.name {
+            "IPV6_JOIN_ANYCAST" => {
+                vec![("ipv6mr_acaddr", ADDRESS), ("ipv6mr_ifindex", Ifindex), MORE]
+            }
+            "IPV6_JOIN_GROUP" => {
+                let group = [("ipv6mr_multiaddr", ADDRESS), ("ipv6mr_interface", Ifindex)];
+                group.into_iter().chain(SOURCES).chain([MORE]).collect()
+            }
+            _ => {
+                let group = [
+                    ("imr_multiaddr", ADDRESS),
+                    ("imr_address", ADDRESS),
+                    ("imr_ifindex", Ifindex),
+                ];
+                group.into_iter().chain(SOURCES).chain([MORE]).collect()
+            }
+        }),
         _ => Vec::new(),
     }
 }
 
 /// All words, for people: those of the value, and behind the name of a member its own.
-pub fn in_text(kind: ValueKind) -> String {
+pub fn in_text(option: &OptionSpec) -> String {
     let mut parts = Vec::new();
-    let own = listed(kind, &of(kind));
+    let own = listed(option.kind, &of(option.kind));
     parts.extend((!own.is_empty()).then_some(own));
-    for member in members(kind) {
+    for member in members(option) {
         let words = listed(member.kind, &of(member.kind));
         parts.extend((!words.is_empty()).then(|| format!("{}: {words}", member.name)));
     }
