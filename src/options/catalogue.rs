@@ -167,7 +167,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     option!(IPPROTO_TCP TCP_LINGER2 = 8, Seconds, IsNot(value!(TCP TCP_LINGER2), 0), tcp::linger2, [value!(TCP TCP_LINGER2), value!(TCP TCP_LINGER2__sysctl)], "how long a closed connection stays in FIN_WAIT2; -1: not at all"),
     option!(IPPROTO_TCP TCP_DEFER_ACCEPT = 9, Seconds, Differs, tcp::defer_accept, [value!(TCP TCP_DEFER_ACCEPT)], "a listening socket reports a connection only once data has arrived, or after this time, rounded up"),
     number!(IPPROTO_TCP TCP TCP_FASTOPEN = 23, Int, FASTOPEN, "how many TCP Fast Open connections a listening socket may have that are not yet fully open"),
-    bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "connect(2) returns at once, and the first data is sent with the SYN (TCP Fast Open)"),
+    bool!(IPPROTO_TCP TCP TCP_FASTOPEN_CONNECT = 30, Differs, "lets connect(2) return at once, and sends the first data with the SYN (TCP Fast Open)"),
     bool!(IPPROTO_TCP TCP TCP_FASTOPEN_NO_COOKIE = 34, Differs, "uses TCP Fast Open without a cookie"),
     number!(IPPROTO_TCP TCP TCP_NOTSENT_LOWAT = 25, Bytes, UNLESS_SUBFLOW, "reports the socket as writable only while less than this is unsent; 0: net.ipv4.tcp_notsent_lowat applies"),
     option!(IPPROTO_TCP TCP_CONGESTION = 13, Name, CONGESTION, tcp::congestion, [], "congestion control algorithm"),
@@ -210,7 +210,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     number!(IPPROTO_IP IP IP_MTU_DISCOVER = 10, Enum(constants::PMTU_DISCOVERY), UNLESS_SCTP, "whether the path MTU is discovered, and whether packets may be fragmented"),
     bool!(IPPROTO_IP IP IP_FREEBIND = 15, Differs, "allows binding to an address that this host does not have"),
     bool!(IPPROTO_IP IP IP_TRANSPARENT = 19, Differs, "allows addresses of other hosts, for transparent proxies"),
-    bool!(IPPROTO_IP IP IP_BIND_ADDRESS_NO_PORT = 24, Differs, "bind(2) to port 0 leaves the choice of the port to connect(2)"),
+    bool!(IPPROTO_IP IP IP_BIND_ADDRESS_NO_PORT = 24, Differs, "leaves the choice of the port to connect(2) where bind(2) is given port 0"),
     option!(IPPROTO_IP IP_LOCAL_PORT_RANGE = 51, PortRange, Differs, ip::port_range, [value!(IP IP_LOCAL_PORT_RANGE)], "ports that the kernel chooses from; 0-0: net.ipv4.ip_local_port_range applies"),
     number!(IPPROTO_IP IP IP_UNICAST_IF = 50, IfindexNetworkOrder, Differs, "interface for packets that are not multicast; 0: chosen by the route"),
     bool!(IPPROTO_IP IP IP_PKTINFO = 8, Differs, "reports to the receiver the destination address and the interface of a packet"),
@@ -296,7 +296,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     option!(AF_VSOCK SO_VM_SOCKETS_CONNECT_TIMEOUT = 6, Timeval, Differs, socket::timeout, [value!(VSOCK SO_VM_SOCKETS_CONNECT_TIMEOUT)], "how long connect(2) waits for the peer").also_called(&["SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", "SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW"]),
 
     // IPPROTO_IPV6
-    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "restricts the socket to IPv6; without it, it also handles IPv4 through IPv4-mapped addresses"),
+    bool!(IPPROTO_IPV6 IPV6 IPV6_V6ONLY = 26, UNLESS_BOUND, "restricts the socket to IPv6; when off, it also handles IPv4 through IPv4-mapped addresses"),
     number!(IPPROTO_IPV6 IPV6 IPV6_TCLASS = 67, Int, DiffersApartFromEcn, "traffic class (DSCP and ECN) of outgoing packets"),
     option!(IPPROTO_IPV6 IPV6_UNICAST_HOPS = 16, Int, IsNot(value!(IPV6 IPV6_UNICAST_HOPS), u64::MAX), ipv6::unicast_hops, [value!(IPV6 IPV6_UNICAST_HOPS), value!(IPV6 IPV6_UNICAST_HOPS__route), value!(IPV6 IPV6_UNICAST_HOPS__sysctl)], "hop limit of outgoing packets"),
     number!(IPPROTO_IPV6 IPV6 IPV6_MINHOPCOUNT = 73, Int, Differs, "drops packets that arrive with a smaller hop limit"),
