@@ -48,11 +48,15 @@ pub struct Cli {
 /// What to do instead of printing the table.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List all options, or explain some: what they do, their defaults here, who sets them
+    /// List all options, or explain some: what they do, their defaults here, how to set them
     Options {
-        /// Names with or without prefix, in any case, or globs
+        /// Options by name, with or without prefix, or by a glob such as 'TCP_*'; a topic such as
+        /// keepalive or buffers; all; or topics alone, for the list by topic
         #[arg(value_name = "NAME")]
         names: Vec<String>,
+        /// A JSON array
+        #[arg(short = 'J', long)]
+        json: bool,
     },
     /// Tell what this host offers: what knetstat needs of it, what is missing, and what to do
     Doctor {

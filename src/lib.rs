@@ -31,7 +31,7 @@ use error::Error;
 pub fn run(cli: &Cli) -> Result<(), Error> {
     match &cli.command {
         None => commands::table::run(&Config::new(&cli.table)?),
-        Some(Command::Options { names }) => commands::options::run(names),
+        Some(Command::Options { names, json }) => commands::options::run(names, *json),
         Some(Command::Doctor { json }) => commands::doctor::run(*json),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
     }

@@ -3,7 +3,8 @@
 //! `catalogue.rs` has a line for each option. A line names the facts of bpf/options.h that the option
 //! is made of, and the function of `decode/` that makes them a [`value`]; `kind.rs` says what such a value
 //! means, `text.rs` and `json.rs` word it; `set.rs` decides whether it counts as set, by what
-//! `defaults.rs` learned from new sockets. `selection.rs` and `plan.rs` choose what is shown.
+//! `defaults.rs` learned from new sockets. `selection.rs` and `plan.rs` choose what is shown. `reference/` has
+//! what people look up about an option beside its value.
 
 pub mod catalogue;
 pub mod constants;
@@ -11,7 +12,6 @@ pub mod context;
 pub mod decode;
 pub mod defaults;
 pub mod getsockopt;
-pub mod howto;
 pub mod interface;
 mod json;
 pub mod keys;
@@ -19,6 +19,7 @@ pub mod kind;
 pub mod layouts;
 pub mod memberships;
 pub mod plan;
+pub mod reference;
 mod repeats;
 pub mod selection;
 pub mod set;

@@ -363,7 +363,12 @@ const CASES: &[Case] = &[
         assert_eq!(stdout(flag), concat!("knetstat ", env!("CARGO_PKG_VERSION"), "\n"));
     }),
     case(&["options -h", "options --help"], |flag| {
-        helps(flag, "Usage: knetstat options [NAME]...")
+        helps(flag, "Usage: knetstat options [OPTIONS] [NAME]...")
+    }),
+    case(&["options -J", "options --json"], |flag| {
+        let options: Vec<Value> = serde_json::from_str(&stdout(flag)).expect("an array");
+        let names = options.iter().map(|option| option["name"].as_str().expect("a name"));
+        assert!(names.eq(CATALOGUE.iter().map(|option| option.name)), "{flag}");
     }),
     case(&["doctor -h", "doctor --help"], |flag| {
         helps(flag, "Usage: knetstat doctor [OPTIONS]");

@@ -18,6 +18,7 @@ mod faults;
 mod filter;
 mod lacking;
 mod options;
+mod options_command;
 mod privileges;
 mod rows;
 mod set;

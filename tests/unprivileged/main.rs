@@ -13,5 +13,6 @@ mod man;
 mod new_family;
 mod records;
 mod replay;
+mod sysctls;
 mod terminal;
 mod usage;

@@ -8,6 +8,7 @@ use crate::{common, records};
 use clap::{CommandFactory, ValueEnum};
 use knetstat::cli::Cli;
 use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::reference::topics;
 use knetstat::options::spec::OptionSpec;
 use knetstat::options::value::{AttachedProgram, Value};
 use knetstat::output::json::LINES;
@@ -122,8 +123,9 @@ fn every_flag_is_explained() {
 fn no_flag_is_unknown() {
     let sections =
         ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "COLUMNS", "STATES", "DOCTOR"];
+    let more = ["KNETSTAT OPTIONS", "CAPABILITIES", "ENVIRONMENT", "FILES", "EXAMPLES"];
     let (flags, mut all) = (flags(), BTreeSet::new());
-    for name in sections.into_iter().chain(["CAPABILITIES", "ENVIRONMENT", "FILES", "EXAMPLES"]) {
+    for name in sections.into_iter().chain(more) {
         let found = flags_in(section(name));
         let unknown: Vec<&String> = found.difference(&flags).collect();
         assert!(unknown.is_empty(), "{name}: {unknown:?}");
@@ -177,7 +179,7 @@ fn entry(option: &OptionSpec) -> String {
         text += &format!("Also called {}.\n", option.aliases.join(", "));
     }
     if !option.has_getter {
-        text += "Not told by getsockopt(2).\n";
+        text += "Not reported by getsockopt(2).\n";
     }
     text
 }
@@ -313,6 +315,34 @@ fn every_member_of_what_doctor_finds_is_explained() {
     let mut printed = BTreeSet::new();
     members(&serde_json::from_slice(&findings).expect("an object"), &mut printed);
     assert_eq!(headings("DOCTOR"), printed);
+}
+
+#[test]
+fn every_member_of_what_options_finds_is_explained() {
+    let found = common::stdout("options all --json");
+    let mut entries: Vec<Json> = serde_json::from_str(&found).expect("an array");
+    for entry in &mut entries {
+        // Numbers name the words. The members of a value are those of the option in JSON.
+        entry["words"].take();
+        let defaults = entry["defaults"].as_array_mut().into_iter().flatten();
+        defaults.for_each(|default| drop(default["value"].take()));
+        let members = entry["members"].as_array_mut().into_iter().flatten();
+        members.for_each(|member| drop(member["words"].take()));
+    }
+    let mut printed = BTreeSet::new();
+    members(&Json::Array(entries), &mut printed);
+    assert_eq!(headings("KNETSTAT OPTIONS"), printed);
+}
+
+#[test]
+fn every_topic_is_named_in_order() {
+    let page = section("KNETSTAT OPTIONS");
+    let list = page.split("The topics are\n").nth(1).expect("a list of topics");
+    let list = list.split(".PP").next().unwrap_or_default();
+    let words = list.lines().filter(|line| line.starts_with(".B"));
+    let words = words.filter_map(|line| line.split_whitespace().nth(1));
+    let topics = topics::all().map(|topic| topic.name);
+    assert_eq!(words.collect::<Vec<_>>(), topics.collect::<Vec<_>>());
 }
 
 /// The names of all members, at any depth, that are not options.

@@ -1,0 +1,52 @@
+//! `knetstat options`: the list of options, and what there is to know about some of them.
+
+mod explain;
+mod facts;
+mod json;
+mod list;
+mod page;
+mod request;
+mod support;
+mod words;
+
+use std::io::{self, Write};
+
+use super::stdout;
+use crate::cli;
+use crate::error::Error;
+
+use facts::Host;
+use page::Page;
+use request::Request;
+pub use support::is_supported;
+
+/// Prints the list of all options, or what there is to know about those that the words name.
+///
+/// # Errors
+///
+/// For a word that names no option, as wrong usage; when the output cannot be written.
+pub fn run(words: &[String], json: bool) -> Result<(), Error> {
+    let request = request::parse(words).map_err(|error| cli::wrong("<NAME>", &error))?;
+    let host = Host::ask();
+    let mut text = Vec::new();
+    match json {
+        true => json::write(&mut text, request.options(), &host),
+        false => write(&mut text, &request, &host),
+    }
+    .map_err(Error::Output)?;
+    let mut out = stdout()?;
+    out.write_all(&text).and_then(|()| out.flush()).map_err(Error::Output)?;
+    match host.lacked_files() {
+        true => Err(Error::NotAsked),
+        false => Ok(()),
+    }
+}
+
+fn write(to: &mut impl Write, request: &Request, host: &Host) -> io::Result<()> {
+    let mut page = Page::of_stdout(to);
+    match request {
+        Request::List => list::by_level(&mut page, host),
+        Request::Topics => list::by_topic(&mut page, host),
+        Request::Explain(options) => explain::write(&mut page, options, host),
+    }
+}

@@ -1,0 +1,95 @@
+//! What the words behind `knetstat options` ask for.
+
+use crate::options::catalogue::CATALOGUE;
+use crate::options::reference::topics;
+use crate::options::selection;
+use crate::text::suggest;
+
+/// What to print.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The list of all options, by level.
+    List,
+    /// The list of all options, by topic.
+    Topics,
+    /// All there is to know about these options, by their indexes in the catalogue.
+    Explain(Vec<usize>),
+}
+
+impl Request {
+    /// The options that it is about, by their indexes in the catalogue.
+    pub fn options(&self) -> Vec<usize> {
+        match self {
+            Request::List | Request::Topics => (0..CATALOGUE.len()).collect(),
+            Request::Explain(options) => options.clone(),
+        }
+    }
+}
+
+/// What the words ask for. A word is `all`, a topic, or names options as with `-O`; `topics` stands alone.
+///
+/// # Errors
+///
+/// For a word that names nothing: a sentence with the nearest names.
+pub fn parse(words: &[String]) -> Result<Request, String> {
+    match words {
+        [] => return Ok(Request::List),
+        [word] if word.eq_ignore_ascii_case("topics") => return Ok(Request::Topics),
+        _ => {}
+    }
+    let mut found = Vec::new();
+    for word in words {
+        for index in find(word)? {
+            if !found.contains(&index) {
+                found.push(index);
+            }
+        }
+    }
+    Ok(Request::Explain(found))
+}
+
+/// The indexes in the catalogue of the options that a word names.
+fn find(word: &str) -> Result<Vec<usize>, String> {
+    if word.eq_ignore_ascii_case("all") {
+        return Ok((0..CATALOGUE.len()).collect());
+    }
+    if let Some(topic) = topics::named(word) {
+        return Ok(topic.options().collect());
+    }
+    selection::find(word).map_err(|_| {
+        let options = CATALOGUE
+            .iter()
+            .flat_map(|option| [option.name].into_iter().chain(option.aliases.iter().copied()));
+        suggest::unknown("option", word, options.chain(topics::all().map(|topic| topic.name)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &[&str]) -> Vec<&'static str> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        match parse(&words) {
+            Ok(Request::Explain(options)) => {
+                options.into_iter().map(|index| CATALOGUE[index].name).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_word_is_a_topic_or_names_options() {
+        let keepalive = names(&["KeepAlive"]);
+        assert_eq!(keepalive[..2], ["SO_KEEPALIVE", "TCP_KEEPIDLE"]);
+        assert_eq!(names(&["so_keepalive"]), ["SO_KEEPALIVE"], "the option alone");
+        assert_eq!(names(&["keepidle", "keepalive"]).len(), keepalive.len(), "each once");
+        assert_eq!(names(&["all"]).len(), CATALOGUE.len());
+    }
+
+    #[test]
+    fn topics_are_among_the_suggestions() {
+        let error = parse(&["bufers".to_owned()]).expect_err("nothing has that name");
+        assert!(error.ends_with("did you mean buffers?"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The sysctls that the defaults of options come from, and others that bear on an option. They are in
+//! `sysctls.tsv`.
+
+use std::fs;
+
+use super::table::records;
+use crate::socket::kind::SocketKind;
+
+static SYSCTLS: &str = include_str!("sysctls.tsv");
+
+/// A sysctl that bears on an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sysctl {
+    /// The option's name, as in the catalogue.
+    pub option: &'static str,
+    /// The sysctl's name, as sysctl(8) prints it.
+    pub name: &'static str,
+    pub role: Role,
+    /// What else there is to know, or nothing.
+    pub note: &'static str,
+    sockets: &'static str,
+    part: &'static str,
+}
+
+/// What a sysctl is to an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A new socket begins with it.
+    Default,
+    /// It applies while the option is not set.
+    Unset,
+    /// No larger value can be set.
+    Limit,
+    /// See the note.
+    Other,
+}
+
+impl Role {
+    /// The word in the table, and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Default => "default",
+            Role::Unset => "unset",
+            Role::Limit => "limit",
+            Role::Other => "other",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Role> {
+        let all = [Role::Default, Role::Unset, Role::Limit, Role::Other];
+        all.into_iter().find(|role| role.word() == word)
+    }
+}
+
+impl Sysctl {
+    /// Its value in this network namespace, the numbers separated by blanks; `None` where this kernel or
+    /// this namespace does not have it.
+    pub fn value(self) -> Option<String> {
+        let path = format!("/proc/sys/{}", self.name.replace('.', "/"));
+        let text = fs::read_to_string(path).ok()?;
+        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Where it is several numbers, which of them counts, from 1 on.
+    pub fn field(self) -> Option<usize> {
+        self.part.parse().ok()
+    }
+
+    /// Where the option is a structure: the member that it is for.
+    pub fn member(self) -> Option<&'static str> {
+        (self.part != "-" && self.field().is_none()).then_some(self.part)
+    }
+
+    /// The sockets that it is for, by the word in the first column of the table; empty: all that have
+    /// the option, and have no line of their own.
+    pub fn sockets(self) -> Vec<&'static str> {
+        match self.sockets {
+            "*" => Vec::new(),
+            words => words.split(',').collect(),
+        }
+    }
+
+    /// Whether it is for sockets of this kind.
+    pub fn is_for(self, kind: SocketKind) -> bool {
+        let names = |sysctl: Sysctl| sysctl.sockets().contains(&kind.word());
+        match self.sockets {
+            "*" => !of(self.option).any(|other| other.role == self.role && names(other)),
+            _ => names(self),
+        }
+    }
+}
+
+/// The sysctls that bear on an option.
+pub fn of(option: &str) -> impl Iterator<Item = Sysctl> + '_ {
+    all().filter(move |sysctl| sysctl.option == option)
+}
+
+/// The lines of all options.
+pub fn all() -> impl Iterator<Item = Sysctl> {
+    records(SYSCTLS).filter_map(|[option, sockets, name, part, role, note]| {
+        let note = if note == "-" { "" } else { note };
+        Some(Sysctl { option, name, role: Role::parse(role)?, note, sockets, part })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::table::lines;
+    use super::*;
+    use crate::options::catalogue::{named, CATALOGUE};
+    use crate::options::kind::ValueKind;
+
+    #[test]
+    fn every_line_is_of_an_option_and_in_order() {
+        assert_eq!(all().count(), lines(SYSCTLS).count(), "a line of sysctls.tsv is no record");
+        let place = |name| CATALOGUE.iter().position(|option| option.name == name);
+        let places: Vec<_> = all().map(|sysctl| place(sysctl.option)).collect();
+        assert!(!places.contains(&None), "{places:?}");
+        assert!(places.is_sorted(), "not in the order of the catalogue");
+        let once: BTreeSet<_> =
+            all().map(|it| (it.option, it.name, it.part, it.role.word(), it.sockets)).collect();
+        assert_eq!(once.len(), all().count(), "a line is there twice");
+    }
+
+    #[test]
+    fn sockets_and_members_are_known() {
+        let kinds: BTreeSet<_> = SocketKind::ALL.map(SocketKind::word).into();
+        for sysctl in all() {
+            assert!(sysctl.sockets().iter().all(|word| kinds.contains(word)), "{sysctl:?}");
+            assert!(sysctl.name.starts_with("net."), "{sysctl:?}");
+            assert!(sysctl.role != Role::Other || !sysctl.note.is_empty(), "{sysctl:?}");
+            let Some(member) = sysctl.member() else { continue };
+            let ValueKind::Struct(layout) = named(sysctl.option).expect("an option").kind else {
+                panic!("{} is no structure", sysctl.option);
+            };
+            assert!(layout.iter().any(|known| known.name == member), "{sysctl:?}");
+        }
+    }
+
+    #[test]
+    fn others_are_those_without_a_line_of_their_own() {
+        let names = |kind| {
+            let of_kind = of("SO_SNDBUF").filter(|it| it.role == Role::Default && it.is_for(kind));
+            of_kind.map(|sysctl| sysctl.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(SocketKind::Tcp6), ["net.ipv4.tcp_wmem"]);
+        assert_eq!(names(SocketKind::Udp), ["net.core.wmem_default"]);
+    }
+}

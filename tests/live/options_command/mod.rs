@@ -1,0 +1,201 @@
+//! `knetstat options`: what it reports of defaults and values is what the kernel does, and it fits a
+//! terminal.
+
+mod sysctls;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::net::{Ipv6Addr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Command;
+
+use knetstat::kernel::syscall as sys;
+use knetstat::socket::kind::SocketKind;
+use nix::pty::{openpty, Winsize};
+use nix::sys::socket::{AddressFamily, SockType};
+use serde_json::Value;
+
+use crate::common::{self, enter_namespace, open, stdout, KNETSTAT};
+
+/// What `knetstat options --json` reports of these.
+fn report(names: &str) -> Vec<Value> {
+    serde_json::from_str(&stdout(&format!("options --json {names}"))).expect("an array")
+}
+
+/// The level of an option of a report, and its number.
+fn place(option: &Value) -> (i32, i32) {
+    let number = |value: &Value| value.as_i64().expect("a number") as i32;
+    (number(&option["level"]["number"]), number(&option["number"]))
+}
+
+/// What getsockopt(2) lays out for an option of a report; `None` where the socket does not have it.
+fn ask(socket: &OwnedFd, option: &Value) -> Option<Vec<u8>> {
+    let (level, number) = place(option);
+    let mut buffer = [0; 512];
+    let length = sys::getsockopt(socket.as_fd(), level, number, &mut buffer).ok()?;
+    Some(buffer[..length].into())
+}
+
+/// A new socket of each kind, with its word. Kinds that have one word begin alike where it matters here.
+fn new_sockets() -> BTreeMap<&'static str, OwnedFd> {
+    let mut sockets = BTreeMap::new();
+    for kind in SocketKind::ALL {
+        let Some(((domain, socket_type, protocol), _)) = kind.open() else { continue };
+        if let (false, Ok(socket)) =
+            (sockets.contains_key(kind.word()), sys::socket(domain, socket_type, protocol))
+        {
+            sockets.insert(kind.word(), socket);
+        }
+    }
+    sockets
+}
+
+fn strings(list: &Value) -> BTreeSet<&str> {
+    list.as_array().expect("a list").iter().filter_map(Value::as_str).collect()
+}
+
+/// The default that a report has for a socket.
+fn default_of<'a>(option: &'a Value, socket: &str) -> Option<&'a Value> {
+    let defaults = option["defaults"].as_array().expect("a list");
+    let of = defaults.iter().find(|default| strings(&default["sockets"]).contains(socket))?;
+    Some(&of["value"])
+}
+
+#[test]
+fn defaults_are_what_new_sockets_answer() {
+    enter_namespace();
+    let sockets = new_sockets();
+    let mut compared = 0;
+    for option in report("all") {
+        let is_number =
+            ["number", "boolean", "enumeration"].contains(&option["kind"].as_str().unwrap());
+        // Of raw sockets some begin otherwise, by their protocol.
+        for (word, socket) in sockets.iter().filter(|(word, _)| !word.starts_with("raw")) {
+            let Some(default) = default_of(&option, word).and_then(Value::as_i64) else { continue };
+            let answer = ask(socket, &option).expect("what has a default is answered");
+            if let (true, Ok(bytes)) = (is_number, <[u8; 4]>::try_from(&answer[..])) {
+                assert_eq!(
+                    default as i32,
+                    i32::from_ne_bytes(bytes),
+                    "{} of {word}",
+                    option["name"]
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 200, "only {compared} defaults compared");
+}
+
+#[test]
+fn the_members_of_values_are_listed() {
+    enter_namespace();
+    let _streams = [AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Unix]
+        .map(|family| open(family, SockType::Stream));
+    let _members = [join_groups(), join_promiscuously()];
+    let options = report("all");
+    let (mut objects, mut entries) = (BTreeSet::new(), BTreeSet::new());
+    for row in common::sockets("--unbound") {
+        for (name, value) in row["options"].as_object().expect("an object") {
+            let Some(option) = options.iter().find(|option| option["name"] == **name) else {
+                continue;
+            };
+            let members = option["members"].as_array().expect("a list").iter();
+            let members: BTreeSet<_> = members.filter_map(|it| it["name"].as_str()).collect();
+            let is_listed = |object: &Value| {
+                let keys: BTreeSet<_> =
+                    object.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+                assert!(keys.is_subset(&members), "{name}: {keys:?}, but {members:?}");
+                !keys.is_empty()
+            };
+            if is_listed(value) {
+                objects.insert(name.clone());
+            }
+            if value.as_array().into_iter().flatten().filter(|it| is_listed(it)).count() > 0 {
+                entries.insert(name.clone());
+            }
+        }
+    }
+    assert!(objects.len() > 5, "only {objects:?} are objects");
+    assert_eq!(entries.len(), 4, "only {entries:?} are lists of objects");
+}
+
+/// A UDP socket that joined an IPv4 group, an IPv6 group and an anycast address.
+fn join_groups() -> OwnedFd {
+    let socket = UdpSocket::bind("[::]:0").expect("a UDP socket");
+    socket.join_multicast_v6(&"ff02::114".parse().expect("a group"), 1).expect("IPV6_JOIN_GROUP");
+    let socket: OwnedFd = socket.into();
+    let group = [[224, 0, 0, 251], [127, 0, 0, 1]].concat();
+    common::set_bytes(&socket, 0, 35, &group).expect("IP_ADD_MEMBERSHIP");
+    common::ip("-6 addr add 2001:db8::1/64 dev lo");
+    let address: Ipv6Addr = "2001:db8::ac".parse().expect("an address");
+    let anycast = [&address.octets()[..], &1u32.to_ne_bytes()].concat();
+    common::set_bytes(&socket, 41, 27, &anycast).expect("IPV6_JOIN_ANYCAST");
+    socket
+}
+
+/// A packet socket that asked for everything on the loopback interface.
+fn join_promiscuously() -> OwnedFd {
+    let socket = open(AddressFamily::Packet, SockType::Raw);
+    let request = [&1i32.to_ne_bytes()[..], &1u16.to_ne_bytes(), &[0; 10]].concat();
+    common::set_bytes(&socket, 263, 1, &request).expect("PACKET_ADD_MEMBERSHIP");
+    socket
+}
+
+/// What is printed on a terminal of this width.
+fn on_a_terminal(arguments: &str, columns: u16) -> String {
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(Some(&size), None).expect("a terminal");
+    let mut command = Command::new(KNETSTAT);
+    command.args(arguments.split_whitespace()).stdout(terminal.slave);
+    let mut child = command.spawn().expect("knetstat can be started");
+    drop(command); // and with it our copy of the terminal, so that reading comes to an end
+    let mut text = Vec::new();
+    // The end of a terminal is an error, EIO.
+    let _ = File::from(terminal.master).read_to_end(&mut text);
+    assert!(child.wait().expect("it ends").success());
+    String::from_utf8(text).expect("the output is UTF-8").replace("\r\n", "\n")
+}
+
+#[test]
+fn lines_fit_the_terminal() {
+    enter_namespace();
+    for arguments in ["options", "options topics", "options all"] {
+        let piped = stdout(arguments);
+        for columns in [40, 80, 120, 200] {
+            let shown = on_a_terminal(arguments, columns);
+            // A single word may be longer than the terminal is wide.
+            let is_long = |line: &&str| {
+                let is_word = !line.trim_start().contains(' ') && line == &line.trim_start();
+                line.chars().count() > columns.into() && !is_word
+            };
+            let long = shown.lines().find(is_long);
+            assert_eq!(long, None, "{arguments} with {columns} columns");
+            assert!(shown.split_whitespace().eq(piped.split_whitespace()), "{arguments} {columns}");
+        }
+        assert!(
+            piped.lines().count() < on_a_terminal(arguments, 40).lines().count(),
+            "{arguments}"
+        );
+    }
+}
+
+#[test]
+fn a_fact_is_a_line_in_a_pipe() {
+    enter_namespace();
+    let text = stdout("options keepalive");
+    let heads = text.lines().filter(|line| !line.starts_with(' ') && !line.is_empty());
+    assert_eq!(heads.count(), report("keepalive").len());
+    for option in report("keepalive") {
+        for howto in option["howto"].as_array().expect("a list") {
+            let how = howto["how"].as_str().expect("a text");
+            assert!(text.lines().any(|line| line.ends_with(how)), "{how}");
+        }
+    }
+    assert_eq!(
+        stdout("options").lines().count(),
+        report("").len() + 1,
+        "a line each, and a heading"
+    );
+}
