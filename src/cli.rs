@@ -60,6 +60,8 @@ pub enum Command {
         #[arg(short = 'J', long)]
         json: bool,
     },
+    /// Print the JSON Schema of a row of --json and --ndjson
+    Schema,
     /// Print the completions for a shell
     Completions {
         /// The shell

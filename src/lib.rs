@@ -33,6 +33,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         None => commands::table::run(&Config::new(&cli.table)?),
         Some(Command::Options { names }) => commands::options::run(names),
         Some(Command::Doctor { json }) => commands::doctor::run(*json),
+        Some(Command::Schema) => commands::schema::run(),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
     }
 }

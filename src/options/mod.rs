@@ -19,6 +19,7 @@ pub mod kind;
 pub mod layouts;
 pub mod memberships;
 pub mod plan;
+pub mod schema;
 pub mod selection;
 pub mod set;
 pub mod spec;

@@ -4,6 +4,7 @@
 //! flag in cli.rs and config.rs.
 
 pub mod json;
+pub mod schema;
 pub mod table;
 pub mod text;
 

@@ -4,6 +4,7 @@
 
 pub mod flags;
 pub mod scene;
+pub mod validator;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};

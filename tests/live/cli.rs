@@ -353,6 +353,7 @@ const CASES: &[Case] = &[
         let findings: Value = serde_json::from_str(&stdout(flag)).expect("an object");
         assert_eq!(findings["complete"], true, "{flag}");
     }),
+    case(&["schema -h", "schema --help"], |flag| helps(flag, "Usage: knetstat schema")),
     case(&["completions -h", "completions --help"], |flag| {
         helps(flag, "Usage: knetstat completions <SHELL>");
     }),
@@ -622,7 +623,7 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs that nobody reads, or that cannot be written
 
 /// Everything that writes to the standard output.
-const WRITERS: [&str; 11] = [
+const WRITERS: [&str; 12] = [
     "-O all",
     "-J",
     "--ndjson",
@@ -630,6 +631,7 @@ const WRITERS: [&str; 11] = [
     "options all",
     "doctor",
     "doctor --json",
+    "schema",
     "completions bash",
     "--help",
     "--version",

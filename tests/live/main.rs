@@ -20,6 +20,7 @@ mod lacking;
 mod options;
 mod privileges;
 mod rows;
+mod schema;
 mod set;
 mod timers;
 mod tls;

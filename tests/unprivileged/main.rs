@@ -11,4 +11,5 @@ mod fuzz;
 mod man;
 mod records;
 mod replay;
+mod schema;
 mod usage;
