@@ -54,9 +54,12 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Tell what this host offers: what knetstat needs of it, what is missing, and what to do
+    /// Check whether knetstat works here, and explain how to fix what does not
     Doctor {
-        /// A JSON object
+        /// List every check
+        #[arg(short, long, conflicts_with = "json")]
+        verbose: bool,
+        /// Print a JSON object with every check
         #[arg(short = 'J', long)]
         json: bool,
     },

@@ -353,6 +353,9 @@ const CASES: &[Case] = &[
         let findings: Value = serde_json::from_str(&stdout(flag)).expect("an object");
         assert_eq!(findings["complete"], true, "{flag}");
     }),
+    case(&["doctor -v", "doctor --verbose"], |flag| {
+        assert!(stdout(flag).contains("\nok       table             "), "{flag}");
+    }),
     case(&["schema -h", "schema --help"], |flag| helps(flag, "Usage: knetstat schema")),
     case(&["completions -h", "completions --help"], |flag| {
         helps(flag, "Usage: knetstat completions <SHELL>");
@@ -623,7 +626,7 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs that nobody reads, or that cannot be written
 
 /// Everything that writes to the standard output.
-const WRITERS: [&str; 12] = [
+const WRITERS: [&str; 13] = [
     "-O all",
     "-J",
     "--ndjson",
@@ -631,6 +634,7 @@ const WRITERS: [&str; 12] = [
     "options all",
     "doctor",
     "doctor --json",
+    "doctor -v",
     "schema",
     "completions bash",
     "--help",

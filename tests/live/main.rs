@@ -19,6 +19,7 @@ mod filter;
 mod lacking;
 mod options;
 mod privileges;
+mod remedies;
 mod rows;
 mod schema;
 mod set;
