@@ -24,6 +24,7 @@ use libbpf_rs::OpenObject;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
 use nix::libc::{SYS_bpf, SYS_getsockopt};
+use nix::pty::openpty;
 use nix::unistd::pipe;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -520,7 +521,23 @@ fn a_problem_is_one_line_with_what_why_and_what_to_do() {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert!(error.starts_with("knetstat: ") && error.contains("CAP_BPF"), "{error}");
-    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.lines().count() == 1 && error.contains(&to_give(&program)), "{error}");
+}
+
+#[test]
+fn a_remedy_is_read_once_on_a_terminal() {
+    let script = format!("ulimit -n 6; exec {KNETSTAT} doctor");
+    let terminal = openpty(None, None).expect("a pseudo terminal");
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", &script]).stdout(terminal.slave).output().expect("a shell");
+    drop(command);
+    let mut said = [0; 1000];
+    let length = File::from(terminal.master).read(&mut said).expect("a line");
+    let said = String::from_utf8_lossy(&said[..length]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("too many open files (raise the limit: `ulimit -n 1024`)"), "{said}");
+    assert!(error.contains("too many open files (see above)"), "{error}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

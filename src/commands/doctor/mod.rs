@@ -8,7 +8,7 @@ mod options;
 mod programs;
 mod report;
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use super::stdout;
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub fn run(form: Form) -> Result<(), Error> {
     }
     .and_then(|()| out.flush())
     .map_err(Error::Output)?;
-    report.conclusion(form)
+    report.conclusion(form != Form::Json && io::stdout().is_terminal())
 }
 
 /// Checks everything, as this user on this host.

@@ -146,17 +146,13 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// When it does not, or would not be complete. The remedies were printed already, unless the output
-    /// was for a program.
-    pub fn conclusion(&self, form: Form) -> Result<(), Error> {
+    /// When it does not, or would not be complete: why, and what to do. Who has just read that, the `reader`
+    /// at a terminal, is not told twice.
+    pub fn conclusion(&self, reader: bool) -> Result<(), Error> {
         let obstacles = self.obstacles();
         let Some(first) = obstacles.first() else { return Ok(()) };
-        let remedy = match form {
-            Form::Json => first.remedy.clone(),
-            Form::Short => "see above; `knetstat doctor -v` lists every check".into(),
-            Form::Verbose => "see above".into(),
-        };
-        Err(Error::Unfit { what: self.failure(), why: self.reasons(), remedy })
+        let remedy = if reader { "see above" } else { &first.remedy };
+        Err(Error::Unfit { what: self.failure(), why: self.reasons(), remedy: remedy.into() })
     }
 }
 
