@@ -14,16 +14,16 @@ use crate::options::value::Untold;
 /// getsockopt(2) does not report beside it.
 pub fn members(option: &OptionSpec) -> Vec<(String, Json)> {
     let text = format!("{}{}", option.help, terms(option.kind));
-    let mut members = vec![(option.name.to_owned(), with_description(value(option.kind), &text))];
+    let mut members = vec![(option.name.to_owned(), about(value(option.kind), &text))];
     if let Some((suffix, schema)) = beside(option.kind) {
         let text = format!("beside {}, what getsockopt(2) does not report", option.name);
-        members.push((format!("{}{suffix}", option.name), with_description(schema, &text)));
+        members.push((format!("{}{suffix}", option.name), about(schema, &text)));
     }
     members
 }
 
 /// Adds a description to a schema.
-pub fn with_description(mut schema: Json, text: &str) -> Json {
+pub fn about(mut schema: Json, text: &str) -> Json {
     if let Some(keywords) = schema.as_object_mut() {
         keywords.insert("description".into(), text.into());
     }
@@ -156,7 +156,7 @@ fn structure(layout: StructLayout) -> Json {
         };
         match terms(member.kind) {
             text if text.is_empty() => (member.name, schema),
-            text => (member.name, with_description(schema, text.trim_start_matches("; "))),
+            text => (member.name, about(schema, text.trim_start_matches("; "))),
         }
     };
     let schema = object(&layout.iter().map(member).collect::<Vec<_>>());

@@ -11,9 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::{json, Map, Value as Json};
 
 use crate::options::catalogue::CATALOGUE;
-use crate::options::schema::{
-    list, members, object, or_null, up_to, with_description, with_optional,
-};
+use crate::options::schema::{about, list, members, object, or_null, up_to, with_optional};
 use crate::query::columns::{Column, ColumnType};
 use crate::socket::state;
 use crate::socket::Diag;
@@ -26,9 +24,9 @@ pub const VERSION: u32 = 1;
 
 /// The schema of an object of `--json`, of a line of `--ndjson`, and of a row in an archive of these.
 pub fn row() -> Json {
-    let columns = Column::ALL.into_iter().map(|column| {
-        (column.member().to_owned(), with_description(schema(column), column.help()))
-    });
+    let columns = Column::ALL
+        .into_iter()
+        .map(|column| (column.member().to_owned(), about(schema(column), column.help())));
     let properties: Map<String, Json> = archive().into_iter().chain(columns).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -46,11 +44,11 @@ fn archive() -> [(String, Json); 3] {
     let time = json!({"type": "string", "format": "date-time", "pattern": "Z$"});
     let host = json!({"type": "string", "minLength": 1});
     [
-        ("time".into(), with_description(time, "When the row was read (RFC 3339, UTC)")),
-        ("host".into(), with_description(host, "Name of the host that the row is from")),
+        ("time".into(), about(time, "When the row was read (RFC 3339, UTC)")),
+        ("host".into(), about(host, "Name of the host that the row is from")),
         (
             "schema".into(),
-            with_description(
+            about(
                 json!({"const": VERSION}),
                 "Version of the schema that the row follows; rows without it follow version 1",
             ),
@@ -64,21 +62,25 @@ fn schema(column: Column) -> Json {
         (_, Column::State) => json!({"type": "string", "examples": states()}),
         (_, Column::Local) => json!({"anyOf": local_ends()}),
         (_, Column::Remote) => json!({"anyOf": remote_ends()}),
-        (_, Column::Master) => {
-            object(&[("inode", or_null(number())), ("cookie", or_null(number()))])
-        }
-        (_, Column::Group) => object(&[("group", number()), ("members", number())]),
+        (_, Column::Master) => object(&[
+            ("inode", about(or_null(number()), "Inode number; null while it waits to be accepted")),
+            ("cookie", about(or_null(number()), "Cookie; null where it has none yet")),
+        ]),
+        (_, Column::Group) => object(&[
+            ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
+            ("members", about(number(), "Number of sockets in the group")),
+        ]),
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
         (_, Column::Program) => list(object(&[
-            ("pid", number()),
-            ("command", text()),
-            ("fd", number()),
-            ("nonblock", json!({"type": "boolean"})),
+            ("pid", about(number(), "Process ID")),
+            ("command", about(text(), "Name of the process")),
+            ("fd", about(number(), "Number of the descriptor")),
+            ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
         ])),
         (_, Column::Pid | Column::Fd) => list(number()),
         (_, Column::Command) => list(text()),
-        (_, Column::Nonblock) => list(json!({"type": "boolean"})),
+        (_, Column::Nonblock) => list(boolean()),
         (_, Column::Diag) => list(json!({"enum": marks()})),
         (_, Column::Set) => list(json!({"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"})),
         (ColumnType::Number, _) => number(),
@@ -112,6 +114,10 @@ fn text() -> Json {
     json!({"type": "string"})
 }
 
+fn boolean() -> Json {
+    json!({"type": "boolean"})
+}
+
 /// Every word for a state, of any family.
 fn states() -> BTreeSet<&'static str> {
     state::ALL.into_iter().flat_map(|state| [state.word(), state.unix_word()]).collect()
@@ -125,26 +131,46 @@ fn marks() -> [&'static str; 4] {
 
 /// An address and a port.
 fn internet() -> Json {
-    let end = object(&[("address", text()), ("port", up_to(u16::MAX))]);
-    with_optional(end, "scope", text())
+    let end = object(&[
+        ("address", about(text(), "IPv4 or IPv6 address")),
+        ("port", about(up_to(u16::MAX), "Port; 0: none")),
+    ]);
+    with_optional(end, "scope", about(text(), "Interface of a link-local address"))
 }
 
 /// One end of a vsock.
 fn virtual_machine() -> Json {
-    object(&[("cid", up_to(u32::MAX)), ("port", up_to(u32::MAX))])
+    object(&[
+        ("cid", about(up_to(u32::MAX), "Context ID; 4294967295: any")),
+        ("port", about(up_to(u32::MAX), "Port; 4294967295: any")),
+    ])
+}
+
+fn path() -> Json {
+    about(or_null(text()), "Path, or @ and the abstract name; null: not bound")
+}
+
+fn interface(null: &str) -> Json {
+    about(or_null(text()), &format!("Interface; null: {null}"))
 }
 
 /// The local ends of every family.
 fn local_ends() -> [Json; 6] {
     [
         internet(),
-        object(&[("path", or_null(text()))]),
-        object(&[("ethertype", up_to(u16::MAX)), ("interface", or_null(text()))]),
-        object(&[("interface", or_null(text())), ("queue", or_null(up_to(u16::MAX)))]),
+        object(&[("path", path())]),
         object(&[
-            ("protocol", text()),
-            ("portid", up_to(u32::MAX)),
-            ("groups", or_null(list(or_null(up_to(u32::MAX))))),
+            ("ethertype", about(up_to(u16::MAX), "ETH_P_ number; 3: all, 0: not bound")),
+            ("interface", interface("all")),
+        ]),
+        object(&[
+            ("interface", interface("not bound")),
+            ("queue", about(or_null(up_to(u16::MAX)), "Queue of the interface; null: not bound")),
+        ]),
+        object(&[
+            ("protocol", about(text(), "Word for the netlink protocol, or its number")),
+            ("portid", about(up_to(u32::MAX), "Port ID; 0: the kernel, or none")),
+            ("groups", about(or_null(list(or_null(up_to(u32::MAX)))), "Numbers of joined groups")),
         ]),
         virtual_machine(),
     ]
@@ -154,18 +180,25 @@ fn local_ends() -> [Json; 6] {
 fn remote_ends() -> [Json; 4] {
     [
         internet(),
-        object(&[("inode", or_null(number())), ("path", or_null(text()))]),
-        object(&[("portid", up_to(u32::MAX)), ("group", up_to(u32::MAX))]),
+        object(&[
+            ("inode", about(or_null(number()), "Inode number of the peer; null: no peer")),
+            ("path", path()),
+        ]),
+        object(&[
+            ("portid", about(up_to(u32::MAX), "Port ID of the peer; 0: the kernel, or none")),
+            ("group", about(up_to(u32::MAX), "Number of the group; 0: none")),
+        ]),
         virtual_machine(),
     ]
 }
 
 fn timer() -> Json {
+    let seconds = json!({"type": "number", "minimum": 0});
     object(&[
-        ("kind", text()),
-        ("seconds", json!({"type": "number", "minimum": 0})),
-        ("retransmits", up_to(u8::MAX)),
-        ("probes", up_to(u8::MAX)),
+        ("kind", about(text(), "What the timer waits for")),
+        ("seconds", about(seconds, "Seconds until it expires")),
+        ("retransmits", about(up_to(u8::MAX), "Number of retransmissions")),
+        ("probes", about(up_to(u8::MAX), "Number of unanswered probes")),
     ])
 }
 

@@ -108,6 +108,26 @@ fn every_column_and_option_is_described() {
     assert_eq!(beside, 3, "{members:?}");
 }
 
+/// Asserts that every member of the objects that a schema describes has a description.
+fn is_described(schema: &Json) {
+    let members = schema["properties"].as_object();
+    for (name, member) in members.into_iter().flatten() {
+        assert!(member["description"].is_string(), "{name}: {member}");
+        is_described(member);
+    }
+    schema.get("items").into_iter().for_each(is_described);
+    schema["anyOf"].as_array().into_iter().flatten().for_each(is_described);
+}
+
+#[test]
+fn members_of_members_are_described() {
+    let mut schema = printed_schema();
+    // The members of structures have the names that the manual pages of the options have.
+    let members = schema["properties"].as_object_mut().expect("members");
+    members.remove("options").expect("options");
+    is_described(&schema);
+}
+
 #[test]
 fn an_archive_says_when_and_where() {
     let schema = closed(&printed_schema());
