@@ -344,7 +344,7 @@ fn where_bpf_is_forbidden_or_missing_it_says_so() {
 
 #[test]
 fn a_program_that_does_not_load_is_told() {
-    let limited = |limit| format!("ulimit -n {limit}; exec {KNETSTAT} doctor --json");
+    let limited = |limit| format!("ulimit -S -n {limit}; exec {KNETSTAT} doctor --json");
     // How many descriptors there are to begin with is not known.
     let runs = (5..12).map(|limit| Findings::of(&run("sh", &["-c", &limited(limit)])));
     let is_short = |findings: &Findings| {
@@ -526,7 +526,7 @@ fn a_problem_is_one_line_with_what_why_and_what_to_do() {
 
 #[test]
 fn a_remedy_is_read_once_on_a_terminal() {
-    let script = format!("ulimit -n 6; exec {KNETSTAT} doctor");
+    let script = format!("ulimit -S -n 6; exec {KNETSTAT} doctor");
     let terminal = openpty(None, None).expect("a pseudo terminal");
     let mut command = Command::new("sh");
     let output = command.args(["-c", &script]).stdout(terminal.slave).output().expect("a shell");

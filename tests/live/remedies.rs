@@ -79,14 +79,7 @@ fn a_proc_of_processes_alone() {
 #[test]
 fn a_proc_that_hides_processes() {
     let program = Everybodys::new("remedy-hidepid");
-    let [capabilities, _] = sufficient();
-    let capabilities: Vec<String> = capabilities.iter().map(|name| format!("+{name}")).collect();
-    let capabilities = capabilities.join(",");
-    let nobody = format!(
-        "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps {capabilities} \
-         --ambient-caps {capabilities} {} doctor --json",
-        program.program
-    );
+    let nobody = format!("{} doctor --json", nobody(&program));
     let seen = findings(&sh(&nobody));
     let hidden = findings(&sh(&format!("mount -t proc -o hidepid=2 proc /proc && {nobody}")));
     assert_eq!(hidden["summary"], seen["summary"]);
@@ -102,11 +95,44 @@ fn lockdown_is_known_where_its_file_is_mounted() {
     }
 }
 
+/// What runs the program as nobody with the capabilities that the table requires.
+fn nobody(program: &Everybodys) -> String {
+    let capabilities = sufficient()[0].iter().map(|name| format!("+{name}"));
+    let capabilities = capabilities.collect::<Vec<_>>().join(",");
+    format!(
+        "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps {capabilities} \
+         --ambient-caps {capabilities} {}",
+        program.program
+    )
+}
+
 #[test]
 fn limit_of_open_files() {
-    for limit in [5, 9] {
+    for limit in ["5", "9"] {
         helps("table", &format!("ulimit -S -n {limit}"), KNETSTAT);
     }
+}
+
+/// The limit of a user who may not raise it.
+#[test]
+fn hard_limit_of_open_files() {
+    let program = Everybodys::new("remedy-files");
+    let doctor = format!("exec {} doctor --json", nobody(&program));
+    let wrong = findings(&sh(&format!("ulimit -n 8 && {doctor}")));
+    let commands = remedy(&wrong, "table");
+    // A container without CAP_SYS_RESOURCE has to be started with a higher limit.
+    let follow = match &commands[..] {
+        [prlimit] if prlimit.starts_with("prlimit ") => format!("ulimit -n 8 && {prlimit}"),
+        [option, _] if option == "--ulimit nofile=1024" => {
+            not_tested("prlimit as a remedy: root lacks CAP_SYS_RESOURCE here");
+            "ulimit -n 1024".into()
+        }
+        // The capability that BPF requires on this kernel raises this limit too.
+        [ulimit] if counts_bpf_as_locked_memory() => format!("ulimit -S -n 8 && {ulimit}"),
+        _ => panic!("{commands:?}"),
+    };
+    let right = findings(&sh(&format!("{follow} && {doctor}")));
+    assert_eq!(right["complete"], true, "{follow}: {right}");
 }
 
 #[test]
@@ -119,13 +145,7 @@ fn types_that_only_root_may_read() {
     let hide: String = hide.map(|place| format!("mount -t tmpfs none {place} && ")).collect();
     let before =
         format!("{hide}chmod 400 {0} && mount --bind {0} /sys/kernel/btf/vmlinux", copy.display());
-    let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
-    let nobody = format!(
-        "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps +bpf,+perfmon{third} \
-         --ambient-caps +bpf,+perfmon{third} {}",
-        program.program
-    );
-    helps("BTF", &before, &nobody);
+    helps("BTF", &before, &nobody(&program));
 }
 
 #[test]

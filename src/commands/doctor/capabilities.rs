@@ -1,10 +1,12 @@
 //! Checks of what this process is permitted to do.
 
 use caps::{CapSet, Capability};
+use nix::sys::resource::{getrlimit, Resource};
 use nix::sys::statvfs::{statvfs, FsFlags};
 
-use super::check::{joined, Check, Problem, TABLE};
+use super::check::{as_root, joined, Check, Problem, TABLE};
 use super::namespaces::is_in_first_user_namespace;
+use crate::error::MORE_FILES;
 use crate::kernel::capability::{self, NEEDED};
 
 /// What root in a user namespace lacks, whatever its capabilities are.
@@ -74,13 +76,15 @@ fn lack(all: &[Capability], what: &str) -> Problem {
     Problem::new(what, format!("{names} {are} not held"), remedy(&lacking, what == TABLE))
 }
 
+/// Whether sudo(8) or a file capability can give this process a capability.
+fn can_get(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(true)
+}
+
 fn remedy(lacking: &[Capability], is_needed: bool) -> String {
-    let can_get =
-        |which: &Capability| caps::has_cap(None, CapSet::Bounding, *which).unwrap_or(true);
-    match lacking.iter().all(can_get) {
+    match lacking.iter().copied().all(can_get) {
         true if is_needed && can_be_granted() => capability::how_to_grant(),
         true => capability::how_to_sudo(),
-        // Neither sudo nor a file capability gives what is not in the bounding set.
         false => {
             let names = lacking.iter().map(Capability::to_string);
             let added =
@@ -98,6 +102,22 @@ fn remedy(lacking: &[Capability], is_needed: bool) -> String {
 fn can_be_granted() -> bool {
     let place = std::env::current_exe().ok().and_then(|path| statvfs(&path).ok());
     place.is_none_or(|place| !place.flags().contains(FsFlags::ST_NOSUID))
+}
+
+/// How this user raises the limit of open files. Only root can raise the hard limit, and not in every
+/// container.
+pub fn more_files() -> String {
+    const ENOUGH: u64 = 1024;
+    const RAISES: Capability = Capability::CAP_SYS_RESOURCE;
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((_, hard)) if hard < ENOUGH && !capability::has(RAISES) => match can_get(RAISES) {
+            true => format!("raise the limit: {}", as_root("prlimit --nofile=1024 --pid $$")),
+            false => "start the container with `--ulimit nofile=1024`, the service with \
+                      `LimitNOFILE=1024`"
+                .into(),
+        },
+        _ => MORE_FILES.into(),
+    }
 }
 
 /// The limit of locked memory, where it is one for BPF too.

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::capabilities;
+use super::capabilities::{has_needed, more_files};
 use super::check::{as_root, mount_proc, Check, Problem, REPORT, TABLE};
-use crate::error::{is_too_many_files, MORE_FILES};
+use crate::error::is_too_many_files;
 use crate::kernel::btf::{KernelBtf, KERNEL_BTF};
 use crate::kernel::capability;
 use crate::kernel::syscall;
@@ -78,7 +78,7 @@ fn btf(btf: Option<&KernelBtf>) -> Check {
 
 fn without_btf(error: &io::Error) -> Problem {
     match error.kind() {
-        _ if is_too_many_files(error) => Problem::new(TABLE, "too many open files", MORE_FILES),
+        _ if is_too_many_files(error) => Problem::new(TABLE, "too many open files", more_files()),
         io::ErrorKind::PermissionDenied => Problem::new(
             TABLE,
             format!("{KERNEL_BTF} is not readable by this user"),
@@ -111,7 +111,7 @@ fn bpf() -> Check {
             ),
         ),
         // Some kernels and sandboxes forbid it only to those without the capabilities.
-        Some(Errno::EPERM | Errno::EACCES) if !capabilities::has_needed() => {
+        Some(Errno::EPERM | Errno::EACCES) if !has_needed() => {
             Check::unknown(NAME, "not permitted without CAP_BPF", capability::how_to_grant())
         }
         Some(Errno::EPERM | Errno::EACCES) => Check::missing(

@@ -1,8 +1,8 @@
 //! Checks of the options that the kernel has.
 
+use super::capabilities::more_files;
 use super::check::{as_root, mount_proc, Check};
 use crate::commands::options::is_supported;
-use crate::error::MORE_FILES;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::capability;
 use crate::options::catalogue::CATALOGUE;
@@ -102,7 +102,7 @@ fn remedy(level: Level, defaults: &Defaults) -> String {
         _ => None,
     };
     match module {
-        _ if defaults.lacked_files() => MORE_FILES.into(),
+        _ if defaults.lacked_files() => more_files(),
         _ if std::fs::File::open("/proc/net/protocols").is_err() => mount_proc(),
         None if is_forbidden(level, defaults) => {
             "in a container, allow getsockopt(2) in its seccomp profile".into()

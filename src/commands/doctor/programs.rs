@@ -1,5 +1,6 @@
 //! Checks of the BPF programs.
 
+use super::capabilities::more_files;
 use super::check::{Check, Problem, REPORT, TABLE};
 use crate::error::{Error, LoadError};
 use crate::kernel::load::Loader;
@@ -32,7 +33,11 @@ pub fn program(program: &'static Program, loader: &Loader, obstacle: Option<&Pro
 }
 
 fn problem(what: &str, error: &LoadError) -> Problem {
-    Problem::new(what, error.to_string(), error.remedy().unwrap_or(REPORT))
+    let remedy = match error {
+        LoadError::TooManyFiles => more_files(),
+        error => error.remedy().unwrap_or(REPORT).into(),
+    };
+    Problem::new(what, error.to_string(), remedy)
 }
 
 /// The flag that asks for what a program reports.
