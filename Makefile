@@ -169,9 +169,11 @@ libc.a = libc6-dev glibc-static glibc glibc-devel-static
 ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
+setcap = libcap2-bin libcap libcap libcap-progs
 unshare = util-linux util-linux util-linux util-linux
 python3 = python3 python3 python python3
 strace = strace strace strace strace
+jsonschema = python3-jsonschema python3-jsonschema python-jsonschema python3-jsonschema
 /etc/services = netbase setup iana-etc netcfg
 aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
 /usr/aarch64-linux-gnu/lib/libc.a = libc6-dev-arm64-cross - - -
@@ -239,7 +241,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setpriv strace /etc/services)
+	$(call install-if-missing,ip groff setcap setpriv strace jsonschema /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

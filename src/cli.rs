@@ -58,12 +58,17 @@ pub enum Command {
         #[arg(short = 'J', long)]
         json: bool,
     },
-    /// Tell what this host offers: what knetstat needs of it, what is missing, and what to do
+    /// Check whether knetstat works here, and explain how to fix what does not
     Doctor {
-        /// A JSON object
+        /// List every check
+        #[arg(short, long, conflicts_with = "json")]
+        verbose: bool,
+        /// Print a JSON object with every check
         #[arg(short = 'J', long)]
         json: bool,
     },
+    /// Print the JSON Schema of a row of --json and --ndjson
+    Schema,
     /// Print the completions for a shell
     Completions {
         /// The shell

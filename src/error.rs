@@ -5,7 +5,7 @@ use std::io;
 use nix::errno::Errno;
 
 /// What to do where too many files are open.
-pub const MORE_FILES: &str = "raise the limit (ulimit -n)";
+pub const MORE_FILES: &str = "raise the limit: `ulimit -n 1024`";
 
 /// Whether too many files are open, in this process or on this host.
 pub fn is_too_many_files(error: &io::Error) -> bool {
@@ -64,8 +64,8 @@ pub enum Error {
     #[error("cannot ask which options this kernel has: too many open files; {MORE_FILES}")]
     NotAsked,
     /// The doctor found that the table does not work here, or would not be complete.
-    #[error("the table is not complete on this host; missing: {missing}; {remedy}")]
-    Unfit { missing: String, remedy: String },
+    #[error("{what}: {why} ({remedy})")]
+    Unfit { what: &'static str, why: String, remedy: String },
 }
 
 /// Why BPF programs could not be loaded or attached.

@@ -20,6 +20,7 @@ pub mod socket;
 pub mod text;
 
 use cli::{Cli, Command};
+use commands::doctor::Form;
 use config::Config;
 use error::Error;
 
@@ -32,7 +33,8 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
     match &cli.command {
         None => commands::table::run(&Config::new(&cli.table)?),
         Some(Command::Options { names, json }) => commands::options::run(names, *json),
-        Some(Command::Doctor { json }) => commands::doctor::run(*json),
+        Some(Command::Doctor { verbose, json }) => commands::doctor::run(Form::of(*verbose, *json)),
+        Some(Command::Schema) => commands::schema::run(),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
     }
 }

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod doctor;
 pub mod options;
+pub mod schema;
 pub mod table;
 
 use std::fs::File;

@@ -1,5 +1,7 @@
 //! The capabilities that loading the programs requires, and how the program gets and drops them.
 
+use std::path::{Path, PathBuf};
+
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::sys::resource::{getrlimit, Resource, RLIM_INFINITY};
@@ -34,16 +36,28 @@ pub fn has(capability: Capability) -> bool {
 
 /// How a user gives this program the capabilities that it requires on this host.
 pub fn how_to_grant() -> String {
-    let program = std::env::current_exe().ok();
-    let program = program.as_ref().map_or("knetstat".into(), |path| path.to_string_lossy());
     let third = memory_limit().map(|_| Capability::CAP_SYS_RESOURCE);
     let names = NEEDED.into_iter().chain(third);
     let names: Vec<String> = names.map(|name| name.to_string().to_lowercase()).collect();
-    format!(
-        "run it with sudo, or give them to the program once with 'setcap {}=ep {}'",
-        names.join(","),
-        escaped(program.as_bytes())
-    )
+    let (sudo, program) = (how_to_sudo(), escaped(path().as_os_str().as_encoded_bytes()));
+    format!("{sudo}, or grant them once: `sudo setcap {}=ep {program}`", names.join(","))
+}
+
+/// How a user runs this program with sudo(8), which finds it by its name in the directories of the
+/// system alone.
+pub fn how_to_sudo() -> String {
+    const SYSTEM: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+    let path = path();
+    let is_found = path.parent().is_some_and(|parent| SYSTEM.map(Path::new).contains(&parent));
+    match path.file_name().filter(|_| is_found) {
+        Some(name) => format!("run `sudo {}`", escaped(name.as_encoded_bytes())),
+        None => format!("run `sudo {}`", escaped(path.as_os_str().as_encoded_bytes())),
+    }
+}
+
+/// The path of this program.
+fn path() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "knetstat".into())
 }
 
 /// The limit of locked memory in bytes, where this kernel counts the memory of BPF against it and

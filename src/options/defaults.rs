@@ -103,6 +103,11 @@ impl Defaults {
         self.kinds[kind.index()].as_ref()?.as_ref().ok()
     }
 
+    /// Whether the kernel had the protocol of this kind when it was asked, so that a socket of it was tried.
+    pub fn is_loaded(&self, kind: SocketKind) -> bool {
+        self.kinds[kind.index()].is_some()
+    }
+
     /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
     /// of descriptors, of memory.
     pub fn was_refused(&self) -> bool {

@@ -6,6 +6,7 @@
 mod color;
 pub mod json;
 mod line;
+pub mod schema;
 mod short;
 pub mod table;
 pub mod terminal;

@@ -5,6 +5,7 @@
 pub mod flags;
 pub mod folded;
 pub mod scene;
+pub mod validator;
 
 use std::ffi::OsStr;
 use std::fs::File;

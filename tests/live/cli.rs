@@ -377,6 +377,10 @@ const CASES: &[Case] = &[
         let findings: Value = serde_json::from_str(&stdout(flag)).expect("an object");
         assert_eq!(findings["complete"], true, "{flag}");
     }),
+    case(&["doctor -v", "doctor --verbose"], |flag| {
+        assert!(stdout(flag).contains("\nok       table             "), "{flag}");
+    }),
+    case(&["schema -h", "schema --help"], |flag| helps(flag, "Usage: knetstat schema")),
     case(&["completions -h", "completions --help"], |flag| {
         helps(flag, "Usage: knetstat completions <SHELL>");
     }),
@@ -631,7 +635,7 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs that nobody reads, or that cannot be written
 
 /// Everything that writes to the standard output.
-const WRITERS: [&str; 11] = [
+const WRITERS: [&str; 13] = [
     "-O all",
     "-J",
     "--ndjson",
@@ -639,6 +643,8 @@ const WRITERS: [&str; 11] = [
     "options all",
     "doctor",
     "doctor --json",
+    "doctor -v",
+    "schema",
     "completions bash",
     "--help",
     "--version",

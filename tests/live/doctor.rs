@@ -1,5 +1,5 @@
-//! `knetstat doctor` says what is there and what is not, and agrees with what then happens: its exit
-//! status is that of a table of everything.
+//! `knetstat doctor` reports what works here and what does not, and agrees with what then happens: its
+//! exit status is that of a table of everything, and whoever follows a remedy is rid of the problem.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -24,6 +24,7 @@ use libbpf_rs::OpenObject;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg};
 use nix::libc::{SYS_bpf, SYS_getsockopt};
+use nix::pty::openpty;
 use nix::unistd::pipe;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -40,9 +41,8 @@ struct Findings(Value);
 impl Findings {
     /// Also asserts that the exit status and the standard error are as the findings.
     fn of(output: &Output) -> Findings {
-        let text = String::from_utf8_lossy(&output.stdout);
-        let findings: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{error}: {text} {output:?}"));
+        let findings: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
         let complete = findings["complete"].as_bool().expect("a boolean");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(if complete { 0 } else { 1 }), "{stderr}");
@@ -54,12 +54,25 @@ impl Findings {
             .filter(|it| it["needed"] == true && it["verdict"] == "missing");
         let obstacles: Vec<&str> = obstacles.filter_map(|check| check["name"].as_str()).collect();
         assert_eq!(obstacles.is_empty(), complete, "{obstacles:?}");
-        assert!(stderr.contains(&obstacles.join(", ")), "{stderr}");
+        let why = findings.problems().first().map_or("", |problem| text(&problem["why"]));
+        assert!(complete || stderr.contains(why), "{stderr}");
+        assert!(text(&findings.0["summary"]).starts_with("knetstat works here: ") == complete);
         findings
+    }
+
+    /// What does not work, each once.
+    fn problems(&self) -> &[Value] {
+        self.0["problems"].as_array().expect("a list")
     }
 
     fn checks(&self) -> &[Value] {
         self.0["checks"].as_array().expect("a list")
+    }
+
+    /// The names of the options that checks with this verdict are about.
+    fn options(&self, verdict: &str) -> BTreeSet<&str> {
+        let checks = self.checks().iter().filter(|check| check["verdict"] == verdict);
+        checks.filter_map(|check| check["options"].as_array()).flatten().map(text).collect()
     }
 
     fn complete(&self) -> bool {
@@ -91,6 +104,10 @@ impl Findings {
     }
 }
 
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
 fn doctor() -> Findings {
     Findings::of(&knetstat(["doctor", "--json"]))
 }
@@ -119,8 +136,10 @@ fn root_has_all_that_the_table_needs() {
     assert!(findings.complete());
     for check in findings.checks() {
         assert!(check["needed"] == false || check["verdict"] != "missing", "{check}");
-        assert_eq!(check["remedy"].is_null(), check["verdict"] == "ok", "{check}");
+        assert!(check["verdict"] != "ok" || check["remedy"].is_null(), "{check}");
+        assert!(check["verdict"] != "unknown" || check["remedy"].is_string(), "{check}");
     }
+    assert!(findings.problems().is_empty(), "{:?}", findings.problems());
     for name in ["kernel", "/proc", "/sys", "BTF", "bpf(2)", "table", "pid namespace", "options"] {
         findings.says(name, "ok", &[]);
     }
@@ -175,11 +194,11 @@ fn nobody_is_told_what_is_missing_and_how_to_get_it() {
     for name in ["CAP_BPF", "CAP_PERFMON"] {
         findings.says(name, "missing", &["not held", "sudo", &give]);
     }
-    findings.says("CAP_NET_RAW", "missing", &["raw sockets"]);
+    findings.says("CAP_NET_RAW", "missing", &["raw, packet and XDP sockets"]);
     findings.says("table", "missing", &["CAP_BPF"]);
     findings.says("BTF", "ok", &[]);
     for walk in findings.walks() {
-        findings.says(walk, "unknown", &["not tried", "CAP_BPF"]);
+        findings.says(walk, "unknown", &["not tried", &give]);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.starts_with("knetstat: ") && stderr.contains(&give), "{stderr}");
@@ -249,7 +268,7 @@ fn without_proc_or_sys_it_says_so() {
     let places = ["/sys", "/boot", "/lib/modules", "/usr/lib/modules", "/usr/lib/debug"];
     let findings = Findings::of(&run_without(&places, "doctor --json"));
     findings.says("/sys", "missing", &["mount -t sysfs sysfs /sys"]);
-    findings.says("BTF", "missing", &["mount /sys"]);
+    findings.says("BTF", "missing", &["mount -t sysfs sysfs /sys"]);
 }
 
 #[test]
@@ -313,7 +332,7 @@ fn where_kernel_answers<T: Send>(
 fn where_bpf_is_forbidden_or_missing_it_says_so() {
     for (errno, words) in [
         (Errno::EPERM, ["container", "seccomp"]),
-        (Errno::ENOSYS, ["no such system call", "CONFIG_BPF_SYSCALL"]),
+        (Errno::ENOSYS, ["no bpf(2) system call", "CONFIG_BPF_SYSCALL"]),
     ] {
         let (findings, table) = where_kernel_answers(SYS_bpf, vec![], errno, || {
             (doctor(), knetstat(EVERYTHING).status)
@@ -325,7 +344,7 @@ fn where_bpf_is_forbidden_or_missing_it_says_so() {
 
 #[test]
 fn a_program_that_does_not_load_is_told() {
-    let limited = |limit| format!("ulimit -n {limit}; exec {KNETSTAT} doctor --json");
+    let limited = |limit| format!("ulimit -S -n {limit}; exec {KNETSTAT} doctor --json");
     // How many descriptors there are to begin with is not known.
     let runs = (5..12).map(|limit| Findings::of(&run("sh", &["-c", &limited(limit)])));
     let is_short = |findings: &Findings| {
@@ -337,7 +356,7 @@ fn a_program_that_does_not_load_is_told() {
     for walk in findings.walks() {
         // Whether there is an iterator is told by the kernel's types, which take no descriptor more.
         match walk == "unix_table" && !btf_has("bpf_iter_unix") {
-            true => findings.says(walk, "missing", &["no such iterator"]),
+            true => findings.says(walk, "note", &["no such iterator"]),
             false => findings.says(walk, "missing", &["too many open files", "ulimit -n"]),
         }
     }
@@ -345,7 +364,8 @@ fn a_program_that_does_not_load_is_told() {
     let lacking: BTreeSet<&str> = options_lacking(&doctor()).collect();
     let told: BTreeSet<&str> = options_lacking(&findings).collect();
     assert!(told.is_subset(&lacking), "{told:?} of {lacking:?}");
-    findings.says("table", "missing", &["tcp_files"]);
+    findings.says("table", "missing", &["too many open files"]);
+    assert_eq!(findings.problems().len(), 1, "{:?}", findings.problems());
 }
 
 // Namespaces
@@ -354,7 +374,8 @@ fn a_program_that_does_not_load_is_told() {
 fn in_another_pid_namespace_owners_are_not_all_seen() {
     let arguments = ["--pid", "--fork", "--mount-proc", KNETSTAT, "doctor", "--json"];
     let findings = Findings::of(&run("unshare", &arguments));
-    findings.says("pid namespace", "unknown", &["processes", "elsewhere", "container"]);
+    findings.says("pid namespace", "note", &["processes", "elsewhere", "container"]);
+    assert!(text(&findings.0["summary"]).contains("processes of this PID namespace"));
     assert!(findings.complete(), "a table of what is seen here works");
 }
 
@@ -384,17 +405,15 @@ fn an_option_that_a_socket_shows_is_not_missing() {
         .collect();
     assert!(shown.len() > 100, "only {} options are shown", shown.len());
     let findings = doctor();
-    let missing = findings.checks().iter().filter(|check| check["verdict"] == "missing");
-    let wrong: Vec<_> = missing.filter_map(|check| shown.get(check["name"].as_str()?)).collect();
+    let unsupported = findings.options("note");
+    let wrong: Vec<_> = unsupported.iter().filter(|name| shown.contains(**name)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// The options that new sockets are asked for, which are said to be missing.
+/// The options that new sockets are asked for, which are not supported according to the report.
 fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + '_ {
-    let lacking = |option: &&OptionSpec| {
-        let mut checks = findings.checks().iter().filter(|check| check["verdict"] == "missing");
-        checks.any(|check| check["name"] == option.name)
-    };
+    let unsupported = findings.options("note");
+    let lacking = move |option: &&OptionSpec| unsupported.contains(option.name);
     CATALOGUE.iter().filter(is_asked_for).filter(lacking).map(|option| option.name)
 }
 
@@ -419,9 +438,10 @@ fn the_options_that_it_says_are_missing_are_those_that_getsockopt_does_not_know(
     lacks_what_the_kernel_lacks(&doctor());
 }
 
-#[test]
-fn an_option_that_the_kernel_takes_back_is_missing() {
-    const TAKEN: [&str; 3] = ["SO_PRIORITY", "TCP_CORK", "IPV6_TCLASS"];
+const TAKEN: [&str; 3] = ["SO_PRIORITY", "TCP_CORK", "IPV6_TCLASS"];
+
+/// Rules for the calls of getsockopt(2) that ask for these options.
+fn asked_for(names: &[&str]) -> Vec<SeccompRule> {
     let rule = |name: &&str| {
         let option = CATALOGUE.iter().find(|option| option.name == *name).expect("an option");
         let is = |argument, number: i32| {
@@ -432,8 +452,12 @@ fn an_option_that_the_kernel_takes_back_is_missing() {
         let conditions = vec![is(1, option.level.number), is(2, option.number)];
         SeccompRule::new(conditions).expect("a rule")
     };
-    let rules = TAKEN.iter().map(rule).collect();
-    let said = where_kernel_answers(SYS_getsockopt, rules, Errno::ENOPROTOOPT, || {
+    names.iter().map(rule).collect()
+}
+
+#[test]
+fn an_option_that_the_kernel_takes_back_is_not_supported() {
+    let said = where_kernel_answers(SYS_getsockopt, asked_for(&TAKEN), Errno::ENOPROTOOPT, || {
         let findings = doctor();
         assert!(findings.complete(), "an option costs that option");
         lacks_what_the_kernel_lacks(&findings)
@@ -441,44 +465,152 @@ fn an_option_that_the_kernel_takes_back_is_missing() {
     assert!(TAKEN.iter().all(|name| said.contains(name)), "{said:?}");
 }
 
+#[test]
+fn an_option_that_may_not_be_asked_for_is_unknown() {
+    let findings = where_kernel_answers(SYS_getsockopt, asked_for(&TAKEN), Errno::EPERM, doctor);
+    assert!(findings.complete(), "an option costs that option");
+    let unknown = findings.options("unknown");
+    assert!(TAKEN.iter().all(|name| unknown.contains(name)), "{unknown:?}");
+    findings.says("SOL_SOCKET", "unknown", &["1 option not checked: SO_PRIORITY", "seccomp"]);
+}
+
 // Text
 
-/// The words of the text as they are in the JSON.
+/// Runs the program as nobody with these capabilities; its status, standard output and standard error.
+fn as_nobody(
+    program: &Everybodys,
+    capabilities: &[&str],
+    arguments: &[&str],
+) -> (bool, String, String) {
+    let output = program.run(capabilities, arguments);
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn it_is_one_sentence_where_everything_works() {
+    enter_namespace();
+    let said = stdout("doctor");
+    let findings = doctor();
+    assert_eq!(said, format!("{}\n", text(&findings.0["summary"])));
+    let (unsupported, unknown) = (findings.options("note"), findings.options("unknown"));
+    assert!(unsupported.is_disjoint(&unknown));
+    let all = CATALOGUE.len();
+    let count = format!("{} of {all} options", all - unsupported.len() - unknown.len());
+    let begin =
+        format!("knetstat works here: all families, processes, namespaces; {count} in this kernel");
+    let rest = said.trim_end().strip_prefix(&begin).unwrap_or_else(|| panic!("{said} not {begin}"));
+    let expected =
+        if unknown.is_empty() { String::new() } else { format!(", {} unknown", unknown.len()) };
+    assert_eq!(rest, expected);
+}
+
+#[test]
+fn a_problem_is_one_line_with_what_why_and_what_to_do() {
+    let program = Everybodys::new("doctor-short");
+    let (works, said, error) = as_nobody(&program, &[], &["doctor"]);
+    assert!(!works);
+    let json = Findings::of(&program.run(&[], &["doctor", "-J"]));
+    let problem = |it: &Value| {
+        format!("{}: {} ({})\n", text(&it["what"]), text(&it["why"]), text(&it["remedy"]))
+    };
+    assert_eq!(said, json.problems().iter().map(problem).collect::<String>());
+    // Two capabilities, one problem. What else nobody lacks comes with sudo too.
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for word in ["table: ", "CAP_BPF", "CAP_PERFMON", "not held", &to_give(&program)] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(error.starts_with("knetstat: ") && error.contains("CAP_BPF"), "{error}");
+    assert!(error.lines().count() == 1 && error.contains(&to_give(&program)), "{error}");
+}
+
+#[test]
+fn a_remedy_is_read_once_on_a_terminal() {
+    let script = format!("ulimit -S -n 6; exec {KNETSTAT} doctor");
+    let terminal = openpty(None, None).expect("a pseudo terminal");
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", &script]).stdout(terminal.slave).output().expect("a shell");
+    drop(command);
+    let mut said = [0; 1000];
+    let length = File::from(terminal.master).read(&mut said).expect("a line");
+    let said = String::from_utf8_lossy(&said[..length]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("too many open files (raise the limit: `ulimit -n 1024`)"), "{said}");
+    assert!(error.contains("too many open files (see above)"), "{error}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_does_not_work_of_a_table_that_works_is_listed() {
+    let program = Everybodys::new("doctor-limits");
+    let [capabilities, _] = sufficient();
+    let (works, said, error) = as_nobody(&program, capabilities, &["doctor"]);
+    assert!(works && error.is_empty(), "{error}");
+    let lines: Vec<&str> = said.lines().collect();
+    let [sentence, raw, namespaces] = lines[..] else { panic!("{said}") };
+    assert!(sentence.starts_with("knetstat works here: all families, processes; "), "{sentence}");
+    for (line, words) in [
+        (raw, ["raw, packet and XDP sockets", "CAP_NET_RAW", "sudo"]),
+        (namespaces, ["--all-netns", "CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_NET_ADMIN", "sudo"]),
+    ] {
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    }
+    // The kernel answers as the sentence and the lines say.
+    let (works, _, error) = as_nobody(&program, capabilities, &["-t", "--all-netns"]);
+    assert!(!works && error.contains("network namespace"), "{error}");
+}
+
+/// The words of the list of checks as they are in the JSON.
 fn words_of(findings: &Findings) -> Vec<String> {
     let mut words = Vec::new();
     for check in findings.checks() {
-        for member in ["verdict", "name", "detail", "remedy"] {
-            let Some(text) = check[member].as_str() else { continue };
-            words.extend((member == "remedy").then(|| "->".to_owned()));
-            words.extend(text.split_whitespace().map(str::to_owned));
+        for member in ["verdict", "name", "detail"] {
+            words.extend(text(&check[member]).split_whitespace().map(str::to_owned));
+        }
+        if let Some(remedy) = check["remedy"].as_str() {
+            words.extend(format!("({remedy})").split_whitespace().map(str::to_owned));
         }
     }
     words
 }
 
-#[test]
-fn text_and_json_agree() {
-    enter_namespace();
-    assert_eq!(stdout("doctor").split_whitespace().collect::<Vec<_>>(), words_of(&doctor()));
-    let program = Everybodys::new("doctor-text");
-    let text = program.run(&[], &["doctor"]);
-    let json = program.run(&[], &["doctor", "--json"]);
-    let words = String::from_utf8_lossy(&text.stdout);
-    assert_eq!(words.split_whitespace().collect::<Vec<_>>(), words_of(&Findings::of(&json)));
-    assert_eq!((text.status, text.stderr), (json.status, json.stderr));
+/// The list of checks of `doctor -v`, below what `doctor` prints too.
+fn list(verbose: &str) -> &str {
+    verbose.split_once("\n\n").unwrap_or_else(|| panic!("no list in {verbose}")).1
 }
 
 #[test]
-fn the_text_fits_a_terminal() {
+fn the_list_of_checks_and_json_agree() {
+    enter_namespace();
+    let verbose = stdout("doctor -v");
+    assert_eq!(list(&verbose).split_whitespace().collect::<Vec<_>>(), words_of(&doctor()));
+    assert_eq!(stdout("doctor --verbose"), verbose);
+    assert_eq!(
+        verbose.split_once("\n\n").map(|(short, _)| short),
+        stdout("doctor").strip_suffix('\n')
+    );
+    let program = Everybodys::new("doctor-text");
+    let (works, verbose, _) = as_nobody(&program, &[], &["doctor", "-v"]);
+    let json = program.run(&[], &["doctor", "--json"]);
+    assert_eq!(works, json.status.success());
+    assert_eq!(
+        list(&verbose).split_whitespace().collect::<Vec<_>>(),
+        words_of(&Findings::of(&json))
+    );
+}
+
+#[test]
+fn the_list_of_checks_fits_a_terminal() {
     let program = Everybodys::new("doctor-wide");
-    let nobodys = program.run(&[], &["doctor"]);
-    let texts = [stdout("doctor"), String::from_utf8_lossy(&nobodys.stdout).into_owned()];
-    for text in texts {
-        for line in text.lines() {
+    let (_, nobodys, _) = as_nobody(&program, &[], &["doctor", "-v"]);
+    for verbose in [stdout("doctor -v"), nobodys] {
+        for line in list(&verbose).lines() {
             assert!(line.len() <= 80 || line.contains(&program.program), "{line}");
             assert!(!line.ends_with(' '), "{line:?}");
+            assert_eq!(line.matches('`').count() % 2, 0, "a command that is broken: {line}");
             let begins = |verdict: &str| line.starts_with(verdict);
-            assert!(["ok ", "missing ", "unknown ", "         "].into_iter().any(begins), "{line}");
+            let verdicts = ["ok ", "missing ", "unknown ", "note ", "         "];
+            assert!(verdicts.into_iter().any(begins), "{line}");
         }
     }
 }

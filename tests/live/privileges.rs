@@ -132,6 +132,8 @@ fn nothing_is_written_with_capabilities() {
         (Stream::Out, "options nodelay"),
         (Stream::Out, "doctor"),
         (Stream::Out, "doctor --json"),
+        (Stream::Out, "doctor -v"),
+        (Stream::Out, "schema"),
         (Stream::Out, "completions bash"),
         (Stream::Out, "-h"),
         (Stream::Out, "--help"),

@@ -222,29 +222,36 @@ fn everything(format: Format) -> Config {
     Config { selection: Selection::all(), ..records::config(format, &request) }
 }
 
-/// Makes the stream of this seed and prints it in both formats.
-fn look_at(seed: u64) {
+/// The stream of this seed, and the descriptors that hold its sockets.
+fn made(seed: u64) -> (Stream, Stream) {
     let mut random = Random(seed);
     let mut stream = Stream::default();
     for _ in 0..=random.below(8) {
         add_record(&mut stream, &mut random);
     }
     let holders = holders(&mut random);
-    for format in [TABLE, LINES] {
-        let config = everything(format);
-        let text = printed(&stream, &holders, &config);
-        match config.format.whole_sockets {
-            true => text.lines().for_each(|line| {
-                let row: Json = serde_json::from_str(line)
-                    .unwrap_or_else(|error| panic!("seed {seed}: {error}: {line}"));
-                assert!(row.is_object(), "seed {seed}: {line}");
-            }),
-            false => {
-                let is_fit = text.chars().all(|c| c == '\n' || !c.is_control());
-                assert!(is_fit, "seed {seed}: {text:?}");
-            }
-        }
-    }
+    (stream, holders)
+}
+
+/// The objects that are printed of the stream of this seed.
+pub fn objects(seed: u64) -> Vec<Json> {
+    let (stream, holders) = made(seed);
+    let object = |line: &str| -> Json {
+        let object: Json = serde_json::from_str(line)
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}: {line}"));
+        assert!(object.is_object(), "seed {seed}: {line}");
+        object
+    };
+    printed(&stream, &holders, &everything(LINES)).lines().map(object).collect()
+}
+
+/// Makes the stream of this seed and prints it in both formats.
+fn look_at(seed: u64) {
+    objects(seed);
+    let (stream, holders) = made(seed);
+    let text = printed(&stream, &holders, &everything(TABLE));
+    let is_fit = text.chars().all(|c| c == '\n' || !c.is_control());
+    assert!(is_fit, "seed {seed}: {text:?}");
 }
 
 fn printed(stream: &Stream, holders: &Stream, config: &Config) -> String {

@@ -13,6 +13,7 @@ mod man;
 mod new_family;
 mod records;
 mod replay;
+mod schema;
 mod sysctls;
 mod terminal;
 mod usage;

@@ -1,14 +1,19 @@
-//! A check, and its verdict.
+//! A check, its verdict, and the problem that it has found.
+
+use std::fmt;
 
 use serde::Serialize;
 
-/// How it is with one thing.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Ok,
+    /// Something does not work here.
     Missing,
     Unknown,
+    /// Something to know, which is no problem.
+    Note,
 }
 
 impl Verdict {
@@ -17,49 +22,130 @@ impl Verdict {
             Verdict::Ok => "ok",
             Verdict::Missing => "missing",
             Verdict::Unknown => "unknown",
+            Verdict::Note => "note",
         }
     }
 }
 
-/// What was found out about one thing.
+/// What does not work, why, and what to do about it. Checks with one cause have the same problem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub what: String,
+    pub why: String,
+    pub remedy: String,
+}
+
+impl Problem {
+    pub fn new(
+        what: impl Into<String>,
+        why: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Problem {
+        Problem { what: what.into(), why: why.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.what, self.why, self.remedy)
+    }
+}
+
+/// One thing that was checked.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What it is about, in a word or two.
+    /// What was checked, in a word or two.
     pub name: String,
     pub verdict: Verdict,
-    /// What there is, or what is lost without it.
+    /// What was found.
     pub detail: String,
-    /// The one thing to do; none where there is nothing to do.
+    /// What to do; none where there is nothing to do.
     pub remedy: Option<String>,
     /// Whether the table needs it.
     pub needed: bool,
+    /// The options that it is about.
+    pub options: Vec<&'static str>,
+    #[serde(skip)]
+    pub problem: Option<Problem>,
 }
 
 impl Check {
-    pub fn ok(name: &str, detail: impl Into<String>) -> Check {
-        let (name, detail) = (name.into(), detail.into());
-        Check { name, verdict: Verdict::Ok, detail, remedy: None, needed: false }
+    fn new(name: &str, verdict: Verdict, detail: String, remedy: Option<String>) -> Check {
+        let (needed, options, problem) = (false, Vec::new(), None);
+        Check { name: name.into(), verdict, detail, remedy, needed, options, problem }
     }
 
-    pub fn missing(name: &str, detail: impl Into<String>, remedy: impl Into<String>) -> Check {
-        Check { verdict: Verdict::Missing, remedy: Some(remedy.into()), ..Check::ok(name, detail) }
+    pub fn ok(name: &str, detail: impl Into<String>) -> Check {
+        Check::new(name, Verdict::Ok, detail.into(), None)
+    }
+
+    pub fn note(name: &str, detail: impl Into<String>) -> Check {
+        Check::new(name, Verdict::Note, detail.into(), None)
     }
 
     pub fn unknown(name: &str, detail: impl Into<String>, remedy: impl Into<String>) -> Check {
-        Check { verdict: Verdict::Unknown, ..Check::missing(name, detail, remedy) }
+        Check::new(name, Verdict::Unknown, detail.into(), Some(remedy.into()))
+    }
+
+    pub fn missing(name: &str, problem: Problem) -> Check {
+        let detail = format!("{}: {}", problem.what, problem.why);
+        let remedy = Some(problem.remedy.clone());
+        Check { problem: Some(problem), ..Check::new(name, Verdict::Missing, detail, remedy) }
     }
 
     pub fn needed(self) -> Check {
         Check { needed: true, ..self }
     }
 
-    /// Whether the table does not work, or not wholly, because of it.
-    pub fn is_obstacle(&self) -> bool {
-        self.needed && self.verdict == Verdict::Missing
+    pub fn remedy(self, remedy: impl Into<String>) -> Check {
+        Check { remedy: Some(remedy.into()), ..self }
+    }
+
+    pub fn about(self, options: Vec<&'static str>) -> Check {
+        Check { options, ..self }
+    }
+
+    /// The problem for which the table does not work, or is not complete.
+    pub fn obstacle(&self) -> Option<&Problem> {
+        self.problem.as_ref().filter(|_| self.needed)
     }
 }
 
-/// What to do where nobody knows.
-pub const REPORT: &str = "please report it, with all that 'knetstat doctor' says";
-pub const SUDO: &str = "run it with sudo";
-pub const MOUNT_PROC: &str = "'mount -t proc proc /proc'";
+/// The name of what everything else is part of.
+pub const TABLE: &str = "table";
+/// What to do where no remedy is known.
+pub const REPORT: &str = "please report it with the output of `knetstat doctor -v`";
+
+/// A command that only root may run, to be pasted as this user.
+pub fn as_root(command: &str) -> String {
+    let sudo = if nix::unistd::geteuid().is_root() { "" } else { "sudo " };
+    format!("`{sudo}{command}`")
+}
+
+/// How to mount /proc.
+pub fn mount_proc() -> String {
+    as_root("mount -t proc proc /proc")
+}
+
+/// Names joined as in a sentence: `A`, `A and B`, `A, B and C`.
+pub fn joined(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_joined_as_in_a_sentence() {
+        let joined =
+            |names: &[&str]| joined(&names.iter().map(|it| it.to_string()).collect::<Vec<_>>());
+        assert_eq!(joined(&["A"]), "A");
+        assert_eq!(joined(&["A", "B"]), "A and B");
+        assert_eq!(joined(&["A", "B", "C"]), "A, B and C");
+    }
+}

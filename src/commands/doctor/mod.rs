@@ -1,65 +1,57 @@
-//! `knetstat doctor`: what knetstat needs of this host, whether it is there, and what to do where it
-//! is not.
+//! `knetstat doctor`: whether knetstat works on this host, and what to do where it does not.
 
+mod capabilities;
 mod check;
 mod host;
+mod namespaces;
+mod options;
 mod programs;
 mod report;
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use super::stdout;
 use crate::error::Error;
 use crate::kernel::load::Loader;
 use crate::kernel::programs::PROGRAMS;
-use check::{Check, REPORT};
+use check::{Check, Problem};
+use options::Options;
+pub use report::Form;
+use report::Report;
 
-/// Prints what was found out about this host.
+/// Checks this host and prints what was found.
 ///
 /// # Errors
 ///
 /// When the table does not work here, or would not be complete; when the output cannot be written.
-pub fn run(json: bool) -> Result<(), Error> {
-    let checks = examine();
+pub fn run(form: Form) -> Result<(), Error> {
+    let report = examine();
     let mut out = stdout()?;
-    match json {
-        true => report::write_json(&mut out, &checks),
-        false => report::write_text(&mut out, &checks),
+    match form {
+        Form::Short => report.write_short(&mut out),
+        Form::Verbose => report.write_verbose(&mut out),
+        Form::Json => report.write_json(&mut out),
     }
     .and_then(|()| out.flush())
     .map_err(Error::Output)?;
-    conclude(&checks)
+    report.conclusion(form != Form::Json && io::stdout().is_terminal())
 }
 
 /// Checks everything, as this user on this host.
-fn examine() -> Vec<Check> {
+fn examine() -> Report {
     let loader = Loader::new();
     let mut checks = host::checks(loader.btf());
+    checks.extend(capabilities::checks());
     let obstacle = first_obstacle(&checks);
-    checks.extend(PROGRAMS.iter().map(|it| programs::program(it, &loader, obstacle.as_deref())));
-    checks.push(programs::table(&loader, first_obstacle(&checks).as_deref()));
-    checks.extend(host::namespaces());
-    checks.extend(programs::options(loader.btf()));
-    checks
+    checks.extend(PROGRAMS.iter().map(|it| programs::program(it, &loader, obstacle.as_ref())));
+    checks.push(programs::table(&loader, first_obstacle(&checks).as_ref()));
+    checks.extend(namespaces::checks());
+    let options = Options::ask(loader.btf());
+    let count = options.count();
+    checks.extend(options.checks);
+    Report { checks, count }
 }
 
-/// The names of what keeps the table from working.
-fn obstacles(checks: &[Check]) -> Vec<&str> {
-    let obstacles = checks.iter().filter(|check| check.is_obstacle());
-    obstacles.map(|check| check.name.as_str()).collect()
-}
-
-fn first_obstacle(checks: &[Check]) -> Option<String> {
-    obstacles(checks).first().map(|name| name.to_string())
-}
-
-/// Whether the table works here.
-///
-/// # Errors
-///
-/// When it does not, or would not be complete: what is missing, and the first thing to do.
-fn conclude(checks: &[Check]) -> Result<(), Error> {
-    let Some(first) = checks.iter().find(|check| check.is_obstacle()) else { return Ok(()) };
-    let remedy = first.remedy.as_deref().unwrap_or(REPORT).into();
-    Err(Error::Unfit { missing: obstacles(checks).join(", "), remedy })
+fn first_obstacle(checks: &[Check]) -> Option<Problem> {
+    checks.iter().find_map(Check::obstacle).cloned()
 }

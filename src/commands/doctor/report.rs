@@ -1,54 +1,197 @@
-//! The report: text for people, or JSON.
+//! The report: a sentence, a line for each problem, a line for each check, or JSON.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::{Check, Problem, Verdict, TABLE};
+use super::namespaces::PID_NAMESPACE;
+use crate::error::Error;
 
-/// The width of the text where it can be kept: what a terminal has at least.
+/// The width of the list of checks: what a terminal has at least.
 const WIDTH: usize = 80;
 /// Where the second and the third column begin.
 const NAME: usize = 9;
 const DETAIL: usize = 27;
 
-/// Writes a line for each check; what does not fit goes on in lines that begin with blanks.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn write_text(to: &mut impl Write, checks: &[Check]) -> io::Result<()> {
-    for check in checks {
-        let remedy = check.remedy.as_ref().map(|remedy| format!("-> {remedy}"));
-        let whole = [Some(check.detail.clone()), remedy.clone()].map(Option::unwrap_or_default);
-        let whole = whole.join(" ");
-        let (detail, remedy) = match whole.chars().count() <= WIDTH - DETAIL {
-            true => (whole.trim_end(), None),
-            false => (check.detail.as_str(), remedy),
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A sentence where everything works, and a line for each problem.
+    Short,
+    /// A line for each check too.
+    Verbose,
+    Json,
+}
+
+impl Form {
+    /// The form that these flags ask for.
+    pub fn of(verbose: bool, json: bool) -> Form {
+        match (verbose, json) {
+            (_, true) => Form::Json,
+            (true, false) => Form::Verbose,
+            (false, false) => Form::Short,
+        }
+    }
+}
+
+/// What was found out about this host.
+pub struct Report {
+    pub checks: Vec<Check>,
+    /// How many options this kernel has, in words.
+    pub count: String,
+}
+
+impl Report {
+    /// Whether the table works here and is complete.
+    fn is_complete(&self) -> bool {
+        self.obstacles().is_empty()
+    }
+
+    /// Why the table does not work or is not complete, each problem once.
+    fn obstacles(&self) -> Vec<&Problem> {
+        each_once(self.checks.iter().filter_map(Check::obstacle))
+    }
+
+    /// What to tell the user: the obstacles or, where there are none, what else does not work.
+    fn problems(&self) -> Vec<&Problem> {
+        match self.obstacles() {
+            none if none.is_empty() => {
+                each_once(self.checks.iter().filter_map(|check| check.problem.as_ref()))
+            }
+            obstacles => obstacles,
+        }
+    }
+
+    /// What does not work of the table, as the beginning of a sentence.
+    fn failure(&self) -> &'static str {
+        match self.obstacles().iter().any(|problem| problem.what == TABLE) {
+            true => "the table cannot be read here",
+            false => "the table is not complete here",
+        }
+    }
+
+    fn reasons(&self) -> String {
+        let reason = |problem: &Problem| match problem.what.as_str() {
+            TABLE => problem.why.clone(),
+            what => format!("{what}: {}", problem.why),
         };
-        let (mut verdict, mut name) = (check.verdict.word(), check.name.as_str());
-        for line in fold(detail, WIDTH - DETAIL) {
-            writeln!(to, "{verdict:<8} {name:<17} {line}")?;
-            (verdict, name) = ("", "");
+        self.obstacles().into_iter().map(reason).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Whether knetstat works here, in one sentence.
+    fn summary(&self) -> String {
+        if !self.is_complete() {
+            return format!("{}: {}", self.failure(), self.reasons());
         }
-        for line in remedy.iter().flat_map(|remedy| fold(remedy, WIDTH - NAME)) {
-            writeln!(to, "{:NAME$}{line}", "")?;
+        let verdict = |name: &str| {
+            let check = self.checks.iter().find(|check| check.name == name);
+            check.map_or(Verdict::Unknown, |check| check.verdict)
+        };
+        let processes = match verdict(PID_NAMESPACE) {
+            Verdict::Ok => "processes",
+            _ => "processes of this PID namespace",
+        };
+        let namespaces = match verdict("CAP_SYS_ADMIN") {
+            Verdict::Ok => ", namespaces",
+            _ => "",
+        };
+        format!("knetstat works here: all families, {processes}{namespaces}; {}", self.count)
+    }
+
+    /// Writes the sentence where knetstat works, and a line for each problem.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, here and below.
+    pub fn write_short(&self, to: &mut impl Write) -> io::Result<()> {
+        if self.is_complete() {
+            writeln!(to, "{}", self.summary())?;
         }
+        self.problems().into_iter().try_for_each(|problem| writeln!(to, "{problem}"))
+    }
+
+    /// Writes the same, and a line for each check. What does not fit continues in lines that begin with
+    /// blanks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Report::write_short`].
+    pub fn write_verbose(&self, to: &mut impl Write) -> io::Result<()> {
+        self.write_short(to)?;
+        writeln!(to)?;
+        self.checks.iter().try_for_each(|check| write_check(to, check))
+    }
+
+    /// Writes one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Report::write_short`].
+    pub fn write_json(&self, to: &mut impl Write) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Findings<'a> {
+            complete: bool,
+            summary: String,
+            problems: Vec<&'a Problem>,
+            checks: &'a [Check],
+        }
+        let (complete, summary, problems) = (self.is_complete(), self.summary(), self.problems());
+        let findings = Findings { complete, summary, problems, checks: &self.checks };
+        serde_json::to_writer_pretty(&mut *to, &findings)?;
+        writeln!(to)
+    }
+
+    /// Whether the table works here.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or would not be complete: why, and what to do. Who has just read that, the `reader`
+    /// at a terminal, is not told twice.
+    pub fn conclusion(&self, reader: bool) -> Result<(), Error> {
+        let obstacles = self.obstacles();
+        let Some(first) = obstacles.first() else { return Ok(()) };
+        let remedy = if reader { "see above" } else { &first.remedy };
+        Err(Error::Unfit { what: self.failure(), why: self.reasons(), remedy: remedy.into() })
+    }
+}
+
+fn each_once<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<&'a Problem> {
+    let mut known: Vec<&Problem> = Vec::new();
+    for problem in problems {
+        if !known.contains(&problem) {
+            known.push(problem);
+        }
+    }
+    known
+}
+
+fn write_check(to: &mut impl Write, check: &Check) -> io::Result<()> {
+    let remedy = check.remedy.as_ref().map(|remedy| format!("({remedy})"));
+    let whole = [Some(check.detail.clone()), remedy.clone()].map(Option::unwrap_or_default);
+    let whole = whole.join(" ");
+    let (detail, remedy) = match whole.chars().count() <= WIDTH - DETAIL {
+        true => (whole.trim_end(), None),
+        false => (check.detail.as_str(), remedy),
+    };
+    let (mut verdict, mut name) = (check.verdict.word(), check.name.as_str());
+    for line in fold(detail, WIDTH - DETAIL) {
+        writeln!(to, "{verdict:<8} {name:<17} {line}")?;
+        (verdict, name) = ("", "");
+    }
+    for line in remedy.iter().flat_map(|remedy| fold(remedy, WIDTH - NAME)) {
+        writeln!(to, "{:NAME$}{line}", "")?;
     }
     Ok(())
 }
 
-/// Breaks a text into lines of at most so many characters, but not inside of quotes: those are
+/// Breaks a text into lines of at most so many characters, but not inside of backticks: those are
 /// commands, which people copy.
 fn fold(text: &str, width: usize) -> Vec<String> {
-    let (mut is_quoted, mut before) = (false, ' ');
+    let mut is_command = false;
     let words = text.split(|c| {
-        if c == '\'' {
-            // An apostrophe is inside of a word.
-            is_quoted = !is_quoted && before == ' ';
-        }
-        before = c;
-        c == ' ' && !is_quoted
+        is_command ^= c == '`';
+        c == ' ' && !is_command
     });
     let mut lines = vec![String::new()];
     for word in words {
@@ -64,22 +207,6 @@ fn fold(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Writes one JSON object.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn write_json(to: &mut impl Write, checks: &[Check]) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Findings<'a> {
-        complete: bool,
-        checks: &'a [Check],
-    }
-    let complete = !checks.iter().any(Check::is_obstacle);
-    serde_json::to_writer_pretty(&mut *to, &Findings { complete, checks })?;
-    writeln!(to)
-}
-
 #[cfg(test)]
 mod tests {
     use super::fold;
@@ -87,8 +214,7 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words_but_not_in_commands() {
         assert_eq!(fold("one two three", 8), ["one two", "three"]);
-        assert_eq!(fold("run 'a b c' now", 5), ["run", "'a b c'", "now"]);
-        assert_eq!(fold("the kernel's own", 9), ["the", "kernel's", "own"]);
+        assert_eq!(fold("run `a b c` now", 5), ["run", "`a b c`", "now"]);
         assert_eq!(fold("", 5), [""]);
     }
 }

@@ -1,0 +1,57 @@
+//! Checks of the namespaces that this process is in.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use super::check::{mount_proc, Check};
+
+/// Checks the namespaces of processes and of the network.
+pub fn checks() -> [Check; 2] {
+    [pid_namespace(), network_namespace()]
+}
+
+/// PROC_USER_INIT_INO and PROC_PID_INIT_INO of include/linux/proc_ns.h, which newer kernels call
+/// USER_NS_INIT_INO and PID_NS_INIT_INO.
+const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// The inode of a namespace of this process.
+fn inode_of(name: &str) -> Option<u64> {
+    fs::metadata(format!("/proc/self/ns/{name}")).ok().map(|namespace| namespace.ino())
+}
+
+/// Whether this process is in the initial user namespace. Where there is no file for it, there is no /proc
+/// or no such namespace.
+pub fn is_in_first_user_namespace() -> bool {
+    inode_of("user").is_none_or(|inode| inode == FIRST_USER_NAMESPACE)
+}
+
+/// The name of the check that decides whether every process is seen.
+pub const PID_NAMESPACE: &str = "pid namespace";
+
+fn pid_namespace() -> Check {
+    match inode_of("pid") {
+        Some(FIRST_PID_NAMESPACE) => {
+            Check::ok(PID_NAMESPACE, "the initial one: every process is visible")
+        }
+        Some(_) => Check::note(
+            PID_NAMESPACE,
+            "not the initial one: processes outside of it are not visible. The owner of their \
+             sockets is 'elsewhere', and unbound ones are not found",
+        )
+        .remedy("run it on the host, or in a container with `--pid=host`"),
+        None => Check::unknown(
+            PID_NAMESPACE,
+            "perhaps not the initial one, in which every process is visible",
+            mount_proc(),
+        ),
+    }
+}
+
+fn network_namespace() -> Check {
+    const NAME: &str = "network namespace";
+    match inode_of("net") {
+        Some(inode) => Check::ok(NAME, format!("net:[{inode}]")),
+        None => Check::unknown(NAME, "its number is not known", mount_proc()),
+    }
+}

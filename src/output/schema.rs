@@ -1,0 +1,209 @@
+//! The JSON Schema of a row: what `json.rs` writes, derived from the table of columns and the catalogue
+//! of options.
+//!
+//! A member that is not described is allowed everywhere: a row of a newer version has more, and a
+//! reader with an older schema has to accept it. For the same reason, words are only enumerated where
+//! no version can add one. No member of a row is required, since `--columns` chooses them; members of
+//! the objects within a row are.
+
+use std::collections::BTreeSet;
+
+use serde_json::{json, Map, Value as Json};
+
+use crate::options::catalogue::CATALOGUE;
+use crate::options::schema::{about, list, members, object, or_null, up_to, with_optional};
+use crate::query::columns::{Column, ColumnType};
+use crate::socket::state;
+use crate::socket::Diag;
+
+/// The version of the schema. It grows when a member is renamed or retyped, and not for new members.
+///
+/// The rows of a run do not repeat it, since all that have been printed so far follow version 1. The
+/// schema has an optional member for it, so that whoever keeps rows for years can tell what they follow.
+pub const VERSION: u32 = 1;
+
+/// The schema of an object of `--json`, of a line of `--ndjson`, and of a row in an archive of these.
+pub fn row() -> Json {
+    let columns = Column::ALL
+        .into_iter()
+        .map(|column| (column.member().to_owned(), about(schema(column), column.help())));
+    let properties: Map<String, Json> = archive().into_iter().chain(columns).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:knetstat:row:{VERSION}"),
+        "title": "A socket, as knetstat --json and --ndjson print it",
+        "description": "No member is ever renamed or retyped within a version of this schema. New \
+                        members may be added, so accept members that are not described here.",
+        "type": "object",
+        "properties": properties,
+    })
+}
+
+/// The members that a row has where it is kept: when and where it was read, and what it follows.
+fn archive() -> [(String, Json); 3] {
+    let time = json!({"type": "string", "format": "date-time", "pattern": "Z$"});
+    let host = json!({"type": "string", "minLength": 1});
+    [
+        ("time".into(), about(time, "When the row was read (RFC 3339, UTC)")),
+        ("host".into(), about(host, "Name of the host that the row is from")),
+        (
+            "schema".into(),
+            about(
+                json!({"const": VERSION}),
+                "Version of the schema that the row follows; rows without it follow version 1",
+            ),
+        ),
+    ]
+}
+
+/// The schema of a column. The type of a column decides where nothing more is known of it.
+fn schema(column: Column) -> Json {
+    let schema = match (column.column_type(), column) {
+        (_, Column::State) => json!({"type": "string", "examples": states()}),
+        (_, Column::Local) => json!({"anyOf": local_ends()}),
+        (_, Column::Remote) => json!({"anyOf": remote_ends()}),
+        (_, Column::Master) => object(&[
+            ("inode", about(or_null(number()), "Inode number; null while it waits to be accepted")),
+            ("cookie", about(or_null(number()), "Cookie; null where it has none yet")),
+        ]),
+        (_, Column::Group) => object(&[
+            ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
+            ("members", about(number(), "Number of sockets in the group")),
+        ]),
+        (_, Column::Timer) => timer(),
+        (_, Column::Options) => options(),
+        (_, Column::Program) => list(object(&[
+            ("pid", about(number(), "Process ID")),
+            ("command", about(text(), "Name of the process")),
+            ("fd", about(number(), "Number of the descriptor")),
+            ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
+        ])),
+        (_, Column::Pid | Column::Fd) => list(number()),
+        (_, Column::Command) => list(text()),
+        (_, Column::Nonblock) => list(boolean()),
+        (_, Column::Diag) => list(json!({"enum": marks()})),
+        (_, Column::Set) => list(json!({"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"})),
+        (ColumnType::Number, _) => number(),
+        (ColumnType::Word | ColumnType::Text, _) => text(),
+        (ColumnType::Address | ColumnType::Object, _) => json!({"type": "object"}),
+        (ColumnType::List, _) => json!({"type": "array"}),
+    };
+    match is_always_there(column) {
+        true => schema,
+        false => or_null(schema),
+    }
+}
+
+/// Whether a column has a value for every socket.
+fn is_always_there(column: Column) -> bool {
+    match column {
+        Column::Protocol | Column::Type | Column::State | Column::Recvq | Column::Sendq => true,
+        // The holders of a socket are known wherever they are asked for.
+        Column::Program | Column::Pid | Column::Command | Column::Fd | Column::Nonblock => true,
+        Column::Owner | Column::Diag | Column::Options => true,
+        _ => false,
+    }
+}
+
+/// A number of whatever size the kernel or a newer version has for it.
+fn number() -> Json {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn text() -> Json {
+    json!({"type": "string"})
+}
+
+fn boolean() -> Json {
+    json!({"type": "boolean"})
+}
+
+/// Every word for a state, of any family.
+fn states() -> BTreeSet<&'static str> {
+    state::ALL.into_iter().flat_map(|state| [state.word(), state.unix_word()]).collect()
+}
+
+fn marks() -> [&'static str; 4] {
+    let marks =
+        [Diag::PeerWindowZero, Diag::OwnWindowZero, Diag::BothWindowsZero, Diag::Unacknowledged];
+    marks.map(Diag::mark)
+}
+
+/// An address and a port.
+fn internet() -> Json {
+    let end = object(&[
+        ("address", about(text(), "IPv4 or IPv6 address")),
+        ("port", about(up_to(u16::MAX), "Port; 0: none")),
+    ]);
+    with_optional(end, "scope", about(text(), "Interface of a link-local address"))
+}
+
+/// One end of a vsock.
+fn virtual_machine() -> Json {
+    object(&[
+        ("cid", about(up_to(u32::MAX), "Context ID; 4294967295: any")),
+        ("port", about(up_to(u32::MAX), "Port; 4294967295: any")),
+    ])
+}
+
+fn path() -> Json {
+    about(or_null(text()), "Path, or @ and the abstract name; null: not bound")
+}
+
+fn interface(null: &str) -> Json {
+    about(or_null(text()), &format!("Interface; null: {null}"))
+}
+
+/// The local ends of every family.
+fn local_ends() -> [Json; 6] {
+    [
+        internet(),
+        object(&[("path", path())]),
+        object(&[
+            ("ethertype", about(up_to(u16::MAX), "ETH_P_ number; 3: all, 0: not bound")),
+            ("interface", interface("all")),
+        ]),
+        object(&[
+            ("interface", interface("not bound")),
+            ("queue", about(or_null(up_to(u16::MAX)), "Queue of the interface; null: not bound")),
+        ]),
+        object(&[
+            ("protocol", about(text(), "Word for the netlink protocol, or its number")),
+            ("portid", about(up_to(u32::MAX), "Port ID; 0: the kernel, or none")),
+            ("groups", about(or_null(list(or_null(up_to(u32::MAX)))), "Numbers of joined groups")),
+        ]),
+        virtual_machine(),
+    ]
+}
+
+/// The remote ends of every family that has them.
+fn remote_ends() -> [Json; 4] {
+    [
+        internet(),
+        object(&[
+            ("inode", about(or_null(number()), "Inode number of the peer; null: no peer")),
+            ("path", path()),
+        ]),
+        object(&[
+            ("portid", about(up_to(u32::MAX), "Port ID of the peer; 0: the kernel, or none")),
+            ("group", about(up_to(u32::MAX), "Number of the group; 0: none")),
+        ]),
+        virtual_machine(),
+    ]
+}
+
+fn timer() -> Json {
+    let seconds = json!({"type": "number", "minimum": 0});
+    object(&[
+        ("kind", about(text(), "What the timer waits for")),
+        ("seconds", about(seconds, "Seconds until it expires")),
+        ("retransmits", about(up_to(u8::MAX), "Number of retransmissions")),
+        ("probes", about(up_to(u8::MAX), "Number of unanswered probes")),
+    ])
+}
+
+/// The object of options, with a member for each.
+fn options() -> Json {
+    let members: Map<String, Json> = CATALOGUE.iter().flat_map(members).collect();
+    json!({"type": "object", "properties": members})
+}
