@@ -21,11 +21,6 @@ use crate::{common, records};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Flags and commands that the README names before they are in the program. One that is there by now
-/// fails a test, so that it leaves this list.
-const AWAITED: [&str; 5] =
-    ["-tp --short", "help", "schema", "options keepalive --json", "doctor -v"];
-
 /// The pages in Markdown.
 const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
@@ -156,8 +151,7 @@ fn every_command_line_is_accepted() {
         let count = commands.iter().filter(|(document, _)| *document == name).count();
         assert!(count > 2, "{name}: only {count} command lines were found");
     }
-    let present = commands.iter().filter(|(_, command)| !AWAITED.contains(&command.as_str()));
-    let refused = present.filter_map(|(name, command)| {
+    let refused = commands.iter().filter_map(|(name, command)| {
         Some(format!("{name}: knetstat {command}\n{}", refusal(command)?))
     });
     let refused: Vec<String> = refused.collect();
@@ -174,13 +168,6 @@ fn the_picture_has_the_commands_of_its_script() {
     let commands = commands();
     let drawn = commands.iter().filter(|(document, _)| *document == "docs/session.svg");
     assert_eq!(drawn.map(|(_, command)| command.as_str()).collect::<Vec<_>>(), typed);
-}
-
-#[test]
-fn what_is_awaited_is_not_there_yet() {
-    for command in AWAITED {
-        assert!(refusal(command).is_some(), "{command} is accepted: remove it from AWAITED");
-    }
 }
 
 #[test]
@@ -215,9 +202,7 @@ fn every_long_flag_is_in_the_program() {
                 (false, None) => continue,
             };
             let flags = flags.split(" | ").next().unwrap_or_default().split([' ', '=', '/']);
-            let is_awaited =
-                |flag: &str| AWAITED.iter().any(|it| it.split(' ').any(|word| word == flag));
-            for flag in flags.filter(|word| word.starts_with("--") && !is_awaited(word)) {
+            for flag in flags.filter(|word| word.starts_with("--")) {
                 assert!(known.contains(flag), "{page}: {flag}");
                 found += 1;
             }
