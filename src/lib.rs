@@ -18,6 +18,7 @@ pub mod query;
 pub mod record;
 pub mod socket;
 pub mod text;
+pub mod usage;
 
 use cli::{Cli, Command};
 use config::Config;
@@ -34,5 +35,6 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         Some(Command::Options { names }) => commands::options::run(names),
         Some(Command::Doctor { json }) => commands::doctor::run(*json),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
+        Some(Command::Help { command }) => commands::help::run(command.as_deref()),
     }
 }

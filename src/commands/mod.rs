@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod doctor;
+pub mod help;
 pub mod options;
 pub mod table;
 

@@ -19,6 +19,7 @@ use crate::options::set::Marker;
 use crate::options::spec::OptionSpec;
 use crate::options::text::Text;
 use crate::socket::kind::SocketKind;
+use crate::usage;
 
 /// Prints the list of all options, or what there is to say about those that the words mean.
 ///
@@ -26,7 +27,8 @@ use crate::socket::kind::SocketKind;
 ///
 /// For a word that names no option, as wrong usage; when the output cannot be written.
 pub fn run(names: &[String]) -> Result<(), Error> {
-    let found = find(names).map_err(|error| cli::wrong("<NAME>", &error))?;
+    let found = find(names)
+        .map_err(|error| cli::wrong("options", &usage::with_file_hint(names, &error)))?;
     let (defaults, _) = Defaults::ask(|_| true, &mut Pool::default());
     // The kernel's types are perhaps for those with capabilities alone, which writing has not.
     let mut text = Vec::new();

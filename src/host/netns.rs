@@ -14,7 +14,7 @@ use nix::sys::stat::fstat;
 use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
 use nix::unistd::gettid;
 
-use crate::error::{is_too_many_files, Error};
+use crate::error::{is_too_many_files, reason, Error};
 use crate::host::mounts::mounts;
 use crate::kernel::{caller, namespace, syscall};
 use crate::record;
@@ -78,7 +78,7 @@ impl Netns {
     pub fn named(word: &str) -> Result<Netns, NetnsError> {
         let path = match word {
             "" => {
-                let why = "a network namespace has a name, a process or a path";
+                let why = "an empty word (expected the name, PID or path of a network namespace)";
                 return Err(NetnsError::Wrong(why.into()));
             }
             _ if word.contains('/') => return Netns::at_path(word),
@@ -102,7 +102,9 @@ impl Netns {
     ) -> Result<Netns, NetnsError> {
         match opened {
             Ok(Some(netns)) => Ok(netns),
-            Ok(None) => Err(NetnsError::Wrong(format!("{} is no network namespace", shown(path)))),
+            Ok(None) => {
+                Err(NetnsError::Wrong(format!("{} is not a network namespace", shown(path))))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(NetnsError::Wrong(unknown(word)))
             }
@@ -209,19 +211,14 @@ fn shown(path: &Path) -> String {
     escaped(path.as_os_str().as_encoded_bytes())
 }
 
-/// The reason alone, without the number that the standard library adds.
-fn reason(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |raw| Errno::from_raw(raw).desc().into())
-}
-
 /// What to do about it, as the end of a sentence.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "; it takes CAP_SYS_ADMIN, and for those of others' processes CAP_SYS_PTRACE: run it \
-             with sudo"
+            " (this requires CAP_SYS_ADMIN, and CAP_SYS_PTRACE for processes of other users: run it \
+             with sudo)"
         }
-        _ if is_too_many_files(error) => "; raise the limit (ulimit -n)",
+        _ if is_too_many_files(error) => " (raise the limit: ulimit -n)",
         _ => "",
     }
 }
@@ -231,7 +228,9 @@ fn unknown(word: &str) -> String {
         return format!("there is no file {}", escaped(word.as_bytes()));
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        return format!("there is no process {word}; a name of digits is written as a path");
+        return format!(
+            "there is no process {word} (for a name of digits, type its path: {NAMED}/{word})"
+        );
     }
     let mut names: Vec<Vec<u8>> = names().into_values().collect();
     names.sort_unstable();
@@ -310,8 +309,8 @@ impl NetnsSet {
             Ok(mounts) => mounts,
             Err(error) => {
                 let why = format!(
-                    "those that only a mount keeps, of which /proc/self/mountinfo tells: {}; \
-                     'mount -t proc proc /proc'",
+                    "those that only a mount keeps, which /proc/self/mountinfo lists: {} \
+                     (mount -t proc proc /proc)",
                     reason(&error)
                 );
                 return self.unseen.push(why);

@@ -28,15 +28,12 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
         if let (Ok(low), Ok(high)) = (number(low), number(high)) {
             return match low <= high {
                 true => Ok(vec![low..=high]),
-                false => Err(format!(
-                    "the range of ports '{}' ends before it begins",
-                    escaped(word.as_bytes())
-                )),
+                false => Err(format!("invalid port range '{word}' (did you mean {high}-{low}?)")),
             };
         }
     }
     if word.chars().all(|c| c.is_ascii_digit() || c == '-') {
-        return Err(format!("'{word}' is no port: ports are numbers from 0 to 65535, or ranges"));
+        return Err(invalid(word));
     }
     let lines = services.lines(word)?;
     let mut ports: Vec<Ports> = Vec::new();
@@ -49,10 +46,25 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
     match ports.is_empty() {
         false => Ok(ports),
         true => {
-            let names = lines.filter_map(|line| words(line).next());
-            Err(suggest::unknown("port or service", word, names))
+            let names: Vec<String> =
+                lines.filter_map(|line| words(line).next()).map(escaped).collect();
+            let near = suggest::nearest(word, &names);
+            Err(match near.is_empty() {
+                true => invalid(word),
+                false => {
+                    let (word, near) = (escaped(word.as_bytes()), suggest::listed(&near, "or"));
+                    format!("unknown service '{word}' (did you mean {near}?)")
+                }
+            })
         }
     }
+}
+
+fn invalid(word: &str) -> String {
+    let word = escaped(word.as_bytes());
+    format!(
+        "invalid port '{word}' (expected 0-65535, a range such as 8000-8100, or a service name)"
+    )
 }
 
 /// The port in a line, if the line is of the service with this name.

@@ -40,7 +40,7 @@ pub fn how_to_grant() -> String {
     let names = NEEDED.into_iter().chain(third);
     let names: Vec<String> = names.map(|name| name.to_string().to_lowercase()).collect();
     format!(
-        "run it with sudo, or give them to the program once with 'setcap {}=ep {}'",
+        "run it with sudo, or grant them once: sudo setcap {}=ep {}",
         names.join(","),
         escaped(program.as_bytes())
     )

@@ -52,7 +52,7 @@ impl Selection {
             selection.add(word)?;
         }
         match selection.parts.is_empty() && !selection.set {
-            true => Err("name at least one option, or common, set or all".into()),
+            true => Err("empty list (name at least one option, or common, set or all)".into()),
             false => Ok(selection),
         }
     }
@@ -120,4 +120,9 @@ pub fn find(word: &str) -> Result<Vec<usize>, String> {
 /// The name without its SO_, TCP_ ...
 fn without_prefix(name: &str) -> &str {
     name.split_once('_').map_or(name, |(_, bare)| bare)
+}
+
+/// The name of the option at a place in the catalogue.
+pub fn name(index: usize) -> &'static str {
+    CATALOGUE[index].name
 }

@@ -181,7 +181,7 @@ fn the_same_addresses_with_other_defaults() {
     assert_eq!(rows(&format!("{named} --interface second0,third0")).len(), 2);
     assert_eq!(rows(&format!("{named} --interface 77")).len(), 3);
     let wrong = refused(&format!("{named} --interface nowhere0"));
-    assert!(wrong.contains("no interface is called 'nowhere0'"), "{wrong}");
+    assert!(wrong.contains("unknown interface 'nowhere0'"), "{wrong}");
 
     let text = stdout(&format!("-t {named}"));
     let lines: Vec<Vec<&str>> =
@@ -282,10 +282,10 @@ fn words_that_mean_no_namespace() {
         ("4194304", "there is no process 4194304"),
         ("4000000000", "there is no process 4000000000"),
         ("/nowhere/at/all", "there is no file /nowhere/at/all"),
-        ("/etc/passwd", "/etc/passwd is no network namespace"),
-        ("/proc/self/ns/mnt", "/proc/self/ns/mnt is no network namespace"),
-        (fifo.to_str().expect("UTF-8"), "is no network namespace"),
-        (",", "has a name, a process or a path"),
+        ("/etc/passwd", "/etc/passwd is not a network namespace"),
+        ("/proc/self/ns/mnt", "/proc/self/ns/mnt is not a network namespace"),
+        (fifo.to_str().expect("UTF-8"), "is not a network namespace"),
+        (",", "expected the name, PID or path"),
     ] {
         let said = refused(&format!("--netns {word}"));
         assert!(said.contains(answer), "{word}: {said}");

@@ -6,6 +6,7 @@ mod common;
 
 mod btf;
 mod columns;
+mod command_lines;
 mod families;
 mod fuzz;
 mod man;

@@ -113,7 +113,7 @@ fn find(scope: &Scope) -> Result<NetnsSet, Error> {
         Scope::Named(words) => words,
     };
     let netns_set = NetnsSet::named(words).map_err(|error| match error {
-        NetnsError::Wrong(why) => cli::wrong("--netns <NETNS>", &why).into(),
+        NetnsError::Wrong(why) => cli::wrong("--netns", &why),
         NetnsError::Refused(why) => Error::EnterNetns(why),
     })?;
     for netns in &netns_set.namespaces {
@@ -151,6 +151,6 @@ fn enter_all(
             Namespaces::several(namespaces)
         }
     };
-    interfaces.check().map_err(|error| cli::wrong("--interface <IF>", &error))?;
+    interfaces.check().map_err(|error| cli::wrong("--interface", &error))?;
     Ok((namespaces, snapshot))
 }
