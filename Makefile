@@ -155,6 +155,8 @@ ip = iproute2 iproute iproute2 iproute2
 groff = groff-base groff-base groff groff
 setpriv = util-linux util-linux util-linux util-linux
 strace = strace strace strace strace
+zsh = zsh zsh zsh zsh
+fish = fish fish fish fish
 netstat = net-tools net-tools net-tools net-tools
 lsof = lsof lsof lsof lsof
 /etc/services = netbase setup iana-etc netcfg
@@ -224,7 +226,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setpriv strace netstat lsof /etc/services)
+	$(call install-if-missing,ip groff setpriv strace zsh fish netstat lsof /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

@@ -4,7 +4,9 @@ use std::ffi::{OsStr, OsString};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter as Completer;
 
+use crate::completion as values;
 use crate::error::Error;
 use crate::query::columns::{self, Column};
 use crate::query::filter;
@@ -64,7 +66,7 @@ pub enum Command {
     /// names: what each option does, its default on this host, and how programs set it.
     Options {
         /// Names with or without prefix, in any case, or globs
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = Completer::new(values::option_names))]
         names: Vec<String>,
     },
     /// Check what knetstat requires of this host
@@ -83,8 +85,15 @@ pub enum Command {
     /// Print help in full, or the help of a command
     Help {
         /// The command
-        #[arg(value_name = "COMMAND")]
+        #[arg(value_name = "COMMAND", add = Completer::new(values::commands))]
         command: Option<String>,
+    },
+    /// Print the completions of a command line, for the scripts of `completions`
+    #[command(hide = true, disable_help_flag = true)]
+    Complete {
+        /// The command line up to the cursor, beginning with the program
+        #[arg(last = true)]
+        words: Vec<OsString>,
     },
 }
 
@@ -144,6 +153,7 @@ pub struct TableArgs {
         value_name = "FAMILY",
         value_delimiter = ',',
         value_parser = family::parse,
+        add = Completer::new(values::families),
         help_heading = "Sockets"
     )]
     pub family: Vec<Families>,
@@ -162,35 +172,17 @@ pub struct TableArgs {
     pub listening: bool,
     /// Only sockets in one of these states, in the words of netstat, ss or the knetstat module, or in
     /// a group of ss: connected, synchronized, bucket, big, all. The beginning of a word will do
-    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, help_heading = "Filters")]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, add = Completer::new(values::states), help_heading = "Filters")]
     pub state: Vec<States>,
     /// Only sockets with one of these ports, local or remote: a number, a range such as 8000-8100, or a
     /// service name
-    #[arg(
-        long,
-        value_name = "PORT",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        help_heading = "Filters"
-    )]
+    #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub port: Vec<String>,
     /// Only sockets with one of these local ports
-    #[arg(
-        long,
-        value_name = "PORT",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        help_heading = "Filters"
-    )]
+    #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub sport: Vec<String>,
     /// Only sockets with one of these remote ports
-    #[arg(
-        long,
-        value_name = "PORT",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        help_heading = "Filters"
-    )]
+    #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub dport: Vec<String>,
     /// Only sockets with an address in one of these networks, local or remote; an IPv4 network also
     /// matches IPv4-mapped IPv6 addresses
@@ -203,30 +195,25 @@ pub struct TableArgs {
     #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
     pub dst: Vec<ipnet::IpNet>,
     /// Only sockets bound to one of these interfaces, by name or index
-    #[arg(long, value_name = "IF", value_delimiter = ',', help_heading = "Filters")]
+    #[arg(long, value_name = "IF", value_delimiter = ',', add = Completer::new(values::interfaces), help_heading = "Filters")]
     pub interface: Vec<String>,
     /// Only sockets held by one of these processes; without a family: of every family, unbound sockets
     /// included
-    #[arg(long, value_name = "PID", value_delimiter = ',', allow_negative_numbers = true, value_parser = parse_pid, help_heading = "Filters")]
+    #[arg(long, value_name = "PID", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::processes), value_parser = parse_pid, help_heading = "Filters")]
     pub pid: Vec<u32>,
     /// Only sockets held by a process with one of these names, or a name that matches a glob ('ngin*');
     /// without a family: of every family, unbound sockets included
-    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Filters")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = Completer::new(values::process_names), help_heading = "Filters")]
     pub command: Vec<String>,
     /// Only sockets of one of these users, by name or number
-    #[arg(
-        long,
-        value_name = "USER",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        help_heading = "Filters"
-    )]
+    #[arg(long, value_name = "USER", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::users), help_heading = "Filters")]
     pub user: Vec<String>,
     /// Sockets of these network namespaces: names of ip-netns(8), PIDs, or paths that contain a slash
     #[arg(
         short = 'N',
         long,
         alias = "net",
+        add = Completer::new(values::namespaces),
         value_name = "NETNS",
         value_delimiter = ',',
         conflicts_with = "all_netns",
@@ -241,6 +228,7 @@ pub struct TableArgs {
     /// common (commonly needed options, and every option that is set; the default), set, all (the
     /// default of JSON)
     #[arg(
+        add = Completer::new(values::option_list),
         short = 'O',
         long,
         value_name = "LIST",
@@ -250,7 +238,7 @@ pub struct TableArgs {
     pub options: Vec<String>,
     /// The columns to show, in this order: names in any case, or unambiguous prefixes. -p, -o, -e and
     /// --netns add theirs
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ColumnParser, help_heading = "What to show")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ColumnParser, add = Completer::new(values::columns), help_heading = "What to show")]
     pub columns: Vec<Column>,
     /// Add the processes that hold the socket, or the reason why there is none
     #[arg(short, long, alias = "processes", help_heading = "What to show")]

@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod error;
 pub mod host;
@@ -36,5 +37,6 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         Some(Command::Doctor { json }) => commands::doctor::run(*json),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
         Some(Command::Help { command }) => commands::help::run(command.as_deref()),
+        Some(Command::Complete { words }) => commands::complete::run(words),
     }
 }

@@ -1,5 +1,6 @@
 //! The commands: each puts together what the other folders offer.
 
+pub mod complete;
 pub mod completions;
 pub mod doctor;
 pub mod help;

@@ -237,6 +237,12 @@ fn unknown(word: &str) -> String {
     crate::text::suggest::unknown("network namespace", word, names.iter())
 }
 
+/// The names that ip(8) gave to namespaces, none of which is opened.
+pub fn named() -> Vec<String> {
+    let names = entries(Path::new(NAMED)).into_iter();
+    names.filter_map(|entry| Some(entry.file_name()?.to_str()?.to_owned())).collect()
+}
+
 /// The names that ip(8) gave to namespaces, by inode number.
 pub fn names() -> HashMap<u32, Vec<u8>> {
     let mut names = HashMap::new();

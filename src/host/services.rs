@@ -14,6 +14,13 @@ pub const fn database() -> Database {
     Database::at("/etc/services")
 }
 
+/// The names of all services; none where the file cannot be read.
+pub fn names() -> Vec<String> {
+    let services = database();
+    let lines = services.lines("").into_iter().flatten();
+    lines.filter_map(|line| words(line).next()).map(escaped).collect()
+}
+
 /// Parses a port, a range `a-b`, or the name of a service, which may have several ports.
 ///
 /// # Errors

@@ -630,7 +630,7 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs that nobody reads, or that cannot be written
 
 /// Everything that writes to the standard output.
-const WRITERS: [&str; 12] = [
+const WRITERS: [&str; 13] = [
     "-O all",
     "-J",
     "--ndjson",
@@ -639,6 +639,7 @@ const WRITERS: [&str; 12] = [
     "doctor",
     "doctor --json",
     "completions bash",
+    "complete -- knetstat --",
     "help",
     "--help",
     "--version",

@@ -133,6 +133,7 @@ fn nothing_is_written_with_capabilities() {
         (Stream::Out, "doctor"),
         (Stream::Out, "doctor --json"),
         (Stream::Out, "completions bash"),
+        (Stream::Out, "complete -- knetstat --command k"),
         (Stream::Out, "help"),
         (Stream::Out, "-h"),
         (Stream::Out, "--help"),

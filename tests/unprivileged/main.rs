@@ -7,6 +7,7 @@ mod common;
 mod btf;
 mod columns;
 mod command_lines;
+mod completions;
 mod families;
 mod fuzz;
 mod man;
