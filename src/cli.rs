@@ -171,7 +171,7 @@ pub struct TableArgs {
     #[arg(short, long, help_heading = "Sockets")]
     pub listening: bool,
     /// Only sockets in one of these states, in the words of netstat, ss or the knetstat module, or in
-    /// a group of ss: connected, synchronized, bucket, big, all. The beginning of a word will do
+    /// a group of ss: connected, synchronized, bucket, big, all. Words may be abbreviated
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, add = Completer::new(values::states), help_heading = "Filters")]
     pub state: Vec<States>,
     /// Only sockets with one of these ports, local or remote: a number, a range such as 8000-8100, or a

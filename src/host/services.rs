@@ -35,7 +35,10 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
         if let (Ok(low), Ok(high)) = (number(low), number(high)) {
             return match low <= high {
                 true => Ok(vec![low..=high]),
-                false => Err(format!("invalid port range '{word}' (did you mean {high}-{low}?)")),
+                false => Err(format!(
+                    "invalid port range '{}' (did you mean {high}-{low}?)",
+                    escaped(word.as_bytes())
+                )),
             };
         }
     }

@@ -43,7 +43,7 @@ pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) ->
             format!("{option}: {why}")
         }
         ErrorKind::TooManyValues => {
-            format!("{option} does not take a value")
+            format!("{option} does not take a value (omit '={}')", escaped(value.as_bytes()))
         }
         ErrorKind::ArgumentConflict => conflict(error, &argument),
         ErrorKind::MissingRequiredArgument => {

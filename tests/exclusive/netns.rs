@@ -290,7 +290,7 @@ fn words_that_mean_no_namespace() {
         let said = refused(&format!("--netns {word}"));
         assert!(said.contains(answer), "{word}: {said}");
     }
-    assert!(refused("--netns 1 --all-netns").contains("cannot be used with"));
+    assert!(refused("--netns 1 --all-netns").contains("cannot be combined"));
     fs::remove_file(fifo).expect("the FIFO");
 }
 

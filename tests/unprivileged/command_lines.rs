@@ -67,7 +67,7 @@ const LINES: &[(&str, &str)] = &[
     ("--netns 1 --all-netns", "--netns and --all-netns cannot be combined"),
     ("-J --ndjson", "--json and --ndjson cannot be combined"),
     ("--tcp5", "unknown option '--tcp5' (did you mean --tcp?)"),
-    ("--tcp=yes", "--tcp does not take a value"),
+    ("--tcp=yes", "--tcp does not take a value (omit '=yes')"),
     ("--ud", "ambiguous option '--ud' (did you mean --udp, --udp4 or --udp6?)"),
     ("--col local", "ambiguous option '--col' (did you mean --columns or --color?)"),
     ("--tc", "ambiguous option '--tc' (did you mean --tcp, --tcp4 or --tcp6?)"),
