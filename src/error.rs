@@ -57,7 +57,7 @@ pub enum Error {
     #[error("the kernel's stream of sockets ends in the middle of a record, at byte {0}")]
     Cut(u64),
     /// Rows or columns are missing: which, why, and what to do.
-    #[error("the table is without {0}")]
+    #[error("the table is incomplete: missing {0}")]
     Incomplete(String),
     /// There were too few descriptors to ask the kernel which options it has.
     #[error("cannot find out which options this kernel has: too many open files ({MORE_FILES})")]

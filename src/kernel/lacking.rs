@@ -83,6 +83,6 @@ pub fn columns(btf: &KernelBtf, families: &[Family]) -> Option<String> {
     members.dedup();
     (!titles.is_empty()).then(|| {
         let (titles, members) = (titles.join(", "), members.join(", "));
-        format!("{titles}: this kernel's types lack {members}; please report it with the version of the kernel")
+        format!("{titles}: this kernel's types lack {members} (please report it with the version of the kernel)")
     })
 }

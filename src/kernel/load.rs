@@ -226,7 +226,7 @@ impl Programs {
         let subjects: Vec<String> = programs.iter().map(ToString::to_string).collect();
         let refused = format!("{}: {}", subjects.join(", "), first.sentence());
         let all: Vec<String> = iter::once(refused).chain(self.lacking.clone()).collect();
-        Some(all.join("; and without "))
+        Some(all.join("; missing "))
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Loaded> {

@@ -123,10 +123,10 @@ impl Defaults {
     pub fn obstacle(&self, kind: SocketKind) -> String {
         match &self.kinds[kind.index()] {
             None => {
-                "cannot see whether the kernel has the protocol; 'mount -t proc proc /proc'".into()
+                "cannot see whether the kernel has the protocol (mount -t proc proc /proc)".into()
             }
             Some(Err(errno)) => {
-                format!("cannot open a new socket: {}; {}", errno.desc(), remedy(*errno))
+                format!("cannot open a new socket: {} ({})", errno.desc(), remedy(*errno))
             }
             Some(Ok(answers)) => {
                 let refused = CATALOGUE.iter().zip(answers.iter()).find_map(|it| match it {
@@ -135,7 +135,7 @@ impl Defaults {
                 });
                 let (name, errno) = refused.unwrap_or(("options", Errno::UnknownErrno));
                 let why = errno.desc();
-                format!("cannot ask a new socket for {name}: {why}; {}", remedy(errno))
+                format!("cannot ask a new socket for {name}: {why} ({})", remedy(errno))
             }
         }
     }

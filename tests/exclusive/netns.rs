@@ -439,7 +439,10 @@ fn what_cannot_be_entered_is_said() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("the table is without ") && said.contains("CAP_SYS_ADMIN"), "{said}");
+    assert!(
+        said.contains("the table is incomplete: missing ") && said.contains("CAP_SYS_ADMIN"),
+        "{said}"
+    );
     let mut text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(serde_json::from_str::<Value>(&text).is_err(), "the array is left open: {text}");
     text.push(']');
@@ -484,7 +487,7 @@ fn incomplete(output: &Output, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with("knetstat: the table is without "), "{said}");
+    assert!(said.starts_with("knetstat: the table is incomplete: missing "), "{said}");
     words.iter().for_each(|word| assert!(said.contains(word), "no '{word}': {said}"));
 }
 

@@ -313,7 +313,10 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
             run_with_call_answering(call, errno, &format!("{FAMILIES} {arguments}"))
         };
         let output = ask("-O set");
-        failed(&output, &["the table is without what ", " sockets have set: ", errno.desc()]);
+        failed(
+            &output,
+            &["the table is incomplete: missing what ", " sockets have set: ", errno.desc()],
+        );
         let said = String::from_utf8_lossy(&output.stderr);
         WORDS.iter().for_each(|word| assert!(said.contains(word), "no {word}: {said}"));
         let rows = lines_of_sockets(&output);
@@ -324,10 +327,10 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
             assert!(!row.contains("SO_PRIORITY"), "{row}");
         }
         let output = ask("--columns set");
-        failed(&output, &["the table is without what "]);
+        failed(&output, &["the table is incomplete: missing what "]);
         assert!(lines_of_sockets(&output).iter().all(|row| row == "?"), "{output:?}");
         let output = ask("--ndjson");
-        failed(&output, &["the table is without what "]);
+        failed(&output, &["the table is incomplete: missing what "]);
         for row in lines_of_sockets(&output) {
             let row: Value = serde_json::from_str(&row).expect("an object");
             assert_eq!(row["set"], Value::Null, "{row}");

@@ -77,7 +77,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     }
     drop(output);
     out.flush().map_err(Error::Output)?;
-    Err(Error::Incomplete(missing.join("; and without ")))
+    Err(Error::Incomplete(missing.join("; missing ")))
 }
 
 /// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `anywhere`: not
