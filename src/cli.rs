@@ -290,8 +290,8 @@ pub enum ColorWhen {
 /// [`Error::Usage`] for wrong usage, [`Error::Answer`] for `--help` and `--version`.
 pub fn parse() -> Result<Cli, Error> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let program = program();
-    let matches = program.clone().try_get_matches_from(&arguments);
+    let mut program = program();
+    let matches = program.try_get_matches_from_mut(&arguments);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) if cli.words.is_empty() => Ok(cli),
         Ok(cli) => Err(Error::Usage(usage::unexpected(&cli.words, &arguments, &program))),
