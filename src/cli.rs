@@ -1,28 +1,35 @@
 //! The command line as it was typed. What it means is in [`crate::config`].
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
-use clap::builder::{PossibleValue, StringValueParser, StyledStr, TypedValueParser};
-use clap::error::{ContextKind, ContextValue};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter as Completer;
 
+use crate::completion as values;
+use crate::error::Error;
 use crate::query::columns::{self, Column};
 use crate::query::filter;
+use crate::socket::family::{self, Families};
 use crate::socket::state::{self, States};
 use crate::text::escaped;
+use crate::usage;
+
+/// What `-h` prints after the commands; `--help` has every option in full instead.
+const SUMMARY: &str = include_str!("usage/summary.txt");
 
 const AFTER_HELP: &str = "\
-Without a family: TCP and UDP. All states are shown, and all addresses and ports are numbers.
+Without a family, TCP and UDP sockets are shown. All states are shown, and addresses and ports are always numbers.
 
 Examples:
-  knetstat -t                         TCP sockets: what everyone asks for, and what is set
-  knetstat --tcp6 --state LISTEN      listeners over IPv6
+  knetstat -t                         TCP sockets: common options, and options that are set
+  knetstat --tcp6 --state LISTEN      listening sockets over IPv6
   knetstat -t --port 5432 -O 'keep*'  keepalive of the connections to PostgreSQL
   knetstat -tJ | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
   knetstat options keepidle           what an option is and who sets it
   knetstat doctor                     why it does not work here, and what to do
 
-Exit status: 0 done, 1 failed or not complete, 2 wrong usage. See knetstat(8).";
+Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. See knetstat(8).";
 
 /// Show the options of every live socket.
 #[derive(Debug, Parser)]
@@ -31,9 +38,11 @@ Exit status: 0 done, 1 failed or not complete, 2 wrong usage. See knetstat(8).";
     // Whatever name it was started by: that is an argument from outside too.
     bin_name = "knetstat",
     version,
-    after_help = AFTER_HELP,
+    after_help = SUMMARY,
+    after_long_help = AFTER_HELP,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
+    infer_long_args = true,
     override_usage = "knetstat [OPTIONS]\n       knetstat <COMMAND>",
     disable_help_subcommand = true,
     max_term_width = 100
@@ -43,36 +52,57 @@ pub struct Cli {
     pub table: TableArgs,
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Words that are no options; each gets an answer.
+    #[arg(hide = true, value_name = "WORD")]
+    words: Vec<OsString>,
 }
 
 /// What to do instead of printing the table.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List all options, or explain some: what they do, their defaults here, how to set them
+    /// List all options, or explain some of them
+    ///
+    /// Without a name: all options with level, number and kind, and whether this kernel has them. With names:
+    /// what each option does, its default on this host, and how programs set it.
     Options {
         /// Options by name, with or without prefix, or by a glob such as 'TCP_*'; a topic such as
         /// keepalive or buffers; all; or topics alone, for the list by topic
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = Completer::new(values::option_words))]
         names: Vec<String>,
-        /// A JSON array
+        /// Write a JSON array
         #[arg(short = 'J', long)]
         json: bool,
     },
     /// Check whether knetstat works here, and explain how to fix what does not
+    ///
+    /// No privileges are required.
     Doctor {
         /// List every check
         #[arg(short, long, conflicts_with = "json")]
         verbose: bool,
-        /// Print a JSON object with every check
+        /// Write a JSON object with every check
         #[arg(short = 'J', long)]
         json: bool,
     },
     /// Print the JSON Schema of a row of --json and --ndjson
     Schema,
-    /// Print the completions for a shell
+    /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Print help in full, or the help of a command
+    Help {
+        /// The command
+        #[arg(value_name = "COMMAND", add = Completer::new(values::commands))]
+        command: Option<String>,
+    },
+    /// Print the completions of a command line, for the scripts of `completions`
+    #[command(hide = true, disable_help_flag = true)]
+    Complete {
+        /// The command line up to the cursor, beginning with the program
+        #[arg(last = true)]
+        words: Vec<OsString>,
     },
 }
 
@@ -80,111 +110,134 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// TCP sockets
-    #[arg(short, long, help_heading = "Which sockets")]
+    #[arg(short, long, help_heading = "Sockets")]
     pub tcp: bool,
-    /// TCP sockets over IPv4
-    #[arg(long, conflicts_with = "ipv6", help_heading = "Which sockets")]
+    /// TCP over IPv4
+    #[arg(long, conflicts_with = "ipv6", help_heading = "Sockets")]
     pub tcp4: bool,
-    /// TCP sockets over IPv6, which may talk to IPv4 too
-    #[arg(long, conflicts_with = "ipv4", help_heading = "Which sockets")]
+    /// TCP over IPv6, including dual-stack sockets
+    #[arg(long, conflicts_with = "ipv4", help_heading = "Sockets")]
     pub tcp6: bool,
     /// UDP sockets
-    #[arg(short, long, help_heading = "Which sockets")]
+    #[arg(short, long, help_heading = "Sockets")]
     pub udp: bool,
-    /// UDP sockets over IPv4
-    #[arg(long, conflicts_with = "ipv6", help_heading = "Which sockets")]
+    /// UDP over IPv4
+    #[arg(long, conflicts_with = "ipv6", help_heading = "Sockets")]
     pub udp4: bool,
-    /// UDP sockets over IPv6, which may talk to IPv4 too
-    #[arg(long, conflicts_with = "ipv4", help_heading = "Which sockets")]
+    /// UDP over IPv6, including dual-stack sockets
+    #[arg(long, conflicts_with = "ipv4", help_heading = "Sockets")]
     pub udp6: bool,
     /// Raw sockets and ping sockets
-    #[arg(short = 'w', long, help_heading = "Which sockets")]
+    #[arg(short = 'w', long, help_heading = "Sockets")]
     pub raw: bool,
     /// Unix sockets
-    #[arg(short = 'x', long, help_heading = "Which sockets")]
+    #[arg(short = 'x', long, help_heading = "Sockets")]
     pub unix: bool,
-    /// Packet sockets: who reads what the network interfaces receive
-    #[arg(short = '0', long, help_heading = "Which sockets")]
+    /// Packet sockets, which receive what network interfaces receive
+    #[arg(short = '0', long, help_heading = "Sockets")]
     pub packet: bool,
-    /// Netlink sockets, also those of the kernel
-    #[arg(long, help_heading = "Which sockets")]
+    /// Netlink sockets, including the kernel's own
+    #[arg(long, help_heading = "Sockets")]
     pub netlink: bool,
-    /// MPTCP sockets, without their subflows, which are among the TCP sockets
-    #[arg(long, help_heading = "Which sockets")]
+    /// MPTCP sockets (their subflows are listed by --tcp)
+    #[arg(long, help_heading = "Sockets")]
     pub mptcp: bool,
     /// SCTP sockets
-    #[arg(long, help_heading = "Which sockets")]
+    #[arg(long, help_heading = "Sockets")]
     pub sctp: bool,
-    /// Sockets between virtual machines and their hosts
-    #[arg(long, help_heading = "Which sockets")]
+    /// Vsock sockets, between virtual machines and their hosts
+    #[arg(long, help_heading = "Sockets")]
     pub vsock: bool,
     /// XDP sockets
-    #[arg(long, help_heading = "Which sockets")]
+    #[arg(long, help_heading = "Sockets")]
     pub xdp: bool,
-    /// Also sockets that are in no table of the kernel: never bound, or bound but idle. Without a
-    /// family: sockets of every family, those too that have no flag here
-    #[arg(long, help_heading = "Which sockets")]
+    /// Sockets of these families, in the words of netstat -A, ss -A and ss -f: inet and inet6 (every
+    /// protocol over IPv4 or IPv6), tcp, udp, raw, unix, packet or link, netlink, mptcp, sctp, vsock, xdp,
+    /// all. With -t, -u and others, inet and inet6 only choose the version of IP
+    #[arg(
+        short = 'f',
+        visible_short_alias = 'A',
+        long,
+        aliases = ["query", "socket", "protocol"],
+        value_name = "FAMILY",
+        value_delimiter = ',',
+        value_parser = family::parse,
+        add = Completer::new(values::families),
+        help_heading = "Sockets"
+    )]
+    pub family: Vec<Families>,
+    /// Also show sockets that appear in no kernel table: never bound, or bound but neither listening
+    /// nor connected. Without a family: of every family, including those without an option here
+    #[arg(long, help_heading = "Sockets")]
     pub unbound: bool,
     /// Only sockets over IPv4
-    #[arg(short = '4', long, help_heading = "Which sockets")]
+    #[arg(short = '4', long, aliases = ["inet", "ip", "tcpip"], help_heading = "Sockets")]
     pub ipv4: bool,
     /// Only sockets over IPv6
-    #[arg(short = '6', long, help_heading = "Which sockets")]
+    #[arg(short = '6', long, alias = "inet6", help_heading = "Sockets")]
     pub ipv6: bool,
-    /// Only listeners; of what knows no connections, the unconnected sockets
-    #[arg(short, long, help_heading = "Which sockets")]
+    /// Only listening sockets (for UDP and other connectionless protocols: unconnected sockets)
+    #[arg(short, long, help_heading = "Sockets")]
     pub listening: bool,
-    /// Only sockets in one of these states; words of netstat, ss and the knetstat module, and the
-    /// groups of ss: connected, synchronized, bucket, big, all
-    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, help_heading = "Which sockets")]
+    /// Only sockets in one of these states, in the words of netstat, ss or the knetstat module, or in
+    /// a group of ss: connected, synchronized, bucket, big, all. Words may be abbreviated
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, add = Completer::new(values::states), help_heading = "Filters")]
     pub state: Vec<States>,
-    /// Only sockets with one of these ports, local or remote: a number, a range a-b, or a service
-    #[arg(long, value_name = "PORT", value_delimiter = ',', help_heading = "Which sockets")]
+    /// Only sockets with one of these ports, local or remote: a number, a range such as 8000-8100, or a
+    /// service name
+    #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub port: Vec<String>,
     /// Only sockets with one of these local ports
-    #[arg(long, value_name = "PORT", value_delimiter = ',', help_heading = "Which sockets")]
+    #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub sport: Vec<String>,
     /// Only sockets with one of these remote ports
-    #[arg(long, value_name = "PORT", value_delimiter = ',', help_heading = "Which sockets")]
+    #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub dport: Vec<String>,
-    /// Only sockets with an address in one of these networks, local or remote; those of IPv4 have
-    /// the v4-mapped addresses too
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Which sockets")]
+    /// Only sockets with an address in one of these networks, local or remote; an IPv4 network also
+    /// matches IPv4-mapped IPv6 addresses
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
     pub addr: Vec<ipnet::IpNet>,
     /// Only sockets with a local address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Which sockets")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
     pub src: Vec<ipnet::IpNet>,
     /// Only sockets with a remote address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Which sockets")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
     pub dst: Vec<ipnet::IpNet>,
-    /// Only sockets that are bound to one of these interfaces
-    #[arg(long, value_name = "IF", value_delimiter = ',', help_heading = "Which sockets")]
+    /// Only sockets bound to one of these interfaces, by name or index
+    #[arg(long, value_name = "IF", value_delimiter = ',', add = Completer::new(values::interfaces), help_heading = "Filters")]
     pub interface: Vec<String>,
-    /// Only sockets that one of these processes holds
-    #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = parse_pid, help_heading = "Which sockets")]
+    /// Only sockets held by one of these processes; without a family: of every family, unbound sockets
+    /// included
+    #[arg(long, value_name = "PID", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::processes), value_parser = parse_pid, help_heading = "Filters")]
     pub pid: Vec<u32>,
-    /// Only sockets that a process of one of these names holds; a pattern may have * and ?
-    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Which sockets")]
+    /// Only sockets held by a process with one of these names, or a name that matches a glob ('ngin*');
+    /// without a family: of every family, unbound sockets included
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = Completer::new(values::process_names), help_heading = "Filters")]
     pub command: Vec<String>,
-    /// Sockets of these network namespaces: names of ip-netns(8), processes, or paths with a slash
+    /// Only sockets of one of these users, by name or number
+    #[arg(long, value_name = "USER", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::users), help_heading = "Filters")]
+    pub user: Vec<String>,
+    /// Sockets of these network namespaces: names of ip-netns(8), PIDs, or paths that contain a slash
     #[arg(
+        short = 'N',
         long,
+        alias = "net",
+        add = Completer::new(values::namespaces),
         value_name = "NETNS",
         value_delimiter = ',',
         conflicts_with = "all_netns",
-        help_heading = "Which sockets"
+        help_heading = "Filters"
     )]
     pub netns: Vec<String>,
-    /// Sockets of every network namespace that can be found
-    #[arg(long, help_heading = "Which sockets")]
+    /// Sockets of all network namespaces that can be found
+    #[arg(long, help_heading = "Filters")]
     pub all_netns: bool,
-    /// Only sockets of one of these users, by name or number
-    #[arg(long, value_name = "USER", value_delimiter = ',', help_heading = "Which sockets")]
-    pub user: Vec<String>,
 
-    /// Which options: names with or without prefix, in any case, globs ('TCP_*'), or one of: common
-    /// (what everyone asks for, and what is set; the default), set, all (the default of JSON)
+    /// The options to show: names with or without prefix, in any case, globs ('TCP_*'), or one of:
+    /// common (commonly needed options, and every option that is set; the default), set, all (the
+    /// default of JSON)
     #[arg(
+        add = Completer::new(values::option_list),
         short = 'O',
         long,
         value_name = "LIST",
@@ -192,20 +245,20 @@ pub struct TableArgs {
         help_heading = "What to show"
     )]
     pub options: Vec<String>,
-    /// Which columns, in this order: names in any case, or prefixes of names. -p, -o, -e and --netns
-    /// add theirs. Names joined by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ColumnParser, help_heading = "What to show")]
+    /// The columns to show, in this order: names in any case, or unambiguous prefixes. -p, -o, -e and
+    /// --netns add theirs
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ColumnParser, add = Completer::new(values::columns), help_heading = "What to show")]
     pub columns: Vec<Column>,
-    /// Also the processes that hold the socket, or the reason why there is none
-    #[arg(short, long, help_heading = "What to show")]
+    /// Add the processes that hold the socket, or the reason why there is none
+    #[arg(short, long, alias = "processes", help_heading = "What to show")]
     pub programs: bool,
-    /// Also the timer of the connection that runs
+    /// Add the running timer of the connection
     #[arg(short = 'o', long, help_heading = "What to show")]
     pub timers: bool,
-    /// Also the user, the inode, and the group of sockets with which it shares its port
-    #[arg(short, long, help_heading = "What to show")]
+    /// Add the user, the inode, and the group of sockets that share the port (SO_REUSEPORT)
+    #[arg(short, long, alias = "extended", help_heading = "What to show")]
     pub extend: bool,
-    /// No line with the names of the columns
+    /// Omit the header
     #[arg(short = 'H', long, help_heading = "What to show")]
     pub no_header: bool,
     /// A shorter table: option names in lower case without prefix, flags as words (-nodelay: off), IPv6
@@ -213,24 +266,24 @@ pub struct TableArgs {
     #[arg(long, help_heading = "What to show")]
     pub short: bool,
 
-    /// A JSON array
-    #[arg(short = 'J', long, conflicts_with = "ndjson", help_heading = "How")]
+    /// Write a JSON array
+    #[arg(short = 'J', long, conflicts_with = "ndjson", help_heading = "Output")]
     pub json: bool,
-    /// One JSON object a line
-    #[arg(long, help_heading = "How")]
+    /// Write one JSON object per line
+    #[arg(long, help_heading = "Output")]
     pub ndjson: bool,
-    /// Colour: what is set stands out
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "How")]
+    /// Whether to use colour: options that are set stand out
+    #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
 
-    /// Accepted, as netstat has it: all states are always shown
-    #[arg(short, long, help_heading = "Always so")]
+    /// All states are always shown
+    #[arg(short, long, help_heading = "Accepted for compatibility")]
     pub all: bool,
-    /// Accepted, as netstat has it: addresses and ports are always numbers
-    #[arg(short, long, help_heading = "Always so")]
+    /// Addresses and ports are always numbers
+    #[arg(short, long, aliases = ["numeric-hosts", "numeric-ports", "numeric-users"], help_heading = "Accepted for compatibility")]
     pub numeric: bool,
-    /// Accepted, as netstat has it: nothing is ever cut
-    #[arg(short = 'W', long, help_heading = "Always so")]
+    /// Values are never truncated
+    #[arg(short = 'W', long, help_heading = "Accepted for compatibility")]
     pub wide: bool,
 }
 
@@ -247,40 +300,43 @@ pub enum ColorWhen {
 ///
 /// # Errors
 ///
-/// For wrong usage, and for `--help` and `--version`; clap knows which.
-pub fn parse() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches();
-    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(escape_arguments)
+/// [`Error::Usage`] for wrong usage, [`Error::Answer`] for `--help` and `--version`.
+pub fn parse() -> Result<Cli, Error> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut program = program();
+    let matches = program.try_get_matches_from_mut(&arguments);
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) if cli.words.is_empty() => Ok(cli),
+        Ok(cli) => Err(Error::Usage(usage::unexpected(&cli.words, &arguments, &program))),
+        Err(error) if !error.use_stderr() => Err(Error::Answer(error)),
+        Err(error) => Err(Error::Usage(usage::answer(&error, &program, &arguments))),
+    }
 }
 
-/// Escapes the arguments that an error of clap repeats, as [`escaped`] does. clap keeps them apart from
-/// its own text, but for those in its suggestions, which are whole sentences.
-fn escape_arguments(mut error: clap::Error) -> clap::Error {
-    let contexts: Vec<(ContextKind, ContextValue)> =
-        error.context().map(|(kind, value)| (kind, value.clone())).collect();
-    let arguments = contexts.iter().filter_map(|(_, value)| match value {
-        ContextValue::String(argument) => Some((argument.clone(), escaped(argument.as_bytes()))),
-        _ => None,
-    });
-    let arguments: Vec<(String, String)> = arguments.filter(|(raw, safe)| raw != safe).collect();
-    let in_sentence = |sentence: &StyledStr| {
-        let text = sentence.ansi().to_string();
-        StyledStr::from(arguments.iter().fold(text, |text, (raw, safe)| text.replace(raw, safe)))
-    };
-    for (kind, value) in contexts {
-        let value = match value {
-            ContextValue::String(argument) => ContextValue::String(escaped(argument.as_bytes())),
-            ContextValue::Strings(arguments) => ContextValue::Strings(
-                arguments.iter().map(|argument| escaped(argument.as_bytes())).collect(),
-            ),
-            ContextValue::StyledStrs(sentences) => {
-                ContextValue::StyledStrs(sentences.iter().map(in_sentence).collect())
-            }
-            value => value,
-        };
-        error.insert(kind, value);
+/// The program with its short help, which lists no option a second time.
+fn program() -> clap::Command {
+    let mut program = Cli::command();
+    program.build();
+    program.mut_args(|argument| argument.hide_short_help(true))
+}
+
+/// The text of `knetstat help`.
+///
+/// # Errors
+///
+/// [`Error::Usage`] for a command that does not exist.
+pub fn help(command: Option<&str>) -> Result<String, Error> {
+    let mut program = program();
+    program.build();
+    let Some(name) = command else { return Ok(program.render_long_help().to_string()) };
+    match program.find_subcommand_mut(name) {
+        // As clap does: in one form where there is nothing more to say.
+        Some(command) if command.get_long_about().is_some() => {
+            Ok(command.render_long_help().to_string())
+        }
+        Some(command) => Ok(command.render_help().to_string()),
+        None => Err(Error::Usage(usage::no_help(name, &program))),
     }
-    error
 }
 
 /// Parses the name of a column, and lists them all for `--help` and for completions.
@@ -307,13 +363,12 @@ impl TypedValueParser for ColumnParser {
 }
 
 fn parse_pid(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| "a process is named by its number; --command takes its name".into())
+    let word = escaped(text.as_bytes());
+    text.parse()
+        .map_err(|_| format!("invalid PID '{word}' (for the name of a process, use --command)"))
 }
 
-/// Wrong usage that clap cannot see by itself, worded as clap does.
-pub fn wrong(option: &str, what: &str) -> clap::Error {
-    clap::Error::raw(
-        clap::error::ErrorKind::InvalidValue,
-        format!("invalid value for '{option}': {what}\n\nFor more information, try '--help'.\n"),
-    )
+/// Wrong usage that clap cannot see by itself.
+pub fn wrong(option: &str, what: &str) -> Error {
+    Error::Usage(format!("{option}: {what}"))
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
+use crate::error::Error;
 use crate::host::netns::Scope;
 use crate::host::services::{self, Ports};
 use crate::host::users;
@@ -13,6 +14,7 @@ use crate::query::filter::{self, Filter};
 use crate::query::lost::Lost;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
+use crate::usage;
 
 /// Which sockets to show, what of them, and how.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl Config {
     /// # Errors
     ///
     /// For words that mean nothing, as wrong usage.
-    pub fn new(args: &TableArgs) -> Result<Config, clap::Error> {
+    pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
         Ok(Config {
             scope: scope(args),
@@ -71,11 +73,13 @@ fn scope(args: &TableArgs) -> Scope {
     }
 }
 
-fn filter(args: &TableArgs) -> Result<Filter, clap::Error> {
+fn filter(args: &TableArgs) -> Result<Filter, Error> {
+    check_versions(args)?;
     let [local_ports, remote_ports, either_ports] = ports(args)?;
     Ok(Filter {
         kinds: SocketKind::ALL.map(|kind| wants(args, kind)),
-        unbound: args.unbound,
+        // A socket that is not bound does not listen.
+        unbound: args.unbound || is_of_every_family(args) && !args.listening,
         states: args.state.iter().copied().reduce(States::union).unwrap_or(States::ALL),
         listening: args.listening,
         local_ports,
@@ -92,12 +96,8 @@ fn filter(args: &TableArgs) -> Result<Filter, clap::Error> {
 }
 
 /// The ports of `--sport`, `--dport` and `--port`.
-fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], clap::Error> {
-    let lists = [
-        ("--sport <PORT>", &args.sport),
-        ("--dport <PORT>", &args.dport),
-        ("--port <PORT>", &args.port),
-    ];
+fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], Error> {
+    let lists = [("--sport", &args.sport), ("--dport", &args.dport), ("--port", &args.port)];
     let services = services::database();
     let mut ports: [Vec<Ports>; 3] = Default::default();
     for (ports, (option, words)) in ports.iter_mut().zip(lists) {
@@ -109,14 +109,14 @@ fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], clap::Error> {
     Ok(ports)
 }
 
-fn users(words: &[String]) -> Result<Vec<u32>, clap::Error> {
+fn users(words: &[String]) -> Result<Vec<u32>, Error> {
     let passwd = users::database();
     let users = words.iter().map(|word| users::parse(word, &passwd));
-    users.collect::<Result<_, _>>().map_err(|error| wrong("--user <USER>", &error))
+    users.collect::<Result<_, _>>().map_err(|error| wrong("--user", &error))
 }
 
 /// Whether a flag names sockets of this kind. Every family has a flag, or a reason to have none.
-fn names(args: &TableArgs, kind: SocketKind) -> bool {
+fn has_flag(args: &TableArgs, kind: SocketKind) -> bool {
     let (v4, v6) = match kind.version() {
         Some(Version::V4) => (true, false),
         Some(Version::V6) => (false, true),
@@ -138,15 +138,67 @@ fn names(args: &TableArgs, kind: SocketKind) -> bool {
     }
 }
 
+/// Whether a flag or a word of `--family` names sockets of this kind. Beside protocols over IP, inet and
+/// inet6 only choose the version, as in netstat and ss.
+fn names(args: &TableArgs, kind: SocketKind) -> bool {
+    let names_protocol = |kind: SocketKind| {
+        let mut words = args.family.iter().filter(|families| families.version().is_none());
+        has_flag(args, kind) || words.any(|families| families.contain(kind))
+    };
+    let is_ip = |kind: &SocketKind| kind.version().is_some();
+    let names_no_ip = || !SocketKind::ALL.into_iter().filter(is_ip).any(names_protocol);
+    let by_version = args.family.iter().filter(|families| families.version().is_some());
+    names_protocol(kind) || by_version.into_iter().any(|it| it.contain(kind)) && names_no_ip()
+}
+
+/// Whether the sockets of processes are asked for, whatever they are.
+fn is_of_every_family(args: &TableArgs) -> bool {
+    let asks_for_processes = !args.pid.is_empty() || !args.command.is_empty();
+    asks_for_processes && !SocketKind::ALL.into_iter().any(|kind| names(args, kind))
+}
+
+/// Whether a version of IP is asked for, by -4 and -6 or by inet and inet6.
+fn has_version(args: &TableArgs, version: Version) -> bool {
+    let flag = match version {
+        Version::V4 => args.ipv4,
+        Version::V6 => args.ipv6,
+    };
+    flag || args.family.iter().any(|families| families.version() == Some(version))
+}
+
 fn wants(args: &TableArgs, kind: SocketKind) -> bool {
     let names_a_family = SocketKind::ALL.into_iter().any(|kind| names(args, kind));
-    let is_default = args.unbound || matches!(kind.family(), Family::Tcp | Family::Udp);
-    let has_version = match kind.version() {
-        Some(Version::V4) => args.ipv4 || !args.ipv6,
-        Some(Version::V6) => args.ipv6 || !args.ipv4,
-        None => names_a_family || !(args.ipv4 || args.ipv6),
+    let is_default = args.unbound
+        || is_of_every_family(args)
+        || matches!(kind.family(), Family::Tcp | Family::Udp);
+    let (ipv4, ipv6) = (has_version(args, Version::V4), has_version(args, Version::V6));
+    let is_version = match kind.version() {
+        Some(Version::V4) => ipv4 || !ipv6,
+        Some(Version::V6) => ipv6 || !ipv4,
+        None => names_a_family || !(ipv4 || ipv6),
     };
-    has_version && if names_a_family { names(args, kind) } else { is_default }
+    is_version && if names_a_family { names(args, kind) } else { is_default }
+}
+
+/// Checks that `--family` does not contradict a flag of a version, which clap does for -4 and -6.
+///
+/// # Errors
+///
+/// When nothing could be shown.
+fn check_versions(args: &TableArgs) -> Result<(), Error> {
+    let flags = [
+        (args.tcp4, "--tcp4", Version::V6, "inet6"),
+        (args.udp4, "--udp4", Version::V6, "inet6"),
+        (args.tcp6, "--tcp6", Version::V4, "inet"),
+        (args.udp6, "--udp6", Version::V4, "inet"),
+    ];
+    let names = |version| args.family.iter().any(|families| families.version() == Some(version));
+    match flags.into_iter().find(|(flag, _, version, _)| *flag && names(*version)) {
+        Some((_, flag, _, word)) => {
+            Err(Error::Usage(format!("{flag} and --family {word} cannot be combined")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn format(args: &TableArgs) -> Format {
@@ -159,16 +211,16 @@ fn format(args: &TableArgs) -> Format {
     }
 }
 
-fn selection(args: &TableArgs, format: Format) -> Result<Selection, clap::Error> {
+fn selection(args: &TableArgs, format: Format) -> Result<Selection, Error> {
     match (args.options.is_empty(), format.whole_sockets) {
         (false, _) => Selection::parse(args.options.iter().map(String::as_str))
-            .map_err(|error| wrong("--options <LIST>", &error)),
+            .map_err(|error| wrong("--options", &usage::with_file_hint(&args.options, &error))),
         (true, true) => Ok(Selection::all()),
         (true, false) => Ok(Selection::common()),
     }
 }
 
-fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnList, clap::Error> {
+fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnList, Error> {
     let request = ColumnRequest {
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
@@ -183,8 +235,8 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
     let nothing = |layout: &_| columns.of(*layout).is_empty();
     if !args.columns.is_empty() && filter.layouts().iter().all(nothing) {
         let names: Vec<&str> = args.columns.iter().map(|column| column.name()).collect();
-        let error = format!("sockets of these families have no column {}", names.join(", "));
-        return Err(wrong("--columns <LIST>", &error));
+        let error = format!("these families do not have the column {}", names.join(", "));
+        return Err(wrong("--columns", &error));
     }
     Ok(columns)
 }

@@ -15,33 +15,42 @@ pub fn is_too_many_files(error: &io::Error) -> bool {
 /// The reason and, where too many files are open, what to do.
 fn with_remedy(error: &io::Error) -> String {
     match is_too_many_files(error) {
-        true => format!("{error}; {MORE_FILES}"),
-        false => error.to_string(),
+        true => format!("{} ({MORE_FILES})", reason(error)),
+        false => reason(error),
     }
+}
+
+/// The reason for an error of the system in words, without the number that the standard library adds.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 /// Why a command failed, or is not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Wrong usage; also `--help` and `--version`, which are the answer to a command line.
+    /// Wrong usage: what is wrong, and what to type instead.
+    #[error("{0}")]
+    Usage(String),
+    /// Not an error: the text of `--help` or `--version`.
     #[error(transparent)]
-    Usage(#[from] clap::Error),
-    #[error("cannot write the output: {0}")]
+    Answer(clap::Error),
+    #[error("cannot write the output: {}", reason(.0))]
     Output(io::Error),
     /// None of the programs that are needed could be loaded.
     #[error("cannot load the BPF programs that read the sockets: {}", .0.sentence())]
     Load(#[from] LoadError),
     #[error("cannot open a BPF iterator: {}", .0.sentence())]
     OpenIterator(LoadError),
-    #[error("cannot give up capabilities that are no longer needed: {0}")]
+    #[error("cannot drop capabilities that are no longer needed: {0}")]
     DropCapabilities(String),
-    #[error("cannot renounce new privileges: {0}; in a sandbox, allow prctl(2)")]
+    #[error("cannot set no_new_privs: {} (in a sandbox, allow prctl(2))", reason(.0))]
     NoNewPrivileges(io::Error),
-    #[error("cannot start a thread: {0}")]
+    #[error("cannot start a thread: {}", reason(.0))]
     Thread(io::Error),
-    #[error("cannot ask the kernel for the length of its clock tick: {0}")]
+    #[error("cannot read the kernel's clock tick: {}", reason(.0))]
     ClockTick(io::Error),
-    #[error("cannot ask the kernel for its number of CPUs: {}", .0.sentence())]
+    #[error("cannot read the number of CPUs: {}", .0.sentence())]
     Cpus(LoadError),
     #[error("cannot look up interfaces by their names: {}", with_remedy(.0))]
     Interfaces(io::Error),
@@ -49,19 +58,19 @@ pub enum Error {
     #[error("{0}")]
     EnterNetns(String),
     /// An iterator, or another source of records, could not be read.
-    #[error("cannot read the sockets from the kernel: {0}")]
+    #[error("cannot read the sockets from the kernel: {}", reason(.0))]
     Read(io::Error),
-    /// At this byte is something that is not a record.
+    /// The bytes at this offset are not a record.
     #[error("the kernel's stream of sockets is damaged at byte {0}: {1}")]
     Damaged(u64, &'static str),
-    /// The stream ends inside of the record that begins at this byte.
+    /// The stream ends inside the record that begins at this offset.
     #[error("the kernel's stream of sockets ends in the middle of a record, at byte {0}")]
     Cut(u64),
     /// Rows or columns are missing: which, why, and what to do.
-    #[error("the table is without {0}")]
+    #[error("the table is incomplete: missing {0}")]
     Incomplete(String),
     /// There were too few descriptors to ask the kernel which options it has.
-    #[error("cannot ask which options this kernel has: too many open files; {MORE_FILES}")]
+    #[error("cannot find out which options this kernel has: too many open files ({MORE_FILES})")]
     NotAsked,
     /// The doctor found that the table does not work here, or would not be complete.
     #[error("{what}: {why} ({remedy})")]
@@ -72,7 +81,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// Some capabilities are missing; `how` says how to get them.
-    #[error("missing {missing}; CAP_BPF and CAP_PERFMON are needed")]
+    #[error("{missing} {} required", if .missing.contains(" and ") { "are" } else { "is" })]
     Capabilities { missing: String, how: String },
     #[error("too many open files")]
     TooManyFiles,
@@ -134,7 +143,7 @@ impl LoadError {
     /// The reason and the remedy.
     pub fn sentence(&self) -> String {
         match self.remedy() {
-            Some(remedy) => format!("{self}; {remedy}"),
+            Some(remedy) => format!("{self} ({remedy})"),
             None => self.to_string(),
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod error;
 pub mod host;
@@ -18,6 +19,7 @@ pub mod query;
 pub mod record;
 pub mod socket;
 pub mod text;
+pub mod usage;
 
 use cli::{Cli, Command};
 use commands::doctor::Form;
@@ -36,5 +38,7 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         Some(Command::Doctor { verbose, json }) => commands::doctor::run(Form::of(*verbose, *json)),
         Some(Command::Schema) => commands::schema::run(),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
+        Some(Command::Help { command }) => commands::help::run(command.as_deref()),
+        Some(Command::Complete { words }) => commands::complete::run(words),
     }
 }

@@ -9,14 +9,25 @@ use super::stdout;
 use crate::cli::Cli;
 use crate::error::Error;
 
-/// Prints the completions for a shell.
+/// Prints the completions for a shell. Those of bash, zsh and fish ask `knetstat complete`, so that they also
+/// complete values; those of other shells list the flags.
 ///
 /// # Errors
 ///
 /// When they cannot be written.
 pub fn run(shell: Shell) -> Result<(), Error> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "knetstat", &mut script);
+    let script = match shell {
+        Shell::Bash => include_bytes!("../../packaging/completions/knetstat.bash").to_vec(),
+        Shell::Zsh => include_bytes!("../../packaging/completions/knetstat.zsh").to_vec(),
+        Shell::Fish => include_bytes!("../../packaging/completions/knetstat.fish").to_vec(),
+        _ => static_script(shell),
+    };
     let mut out = stdout()?;
     out.write_all(&script).and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+fn static_script(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "knetstat", &mut script);
+    script
 }

@@ -1,7 +1,9 @@
 //! The commands: each puts together what the other folders offer.
 
+pub mod complete;
 pub mod completions;
 pub mod doctor;
+pub mod help;
 pub mod options;
 pub mod schema;
 pub mod table;

@@ -4,6 +4,8 @@ use std::cell::OnceCell;
 use std::fs;
 use std::io;
 
+use crate::error::reason;
+
 /// A file with an entry a line, in any encoding.
 pub struct Database {
     path: &'static str,
@@ -32,7 +34,8 @@ impl Database {
             Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n')),
             Err(error) => {
                 let word = crate::text::escaped(word.as_bytes());
-                Err(format!("cannot look up '{word}' in {}: {error}; use a number", self.path))
+                let why = reason(error);
+                Err(format!("cannot look up '{word}' in {}: {why} (use a number)", self.path))
             }
         }
     }

@@ -14,9 +14,9 @@ use nix::sched::{setns, CloneFlags};
 use nix::sys::stat::fstat;
 use nix::unistd::gettid;
 
-use crate::error::Error;
+use crate::error::{reason, Error};
 use crate::host::mounts::mounts;
-use crate::host::netns_file::{is_missing, is_netns, open, reason, remedy, shown};
+use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
 use crate::host::netns_names::{entries, Names, NAMED};
 use crate::kernel::{caller, namespace};
 use crate::record;
@@ -77,7 +77,7 @@ impl Netns {
     pub fn named(word: &str) -> Result<Netns, NetnsError> {
         match word {
             "" => {
-                let why = "a network namespace has a name, a process or a path";
+                let why = "an empty word (expected the name, PID or path of a network namespace)";
                 Err(NetnsError::Wrong(why.into()))
             }
             _ if word.contains('/') => Netns::at_path(word),
@@ -92,7 +92,7 @@ impl Netns {
         let name = unescaped(word);
         if name.iter().any(|byte| matches!(byte, b'/' | 0)) {
             let why = format!(
-                "'{}' is no name of a network namespace: those have no slash; write a path as it is",
+                "'{}' is not the name of a network namespace: names have no slash (type a path as it is)",
                 escaped(word.as_bytes())
             );
             return Err(NetnsError::Wrong(why));
@@ -121,7 +121,9 @@ impl Netns {
     ) -> Result<Netns, NetnsError> {
         match opened {
             Ok(Some(netns)) => Ok(netns),
-            Ok(None) => Err(NetnsError::Wrong(format!("{} is no network namespace", shown(path)))),
+            Ok(None) => {
+                Err(NetnsError::Wrong(format!("{} is not a network namespace", shown(path))))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(NetnsError::Wrong(unknown(word)))
             }
@@ -206,7 +208,9 @@ fn unknown(word: &str) -> String {
         return format!("there is no file {}", escaped(word.as_bytes()));
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        return format!("there is no process {word}; a name of digits is written as a path");
+        return format!(
+            "there is no process {word} (for a name of digits, type its path: {NAMED}/{word})"
+        );
     }
     let names = Names::read();
     crate::text::suggest::unknown("network namespace", word, names.sorted().into_iter())
@@ -280,8 +284,8 @@ impl NetnsSet {
             Ok(mounts) => mounts,
             Err(error) => {
                 let why = format!(
-                    "those that only a mount keeps, of which /proc/self/mountinfo tells: {}; \
-                     'mount -t proc proc /proc'",
+                    "those that only a mount keeps, which /proc/self/mountinfo lists: {} \
+                     (`mount -t proc proc /proc`)",
                     reason(&error)
                 );
                 return self.unseen.push(why);

@@ -59,19 +59,14 @@ pub fn shown(path: &Path) -> String {
     escaped(path.as_os_str().as_encoded_bytes())
 }
 
-/// The reason alone, without the number that the standard library adds.
-pub fn reason(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |raw| Errno::from_raw(raw).desc().into())
-}
-
 /// What to do about it, as the end of a sentence.
 pub fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "; it takes CAP_SYS_ADMIN, and for those of others' processes CAP_SYS_PTRACE: run it \
-             with sudo"
+            " (this requires CAP_SYS_ADMIN, and CAP_SYS_PTRACE for processes of other users: run it \
+             with sudo)"
         }
-        _ if is_too_many_files(error) => "; raise the limit (ulimit -n)",
+        _ if is_too_many_files(error) => " (raise the limit: `ulimit -n 1024`)",
         _ => "",
     }
 }

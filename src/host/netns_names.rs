@@ -7,7 +7,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::host::netns_file::{is_missing, is_netns, open, reason, remedy, shown};
+use crate::error::reason;
+use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
+use crate::text::escaped;
 
 /// Where ip(8) keeps the namespaces that it gave a name.
 pub const NAMED: &str = "/run/netns";
@@ -79,6 +81,12 @@ impl Names {
         names.sort_unstable();
         names
     }
+}
+
+/// All names that ip(8) gave, as far as they can be read. No namespace is opened.
+pub fn named() -> Vec<String> {
+    let paths = entries(Path::new(NAMED)).unwrap_or_default().into_iter();
+    paths.filter_map(|path| Some(escaped(path.file_name()?.as_encoded_bytes()))).collect()
 }
 
 /// What is in a directory, sorted; nothing where there is no such directory.

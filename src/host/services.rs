@@ -14,6 +14,13 @@ pub const fn database() -> Database {
     Database::at("/etc/services")
 }
 
+/// The names of all services; none where the file cannot be read.
+pub fn names() -> Vec<String> {
+    let services = database();
+    let lines = services.lines("").into_iter().flatten();
+    lines.filter_map(|line| words(line).next()).map(escaped).collect()
+}
+
 /// Parses a port, a range `a-b`, or the name of a service, as it is printed or as it is. A service may
 /// have several ports.
 ///
@@ -30,14 +37,14 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
             return match low <= high {
                 true => Ok(vec![low..=high]),
                 false => Err(format!(
-                    "the range of ports '{}' ends before it begins",
+                    "invalid port range '{}' (did you mean {high}-{low}?)",
                     escaped(word.as_bytes())
                 )),
             };
         }
     }
     if word.chars().all(|c| c.is_ascii_digit() || c == '-') {
-        return Err(format!("'{word}' is no port: ports are numbers from 0 to 65535, or ranges"));
+        return Err(invalid(word));
     }
     let lines = services.lines(word)?;
     let mut ports: Vec<Ports> = Vec::new();
@@ -51,10 +58,25 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
     match ports.is_empty() {
         false => Ok(ports),
         true => {
-            let names = lines.filter_map(|line| words(line).next());
-            Err(suggest::unknown("port or service", word, names))
+            let names: Vec<String> =
+                lines.filter_map(|line| words(line).next()).map(escaped).collect();
+            let near = suggest::nearest(word, &names);
+            Err(match near.is_empty() {
+                true => invalid(word),
+                false => {
+                    let (word, near) = (escaped(word.as_bytes()), suggest::listed(&near, "or"));
+                    format!("unknown service '{word}' (did you mean {near}?)")
+                }
+            })
         }
     }
+}
+
+fn invalid(word: &str) -> String {
+    let word = escaped(word.as_bytes());
+    format!(
+        "invalid port '{word}' (expected 0-65535, a range such as 8000-8100, or a service name)"
+    )
 }
 
 /// The port in a line, if the line is of a service with one of these names.

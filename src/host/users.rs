@@ -3,11 +3,18 @@
 use std::str;
 
 use crate::host::database::Database;
-use crate::text::{suggest, unescaped};
+use crate::text::{escaped, suggest, unescaped};
 
 /// The file that names users, which is not read yet.
 pub const fn database() -> Database {
     Database::at("/etc/passwd")
+}
+
+/// The names of all users; none where the file cannot be read.
+pub fn names() -> Vec<String> {
+    let passwd = database();
+    let users = passwd.lines("").into_iter().flatten().filter_map(user);
+    users.map(|(name, _)| escaped(name)).collect()
 }
 
 /// Parses a user: a number, or the name that the file gives it, as it is printed or as it is.

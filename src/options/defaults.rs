@@ -133,7 +133,7 @@ impl Defaults {
     pub fn obstacle(&self, kind: SocketKind) -> String {
         match &self.kinds[kind.index()] {
             None => {
-                "cannot see whether the kernel has the protocol; 'mount -t proc proc /proc'".into()
+                "cannot see whether the kernel has the protocol (`mount -t proc proc /proc`)".into()
             }
             Some(Err(errno)) => unopened(*errno),
             Some(Ok(answers)) => {
@@ -143,14 +143,14 @@ impl Defaults {
                 });
                 let (name, errno) = refused.unwrap_or(("options", Errno::UnknownErrno));
                 let why = errno.desc();
-                format!("cannot ask a new socket for {name}: {why}; {}", remedy(errno))
+                format!("cannot ask a new socket for {name}: {why} ({})", remedy(errno))
             }
         }
     }
 }
 
 fn unopened(errno: Errno) -> String {
-    format!("cannot open a new socket: {}; {}", errno.desc(), remedy(errno))
+    format!("cannot open a new socket: {} ({})", errno.desc(), remedy(errno))
 }
 
 /// What to do where a new socket cannot be opened or asked.

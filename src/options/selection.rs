@@ -52,7 +52,7 @@ impl Selection {
             selection.add(word)?;
         }
         match selection.parts.is_empty() && !selection.set {
-            true => Err("name at least one option, or common, set or all".into()),
+            true => Err("empty list (name at least one option, or common, set or all)".into()),
             false => Ok(selection),
         }
     }
@@ -114,4 +114,9 @@ pub fn find(word: &str) -> Result<Vec<usize>, String> {
         false => Ok(found),
         true => Err(suggest::unknown("option", word, CATALOGUE.iter().flat_map(names))),
     }
+}
+
+/// The name of the option at a place in the catalogue.
+pub fn name(index: usize) -> &'static str {
+    CATALOGUE[index].name
 }

@@ -6,7 +6,7 @@ use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::Names;
-use crate::text::{escaped, suggest};
+use crate::text::suggest;
 
 /// How a layout of the table heads a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,7 +293,7 @@ impl Column {
 /// For a word that names no column, or more than one: a sentence with the nearest names.
 pub fn parse(word: &str) -> Result<Column, String> {
     if word.trim().is_empty() {
-        return Err("name at least one column".into());
+        return Err("empty word (name at least one column)".into());
     }
     let wanted = bare(word);
     if wanted.is_empty() {
@@ -314,7 +314,7 @@ pub fn parse(word: &str) -> Result<Column, String> {
         [] => Err(unknown(word)),
         _ => {
             let names: Vec<&str> = near.iter().map(|column| column.name()).collect();
-            Err(format!("'{}' is ambiguous: {}", escaped(word.as_bytes()), names.join(", ")))
+            Err(suggest::ambiguous("column", word, &names))
         }
     }
 }
@@ -369,17 +369,17 @@ mod tests {
             ("lokal", "local"),
             ("recvqq", "recvq"),
             ("st", "state"),
-            ("re", "recvq, remote"),
-            ("co", "cookie, command"),
+            ("re", "recvq or remote"),
+            ("co", "cookie or command"),
         ] {
             match parse(word) {
                 Ok(column) => assert_eq!(column.name(), near, "{word}"),
                 Err(error) => assert!(error.contains(near), "{word}: {error}"),
             }
         }
-        assert!(parse("re").is_err_and(|error| error.starts_with("'re' is ambiguous")));
-        assert!(parse("zzz").is_err_and(|error| error.contains("options, set")));
-        assert!(parse("").is_err() && parse("*").is_err_and(|error| error.contains("there are")));
+        assert!(parse("re").is_err_and(|error| error.starts_with("ambiguous column 're'")));
+        assert!(parse("zzz").is_err_and(|error| error.contains("options or set")));
+        assert!(parse("").is_err() && parse("*").is_err_and(|error| error.contains("(expected ")));
         assert!(parse("x\x1b").is_err_and(|error| !error.contains('\x1b')));
     }
 }

@@ -13,7 +13,7 @@ use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::owner::Holder;
 use crate::socket::state::{self, State, States};
 use crate::socket::{Endpoint, Socket};
-use crate::text::{unescaped, EMPTY};
+use crate::text::{escaped, unescaped, EMPTY};
 
 /// Alternatives; none at all means that everything will do.
 pub type AnyOf<T> = Vec<T>;
@@ -248,8 +248,11 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
         return Ok(mapped_as_ipv4(network));
     }
     Err(match text.contains('%') {
-        true => "an interface is named in --interface, the address goes without".into(),
-        false => "an address or network looks like 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32".into(),
+        true => "scoped addresses are not accepted here (use --interface for the scope)".into(),
+        false => format!(
+            "invalid address '{}' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)",
+            escaped(text.as_bytes())
+        ),
     })
 }
 

@@ -1,6 +1,7 @@
 //! A socket, as its record says: who talks to whom, in which state, with what in its queues.
 
 mod diag;
+pub mod family;
 pub mod kind;
 mod names;
 pub mod owner;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::suggest;
+
 /// A state, as netstat words it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -214,19 +216,64 @@ static WORDS: &[(&str, States)] = &[
 /// The groups, as they are offered.
 const GROUPS: [&str; 5] = ["all", "connected", "synchronized", "bucket", "big"];
 
-/// The states that a word names.
+/// The states that a word names; the beginning of one will do where it can only mean one.
 ///
 /// # Errors
 ///
-/// For a word that nobody uses: a sentence with the nearest ones.
+/// For a word that nobody uses, or a beginning of several: a sentence with the nearest ones.
 pub fn parse(word: &str) -> Result<States, String> {
-    let key: String =
-        word.chars().filter(|c| !"-_".contains(*c)).flat_map(char::to_lowercase).collect();
+    let key = key(word);
+    if key.is_empty() {
+        return Err("empty word (expected a state, such as LISTEN)".into());
+    }
     if let Some((_, states)) = WORDS.iter().find(|(known, _)| *known == key) {
         return Ok(*states);
     }
-    let offered = ALL.iter().map(|state| state.word()).chain(GROUPS);
-    Err(crate::text::suggest::unknown("state", word, offered))
+    // The beginning of a word that is printed counts before that of another.
+    let printed = ALL.into_iter().filter(|state| self::key(state.word()).starts_with(&key));
+    if let [state] = printed.collect::<Vec<_>>()[..] {
+        return Ok(States::of(&[state]));
+    }
+    match begun_by(&key)[..] {
+        [(_, states)] => Ok(states),
+        [] => Err(suggest::unknown("state", word, words())),
+        ref several => {
+            let words: Vec<&str> = several.iter().map(|(word, _)| *word).collect();
+            Err(suggest::ambiguous("state", word, &words))
+        }
+    }
+}
+
+/// What the words with this beginning mean, each once.
+fn begun_by(key: &str) -> Vec<(&'static str, States)> {
+    let mut meant: Vec<(&str, States)> = Vec::new();
+    for (word, states) in WORDS.iter().filter(|(word, _)| word.starts_with(key)) {
+        if !meant.iter().any(|(_, other)| other == states) {
+            meant.push((printed(word, *states), *states));
+        }
+    }
+    meant
+}
+
+/// Whether somebody uses the word for a state or a group as a whole.
+pub fn is_word(word: &str) -> bool {
+    let key = key(word);
+    WORDS.iter().any(|(known, _)| *known == key)
+}
+
+/// A word as it is compared.
+fn key(word: &str) -> String {
+    word.chars().filter(|c| !"-_".contains(*c)).flat_map(char::to_lowercase).collect()
+}
+
+/// The words that are offered: those that are printed, then the groups.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|state| state.word()).chain(GROUPS)
+}
+
+/// The word that is printed for a state, or the word of a group.
+fn printed(word: &'static str, states: States) -> &'static str {
+    ALL.iter().find(|state| States::of(&[**state]) == states).map_or(word, |state| state.word())
 }
 
 #[cfg(test)]
@@ -248,6 +295,24 @@ mod tests {
         assert_eq!(parse("fin-wait-1"), parse("FIN_WAIT1"));
         assert_eq!(parse("FNW1"), parse("FIN_WAIT1"));
         assert_eq!(parse("bucket").unwrap().mask(State::of_tcp), 1 << 6 | 1 << 3 | 1 << 12);
+    }
+
+    #[test]
+    fn the_beginning_of_one_state_will_do() {
+        for (word, state) in [
+            ("est", "ESTABLISHED"),
+            ("uncon", "UNCONN"),
+            ("TIME", "TIME_WAIT"),
+            ("synch", "synchronized"),
+        ] {
+            assert_eq!(parse(word), parse(state), "{word}");
+        }
+        let said = parse("syn").unwrap_err();
+        assert_eq!(
+            said,
+            "ambiguous state 'syn' (did you mean SYN_SENT, SYN_RECV or synchronized?)"
+        );
+        assert!(parse("").is_err() && parse("-").is_err());
     }
 
     #[test]

@@ -3,40 +3,69 @@
 /// How alike two words must be to be offered, from 0 to 1.
 const ALIKE: f64 = 0.7;
 
+/// How much less alike than the nearest word another may be to be offered too.
+const CLOSE: f64 = 0.1;
+
 /// The length in bytes of the longest word that anything is offered for. No name is longer, and the
 /// time to compare two words grows with the product of their lengths.
 const LONGEST: usize = 64;
 
-/// A sentence that says that there is no such `thing`, and which of the `known` ones are near; where
-/// none is, it names them all if they are few. All of them may come from outside; they are escaped here.
+/// How many words are listed at most where none is near.
+const FEW: usize = 20;
+
+/// A message that there is no such `thing`, with the nearest of the `known` words; where none is near, with
+/// all of them if they are few. All of them may come from outside; they are escaped here.
 pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
     thing: &str,
     word: &str,
     known: impl Iterator<Item = &'a T>,
 ) -> String {
     let known: Vec<String> = known.map(|candidate| super::escaped(candidate.as_ref())).collect();
+    let near = nearest(word, &known);
+    let hint = match near.is_empty() {
+        false => format!(" (did you mean {}?)", listed(&near, "or")),
+        true if thing == "option" => " ('knetstat options' lists them)".into(),
+        true if known.is_empty() => String::new(),
+        true if known.len() <= FEW || thing == "column" => {
+            format!(" (expected {})", listed(&known, "or"))
+        }
+        true => String::new(),
+    };
+    format!("unknown {thing} '{}'{hint}", super::escaped(word.as_bytes()))
+}
+
+/// A message that a beginning fits several words.
+pub fn ambiguous<T: AsRef<str>>(thing: &str, word: &str, candidates: &[T]) -> String {
+    let word = super::escaped(word.as_bytes());
+    format!("ambiguous {thing} '{word}' (did you mean {}?)", listed(candidates, "or"))
+}
+
+/// Words as in a sentence: `a, b or c`.
+pub fn listed<T: AsRef<str>>(words: &[T], conjunction: &str) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match &words[..] {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [first @ .., last] => format!("{} {conjunction} {last}", first.join(", ")),
+    }
+}
+
+/// The nearest three of the known words, the nearest first.
+pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Vec<&'a str> {
     let wanted = word.to_lowercase();
-    let comparable = known.iter().filter(|it| word.len() <= LONGEST && it.len() <= LONGEST);
+    let known = known.iter().map(AsRef::as_ref);
+    let comparable = known.filter(|it| word.len() <= LONGEST && it.len() <= LONGEST);
     let mut near: Vec<(f64, &str)> = comparable
-        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate.as_str()))
+        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    // Words that are much less alike than the nearest one mislead.
+    let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
+    near.retain(|(likeness, _)| *likeness >= best - CLOSE);
     // A service has a line for each protocol.
     near.dedup();
-    let near: Vec<&str> = near.into_iter().take(3).map(|(_, candidate)| candidate).collect();
-    let word = super::escaped(word.as_bytes());
-    match near.is_empty() {
-        false => format!("no {thing} is called '{word}'; did you mean {}?", near.join(", ")),
-        true if known.is_empty() => format!("no {thing} is called '{word}'"),
-        true if known.len() <= 20 || thing == "column" => {
-            format!("no {thing} is called '{word}'; there are {}", known.join(", "))
-        }
-        true if thing == "option" => {
-            format!("no option is called '{word}'; 'knetstat options' lists them")
-        }
-        true => format!("no {thing} is called '{word}'"),
-    }
+    near.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
 /// How alike two words are, with or without the prefix of the second (SO_, TCP_ ...).
@@ -60,9 +89,9 @@ mod tests {
     fn each_name_is_offered_once() {
         let twice = ["domain", "domain", "domain-s"];
         let said = unknown("service", "domian", twice.into_iter());
-        assert!(said.ends_with("did you mean domain, domain-s?"), "{said}");
+        assert_eq!(said, "unknown service 'domian' (did you mean domain or domain-s?)");
         let said = unknown("namespace", "one", std::iter::empty::<&str>());
-        assert_eq!(said, "no namespace is called 'one'");
+        assert_eq!(said, "unknown namespace 'one'");
     }
 
     #[test]

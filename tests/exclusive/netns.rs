@@ -181,7 +181,7 @@ fn the_same_addresses_with_other_defaults() {
     assert_eq!(rows(&format!("{named} --interface second0,third0")).len(), 2);
     assert_eq!(rows(&format!("{named} --interface 77")).len(), 3);
     let wrong = refused(&format!("{named} --interface nowhere0"));
-    assert!(wrong.contains("no interface is called 'nowhere0'"), "{wrong}");
+    assert!(wrong.contains("unknown interface 'nowhere0'"), "{wrong}");
 
     let text = stdout(&format!("-t {named}"));
     let lines: Vec<Vec<&str>> =
@@ -282,15 +282,15 @@ fn words_that_mean_no_namespace() {
         ("4194304", "there is no process 4194304"),
         ("4000000000", "there is no process 4000000000"),
         ("/nowhere/at/all", "there is no file /nowhere/at/all"),
-        ("/etc/passwd", "/etc/passwd is no network namespace"),
-        ("/proc/self/ns/mnt", "/proc/self/ns/mnt is no network namespace"),
-        (fifo.to_str().expect("UTF-8"), "is no network namespace"),
-        (",", "has a name, a process or a path"),
+        ("/etc/passwd", "/etc/passwd is not a network namespace"),
+        ("/proc/self/ns/mnt", "/proc/self/ns/mnt is not a network namespace"),
+        (fifo.to_str().expect("UTF-8"), "is not a network namespace"),
+        (",", "expected the name, PID or path"),
     ] {
         let said = refused(&format!("--netns {word}"));
         assert!(said.contains(answer), "{word}: {said}");
     }
-    assert!(refused("--netns 1 --all-netns").contains("cannot be used with"));
+    assert!(refused("--netns 1 --all-netns").contains("cannot be combined"));
     fs::remove_file(fifo).expect("the FIFO");
 }
 
@@ -439,7 +439,10 @@ fn what_cannot_be_entered_is_said() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("the table is without ") && said.contains("CAP_SYS_ADMIN"), "{said}");
+    assert!(
+        said.contains("the table is incomplete: missing ") && said.contains("CAP_SYS_ADMIN"),
+        "{said}"
+    );
     let mut text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(serde_json::from_str::<Value>(&text).is_err(), "the array is left open: {text}");
     text.push(']');
@@ -484,7 +487,7 @@ fn incomplete(output: &Output, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with("knetstat: the table is without "), "{said}");
+    assert!(said.starts_with("knetstat: the table is incomplete: missing "), "{said}");
     words.iter().for_each(|word| assert!(said.contains(word), "no '{word}': {said}"));
 }
 

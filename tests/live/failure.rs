@@ -40,7 +40,7 @@ fn without_capabilities_it_says_which_and_how_to_give_them() {
     let give = to_give(&program);
     for arguments in [&[][..], &["-J"], &["--ndjson", "-u"]] {
         let output = program.run(&[], arguments);
-        failed(&output, &[CANNOT, "missing CAP_BPF and CAP_PERFMON", "sudo", &give]);
+        failed(&output, &[CANNOT, "CAP_BPF and CAP_PERFMON are required", "sudo", &give]);
         assert_eq!(output.stdout, b"", "nothing is begun that cannot be ended");
     }
 }
@@ -48,9 +48,12 @@ fn without_capabilities_it_says_which_and_how_to_give_them() {
 #[test]
 fn the_capability_that_is_missing_is_named() {
     let program = Everybodys::new("one");
-    failed(&program.run(&["perfmon"], &[]), &[CANNOT, "missing CAP_BPF;", "setcap"]);
-    failed(&program.run(&["bpf"], &[]), &[CANNOT, "missing CAP_PERFMON;", "setcap"]);
-    failed(&program.run(&["net_admin", "net_raw"], &[]), &["missing CAP_BPF and CAP_PERFMON;"]);
+    failed(&program.run(&["perfmon"], &[]), &[CANNOT, ": CAP_BPF is required (", "setcap"]);
+    failed(&program.run(&["bpf"], &[]), &[CANNOT, ": CAP_PERFMON is required (", "setcap"]);
+    failed(
+        &program.run(&["net_admin", "net_raw"], &[]),
+        &[": CAP_BPF and CAP_PERFMON are required ("],
+    );
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn too_few_descriptors_are_told_as_such() {
     let (good, bad): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.status.success());
     bad.iter().for_each(|output| failed(output, &[CANNOT]));
     let words = |output: &&&Output| {
-        String::from_utf8_lossy(&output.stderr).contains("too many open files; raise the limit")
+        String::from_utf8_lossy(&output.stderr).contains("too many open files (raise the limit")
     };
     assert!(bad.iter().any(|output| words(&output)), "{bad:?}");
     assert!(!good.is_empty(), "so many descriptors are enough");
@@ -310,7 +313,10 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
             run_with_call_answering(call, errno, &format!("{FAMILIES} {arguments}"))
         };
         let output = ask("-O set");
-        failed(&output, &["the table is without what ", " sockets have set: ", errno.desc()]);
+        failed(
+            &output,
+            &["the table is incomplete: missing what ", " sockets have set: ", errno.desc()],
+        );
         let said = String::from_utf8_lossy(&output.stderr);
         WORDS.iter().for_each(|word| assert!(said.contains(word), "no {word}: {said}"));
         let rows = lines_of_sockets(&output);
@@ -321,10 +327,10 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
             assert!(!row.contains("SO_PRIORITY"), "{row}");
         }
         let output = ask("--columns set");
-        failed(&output, &["the table is without what "]);
+        failed(&output, &["the table is incomplete: missing what "]);
         assert!(lines_of_sockets(&output).iter().all(|row| row == "?"), "{output:?}");
         let output = ask("--ndjson");
-        failed(&output, &["the table is without what "]);
+        failed(&output, &["the table is incomplete: missing what "]);
         for row in lines_of_sockets(&output) {
             let row: Value = serde_json::from_str(&row).expect("an object");
             assert_eq!(row["set"], Value::Null, "{row}");

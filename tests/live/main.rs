@@ -10,6 +10,7 @@ mod sandbox;
 mod supported;
 
 mod cli;
+mod command_lines;
 mod doctor;
 mod escaping;
 mod failure;

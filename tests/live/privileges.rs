@@ -135,12 +135,16 @@ fn nothing_is_written_with_capabilities() {
         (Stream::Out, "doctor -v"),
         (Stream::Out, "schema"),
         (Stream::Out, "completions bash"),
+        (Stream::Out, "complete -- knetstat --command k"),
+        (Stream::Out, "help"),
         (Stream::Out, "-h"),
         (Stream::Out, "--help"),
         (Stream::Out, "--version"),
         (Stream::Out, "options --help"),
         (Stream::Err, "--bogus"),
         (Stream::Err, "--state bogus"),
+        (Stream::Err, "-K"),
+        (Stream::Err, "-t :443"),
         (Stream::Err, "options bogus"),
         (Stream::Err, "completions bogus"),
         (Stream::Err, "--netns bogus"),
@@ -387,7 +391,7 @@ fn what_is_no_namespace_is_not_opened() {
     });
     for _ in 0..3 {
         let said = refused(&mut Command::new(KNETSTAT), path);
-        assert!(said.contains(&format!("{path} is no network namespace")), "{said}");
+        assert!(said.contains(&format!("{path} is not a network namespace")), "{said}");
     }
     assert!(writer.try_wait().expect("wait").is_none(), "the writer still waits");
     let mut data = String::new();

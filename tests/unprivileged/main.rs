@@ -6,6 +6,8 @@ mod common;
 
 mod btf;
 mod columns;
+mod command_lines;
+mod completions;
 mod documents;
 mod fuzz;
 mod install;

@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use super::stdout;
 use crate::cli;
 use crate::error::Error;
+use crate::usage;
 
 use facts::Host;
 use page::Page;
@@ -26,7 +27,8 @@ pub use support::is_supported;
 ///
 /// For a word that names no option, as wrong usage; when the output cannot be written.
 pub fn run(words: &[String], json: bool) -> Result<(), Error> {
-    let request = request::parse(words).map_err(|error| cli::wrong("<NAME>", &error))?;
+    let request = request::parse(words)
+        .map_err(|error| cli::wrong("options", &usage::with_file_hint(words, &error)))?;
     let host = Host::ask();
     let mut text = Vec::new();
     match json {

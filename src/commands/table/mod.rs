@@ -82,7 +82,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     }
     drop(output);
     out.flush().map_err(Error::Output)?;
-    Err(Error::Incomplete(missing.join("; and without ")))
+    Err(Error::Incomplete(missing.join("; missing ")))
 }
 
 /// Loads the programs, and looks which columns they cannot fill. The kernel's types are not kept.
@@ -126,7 +126,7 @@ fn find(scope: &Scope) -> Result<NetnsSet, Error> {
         Scope::Named(words) => words,
     };
     let netns_set = NetnsSet::named(words).map_err(|error| match error {
-        NetnsError::Wrong(why) => cli::wrong("--netns <NETNS>", &why).into(),
+        NetnsError::Wrong(why) => cli::wrong("--netns", &why),
         NetnsError::Refused(why) => Error::EnterNetns(why),
     })?;
     for netns in &netns_set.namespaces {
@@ -165,7 +165,7 @@ fn enter_all(
             Namespaces::several(namespaces)
         }
     };
-    interfaces.check().map_err(|error| cli::wrong("--interface <IF>", &error))?;
+    interfaces.check().map_err(|error| cli::wrong("--interface", &error))?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
     Ok((namespaces.with_names(names), snapshot))
 }

@@ -62,24 +62,24 @@ fn by_process() {
     let scene = Scene::new();
     let (first, second) = scene.pids();
     assert_eq!(shown(""), [4000, 4001, 4002, 4003, 4004]);
-    assert_eq!(shown(&format!("--pid {first}")), [4000, 4001, 4003]);
-    assert_eq!(shown(&format!("--pid {second}")), [4002, 4003]);
-    assert_eq!(shown(&format!("--pid {first},{second}")), [4000, 4001, 4002, 4003]);
-    assert_eq!(shown(&format!("--pid {first} --pid {second}")), [4000, 4001, 4002, 4003]);
+    assert_eq!(shown(&format!("-tu --pid {first}")), [4000, 4001, 4003]);
+    assert_eq!(shown(&format!("-tu --pid {second}")), [4002, 4003]);
+    assert_eq!(shown(&format!("-tu --pid {first},{second}")), [4000, 4001, 4002, 4003]);
+    assert_eq!(shown(&format!("-tu --pid {first} --pid {second}")), [4000, 4001, 4002, 4003]);
     // No process has the number 0 or the largest one.
-    assert_eq!(shown("--pid 0"), NONE);
-    assert_eq!(shown("--pid 4294967295"), NONE);
-    assert_eq!(shown(&format!("--pid 4294967295,{second}")), [4002, 4003]);
+    assert_eq!(shown("-tu --pid 0"), NONE);
+    assert_eq!(shown("-tu --pid 4294967295"), NONE);
+    assert_eq!(shown(&format!("-tu --pid 4294967295,{second}")), [4002, 4003]);
 
     // All processes of a row are shown, not only those that were asked for.
-    let rows = owned(&format!("--pid {first} --sport 4003"));
+    let rows = owned(&format!("-tu --pid {first} --sport 4003"));
     assert_eq!(rows[0]["processes"].as_array().map(Vec::len), Some(2));
 
-    assert_eq!(shown(&format!("-l --pid {first}")), [4000, 4001, 4003]);
+    assert_eq!(shown(&format!("-l -tu --pid {first}")), [4000, 4001, 4003]);
     assert_eq!(shown_in_every_form(&format!("-tl --pid {first},{second}")), [4000, 4002]);
-    assert_eq!(shown(&format!("-6 --pid {first}")), [4003]);
-    assert_eq!(shown(&format!("--port 4001-4002 --pid {first}")), [4001]);
-    assert_eq!(shown(&format!("--sport 4002 --pid {first}")), NONE);
+    assert_eq!(shown(&format!("-6 -tu --pid {first}")), [4003]);
+    assert_eq!(shown(&format!("--port 4001-4002 -tu --pid {first}")), [4001]);
+    assert_eq!(shown(&format!("--sport 4002 -tu --pid {first}")), NONE);
 }
 
 #[test]
@@ -95,22 +95,22 @@ fn by_command() {
     let _turn = with_puppets();
     let scene = Scene::new();
     let (web, both) = ([4000, 4001, 4003], [4000, 4001, 4002, 4003]);
-    assert_eq!(shown("--command web"), web);
-    assert_eq!(shown("--command we"), NONE, "the whole name");
-    assert_eq!(shown("--command WEB"), NONE, "in this case");
-    assert_eq!(shown("--command w?b"), web);
-    assert_eq!(shown_in_every_form("--command web*"), both);
-    assert_eq!(shown("--command *2*"), [4002, 4003]);
-    assert_eq!(shown("--command *"), both);
-    assert_eq!(shown("--command nobody,w*b"), web);
-    assert_eq!(shown("--command nobody --command w*b"), web);
-    assert_eq!(shown("--command nobody"), NONE);
+    assert_eq!(shown("-tu --command web"), web);
+    assert_eq!(shown("-tu --command we"), NONE, "the whole name");
+    assert_eq!(shown("-tu --command WEB"), NONE, "in this case");
+    assert_eq!(shown("-tu --command w?b"), web);
+    assert_eq!(shown_in_every_form("-tu --command web*"), both);
+    assert_eq!(shown("-tu --command *2*"), [4002, 4003]);
+    assert_eq!(shown("-tu --command *"), both);
+    assert_eq!(shown("-tu --command nobody,w*b"), web);
+    assert_eq!(shown("-tu --command nobody --command w*b"), web);
+    assert_eq!(shown("-tu --command nobody"), NONE);
     assert_eq!(shown("-l -t --command web*"), [4000, 4002]);
-    assert_eq!(shown("--port 4001 --command web*"), [4001]);
+    assert_eq!(shown("--port 4001 -tu --command web*"), [4001]);
 
     // As it is shown, in the table and in JSON, and as it is.
     let escaped = |pattern: &str| {
-        let output = knetstat(["-J", "--command", pattern]);
+        let output = knetstat(["-tuJ", "--command", pattern]);
         assert!(output.status.success(), "{output:?}");
         let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("a JSON array");
         ports(&rows)
@@ -125,13 +125,13 @@ fn by_command() {
 
     // Process and command have to be those of one holder.
     let (first, second) = scene.pids();
-    assert_eq!(shown(&format!("--pid {first} --command web")), web);
+    assert_eq!(shown(&format!("-tu --pid {first} --command web")), web);
     assert_eq!(
-        shown(&format!("--pid {second} --command web")),
+        shown(&format!("-tu --pid {second} --command web")),
         NONE,
         "4003 is held by another web"
     );
-    assert_eq!(shown(&format!("--pid {second},{first} --command *2*")), [4002, 4003]);
+    assert_eq!(shown(&format!("-tu --pid {second},{first} --command *2*")), [4002, 4003]);
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn by_user() {
     assert_eq!(shown("--user 4294967294"), NONE);
     assert_eq!(shown(&format!("-t --user {uid}")), [4003]);
     assert_eq!(shown(&format!("--user {uid} --port 4002")), [4002]);
-    assert_eq!(shown_in_every_form(&format!("--user root --pid {}", other.pid())), [4001]);
-    assert_eq!(shown(&format!("--user {uid} --pid {}", root.pid())), NONE);
+    assert_eq!(shown_in_every_form(&format!("--user root -tu --pid {}", other.pid())), [4001]);
+    assert_eq!(shown(&format!("--user {uid} -tu --pid {}", root.pid())), NONE);
     for row in owned(&format!("--user {uid}")) {
         assert_eq!(row["uid"], uid);
     }
@@ -173,13 +173,13 @@ fn the_ends_of_a_connection() {
     client.ask("connect tcp 127.0.0.1:4000");
     let accept_queue = sockets("-p --state established --sport 4000");
     assert_eq!(accept_queue[0]["owner"], "accept-queue");
-    assert_eq!(shown(&format!("--state established --pid {}", server.pid())), NONE);
+    assert_eq!(shown(&format!("--state established -tu --pid {}", server.pid())), NONE);
 
     server.ask(&format!("accept {listener}"));
     let (server, client) = (server.pid(), client.pid());
-    assert_eq!(shown(&format!("--pid {server}")), [4000, 4000]);
-    assert_eq!(sockets(&format!("--dport 4000 --pid {client}")).len(), 1);
-    assert_eq!(sockets(&format!("--sport 4000 --pid {client}")).len(), 0);
-    assert_eq!(shown(&format!("--port 4000 -l --pid {server},{client}")), [4000]);
+    assert_eq!(shown(&format!("-tu --pid {server}")), [4000, 4000]);
+    assert_eq!(sockets(&format!("--dport 4000 -tu --pid {client}")).len(), 1);
+    assert_eq!(sockets(&format!("--sport 4000 -tu --pid {client}")).len(), 0);
+    assert_eq!(shown(&format!("--port 4000 -l -tu --pid {server},{client}")), [4000]);
     assert!(!held().is_empty());
 }

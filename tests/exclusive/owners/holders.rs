@@ -229,7 +229,7 @@ fn without_the_flag_there_are_no_owners() {
     let _turn = with_puppets();
     let mut puppet = Puppet::new();
     puppet.ask("udp 127.0.0.1:4000");
-    for filter in ["", "--command *", "--user 0", &format!("--pid {}", puppet.pid())] {
+    for filter in ["", "-tu --command *", "--user 0", &format!("-tu --pid {}", puppet.pid())] {
         for format in ["-J", "--ndjson"] {
             let text = stdout(&format!("{format} {filter}"));
             let row = text.trim_start_matches('[').trim_end().trim_end_matches(']');

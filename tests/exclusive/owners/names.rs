@@ -66,8 +66,12 @@ fn a_name_as_it_is_printed_finds_its_process() {
         let same = puppets.iter().filter(|(other, _)| comm_of(other) == comm_of(puppet));
         let expected: Vec<u16> = same.map(|(_, port)| *port).collect();
         let command = row.get(1).expect("no cell is empty");
-        let output =
-            crate::common::knetstat(["-H", "--columns", "sport", &format!("--command={command}")]);
+        let output = crate::common::knetstat([
+            "-tuH",
+            "--columns",
+            "sport",
+            &format!("--command={command}"),
+        ]);
         assert!(output.status.success(), "{command}: {output:?}");
         let text = String::from_utf8(output.stdout).expect("UTF-8");
         let found: Vec<u16> = text.lines().map(|line| line.trim().parse().unwrap()).collect();
@@ -196,7 +200,7 @@ fn the_name_is_that_of_the_first_thread() {
     let rows = owned("");
     assert_eq!(command(&rows, 4000), "leader");
     assert_eq!(command(&rows, 4001), "leader");
-    let count = |pattern: &str| sockets(&format!("--command {pattern}")).len();
+    let count = |pattern: &str| sockets(&format!("-tu --command {pattern}")).len();
     assert_eq!((count("leader"), count("renamed")), (2, 0));
 
     rename(&mut puppet, b"another");

@@ -52,10 +52,10 @@ fn from_inside_and_from_outside() {
     }
 
     // The filter means the same numbers.
-    assert_eq!(ports(&seen_by(&mut inner, "--pid 1").0), [5000, 5001]);
-    assert_eq!(ports(&seen_by(&mut inner, &format!("--pid {heir}")).0), [5000]);
-    assert_eq!(ports(&owned(&format!("--pid {init}"))), [5000, 5001]);
-    assert_eq!(stdout("-H --pid 1"), "");
+    assert_eq!(ports(&seen_by(&mut inner, "-tu --pid 1").0), [5000, 5001]);
+    assert_eq!(ports(&seen_by(&mut inner, &format!("-tu --pid {heir}")).0), [5000]);
+    assert_eq!(ports(&owned(&format!("-tu --pid {init}"))), [5000, 5001]);
+    assert_eq!(stdout("-H -tu --pid 1"), "");
 }
 
 #[test]

@@ -169,8 +169,8 @@ fn the_parts_of_an_mptcp_connection() {
     assert!(cell.ends_with("(subflow)"), "{cell}");
 
     let count = |arguments: &str| sockets(arguments).len();
-    assert_eq!(count(&format!("--pid {}", server.pid())), 2);
-    assert_eq!(count(&format!("--pid {}", client.pid())), 1);
+    assert_eq!(count(&format!("-tu --pid {}", server.pid())), 2);
+    assert_eq!(count(&format!("-tu --pid {}", client.pid())), 1);
 }
 
 #[test]
@@ -255,5 +255,5 @@ fn several_words_in_one_run() {
     // What was put off is shown all the same, in each form, and filters still apply to it.
     assert_eq!(stdout("-pH").lines().count(), 5);
     assert_eq!(stdout("-pH --sport 4001").lines().count(), 1);
-    assert_eq!(stdout("-H --command *").lines().count(), 2, "no process, no command");
+    assert_eq!(stdout("-H -tu --command *").lines().count(), 2, "no process, no command");
 }

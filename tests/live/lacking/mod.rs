@@ -212,8 +212,11 @@ fn a_program_that_is_refused_costs_its_rows() {
     let types = types.expect("the socket inside");
     let (rows, error) = incomplete(&types.run("-tx --ndjson"));
     // Before 5.15 there is no program for unix sockets without a descriptor.
-    assert!(error.starts_with("knetstat: the table is without unix sockets"), "{error}");
-    for part in [": rejected by this kernel's verifier (", "; please report it"] {
+    assert!(
+        error.starts_with("knetstat: the table is incomplete: missing unix sockets"),
+        "{error}"
+    );
+    for part in [": rejected by this kernel's verifier (", "(please report it"] {
         assert!(error.contains(part), "{error}");
     }
     assert_eq!(shapes(&rows), shapes(&common::sockets("-t")), "the others are there, as ever");
@@ -246,7 +249,7 @@ fn without_the_program_for_owners_the_sockets_are_there() {
     let _scene = scene();
     common::sockets("-tu");
     let types = types_without("file.f_flags").expect("the flags of a file");
-    let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
+    let begin = "knetstat: the table is incomplete: missing processes: rejected by this kernel's verifier (";
     let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
     assert!(error.starts_with(begin), "{error}");
     assert_eq!(shapes(&rows), shapes(&common::sockets("-tu")));

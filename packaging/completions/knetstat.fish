@@ -1,0 +1,7 @@
+# Completions of knetstat(8) for fish. The program knows them: `knetstat complete`.
+function __knetstat_complete
+    set -l words (commandline -opc) (commandline -ct)
+    $words[1] complete -- $words 2>/dev/null
+end
+
+complete -c knetstat -f -a '(__knetstat_complete)'

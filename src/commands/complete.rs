@@ -1,0 +1,57 @@
+//! `knetstat complete`, which the scripts of `knetstat completions` run: the completions of a command line.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use super::stdout;
+use crate::cli::Cli;
+use crate::error::Error;
+use crate::kernel::capability;
+use crate::text::escaped;
+
+/// Prints what the last of the words may become, one completion a line, each followed by a tab and a
+/// description. Completing must not do anything that the caller could not do: capabilities are dropped first.
+///
+/// # Errors
+///
+/// When capabilities cannot be dropped or the output cannot be written.
+pub fn run(words: &[OsString]) -> Result<(), Error> {
+    capability::drop_all()?;
+    let mut program = Cli::command();
+    let last = words.len().saturating_sub(1);
+    let words = in_full(&program, words);
+    // Words that cannot be completed have no completions.
+    let candidates =
+        clap_complete::engine::complete(&mut program, words, last, None).unwrap_or_default();
+    let mut text = String::new();
+    for candidate in candidates.iter().filter(|candidate| !candidate.is_hide_set()) {
+        let Some(value) = candidate.get_value().to_str() else { continue };
+        let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = help.lines().next().unwrap_or_default().to_owned();
+        text += &format!("{value}\t{}\n", escaped(help.as_bytes()));
+    }
+    let mut out = stdout()?;
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+/// The words with abbreviated long options spelled out, which clap's completion does not understand. The last
+/// word stays as it is: it is what is to be completed.
+fn in_full(program: &clap::Command, words: &[OsString]) -> Vec<OsString> {
+    let longs: Vec<&str> = program.get_arguments().filter_map(clap::Arg::get_long).collect();
+    let spelled_out = |word: &OsString| -> Option<OsString> {
+        let typed = word.to_str()?.strip_prefix("--").filter(|typed| !typed.is_empty())?;
+        let mut meant = longs.iter().filter(|long| long.starts_with(typed));
+        let long = meant.next().filter(|_| !longs.contains(&typed) && meant.next().is_none())?;
+        Some(format!("--{long}").into())
+    };
+    let last = words.len().saturating_sub(1);
+    let words = words.iter().enumerate();
+    words
+        .map(|(place, word)| match place < last {
+            true => spelled_out(word).unwrap_or_else(|| word.clone()),
+            false => word.clone(),
+        })
+        .collect()
+}

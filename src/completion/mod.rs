@@ -1,0 +1,156 @@
+//! What values of options can be completed to. Nothing here needs privileges or loads BPF programs; names from
+//! outside that a shell or a terminal could misread are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use clap_complete::engine::CompletionCandidate as Candidate;
+use nix::net::if_::if_nameindex;
+
+use crate::host::{netns_names, services as services_file, users as users_file};
+use crate::options::catalogue::CATALOGUE;
+use crate::options::reference::topics;
+use crate::query::columns::Column;
+use crate::socket::{family, state};
+use crate::text::Word;
+
+/// The states, in capitals as they are printed or, where that was begun, in lower case.
+pub fn states(begun: &OsStr) -> Vec<Candidate> {
+    let spellings = state::words().flat_map(|word| [word.to_owned(), word.to_lowercase()]);
+    each_once(spellings.filter(|word| starts(word, begun)), |word| word.to_lowercase())
+}
+
+/// The words of `--family`.
+pub fn families(begun: &OsStr) -> Vec<Candidate> {
+    plain(family::words().map(str::to_owned), begun)
+}
+
+/// The names of options and the words of `-O`.
+pub fn option_list(begun: &OsStr) -> Vec<Candidate> {
+    let words = [
+        ("common", "Commonly needed options, and every option that is set"),
+        ("set", "Options that are set"),
+        ("all", "All options"),
+    ];
+    let words = words.into_iter().filter(|(word, _)| starts(word, begun));
+    let words = words.map(|(word, help)| Candidate::new(word).help(Some(help.into())));
+    words.chain(option_names(begun)).collect()
+}
+
+/// The names of options: whole, or without prefix where that was begun, in the case that was begun.
+pub fn option_names(begun: &OsStr) -> Vec<Candidate> {
+    let mut found: BTreeMap<String, &str> = BTreeMap::new();
+    for option in CATALOGUE {
+        for name in [option.name].into_iter().chain(option.aliases.iter().copied()) {
+            let bare = name.split_once('_').map_or(name, |(_, bare)| bare);
+            let lower = [name.to_lowercase(), bare.to_lowercase()];
+            let spellings = [name.to_owned(), lower[0].clone(), bare.to_owned(), lower[1].clone()];
+            if let Some(spelling) = spellings.into_iter().find(|it| starts(it, begun)) {
+                found.entry(spelling).or_insert(option.help);
+            }
+        }
+    }
+    described(found.into_iter().map(|(name, help)| (name, help.to_owned())))
+}
+
+/// The words of `knetstat options`: names of options, and topics.
+pub fn option_words(begun: &OsStr) -> Vec<Candidate> {
+    let words = [("all", "Every option"), ("topics", "The list of options by topic")];
+    let topics = topics::all().map(|topic| (topic.name, topic.about));
+    let words = words.into_iter().chain(topics).filter(|(word, _)| starts(word, begun));
+    let mut found = described(words.map(|(word, help)| (word.to_owned(), help.to_owned())));
+    let is_topic = |name: &Candidate| topics::all().any(|topic| name.get_value() == topic.name);
+    found.extend(option_names(begun).into_iter().filter(|name| !is_topic(name)));
+    found
+}
+
+/// The names of columns.
+pub fn columns(begun: &OsStr) -> Vec<Candidate> {
+    let columns = Column::ALL.into_iter().filter(|column| starts(column.name(), begun));
+    described(columns.map(|column| (column.name().to_owned(), column.help().to_owned())))
+}
+
+/// The commands that have help.
+pub fn commands(begun: &OsStr) -> Vec<Candidate> {
+    plain(
+        ["options", "doctor", "schema", "completions", "help"].map(str::to_owned).into_iter(),
+        begun,
+    )
+}
+
+/// The names of services(5).
+pub fn services(begun: &OsStr) -> Vec<Candidate> {
+    let names: BTreeSet<String> = services_file::names().into_iter().collect();
+    plain(names.into_iter(), begun)
+}
+
+/// The names of passwd(5).
+pub fn users(begun: &OsStr) -> Vec<Candidate> {
+    plain(users_file::names().into_iter(), begun)
+}
+
+/// The network interfaces of this namespace.
+pub fn interfaces(begun: &OsStr) -> Vec<Candidate> {
+    let interfaces = if_nameindex();
+    let names = interfaces.iter().flatten().map(|it| it.name().to_string_lossy().into_owned());
+    plain(names, begun)
+}
+
+/// The names of ip-netns(8) and, where a number was begun, the processes.
+pub fn namespaces(begun: &OsStr) -> Vec<Candidate> {
+    let mut found = plain(netns_names::named().into_iter(), begun);
+    if begun.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
+        found.extend(processes(begun));
+    }
+    found
+}
+
+/// The PIDs, each with its command.
+pub fn processes(begun: &OsStr) -> Vec<Candidate> {
+    let processes = running().into_iter().filter(|(pid, _)| starts(&pid.to_string(), begun));
+    described(processes.map(|(pid, command)| (pid.to_string(), command)))
+}
+
+/// The commands of the processes, as `--command` takes them.
+pub fn process_names(begun: &OsStr) -> Vec<Candidate> {
+    let names: BTreeSet<String> = running().into_values().collect();
+    let names = names.into_iter().filter(|name| starts(name, begun));
+    names.map(Candidate::new).collect()
+}
+
+/// The processes of /proc with their commands, as they are printed.
+fn running() -> BTreeMap<u32, String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let command = |pid: u32| fs::read(Path::new("/proc").join(pid.to_string()).join("comm")).ok();
+    pids.filter_map(|pid| {
+        let command = command(pid)?;
+        Some((pid, Word(command.strip_suffix(b"\n").unwrap_or(&command)).to_string()))
+    })
+    .collect()
+}
+
+fn starts(word: &str, begun: &OsStr) -> bool {
+    begun.to_str().is_some_and(|begun| word.starts_with(begun))
+}
+
+/// Candidates without description, of which those are left out that are printed otherwise than typed.
+fn plain(words: impl Iterator<Item = String>, begun: &OsStr) -> Vec<Candidate> {
+    let is_plain = |word: &String| Word(word.as_bytes()).to_string() == *word;
+    words.filter(|word| starts(word, begun) && is_plain(word)).map(Candidate::new).collect()
+}
+
+fn described(words: impl Iterator<Item = (String, String)>) -> Vec<Candidate> {
+    words.map(|(word, help)| Candidate::new(word).help(Some(help.into()))).collect()
+}
+
+/// The first of the spellings of each word.
+fn each_once(
+    spellings: impl Iterator<Item = String>,
+    word: impl Fn(&str) -> String,
+) -> Vec<Candidate> {
+    let mut seen = BTreeSet::new();
+    spellings.filter(|spelling| seen.insert(word(spelling))).map(Candidate::new).collect()
+}

@@ -1,0 +1,40 @@
+//! An example of the value of each option, for messages.
+
+use clap::Arg;
+
+/// What could be typed for the value of an option.
+pub fn of(argument: &Arg) -> Option<&'static str> {
+    let name = argument.get_value_names()?.first()?.as_str();
+    Some(match (name, argument.get_long()?) {
+        ("STATE", _) => "LISTEN",
+        ("PORT", _) => "443",
+        ("CIDR", _) => "10.0.0.0/8",
+        ("IF", _) => "eth0",
+        ("PID", _) => "1",
+        ("NAME", _) => "nginx",
+        ("NETNS", _) => "blue",
+        ("USER", _) => "root",
+        ("FAMILY", _) => "inet",
+        ("WHEN", _) => "never",
+        ("LIST", "options") => "keepalive,nodelay",
+        ("LIST", "columns") => "local,remote,options",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_value_has_an_example_that_is_right() {
+        for argument in crate::cli::Cli::command().get_arguments() {
+            let Some(long) = argument.get_long().filter(|_| argument.get_action().takes_values())
+            else {
+                continue;
+            };
+            let example = super::of(argument);
+            assert!(example.is_some(), "--{long} has no example");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! THE TABLE of options that ss(8), netstat(8) and lsof(8) have and knetstat does not, with the command
+//! that does it. The facts are from the manual pages of iproute2 6.1 (and of 6.18 for -B and -Q), net-tools 2.10
+//! and lsof 4.95.
+
+/// A use of an option that knetstat does not have.
+struct Foreign {
+    /// The spellings, with their dashes.
+    spellings: &'static [&'static str],
+    /// What it does, after "to".
+    purpose: &'static str,
+    /// The command that does it.
+    command: &'static str,
+}
+
+const fn to(
+    spellings: &'static [&'static str],
+    purpose: &'static str,
+    command: &'static str,
+) -> Foreign {
+    Foreign { spellings, purpose, command }
+}
+
+/// A letter that several programs have has a line for each.
+static FOREIGN: &[Foreign] = &[
+    // ss
+    to(&["-r", "--resolve"], "resolve host names", "ss -r"),
+    to(&["-m", "--memory"], "show socket memory", "ss -m"),
+    to(&["-T", "--threads"], "show threads", "ss -T"),
+    to(&["-i", "--info"], "show TCP internals", "ss -i"),
+    to(&["-s", "--summary"], "count sockets", "ss -s"),
+    to(&["-b", "--bpf"], "show socket filters", "ss -b"),
+    to(&["-E", "--events"], "follow closing sockets", "ss -E"),
+    to(&["-Z", "--context"], "show SELinux contexts of processes", "ss -Z"),
+    to(&["-z", "--contexts"], "show SELinux contexts of sockets", "ss -z"),
+    to(&["-M"], "show MPTCP sockets", "knetstat --mptcp"),
+    to(&["-S"], "show SCTP sockets", "knetstat --sctp"),
+    to(&["-d", "--dccp"], "show DCCP sockets", "ss -d"),
+    to(&["--tipc"], "show TIPC sockets", "ss --tipc"),
+    to(&["--tipcinfo"], "show TIPC internals", "ss --tipcinfo"),
+    to(&["-K", "--kill"], "close sockets", "ss -K"),
+    to(&["-D", "--diag"], "dump raw socket data", "ss -D FILE"),
+    to(&["-F", "--filter"], "read a filter from a file", "ss -F FILE"),
+    to(&["-B", "--bound-inactive"], "show bound but idle TCP sockets", "knetstat -t --unbound"),
+    to(&["-Q", "--no-queues"], "leave out the queues", "knetstat --columns LIST"),
+    to(&["--oneline"], "print a socket on one line", "knetstat | cat"),
+    to(&["--cgroup"], "show cgroups", "ss --cgroup"),
+    to(&["--tos"], "show ToS and priority", "knetstat -O IP_TOS,IPV6_TCLASS,SO_PRIORITY"),
+    to(&["--inet-sockopt"], "show all options", "knetstat -O all"),
+    // netstat
+    to(&["-r", "--route"], "show routes", "ip route"),
+    to(&["-F", "--fib"], "show routes", "ip route"),
+    to(&["-C", "--cache"], "show cached routes", "ip route show cache"),
+    to(&["-i", "--interfaces"], "show interface counters", "ip -s link"),
+    to(&["-g", "--groups"], "show multicast groups", "ip maddr"),
+    to(&["-s", "--statistics"], "show protocol statistics", "nstat -a"),
+    to(&["-M", "--masquerade"], "show masqueraded connections", "conntrack -L"),
+    to(&["-c", "--continuous"], "repeat the table", "watch -n 1 knetstat"),
+    to(&["-v", "--verbose"], "see what is missing on this host", "knetstat doctor -v"),
+    to(&["-U", "--udplite"], "show UDP-Lite sockets", "knetstat -u"),
+    to(&["--symbolic"], "resolve hardware names", "netstat -N"),
+    to(&["-2", "--l2cap"], "show Bluetooth L2CAP sockets", "netstat --l2cap"),
+    to(&["--rfcomm"], "show Bluetooth RFCOMM sockets", "netstat --rfcomm"),
+    to(&["--bluetooth"], "show Bluetooth sockets", "netstat --bluetooth"),
+    to(&["--ax25"], "show AX.25 sockets", "netstat --ax25"),
+    to(&["--x25"], "show X.25 sockets", "netstat --x25"),
+    to(&["--rose"], "show ROSE sockets", "netstat --rose"),
+    to(&["--ash"], "show Ash sockets", "netstat --ash"),
+    to(&["--ipx"], "show IPX sockets", "netstat --ipx"),
+    to(&["--netrom"], "show NET/ROM sockets", "netstat --netrom"),
+    to(&["--ddp", "--appletalk"], "show AppleTalk sockets", "netstat --ddp"),
+    to(&["--econet", "--ec"], "show Econet sockets", "netstat --econet"),
+    // lsof
+    to(&["-i"], "choose a port or an address", "knetstat --port 443 --addr 10.0.0.0/8"),
+    to(&["-c"], "choose a command", "knetstat --command NAME"),
+    to(&["-s"], "choose a state", "knetstat --state LISTEN"),
+    to(&["-U"], "show unix sockets", "knetstat -x"),
+    to(&["-P"], "show port numbers", "knetstat (numbers are the default)"),
+    to(&["-F"], "get output for scripts", "knetstat --ndjson"),
+    to(&["-T"], "show TCP states and queues", "knetstat -t"),
+    to(&["-d"], "show descriptors", "knetstat --columns fd,protocol,local,remote"),
+    to(&["-r"], "repeat the table", "watch -n 1 knetstat"),
+    to(&["-R"], "show parent processes", "lsof -i -R"),
+    to(&["-g"], "choose a process group", "lsof -g PGID"),
+    to(&["-E"], "show the peer of a unix socket", "knetstat -x"),
+    to(&["-k"], "read other kernel files", "lsof -k"),
+    to(&["-L"], "show link counts", "lsof -L"),
+    to(&["-X"], "leave out TCP and UDP files", "lsof -X"),
+    to(&["-?"], "see the options", "knetstat -h"),
+    // what users of other programs expect
+    to(&["--sort"], "sort rows", "knetstat -H | sort"),
+    to(&["--csv", "--output", "--format"], "get output for scripts", "knetstat --ndjson"),
+    to(&["--watch", "--follow", "--repeat"], "repeat the table", "watch -n 1 knetstat"),
+    to(&["--where", "--grep", "--match"], "choose rows by value", "knetstat --ndjson | jq"),
+    to(&["--count", "--count-by"], "count sockets", "knetstat -H | wc -l"),
+    to(&["--quiet", "-q"], "test for a socket", "knetstat -H --port 443 | grep -q ."),
+    to(&["--long"], "show all options", "knetstat -O all"),
+    to(&["--pager"], "page the output", "knetstat | less -S"),
+    to(&["--no-color", "--no-colour", "--nocolor"], "disable colour", "knetstat --color never"),
+    to(&["--established"], "choose a state", "knetstat --state ESTABLISHED"),
+    to(&["--connected"], "choose a group of states", "knetstat --state connected"),
+    to(&["--source"], "choose a local address", "knetstat --src 10.0.0.0/8"),
+    to(&["--destination"], "choose a remote address", "knetstat --dst 10.0.0.0/8"),
+    to(&["--address", "--host"], "choose an address", "knetstat --addr 10.0.0.0/8"),
+    to(&["--local-port", "--lport"], "choose a local port", "knetstat --sport 443"),
+    to(&["--remote-port", "--rport"], "choose a remote port", "knetstat --dport 443"),
+    to(&["--dev", "--device", "--iface"], "choose an interface", "knetstat --interface eth0"),
+    to(&["--uid"], "choose a user", "knetstat --user 1000"),
+    to(&["--name", "--comm", "--cmd"], "choose a command", "knetstat --command nginx"),
+    to(&["--fields", "--cols"], "choose columns", "knetstat --columns LIST"),
+    to(&["--set", "--setsockopt"], "change an option", "setsockopt(2) in the program"),
+];
+
+/// The answer to an option of another program: the commands that do it.
+pub fn answer(spelling: &str) -> Option<String> {
+    let uses: Vec<String> = FOREIGN
+        .iter()
+        .filter(|foreign| foreign.spellings.contains(&spelling))
+        .map(|foreign| format!("to {} use {}", foreign.purpose, foreign.command))
+        .collect();
+    (!uses.is_empty()).then(|| format!("no {spelling} here; {}", uses.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_spelling_has_its_commands() {
+        assert_eq!(answer("-K").as_deref(), Some("no -K here; to close sockets use ss -K"));
+        assert!(answer("-s").is_some_and(|said| said.contains("ss -s") && said.contains("nstat")));
+        assert_eq!(answer("--nosuch"), None);
+        for foreign in FOREIGN {
+            for spelling in foreign.spellings {
+                let dashes = spelling.chars().take_while(|c| *c == '-').count();
+                assert_eq!(dashes, if spelling.len() == 2 { 1 } else { 2 }, "{spelling}");
+            }
+        }
+    }
+}

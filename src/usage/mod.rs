@@ -1,0 +1,162 @@
+//! What wrong usage is answered with: one line, `what is wrong: why (what to type)`.
+
+pub mod example;
+mod foreign;
+mod lsof;
+mod terms;
+mod words;
+
+use std::error::Error as _;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::Command;
+
+use crate::text::{escaped, suggest};
+
+pub use words::{no_help, unexpected, with_file_hint};
+
+/// The answer to a command line that clap refuses.
+pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) -> String {
+    let words: Vec<String> =
+        arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let command = words.first().and_then(|word| program.find_subcommand(word)).unwrap_or(program);
+    let argument = context(error, ContextKind::InvalidArg);
+    let option = argument.split(' ').next().unwrap_or_default();
+    let value = context(error, ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument => unknown_option(option, command, &words),
+        ErrorKind::InvalidValue if value.is_empty() => missing_value(option, command),
+        ErrorKind::InvalidValue => {
+            let known = context_list(error, ContextKind::ValidValue);
+            let name = argument.trim_matches(['<', '>']).to_lowercase();
+            let thing = if option.starts_with('-') { "value" } else { &name };
+            let why = suggest::unknown(thing, &value, known.iter());
+            if option.starts_with('-') {
+                format!("{option}: {why}")
+            } else {
+                why
+            }
+        }
+        ErrorKind::ValueValidation => {
+            let why = error.source().map_or_else(|| "wrong value".into(), ToString::to_string);
+            format!("{option}: {why}")
+        }
+        ErrorKind::TooManyValues => {
+            format!("{option} does not take a value (omit '={}')", escaped(value.as_bytes()))
+        }
+        ErrorKind::ArgumentConflict => conflict(error, &argument),
+        ErrorKind::MissingRequiredArgument => {
+            let missing = context_list(error, ContextKind::InvalidArg).join(" ");
+            missing_argument(command, missing.trim_matches(['<', '>']))
+        }
+        ErrorKind::InvalidUtf8 => "an argument is not UTF-8 (write its bytes as \\xNN)".into(),
+        _ => first_line(error),
+    }
+}
+
+/// The text that clap would print, as one line.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    escaped(line.strip_prefix("error: ").unwrap_or(line).as_bytes())
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn context_list(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The answer to an option that does not exist: another program's, the beginning of several, or a misspelled
+/// one.
+fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
+    if !option.starts_with('-') {
+        let word = escaped(option.as_bytes());
+        return format!("{0}: unexpected word '{word}' (knetstat help {0})", command.get_name());
+    }
+    let known = longs(command);
+    // -tcp is taken for letters.
+    if let Some(long) = known.iter().find(|long| words.iter().any(|word| *word == long[1..])) {
+        return format!("unknown option '{}' (did you mean {long}?)", &long[1..]);
+    }
+    if let Some(letter) = option.strip_prefix('-').filter(|it| it.chars().count() == 1) {
+        let value = value_after(letter, words).unwrap_or_default();
+        let letter = letter.chars().next().unwrap_or_default();
+        if let Some(options) = lsof::options(letter, &value) {
+            return format!("no {option} here; use knetstat {}", words::shell(&options));
+        }
+    }
+    let option = option.split('=').next().unwrap_or_default();
+    if let Some(answer) = foreign::answer(option) {
+        return answer;
+    }
+    let begun: Vec<&String> = known.iter().filter(|long| long.starts_with(option)).collect();
+    if option.len() > 2 && begun.len() > 1 {
+        return suggest::ambiguous("option", option, &begun);
+    }
+    let near = match option.starts_with("--") {
+        true => suggest::nearest(option, &known),
+        false => Vec::new(),
+    };
+    let hint = match near.first() {
+        Some(near) => format!("did you mean {near}?"),
+        None if command.get_name() == "knetstat" => "knetstat -h lists the options".into(),
+        None => format!("knetstat help {} lists the options", command.get_name()),
+    };
+    format!("unknown option '{}' ({hint})", escaped(option.as_bytes()))
+}
+
+/// The long options that are shown to users.
+fn longs(command: &Command) -> Vec<String> {
+    let visible = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let longs = visible.filter_map(|argument| argument.get_long_and_visible_aliases());
+    longs.flatten().map(|long| format!("--{long}")).chain(["--help".into()]).collect()
+}
+
+/// What follows a letter on the command line, in the same argument or the next.
+fn value_after(letter: &str, words: &[String]) -> Option<String> {
+    let mut words = words.iter();
+    let word =
+        words.find(|it| it.starts_with('-') && !it.starts_with("--") && it.contains(letter))?;
+    let (_, rest) = word.split_once(letter)?;
+    match rest.is_empty() {
+        false => Some(rest.to_owned()),
+        true => words.next().filter(|next| !next.starts_with('-')).cloned(),
+    }
+}
+
+fn missing_value(option: &str, command: &Command) -> String {
+    let of_option = |argument: &&clap::Arg| argument.get_long() == option.strip_prefix("--");
+    let example = command.get_arguments().find(of_option).and_then(example::of);
+    match example {
+        Some(example) => format!("{option} requires a value (such as {option} {example})"),
+        None => format!("{option} requires a value"),
+    }
+}
+
+fn conflict(error: &clap::Error, argument: &str) -> String {
+    let with = context_list(error, ContextKind::PriorArg);
+    let mut all: Vec<&str> =
+        [argument].into_iter().chain(with.iter().map(String::as_str)).collect();
+    all.iter_mut().for_each(|it| *it = it.split(' ').next().unwrap_or_default());
+    format!("{} cannot be combined", suggest::listed(&all, "and"))
+}
+
+fn missing_argument(command: &Command, missing: &str) -> String {
+    let argument =
+        command.get_positionals().find(|it| it.get_id().as_str().eq_ignore_ascii_case(missing));
+    let values = argument.map(clap::Arg::get_possible_values).unwrap_or_default();
+    let values: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+    let (name, thing) = (command.get_name(), missing.to_lowercase());
+    format!("{name} requires a {thing} (expected {})", suggest::listed(&values, "or"))
+}

@@ -1,0 +1,350 @@
+//! What is answered to words after the options, which mean nothing by themselves: each that can be recognised
+//! is answered with the options to type.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+
+use clap::Command;
+
+use crate::host::users;
+use crate::kernel::caller;
+use crate::options::selection;
+use crate::query::columns;
+use crate::text::{escaped, suggest};
+use crate::usage::{lsof, terms};
+
+/// The command line around the words.
+struct Line<'a> {
+    /// What was typed before the first of the words, without the program's name.
+    before: &'a [String],
+    words: Vec<&'a str>,
+    /// The options between and after the words.
+    after: Vec<String>,
+    program: &'a Command,
+}
+
+/// The answer to words that follow the options.
+pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command) -> String {
+    let text = |words: &[OsString]| -> Vec<String> {
+        words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    };
+    let (words, arguments) = (text(words), text(arguments.get(1..).unwrap_or_default()));
+    let first = words.first().map(String::as_str).unwrap_or_default();
+    let place = arguments.iter().position(|argument| argument == first).unwrap_or_default();
+    let mut rest = words.iter().peekable();
+    let after = arguments[place..].iter().filter(|argument| rest.next_if_eq(argument).is_none());
+    let after = after.cloned().collect();
+    let line = Line {
+        before: &arguments[..place],
+        words: words.iter().map(String::as_str).collect(),
+        after,
+        program,
+    };
+    let known: [fn(&Line) -> Option<String>; 10] = [
+        dash,
+        list,
+        value_of_letter,
+        command,
+        options,
+        comparison,
+        expression,
+        letters,
+        place_or_host,
+        loose_list,
+    ];
+    known.iter().find_map(|answer| answer(&line)).unwrap_or_else(|| line.unknown())
+}
+
+impl Line<'_> {
+    fn first(&self) -> &str {
+        self.words.first().copied().unwrap_or_default()
+    }
+
+    /// The words as they were typed.
+    fn typed(&self) -> String {
+        escaped(self.words.join(" ").as_bytes())
+    }
+
+    /// The whole command with these options in place of the words.
+    fn with(&self, options: &[String]) -> String {
+        self.command(self.before, options)
+    }
+
+    /// The whole command with other words before and in place of the words.
+    fn command(&self, before: &[String], options: &[String]) -> String {
+        let words: Vec<String> = before.iter().chain(options).chain(&self.after).cloned().collect();
+        format!("knetstat {}", shell(&words))
+    }
+
+    /// The option before the words, and its values.
+    fn option(&self) -> Option<(&str, &[String])> {
+        let place = self.before.iter().rposition(|word| word.starts_with('-'))?;
+        Some((&self.before[place], &self.before[place + 1..]))
+    }
+
+    fn unknown(&self) -> String {
+        let word = self.first();
+        let commands = self.program.get_subcommands().filter(|command| !command.is_hide_set());
+        let commands: Vec<&str> = commands.map(Command::get_name).collect();
+        let near = suggest::nearest(word, &commands);
+        let shown = escaped(word.as_bytes());
+        match near.first() {
+            Some(near) => format!("unknown command '{shown}' (did you mean {near}?)"),
+            None => format!("unexpected word '{shown}' (for a process: {})", {
+                self.with(&["--command".into(), word.into()])
+            }),
+        }
+    }
+}
+
+/// A dash that is none: from a page of the web, or of a word processor.
+fn dash(line: &Line) -> Option<String> {
+    let word = line.first();
+    let rest = word.trim_start_matches([
+        '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}',
+    ]);
+    let dashes =
+        if rest.chars().count() > 1 && word.starts_with(['\u{2014}']) { "--" } else { "-" };
+    (rest.len() < word.len() && !rest.is_empty()).then(|| {
+        format!(
+            "'{}' begins with a typographic dash (type {dashes}{})",
+            escaped(word.as_bytes()),
+            escaped(rest.as_bytes())
+        )
+    })
+}
+
+/// A list with blanks between its words, or a pattern that the shell has expanded.
+fn list(line: &Line) -> Option<String> {
+    let (option, values) = line.option()?;
+    let [value] = values else { return None };
+    let all: Vec<&str> = [value.as_str()].into_iter().chain(line.words.iter().copied()).collect();
+    if let Some(answer) = expanded(option, &all) {
+        return Some(answer);
+    }
+    let argument = argument(line.program, option)?;
+    argument.get_value_delimiter()?;
+    let listed = all.iter().flat_map(|word| word.split([',', ' '])).filter(|word| !word.is_empty());
+    let listed: Vec<&str> = listed.collect();
+    let is_value = |word: &&str| match argument.get_long() {
+        Some("options") => selection::Selection::parse([*word]).is_ok(),
+        Some("columns") => columns::parse(word).is_ok(),
+        Some("state") => crate::socket::state::parse(word).is_ok(),
+        Some("port" | "sport" | "dport") => terms::options(&[word]).is_some(),
+        Some("pid") => word.parse::<u32>().is_ok(),
+        _ => !word.starts_with(['=', ':', '(']) && !terms::are_expression(&[word]),
+    };
+    listed.iter().all(is_value).then(|| joined(line, option, value))
+}
+
+/// Words after the value of `-O` or `--columns` that mean nothing else.
+fn loose_list(line: &Line) -> Option<String> {
+    let (option, values) = line.option()?;
+    let takes_names =
+        matches!(argument(line.program, option)?.get_long(), Some("options" | "columns"));
+    (takes_names && values.len() == 1).then(|| joined(line, option, values[0].as_str()))
+}
+
+/// The answer to a list with blanks.
+fn joined(line: &Line, option: &str, first: &str) -> String {
+    let words = [first].into_iter().chain(line.words.iter().copied());
+    let words = words.flat_map(|word| word.split([',', ' '])).filter(|word| !word.is_empty());
+    let list = words.collect::<Vec<_>>().join(",");
+    let before = &line.before[..line.before.len() - 1];
+    format!("{option}: a list is joined by commas ({})", line.command(before, &[list]))
+}
+
+/// The answer to words that are all names of files: an unquoted pattern was typed.
+fn expanded(option: &str, words: &[&str]) -> Option<String> {
+    let is_file = |word: &&str| {
+        !word.contains('/') && caller::with_rights_of_caller(|| exists(word)).unwrap_or(false)
+    };
+    (words.len() > 1 && words.iter().all(is_file)).then(|| {
+        let pattern = format!("{}*", common_beginning(words));
+        format!(
+            "{option}: the shell has replaced a pattern by the names of files (quote it: {option} {})",
+            quoted(&escaped(pattern.as_bytes()))
+        )
+    })
+}
+
+/// The message for a list whose words mean nothing, with a hint where one of them is the name of a file: the
+/// shell may have replaced an unquoted pattern by it.
+pub fn with_file_hint(words: &[String], message: &str) -> String {
+    let is_file = |word: &String| {
+        message.contains(&format!("'{}'", escaped(word.as_bytes())))
+            && !word.contains('/')
+            && caller::with_rights_of_caller(|| exists(word)).unwrap_or(false)
+    };
+    match words.iter().find(|word| is_file(word)) {
+        Some(word) => {
+            let word = escaped(word.as_bytes());
+            format!("unknown option '{word}' (if the shell found the file {word} for a pattern, quote the pattern)")
+        }
+        None => message.to_owned(),
+    }
+}
+
+/// The answer to `knetstat help WORD` for a word that is no command.
+pub fn no_help(word: &str, program: &Command) -> String {
+    let shown = escaped(word.as_bytes());
+    let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
+    let commands: Vec<&str> = commands.map(Command::get_name).collect();
+    match selection::find(word) {
+        Ok(_) => format!("help: no command '{shown}' (use {})", shell_command(&["options", word])),
+        Err(_) => format!("help: {}", suggest::unknown("command", word, commands.iter())),
+    }
+}
+
+fn shell_command(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    format!("knetstat {}", shell(&words))
+}
+
+fn exists(name: &str) -> io::Result<bool> {
+    fs::symlink_metadata(name).map(|_| true)
+}
+
+fn common_beginning(words: &[&str]) -> String {
+    let first = words.first().copied().unwrap_or_default();
+    let common = first.char_indices().map(|(place, c)| place + c.len_utf8());
+    let common = common.take_while(|&end| words.iter().all(|word| word.starts_with(&first[..end])));
+    first[..common.last().unwrap_or(0)].to_owned()
+}
+
+/// A value after a letter that has none here, but has one in lsof(8): `-p 812`, `-u root`.
+fn value_of_letter(line: &Line) -> Option<String> {
+    let (option, values) = line.option()?;
+    let letter = option.strip_prefix('-').filter(|it| !it.starts_with('-'))?.chars().last()?;
+    if !values.is_empty() || line.words.len() != 1 {
+        return None;
+    }
+    let word = line.first();
+    let options = match letter {
+        'p' => lsof::options('p', word)?,
+        'u' => {
+            users::parse(word, &users::database()).ok().filter(|_| word.parse::<u32>().is_err())?;
+            vec!["--user".into(), word.into()]
+        }
+        _ => return None,
+    };
+    let before = &line.before[..line.before.len() - 1];
+    let kept = option.trim_end_matches(letter);
+    let kept = (kept.len() > 1).then(|| kept.to_owned());
+    let options: Vec<String> = kept.into_iter().chain(options).collect();
+    Some(format!("-{letter} does not take a value (use {})", line.command(before, &options)))
+}
+
+/// Words that mean what options mean.
+fn options(line: &Line) -> Option<String> {
+    let options = terms::options(&line.words)?;
+    let typed = line.typed();
+    let command = line.with(&options);
+    Some(match &options[..] {
+        [option, port] if option == "--port" && port.parse::<u32>().is_ok() => {
+            let process = line.with(&["--pid".into(), port.clone()]);
+            match line.first() != port {
+                true => format!("unexpected word '{typed}' (for a port: {command})"),
+                false => format!(
+                    "unexpected word '{typed}' (for a port: {command}; for a process: {process})"
+                ),
+            }
+        }
+        [option, name] if option == "-O" => {
+            let explain = shell(&["options".into(), name.clone()]);
+            format!("unexpected word '{typed}' (to show the option: {command}; to explain it: knetstat {explain})")
+        }
+        _ => format!("unexpected words '{typed}' (use {command})").replace(
+            "unexpected words",
+            if line.words.len() == 1 { "unexpected word" } else { "unexpected words" },
+        ),
+    })
+}
+
+/// A comparison of an option with a value.
+fn comparison(line: &Line) -> Option<String> {
+    let (name, value) = terms::comparison(line.first()).filter(|_| line.words.len() == 1)?;
+    let found = selection::find(name).ok()?;
+    let option = selection::name(*found.first()?);
+    let number: i64 = value.parse().ok()?;
+    let command = line.with(&["--ndjson".into()]);
+    Some(format!(
+        "'{}' is an expression, which is not supported ({command} | jq 'select(.options.{option} == {number})')",
+        line.typed()
+    ))
+}
+
+/// What no option says.
+fn expression(line: &Line) -> Option<String> {
+    terms::are_expression(&line.words).then(|| {
+        format!(
+            "'{}' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)",
+            line.typed()
+        )
+    })
+}
+
+/// A command that is not the first word.
+fn command(line: &Line) -> Option<String> {
+    let is_command = |word: &&str| line.program.get_subcommands().any(|it| it.get_name() == *word);
+    let place = line.words.iter().position(is_command)?;
+    let word = line.words[place];
+    let words: Vec<String> = line.words[place..].iter().map(|word| (*word).to_owned()).collect();
+    Some(format!("'{word}' is a command, and commands come first (knetstat {})", shell(&words)))
+}
+
+/// Letters without their dash, as ps(1) takes them.
+fn letters(line: &Line) -> Option<String> {
+    let word = line.first();
+    let known: Vec<char> = line.program.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let are_letters = word.len() > 1 && word.len() < 9 && word.chars().all(|c| known.contains(&c));
+    are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
+}
+
+/// A path, the number of a process, or the name of a host.
+fn place_or_host(line: &Line) -> Option<String> {
+    let word = line.first();
+    let shown = escaped(word.as_bytes());
+    if word.starts_with(['/', '@']) {
+        let command = line.with(&["-x".into()]);
+        let pattern = quoted(&shown);
+        return Some(format!(
+            "unexpected word '{shown}' (for a unix socket: {command} | grep {pattern})"
+        ));
+    }
+    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+        let command = line.with(&["--pid".into(), word.into()]);
+        return Some(format!("unexpected word '{shown}' (for a process: {command})"));
+    }
+    let host = word.rsplit_once(':').map_or(word, |(host, _)| host);
+    let is_host = host == "localhost"
+        || host.contains('.')
+            && host.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
+            && !host.ends_with('.');
+    is_host.then(|| {
+        format!("unexpected word '{shown}' (for a host, use --addr with an address of 'getent ahosts {host}')")
+    })
+}
+
+/// The argument that a spelling with dashes means; of joined letters the last.
+fn argument<'a>(program: &'a Command, option: &str) -> Option<&'a clap::Arg> {
+    program.get_arguments().find(|argument| match option.strip_prefix("--") {
+        Some(long) => argument.get_long() == Some(long),
+        None => argument.get_short().is_some_and(|short| option.ends_with(short)),
+    })
+}
+
+/// Words as a shell reads them, fit for a terminal.
+pub fn shell(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(&escaped(word.as_bytes()))).collect();
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.,:/=@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,423 @@
+//! Command lines that are answered with one line: what is wrong, and what to type. Those that work are in
+//! live::command_lines.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::common::{knetstat, not_tested, KNETSTAT};
+
+/// What is typed, and the whole answer after `knetstat: `.
+#[rustfmt::skip]
+const LINES: &[(&str, &str)] = &[
+    // Values
+    ("--state lisn", "--state: unknown state 'lisn' (did you mean LISTEN?)"),
+    ("--state listen,estab,conected", "--state: unknown state 'conected' (did you mean connected?)"),
+    ("--state=", "--state: empty word (expected a state, such as LISTEN)"),
+    ("--state", "--state requires a value (such as --state LISTEN)"),
+    ("--state syn", "--state: ambiguous state 'syn' (did you mean SYN_SENT, SYN_RECV or synchronized?)"),
+    ("--state l", "--state: ambiguous state 'l' (did you mean LAST_ACK or LISTEN?)"),
+    ("--state fin", "--state: ambiguous state 'fin' (did you mean FIN_WAIT1 or FIN_WAIT2?)"),
+    ("-O keepaliv", "--options: unknown option 'keepaliv' (did you mean SO_KEEPALIVE?)"),
+    ("-O nodelay,TCP_KEPIDLE", "--options: unknown option 'TCP_KEPIDLE' (did you mean TCP_KEEPIDLE?)"),
+    ("-O nosuch*", "--options: unknown option 'nosuch*' ('knetstat options' lists them)"),
+    ("-O ,", "--options: empty list (name at least one option, or common, set or all)"),
+    ("-O", "--options requires a value (such as --options keepalive,nodelay)"),
+    ("-O nodelay keepalive", "-O: a list is joined by commas (knetstat -O nodelay,keepalive)"),
+    ("-O a b", "-O: a list is joined by commas (knetstat -O a,b)"),
+    ("-O keepalive mark -t", "-O: a list is joined by commas (knetstat -O keepalive,mark -t)"),
+    ("--columns lokal", "--columns: unknown column 'lokal' (did you mean local?)"),
+    ("--columns local,re", "--columns: ambiguous column 're' (did you mean recvq or remote?)"),
+    ("--columns local,", "--columns: empty word (name at least one column)"),
+    ("--columns", "--columns requires a value (such as --columns local,remote,options)"),
+    ("--columns local remote", "--columns: a list is joined by commas (knetstat --columns local,remote)"),
+    ("-t --columns peer", "--columns: these families do not have the column peer"),
+    ("--port htpp", "--port: unknown service 'htpp' (did you mean http?)"),
+    ("--port x", "--port: invalid port 'x' (expected 0-65535, a range such as 8000-8100, or a service name)"),
+    ("--port 65536", "--port: invalid port '65536' (expected 0-65535, a range such as 8000-8100, or a service name)"),
+    ("--port 90-80", "--port: invalid port range '90-80' (did you mean 80-90?)"),
+    ("--port 80 443", "--port: a list is joined by commas (knetstat --port 80,443)"),
+    ("--port", "--port requires a value (such as --port 443)"),
+    ("--sport domian", "--sport: unknown service 'domian' (did you mean domain or domain-s?)"),
+    ("--dport -1", "--dport: invalid port '-1' (expected 0-65535, a range such as 8000-8100, or a service name)"),
+    ("--dport=-1", "--dport: invalid port '-1' (expected 0-65535, a range such as 8000-8100, or a service name)"),
+    ("--addr 10.0.0.0/33", "--addr: invalid address '10.0.0.0/33' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"),
+    ("--addr localhost", "--addr: invalid address 'localhost' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"),
+    ("--addr", "--addr requires a value (such as --addr 10.0.0.0/8)"),
+    ("--src fe80::1%lo", "--src: scoped addresses are not accepted here (use --interface for the scope)"),
+    ("--dst 300.0.0.1", "--dst: invalid address '300.0.0.1' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"),
+    ("--pid init", "--pid: invalid PID 'init' (for the name of a process, use --command)"),
+    ("--pid -1", "--pid: invalid PID '-1' (for the name of a process, use --command)"),
+    ("--pid 99999999999", "--pid: invalid PID '99999999999' (for the name of a process, use --command)"),
+    ("--pid", "--pid requires a value (such as --pid 1)"),
+    ("--user rooot", "--user: unknown user 'rooot' (did you mean root?)"),
+    ("--user", "--user requires a value (such as --user root)"),
+    ("--netns ,", "--netns: an empty word (expected the name, PID or path of a network namespace)"),
+    ("-N", "--netns requires a value (such as --netns blue)"),
+    ("-tN", "--netns requires a value (such as --netns blue)"),
+    ("--color sometimes", "--color: unknown value 'sometimes' (expected auto, always or never)"),
+    ("--colour sometimes", "--color: unknown value 'sometimes' (expected auto, always or never)"),
+    ("--color", "--color requires a value (such as --color never)"),
+    // Options that exclude each other, or do not exist
+    ("--tcp4 -6", "--tcp4 and --ipv6 cannot be combined"),
+    ("--tcp6 -4", "--tcp6 and --ipv4 cannot be combined"),
+    ("--udp4 -6", "--udp4 and --ipv6 cannot be combined"),
+    ("--udp6 --ipv4", "--udp6 and --ipv4 cannot be combined"),
+    ("--tcp4 -f inet6", "--tcp4 and --family inet6 cannot be combined"),
+    ("--udp6 -A inet", "--udp6 and --family inet cannot be combined"),
+    ("--netns 1 --all-netns", "--netns and --all-netns cannot be combined"),
+    ("-J --ndjson", "--json and --ndjson cannot be combined"),
+    ("--tcp5", "unknown option '--tcp5' (did you mean --tcp?)"),
+    ("--tcp=yes", "--tcp does not take a value (omit '=yes')"),
+    ("--ud", "ambiguous option '--ud' (did you mean --udp, --udp4 or --udp6?)"),
+    ("--col local", "ambiguous option '--col' (did you mean --columns or --color?)"),
+    ("--tc", "ambiguous option '--tc' (did you mean --tcp, --tcp4 or --tcp6?)"),
+    ("--net 99999999", "--netns: there is no process 99999999 (for a name of digits, type its path: /run/netns/99999999)"),
+    ("--s", "ambiguous option '--s' (did you mean --sctp, --state, --sport or --src?)"),
+    ("-tcp", "unknown option '-tcp' (did you mean --tcp?)"),
+    ("-port 443", "unknown option '-port' (did you mean --port?)"),
+    ("-state listen", "unknown option '-state' (did you mean --state?)"),
+    ("-y", "unknown option '-y' (knetstat -h lists the options)"),
+    ("-tyz", "unknown option '-y' (knetstat -h lists the options)"),
+    ("--nosuch", "unknown option '--nosuch' (knetstat -h lists the options)"),
+    // Families
+    ("-f ip4", "--family: unknown family 'ip4' (expected inet, inet6, tcp, udp, raw, unix, packet, netlink, mptcp, sctp, vsock, xdp or all)"),
+    ("-f unix_stream", "--family: no 'unix_stream' here (use unix; the column 'type' tells them apart)"),
+    ("-f vsock_dgram", "--family: no 'vsock_dgram' here (use vsock; the column 'type' tells them apart)"),
+    ("-f dccp", "--family: no rows for 'dccp' here (--unbound shows sockets of every family)"),
+    ("-A !tcp", "--family: '!tcp' cannot be excluded (name the families to show)"),
+    ("-f help", "--family: unknown family 'help' (expected inet, inet6, tcp, udp, raw, unix, packet, netlink, mptcp, sctp, vsock, xdp or all)"),
+    ("-f", "--family requires a value (such as --family inet)"),
+    // Commands
+    ("optoins", "unknown command 'optoins' (did you mean options?)"),
+    ("docter", "unknown command 'docter' (did you mean doctor?)"),
+    ("-t options", "'options' is a command, and commands come first (knetstat options)"),
+    ("-t doctor", "'doctor' is a command, and commands come first (knetstat doctor)"),
+    ("443 options", "'options' is a command, and commands come first (knetstat options)"),
+    ("options keepidl", "options: unknown option 'keepidl' (did you mean TCP_KEEPIDLE?)"),
+    ("options --bogus", "unknown option '--bogus' (knetstat help options lists the options)"),
+    ("options -K", "no -K here; to close sockets use ss -K"),
+    ("doctor x", "doctor: unexpected word 'x' (knetstat help doctor)"),
+    ("doctor --jsn", "unknown option '--jsn' (did you mean --json?)"),
+    ("completions", "completions requires a shell (expected bash, elvish, fish, powershell or zsh)"),
+    ("completions tcsh", "unknown shell 'tcsh' (expected bash, elvish, fish, powershell or zsh)"),
+    ("completions bash zsh", "completions: unexpected word 'zsh' (knetstat help completions)"),
+    ("help opt", "help: unknown command 'opt' (did you mean options?)"),
+    ("help keepalive", "help: no command 'keepalive' (use knetstat options keepalive)"),
+    ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, completions or help)"),
+    // Words that are no options
+    ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),
+    (":443", "unexpected word ':443' (for a port: knetstat --port 443)"),
+    ("-t 443", "unexpected word '443' (for a port: knetstat -t --port 443; for a process: knetstat -t --pid 443)"),
+    ("-tln :https", "unexpected word ':https' (use knetstat -tln --port https)"),
+    ("8000-8100", "unexpected word '8000-8100' (use knetstat --port 8000-8100)"),
+    ("80,443", "unexpected word '80,443' (use knetstat --port 80,443)"),
+    ("99999", "unexpected word '99999' (for a process: knetstat --pid 99999)"),
+    ("https", "unexpected word 'https' (use knetstat --port https)"),
+    ("10.0.0.5", "unexpected word '10.0.0.5' (use knetstat --addr 10.0.0.5)"),
+    ("10.0.0.0/8", "unexpected word '10.0.0.0/8' (use knetstat --addr 10.0.0.0/8)"),
+    ("10.0.0.5:443", "unexpected word '10.0.0.5:443' (use knetstat --addr 10.0.0.5 --port 443)"),
+    ("::1", "unexpected word '::1' (use knetstat --addr ::1)"),
+    ("[::1]:443", "unexpected word '[::1]:443' (use knetstat --addr '[::1]' --port 443)"),
+    ("fe80::1%eth0", "unexpected word 'fe80::1%eth0' (use knetstat --addr fe80::1 --interface eth0)"),
+    ("*:443", "unexpected word '*:443' (for a port: knetstat --port 443)"),
+    ("localhost", "unexpected word 'localhost' (use knetstat --addr 127.0.0.0/8,::1)"),
+    ("localhost:443", "unexpected word 'localhost:443' (use knetstat --addr 127.0.0.0/8,::1 --port 443)"),
+    ("example.com", "unexpected word 'example.com' (for a host, use --addr with an address of 'getent ahosts example.com')"),
+    ("established", "unexpected word 'established' (use knetstat --state established)"),
+    ("LISTEN", "unexpected word 'LISTEN' (use knetstat --state LISTEN)"),
+    ("tcp", "unexpected word 'tcp' (use knetstat --tcp)"),
+    ("inet6", "unexpected word 'inet6' (use knetstat -f inet6)"),
+    ("TCP_NODELAY", "unexpected word 'TCP_NODELAY' (to show the option: knetstat -O TCP_NODELAY; to explain it: knetstat options TCP_NODELAY)"),
+    ("nodelay", "unexpected word 'nodelay' (to show the option: knetstat -O nodelay; to explain it: knetstat options nodelay)"),
+    ("TCP_*", "unexpected word 'TCP_*' (to show the option: knetstat -O 'TCP_*'; to explain it: knetstat options 'TCP_*')"),
+    ("keepalive=0", "'keepalive=0' is an expression, which is not supported (knetstat --ndjson | jq 'select(.options.SO_KEEPALIVE == 0)')"),
+    ("TCP_NODELAY==1", "'TCP_NODELAY==1' is an expression, which is not supported (knetstat --ndjson | jq 'select(.options.TCP_NODELAY == 1)')"),
+    ("nginx", "unexpected word 'nginx' (for a process: knetstat --command nginx)"),
+    ("tulpn", "options begin with a dash (knetstat -tulpn)"),
+    ("/run/docker.sock", "unexpected word '/run/docker.sock' (for a unix socket: knetstat -x | grep /run/docker.sock)"),
+    ("@/tmp/.X11-unix/X0", "unexpected word '@/tmp/.X11-unix/X0' (for a unix socket: knetstat -x | grep @/tmp/.X11-unix/X0)"),
+    ("–t", "'–t' begins with a typographic dash (type -t)"),
+    ("—tcp", "'—tcp' begins with a typographic dash (type --tcp)"),
+    // Expressions
+    ("state established", "unexpected words 'state established' (use knetstat --state established)"),
+    ("-t state established", "unexpected words 'state established' (use knetstat -t --state established)"),
+    ("-t state listening sport = :443", "unexpected words 'state listening sport = :443' (use knetstat -t --state listening --sport 443)"),
+    ("state nosuch", "'state nosuch' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)"),
+    ("exclude time-wait", "'exclude time-wait' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)"),
+    ("dport = :443", "unexpected words 'dport = :443' (use knetstat --dport 443)"),
+    ("sport :ssh", "unexpected words 'sport :ssh' (use knetstat --sport ssh)"),
+    ("sport eq 22", "unexpected words 'sport eq 22' (use knetstat --sport 22)"),
+    ("dport ge :1024", "unexpected words 'dport ge :1024' (use knetstat --dport 1024-65535)"),
+    ("dport != :80", "'dport != :80' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)"),
+    ("dst 10.0.0.0/8", "unexpected words 'dst 10.0.0.0/8' (use knetstat --dst 10.0.0.0/8)"),
+    ("dst 10.0.0.5:443", "unexpected words 'dst 10.0.0.5:443' (use knetstat --dst 10.0.0.5 --dport 443)"),
+    ("src = 10.0.0.5", "unexpected words 'src = 10.0.0.5' (use knetstat --src 10.0.0.5)"),
+    ("dev eth0", "unexpected words 'dev eth0' (use knetstat --interface eth0)"),
+    ("-t ( dport = :80 or dport = :443 )", "'( dport = :80 or dport = :443 )' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)"),
+    ("not dport = :80", "'not dport = :80' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)"),
+    ("dst 10.0.0.0/8 and dport = :443", "unexpected words 'dst 10.0.0.0/8 and dport = :443' (use knetstat --dst 10.0.0.0/8 --dport 443)"),
+    // Options of ss(8), netstat(8), lsof(8) and others
+    ("-K", "no -K here; to close sockets use ss -K"),
+    ("-tK", "no -K here; to close sockets use ss -K"),
+    ("--kill", "no --kill here; to close sockets use ss -K"),
+    ("-s", "no -s here; to count sockets use ss -s, to show protocol statistics use nstat -a, to choose a state use knetstat --state LISTEN"),
+    ("--summary", "no --summary here; to count sockets use ss -s"),
+    ("-tns", "no -s here; to count sockets use ss -s, to show protocol statistics use nstat -a, to choose a state use knetstat --state LISTEN"),
+    ("-i", "no -i here; to show TCP internals use ss -i, to show interface counters use ip -s link, to choose a port or an address use knetstat --port 443 --addr 10.0.0.0/8"),
+    ("-ti", "no -i here; to show TCP internals use ss -i, to show interface counters use ip -s link, to choose a port or an address use knetstat --port 443 --addr 10.0.0.0/8"),
+    ("-i :443", "no -i here; use knetstat --port 443"),
+    ("-i:443", "no -i here; use knetstat --port 443"),
+    ("-i tcp:22", "no -i here; use knetstat -t --port 22"),
+    ("-i 4tcp@10.0.0.5:22", "no -i here; use knetstat -4 -t --addr 10.0.0.5 --port 22"),
+    ("-i @10.0.0.5", "no -i here; use knetstat --addr 10.0.0.5"),
+    ("-i eth0", "no -i here; to show TCP internals use ss -i, to show interface counters use ip -s link, to choose a port or an address use knetstat --port 443 --addr 10.0.0.0/8"),
+    ("-r", "no -r here; to resolve host names use ss -r, to show routes use ip route, to repeat the table use watch -n 1 knetstat"),
+    ("-m", "no -m here; to show socket memory use ss -m"),
+    ("-v", "no -v here; to see what is missing on this host use knetstat doctor -v"),
+    ("-c", "no -c here; to repeat the table use watch -n 1 knetstat, to choose a command use knetstat --command NAME"),
+    ("-tuc 1", "no -c here; to repeat the table use watch -n 1 knetstat, to choose a command use knetstat --command NAME"),
+    ("-c nginx", "no -c here; use knetstat --command nginx"),
+    ("-p 1234", "-p does not take a value (use knetstat --pid 1234)"),
+    ("-tp 1234", "-p does not take a value (use knetstat -t --pid 1234)"),
+    ("-u root", "-u does not take a value (use knetstat --user root)"),
+    ("-s TCP:LISTEN", "no -s here; use knetstat -t --state LISTEN"),
+    ("-P", "no -P here; to show port numbers use knetstat (numbers are the default)"),
+    ("-U", "no -U here; to show UDP-Lite sockets use knetstat -u, to show unix sockets use knetstat -x"),
+    ("-M", "no -M here; to show MPTCP sockets use knetstat --mptcp, to show masqueraded connections use conntrack -L"),
+    ("-S", "no -S here; to show SCTP sockets use knetstat --sctp"),
+    ("-Z", "no -Z here; to show SELinux contexts of processes use ss -Z"),
+    ("-g", "no -g here; to show multicast groups use ip maddr, to choose a process group use lsof -g PGID"),
+    ("-D file", "no -D here; to dump raw socket data use ss -D FILE"),
+    ("-F file", "no -F here; to read a filter from a file use ss -F FILE, to show routes use ip route, to get output for scripts use knetstat --ndjson"),
+    ("-d", "no -d here; to show DCCP sockets use ss -d, to show descriptors use knetstat --columns fd,protocol,local,remote"),
+    ("-E", "no -E here; to follow closing sockets use ss -E, to show the peer of a unix socket use knetstat -x"),
+    ("--route", "no --route here; to show routes use ip route"),
+    ("--statistics", "no --statistics here; to show protocol statistics use nstat -a"),
+    ("--interfaces", "no --interfaces here; to show interface counters use ip -s link"),
+    ("--groups", "no --groups here; to show multicast groups use ip maddr"),
+    ("--continuous", "no --continuous here; to repeat the table use watch -n 1 knetstat"),
+    ("--inet-sockopt", "no --inet-sockopt here; to show all options use knetstat -O all"),
+    ("--tos", "no --tos here; to show ToS and priority use knetstat -O IP_TOS,IPV6_TCLASS,SO_PRIORITY"),
+    ("--info", "no --info here; to show TCP internals use ss -i"),
+    ("--memory", "no --memory here; to show socket memory use ss -m"),
+    ("--sort", "no --sort here; to sort rows use knetstat -H | sort"),
+    ("--sort local", "no --sort here; to sort rows use knetstat -H | sort"),
+    ("--csv", "no --csv here; to get output for scripts use knetstat --ndjson"),
+    ("--watch", "no --watch here; to repeat the table use watch -n 1 knetstat"),
+    ("--where", "no --where here; to choose rows by value use knetstat --ndjson | jq"),
+    ("--no-color", "no --no-color here; to disable colour use knetstat --color never"),
+    ("--established", "no --established here; to choose a state use knetstat --state ESTABLISHED"),
+    ("--uid 0", "no --uid here; to choose a user use knetstat --user 1000"),
+];
+
+/// Runs the program where there are no files whose names could be meant.
+fn run(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(KNETSTAT);
+    let output = command.args(arguments).current_dir("/proc/self/task").output().expect("knetstat");
+    assert_eq!(output.stdout, b"", "{arguments:?}");
+    (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+}
+
+#[test]
+fn each_wrong_line_is_answered_with_one_line() {
+    assert!(LINES.len() > 150, "{}", LINES.len());
+    for (line, answer) in LINES {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let (status, said) = run(&arguments);
+        assert_eq!(said, format!("knetstat: {answer}\n"), "knetstat {line}");
+        assert_eq!(status, Some(2), "knetstat {line}");
+    }
+}
+
+/// The commands that the answers say to type.
+fn hints(answer: &str) -> impl Iterator<Item = &str> {
+    let parts = answer.split(['(', ')', ';']).flat_map(|part| part.split(", to "));
+    parts.filter_map(|part| {
+        let place = part.find("knetstat ")?;
+        let is_command = part[..place].is_empty() || part[..place].ends_with([' ', ':']);
+        let ends = [" explains", " lists", "' lists"];
+        is_command
+            .then(|| &part[place..])
+            .map(|hint| ends.iter().fold(hint, |hint, end| hint.split(end).next().unwrap_or(hint)))
+    })
+}
+
+/// A shell takes what is to be typed as it is, and the program takes it for right usage.
+#[test]
+fn what_an_answer_says_to_type_is_right_usage() {
+    let directory = PathBuf::from(KNETSTAT);
+    let directory = directory.parent().expect("a directory").to_str().expect("UTF-8");
+    let path = format!("{directory}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut tried = 0;
+    for (line, answer) in LINES {
+        for hint in hints(answer) {
+            // Those that are not meant to be typed as they are.
+            let words = ["LIST", "NAME", "eth0", "select", "jq"];
+            if words.iter().any(|word| hint.contains(word)) {
+                continue;
+            }
+            // What the list of the line has is as wrong as before.
+            if *line == "-O a b" {
+                continue;
+            }
+            let mut shell = Command::new("sh");
+            let script = format!("set -f; {hint} >/dev/null");
+            let output = shell.args(["-c", &script]).env("PATH", &path).output().expect("sh");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_gone = said.contains("there is no process");
+            assert!(output.status.code() != Some(2) || is_gone, "{line}: {hint}: {said}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 60, "{tried}");
+}
+
+/// What an answer cannot have: the words of clap, more than a line, numbers of errors.
+#[test]
+fn no_answer_is_in_the_words_of_a_library() {
+    for (line, answer) in LINES {
+        for word in ["error:", "Usage", "--help", "os error", "tip:", "subcommand", "argument '"] {
+            assert!(!answer.contains(word), "knetstat {line}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn one_argument_may_be_an_expression() {
+    let (status, said) = run(&["-t", "dport = :443"]);
+    assert_eq!(said, "knetstat: unexpected word 'dport = :443' (use knetstat -t --dport 443)\n");
+    assert_eq!(status, Some(2));
+}
+
+/// A directory with files that options could be meant by.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(names: &[&str]) -> Files {
+        let path = std::env::temp_dir().join(format!(
+            "knetstat-globs-{}-{}",
+            names.len(),
+            std::process::id()
+        ));
+        std::fs::create_dir(&path).expect("a new directory");
+        names.iter().for_each(|name| std::fs::write(path.join(name), "").expect("a file"));
+        Files(path)
+    }
+
+    /// What is said to a command line that a shell reads here.
+    fn shell(&self, line: &str) -> String {
+        let mut shell = Command::new("sh");
+        let script = format!("exec {KNETSTAT} {line}");
+        let output = shell.args(["-c", &script]).current_dir(&self.0).output().expect("sh");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_pattern_that_the_shell_has_expanded_is_recognised() {
+    let several = Files::new(&["TCP_A", "TCP_B"]);
+    let answer = "the shell has replaced a pattern by the names of files (quote it: -O 'TCP_*')\n";
+    assert_eq!(several.shell("-t -O TCP_*"), format!("knetstat: -O: {answer}"));
+    let said = several.shell("options TCP_*");
+    assert!(said.contains("quote the pattern"), "{said}");
+    let one = Files::new(&["TCP_A"]);
+    for line in ["-O TCP_*", "options TCP_*"] {
+        let said = one.shell(line);
+        assert!(said.contains("'TCP_A'") && said.contains("quote the pattern"), "{said}");
+    }
+    // Where there is no such file, nothing is said of files.
+    assert!(!one.shell("-O TCP_B").contains("quote"));
+}
+
+#[test]
+fn words_from_outside_are_escaped_in_messages() {
+    let red = "\x1b[31mred";
+    for arguments in [
+        &["--state", red][..],
+        &["-O", red],
+        &["--port", red],
+        &["--columns", red],
+        &["-f", red],
+        &["--netns", red],
+        &["--user", red],
+        &["--addr", red],
+        &["--pid", red],
+        &["--color", red],
+        &[red],
+        &["-t", red, "x"],
+        &["-O", "nodelay", red],
+        &["options", red],
+        &["help", red],
+        &["completions", red],
+        &["state", red],
+        &["--\x1bx"],
+        &["-\x1b"],
+        &["-tJ\x1b"],
+    ] {
+        let output = knetstat(arguments.iter().copied());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(said.starts_with("knetstat: ") && said.lines().count() == 1, "{said:?}");
+        assert!(!said.contains('\x1b'), "{said:?}");
+    }
+}
+
+#[test]
+fn an_argument_of_other_bytes_is_answered() {
+    use std::os::unix::ffi::OsStrExt;
+    for argument in [&b"\xff"[..], b"--\xff", b"-\xff", b"--state=\xff", b"-O\xff"] {
+        let argument = std::ffi::OsStr::from_bytes(argument);
+        let output = Command::new(KNETSTAT).arg(argument).output().expect("knetstat");
+        assert_eq!(output.status.code(), Some(2), "{argument:?}");
+        assert_eq!(output.stderr.iter().filter(|byte| **byte == b'\n').count(), 1, "{output:?}");
+        assert!(output.stderr.starts_with(b"knetstat: "), "{output:?}");
+    }
+}
+
+/// The letters and long options that another program says it has.
+fn options_of(program: &str, help: &[&str]) -> Option<Vec<String>> {
+    let output = Command::new(program).args(help).output();
+    let Ok(output) = output else {
+        not_tested(&format!("the options of {program}: it is not installed"));
+        return None;
+    };
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let words = text.split(|c: char| c.is_whitespace() || "[]{}|,=()<>'\"".contains(c));
+    let is_option = |word: &&str| {
+        let letters = word.trim_start_matches('-');
+        let dashes = word.len() - letters.len();
+        match dashes {
+            1 => letters.len() == 1 && letters.starts_with(|c: char| c.is_ascii_alphanumeric()),
+            2 => {
+                letters.len() > 1 && letters.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            }
+            _ => false,
+        }
+    };
+    Some(words.filter(is_option).map(str::to_owned).collect())
+}
+
+/// Each option of ss(8), netstat(8) and lsof(8) is one here, or is answered with the command that does it.
+#[test]
+fn no_option_of_other_programs_is_unknown() {
+    for (program, help, few) in
+        [("ss", &["-h"][..], 50), ("netstat", &["--help"], 40), ("lsof", &["-h"], 20)]
+    {
+        let Some(options) = options_of(program, help) else { continue };
+        assert!(options.len() > few, "{program}: {options:?}");
+        for option in options {
+            // Nothing is read where the output is wrong usage already.
+            let output = knetstat([option.as_str(), "--color", "sometimes"]);
+            let said = String::from_utf8(output.stderr).expect("UTF-8");
+            assert!(!said.contains("unknown option"), "{program} {option}: {said}");
+        }
+    }
+}
