@@ -73,7 +73,7 @@ pub enum Command {
         #[arg(short = 'J', long)]
         json: bool,
     },
-    /// Check whether knetstat works here, and explain how to fix what does not
+    /// Check whether knetstat works here, and explain how to fix it
     ///
     /// No privileges are required.
     Doctor {

@@ -323,6 +323,13 @@ impl Child {
     }
 }
 
+impl Child {
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        self.0.as_raw()
+    }
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
         let _ = kill(self.0, Signal::SIGKILL);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::common::{
     self, cookie, counts_bpf_as_locked_memory, enter_namespace, find, find_all, ip, ip_words,
-    knetstat, set, set_bytes, stdout, sysctl,
+    knetstat, set, set_bytes, stdout, sysctl, Child,
 };
 use crate::exclusive;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
@@ -452,28 +452,22 @@ fn what_cannot_be_entered_is_said() {
 }
 
 /// A process in a network namespace that nothing else keeps, which holds a UDP socket to this port.
-struct Recluse(std::process::Child);
-
-impl Recluse {
-    fn new(port: u16) -> Recluse {
-        let script = format!(
-            "ip link set lo up; exec bash -c 'exec 3<>/dev/udp/127.0.0.1/{port}; exec sleep 600'"
-        );
-        let child = std::process::Command::new("unshare").args(["-n", "sh", "-c", &script]).spawn();
-        let recluse = Recluse(child.expect("unshare(1)"));
-        let sleeps = || {
-            let name = fs::read(format!("/proc/{}/comm", recluse.0.id()));
-            name.is_ok_and(|name| name == b"sleep\n")
-        };
-        common::wait_until("the process has its socket", sleeps);
-        recluse
-    }
+fn recluse(port: u16) -> Child {
+    thread::scope(|scope| {
+        let made = scope.spawn(|| {
+            enter_namespace();
+            let _socket = connected(port);
+            Child::fork()
+        });
+        made.join().expect("a process")
+    })
 }
 
-impl Drop for Recluse {
-    fn drop(&mut self) {
-        self.0.kill().and_then(|()| self.0.wait().map(drop)).expect("it ends");
-    }
+/// A UDP socket that is connected to this port.
+fn connected(port: u16) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
+    socket.connect(("127.0.0.1", port)).expect("connect");
+    socket
 }
 
 /// Runs a script of sh(1) in a mount namespace of its own, of which `$0` is knetstat.
@@ -500,12 +494,7 @@ fn shows(output: &Output, port: u16) -> bool {
 #[test]
 fn all_of_them_without_proc() {
     let _turn = exclusive();
-    let (named, _recluse) = (Named::new(), Recluse::new(7110));
-    let connected = |port| {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
-        socket.connect(("127.0.0.1", port)).expect("connect");
-        socket
-    };
+    let (named, _recluse) = (Named::new(), recluse(7110));
     let _by_name = named.within(|| connected(7111));
     enter_namespace();
     let _own = connected(7112);
@@ -530,11 +519,13 @@ fn all_of_them_without_proc() {
 #[test]
 fn with_proc_of_another_pid_namespace() {
     let _turn = exclusive();
-    let script = "unshare -n sh -c 'ip link set lo up; \
-                  exec bash -c \"exec 3<>/dev/udp/127.0.0.1/7120; exec sleep 5\"' & \
-                  sleep 1; $0 --netns $! -uH; $0 --all-netns -uH";
+    // A process in the background has another standard input, and keeps the descriptor beside it.
+    let script = "exec 3<&0; sleep 600 & \
+                  unshare -n $0 --netns $! -uH; unshare -n $0 --all-netns -uH";
     let mut command = std::process::Command::new("unshare");
     command.args(["--pid", "--fork", "--kill-child", "sh", "-c", script, common::KNETSTAT]);
+    enter_namespace();
+    command.stdin(OwnedFd::from(connected(7120)));
     let output = command.output().expect("unshare(1)");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.matches("127.0.0.1:7120 ").count(), 2, "{output:?}");
@@ -545,7 +536,7 @@ fn with_proc_of_another_pid_namespace() {
 #[test]
 fn processes_that_proc_hides() {
     let _turn = exclusive();
-    let recluse = Recluse::new(7130);
+    let recluse = recluse(7130);
     let copy = std::env::temp_dir().join(format!("knetstat-{}-hidden", std::process::id()));
     fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
     let run = |capabilities: &str, arguments: &str| {
@@ -558,7 +549,7 @@ fn processes_that_proc_hides() {
     let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
     let few = &format!("+bpf,+perfmon,+sys_admin{third}");
     let all = format!("{few},+sys_ptrace,+net_admin");
-    let pid = recluse.0.id();
+    let pid = recluse.pid();
 
     let output = run(&all, "--all-netns -uH");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -597,7 +588,7 @@ fn mounts_that_cannot_be_opened() {
 #[test]
 fn too_few_descriptors_lose_no_namespace() {
     let _turn = exclusive();
-    let (_recluse, _other) = (Recluse::new(7140), Recluse::new(7141));
+    let (_recluse, _other) = (recluse(7140), recluse(7141));
     let (mut complete, mut failed) = (0, 0);
     for limit in 4..40 {
         let script = format!("ulimit -n {limit}; exec $0 --all-netns -uH");

@@ -72,7 +72,7 @@ const LINES: &[(&str, &str)] = &[
     ("--col local", "ambiguous option '--col' (did you mean --columns or --color?)"),
     ("--tc", "ambiguous option '--tc' (did you mean --tcp, --tcp4 or --tcp6?)"),
     ("--net 99999999", "--netns: there is no process 99999999 (for a name of digits, type its path: /run/netns/99999999)"),
-    ("--s", "ambiguous option '--s' (did you mean --sctp, --state, --sport or --src?)"),
+    ("--s", "ambiguous option '--s' (did you mean --sctp, --state, --sport, --src or --short?)"),
     ("-tcp", "unknown option '-tcp' (did you mean --tcp?)"),
     ("-port 443", "unknown option '-port' (did you mean --port?)"),
     ("-state listen", "unknown option '-state' (did you mean --state?)"),
@@ -103,7 +103,7 @@ const LINES: &[(&str, &str)] = &[
     ("completions bash zsh", "completions: unexpected word 'zsh' (knetstat help completions)"),
     ("help opt", "help: unknown command 'opt' (did you mean options?)"),
     ("help keepalive", "help: no command 'keepalive' (use knetstat options keepalive)"),
-    ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, completions or help)"),
+    ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, schema, completions or help)"),
     // Words that are no options
     ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),
     (":443", "unexpected word ':443' (for a port: knetstat --port 443)"),
