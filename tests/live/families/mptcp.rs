@@ -10,7 +10,7 @@ use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::walk::{untouched, walk_but, Maker};
-use crate::common::{self, has_mptcp, scene::inode, wait_until};
+use crate::common::{self, has_mptcp, not_tested, scene::inode, wait_until};
 use crate::numbers::*;
 
 const VERSIONS: [Domain; 2] = [Domain::IPV4, Domain::IPV6];
@@ -479,6 +479,10 @@ fn numbers_that_the_first_subflow_refuses() {
         }
     }
     let segments = taken.iter().filter(|(name, ..)| *name == "TCP_MAXSEG").count();
-    assert!(segments > 2 && taken.len() > 40, "{segments} of {}", taken.len());
+    assert!(taken.len() > 40, "{} were accepted", taken.len());
+    match segments {
+        0 => not_tested("TCP_MAXSEG of MPTCP sockets, which this kernel refuses"),
+        _ => assert!(segments > 2, "{segments} were accepted"),
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

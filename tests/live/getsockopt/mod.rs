@@ -79,6 +79,15 @@ const VOLATILE: [&str; 9] = [
     "TCP_WINDOW_CLAMP",
 ];
 
+/// What SCTP writes into its socket whenever it sends: net/sctp/protocol.c, sctp_v4_xmit() and
+/// sctp_v4_ecn_capable(), and net/sctp/ipv6.c.
+const VOLATILE_IN_SCTP: [&str; 2] = ["IP_MTU_DISCOVER", "IP_TOS"];
+
+/// Whether the kernel changes an option of such a socket by itself.
+fn is_volatile((option, kind): &(&str, &str)) -> bool {
+    VOLATILE.contains(option) || kind.starts_with("sctp") && VOLATILE_IN_SCTP.contains(option)
+}
+
 /// Before Linux 6.4, PACKET_QDISC_BYPASS is a pointer to the function that sends: the kernel answers it,
 /// but knetstat cannot read it. The bit that it became is in the BTF of the kernels that have it.
 static HAS_QDISC_BYPASS: LazyLock<bool> = LazyLock::new(|| btf_has("PACKET_SOCK_QDISC_BYPASS"));
@@ -144,8 +153,8 @@ pub struct Tally {
     refused: usize,
     /// Sockets that were closed before knetstat looked.
     closed: usize,
-    /// How many values changed while knetstat ran, by option.
-    changed: BTreeMap<&'static str, usize>,
+    /// How many values changed while knetstat ran, by option and kind of socket.
+    changed: BTreeMap<(&'static str, &'static str), usize>,
     differences: Vec<String>,
     /// How many differences each option has on each kind of socket.
     different: BTreeMap<(&'static str, &'static str), usize>,
@@ -226,7 +235,7 @@ impl Tally {
             self.differ(subject, row.name, &(text + &then));
         }
         if before != after {
-            *self.changed.entry(row.name).or_default() += 1;
+            *self.changed.entry((row.name, kind)).or_default() += 1;
         }
         match after {
             Answer::Value(value) => {
@@ -266,7 +275,7 @@ impl Tally {
         let first: Vec<_> = differences.iter().take(20).map(String::as_str).collect();
         let count = differences.len();
         assert!(first.is_empty(), "{count} different: {different:?}\n{}", first.join("\n"));
-        let still: Vec<_> = changed.keys().filter(|name| !VOLATILE.contains(name)).collect();
+        let still: Vec<_> = changed.keys().filter(|changed| !is_volatile(changed)).collect();
         assert!(still.is_empty(), "{still:?} changed by themselves");
         assert!(values > 0, "nothing was compared");
         assert!(closed * 20 <= sockets, "{closed} sockets closed before they were compared");
