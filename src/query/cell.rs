@@ -37,7 +37,7 @@ pub enum Cell<'a> {
     Timer(Option<Timer>, u64),
     /// The options to show, and whether some may be missing.
     Options(&'a [OptionValue], bool),
-    /// The options among these that are set.
+    /// The shown options, of which only those that are set belong to the value.
     Set(&'a [OptionValue]),
 }
 

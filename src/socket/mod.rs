@@ -47,10 +47,11 @@ pub struct Socket<'a> {
     /// The index of the bound interface: that of bind(2) for packet and XDP sockets, that of SO_BINDTODEVICE
     /// for others. 0 if the socket is not bound to one.
     pub ifindex: u32,
-    /// Bytes that the program has not read yet. For a listening socket: connections that it has not accepted
-    /// yet.
+    /// What the program has not read yet, in bytes, or for some families in bytes of memory that it uses. For
+    /// a listening socket: connections that the program has not accepted yet.
     pub recv_queue: u32,
-    /// Bytes that have not been acknowledged yet. For a listening socket: the limit of its backlog.
+    /// What has not been sent or not been acknowledged yet, in the same terms. For a listening socket: the
+    /// limit of its backlog.
     pub send_queue: u32,
     /// `None` if the kernel does not keep it, as for a mini-socket.
     pub drops: Option<u32>,

@@ -19,7 +19,7 @@ pub enum State {
     LastAck,
     Listen,
     Closing,
-    /// A datagram socket without a peer.
+    /// A connectionless socket without a peer, or a unix socket that is neither connected nor listening.
     Unconnected,
     /// A number that is not known to knetstat.
     Unknown,
