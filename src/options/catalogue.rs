@@ -1,9 +1,9 @@
-//! THE TABLE: one line for each option. What it is called, its level and number, how it is decoded and
-//! worded, what "set" means for it, and what it does.
+//! THE TABLE: one line for each option, with its name, level and number, how it is decoded and formatted,
+//! when it counts as set, and what it does.
 //!
-//! bpf/options.h has the other half, a line for each fact. The two are tied together at compile time:
-//! a line here names facts that must be there, the function that decodes the option is given just
-//! these, and `every_fact_is_used` makes sure that none is left over.
+//! bpf/options.h is the other half, with one line for each fact. The two are checked against each other at
+//! compile time: a line here can only name facts that exist, the function that decodes the option receives
+//! only these facts, and `every_fact_is_used` asserts that no fact is left over.
 
 use crate::options::decode::{
     ip, ipv6, netlink, packet, raw, sctp, socket, tcp, tls, udp, unix, xdp,
@@ -20,7 +20,7 @@ use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
 use crate::record::fact::{flag, value, Fact, Section, COUNTS};
 
-/// The level of every socket.
+/// The level that every socket supports.
 pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
 const IPPROTO_IP: Level = Level { name: "IPPROTO_IP", number: 0 };
 const IPPROTO_IPV6: Level = Level { name: "IPPROTO_IPV6", number: 41 };
@@ -35,8 +35,8 @@ const SOL_XDP: Level = Level { name: "SOL_XDP", number: 283 };
 const SOL_NETLINK: Level = Level { name: "SOL_NETLINK", number: 270 };
 const AF_VSOCK: Level = Level { name: "AF_VSOCK", number: 40 };
 
-/// `option!(LEVEL NAME = number, kind, marker, function, [facts], help)`: an option that takes a function
-/// to decode, which is given these facts.
+/// `option!(LEVEL NAME = number, kind, marker, function, [facts], help)`: an option that a function decodes
+/// from these facts.
 macro_rules! option {
     ($level:ident $name:ident = $number:literal, $kind:expr, $marker:expr, $decode:path, [$($fact:expr),*], $help:literal) => {
         OptionSpec {
@@ -58,7 +58,7 @@ macro_rules! option {
     };
 }
 
-/// An option that is the number of one fact.
+/// An option whose value is a single fact.
 macro_rules! one_fact {
     ($level:ident $name:ident = $number:literal, $kind:expr, $marker:expr, $fact:expr, $help:literal) => {
         OptionSpec {
@@ -374,13 +374,13 @@ pub static CATALOGUE: &[OptionSpec] = &[
     option!(SOL_XDP XDP_STATISTICS = 7, Struct(&layouts::XDP_STATISTICS), Never, xdp::statistics, [value!(XDP XDP_STATISTICS), value!(XDP XDP_STATISTICS__rx_invalid), value!(XDP XDP_STATISTICS__tx_invalid), value!(XDP XDP_STATISTICS__rx_full), value!(XDP XDP_STATISTICS__fill_empty), value!(XDP XDP_STATISTICS__tx_empty)], "packets that were dropped, invalid descriptors, and rings that were full or empty"),
 ];
 
-/// The option of this name, exactly as the C constant.
+/// Returns the option with this name, which must be exactly the C constant.
 pub fn named(name: &str) -> Option<&'static OptionSpec> {
     CATALOGUE.iter().find(|option| option.name == name)
 }
 
-/// Asserted at compile time: each fact that the kernel side collects is used by an option, or to see
-/// whether it is set.
+/// Returns whether each fact that the BPF programs collect is used, by the decoder of an option or by a
+/// marker. Asserted at compile time.
 const fn every_fact_is_used() -> bool {
     let mut section = 0;
     while section < COUNTS.len() {
@@ -427,7 +427,7 @@ const fn contains(facts: &[Fact], fact: Fact) -> bool {
     false
 }
 
-/// `==`, which cannot be used at compile time.
+/// `==`, which is not available at compile time.
 const fn same(a: Fact, b: Fact) -> bool {
     match (a, b) {
         (Fact::Flag(a, m), Fact::Flag(b, n)) => same_section(a, b) && m == n,

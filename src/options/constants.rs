@@ -1,7 +1,7 @@
-//! The words for values that are enumerations or sets of flags. The numbers are the kernel's ABI:
-//! the headers named with each table.
+//! The words for values that are enumerations or sets of flags. The numbers are the kernel's ABI, from the
+//! header that is named with each table.
 
-/// Words for numbers, or for single bits.
+/// Words for the numbers of an enumeration, or for single bits.
 pub type Words = &'static [(u32, &'static str)];
 
 /// include/linux/net.h, enum sock_type
@@ -69,7 +69,7 @@ pub static DOMAINS: Words = &[
 pub static PMTU_DISCOVERY: Words =
     &[(0, "DONT"), (1, "WANT"), (2, "DO"), (3, "PROBE"), (4, "INTERFACE"), (5, "OMIT")];
 
-/// include/net/sock.h, SK_*_REUSE: what SO_REUSEADDR reads after TCP_REPAIR
+/// include/net/sock.h, SK_*_REUSE: SO_REUSEADDR can also report FORCE, which TCP_REPAIR sets
 pub static REUSE: Words = &[(0, "0"), (1, "1"), (2, "FORCE")];
 
 /// include/uapi/linux/socket.h, SOCK_*_LOCK
@@ -158,7 +158,7 @@ pub static PACKET_MEMBERSHIPS: Words =
 /// include/uapi/linux/if_xdp.h, XDP_OPTIONS_*
 pub static XDP_OPTIONS: Words = &[(1, "ZEROCOPY")];
 
-/// include/uapi/linux/if_ether.h, ETH_P_*: those that people look for
+/// include/uapi/linux/if_ether.h, ETH_P_*: the most common ones
 pub static ETHERTYPES: Words = &[
     (0x0001, "802.3"),
     (0x0003, "all"),
@@ -203,7 +203,7 @@ pub static POLICY_DIRECTIONS: Words = &[(1, "IN"), (2, "OUT")];
 /// include/uapi/linux/tls.h, TLS_*_VERSION
 pub static TLS_VERSIONS: Words = &[(0x303, "1.2"), (0x304, "1.3")];
 
-/// include/uapi/linux/tls.h, TLS_CIPHER_*, as ss(8) words them
+/// include/uapi/linux/tls.h, TLS_CIPHER_*, in the words of ss(8)
 pub static TLS_CIPHERS: Words = &[
     (51, "aes-gcm-128"),
     (52, "aes-gcm-256"),
@@ -215,7 +215,7 @@ pub static TLS_CIPHERS: Words = &[
     (58, "aria-gcm-256"),
 ];
 
-/// include/net/tls.h, TLS_BASE and its neighbours: who encrypts
+/// include/net/tls.h, TLS_BASE and its neighbours: what encrypts
 pub static TLS_MODES: Words = &[(0, "base"), (1, "sw"), (2, "hw"), (3, "hw-record")];
 
 /// include/uapi/linux/sctp.h, enum sctp_spp_flags
@@ -255,7 +255,7 @@ pub static SCTP_SCHEDULERS: Words = &[(0, "FCFS"), (1, "PRIO"), (2, "RR"), (3, "
 /// include/net/sctp/constants.h, SCTP_PF_EXPOSE_*
 pub static SCTP_EXPOSURES: Words = &[(0, "UNSET"), (1, "DISABLE"), (2, "ENABLE")];
 
-/// The word for a number.
+/// Returns the word for a number.
 pub fn word(words: Words, number: u32) -> Option<&'static str> {
     words.iter().find(|(known, _)| *known == number).map(|(_, word)| *word)
 }

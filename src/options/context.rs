@@ -1,4 +1,4 @@
-//! One socket, as its options are decoded: what is known of it besides the facts of an option.
+//! The socket whose options are decoded, with what is known about it besides the facts of each option.
 
 use std::net::Ipv6Addr;
 
@@ -14,10 +14,10 @@ use crate::text::Name;
 const CLOSE: u8 = 7;
 const LISTEN: u8 = 10;
 
-/// The record of a socket, and the host that it was read on.
+/// The record of a socket, and the host on which it was read.
 ///
-/// A fact comes out of it only for whoever has named that fact: the catalogue for each option, and
-/// `set.rs` for each rule. What they name is handed to the functions of `decode/`, which see no other.
+/// Only code that has declared a fact can read it: the catalogue declares the facts of each option, and
+/// `set.rs` those of each rule. The functions of `decode/` receive the declared facts and cannot read others.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     record: &'a Record<'a>,
@@ -25,12 +25,12 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// A socket of this host.
+    /// Creates the context of a socket of this host.
     pub fn new(record: &'a Record<'a>, host: &'a Host) -> Context<'a> {
         Context { record, host }
     }
 
-    /// A fact; `None` when the kernel or this socket does not have it.
+    /// Returns a fact, or `None` if the kernel or this socket does not have it.
     pub(super) fn get(&self, fact: Fact) -> Option<u64> {
         fact.of(self.record)
     }
@@ -45,13 +45,13 @@ impl<'a> Context<'a> {
         self.host
     }
 
-    /// The interface with this index, in the socket's network namespace.
+    /// Returns the interface with this index, in the socket's network namespace.
     pub fn interface(&self, index: u32) -> Interface {
         let name = if index == 0 { None } else { self.host.interface(index) };
         Interface { index, name: name.unwrap_or_default() }
     }
 
-    /// What the record begins with.
+    /// The header of the record.
     pub fn header(&self) -> &'a record_header {
         self.record.header
     }
@@ -61,19 +61,19 @@ impl<'a> Context<'a> {
         self.record.items()
     }
 
-    /// Whether the socket was made for IPv6, or was accepted by such a one. MPTCP sockets of IPv4
-    /// answer for some options of IPv6 too.
+    /// Whether this is an IPv6 socket, or was accepted by one. IPv4 MPTCP sockets answer for some IPv6
+    /// options too.
     pub fn is_ipv6(&self) -> bool {
         const INET6: u16 = 10;
         self.header().family == INET6
     }
 
-    /// Whether the socket has options of IPv4, as those of IPv6 have too.
+    /// Whether the socket has IPv4 options. IPv6 sockets have them too.
     pub fn is_ip(&self) -> bool {
         self.record.ip.is_some()
     }
 
-    /// Whether the socket has options of TCP.
+    /// Whether the socket has TCP options.
     pub fn is_tcp(&self) -> bool {
         self.record.tcp.is_some()
     }
@@ -88,7 +88,7 @@ impl<'a> Context<'a> {
         self.record.packet.is_some()
     }
 
-    /// Whether the kernel keeps the whole socket, and not only its short form.
+    /// Whether the kernel keeps a full socket, not only a mini-socket.
     pub fn is_full(&self) -> bool {
         self.record.socket.is_some()
     }
@@ -104,12 +104,12 @@ impl<'a> Context<'a> {
         self.has(socket_trait::TRAIT_SUBFLOW)
     }
 
-    /// Whether this is an MPTCP socket that has fallen back to TCP: it answers as its one TCP socket.
+    /// Whether this is an MPTCP socket that has fallen back to TCP, and answers as its single TCP socket.
     pub fn has_fallen_back(&self) -> bool {
         self.has(socket_trait::TRAIT_FALLBACK)
     }
 
-    /// Whether the kernel made the socket for itself.
+    /// Whether the kernel created the socket for its own use.
     pub fn is_of_kernel(&self) -> bool {
         self.has(socket_trait::TRAIT_KERNEL)
     }
@@ -118,43 +118,44 @@ impl<'a> Context<'a> {
         u32::from(self.header().traits) & wanted.0 != 0
     }
 
-    /// Whether this is a TCP socket that is, was or will be connected: one that has passed the point
-    /// where the kernel fills in what it learned from the peer.
+    /// Whether this is a TCP socket in any state but CLOSE and LISTEN. In these other states, values may be
+    /// what the kernel learned from the peer.
     pub fn is_tcp_connection(&self) -> bool {
         self.is_tcp() && !matches!(self.header().state, CLOSE | LISTEN)
     }
 
-    /// Whether the socket has an IPv6 address of its own, neither `::` nor a v4-mapped one: by binding
-    /// it to that the kernel made it IPv6 only (net/ipv6/af_inet6.c, __inet6_bind()).
+    /// Whether the socket has an IPv6 address of its own, neither `::` nor an IPv4-mapped one. Binding to
+    /// such an address makes the socket IPv6-only (net/ipv6/af_inet6.c, __inet6_bind()).
     pub fn has_ipv6_address(&self) -> bool {
         let address = Ipv6Addr::from(self.header().local_address);
         self.is_ipv6() && !address.is_unspecified() && address.to_ipv4_mapped().is_none()
     }
 
-    /// Whether the address of either end belongs to a link, and means nothing without an interface.
+    /// Whether the local or the remote address is link-local, and therefore meaningless without an interface.
     pub fn has_link_local_address(&self) -> bool {
         let header = self.header();
         let addresses = [header.local_address, header.remote_address];
         self.is_ipv6() && addresses.map(Ipv6Addr::from).into_iter().any(is_link_local)
     }
 
-    /// The congestion control algorithm; `None` where there is none.
+    /// The congestion control algorithm, or `None` if there is none.
     pub fn congestion(&self) -> Option<Name> {
         let name = Name::new(&self.record.tcp?.congestion);
         (!name.is_empty()).then_some(name)
     }
 
-    /// The protocol on top of TCP, which is empty where there is none; `None` of another socket.
+    /// The name of the upper layer protocol (ULP), empty if there is none. `None` if this is not a TCP
+    /// socket.
     pub fn ulp(&self) -> Option<Name> {
         Some(Name::new(&self.record.tcp?.ulp))
     }
 
-    /// The source address of outgoing packets that IPV6_PKTINFO chose; `::` where it chose none.
+    /// The source address that IPV6_PKTINFO set for outgoing packets, or `::` if it set none.
     pub fn pktinfo_address(&self) -> Option<Ipv6Addr> {
         Some(Ipv6Addr::from(self.record.ipv6?.pktinfo_address))
     }
 
-    /// The filter of a raw ICMPv6 socket, a bit for each type.
+    /// The filter of a raw ICMPv6 socket, one bit for each type.
     pub fn icmpv6_filter(&self) -> Option<&'a [u8; 32]> {
         Some(&self.record.raw?.icmp6_filter)
     }

@@ -1,5 +1,5 @@
-//! What a fresh socket of each kind answers when it is asked for every option. That tells which
-//! options a kind of socket has on this kernel, and with what value it begins.
+//! Asks a new socket of each kind for every option. The answers are the options that a kind of socket has on
+//! this kernel, and their default values.
 
 use std::fs;
 use std::io;
@@ -16,23 +16,24 @@ use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
 use crate::socket::kind::SocketKind;
 
-/// How a new socket answered for one option.
+/// The answer of a new socket for one option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// It has the option, with this value.
+    /// The socket has the option, with this value.
     Value(Value),
-    /// The kernel does not have the option, or this kind of socket does not.
+    /// The kernel or this kind of socket does not have the option.
     Absent,
-    /// There is no way to ask. What the kernel side sees is shown.
+    /// The socket was not asked, or cannot answer in its state. The option is shown wherever a record
+    /// contains it.
     Unasked,
-    /// The kernel, or what filters its system calls, refused to answer.
+    /// The kernel or a system call filter refused to answer.
     Refused(Errno),
 }
 
 /// The answers of one kind of socket, in the order of the catalogue.
 pub type Answers = Vec<Answer>;
 
-/// Answers that namespaces share: in nearly all of them, new sockets answer alike.
+/// Answers that network namespaces share. New sockets answer alike in nearly all of them.
 #[derive(Default)]
 pub struct Pool(Vec<Rc<Answers>>);
 
@@ -46,10 +47,10 @@ impl Pool {
     }
 }
 
-/// What there is of one kind: its answers, or the error of socket(2). `None` where none was opened.
+/// The answers of one kind, or the error of socket(2). `None` if no socket of the kind was opened.
 type Kind = Option<Result<Rc<Answers>, Errno>>;
 
-/// The answers of all kinds; by default none.
+/// The answers of all kinds. The default is no answers.
 #[derive(Clone)]
 pub struct Defaults {
     kinds: [Kind; SocketKind::ALL.len()],
@@ -63,8 +64,9 @@ impl Default for Defaults {
 }
 
 impl Defaults {
-    /// Opens a socket of each of the `wanted` kinds in this network namespace and asks it. One that
-    /// cannot be opened has no answers. Also returns one of the sockets.
+    /// Opens a socket of each of the `wanted` kinds in the current network namespace and asks it. A kind
+    /// whose socket cannot be opened has no answers. Also returns one of the sockets, and opens sockets of
+    /// other kinds if that is needed to have one.
     pub fn ask(
         wanted: impl Fn(SocketKind) -> bool,
         pool: &mut Pool,
@@ -72,7 +74,7 @@ impl Defaults {
         let protocols = fs::read_to_string("/proc/net/protocols").ok();
         let in_use = |name: &str| match &protocols {
             Some(text) => text.lines().any(|line| line.split(' ').next() == Some(name)),
-            // Without /proc nobody knows; these no kernel has to load.
+            // Without /proc, try only protocols that practically every kernel has loaded.
             None => ["TCP", "UDP", "TCPv6", "UDPv6", "UNIX", "NETLINK"].contains(&name),
         };
         let mut kept = None;
@@ -93,28 +95,29 @@ impl Defaults {
         (Defaults { kinds }, kept)
     }
 
-    /// Made of what was asked elsewhere.
+    /// Creates defaults from answers that were obtained elsewhere.
     pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Defaults {
         Defaults { kinds: kinds.map(|answers| answers.map(|answers| Ok(Rc::new(answers)))) }
     }
 
-    /// The answers of a kind; `None` when no such socket could be opened.
+    /// The answers of a kind, or `None` if no socket of that kind was opened.
     pub fn answers(&self, kind: SocketKind) -> Option<&Rc<Answers>> {
         self.kinds[kind.index()].as_ref()?.as_ref().ok()
     }
 
-    /// Whether the kernel had the protocol of this kind when it was asked, so that a socket of it was tried.
+    /// Whether the kernel had the protocol of this kind loaded when it was asked, so that opening a socket
+    /// was tried.
     pub fn is_loaded(&self, kind: SocketKind) -> bool {
         self.kinds[kind.index()].is_some()
     }
 
-    /// Whether a socket was not opened although the kernel has its kind: for want of a capability,
-    /// of descriptors, of memory.
+    /// Whether opening a socket failed although the kernel has its kind, for example for lack of a
+    /// capability, of file descriptors or of memory.
     pub fn was_refused(&self) -> bool {
         self.errors().any(is_refusal)
     }
 
-    /// Whether too many files were open to ask every kind.
+    /// Whether some kinds could not be asked because too many files were open.
     pub fn lacked_files(&self) -> bool {
         self.errors().any(|errno| matches!(errno, Errno::EMFILE | Errno::ENFILE))
     }
@@ -123,13 +126,12 @@ impl Defaults {
         self.kinds.iter().flatten().filter_map(|answers| answers.as_ref().err().copied())
     }
 
-    /// Why there is no socket at all to ask, and what to do: the end of a sentence.
+    /// Why no socket at all could be opened, and what to do about it, as the end of a sentence.
     pub fn no_socket(&self) -> String {
         unopened(self.errors().next().unwrap_or(Errno::EAFNOSUPPORT))
     }
 
-    /// Why it is not known with what value an option of this kind begins, and what to do: the end of a
-    /// sentence.
+    /// Why the default values of this kind are unknown, and what to do about it, as the end of a sentence.
     pub fn obstacle(&self, kind: SocketKind) -> String {
         match &self.kinds[kind.index()] {
             None => {
@@ -153,7 +155,7 @@ fn unopened(errno: Errno) -> String {
     format!("cannot open a new socket: {} ({})", errno.desc(), remedy(errno))
 }
 
-/// What to do where a new socket cannot be opened or asked.
+/// What to do if a new socket cannot be opened or asked.
 fn remedy(errno: Errno) -> &'static str {
     match errno {
         Errno::EMFILE | Errno::ENFILE => MORE_FILES,
@@ -164,8 +166,8 @@ fn remedy(errno: Errno) -> &'static str {
     }
 }
 
-/// What a new socket of a kind answers, or the error of socket(2). `None` where none is opened. Keeps
-/// the first socket.
+/// Returns the answers of a new socket of this kind, or the error of socket(2), or `None` if no socket was
+/// opened. Keeps the first socket.
 fn answers_of(
     kind: SocketKind,
     in_use: impl Fn(&str) -> bool,
@@ -179,22 +181,24 @@ fn answers_of(
     Some(asked.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default())))
 }
 
-/// The answers of the one kind at SOL_SOCKET, and of the other kind at the other levels.
+/// Combines the answers of one kind at SOL_SOCKET with those of the other kind at all other levels.
 fn mixed(own: Answers, others: Answers) -> Answers {
     let both = CATALOGUE.iter().zip(own).zip(others);
     both.map(|((option, own), other)| if option.level == SOL_SOCKET { own } else { other })
         .collect()
 }
 
-/// Opens a socket, unless that would make the kernel load a protocol that nobody uses yet.
+/// Opens a socket, unless the kernel would have to load the protocol for it.
 fn open(kind: SocketKind, in_use: impl Fn(&str) -> bool) -> Option<io::Result<OwnedFd>> {
     let ((domain, socket_type, protocol), name) = kind.open()?;
     in_use(name).then(|| syscall::socket(domain, socket_type, protocol))
 }
 
-/// Whether the kernel would open such a socket for somebody else, or at another time. EACCES, which
-/// a ping socket gives to groups that the administrator did not name, is left out: other raw sockets
-/// have the same options. So is ENODEV, which a vsock for datagrams gives where nobody carries them.
+/// Whether the kernel would open such a socket for another user, or at another time.
+///
+/// EACCES does not count: a ping socket fails with it for groups that the administrator did not permit, but
+/// other raw sockets have the same options. ENODEV does not count either: a vsock datagram socket fails with
+/// it if there is no transport for datagrams.
 fn is_refusal(errno: Errno) -> bool {
     use Errno::{EACCES, EAFNOSUPPORT, ENODEV, EPROTONOSUPPORT, ESOCKTNOSUPPORT};
     !matches!(errno, EAFNOSUPPORT | EPROTONOSUPPORT | ESOCKTNOSUPPORT | EACCES | ENODEV)
@@ -210,8 +214,8 @@ fn ask(socket: BorrowedFd, option: &OptionSpec) -> Answer {
         Ok(length) => {
             let bytes = &buffer[..length.min(buffer.len())];
             match option.from_getsockopt(bytes, length) {
-                // Nothing is compared with it, and of some options each socket has another, so that
-                // no answers would be alike.
+                // The marker needs no default. Some of these options differ on each socket, so that
+                // namespaces could not share their answers.
                 Some(_) if matches!(option.marker, Marker::Never) => Answer::Unasked,
                 Some(value) => Answer::Value(value),
                 None => Answer::Absent,
@@ -222,7 +226,7 @@ fn ask(socket: BorrowedFd, option: &OptionSpec) -> Answer {
             Some(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::ENOMEM)) => {
                 Answer::Refused(errno)
             }
-            // It knows the option, but not for a socket in this state.
+            // The socket has the option, but cannot report it in its current state.
             _ => Answer::Unasked,
         },
     }

@@ -1,4 +1,4 @@
-//! What getsockopt(2) lays out, as a value.
+//! Parses the results of getsockopt(2) into values.
 
 use std::net::Ipv4Addr;
 
@@ -8,9 +8,9 @@ use crate::options::memberships::{group_numbers, Groups};
 use crate::options::value::{AttachedProgram, Structure, Value};
 use crate::text::Name;
 
-/// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value that has `length` bytes (of a
-/// socket filter: instructions). `None` if there are too few, or if getsockopt(2) cannot report such a
-/// value.
+/// Parses a result of getsockopt(2). `bytes` is what fit into the buffer, and `length` the length of the
+/// whole value, in bytes (of a socket filter: in instructions). Returns `None` if there are too few bytes, or
+/// if getsockopt(2) cannot report values of this kind.
 pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
     let int = |at: usize| Some(i32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let long = |at: usize| Some(i64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
@@ -29,7 +29,7 @@ pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
         },
         ValueKind::Linger => Value::Linger { on: int(0)? != 0, seconds: int(4)? },
         ValueKind::Timeval => Value::Timeval { seconds: long(0)?, microseconds: long(8)? },
-        // Before 5.14 the flags alone.
+        // Before 5.14, getsockopt(2) returns only the flags.
         ValueKind::Timestamping => {
             Value::Timestamping { flags: int(0)? as u32, bind_phc: int(4).unwrap_or_default() }
         }
@@ -59,7 +59,7 @@ pub fn value(kind: ValueKind, bytes: &[u8], length: usize) -> Option<Value> {
     })
 }
 
-/// An interface whose name nobody asks for.
+/// An interface whose name is not looked up.
 fn unnamed(index: u32) -> Interface {
     Interface { index, name: Name::default() }
 }

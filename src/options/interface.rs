@@ -1,9 +1,9 @@
-//! The interface that a value names.
+//! The interface in a value.
 
 use crate::text::Name;
 
-/// An interface of the socket's network namespace. Its index is what counts; the name is empty where there
-/// is none any more, or nobody looked for it.
+/// An interface of the socket's network namespace. Only the index is compared. The name is empty if the
+/// interface is gone, or if its name was not looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct Interface {
     pub index: u32,

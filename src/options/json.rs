@@ -62,7 +62,7 @@ impl Serialize for Value {
                 to.collect_seq(entries(&memberships.members, memberships.cut))
             }
             Value::Fanout { number, .. } => to.serialize_u32(*number),
-            // A null at the end stands for those that there was no room for.
+            // A null at the end stands for the groups that did not fit into the record.
             Value::Groups(Groups { numbers, cut }) => {
                 to.collect_seq(numbers.iter().map(Some).chain(cut.then_some(None)))
             }
@@ -105,7 +105,7 @@ impl Serialize for Untold<'_> {
     }
 }
 
-/// An entry of a list, and whether there are more behind it that a record cannot hold.
+/// An entry of a list, and whether it is the last of a list that did not fit into the record.
 struct ListEntry<'a, M> {
     member: &'a M,
     more: bool,

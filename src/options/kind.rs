@@ -1,45 +1,46 @@
-//! Kinds of values: what getsockopt(2) lays out for an option, and in which terms it is worded.
+//! Kinds of values: the layout that getsockopt(2) returns for an option, and how the value is formatted.
 
 use crate::options::constants::Words;
 
-/// How an option's value is worded, and what getsockopt(2) lays out for it.
+/// How the value of an option is formatted, and what layout getsockopt(2) returns for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueKind {
     /// On or off.
     Bool,
-    /// A signed number of no unit.
+    /// A signed number without a unit.
     Int,
-    /// An unsigned number of no unit.
+    /// An unsigned number without a unit.
     Uint,
-    /// An unsigned number of 64 bits.
+    /// An unsigned 64-bit number.
     Uint64,
-    /// A number whose bits have no words here.
+    /// A set of bits that have no words here.
     Mask,
-    /// Bytes.
+    /// A number of bytes.
     Bytes,
-    /// Seconds; -1: never.
+    /// Seconds. -1 means never.
     Seconds,
     /// Milliseconds.
     Milliseconds,
     /// Microseconds.
     Microseconds,
-    /// Bytes a second in 64 bits; all ones: unlimited.
+    /// Bytes per second, in 64 bits. All ones means unlimited.
     Rate,
-    /// An interface index in host order.
+    /// An interface index in host byte order.
     Ifindex,
-    /// An interface index that getsockopt gives in network order; host order here.
+    /// An interface index that getsockopt(2) returns in network byte order. Values have it in host byte
+    /// order.
     IfindexNetworkOrder,
-    /// A port that getsockopt gives in network order; host order here.
+    /// A port that getsockopt(2) returns in network byte order. Values have it in host byte order.
     PortNetworkOrder,
     /// An error number.
     Errno,
-    /// One of these words.
+    /// One of these words, by its number.
     Enum(Words),
-    /// Any of these words.
+    /// Any of these words, each by its bit.
     Flags(Words),
     /// A name.
     Name,
-    /// IP_MULTICAST_IF: an IPv4 address, and the interface that getsockopt does not tell.
+    /// IP_MULTICAST_IF: an IPv4 address, and the interface, which getsockopt(2) does not report.
     Multicast,
     /// `struct linger`.
     Linger,
@@ -53,45 +54,45 @@ pub enum ValueKind {
     PortRange,
     /// A socket filter, or the program of a reuseport group.
     Program,
-    /// Bytes as they go on the wire.
+    /// Bytes as they are sent on the wire.
     Blob,
     /// `struct in6_pktinfo`.
     Pktinfo,
     /// `struct tls_crypto_info`.
     Tls,
-    /// Any other structure, of numbers.
+    /// Any other structure of numbers.
     Struct(StructLayout),
-    /// Joined groups.
+    /// Joined multicast groups or anycast addresses.
     Memberships,
-    /// For which peers a TCP socket has keys.
+    /// The peers for which a TCP socket has keys.
     Keys,
     /// The memberships of a packet socket.
     PacketMemberships,
-    /// A fanout group of packet sockets: its number, type and flags in 32 bits.
+    /// A fanout group of packet sockets: its ID, type and flags in 32 bits.
     Fanout,
-    /// Joined groups that have numbers: a bit for each from 1 on.
+    /// Joined groups that are identified by numbers, one bit for each group from 1 on.
     Groups,
 }
 
-/// A member of a structure of numbers, as getsockopt(2) lays it out.
+/// A member of a structure of numbers, in the layout that getsockopt(2) returns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StructMember {
     /// The name in the C structure.
     pub name: &'static str,
-    /// Where it begins, in bytes.
+    /// The offset in bytes.
     pub offset: usize,
-    /// How many bytes it has: 1, 2, 4 or 8.
+    /// The size in bytes: 1, 2, 4 or 8.
     pub size: usize,
     pub signed: bool,
-    /// How the number is worded.
+    /// How the number is formatted.
     pub kind: ValueKind,
 }
 
-/// The layout of a structure: its members, in their order.
+/// The layout of a structure: its members, in order.
 pub type StructLayout = &'static [StructMember];
 
 impl StructMember {
-    /// The member in the bytes of a structure; `None` if there are too few of them.
+    /// Reads the member from the bytes of a structure. Returns `None` if there are too few bytes.
     pub fn read(&self, bytes: &[u8]) -> Option<i64> {
         let bytes = bytes.get(self.offset..self.offset + self.size)?;
         let mut number = [0; 8];
@@ -106,7 +107,7 @@ impl StructMember {
 }
 
 impl ValueKind {
-    /// A word for the list of options.
+    /// The word for this kind in the list of options.
     pub fn word(self) -> &'static str {
         match self {
             ValueKind::Bool | ValueKind::Keys => "boolean",
@@ -141,7 +142,7 @@ impl ValueKind {
         }
     }
 
-    /// The unit of the number, or nothing.
+    /// The unit of the number, or an empty string.
     pub fn unit(self) -> &'static str {
         match self {
             ValueKind::Bytes => "bytes",
@@ -153,7 +154,7 @@ impl ValueKind {
         }
     }
 
-    /// How many bytes to offer getsockopt(2). Some options want exactly their size.
+    /// The size in bytes of the buffer to pass to getsockopt(2). Some options require their exact size.
     pub fn size(self) -> usize {
         match self {
             ValueKind::Uint64
@@ -166,7 +167,7 @@ impl ValueKind {
             }
             ValueKind::Timeval | ValueKind::Name => 16,
             ValueKind::Blob | ValueKind::Groups => 2048,
-            // SO_GET_FILTER takes a number of instructions here; asked for none it counts them.
+            // SO_GET_FILTER expects the buffer's size in instructions. With 0, it returns their number.
             ValueKind::Program => 0,
             _ => 4,
         }

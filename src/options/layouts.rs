@@ -1,13 +1,13 @@
-//! The structures of numbers that getsockopt(2) lays out. Their layout is the kernel's ABI: the header
-//! is named with each.
+//! The structures of numbers that getsockopt(2) returns. Their layout is the kernel's ABI, from the header
+//! that is named with each.
 
 use crate::options::constants;
 use crate::options::kind::StructMember;
 use crate::options::kind::ValueKind::{Bool, Enum, Flags, Int, Milliseconds};
 use crate::options::value::{Structure, Value};
 
-/// `structure!(LAYOUT, Type { member: type = offset, kind; ... })`: the layout of a C structure, and a
-/// type with its members as fields, which becomes a [`Value`].
+/// `structure!(LAYOUT, Type { member: type = offset, kind; ... })`: the layout of a C structure, and a type
+/// with its members as fields, which converts into a [`Value`].
 macro_rules! structure {
     ($(#[$doc:meta])* $layout:ident, $name:ident {
         $($member:ident: $type:ty = $offset:literal, $kind:expr;)*
@@ -28,7 +28,7 @@ macro_rules! structure {
 
         impl From<$name> for Value {
             fn from(of: $name) -> Value {
-                // A counter of 64 bits does not come near the sign in the life of a host.
+                // A 64-bit counter does not reach the sign bit while a host is up.
                 Value::Struct(Structure::new(&$layout, [$(of.$member as i64),*]))
             }
         }
@@ -104,8 +104,8 @@ structure! {
 }
 
 /*
- * include/uapi/linux/sctp.h. The members that name the association or the address that one asks about
- * are left out: they come back as they were given.
+ * include/uapi/linux/sctp.h. The members that name the association or the address to ask about are left out,
+ * because getsockopt(2) returns them as they were passed.
  */
 
 structure! {
@@ -152,7 +152,7 @@ structure! {
 }
 
 structure! {
-    /// struct sctp_sndrcvinfo; its other members describe messages that were received
+    /// struct sctp_sndrcvinfo. Its other members describe received messages.
     SCTP_SNDRCVINFO, SctpSndrcvinfo {
         sinfo_stream: u16 = 0, Int;
         sinfo_flags: u16 = 4, Flags(constants::SCTP_SEND);
@@ -225,8 +225,8 @@ structure! {
     }
 }
 
-/// struct sctp_assoc_value: where in it the value begins, and the size of the whole
+/// struct sctp_assoc_value: the offset of the value, and the size of the structure
 pub const SCTP_ASSOC_VALUE: (usize, usize) = (4, 8);
 
-/// Structures with an association and an address before the value, in the same terms
+/// The same for structures that have an association and an address before the value
 pub const SCTP_AT_ADDRESS: (usize, usize) = (136, 144);

@@ -1,10 +1,11 @@
-//! The options: the table of them, how each is decoded and worded, and when it counts as set.
+//! The options: the table of all options, how each is decoded and formatted, and when it counts as set.
 //!
-//! `catalogue.rs` has a line for each option. A line names the facts of bpf/options.h that the option
-//! is made of, and the function of `decode/` that makes them a [`value`]; `kind.rs` says what such a value
-//! means, `text.rs` and `json.rs` word it, and `schema.rs` describes what `json.rs` writes. `set.rs`
-//! decides whether it counts as set, by what `defaults.rs` learned from new sockets. `selection.rs` and
-//! `plan.rs` choose what is shown. `reference/` has what people look up about an option beside its value.
+//! `catalogue.rs` has one line for each option. A line names the facts of bpf/options.h that the option
+//! consists of, and the function of `decode/` that turns them into a [`value`]. `kind.rs` defines the kinds
+//! of values, `text.rs` and `json.rs` format them, and `schema.rs` describes the output of `json.rs`.
+//! `set.rs` decides whether an option counts as set, with the defaults that `defaults.rs` obtained from new
+//! sockets. `selection.rs` and `plan.rs` choose the options that are shown. `reference/` has documentation
+//! about each option beside its value.
 
 pub mod catalogue;
 pub mod constants;

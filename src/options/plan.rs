@@ -1,5 +1,6 @@
-//! What is shown of the sockets of one kind, worked out once, so that little is left to do for each
-//! socket: most options of most sockets are as they always were, and one look at the raw fact shows it.
+//! Plans which options to show for the sockets of one kind. A plan is made once, so that little work is left
+//! for each socket. Most options of most sockets still have their default value, which can be seen from the
+//! raw fact without decoding it.
 
 use crate::options::catalogue::CATALOGUE;
 use crate::options::context::Context;
@@ -15,34 +16,34 @@ use crate::socket::kind::Family;
 pub struct OptionValue {
     pub option: &'static OptionSpec,
     pub value: Value,
-    /// Whether it counts as set; false where nobody knows.
+    /// Whether the option counts as set. False if that is unknown.
     pub set: bool,
 }
 
-/// Which options are shown after those that always are.
+/// The options that are shown after those that are always shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
     None,
-    /// All that are set.
+    /// All options that are set.
     Set,
-    /// Those that are set, without what repeats another option that is shown.
+    /// All options that are set, except those that repeat another option that is shown.
     SetOnce,
 }
 
-/// What is shown of the sockets of one kind; by default nothing.
+/// The options to show for sockets of one kind. The default is none.
 #[derive(Default)]
 pub struct Plan {
-    /// Shown in any case, in this order.
+    /// Options that are always shown, in this order.
     always: Vec<PlanEntry>,
-    /// Shown when set, in the order of the catalogue; without the flags below.
+    /// Options that are shown if they are set, in the order of the catalogue, without `flags`.
     if_set: Vec<PlanEntry>,
-    /// Flags that are shown when set, of which one look shows whether any is; by section.
+    /// Flags that are shown if they are set, by section. All flags of a section are tested at once.
     flags: [Flags; SECTIONS.len()],
-    /// Whether there was a new socket to compare with, which answered.
+    /// Whether a new socket could be asked for its defaults, and refused no option.
     pub knows_set: bool,
-    /// Whether options that are set may be missing, because that is not known.
+    /// Whether options that are set may be missing, because it is unknown whether they are set.
     pub is_partial: bool,
-    /// Whether what repeats another option is left out.
+    /// Whether options that repeat another option are omitted.
     once: bool,
 }
 
@@ -53,19 +54,19 @@ struct PlanEntry {
     check: SetCheck,
 }
 
-/// The flags of one section that are set when they differ from those of an unset option.
+/// The flags of one section. An option is set if its bit differs from that bit of `unset`.
 #[derive(Default)]
 struct Flags {
     mask: u64,
     unset: u64,
-    /// The option of each bit.
+    /// Each bit with the index of its option in the catalogue.
     options: Vec<(u8, usize)>,
 }
 
 impl Plan {
-    /// Made of the options that are `always` shown, by their indexes in the catalogue, and of the
-    /// `others` when they are set. `answers` are those of a new socket, if there was one; without
-    /// them, only what has a mark of the kernel counts as set.
+    /// Plans to show the options in `always`, given by their indexes in the catalogue, and then the `others`.
+    /// `answers` are those of a new socket, if one could be opened. Without them, only options whose marker
+    /// needs no default can count as set.
     pub fn new(
         family: Family,
         always: Vec<usize>,
@@ -103,7 +104,7 @@ impl Plan {
         }
     }
 
-    /// Puts what is to be shown of a socket into `shown`.
+    /// Replaces the contents of `shown` by the options to show for a socket.
     pub fn apply(&self, context: &Context, shown: &mut Vec<OptionValue>) {
         shown.clear();
         for entry in &self.always {
@@ -124,7 +125,7 @@ impl Plan {
             }
         }
         if self.add_flags(context, shown) {
-            // Options lie in the order of the catalogue.
+            // All options are in the catalogue, so that their addresses have its order.
             shown[first..].sort_by_key(|shown| std::ptr::from_ref(shown.option));
         }
         if self.once {
@@ -132,7 +133,7 @@ impl Plan {
         }
     }
 
-    /// Adds the flags that are set; whether there were any.
+    /// Adds the flags that are set. Returns whether there were any.
     fn add_flags(&self, context: &Context, shown: &mut Vec<OptionValue>) -> bool {
         let before = shown.len();
         for (section, flags) in SECTIONS.iter().zip(&self.flags) {
@@ -154,7 +155,7 @@ impl Plan {
     }
 }
 
-/// Removes what says nothing beside another option that is shown, from the place `first` on.
+/// Removes options that repeat another option that is shown. Starts at index `first`.
 fn remove_repeats(shown: &mut Vec<OptionValue>, first: usize) {
     for index in (first..shown.len()).rev() {
         let OptionValue { option, value, .. } = &shown[index];

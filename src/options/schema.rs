@@ -1,5 +1,5 @@
-//! The JSON Schema of the values of options: what `json.rs` writes, derived from the kinds in the
-//! catalogue, so that a new option has its schema by itself.
+//! The JSON Schema of the values that `json.rs` writes. It is derived from the kinds in the catalogue, so
+//! that a new option has a schema without further work.
 
 use serde_json::{json, Map, Value as Json};
 
@@ -10,8 +10,8 @@ use crate::options::layouts;
 use crate::options::spec::OptionSpec;
 use crate::options::value::Untold;
 
-/// The members that an option has in the object of options, with their schemas: its value, and what
-/// getsockopt(2) does not report beside it.
+/// The members of an option in the object of options, with their schemas: the value, and what getsockopt(2)
+/// does not report of it.
 pub fn members(option: &OptionSpec) -> Vec<(String, Json)> {
     let text = format!("{}{}", option.help, terms(option.kind));
     let mut members = vec![(option.name.to_owned(), about(value(option.kind), &text))];
@@ -30,7 +30,7 @@ pub fn about(mut schema: Json, text: &str) -> Json {
     schema
 }
 
-/// The schema of an object that has these members, each of which is required.
+/// The schema of an object with these members, all of which are required.
 pub fn object(members: &[(&str, Json)]) -> Json {
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let members = members.iter().map(|(name, schema)| (name.to_string(), schema.clone()));
@@ -38,7 +38,7 @@ pub fn object(members: &[(&str, Json)]) -> Json {
     json!({"type": "object", "properties": members, "required": names})
 }
 
-/// Adds a member that is not always there to the schema of an object.
+/// Adds an optional member to the schema of an object.
 pub fn with_optional(mut object: Json, name: &str, schema: Json) -> Json {
     object["properties"][name] = schema;
     object
@@ -54,7 +54,7 @@ pub fn list(items: Json) -> Json {
     json!({"type": "array", "items": items})
 }
 
-/// The same schema, which also accepts null.
+/// A schema that also accepts null.
 pub fn or_null(mut schema: Json) -> Json {
     match schema.get("type").cloned() {
         Some(word) => schema["type"] = json!([word, "null"]),
@@ -75,8 +75,8 @@ fn u32_number() -> Json {
     up_to(u32::MAX)
 }
 
-/// The schema of a value. Numbers may be any that the kernel's type holds, also where words are known:
-/// a newer kernel may have more.
+/// The schema of a value. Numbers are limited only by the kernel's type, even if they have words, because a
+/// newer kernel may have more.
 fn value(kind: ValueKind) -> Json {
     match kind {
         ValueKind::Bool | ValueKind::Keys => up_to(1u64),
@@ -121,8 +121,8 @@ fn value(kind: ValueKind) -> Json {
     }
 }
 
-/// What getsockopt(2) does not report of a value of this kind, where JSON has a member of its own for
-/// it: the end of its name, and its schema.
+/// What getsockopt(2) does not report of a value of this kind, if JSON has a separate member for it: the
+/// suffix of the member's name, and its schema.
 fn beside(kind: ValueKind) -> Option<(&'static str, Json)> {
     match kind {
         ValueKind::Multicast => Some((Untold::Ifindex(0).suffix(), u32_number())),
@@ -134,7 +134,7 @@ fn beside(kind: ValueKind) -> Option<(&'static str, Json)> {
     }
 }
 
-/// The words are titles, which validate nothing. Some numbers have none.
+/// The words are titles, which validate nothing. Not every number has a word.
 fn enumeration(words: Words) -> Json {
     let known = words.iter().filter(|(number, word)| *word != number.to_string());
     let known = known.map(|(number, word)| json!({"const": number, "title": word}));
@@ -161,7 +161,7 @@ fn structure(layout: StructLayout) -> Json {
     };
     let schema = object(&layout.iter().map(member).collect::<Vec<_>>());
     match std::ptr::eq(layout, &layouts::TPACKET_STATS) {
-        // A ring of TPACKET_V3 makes it the larger structure.
+        // With a TPACKET_V3 ring, the value is the larger structure.
         true => layouts::TPACKET_STATS_V3[layout.len()..]
             .iter()
             .map(member)
@@ -170,7 +170,7 @@ fn structure(layout: StructLayout) -> Json {
     }
 }
 
-/// The unit of a number or the words of its bits, to follow a description.
+/// The unit of a number or the words of its bits, to be appended to a description.
 fn terms(kind: ValueKind) -> String {
     match (kind, kind.unit()) {
         (ValueKind::Flags(words), _) => {
@@ -192,12 +192,12 @@ fn text() -> Json {
     json!({"type": "string"})
 }
 
-/// Whether a record had no room for everything: the member is only there where that is true.
+/// The schema of a member that is only present if a list did not fit into the record.
 fn flag() -> Json {
     json!({"const": true})
 }
 
-/// The entries of a list of joined groups: of IPv4, of IPv6, and of anycast addresses.
+/// The entries of a list of joined groups: IPv4, IPv6, and anycast addresses.
 fn memberships() -> [Json; 3] {
     let with_sources = |group: Json| {
         let mut group = with_optional(group, "mode", json!({"enum": ["include", "exclude"]}));
@@ -218,7 +218,7 @@ fn memberships() -> [Json; 3] {
     .map(|entry| with_optional(entry, "more", flag()))
 }
 
-/// The entries of a list of keys: of TCP-MD5, and of TCP-AO.
+/// The entries of a list of keys: TCP-MD5 and TCP-AO.
 fn keys() -> [Json; 2] {
     let (length, id) = (up_to(u8::MAX), up_to(u8::MAX));
     [

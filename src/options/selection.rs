@@ -1,4 +1,4 @@
-//! Which options are shown: what `-O` says, worked out for each kind of socket.
+//! The options that `-O` selects, resolved for each kind of socket.
 
 use std::rc::Rc;
 
@@ -11,41 +11,42 @@ use crate::options::short::{names, without_prefix};
 use crate::socket::kind::{Family, SocketKind};
 use crate::text::suggest;
 
-/// What `-O` asked for.
+/// The parsed words of `-O`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// What is always shown, in this order.
+    /// The options that are always shown, in this order.
     parts: Vec<SelectedPart>,
-    /// Whether everything else that is set follows, even what repeats another option.
+    /// Whether all other options that are set follow, including those that repeat another option.
     set: bool,
 }
 
 /// A word of `-O`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SelectedPart {
-    /// What everyone asks for, which depends on the family. Whatever is set follows.
+    /// The most commonly needed options of the family. Other options that are set follow.
     Common,
     /// An option, by its index in the catalogue.
     Option(usize),
 }
 
 impl Selection {
-    /// What is shown when nothing was asked for: in the table.
+    /// The word `common`, which is the default of the table.
     pub fn common() -> Selection {
         Selection { parts: vec![SelectedPart::Common], set: false }
     }
 
-    /// What is shown when nothing was asked for: in JSON.
+    /// All options, which is the default of JSON.
     pub fn all() -> Selection {
         Selection { parts: (0..CATALOGUE.len()).map(SelectedPart::Option).collect(), set: false }
     }
 
-    /// Understands names with or without their prefix, globs, and the words `common`, `set` and
-    /// `all`, in any case.
+    /// Parses names with or without their prefix, globs, and the words `common`, `set` and `all`, in any
+    /// case.
     ///
     /// # Errors
     ///
-    /// For a word that names no option: a sentence with the nearest ones.
+    /// If a word matches no option, a sentence that suggests the nearest names. If there are no words, a
+    /// sentence that says so.
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Selection, String> {
         let mut selection = Selection::default();
         for word in words.into_iter().map(str::trim).filter(|word| !word.is_empty()) {
@@ -67,7 +68,7 @@ impl Selection {
         Ok(())
     }
 
-    /// Works out what is shown of sockets of one kind.
+    /// Plans the options to show for sockets of one kind.
     pub fn plan(&self, kind: SocketKind, defaults: &Defaults) -> Plan {
         let mut always = Vec::new();
         let mut has = vec![false; CATALOGUE.len()];
@@ -91,17 +92,17 @@ impl Selection {
     }
 }
 
-/// The places in the catalogue of what everyone asks for.
+/// The indexes in the catalogue of the most commonly needed options.
 fn common(family: Family) -> impl Iterator<Item = usize> {
     let names = family.common().iter();
     names.filter_map(|name| CATALOGUE.iter().position(|option| option.name == *name))
 }
 
-/// The places in the catalogue of the options that a name or a glob means.
+/// Returns the indexes in the catalogue of the options that a name or a glob matches.
 ///
 /// # Errors
 ///
-/// When there is none: a sentence with the nearest ones.
+/// If no option matches, a sentence that suggests the nearest names.
 pub fn find(word: &str) -> Result<Vec<usize>, String> {
     let pattern = WildMatchPattern::<'*', '?'>::new_case_insensitive(word);
     let found: Vec<usize> = (0..CATALOGUE.len())
@@ -116,7 +117,7 @@ pub fn find(word: &str) -> Result<Vec<usize>, String> {
     }
 }
 
-/// The name of the option at a place in the catalogue.
+/// The name of the option at an index in the catalogue.
 pub fn name(index: usize) -> &'static str {
     CATALOGUE[index].name
 }

@@ -1,5 +1,5 @@
-//! When an option counts as set. This is the one place that decides it: each option names its marker in
-//! the catalogue, and a [`SetCheck`] is that marker worked out for one kind of socket.
+//! Decides whether an option counts as set. Nothing else does: each option has a marker in the catalogue, and
+//! a [`SetCheck`] is that marker resolved for one kind of socket.
 
 use crate::options::context::Context;
 use crate::options::decode::{tcp, Facts};
@@ -7,33 +7,36 @@ use crate::options::value::Value;
 use crate::record::fact::{flag, value, Fact};
 use crate::socket::kind::Family;
 
-/// The bits of IP_TOS and IPV6_TCLASS that ECN has: RFC 3168.
+/// The bits of IP_TOS and IPV6_TCLASS that belong to ECN: RFC 3168.
 const ECN: u64 = 3;
 
-/// What marks an option as set.
+/// The mark by which an option is recognized as set.
 #[derive(Clone, Copy)]
 pub enum Marker {
-    /// Its value differs from that of a new socket of the same kind.
+    /// The value differs from that of a new socket of the same kind.
     Differs,
-    /// The same, but where the rule holds the kernel has filled it in by itself, and it means nothing.
+    /// As [`Marker::Differs`], except for sockets to which the rule applies. There, the kernel fills in the
+    /// value by itself.
     DiffersUnless(Rule),
-    /// The same, but of TCP and SCTP the kernel changes the bits of ECN by itself, and where a sysctl
-    /// says so takes the others of an accepted TCP connection from its peer.
+    /// As [`Marker::Differs`], except for what the kernel changes by itself: the ECN bits of TCP and SCTP
+    /// sockets, and, if a sysctl says so, the other bits of accepted TCP connections, which it takes from the
+    /// peer.
     DiffersApartFromEcn,
-    /// The kernel marks it: the fact is not this number.
+    /// The kernel keeps a mark: the fact is not this number.
     IsNot(Fact, u64),
-    /// The kernel marks it: the fact has a bit of these.
+    /// The kernel keeps a mark: the fact has one of these bits.
     HasBit(Fact, u64),
-    /// The kernel marks it, in a way that takes a rule to see.
+    /// The kernel keeps a mark that a rule recognizes.
     When(Rule),
-    /// There is something: for what has no getter, and so no default.
+    /// The value is not empty. For options that a new socket cannot report, and that therefore have no
+    /// default.
     NotEmpty,
-    /// Never: nobody sets it, or the kernel changes it all the time.
+    /// Never, because the option cannot be set, or because the kernel changes it all the time.
     Never,
 }
 
 impl Marker {
-    /// How it is recognised, for people.
+    /// How a user can recognize that the option is set.
     pub fn explanation(&self) -> String {
         match self {
             Marker::Differs => "its value differs from that of a new socket".into(),
@@ -62,7 +65,7 @@ impl Marker {
         }
     }
 
-    /// The facts that only the marker looks at.
+    /// The facts that the marker reads in addition to the decoder.
     pub(super) const fn facts(&self) -> &'static [Fact] {
         match self {
             Marker::DiffersUnless(rule) | Marker::When(rule) => rule.facts,
@@ -72,17 +75,17 @@ impl Marker {
     }
 }
 
-/// Something that holds of a socket, or does not.
+/// A condition on a socket.
 #[derive(Clone, Copy)]
 pub struct Rule {
-    /// The facts that it is decided by.
+    /// The facts on which the condition depends.
     facts: &'static [Fact],
     holds: fn(&Context) -> bool,
-    /// Where it holds, for people.
+    /// The sockets to which the rule applies, in words for the user.
     text: &'static str,
 }
 
-/// `rule!(function, [facts], text)`: the function is given these facts.
+/// `rule!(function, [facts], text)`: a rule whose function receives these facts.
 macro_rules! rule {
     ($function:path, [$($fact:expr),*], $text:literal) => {
         Rule {
@@ -93,10 +96,11 @@ macro_rules! rule {
     };
 }
 
-/// For what a program cannot set of a stream, and an accepted TCP connection has from its peer.
+/// For options that a program cannot set on a stream socket, and that an accepted TCP connection takes from
+/// its peer.
 pub const UNLESS_TCP: Marker =
     Marker::DiffersUnless(rule!(is_tcp, [], "a TCP socket, of which a program cannot set it"));
-/// For the window, which follows the connection, and on some kernels the buffer.
+/// For TCP_WINDOW_CLAMP, which follows the connection, and on some kernels the receive buffer.
 pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
     clamp_follows,
     [
@@ -108,39 +112,41 @@ pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
     ],
     "a TCP socket that is or was connected, or of a value that follows from SO_RCVBUF"
 ));
-/// For the limits of the timers, of which connect(2) with AF_UNSPEC, a refused connection, and the
-/// shutdown of a listener make constants (net/ipv4/tcp.c, tcp_disconnect()).
+/// For TCP_RTO_MIN_US, which is reset to a constant by connect(2) with AF_UNSPEC, by a refused connection,
+/// and by the shutdown of a listener (net/ipv4/tcp.c, tcp_disconnect()).
 pub const UNLESS_RTO_MIN_RESET: Marker = Marker::DiffersUnless(rule!(
     was_reset,
     [value!(TCP TCP_RTO_MIN_US), flag!(TCP TCP_WINDOW_CLAMP__connected)],
     "200 milliseconds on a TCP socket that is or was connected"
 ));
-/// The same for the acknowledgements.
+/// For TCP_DELACK_MAX_US, which is reset in the same cases.
 pub const UNLESS_DELACK_MAX_RESET: Marker = Marker::DiffersUnless(rule!(
     was_reset,
     [value!(TCP TCP_DELACK_MAX_US), flag!(TCP TCP_WINDOW_CLAMP__connected)],
     "200 milliseconds on a TCP socket that is or was connected"
 ));
-/// For what MPTCP writes into its subflows, and leaves in the plain connections of its listeners.
+/// For SO_RCVLOWAT, which MPTCP changes in its subflows. The change remains in plain TCP connections that an
+/// MPTCP listener accepts.
 pub const UNLESS_MPTCP: Marker = Marker::DiffersUnless(rule!(
     came_from_mptcp,
     [value!(SOCKET SO_RCVLOWAT)],
     "a socket that MPTCP made"
 ));
-/// The same of what MPTCP sockets do not take from those when they answer as plain TCP.
+/// For TCP_NOTSENT_LOWAT, which MPTCP changes in its subflows too. An MPTCP socket that has fallen back to
+/// TCP reports it from its subflow.
 pub const UNLESS_SUBFLOW: Marker = Marker::DiffersUnless(rule!(
     answers_by_subflow,
     [value!(SOCKET SO_RCVLOWAT)],
     "a socket that MPTCP made"
 ));
-/// For what an IPv6 socket begins with otherwise than an IPv4 one, and an accepted SCTP socket
-/// otherwise than one that was opened (net/sctp/socket.c, sctp_copy_sock()).
+/// For IP_MULTICAST_ALL, whose default is not the same for IPv4 and IPv6 sockets, or for accepted and newly
+/// opened SCTP sockets (net/sctp/socket.c, sctp_copy_sock()).
 pub const UNLESS_CONVERTED: Marker = Marker::DiffersUnless(rule!(
     was_converted,
     [flag!(IP IP_MULTICAST_ALL__was_ipv6)],
     "an SCTP socket, or one that IPV6_ADDRFORM made one of IPv4"
 ));
-/// For the mark, which a connection may have from its peer's packets.
+/// For SO_MARK, which an accepted connection can take from its peer's packets.
 pub const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(rule!(
     was_accepted_where,
     [
@@ -150,25 +156,25 @@ pub const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(rule!(
     ],
     "an accepted TCP socket while the sysctl net.ipv4.tcp_fwmark_accept is on"
 ));
-/// For what a connected SCTP socket has agreed upon with its peer, or found out.
+/// For options that a connected SCTP socket has negotiated with its peer or measured.
 pub const UNLESS_ASSOCIATED: Marker = Marker::DiffersUnless(rule!(
     is_on,
     [flag!(SCTP SCTP_STATUS__association)],
     "an SCTP socket with an association"
 ));
-/// For what SCTP writes into the socket with each packet (net/sctp/protocol.c, sctp_v4_xmit()), or
-/// leaves out of those that are accepted.
+/// For options that SCTP writes into the socket with each packet (net/sctp/protocol.c, sctp_v4_xmit()), or
+/// does not copy to accepted sockets.
 pub const UNLESS_SCTP: Marker = Marker::DiffersUnless(rule!(is_sctp, [], "an SCTP socket"));
-/// For what bind(2) decides.
+/// For IPV6_V6ONLY, which bind(2) can change.
 pub const UNLESS_BOUND: Marker =
     Marker::DiffersUnless(rule!(has_ipv6_address, [], "a socket with an IPv6 address of its own"));
-/// For the device, which the kernel takes from a link-local address too.
+/// For SO_BINDTODEVICE and SO_BINDTOIFINDEX, which the kernel also takes from a link-local address.
 pub const BOUND_TO_DEVICE: Marker = Marker::When(rule!(
     has_chosen_device,
     [],
     "there is one; not known of a socket with a link-local address, which the kernel binds by itself"
 ));
-/// For the queue of TCP Fast Open, which the kernel may give every listener.
+/// For TCP_FASTOPEN, which the kernel may set on every listener.
 pub const FASTOPEN: Marker = Marker::When(rule!(
     has_chosen_fastopen,
     [
@@ -179,7 +185,7 @@ pub const FASTOPEN: Marker = Marker::When(rule!(
     "its value is not 0; where the sysctl net.ipv4.tcp_fastopen gives every listener its backlog, it \
      is another, and the socket did not stop listening"
 ));
-/// For the congestion control algorithm.
+/// For TCP_CONGESTION.
 pub const CONGESTION: Marker = Marker::When(rule!(
     has_chosen_congestion,
     [flag!(TCP TCP_CONGESTION__set)],
@@ -187,25 +193,25 @@ pub const CONGESTION: Marker = Marker::When(rule!(
      of an MPTCP socket it is another than that of a new one; not known of its subflows, where the \
      kernel sets it too"
 ));
-/// For the largest segment.
+/// For TCP_MAXSEG.
 pub const MAXSEG: Marker = Marker::When(rule!(
     has_chosen_maxseg,
     [value!(TCP TCP_MAXSEG__user)],
     "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from"
 ));
-/// For what a call sends at most, which has no getter, and so no default to ask for.
+/// For XDP_MAX_TX_SKB_BUDGET, which has no getter, so that a new socket cannot report its default.
 pub const TX_BUDGET: Marker = Marker::When(rule!(
     has_chosen_tx_budget,
     [value!(XDP XDP_MAX_TX_SKB_BUDGET)],
     "its value is not 32, with which new sockets begin"
 ));
-/// For the protocol on top of TCP.
+/// For TCP_ULP.
 pub const ULP: Marker = Marker::When(rule!(
     has_chosen_ulp,
     [],
     "there is one, and it is not mptcp, which the kernel sets by itself"
 ));
-/// For the interface for multicast.
+/// For IP_MULTICAST_IF.
 pub const MULTICAST_INTERFACE: Marker = Marker::When(rule!(
     has_chosen_multicast_interface,
     [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)],
@@ -213,8 +219,8 @@ pub const MULTICAST_INTERFACE: Marker = Marker::When(rule!(
      program cannot set it"
 ));
 
-/// Whether an accepted socket may have IP_TOS or IPV6_TCLASS from its peer
-/// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()).
+/// Whether an accepted socket may have taken IP_TOS or IPV6_TCLASS from its peer (net/ipv4/tcp_ipv4.c,
+/// tcp_v4_syn_recv_sock()).
 const REFLECTED: Rule = rule!(
     was_accepted_where,
     [
@@ -235,15 +241,16 @@ fn is_tcp(context: &Context, []: Facts<0>) -> bool {
     context.is_tcp()
 }
 
-/// Whether it was accepted, and a sysctl is on by which the kernel then takes something from the peer:
+/// Whether the socket was accepted while a sysctl is on that makes the kernel take a value from the peer:
 /// include/net/inet_sock.h, inet_request_mark()
 fn was_accepted_where(context: &Context, [sysctl, interface, interface6]: Facts<3>) -> bool {
     is_on(context, [sysctl]) && was_accepted(context, [interface, interface6])
 }
 
-/// Whether this TCP socket was accepted. The kernel notes by which interface a connection came where other
-/// sockets have that for multicast, which a program cannot set of a stream, and never forgets it
-/// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()). An MPTCP socket has no such note.
+/// Whether this TCP socket was accepted. For an accepted connection, the kernel stores the interface on which
+/// it arrived in the field that holds the multicast interface of other sockets, and never clears it
+/// (net/ipv4/tcp_ipv4.c, tcp_v4_syn_recv_sock()). A program cannot set that field on a stream socket. MPTCP
+/// sockets do not have the interface there, so that any of their connections may have been accepted.
 fn was_accepted(context: &Context, interfaces: Facts<2>) -> bool {
     if context.is_mptcp() && !context.has_fallen_back() {
         return context.is_tcp_connection();
@@ -252,14 +259,15 @@ fn was_accepted(context: &Context, interfaces: Facts<2>) -> bool {
     context.is_tcp() && (is_unknown || interfaces.iter().any(|index| is_on(context, [*index])))
 }
 
-/// Whether this TCP socket is or was connected: the kernel chooses where its sequence numbers begin, and
-/// goes on from there when it is connected again. A listener that was shut down has a number too.
+/// Whether this TCP socket is or was connected. The kernel chooses the initial sequence number of a
+/// connection, and continues from it if the socket is connected again. A listener that was shut down has a
+/// sequence number too.
 fn was_connected(context: &Context, [has_sequence]: Facts<1>) -> bool {
     context.is_tcp_connection() || is_on(context, [has_sequence])
 }
 
-/// Whether a limit of a timer is what the kernel makes it when a socket is disconnected: TCP_RTO_MIN and
-/// TCP_DELACK_MAX of include/net/tcp.h, which are the same.
+/// Whether the limit of a timer has the value that disconnecting a socket gives it: TCP_RTO_MIN and
+/// TCP_DELACK_MAX of include/net/tcp.h, which are equal.
 fn was_reset(context: &Context, [jiffies, connected]: Facts<2>) -> bool {
     jiffies == Some(context.host().hz / 5) && was_connected(context, [connected])
 }
@@ -272,8 +280,8 @@ fn has_ipv6_address(context: &Context, []: Facts<0>) -> bool {
     context.has_ipv6_address()
 }
 
-/// Whether TCP_WINDOW_CLAMP is that of a connection, or what newer kernels make it when SO_RCVBUF is
-/// set (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
+/// Whether TCP_WINDOW_CLAMP is that of a connection, or the value that newer kernels derive from SO_RCVBUF
+/// when it is set (net/ipv4/tcp.c, tcp_set_rcvbuf(); include/net/tcp.h, tcp_win_from_space()).
 fn clamp_follows(context: &Context, facts: Facts<5>) -> bool {
     const RCVBUF_LOCK: u64 = 2;
     let connected = [facts[4]];
@@ -282,51 +290,52 @@ fn clamp_follows(context: &Context, facts: Facts<5>) -> bool {
     was_connected(context, connected) || locks & RCVBUF_LOCK != 0 && window == clamp
 }
 
-/// Whether this is a subflow of MPTCP, or was accepted by a listener of MPTCP from a peer that does not
-/// speak it: there SO_RCVLOWAT is 0, which setsockopt(2) makes 1
-/// (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()).
+/// Whether this is an MPTCP subflow, or was accepted by an MPTCP listener from a peer without MPTCP.
+/// SO_RCVLOWAT is 0 on these sockets (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()). Setting it to 0 with
+/// setsockopt(2) makes it 1.
 fn came_from_mptcp(_: &Context, [rcvlowat]: Facts<1>) -> bool {
     rcvlowat == Some(0)
 }
 
-/// Whether TCP_NOTSENT_LOWAT is what MPTCP wrote into the subflow that answers
-/// (net/mptcp/sockopt.c, mptcp_sockopt_sync_locked()).
+/// Whether TCP_NOTSENT_LOWAT is what MPTCP wrote into the subflow that answers (net/mptcp/sockopt.c,
+/// mptcp_sockopt_sync_locked()).
 fn answers_by_subflow(context: &Context, rcvlowat: Facts<1>) -> bool {
     came_from_mptcp(context, rcvlowat) || context.has_fallen_back()
 }
 
-/// Whether this IPv4 socket was made as one of IPv6: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM
+/// Whether this IPv4 socket was created as an IPv6 socket: net/ipv6/ipv6_sockglue.c, IPV6_ADDRFORM. Also
+/// applies to all SCTP sockets.
 fn was_converted(context: &Context, was_ipv6: Facts<1>) -> bool {
     context.is_sctp() || !context.is_ipv6() && is_on(context, was_ipv6)
 }
 
-/// Whether a program chose the device. With a link-local address the kernel does: by the scope that
-/// was bound or connected to (net/ipv6/af_inet6.c, __inet6_bind()), or by where the connection came
-/// in (net/ipv6/tcp_ipv6.c, tcp_v6_init_req()).
+/// Whether a program chose the device. For a link-local address, the kernel does: it takes the scope ID of
+/// bind(2) or connect(2) (net/ipv6/af_inet6.c, __inet6_bind()), or the interface on which the connection
+/// arrived (net/ipv6/tcp_ipv6.c, tcp_v6_init_req()).
 fn has_chosen_device(context: &Context, []: Facts<0>) -> bool {
     context.header().ifindex != 0 && !context.has_link_local_address()
 }
 
-/// net/ipv4/tcp_fastopen.c, tcp_fastopen_init_key_once() and its neighbours: with these two bits of
-/// net.ipv4.tcp_fastopen (TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1) listen(2) sets the queue.
+/// Whether a program chose TCP_FASTOPEN. With these two bits of net.ipv4.tcp_fastopen (TFO_SERVER_ENABLE,
+/// TFO_SERVER_WO_SOCKOPT1), listen(2) sets it: net/ipv4/af_inet.c, inet_listen()
 fn has_chosen_fastopen(context: &Context, [length, system, connected]: Facts<3>) -> bool {
     const BY_SYSTEM: u64 = 0x402;
     let [length, system] = [length, system].map(Option::unwrap_or_default);
-    // It sets it to the backlog, once; a later listen(2) with another backlog cannot be told from a
-    // program's own choice, and of a socket that was shut down nobody sees the backlog.
+    // listen(2) sets it to the backlog, once. If listen(2) is called again with another backlog, the value
+    // looks as if a program had chosen it. A listener that was shut down no longer has the backlog.
     let backlog = u64::from(context.header().send_queue);
     let by_system = system & BY_SYSTEM == BY_SYSTEM
         && (length == backlog || was_connected(context, [connected]));
     length != 0 && !by_system
 }
 
-/// Whether a program chose TCP_CONGESTION. When a program sets any option of an MPTCP socket, the
-/// kernel sets this one of its subflows (net/mptcp/sockopt.c, sync_socket_options()).
+/// Whether a program chose TCP_CONGESTION. When a program sets any option of an MPTCP socket, the kernel sets
+/// TCP_CONGESTION of its subflows (net/mptcp/sockopt.c, sync_socket_options()).
 fn has_chosen_congestion(context: &Context, mark: Facts<1>) -> bool {
     is_on(context, mark) && !context.is_subflow()
 }
 
-/// Whether a program chose TCP_MAXSEG, and the socket that answers took it.
+/// Whether a program chose TCP_MAXSEG, and the socket that answers accepted it.
 fn has_chosen_maxseg(_: &Context, [user]: Facts<1>) -> bool {
     user.is_some_and(tcp::is_segment)
 }
@@ -336,35 +345,35 @@ fn has_chosen_tx_budget(_: &Context, [budget]: Facts<1>) -> bool {
     budget.is_some_and(|budget| budget != 32)
 }
 
-/// Whether a program chose TCP_ULP: that of MPTCP only the kernel can
-/// (net/mptcp/subflow.c, subflow_ulp_init()).
+/// Whether a program chose TCP_ULP. Only the kernel can set it to mptcp (net/mptcp/subflow.c,
+/// subflow_ulp_init()).
 fn has_chosen_ulp(context: &Context, []: Facts<0>) -> bool {
     let name = context.ulp().unwrap_or_default();
     !name.is_empty() && name.as_bytes() != b"mptcp"
 }
 
-/// Whether IP_MULTICAST_IF was given an address, or an index: see [`was_accepted`] for those of TCP.
+/// Whether a program set an address or an index with IP_MULTICAST_IF. For TCP sockets, see [`was_accepted`].
 fn has_chosen_multicast_interface(context: &Context, [address, index]: Facts<2>) -> bool {
     !context.is_tcp() && (is_on(context, [address]) || is_on(context, [index]))
 }
 
-/// A marker, worked out for the sockets of one kind: most are decided by one look at a raw fact.
+/// A marker resolved for the sockets of one kind. Most of them only compare a raw fact.
 pub enum SetCheck {
     /// Never set.
     Never,
-    /// Set when the fact, in these bits, is not that of an unset option.
+    /// Set if the bits of the fact in `mask` differ from those of an unset option, unless the rule applies.
     Fact { fact: Fact, mask: u64, unset: u64, unless: Option<fn(&Context) -> bool> },
-    /// Set when a rule holds.
+    /// Set if the rule applies.
     Rule(fn(&Context) -> bool),
-    /// Set when the value is not the default.
+    /// Set if the value differs from the default, unless the rule applies.
     Value { default: Value, unless: Option<fn(&Context) -> bool> },
-    /// Set when there is something.
+    /// Set if the value is not empty.
     NotEmpty,
 }
 
 impl SetCheck {
-    /// For sockets of this family. `single` is the fact that alone makes the value, if one does, with
-    /// the bits of it that count; `default` the value of a new socket, if there was one to ask.
+    /// Resolves a marker for sockets of this family. `single` is the fact that is the whole value, if there
+    /// is one, and its bits that belong to the value. `default` is the value of a new socket, if it is known.
     pub fn new(
         marker: Marker,
         single: Option<(Fact, u64)>,
@@ -382,7 +391,7 @@ impl SetCheck {
                 Some((of, mask)) => fact(of, mask, 0),
                 None => SetCheck::NotEmpty,
             },
-            // With nothing to compare it with, nobody knows.
+            // Without a default there is nothing to compare with.
             (_, None) => SetCheck::Never,
             (marker, Some(default)) => SetCheck::differs(marker, single, family, default),
         }
@@ -414,7 +423,7 @@ impl SetCheck {
         }
     }
 
-    /// Whether the option is set for sure not, as one look tells, without its value.
+    /// Whether the option is certainly not set, which can be seen without its value.
     pub fn is_ruled_out(&self, context: &Context) -> bool {
         match self {
             SetCheck::Never => true,
@@ -427,7 +436,7 @@ impl SetCheck {
         }
     }
 
-    /// Whether the option is set, which has this value.
+    /// Whether the option is set, given its value.
     pub fn is_set(&self, value: &Value, context: &Context) -> bool {
         !self.is_ruled_out(context)
             && match self {

@@ -1,4 +1,4 @@
-//! Short names: the options without their prefix, in lower case.
+//! Short names: option names without their prefix, in lower case.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::spec::OptionSpec;
 
-/// By the name of the option.
+/// Short names, by the name of the option.
 static SHORT_NAMES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     let mut owners: HashMap<&str, usize> = HashMap::new();
     for option in CATALOGUE {
@@ -21,18 +21,19 @@ static SHORT_NAMES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     CATALOGUE.iter().map(|option| (option.name, short(option))).collect()
 });
 
-/// The name without SO_, TCP_ and so on, in lower case. One that several options would share is that of TCP's;
-/// the others keep their prefix: `nodelay` and `sctp_nodelay`, `ip_freebind` and `ipv6_freebind`.
+/// Returns the name without SO_, TCP_ and so on, in lower case. If several options share such a name, it
+/// belongs to the TCP option, and the others keep their prefix: `nodelay` and `sctp_nodelay`, `ip_freebind`
+/// and `ipv6_freebind`. A name that would begin with a digit also keeps its prefix.
 pub fn short_name(option: &OptionSpec) -> &'static str {
     SHORT_NAMES.get(option.name).map_or("", String::as_str)
 }
 
-/// The name of an option, and those that are understood too.
+/// The name of an option, followed by its aliases.
 pub fn names(option: &OptionSpec) -> impl Iterator<Item = &'static str> {
     [option.name].into_iter().chain(option.aliases.iter().copied())
 }
 
-/// The name without its SO_, TCP_ ...
+/// The name without SO_, TCP_ and so on.
 pub fn without_prefix(name: &str) -> &str {
     name.split_once('_').map_or(name, |(_, bare)| bare)
 }

@@ -1,4 +1,4 @@
-//! What the catalogue says of an option.
+//! The description of an option in the catalogue.
 
 use crate::options::context::Context;
 use crate::options::kind::ValueKind;
@@ -9,28 +9,30 @@ use crate::record::fact::Fact;
 
 /// An option.
 pub struct OptionSpec {
-    /// The C constant.
+    /// The name of the C constant.
     pub name: &'static str,
-    /// Other constants for the same thing; they are understood, never printed.
+    /// Names of other constants for the same option. They are accepted, but never printed.
     pub aliases: &'static [&'static str],
     /// The level of getsockopt(2): SOL_SOCKET, IPPROTO_IP ...
     pub level: Level,
     /// The number at that level.
     pub number: i32,
-    /// How the value is worded and laid out.
+    /// How the value is laid out and formatted.
     pub kind: ValueKind,
     /// How the value is decoded from a record.
     pub(super) decoder: Decoder,
-    /// When it counts as set.
+    /// When the option counts as set.
     pub marker: Marker,
-    /// Whether getsockopt(2) can report it. What only the kernel side sees is shown wherever it sees it.
+    /// Whether getsockopt(2) can report the option. If it cannot, the option is shown wherever a record
+    /// contains it.
     pub has_getter: bool,
-    /// Where in what getsockopt(2) lays out the value begins, and how large that is; 0, 0: it is the value.
+    /// The offset of the value in the structure that getsockopt(2) returns, and the size of the structure.
+    /// (0, 0) if the value is not in a structure.
     pub inside: (usize, usize),
-    /// Of an option that no new socket can report: the kernel's struct and the member of it that are
-    /// there if the option is; else empty.
+    /// For an option that no new socket can report: a struct of the kernel, and the member that exists if the
+    /// kernel has the option. Otherwise empty.
     pub kept_in: (&'static str, &'static str),
-    /// What it does, in one line.
+    /// What the option does, in one line.
     pub help: &'static str,
 }
 
@@ -44,14 +46,14 @@ pub struct Level {
 /// How an option is decoded from a record.
 #[derive(Clone, Copy)]
 pub(super) enum Decoder {
-    /// It is the number of one fact, as its kind says.
+    /// The value is a single fact, interpreted by the kind of the option.
     Number(Fact),
-    /// A function is given these facts.
+    /// A function decodes the value from these facts.
     Function { facts: &'static [Fact], decode: fn(&Context) -> Option<Value> },
 }
 
 impl OptionSpec {
-    /// Marks an option that getsockopt(2) cannot report, and says where the kernel keeps it.
+    /// Marks an option that getsockopt(2) cannot report, and names the kernel member that holds it.
     pub(super) const fn without_getter(
         mut self,
         of: &'static str,
@@ -62,41 +64,42 @@ impl OptionSpec {
         self
     }
 
-    /// Marks an option that a socket has only when TLS is on top of it, as it is of no new one.
+    /// Marks an option that a socket has only while it uses TLS. No new socket does.
     pub(super) const fn with_tls(mut self, member: &'static str) -> OptionSpec {
         self.kept_in = ("tls_context", member);
         self
     }
 
-    /// Says that getsockopt(2) has the value in a larger structure, from this byte on, of this size. The
-    /// rest says of whom one asks, which zeros leave to the kernel.
+    /// Marks an option whose value is at offset `begin` in a structure of `size` bytes. The rest of the
+    /// structure names the association or address to ask about. Zeros leave that to the kernel.
     pub(super) const fn inside(mut self, (begin, size): (usize, usize)) -> OptionSpec {
         self.inside = (begin, size);
         self
     }
 
-    /// Adds other names.
+    /// Adds aliases.
     pub(super) const fn also_called(mut self, aliases: &'static [&'static str]) -> OptionSpec {
         self.aliases = aliases;
         self
     }
 
-    /// The level's name and the number, as `SOL_SOCKET 9`.
+    /// The name of the level and the number, such as `SOL_SOCKET 9`.
     pub fn level_and_number(&self) -> String {
         format!("{} {}", self.level.name, self.number)
     }
 
-    /// How many bytes to offer getsockopt(2), which are to be zeros.
+    /// The size in bytes of the buffer to pass to getsockopt(2), which must be filled with zeros.
     pub fn size(&self) -> usize {
         self.inside.1.max(self.kind.size())
     }
 
-    /// The value that getsockopt(2) laid out: `bytes` of the buffer, of a value of `length`.
+    /// Parses a result of getsockopt(2). `bytes` is what fit into the buffer, and `length` the length of the
+    /// whole value.
     pub fn from_getsockopt(&self, bytes: &[u8], length: usize) -> Option<Value> {
         getsockopt::value(self.kind, bytes.get(self.inside.0..)?, length)
     }
 
-    /// The value of a socket; `None` when this kernel or this socket does not have the option.
+    /// Decodes the value of a socket. Returns `None` if this kernel or this socket does not have the option.
     pub fn decode(&self, context: &Context) -> Option<Value> {
         match self.decoder {
             Decoder::Function { decode, .. } => decode(context),
@@ -104,7 +107,7 @@ impl OptionSpec {
         }
     }
 
-    /// The facts that the value is decoded from.
+    /// The facts from which the value is decoded.
     pub(super) const fn facts(&self) -> &[Fact] {
         match &self.decoder {
             Decoder::Number(fact) => std::slice::from_ref(fact),
@@ -112,7 +115,7 @@ impl OptionSpec {
         }
     }
 
-    /// The fact that alone makes the value, if one does, and the bits of it that count.
+    /// The fact that is the whole value, if there is one, and its bits that belong to the value.
     pub(super) fn single_fact(&self) -> Option<(Fact, u64)> {
         match self.decoder {
             Decoder::Number(fact @ Fact::Flag(..)) => Some((fact, 1)),

@@ -1,4 +1,4 @@
-//! How values are worded in the table.
+//! Formats values for the table.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::options::value::{AttachedProgram, Structure, Value};
 use crate::text::{is_number, set_apart, First, Name, Part, Word};
 
-/// A value as text, in the words of its kind. Has no blank and no comma.
+/// A value as text, formatted by its kind. Contains no blanks and no commas.
 pub struct Text<'a>(pub &'a Value, pub ValueKind);
 
 impl fmt::Display for Text<'_> {
@@ -81,8 +81,8 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// `name:number` for each member, joined by `|`. One that is on or off is its name alone, where it is
-/// on; within a member the words of flags are joined by `+`.
+/// Writes `name:number` for each member, joined by `|`. A boolean member is written as its name if it is on,
+/// and omitted otherwise. The flags within a member are joined by `+`.
 fn write_members(f: &mut fmt::Formatter, structure: &Structure) -> fmt::Result {
     let mut bar = "";
     for (member, number) in structure.members() {
@@ -129,7 +129,8 @@ fn write_word(f: &mut fmt::Formatter, number: u32, words: Words) -> fmt::Result 
     }
 }
 
-/// The words of the bits that are on, joined by a mark; a bit without a word in hexadecimal.
+/// Writes the words of the bits that are on, joined by `mark`. Bits without a word are written in
+/// hexadecimal.
 fn write_flags(f: &mut fmt::Formatter, flags: u32, words: Words, mark: &str) -> fmt::Result {
     if flags == 0 {
         return f.write_str("0");
@@ -147,7 +148,8 @@ fn write_flags(f: &mut fmt::Formatter, flags: u32, words: Words, mark: &str) -> 
     }
 }
 
-/// net/packet/af_packet.c, PACKET_FANOUT: the number in the lowest 16 bits, then the type, then flags.
+/// net/packet/af_packet.c, PACKET_FANOUT: the ID is in the lowest 16 bits, followed by the type and the
+/// flags.
 fn write_fanout(f: &mut fmt::Formatter, number: u32) -> fmt::Result {
     write!(f, "id:{}|", number & 0xffff)?;
     write_word(f, number >> 16 & 0xff, constants::FANOUTS)?;
@@ -160,7 +162,7 @@ fn write_fanout(f: &mut fmt::Formatter, number: u32) -> fmt::Result {
     }
 }
 
-/// Seconds with as many decimals as it takes.
+/// Writes seconds, with only as many decimals as are needed.
 fn write_seconds(f: &mut fmt::Formatter, seconds: i64, microseconds: i64) -> fmt::Result {
     if microseconds == 0 {
         return write!(f, "{seconds}s");
@@ -169,8 +171,8 @@ fn write_seconds(f: &mut fmt::Formatter, seconds: i64, microseconds: i64) -> fmt
     write!(f, "{seconds}.{}s", decimals.trim_end_matches('0'))
 }
 
-/// `group%interface`, then `+source` for each source that alone is heard, or `-source` for each that
-/// is not.
+/// Writes `group%interface`, followed by `+source` for each source in include mode, or `-source` in exclude
+/// mode.
 fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::Result {
     if memberships.members.is_empty() {
         return f.write_str("-");
@@ -193,11 +195,11 @@ fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::
     }
 }
 
-/// `address/bits`, `%interface` where only packets of one VRF are meant (`%0`: of none), and the numbers of a
-/// key of TCP-AO.
+/// Writes `address/bits`, followed by `%interface` if the key applies only to packets from one VRF (`%0`:
+/// from no VRF), and by the IDs of a TCP-AO key.
 fn write_keys(f: &mut fmt::Formatter, keys: &Keys) -> fmt::Result {
     if keys.members.is_empty() {
-        // They were there a moment before the list was read.
+        // The keys were removed after the fact was read and before the list was.
         return f.write_str("1");
     }
     let mut bar = "";
@@ -217,7 +219,7 @@ fn write_keys(f: &mut fmt::Formatter, keys: &Keys) -> fmt::Result {
     }
 }
 
-/// Numbers joined by `|`.
+/// Writes numbers joined by `|`.
 fn write_groups(f: &mut fmt::Formatter, groups: &Groups) -> fmt::Result {
     if groups.numbers.is_empty() && !groups.cut {
         return f.write_str("-");
@@ -233,7 +235,7 @@ fn write_groups(f: &mut fmt::Formatter, groups: &Groups) -> fmt::Result {
     }
 }
 
-/// `PROMISC%eth0`, `MULTICAST:01:00:5e:00:00:fb%eth0`, and `*2` where it was asked for twice.
+/// Writes `PROMISC%eth0`, `MULTICAST:01:00:5e:00:00:fb%eth0`, and `*2` if it was requested twice.
 fn write_packet_memberships(
     f: &mut fmt::Formatter,
     memberships: &PacketMemberships,
@@ -260,7 +262,7 @@ fn write_packet_memberships(
     }
 }
 
-/// An interface behind what it belongs to: by name, or by its index where it has no name any more.
+/// Writes `%` and the name of an interface, or its index if it has no name any more.
 fn write_interface(f: &mut fmt::Formatter, name: &Name, index: u32) -> fmt::Result {
     if name.is_empty() {
         return write!(f, "%{index}");
@@ -269,18 +271,18 @@ fn write_interface(f: &mut fmt::Formatter, name: &Name, index: u32) -> fmt::Resu
     write!(f, "%{first}{}", Part(rest))
 }
 
-/// A name that is the whole value.
+/// Writes a name that is the whole value.
 fn write_name(f: &mut fmt::Formatter, name: &[u8]) -> fmt::Result {
     let (first, rest) = apart(name);
     write!(f, "{first}{}", Word(rest))
 }
 
-/// A name apart from what stands where there is none: a number, and `-`.
+/// Makes a name distinguishable from what is printed if there is no name: a number, or `-`.
 fn apart(name: &[u8]) -> (First, &[u8]) {
     set_apart(name, is_number(name) || name == b"-")
 }
 
-/// An address of the link layer: `01:00:5e:00:00:fb`.
+/// A link-layer address: `01:00:5e:00:00:fb`.
 pub struct LinkAddress<'a>(pub &'a [u8]);
 
 impl fmt::Display for LinkAddress<'_> {

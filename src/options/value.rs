@@ -1,7 +1,8 @@
 //! Values of options.
 //!
-//! A value is what getsockopt(2) gives, whether it was asked for or decoded from a record. How it is
-//! worded depends on the option's [`ValueKind`](super::kind::ValueKind): see `text.rs` and `json.rs`.
+//! A value is what getsockopt(2) returns, whether it was obtained by getsockopt(2) or decoded from a record.
+//! How it is formatted depends on the option's [`ValueKind`](super::kind::ValueKind): see `text.rs` and
+//! `json.rs`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,20 +12,20 @@ use crate::options::kind::{StructLayout, StructMember};
 use crate::options::memberships::{Groups, Memberships, PacketMemberships};
 use crate::text::Name;
 
-/// A value.
+/// The value of an option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// A number of 32 bits, with or without a sign; also on and off.
+    /// A 32-bit number, signed or unsigned, or a boolean.
     Int(i64),
-    /// A number of 64 bits without a sign.
+    /// An unsigned 64-bit number.
     Uint64(u64),
-    /// A number that does not mean, on this socket, what the words of its kind say.
+    /// A number for which the words of its kind do not apply on this socket.
     Wordless(u32),
-    /// A name that the kernel keeps, at most 16 bytes; empty: none.
+    /// A name of at most 16 bytes, stored by the kernel. Empty if there is none.
     Name(Name),
-    /// An interface, by its index.
+    /// An interface.
     Interface(Interface),
-    /// IP_MULTICAST_IF: an address, and what getsockopt does not tell: the interface.
+    /// IP_MULTICAST_IF: an address, and the interface, which getsockopt(2) does not report.
     Multicast { address: Ipv4Addr, interface: Interface },
     /// `struct linger`.
     Linger { on: bool, seconds: i32 },
@@ -32,43 +33,43 @@ pub enum Value {
     Timeval { seconds: i64, microseconds: i64 },
     /// `struct so_timestamping`.
     Timestamping { flags: u32, bind_phc: i32 },
-    /// `struct sock_txtime`; `on` is what getsockopt does not tell.
+    /// `struct sock_txtime`, and whether it is on, which getsockopt(2) does not report.
     Txtime { clockid: i32, flags: u32, on: bool },
-    /// A range of ports; 0 to 0: the system's.
+    /// A range of ports. 0 to 0 means the system's range.
     PortRange { low: u16, high: u16 },
     /// A socket filter, or the program of a reuseport group.
     Program(AttachedProgram),
-    /// Bytes as they go on the wire.
+    /// Bytes as they are sent on the wire.
     Blob(Vec<u8>),
     /// `struct in6_pktinfo`.
     Pktinfo { address: Ipv6Addr, interface: Interface },
-    /// `struct tls_crypto_info`, and what getsockopt does not tell: who encrypts.
+    /// `struct tls_crypto_info`, and what encrypts, which getsockopt(2) does not report.
     Tls { version: u16, cipher: u16, mode: u8 },
-    /// Any other structure, of numbers.
+    /// Any other structure of numbers.
     Struct(Structure),
-    /// Joined groups.
+    /// Joined multicast groups or anycast addresses.
     Memberships(Memberships),
-    /// For which peers there are keys; getsockopt does not tell.
+    /// The peers for which there are keys, which getsockopt(2) does not report.
     Keys(Keys),
     /// The memberships of a packet socket.
     PacketMemberships(PacketMemberships),
-    /// PACKET_FANOUT; `joined` is what getsockopt does not tell of the group 0.
+    /// PACKET_FANOUT. `joined` distinguishes group 0 from no group, which getsockopt(2) does not.
     Fanout { number: u32, joined: bool },
-    /// Joined groups that have numbers.
+    /// Joined groups that are identified by numbers.
     Groups(Groups),
 }
 
-/// What belongs to a value that getsockopt(2) gives, but that getsockopt(2) does not tell.
+/// A part of a value that getsockopt(2) does not report.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Untold<'a> {
     /// The index of the interface of IP_MULTICAST_IF.
     Ifindex(u32),
-    /// For which peers there are keys.
+    /// The peers for which there are keys.
     Keys(&'a Keys),
 }
 
 impl Untold<'_> {
-    /// What follows the name of the option in that of the member of JSON.
+    /// The suffix of the JSON member's name, which follows the name of the option.
     pub fn suffix(&self) -> &'static str {
         match self {
             Untold::Ifindex(_) => "_ifindex",
@@ -81,16 +82,16 @@ impl Untold<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachedProgram {
     None,
-    /// So many instructions of classic BPF.
+    /// Classic BPF, with this number of instructions.
     Classic(u32),
-    /// Classic BPF, of which the kernel has kept no original.
+    /// Classic BPF of which the kernel has kept no original.
     Converted,
-    /// The BPF program with that id.
+    /// An eBPF program, with this ID.
     Ebpf(u32),
 }
 
-/// A structure: a number for each member of its layout. Made of its bytes, or of one of the types of
-/// `layouts.rs`, whose fields are the members: none can be mistaken for another.
+/// A structure: one number for each member of its layout. It is created from bytes, or from a type of
+/// `layouts.rs` whose fields are the members, so that members cannot be mixed up.
 #[derive(Clone, Debug)]
 pub struct Structure {
     layout: StructLayout,
@@ -98,13 +99,14 @@ pub struct Structure {
 }
 
 impl Structure {
-    /// The structure that getsockopt(2) laid out; `None` if there are too few bytes.
+    /// Parses the structure that getsockopt(2) returned. Returns `None` if there are too few bytes.
     pub fn read(layout: StructLayout, bytes: &[u8]) -> Option<Structure> {
         let numbers = layout.iter().map(|member| member.read(bytes)).collect::<Option<_>>()?;
         Some(Structure { layout, numbers })
     }
 
-    /// For the types of `layouts.rs`: a number for each member, in the order of the layout.
+    /// Creates a structure from a type of `layouts.rs`, with one number for each member, in the order of the
+    /// layout.
     pub(super) fn new<const N: usize>(
         layout: &'static [StructMember; N],
         numbers: [i64; N],
@@ -125,7 +127,7 @@ impl PartialEq for Structure {
 }
 
 impl Value {
-    /// What getsockopt(2) does not tell, where JSON has a member of its own for it.
+    /// The part of the value that getsockopt(2) does not report, if JSON has a separate member for it.
     pub fn untold(&self) -> Option<Untold<'_>> {
         match self {
             Value::Multicast { interface, .. } if interface.index != 0 => {
@@ -136,7 +138,7 @@ impl Value {
         }
     }
 
-    /// Whether there is nothing to show: 0, an empty name, list or string of bytes, no program.
+    /// Whether there is nothing to show: 0, no program, or an empty name, list or string of bytes.
     pub fn is_empty(&self) -> bool {
         match self {
             Value::Int(number) => *number == 0,

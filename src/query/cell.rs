@@ -1,4 +1,4 @@
-//! Cells: what a column has for one row, as a typed value. Each output words them in its own way.
+//! Cells: the typed value of a column for one row. Each output formats them in its own way.
 
 use crate::host::Host;
 use crate::options::catalogue;
@@ -11,47 +11,47 @@ use crate::text::Name;
 
 /// The value of a column for one row.
 pub enum Cell<'a> {
-    /// The socket has no such value, or the kernel does not keep it.
+    /// The socket has no such value, the kernel does not keep it, or it cannot be read.
     Absent,
     Number(u64),
     Flag(bool),
-    /// A word of this program.
+    /// A fixed word.
     Word(&'static str),
-    /// There is a value, which is not known.
+    /// There may be a value, but it is unknown.
     Unknown,
-    /// Bytes from outside, in any encoding.
+    /// Bytes that are not under control of knetstat, in any encoding.
     Bytes(&'a [u8]),
-    /// The same value of each descriptor that holds the socket, in the order of the holders.
+    /// A value for each file descriptor that holds the socket, in the order of the holders.
     PerHolder(&'a [Holder], fn(&Holder) -> Cell),
     Interface(Interface),
     End(End<'a>),
     /// A network namespace: its inode number, and the name that ip-netns(8) gave it.
     Netns(u32, Option<&'a [u8]>),
     Master(Master),
-    /// A group of sockets that share a port: its number, and how many sockets it has.
+    /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
     /// The processes that hold the socket, or why there is none.
     Program(&'a [Holder], Owner),
     Diag(Option<Diag>),
-    /// The running timer, if one runs, and how many jiffies make a second.
+    /// The running timer, if there is one, and the number of jiffies per second.
     Timer(Option<Timer>, u64),
     /// The options to show, and whether some may be missing.
     Options(&'a [OptionValue], bool),
-    /// The options among these that are set.
+    /// The shown options, of which only those that are set belong to the value.
     Set(&'a [OptionValue]),
 }
 
 /// An interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// Packet sockets have -1 for an interface that is gone.
+    /// -1 for a packet socket whose interface is gone.
     pub index: i32,
-    /// `None`: it is gone.
+    /// `None` if the interface is gone.
     pub name: Option<Name>,
 }
 
 impl Interface {
-    /// The interface with this index; `None` for 0, which stands for none or for any.
+    /// The interface with this index. `None` for 0, which means none or any.
     fn of(index: u32, host: &Host) -> Option<Interface> {
         (index != 0).then(|| Interface { index: index as i32, name: host.interface(index) })
     }
@@ -59,28 +59,28 @@ impl Interface {
 
 /// One end of a socket, in the terms of its family.
 pub enum End<'a> {
-    /// The remote end of sockets that never have one.
+    /// The remote end of sockets that never have a peer.
     Any,
     Internet {
         endpoint: Endpoint,
-        /// The interface of a link-local address, which means nothing without it.
+        /// The interface of a link-local address, which is meaningless without it.
         scope: Option<Interface>,
     },
     Unix {
-        /// Empty: not bound. An abstract name begins with a zero byte.
+        /// Empty if not bound. An abstract name begins with a zero byte.
         path: &'a [u8],
-        /// The path of the other end's socket, which names a client by its server.
+        /// The path of the peer socket. For a client without a path, it is the name of its server.
         peer: &'a [u8],
     },
     UnixPeer {
-        /// 0: there is no peer, or it was not accepted yet.
+        /// 0 if there is no peer, or if it has not been accepted yet.
         inode: u64,
         path: &'a [u8],
     },
     Packet {
-        /// 0: not bound.
+        /// 0 if not bound.
         ethertype: u16,
-        /// `None`: all interfaces.
+        /// `None` for all interfaces.
         interface: Option<Interface>,
     },
     /// The interface and queue that an XDP socket is bound to.
@@ -99,7 +99,7 @@ pub enum End<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// A number where 0 stands for none.
+    /// A number, or an absent value for 0.
     pub fn nonzero(number: u64) -> Cell<'a> {
         match number {
             0 => Cell::Absent,
@@ -155,7 +155,7 @@ fn internet<'a>(endpoint: Endpoint, row: &Row) -> End<'a> {
     End::Internet { endpoint, scope }
 }
 
-/// The groups of a netlink socket, which are an option too.
+/// The joined groups of a netlink socket, which are also the value of an option.
 fn joined_groups(row: &Row) -> Option<Value> {
     catalogue::named("NETLINK_LIST_MEMBERSHIPS")?.decode(&row.context)
 }

@@ -1,29 +1,29 @@
-//! The columns to show: netstat's, or those of `--columns`, with those that flags add.
+//! The columns to show: those of netstat or of `--columns`, and those that other flags add.
 
 use crate::query::columns::{Column, Needs};
 use crate::query::layout::Layout;
 
-/// What the command line says about columns.
+/// The columns that the command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnRequest {
-    /// Those of `--columns`, in order; empty: the usual ones.
+    /// The columns of `--columns`, in order. Empty for the default columns.
     pub chosen: Vec<Column>,
-    /// Add the network namespace, as `--netns` does.
+    /// Adds the network namespace, for `--netns`.
     pub netns: bool,
-    /// Add the user, the inode and the SO_REUSEPORT group, as `-e` does.
+    /// Adds the user, the inode and the SO_REUSEPORT group, for `-e`.
     pub extended: bool,
-    /// Add the processes, as `-p` does.
+    /// Adds the processes, for `-p`.
     pub programs: bool,
-    /// Add the timer, as `-o` does.
+    /// Adds the timer, for `-o`.
     pub timers: bool,
 }
 
-/// The columns to show, by layout, each column once.
+/// The columns to show in each layout, without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnList([Vec<Column>; Layout::ALL.len()]);
 
 impl ColumnList {
-    /// The columns of a table: of each layout only those that it has.
+    /// The columns of a table. Each layout omits the columns that it does not have.
     pub fn for_table(request: &ColumnRequest) -> ColumnList {
         ColumnList(Layout::ALL.map(|layout| {
             let first = match request.chosen.is_empty() {
@@ -36,7 +36,7 @@ impl ColumnList {
         }))
     }
 
-    /// The members of an object: the same of every layout, so that all objects are alike.
+    /// The members of a JSON object, which are the same for every layout.
     pub fn for_objects(request: &ColumnRequest) -> ColumnList {
         let is_default = |column: &Column| {
             column.is_default_member() && (request.programs || column.needs() != Needs::Holders)
@@ -45,7 +45,8 @@ impl ColumnList {
             true => Column::ALL.into_iter().filter(is_default).collect(),
             false => {
                 let mut added = request.added();
-                // Only the text of `program` has the reason why there is no process.
+                // The text of `program` includes the reason why there is no process. The JSON member does
+                // not.
                 added.extend(request.programs.then_some(Column::Owner));
                 with(&request.chosen, &added)
             }
@@ -58,7 +59,7 @@ impl ColumnList {
         &self.0[layout as usize]
     }
 
-    /// Whether a layout has the column.
+    /// Whether any layout has the column.
     pub fn has(&self, column: Column) -> bool {
         self.0.iter().any(|columns| columns.contains(&column))
     }
@@ -70,7 +71,7 @@ impl ColumnList {
 }
 
 impl ColumnRequest {
-    /// The columns that flags add, in netstat's order.
+    /// The columns that other flags add, in the order of netstat.
     fn added(&self) -> Vec<Column> {
         let added: [(bool, &[Column]); 4] = [
             (self.netns, &[Column::Netns]),
@@ -87,7 +88,7 @@ impl ColumnRequest {
     }
 }
 
-/// The columns that are shown when none is chosen: netstat's, then those of the knetstat module.
+/// The default columns: those of netstat, and those of the knetstat kernel module.
 fn netstat(layout: Layout) -> &'static [Column] {
     use Column::*;
     match layout {
@@ -96,8 +97,8 @@ fn netstat(layout: Layout) -> &'static [Column] {
     }
 }
 
-/// The columns and the added ones, each once. The added ones stand before the columns at the end that
-/// netstat does not have: no column can be aligned after the options.
+/// Combines the columns with the added columns, without duplicates. The added ones are inserted before the
+/// last columns, which netstat does not have, because nothing can be aligned behind the options.
 fn with(columns: &[Column], added: &[Column]) -> Vec<Column> {
     let is_last = |column: &Column| matches!(column, Column::Diag | Column::Options | Column::Set);
     let last = columns.iter().rev().take_while(|column| is_last(column)).count();

@@ -1,5 +1,5 @@
-//! THE TABLE of columns, a line for each: what it is called, where it is shown, what has to be
-//! collected for it, and how it is read from a row. Every output takes its columns from here.
+//! THE TABLE of columns, one line for each: its name, where it is shown, what must be collected for it, and
+//! how it is read from a row. All outputs take their columns from here.
 
 use crate::query::cell::Cell;
 use crate::query::layout::Layout;
@@ -8,38 +8,39 @@ use crate::socket::owner::{Holder, Owner};
 use crate::socket::Names;
 use crate::text::suggest;
 
-/// How a layout of the table heads a column.
+/// The heading of a column in a layout of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heading {
     pub title: &'static str,
-    /// In columns of a terminal; 0: a list, which ends the line. A longer value is never cut, but pushes the rest of its line.
+    /// The width in terminal columns. 0 for a list, which ends the line. A longer value is never truncated.
+    /// It moves the rest of its line.
     pub width: usize,
-    /// Whether values are aligned to the right.
+    /// Whether values are right-aligned.
     pub right: bool,
 }
 
-/// What has to be collected before a column can be read.
+/// What must be collected before a column can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// What every record has.
+    /// Only what is in every record.
     Nothing,
     /// The options to show.
     Options,
-    /// The descriptors that hold the socket.
+    /// The file descriptors that hold the socket.
     Holders,
 }
 
-/// The type of the values in a column, each of which may also be absent.
+/// The type of the values in a column. Any of them may be absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     Number,
-    /// A word of this program.
+    /// A fixed word.
     Word,
-    /// Text from outside.
+    /// Text that is not under control of knetstat.
     Text,
-    /// One end of a socket; its form depends on the family.
+    /// One end of a socket, in a form that depends on the family.
     Address,
-    /// Members with values of their own.
+    /// Named members with values of their own.
     Object,
     List,
 }
@@ -58,12 +59,12 @@ impl ColumnType {
     }
 }
 
-/// The member of a JSON object that has the column.
+/// The member of a JSON object that contains the column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JsonMember {
-    /// There unless `--columns` chooses others.
+    /// Present unless `--columns` chooses other columns.
     Default(&'static str),
-    /// Only there when `--columns` chooses it, under the name of the column.
+    /// Only present if `--columns` chooses it, with the name of the column.
     Chosen,
 }
 
@@ -71,7 +72,7 @@ enum JsonMember {
 struct ColumnSpec {
     name: &'static str,
     member: JsonMember,
-    /// By layout; `None` where the layout does not have the column.
+    /// The headings by layout. `None` if the layout does not have the column.
     headings: [Option<Heading>; Layout::ALL.len()],
     needs: Needs,
     column_type: ColumnType,
@@ -104,7 +105,7 @@ macro_rules! columns {
     };
 }
 
-// A JSON object has the columns with `default` members in this order. netstat's order is in
+// Members of a JSON object that are `default` appear in this order. The order of the table's columns is in
 // query/column_list.rs.
 #[rustfmt::skip]
 columns! {
@@ -182,7 +183,7 @@ fn peer<'a>(row: &'a Row<'a>) -> Cell<'a> {
     }
 }
 
-/// The kernel's number of a namespace is never 0.
+/// The inode number of a namespace is never 0.
 fn netns<'a>(row: &'a Row<'a>) -> Cell<'a> {
     match row.socket.netns {
         0 => Cell::Absent,
@@ -244,53 +245,53 @@ impl Column {
         }
     }
 
-    /// Whether a JSON object has the column unless `--columns` chooses others.
+    /// Whether a JSON object contains the column unless `--columns` chooses other columns.
     pub fn is_default_member(self) -> bool {
         matches!(self.spec().member, JsonMember::Default(_))
     }
 
-    /// How a layout of the table heads it; `None` where the layout does not have it.
+    /// The heading in a layout of the table. `None` if the layout does not have the column.
     pub fn heading(self, layout: Layout) -> Option<Heading> {
         self.spec().headings[layout as usize]
     }
 
-    /// What has to be collected for it.
+    /// What must be collected for the column.
     pub fn needs(self) -> Needs {
         self.spec().needs
     }
 
-    /// The type of its values.
+    /// The type of the values.
     pub fn column_type(self) -> ColumnType {
         self.spec().column_type
     }
 
-    /// What it shows, in a phrase.
+    /// What the column shows, in a phrase.
     pub fn help(self) -> &'static str {
         self.spec().help
     }
 
-    /// Its value for one row.
+    /// Reads the value for one row.
     pub fn read<'a>(self, row: &'a Row<'a>) -> Cell<'a> {
-        // A process that holds the socket is known in any case.
+        // A process that holds the socket is known even if the other owners are not.
         match self != Column::Owner && row.lost.has(self as usize) {
             true => Cell::Absent,
             false => (self.spec().read)(row),
         }
     }
 
-    /// The words that select it: its name, its JSON member and its titles.
+    /// The words that select the column: its name, its JSON member and its titles.
     fn words(self) -> impl Iterator<Item = &'static str> {
         let titles = Layout::ALL.into_iter().filter_map(move |layout| self.heading(layout));
         [self.name(), self.member()].into_iter().chain(titles.map(|heading| heading.title))
     }
 }
 
-/// Parses the name of a column, the name of its JSON member or its title, in any case, with or
-/// without `-`, `_` and blanks. A prefix will do where only one column has it.
+/// Parses the name, the JSON member or the title of a column, in any case, with or without `-`, `_` and
+/// blanks. A prefix is accepted if only one column has it.
 ///
 /// # Errors
 ///
-/// For a word that names no column, or more than one: a sentence with the nearest names.
+/// If the word is empty, or matches no column or several, a sentence that suggests the nearest names.
 pub fn parse(word: &str) -> Result<Column, String> {
     if word.trim().is_empty() {
         return Err("empty word (name at least one column)".into());
@@ -304,7 +305,7 @@ pub fn parse(word: &str) -> Result<Column, String> {
         return Ok(*column);
     }
     let begins = |other: &str| bare(other).starts_with(&wanted);
-    // The beginning of a name counts before that of a title or a member.
+    // A prefix of a name takes precedence over a prefix of a title or a member.
     let mut near: Vec<Column> = Column::ALL.into_iter().filter(|it| begins(it.name())).collect();
     if near.is_empty() {
         near = Column::ALL.into_iter().filter(|column| column.words().any(begins)).collect();
@@ -323,7 +324,7 @@ fn unknown(word: &str) -> String {
     suggest::unknown("column", word, Column::ALL.iter().map(|column| column.name()))
 }
 
-/// A word as it is compared: in lower case, and of letters and digits alone.
+/// The form in which words are compared: only letters and digits, in lower case.
 fn bare(word: &str) -> String {
     word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -337,7 +338,7 @@ mod tests {
         for column in Column::ALL {
             for word in column.words().flat_map(|word| [word.to_owned(), word.to_uppercase()]) {
                 let found = parse(&word);
-                // `Group` of the table is the member `reuseport`; no two columns share a word.
+                // `Group` in the table is the member `reuseport`. No two columns share a word.
                 assert_eq!(found, Ok(column), "{word}");
             }
         }

@@ -1,5 +1,5 @@
-//! Which sockets are shown. Complete by itself; the kernel side gets the part that it can decide
-//! early ([`Prefilter`]), which only saves work.
+//! Decides which sockets are shown. This filter is complete. The BPF programs receive the part that they can
+//! test early ([`Prefilter`]), which only saves work.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -15,18 +15,18 @@ use crate::socket::state::{self, State, States};
 use crate::socket::{Endpoint, Socket};
 use crate::text::{escaped, unescaped, EMPTY};
 
-/// Alternatives; none at all means that everything will do.
+/// Alternatives, one of which must match. An empty list matches everything.
 pub type AnyOf<T> = Vec<T>;
 
-/// The whole filter: a socket is shown when every part of it agrees.
+/// The whole filter. A socket is shown if all parts match.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// Which kinds, in the order of [`SocketKind::ALL`].
+    /// The selected kinds, in the order of [`SocketKind::ALL`].
     pub kinds: [bool; SocketKind::ALL.len()],
-    /// Also sockets that are in no table of the kernel.
+    /// Whether sockets that are in no table of the kernel are included.
     pub unbound: bool,
     pub states: States,
-    /// Only those that others can come to.
+    /// Whether only listening sockets are included. For connectionless families: unconnected sockets.
     pub listening: bool,
     pub local_ports: AnyOf<Ports>,
     pub remote_ports: AnyOf<Ports>,
@@ -34,18 +34,18 @@ pub struct Filter {
     pub local_networks: AnyOf<IpNet>,
     pub remote_networks: AnyOf<IpNet>,
     pub either_networks: AnyOf<IpNet>,
-    /// The index of the bound interface, which each network namespace has its own of.
+    /// The index of the bound interface. Each network namespace has its own indexes.
     pub interfaces: AnyOf<u32>,
-    /// The user of the socket.
+    /// The UID of the socket.
     pub users: AnyOf<u32>,
-    /// A process that holds it.
+    /// The PID of a process that holds the socket.
     pub pids: AnyOf<u32>,
-    /// The command of a process that holds it, as a pattern of [`command_pattern`].
+    /// The command of a process that holds the socket, as a pattern of [`command_pattern`].
     pub commands: AnyOf<WildMatch>,
 }
 
 impl Default for Filter {
-    /// Everything.
+    /// A filter that matches every socket.
     fn default() -> Filter {
         Filter {
             kinds: [true; SocketKind::ALL.len()],
@@ -67,24 +67,24 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Whether sockets of this kind can be shown at all.
+    /// Whether sockets of this kind can be shown.
     pub fn wants(&self, kind: SocketKind) -> bool {
         self.kinds[kind.index()]
     }
 
-    /// Leaves out UDP-Lite.
+    /// Excludes UDP-Lite.
     pub fn omit_udp_lite(&mut self) {
         for kind in SocketKind::ALL.into_iter().filter(|kind| kind.is_udp_lite()) {
             self.kinds[kind.index()] = false;
         }
     }
 
-    /// Whether sockets of this family can be shown at all.
+    /// Whether sockets of this family can be shown.
     pub fn wants_family(&self, family: Family) -> bool {
         SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
     }
 
-    /// The sections of the table that can have sockets, in order.
+    /// The sections of the table that can contain sockets, in order.
     pub fn layouts(&self) -> Vec<Layout> {
         let families = Family::ALL.into_iter().filter(|family| self.wants_family(*family));
         let mut layouts: Vec<Layout> = families.map(Family::layout).collect();
@@ -92,7 +92,7 @@ impl Filter {
         layouts
     }
 
-    /// Whether the socket is shown.
+    /// Whether the socket is shown, before its holders are tested.
     pub fn matches(&self, socket: &Socket) -> bool {
         self.wants(socket.kind)
             && (self.unbound || !socket.is_unbound())
@@ -132,12 +132,12 @@ impl Filter {
             })
     }
 
-    /// Whether it takes the owners to decide.
+    /// Whether the filter depends on the holders of sockets.
     pub fn needs_owners(&self) -> bool {
         !self.pids.is_empty() || !self.commands.is_empty()
     }
 
-    /// Whether a socket is shown that these processes hold.
+    /// Whether a socket with these holders is shown.
     pub fn matches_holders(&self, holders: &[Holder]) -> bool {
         let command = |holder: &Holder| {
             let command = literal(holder.command.as_bytes());
@@ -149,8 +149,8 @@ impl Filter {
                 .any(|holder| any(&self.pids, |pid| *pid == holder.pid) && command(holder))
     }
 
-    /// What this filter asks of the kernel side: the programs of its families, and to leave out early
-    /// what it would leave out.
+    /// The request to the BPF programs: the programs of the selected families, and what they can filter
+    /// early.
     pub fn request(&self) -> Request {
         let families =
             Family::ALL.into_iter().filter(|family| self.wants_family(*family)).collect();
@@ -185,8 +185,8 @@ impl Filter {
     }
 }
 
-/// Whether others can come to the socket: a listener, or of those that know no connections one
-/// without a peer. A unix socket must listen, as in netstat.
+/// Whether the socket is listening. Sockets of connectionless families are included if they are unconnected.
+/// A unix socket must be in state LISTEN, as in netstat.
 fn listens(socket: &Socket) -> bool {
     socket.state == State::Listen
         || socket.state == State::Unconnected && socket.kind.family() != Family::Unix
@@ -196,8 +196,8 @@ fn any<T>(alternatives: &[T], test: impl Fn(&T) -> bool) -> bool {
     alternatives.is_empty() || alternatives.iter().any(test)
 }
 
-/// Whether the endpoint is in the network. An IPv4 network also has the v4-mapped addresses, by
-/// which an IPv6 socket talks IPv4.
+/// Whether the endpoint is in the network. An IPv4 network also contains its IPv4-mapped IPv6 addresses,
+/// which an IPv6 socket uses for IPv4.
 fn within(network: &IpNet, endpoint: Endpoint) -> bool {
     let mapped = match endpoint.address {
         IpAddr::V6(address) => address.to_ipv4_mapped().map(IpAddr::V4),
@@ -206,8 +206,8 @@ fn within(network: &IpNet, endpoint: Endpoint) -> bool {
     network.contains(&endpoint.address) || mapped.is_some_and(|address| network.contains(&address))
 }
 
-/// A pattern for commands. In what was typed, `*` and `?` stand for others, and the rest is a name as it is
-/// printed, or as it is: an escaped `*` is one.
+/// Compiles a pattern for commands. `*` and `?` are wildcards. The rest is a name, as it is printed or
+/// without escapes. An escaped `*` is a literal one.
 pub fn command_pattern(typed: &str) -> WildMatch {
     let mut pattern = String::new();
     let typed = if typed == EMPTY { "" } else { typed };
@@ -221,8 +221,8 @@ pub fn command_pattern(typed: &str) -> WildMatch {
 
 const WILD: [char; 2] = ['*', '?'];
 
-/// A name in which nothing is wild, with a character for each that it has: bytes that are not UTF-8, and
-/// `*` and `?`, are the last private ones of Unicode.
+/// Converts a name so that a pattern matches it literally. Each byte that is not UTF-8, and each `*` and `?`,
+/// becomes one of the last private-use characters of Unicode.
 fn literal(name: &[u8]) -> String {
     let private = |byte: u8| char::from_u32(0x10_ff00 + u32::from(byte)).unwrap_or_default();
     let plain = |c: char| if WILD.contains(&c) { private(c as u8) } else { c };
@@ -234,7 +234,7 @@ fn literal(name: &[u8]) -> String {
         .collect()
 }
 
-/// An address, or a network in the form `address/length`.
+/// Parses an address, or a network in the form `address/length`.
 ///
 /// # Errors
 ///
@@ -256,7 +256,7 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
     })
 }
 
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// Converts an IPv4-mapped network: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
 fn mapped_as_ipv4(network: IpNet) -> IpNet {
     let IpNet::V6(v6) = network else {
         return network;

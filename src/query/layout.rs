@@ -2,10 +2,10 @@
 
 use crate::socket::kind::Family;
 
-/// The layouts of the table, in the order of its sections. Each has its own columns and header.
+/// The layouts of the table, in the order of its sections. Each has its own columns and headings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
-    /// Two ends: addresses and ports, and what other families have in their place.
+    /// The local and the remote end: addresses and ports, or what other families have instead.
     Ends,
     /// A path and a peer.
     Unix,
@@ -17,7 +17,7 @@ impl Layout {
 }
 
 impl Family {
-    /// The layout that shows its sockets.
+    /// The layout in which its sockets are shown.
     pub fn layout(self) -> Layout {
         match self {
             Family::Tcp

@@ -1,7 +1,7 @@
-//! Columns that this kernel cannot fill, because its types lack a member that they are read from.
+//! Columns that are lost on this kernel, because its types lack a member that the columns are read from.
 //!
-//! The programs read such a member as 0, which must not pass for a value. An option that lacks a member
-//! is absent (bpf/options.h), and a program that cannot tell one socket from another does not load.
+//! The BPF programs read such a member as 0, which must not be mistaken for a value. An option that lacks a
+//! member is absent (bpf/options.h), and a program that could not tell one socket from another does not load.
 
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
@@ -11,14 +11,15 @@ use crate::socket::owner::{Holder, Owner};
 use crate::socket::state::State;
 use crate::socket::Socket;
 
-/// A structure and a member that a program reads.
+/// A struct of the kernel, and a member of it that a BPF program reads.
 type KernelMember = (&'static str, &'static str);
 
-/// A column, which sockets of which families have it from these members, and the members. No kernel has
-/// others in their place; where there is a choice (bpf/compat.h), the column is not here.
+/// A column, the sockets and families to which the entry applies, and the members that the column is read
+/// from. Columns for which some kernels have another member instead (bpf/compat.h) are not here.
 type ColumnSource = (Column, Which, &'static [Family], &'static [KernelMember]);
 
-/// Listeners have other queues than the sockets that carry data.
+/// The sockets of a family to which an entry applies. The queues of listening sockets are read from other
+/// members.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Which {
     All,
@@ -42,7 +43,7 @@ const VSOCK: &[Family] = &[Family::Vsock];
 const PACKET: &[Family] = &[Family::Packet];
 const XDP: &[Family] = &[Family::Xdp];
 const INTERNET: &[Family] = &[Family::Tcp, Family::Udp, Family::Raw, Family::Mptcp, Family::Sctp];
-/// Those that are bound to an interface by SO_BINDTODEVICE and its like, and not by bind(2).
+/// Families whose sockets are bound to an interface by SO_BINDTODEVICE or SO_BINDTOIFINDEX, not by bind(2).
 const BOUND: &[Family] = &[
     Family::Tcp,
     Family::Udp,
@@ -54,7 +55,7 @@ const BOUND: &[Family] = &[
     Family::Other,
     Family::Unix,
 ];
-/// Those whose queues are counted in the memory that they take.
+/// Families whose queues are measured by the memory that they use.
 const QUEUES: &[Family] =
     &[Family::Udp, Family::Raw, Family::Packet, Family::Xdp, Family::Netlink, Family::Mptcp];
 
@@ -105,12 +106,12 @@ const COLUMNS: &[ColumnSource] = {
     ]
 };
 
-/// The columns that are lost; by default none.
+/// The columns that are lost, by default none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Of listeners, and of the others, by family.
+    /// The lost columns by family, of sockets that are not listening and of those that are.
     columns: [[ColumnSet; Family::ALL.len()]; 2],
-    /// Their titles and the members that are missing.
+    /// The titles of the columns, and the missing members.
     titles: Vec<&'static str>,
     members: Vec<String>,
 }
@@ -118,7 +119,7 @@ pub struct Lost {
 const _: () = assert!(Column::ALL.len() <= u64::BITS as usize);
 
 impl Lost {
-    /// Those that sockets of these families cannot have on this kernel.
+    /// The columns that sockets of these families lose on this kernel.
     pub fn of(btf: &KernelBtf, families: &[Family]) -> Lost {
         let is_asked_for = |of: &[Family]| of.iter().any(|family| families.contains(family));
         let asked: Vec<&ColumnSource> =
@@ -149,13 +150,13 @@ impl Lost {
         self.titles.extend(column.heading(family.layout()).map(|heading| heading.title));
     }
 
-    /// Those that a socket has lost.
+    /// The columns that a socket loses.
     pub fn by(&self, socket: &Socket) -> ColumnSet {
         let is_listener = socket.state == State::Listen;
         self.columns[usize::from(is_listener)][socket.kind.family() as usize]
     }
 
-    /// Takes from a socket what it seems to have, so that no filter finds it by that.
+    /// Clears the lost values of a socket, so that filters do not match them.
     pub fn take_from(&self, socket: &mut Socket) {
         let lost = self.by(socket);
         if lost.has(Column::Uid as usize) {
@@ -169,7 +170,8 @@ impl Lost {
         }
     }
 
-    /// The owner of a socket. Why a whole socket has no process is not known where that is lost.
+    /// Replaces the owner of a full socket without a process by [`Owner::Unknown`], if the reason for it is
+    /// lost.
     pub fn without_reason<'a>(
         &self,
         socket: &Socket,
@@ -182,7 +184,7 @@ impl Lost {
         }
     }
 
-    /// The columns and the members that are missing: the end of a sentence. `None` where nothing is.
+    /// The lost columns and the missing members, as the end of a sentence. `None` if there are none.
     pub fn missing(&self) -> Option<String> {
         let (titles, members) = (self.titles.join(", "), self.members.join(", "));
         (!self.titles.is_empty()).then(|| {

@@ -1,4 +1,4 @@
-//! Questions about sockets: which are selected, and what is shown of them.
+//! Selects sockets, and provides the columns that are shown of them.
 
 pub mod cell;
 pub mod column_list;

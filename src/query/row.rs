@@ -1,4 +1,4 @@
-//! A row: a socket with everything that is known of it, which the columns are read from.
+//! A row: a socket with everything that the columns are read from.
 
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
@@ -15,19 +15,18 @@ pub struct Row<'a> {
     pub lost: ColumnSet,
     /// The options to show.
     pub options: &'a [OptionValue],
-    /// Whether options that are to be shown may be missing, because it is not known whether they are
-    /// set.
+    /// Whether options may be missing, because it is unknown whether they are set.
     pub is_partial: bool,
     /// Whether it is known which options are set.
     pub knows_set: bool,
-    /// The number of the SO_REUSEPORT group that it shares its port with, counted from 1.
+    /// The number of the SO_REUSEPORT group that shares the port, counted from 1.
     pub reuseport: Option<usize>,
-    /// The name that ip-netns(8) gave to its network namespace.
+    /// The name of the network namespace in ip-netns(8).
     pub netns_name: Option<&'a [u8]>,
-    /// Whether it has none where there is none here.
+    /// Whether `netns_name` is `None` only if the namespace has no name.
     pub knows_netns_names: bool,
-    /// The descriptors that hold it, and why there is none if there is none. `None` where nothing
-    /// needed them, or where the kernel cannot list them.
+    /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
+    /// them, or if the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,
 }
 

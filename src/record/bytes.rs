@@ -1,4 +1,4 @@
-//! Values at the front of bytes, used in place.
+//! Values at the front of a slice of bytes, used in place.
 
 use plain::Plain;
 
@@ -9,7 +9,8 @@ pub fn take<'a, T: Plain>(bytes: &mut &'a [u8]) -> Option<&'a T> {
     Some(value)
 }
 
-/// The outer option: whether the bytes sufficed; the inner one: whether it is there at all.
+/// Splits off a `T` if `there` says that it is present. The outer option is `None` if there are too few
+/// bytes, the inner one if the `T` is absent.
 pub fn take_if<'a, T: Plain>(there: bool, bytes: &mut &'a [u8]) -> Option<Option<&'a T>> {
     match there {
         true => take(bytes).map(Some),
@@ -17,7 +18,7 @@ pub fn take_if<'a, T: Plain>(there: bool, bytes: &mut &'a [u8]) -> Option<Option
     }
 }
 
-/// The length of an item's body with the filling that keeps the next one aligned.
+/// The length of an item's body with the padding that keeps the next item aligned.
 pub fn padded(length: usize) -> usize {
     length.next_multiple_of(8)
 }

@@ -1,9 +1,9 @@
-//! The facts that bpf/options.h lists, by name, and how one is found in a record.
+//! The facts of bpf/options.h by name, and how they are read from a record.
 
 use crate::record::section::Record;
 pub use crate::record::section::{Section, COUNTS, SECTIONS};
 
-/// A fact: which section, and which flag or number of it.
+/// A fact: the number of a flag or value in a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     Flag(Section, u8),
@@ -11,7 +11,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The fact in a record; `None` when the kernel or this socket does not have it.
+    /// Reads the fact from a record. Returns `None` if the kernel or this socket does not have it.
     pub fn of(self, record: &Record) -> Option<u64> {
         match self {
             Fact::Flag(section, n) => {
@@ -23,8 +23,7 @@ impl Fact {
     }
 }
 
-/// `flag!(SOCKET SO_DEBUG)`: the fact of that FLAG line. A name that options.h does not have is a
-/// compile error.
+/// `flag!(SOCKET SO_DEBUG)`: the fact of that FLAG line. A name that is not in options.h is a compile error.
 macro_rules! flag {
     ($level:ident $name:ident) => {
         $crate::record::fact::Fact::Flag(

@@ -1,4 +1,4 @@
-//! The items of a record: blobs and list entries of any number.
+//! The items of a record: any number of blobs and list entries.
 
 use crate::kernel::abi::{
     ip_options_item, item_header, item_kind, key_item, membership_item, packet_membership_item,
@@ -6,27 +6,27 @@ use crate::kernel::abi::{
 use crate::record::bytes::{padded, take};
 use crate::record::section::Record;
 
-/// One of the blobs and list entries that may follow the sections.
+/// A blob or a list entry that follows the sections.
 #[derive(Debug)]
 pub enum Item<'a> {
     /// IP_OPTIONS.
     IpOptions(&'a ip_options_item),
-    /// An IPv6 extension header, and which.
+    /// An IPv6 extension header, and its kind.
     Extension(item_kind, &'a [u8]),
-    /// A joined group of an IPv4, IPv6 or anycast list, with the bytes of its sources.
+    /// A joined group of an IPv4, IPv6 or anycast list, and the addresses of its sources.
     Membership(item_kind, &'a membership_item, &'a [u8]),
     /// A membership of a packet socket.
     PacketMembership(&'a packet_membership_item),
-    /// The groups of a netlink socket, a bit for each from 1 on, in words of 64 bits.
+    /// The groups of a netlink socket, one bit for each group from 1 on, in 64-bit words.
     Groups(&'a [u8]),
-    /// For which peers a TCP socket has a key of this kind.
+    /// The peers to which a TCP key of this kind applies.
     Key(item_kind, &'a key_item),
-    /// There was more of the list before.
+    /// The preceding list is longer than what fits into a record.
     Cut,
 }
 
 impl<'a> Record<'a> {
-    /// The items, in the order they were written. What cannot be understood is left out.
+    /// The items, in the order in which they were written. Items that are too short are left out.
     pub fn items(&self) -> impl Iterator<Item = Item<'a>> {
         let mut rest = self.items;
         std::iter::from_fn(move || {

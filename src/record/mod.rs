@@ -1,6 +1,7 @@
-//! Records as the BPF programs write them (bpf/record.h), taken apart without being copied.
+//! Records as the BPF programs write them (bpf/record.h), parsed in place.
 //!
-//! Nothing here depends on where the bytes come from: the file of an iterator, a pinned one, a recording.
+//! Nothing here depends on the source of the bytes: the file of an iterator, a pinned iterator, or a
+//! recording.
 
 mod bytes;
 pub mod fact;

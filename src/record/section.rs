@@ -3,25 +3,25 @@
 use crate::kernel::abi::{self, record_header, section_number};
 use crate::record::bytes::{take, take_if};
 
-/// Makes of one line for each section: the level of bpf/options.h; the section's name in [`Section`];
-/// its member of [`Record`]; its struct; its bit; and how many flags and numbers the level has.
+/// Expands one line for each section: its level in bpf/options.h, its name in [`Section`], its member of
+/// [`Record`], its struct, its bit, and how many flags and values the level has.
 macro_rules! sections {
     ($(
         $level:ident $section:ident $member:ident: $struct:ident = $bit:ident,
         $flag:ident::$flags:ident, $value:ident::$values:ident;
     )*) => {
-        /// A socket as the BPF programs wrote it. A section is there if its bit is in the header.
+        /// A socket as the BPF programs wrote it. A section is present if its bit is set in the header.
         #[derive(Debug)]
         pub struct Record<'a> {
             pub header: &'a record_header,
             $(pub $member: Option<&'a abi::$struct>,)*
-            /// All of it, as it was read.
+            /// The whole record, as it was read.
             pub bytes: &'a [u8],
             pub(super) items: &'a [u8],
         }
 
         impl<'a> Record<'a> {
-            /// Parses exactly one record; `None` if the bytes end before it does.
+            /// Parses exactly one record. Returns `None` if there are too few bytes.
             pub(super) fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
                 let mut rest = bytes;
                 let header: &record_header = take(&mut rest)?;
@@ -38,8 +38,7 @@ macro_rules! sections {
         pub(super) const LAYOUT: &[(u32, usize)] =
             &[$((abi::section::$bit.0, size_of::<abi::$struct>())),*];
 
-        /// The section of a record in which a fact stands; each is a level of getsockopt(2), or a
-        /// family of its own.
+        /// The section of a record that a fact is in. Each section is a level of getsockopt(2), or a family.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Section {
             $($section,)*
@@ -48,12 +47,12 @@ macro_rules! sections {
         /// Every section, in the order of the enumeration.
         pub const SECTIONS: [Section; LAYOUT.len()] = [$(Section::$section),*];
 
-        /// The numbers of flags and of values that the list has for each section.
+        /// How many flags and how many values bpf/options.h lists for each section.
         pub const COUNTS: [(Section, u32, u32); LAYOUT.len()] =
             [$((Section::$section, abi::$flag::$flags.0, abi::$value::$values.0)),*];
 
         impl Section {
-            /// Which flags the kernel has in this section of a record, and which are on.
+            /// The flags that the kernel has in this section of a record, and the flags that are on.
             pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
                 match self {
                     $(Section::$section => {
@@ -74,7 +73,7 @@ macro_rules! sections {
         }
 
         $(
-            /// Where `flag!` and `value!` look names up.
+            /// The names that `flag!` and `value!` look up.
             #[allow(non_snake_case)]
             pub(crate) mod $level {
                 #[allow(unused_imports)] // not every level has both

@@ -1,4 +1,4 @@
-//! Streams of records, read with a memory that does not grow.
+//! Streams of records, read with a buffer of constant size.
 
 use std::io::{self, Read};
 use std::mem::size_of;
@@ -14,14 +14,13 @@ use crate::record::section::{Record, LAYOUT};
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
 const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
 
-/// How much is asked of the kernel at once. An iterator answers a read out of a buffer of eight
-/// pages, which are up to 64 KiB each.
+/// The size of a read. An iterator answers a read from a buffer of eight pages, of up to 64 KiB each.
 const READ_SIZE: usize = 512 * 1024;
 
-/// The longest record that is believed: a longer one could never have left the kernel's buffer.
+/// The size of the longest valid record. The kernel's buffer cannot hold a longer one.
 const RECORD_MAX: usize = READ_SIZE;
 
-/// How long the record at the front of the bytes is; `None` when its end is not there yet.
+/// Returns the length of the first record in the bytes, or `None` if its end has not been read yet.
 fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
     let Ok(header) = plain::from_bytes::<record_header>(bytes) else {
         return Ok(None);
@@ -59,17 +58,17 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
     }
 }
 
-/// A stream of records. Its memory does not grow with their number.
+/// A stream of records, read with a buffer of constant size.
 pub struct Records<R> {
     source: R,
-    /// Filled from `begin` to `end`; what is before `begin` has been given out.
+    /// Filled from `begin` to `end`. Records before `begin` have been returned.
     buffer: Vec<u8>,
     begin: usize,
     end: usize,
-    /// The first offset in `buffer` where a record may begin: records are looked at in place, and
-    /// their integers want addresses that are multiples of eight.
+    /// The first offset in `buffer` where a record may begin. Records are used in place, and their integers
+    /// must be aligned to eight bytes.
     base: usize,
-    /// How many bytes came before `begin`, for messages.
+    /// The number of bytes in the stream before `begin`, for error messages.
     offset: u64,
 }
 
@@ -81,11 +80,11 @@ impl<R: Read> Records<R> {
         Records { source, buffer, begin: base, end: base, base, offset: 0 }
     }
 
-    /// The next record, or `None` at the end.
+    /// Returns the next record, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// When the source cannot be read, or is not a whole number of records.
+    /// If the source cannot be read, or is not a whole number of valid records.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
         let length = loop {
             let bytes = &self.buffer[self.begin..self.end];
@@ -111,7 +110,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Moves what is left to the front and reads more behind it; `false` at the end of the source.
+    /// Moves the remaining bytes to the front and reads more behind them. Returns `false` at the end of the
+    /// source.
     fn fill(&mut self) -> io::Result<bool> {
         self.buffer.copy_within(self.begin..self.end, self.base);
         self.end -= self.begin - self.base;
@@ -124,7 +124,7 @@ impl<R: Read> Records<R> {
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // So says the kernel after a million objects that wrote nothing: go on.
+                // EAGAIN: the iterator visited a million objects without output. The next read continues.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
@@ -132,17 +132,17 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// Reads to its end a walk through all descriptors.
+/// Reads all records of an iteration over file descriptors.
 ///
 /// # Errors
 ///
-/// When the source cannot be read, or is not a whole number of records.
+/// If the source cannot be read, or is not a whole number of valid records.
 pub fn read_owners(source: impl Read, each: impl FnMut(&owner_record)) -> Result<(), Error> {
     const OWNER_MAGIC: u32 = u32::from_ne_bytes(*b"knso");
     read_all(source, OWNER_MAGIC, each)
 }
 
-/// Reads to its end a walk through all tasks.
+/// Reads all records of an iteration over tasks.
 ///
 /// # Errors
 ///
@@ -152,7 +152,7 @@ pub fn read_tasks(source: impl Read, each: impl FnMut(&task_record)) -> Result<(
     read_all(source, TASK_MAGIC, each)
 }
 
-/// Reads records of one size, which begin with `magic`, from a source that may cut them anywhere.
+/// Reads records of one size, which begin with `magic`. A read may end anywhere in a record.
 fn read_all<T: Plain + Default>(
     mut source: impl Read,
     magic: u32,
@@ -167,7 +167,7 @@ fn read_all<T: Plain + Default>(
             Ok(0) => return Err(Error::Cut(offset)),
             Ok(length) => filled += length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // So says the kernel after a million objects that wrote nothing: go on.
+            // EAGAIN: the iterator visited a million objects without output. The next read continues.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(Error::Read(error)),
         }

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// What the Diag column tells of an established TCP connection: its flow, if it is stuck.
+/// Why an established TCP connection makes no progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Diag {
     /// The peer's window is 0: nothing can be sent.
     PeerWindowZero,
-    /// Our window is 0: nothing can be received.
+    /// The own window is 0: nothing can be received.
     OwnWindowZero,
-    /// Both.
+    /// Both windows are 0.
     BothWindowsZero,
     /// There is unacknowledged data, and the last ACK came more than a second ago.
     Unacknowledged,
 }
 
 impl Diag {
-    /// The mark, as the knetstat kernel module has it.
+    /// The mark in the table, which is that of the knetstat kernel module.
     pub fn mark(self) -> &'static str {
         match self {
             Diag::PeerWindowZero => ">|",

@@ -3,16 +3,17 @@
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::text::{escaped, suggest};
 
-/// What a word of `-f` names.
+/// The families that a word of `-f` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Families {
-    /// Every protocol over one version of IP.
+    /// All protocols over one version of IP.
     Ip(Version),
     One(Family),
     All,
 }
 
-/// Every word: those of both programs that are offered, then others of theirs for the same.
+/// All words: first those of netstat(8) and ss(8) that are offered, then other words of theirs for the same
+/// families.
 static WORDS: &[(&str, Families)] = &[
     ("inet", Families::Ip(Version::V4)),
     ("inet6", Families::Ip(Version::V6)),
@@ -33,7 +34,7 @@ static WORDS: &[(&str, Families)] = &[
     ("udplite", Families::One(Family::Udp)),
 ];
 
-/// How many of the words are offered.
+/// The number of words that are offered.
 const OFFERED: usize = 13;
 
 /// Families of other programs that have no rows of their own here.
@@ -57,7 +58,7 @@ const FOREIGN: [&str; 16] = [
 ];
 
 impl Families {
-    /// Whether sockets of this kind are named.
+    /// Whether sockets of this kind are in these families.
     pub fn contain(self, kind: SocketKind) -> bool {
         match self {
             Families::Ip(version) => kind.version() == Some(version),
@@ -66,7 +67,7 @@ impl Families {
         }
     }
 
-    /// The version of IP that the word names.
+    /// The version of IP, if the word names one.
     pub fn version(self) -> Option<Version> {
         match self {
             Families::Ip(version) => Some(version),
@@ -80,18 +81,18 @@ pub fn words() -> impl Iterator<Item = &'static str> {
     WORDS[..OFFERED].iter().map(|(word, _)| *word)
 }
 
-/// The families that a word names, in any case.
+/// Parses the name of a family, in any case.
 ///
 /// # Errors
 ///
-/// For a word that names none here: a sentence that says what to type.
+/// If the word names no family, a sentence that says what to type.
 pub fn parse(word: &str) -> Result<Families, String> {
     let lower = word.to_lowercase();
     let known = |wanted: &str| WORDS.iter().find(|(known, _)| *known == wanted);
     if let Some((_, families)) = known(&lower) {
         return Ok(*families);
     }
-    // ss(8) has unix_stream, packet_raw, vsock_dgram ...
+    // ss(8) has unix_stream, packet_raw, vsock_dgram and so on.
     let whole = lower.split_once('_').map(|(family, _)| family);
     let shown = escaped(word.as_bytes());
     if let Some(family) = whole.filter(|family| known(family).is_some()) {

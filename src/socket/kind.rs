@@ -1,11 +1,11 @@
-//! The kinds of sockets, a line for each: what it is called, which flag asks for it, how a new one is
-//! opened. Sockets of one kind answer the same options, and begin with the same values.
+//! The kinds of sockets, one line for each: its name, its family, and how to open a new socket. Sockets of
+//! one kind have the same options and the same defaults.
 
 pub use crate::kernel::family::Family;
 use crate::socket::state::State;
 
 impl Family {
-    /// The state of a socket by the kernel's number; `accepted`: it has a struct socket.
+    /// The state with this number in the kernel. `accepted` is whether the socket has a struct socket.
     pub fn state(self, number: u8, accepted: bool) -> State {
         match self {
             Family::Tcp | Family::Mptcp | Family::Sctp | Family::Vsock => State::of_tcp(number),
@@ -17,20 +17,21 @@ impl Family {
         }
     }
 
-    /// What everyone asks for, shown first whether it is set or not.
+    /// The most commonly needed options, which are shown first, whether they are set or not.
     pub fn common(self) -> &'static [&'static str] {
         match self {
             Family::Tcp | Family::Mptcp => &["SO_REUSEADDR", "SO_KEEPALIVE", "TCP_NODELAY"],
             Family::Udp => &["SO_REUSEADDR", "SO_BROADCAST"],
             Family::Unix => &["SO_PASSCRED"],
             Family::Raw => &[],
-            // Whether it has the header of the link too, and who listens to what is not for this host.
+            // SO_TYPE says whether packets include the link-layer header. The memberships show promiscuous
+            // mode.
             Family::Packet => &["SO_TYPE", "PACKET_ADD_MEMBERSHIP"],
             Family::Xdp => &["XDP_OPTIONS"],
             Family::Netlink => &["NETLINK_LIST_MEMBERSHIPS", "NETLINK_NO_ENOBUFS"],
             Family::Vsock => &["SO_VM_SOCKETS_BUFFER_SIZE"],
             Family::Sctp => &["SO_REUSEADDR", "SCTP_NODELAY", "SCTP_AUTOCLOSE"],
-            // Of these nobody knows what is set: all that is shown is shown here.
+            // It is unknown which options are set for these sockets, so that no others are shown.
             Family::Other => &["SO_REUSEADDR", "SO_SNDBUF", "SO_RCVBUF", "SO_PRIORITY", "SO_MARK"],
         }
     }
@@ -43,13 +44,13 @@ pub enum Version {
     V6,
 }
 
-/// What is known of a kind.
+/// The properties of a kind.
 struct KindSpec {
     word: &'static str,
     family: Family,
     version: Option<Version>,
-    /// The arguments of socket(2), and the name by which /proc/net/protocols tells that the kernel
-    /// has the protocol and need not load it.
+    /// The arguments of socket(2), and the name in /proc/net/protocols. If that name is listed, the kernel
+    /// need not load the protocol.
     open: Option<((i32, i32, i32), &'static str)>,
 }
 
@@ -91,7 +92,7 @@ const STREAM: i32 = 1;
 const DGRAM: i32 = 2;
 const RAW: i32 = 3;
 const SEQPACKET: i32 = 5;
-/// SOCK_PACKET: what packet sockets were before Linux 2.2; they have no options of their own.
+/// SOCK_PACKET: packet sockets as they were before Linux 2.2. They have no SOL_PACKET options.
 const OLD_PACKET: i32 = 10;
 
 const ICMP: i32 = 1;
@@ -104,7 +105,7 @@ const ICMPV6: i32 = 58;
 const MPTCP: i32 = 262;
 const SCTP: i32 = 132;
 const RAW_IP: i32 = 255;
-/// Nobody's: RFC 3692 keeps it for experiments.
+/// A protocol that nobody uses: RFC 3692 reserves it for experiments.
 const NONE: i32 = 253;
 
 #[rustfmt::skip]
@@ -146,7 +147,7 @@ kinds! {
 }
 
 impl SocketKind {
-    /// The kind of a socket by its address family, type and protocol, as in socket(2).
+    /// The kind of a socket with this address family, type and protocol, as in socket(2).
     pub fn of(domain: u16, socket_type: u8, protocol: u16) -> SocketKind {
         match (domain.into(), socket_type.into(), protocol.into()) {
             (INET, STREAM, TCP) => SocketKind::Tcp,
@@ -184,7 +185,7 @@ impl SocketKind {
         }
     }
 
-    /// The kind of an MPTCP socket that has fallen back to TCP; of others, their own.
+    /// The kind of an MPTCP socket that has fallen back to TCP. Other kinds are returned unchanged.
     pub fn fallen_back(self) -> SocketKind {
         match self {
             SocketKind::Mptcp => SocketKind::MptcpFallback,
@@ -193,9 +194,8 @@ impl SocketKind {
         }
     }
 
-    /// Of a kind of which no new socket can be opened, or, as of UDP-Lite, not without a warning in the
-    /// kernel's log: the kind that answers alike at SOL_SOCKET, and
-    /// the one that does at all other levels.
+    /// For a kind of which no new socket can be opened, or only with a warning in the kernel's log, as for
+    /// UDP-Lite: the kind to ask at SOL_SOCKET, and the kind to ask at all other levels.
     pub fn answers_as(self) -> Option<(SocketKind, SocketKind)> {
         match self {
             SocketKind::UdpLite => Some((SocketKind::Udp, SocketKind::Udp)),
@@ -210,40 +210,40 @@ impl SocketKind {
         &SPECS[self as usize]
     }
 
-    /// Its index in [`SocketKind::ALL`].
+    /// The index in [`SocketKind::ALL`].
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// The word in the first column, as in /proc/net where it is known there.
+    /// The word in the first column, which is that of /proc/net if it has the kind.
     pub fn word(self) -> &'static str {
         self.spec().word
     }
 
-    /// Whether it is of UDP-Lite, whose sockets are rare and in a table of their own.
+    /// Whether this is UDP-Lite. Its sockets are rare, and in a kernel table of their own.
     pub fn is_udp_lite(self) -> bool {
         matches!(self, SocketKind::UdpLite | SocketKind::UdpLite6)
     }
 
-    /// What asks for it.
+    /// The family, which is what the command line selects.
     pub fn family(self) -> Family {
         self.spec().family
     }
 
-    /// The version of IP that such sockets are opened for; none of sockets without IP.
+    /// The version of IP for which such sockets are opened, or `None` for sockets without IP.
     pub fn version(self) -> Option<Version> {
         self.spec().version
     }
 
-    /// How one is opened: the arguments of socket(2), and the name of its protocol in
-    /// /proc/net/protocols. Of what this program does not know, nobody knows.
+    /// How to open a socket: the arguments of socket(2), and the name of the protocol in /proc/net/protocols.
+    /// `None` if knetstat cannot open one.
     pub fn open(self) -> Option<((i32, i32, i32), &'static str)> {
         self.spec().open
     }
 }
 
-/// The word for what has no kind of its own here: that of its AF_ constant in
-/// include/linux/socket.h, or of its protocol in include/uapi/linux/in.h.
+/// The word for a socket without a kind of its own, from the AF_ constant in include/linux/socket.h, or from
+/// the protocol in include/uapi/linux/in.h.
 pub fn other_word(domain: u16, protocol: u16) -> &'static str {
     match (i32::from(domain), protocol) {
         (INET | INET6, 33) => "dccp",

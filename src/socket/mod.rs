@@ -1,4 +1,4 @@
-//! A socket, as its record says: who talks to whom, in which state, with what in its queues.
+//! A socket decoded from its record: its addresses, state, queues, user and timer.
 
 mod diag;
 pub mod family;
@@ -21,50 +21,53 @@ pub use timer::{Timer, TimerKind};
 /// The MPTCP socket of a subflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Master {
-    /// 0: nobody asked for it yet.
+    /// 0 if the socket has no cookie yet.
     pub cookie: u64,
-    /// 0: the connection waits to be accepted.
+    /// 0 if the connection has not been accepted yet.
     pub inode: u64,
 }
 
-/// Which socket it is, as far as the kernel has told: two sockets never have the same.
+/// What identifies a socket. Cookies are unique. Keyed hashes can collide, but only with a probability of
+/// 2^-25 among a million sockets (bpf/identity.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// SO_COOKIE.
     Cookie(u64),
-    /// Of a socket without a cookie: a keyed hash of its address, which means something only in the run
-    /// that loaded the programs (bpf/identity.h).
+    /// For a socket without a cookie: a keyed hash of its address. It is only meaningful together with others
+    /// of the process that loaded the programs (bpf/identity.h).
     Keyed(u64),
 }
 
-/// A socket of which everything but the options is decoded.
+/// A socket of which everything but the options has been decoded.
 #[derive(Debug)]
 pub struct Socket<'a> {
     pub kind: SocketKind,
     pub state: State,
     pub names: Names<'a>,
-    /// The index of the bound interface: of packet and XDP sockets that of bind(2), of the others that
-    /// of SO_BINDTODEVICE. 0: not bound.
+    /// The index of the bound interface: that of bind(2) for packet and XDP sockets, that of SO_BINDTODEVICE
+    /// for others. 0 if the socket is not bound to one.
     pub ifindex: u32,
-    /// Bytes that wait for the program; of a listener: connections.
+    /// What the program has not read yet, in bytes, or for some families in bytes of memory that it uses. For
+    /// a listening socket: connections that the program has not accepted yet.
     pub recv_queue: u32,
-    /// Bytes that were not acknowledged yet; of a listener: the limit of its backlog.
+    /// What has not been sent or not been acknowledged yet, in the same terms. For a listening socket: the
+    /// limit of its backlog.
     pub send_queue: u32,
-    /// `None`: the kernel does not keep it, as for a mini-socket.
+    /// `None` if the kernel does not keep it, as for a mini-socket.
     pub drops: Option<u32>,
-    /// `None`: the kernel does not keep it, as for a closed connection.
+    /// `None` if the kernel does not keep it, as for a connection in TIME_WAIT.
     pub uid: Option<u32>,
-    /// 0: none, as with a mini-socket or a connection that waits to be accepted.
+    /// 0 if there is none, as for a mini-socket or a connection that has not been accepted yet.
     pub inode: u64,
-    /// SO_COOKIE; 0 if the socket has none and the kernel does not let iterators generate one.
+    /// SO_COOKIE. 0 if the socket has none and the kernel does not let iterators generate one.
     pub cookie: u64,
-    /// The MPTCP socket that this is a subflow of, if it is one.
+    /// The MPTCP socket that this socket is a subflow of.
     pub master: Option<Master>,
     /// The inode number of the network namespace.
     pub netns: u32,
-    /// The timer that runs, if one does.
+    /// The timer that is running.
     pub timer: Option<Timer>,
-    /// Where the options are read from.
+    /// The record, from which the options are decoded.
     pub record: Record<'a>,
 }
 
@@ -100,7 +103,7 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// The word for its kind; where this program knows none, for its address family.
+    /// The word for the kind, or for the address family if the kind has no word.
     pub fn word(&self) -> &'static str {
         let header = self.record.header;
         match self.kind {
@@ -109,7 +112,7 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// The word for its state, as netstat has it for its family.
+    /// The word for the state, which netstat has for this family.
     pub fn state_word(&self) -> &'static str {
         match self.kind.family() {
             Family::Unix => self.state.unix_word(),
@@ -117,12 +120,12 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Its type, as in socket(2).
+    /// The type, as in socket(2).
     pub fn type_word(&self) -> &'static str {
         type_word(self.record.header.socket_type)
     }
 
-    /// Its ports, if it has such.
+    /// The local and the remote port, if the family has ports.
     pub fn ports(&self) -> Option<(u32, u32)> {
         match self.names {
             Names::Internet { local, remote } => Some((local.port.into(), remote.port.into())),
@@ -131,7 +134,7 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Its two ends, if they are addresses of the Internet.
+    /// The local and the remote endpoint, if they are IP addresses.
     pub fn ends(&self) -> Option<(Endpoint, Endpoint)> {
         match self.names {
             Names::Internet { local, remote } => Some((local, remote)),
@@ -139,7 +142,7 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Tells it from every other socket of this run.
+    /// What distinguishes the socket from every other socket of this run.
     pub fn identity(&self) -> Identity {
         match self.cookie {
             0 => Identity::Keyed(self.record.header.identity),
@@ -147,23 +150,23 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Whether the walk that found it comes by each socket only once.
+    /// Whether the iterator that found the socket returns each socket only once.
     pub fn comes_once(&self) -> bool {
         self.has(socket_trait::TRAIT_ONCE)
     }
 
-    /// Whether the kernel keeps the socket in short form, which has no options.
+    /// Whether this is a mini-socket, which has no options.
     pub fn is_mini(&self) -> bool {
         self.record.socket.is_none()
     }
 
-    /// Whether its process has closed it.
+    /// Whether its process has closed the socket.
     pub fn is_dead(&self) -> bool {
         self.has(socket_trait::TRAIT_DEAD)
     }
 
-    /// Whether it is known to be in no table of the kernel, because it is not bound: of programs that
-    /// also report sockets that are in one.
+    /// Whether the socket is known to be in no table of the kernel because it is not bound. Only for families
+    /// whose programs report both bound and unbound sockets.
     pub fn is_unbound(&self) -> bool {
         match self.names {
             Names::Netlink { portid, .. } => portid == 0 && !self.is_of_kernel(),
@@ -172,20 +175,21 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Whether the kernel made it for a tunnel over UDP, such as VXLAN, Geneve or WireGuard.
+    /// Whether the kernel created the socket for a tunnel over UDP, such as VXLAN, Geneve or WireGuard.
     pub fn is_of_tunnel(&self) -> bool {
-        // include/uapi/linux/udp.h, UDP_ENCAP_RXRPC: no tunnel, but a protocol over UDP.
+        // include/uapi/linux/udp.h, UDP_ENCAP_RXRPC: not a tunnel, but a protocol over UDP.
         const RXRPC: u64 = 6;
         let encapsulation = value!(UDP UDP_ENCAP).of(&self.record).unwrap_or_default();
         self.is_of_kernel() && !matches!(encapsulation, 0 | RXRPC)
     }
 
-    /// Whether the kernel made it for itself.
+    /// Whether the kernel created the socket for its own use.
     pub fn is_of_kernel(&self) -> bool {
         self.has(socket_trait::TRAIT_KERNEL)
     }
 
-    /// Whether it was accepted, if it had to be: then it has a descriptor, or had one.
+    /// Whether the socket has been accepted, or needs no accept(2). Such a socket has a file descriptor, or
+    /// had one.
     pub fn is_accepted(&self) -> bool {
         self.has(socket_trait::TRAIT_SOCKET)
     }
@@ -194,7 +198,7 @@ impl<'a> Socket<'a> {
         u32::from(self.record.header.traits) & wanted.0 != 0
     }
 
-    /// What is the matter with the flow of an established TCP connection, if anything is.
+    /// Why an established TCP connection makes no progress, or `None` if it does.
     pub fn diag(&self, hz: u64) -> Option<Diag> {
         let tcp = self.record.tcp.filter(|_| self.state == State::Established)?;
         match (tcp.snd_wnd, tcp.rcv_wnd) {
@@ -207,8 +211,8 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// Whether the kernel keeps the user of the socket. Of a mini-socket, only a request leads to a listener,
-/// which has one. A unix socket gets one when it is accepted; until then the kernel has 0 there.
+/// Whether the kernel keeps the user of the socket. Among mini-sockets, only a connection request has one,
+/// that of its listener. A unix socket has one once it is accepted. Until then the kernel has 0 there.
 fn keeps_user(kind: SocketKind, record: &Record) -> bool {
     let header = record.header;
     let may_wait = socket_trait::TRAIT_SOCKET.0 | socket_trait::TRAIT_DEAD.0;

@@ -1,4 +1,4 @@
-//! What sockets are bound to and whom they talk to: addresses, paths, and what other families have.
+//! The local and remote addresses of sockets: IP addresses, paths, and what other families have.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use crate::kernel::abi::record_header;
 use crate::record::Record;
 use crate::socket::kind::{Family, SocketKind};
 
-/// One end of a connection.
+/// An IP address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     pub address: IpAddr,
@@ -14,7 +14,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Whether the address means something only together with an interface.
+    /// Whether the address is meaningless without an interface.
     pub fn is_link_local(&self) -> bool {
         match self.address {
             IpAddr::V6(address) => is_link_local(address),
@@ -23,22 +23,22 @@ impl Endpoint {
     }
 }
 
-/// Whether the address belongs to a link: fe80::/10, and of multicast ff02::/16 and ff01::/16, whose
-/// scope is the interface (RFC 4291, 2.7).
+/// Whether the address belongs to a link: fe80::/10, and the multicast addresses of interface-local and
+/// link-local scope, ff01::/16 and ff02::/16 with any flags (RFC 4291, 2.7).
 pub fn is_link_local(address: Ipv6Addr) -> bool {
     address.is_unicast_link_local() || matches!(address.segments()[0] & 0xff0f, 0xff01 | 0xff02)
 }
 
-/// One end of a vsock connection.
+/// A vsock address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VmEnd {
-    /// The number of the virtual machine; all ones: any.
+    /// The context ID of the virtual machine or host. All ones means any.
     pub cid: u32,
-    /// All ones: any.
+    /// All ones means any.
     pub port: u32,
 }
 
-/// What a socket is bound to and whom it talks to, in the terms of its family.
+/// The local and remote addresses of a socket, in the terms of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names<'a> {
     Internet {
@@ -46,29 +46,30 @@ pub enum Names<'a> {
         remote: Endpoint,
     },
     Unix {
-        /// Empty: not bound. An abstract name begins with a zero byte.
+        /// Empty if not bound. An abstract name begins with a zero byte.
         path: &'a [u8],
-        /// The inode of the other end's socket; 0: there is none, or it was not accepted yet.
+        /// The inode of the peer socket. 0 if there is none, or if it has not been accepted yet.
         peer: u64,
         peer_path: &'a [u8],
     },
     Packet {
-        /// In the order of the machine; 0: not bound, so that nothing arrives.
+        /// In host byte order. 0 if not bound, so that nothing is received.
         ethertype: u16,
-        /// The index of the interface; 0: all, -1: it is gone.
+        /// The index of the interface. 0 means all interfaces, -1 an interface that is gone.
         ifindex: i32,
     },
     Xdp {
-        /// The index of the interface; 0: not bound, or it is gone.
+        /// The index of the interface. 0 if not bound, or if the interface is gone.
         ifindex: u32,
         queue: u16,
     },
     Netlink {
-        /// NETLINK_ROUTE and so on: include/uapi/linux/netlink.h.
+        /// NETLINK_ROUTE and so on, from include/uapi/linux/netlink.h.
         protocol: u16,
-        /// 0: never bound, or of the kernel.
+        /// 0 if never bound, or if the socket belongs to the kernel.
         portid: u32,
-        /// What connect(2) chose: a socket, 0 being the kernel, and a group, 0 being none.
+        /// The port ID that connect(2) set as the peer, where 0 is the kernel, and its group, where 0 is
+        /// none.
         peer: u32,
         peer_group: u32,
     },
@@ -76,12 +77,12 @@ pub enum Names<'a> {
         local: VmEnd,
         remote: VmEnd,
     },
-    /// None that this program knows, or that this kernel tells.
+    /// The family has no addresses known to knetstat, or the kernel does not report them.
     Nothing,
 }
 
 impl<'a> Names<'a> {
-    /// The names in a record of this kind of socket.
+    /// Decodes the addresses in the record of a socket of this kind.
     pub fn decode(kind: SocketKind, record: &Record<'a>) -> Names<'a> {
         let header = record.header;
         match kind.family() {
@@ -128,7 +129,7 @@ impl<'a> Names<'a> {
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// Whether it is an address family of the Internet.
+/// Whether this is the address family of IPv4 or IPv6.
 pub fn is_inet(domain: u16) -> bool {
     matches!(domain, AF_INET | AF_INET6)
 }
@@ -146,7 +147,7 @@ fn endpoint(header: &record_header, address: &[u8; 16], port: u32) -> Endpoint {
     }
 }
 
-/// The name of a unix socket: of a file up to the zero byte that ends it, of an abstract one whole.
+/// The name of a unix socket. A path ends before its first zero byte, an abstract name is used in full.
 fn path(bytes: &[u8], length: u32) -> &[u8] {
     let bytes = bytes.get(..length as usize).unwrap_or(bytes);
     match bytes.first() {

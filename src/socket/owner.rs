@@ -1,5 +1,5 @@
-//! Who holds which socket: one walk of the kernel through all descriptors, joined to the sockets by
-//! their cookies.
+//! Maps sockets to their holders. One iteration over all file descriptors finds the holders, which are
+//! matched with the sockets by cookie.
 
 use std::io::Read;
 
@@ -9,10 +9,10 @@ use crate::socket::state::State;
 use crate::socket::Socket;
 use crate::text::Name;
 
-/// A descriptor of a process.
+/// A file descriptor of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The process, as this pid namespace numbers it.
+    /// The PID in this PID namespace.
     pub pid: u32,
     pub fd: u32,
     /// Whether the descriptor has O_NONBLOCK.
@@ -21,33 +21,33 @@ pub struct Holder {
     pub command: Name,
 }
 
-/// What is known of the owner of a socket: the processes, or why there is none.
+/// The owner of a socket: a process, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     Process,
-    /// The connection is closed; the kernel keeps its addresses for a while.
+    /// The connection is closed, and the kernel keeps its addresses for a while.
     TimeWait,
-    /// The connection is not complete yet.
+    /// The connection is not established yet.
     Request,
-    /// The connection waits to be accepted.
+    /// The connection has not been accepted yet.
     AcceptQueue,
-    /// The process closed the socket; the kernel is still at work on it.
+    /// The process has closed the socket, and the kernel still has work to do for it.
     Orphan,
-    /// The kernel made it for itself.
+    /// The kernel created the socket for its own use.
     Kernel,
-    /// The kernel made it for a tunnel over UDP.
+    /// The kernel created the socket for a tunnel over UDP.
     Tunnel,
-    /// A part of an MPTCP connection, whose processes are shown.
+    /// The socket is a subflow of an MPTCP socket, whose processes are shown.
     Subflow,
-    /// Another pid namespace, a descriptor on its way between processes, io_uring; or it was opened
-    /// and gone between two walks.
+    /// The socket is held in another PID namespace, by a file descriptor that is being passed between
+    /// processes, or by io_uring. Or it was opened and closed between two iterations over file descriptors.
     Elsewhere,
-    /// The kernel does not tell.
+    /// The kernel does not report the reason.
     Unknown,
 }
 
 impl Owner {
-    /// The word that is printed; none where the kernel does not tell.
+    /// The word that is printed, or `-` if the reason is unknown.
     pub fn word(self) -> &'static str {
         match self {
             Owner::Unknown => "-",
@@ -67,20 +67,20 @@ impl Owner {
 /// The holders of all sockets.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// What joins them to their sockets, sorted.
+    /// The sorted cookies or inodes of the sockets.
     keys: Vec<u64>,
-    /// The holder of each key; of one socket by process and descriptor.
+    /// The holder for each key. The holders of one socket are sorted by PID and file descriptor.
     holders: Vec<Holder>,
-    /// Whether the keys are inodes, as before Linux 5.12, and not cookies.
+    /// Whether the keys are inodes, as before Linux 5.12, instead of cookies.
     by_inode: bool,
 }
 
 impl Owners {
-    /// Reads a walk to its end.
+    /// Reads all records of an iteration over file descriptors.
     ///
     /// # Errors
     ///
-    /// When the source cannot be read, or is not a whole number of records.
+    /// If the source cannot be read, or is not a whole number of valid records.
     pub fn read(source: impl Read) -> Result<Owners, Error> {
         let mut holders = Vec::new();
         let mut by_inode = false;
@@ -95,13 +95,13 @@ impl Owners {
             holders.push((if by_inode { record.inode } else { record.cookie }, holder));
         })?;
         holders.sort_unstable_by_key(|(key, holder)| (*key, holder.pid, holder.fd));
-        // A walk that was interrupted may come by a descriptor twice.
+        // An interrupted iteration may visit a file descriptor twice.
         holders.dedup();
         let (keys, holders) = holders.into_iter().unzip();
         Ok(Owners { keys, holders, by_inode })
     }
 
-    /// The holders of a socket, and what that says of its owner.
+    /// Returns the holders of a socket, and what they imply about its owner.
     pub fn of(&self, socket: &Socket) -> (&[Holder], Owner) {
         if socket.is_mini() {
             let owner = match socket.state {

@@ -1,10 +1,10 @@
-//! The states of sockets: the words that are printed, and all the words people type for them.
+//! The states of sockets: the words that are printed, and all words that are accepted for them.
 
 use std::fmt;
 
 use crate::text::suggest;
 
-/// A state, as netstat words it.
+/// A state, named as in netstat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
@@ -19,15 +19,15 @@ pub enum State {
     LastAck,
     Listen,
     Closing,
-    /// A datagram socket without a peer.
+    /// A connectionless socket without a peer, or a unix socket that is neither connected nor listening.
     Unconnected,
-    /// A number that this program does not know.
+    /// A number that is not known to knetstat.
     Unknown,
 }
 
 use State::*;
 
-/// Every state, for the lists below.
+/// Every state, in order. The first eleven have the numbers of include/net/tcp_states.h.
 pub const ALL: [State; 13] = [
     Established,
     SynSent,
@@ -45,7 +45,7 @@ pub const ALL: [State; 13] = [
 ];
 
 impl State {
-    /// The state of a TCP socket by the kernel's number (include/net/tcp_states.h).
+    /// The state of a TCP socket with this number in the kernel (include/net/tcp_states.h).
     pub fn of_tcp(number: u8) -> State {
         match number {
             1..=11 => ALL[usize::from(number) - 1],
@@ -54,8 +54,9 @@ impl State {
         }
     }
 
-    /// The state of a UDP socket, for which the kernel borrows two numbers of TCP. So it does for all
-    /// sockets that are no streams; those that never heard of states are at 0, or where they began.
+    /// The state of a UDP socket, for which the kernel uses two of the TCP states. It does the same for all
+    /// other sockets that are not streams. Sockets of families without states have 0 or the state of a new
+    /// socket.
     pub fn of_udp(number: u8) -> State {
         match number {
             1 => Established,
@@ -64,8 +65,8 @@ impl State {
         }
     }
 
-    /// The state of a unix socket, which also depends on whether it has a struct socket: net/unix/af_unix.c,
-    /// unix_seq_show().
+    /// The state of a unix socket. It also depends on whether the socket has a struct socket:
+    /// net/unix/af_unix.c, unix_seq_show().
     pub fn of_unix(number: u8, accepted: bool) -> State {
         match (number, accepted) {
             (10, _) => Listen,
@@ -76,8 +77,8 @@ impl State {
         }
     }
 
-    /// The state of an XDP socket by the kernel's number (include/net/xdp_sock.h); as in ss, it is
-    /// unconnected whether it is bound or not. When its interface is gone it can no longer be used.
+    /// The state of an XDP socket with this number in the kernel (include/net/xdp_sock.h). As in ss, it is
+    /// unconnected whether it is bound or not. If its interface is gone, it can no longer be used.
     pub fn of_xdp(number: u8) -> State {
         match number {
             0 | 1 => Unconnected,
@@ -105,7 +106,7 @@ impl State {
         }
     }
 
-    /// The word that is printed of a unix socket, as netstat has it.
+    /// The word that is printed for a unix socket, as in netstat.
     pub fn unix_word(self) -> &'static str {
         match self {
             Established => "CONNECTED",
@@ -145,12 +146,12 @@ impl States {
         States(self.0 & !other.0)
     }
 
-    /// Both sets together.
+    /// The union of both sets.
     pub fn union(self, other: States) -> States {
         States(self.0 | other.0)
     }
 
-    /// What is in both sets.
+    /// The intersection of both sets.
     pub fn intersection(self, other: States) -> States {
         States(self.0 & other.0)
     }
@@ -160,21 +161,21 @@ impl States {
         self.0 & (1 << state as u16) != 0
     }
 
-    /// The states with these kernel numbers, bit n for number n, as the kernel side wants them.
+    /// The kernel's numbers of these states, with bit n for number n, for the BPF programs.
     pub fn mask(self, state_of: fn(u8) -> State) -> u32 {
         (0..32).filter(|&n| self.contains(state_of(n))).fold(0, |mask, n| mask | 1 << n)
     }
 }
 
-/// What `-l` asks for: who waits for others to speak first.
+/// The states that `-l` selects, including that of connectionless sockets without a peer.
 pub const LISTENING: States = States::of(&[Listen, Unconnected]);
 
-/// States that are kept as mini-sockets: the group that ss(8) calls bucket.
+/// The states of mini-sockets, which ss(8) calls bucket.
 const BUCKET: States = States::of(&[TimeWait, SynRecv]);
 const CONNECTED: States = States::ALL.without(States::of(&[Listen, Close, Unconnected, Unknown]));
 
-/// Every word for a state or a group, in lower case and without `-` and `_`: the printed ones and
-/// those of netstat(8), then those of ss(8), then those of the knetstat kernel module.
+/// All words for states and groups, in lower case and without `-` and `_`: those that are printed and those
+/// of netstat(8), followed by those of ss(8) and of the knetstat kernel module.
 static WORDS: &[(&str, States)] = &[
     ("established", States::of(&[Established])),
     ("synsent", States::of(&[SynSent])),
@@ -213,14 +214,14 @@ static WORDS: &[(&str, States)] = &[
     ("clsg", States::of(&[Closing])),
 ];
 
-/// The groups, as they are offered.
+/// The groups that are offered.
 const GROUPS: [&str; 5] = ["all", "connected", "synchronized", "bucket", "big"];
 
-/// The states that a word names; the beginning of one will do where it can only mean one.
+/// Parses a word for states. A prefix is accepted if it is unambiguous.
 ///
 /// # Errors
 ///
-/// For a word that nobody uses, or a beginning of several: a sentence with the nearest ones.
+/// If the word is empty, unknown or an ambiguous prefix, a sentence that suggests the nearest words.
 pub fn parse(word: &str) -> Result<States, String> {
     let key = key(word);
     if key.is_empty() {
@@ -229,7 +230,7 @@ pub fn parse(word: &str) -> Result<States, String> {
     if let Some((_, states)) = WORDS.iter().find(|(known, _)| *known == key) {
         return Ok(*states);
     }
-    // The beginning of a word that is printed counts before that of another.
+    // A prefix of a printed word takes precedence over a prefix of another word.
     let printed = ALL.into_iter().filter(|state| self::key(state.word()).starts_with(&key));
     if let [state] = printed.collect::<Vec<_>>()[..] {
         return Ok(States::of(&[state]));
@@ -244,7 +245,7 @@ pub fn parse(word: &str) -> Result<States, String> {
     }
 }
 
-/// What the words with this beginning mean, each once.
+/// The distinct states that begin with this prefix, each with a word for it.
 fn begun_by(key: &str) -> Vec<(&'static str, States)> {
     let mut meant: Vec<(&str, States)> = Vec::new();
     for (word, states) in WORDS.iter().filter(|(word, _)| word.starts_with(key)) {
@@ -255,18 +256,18 @@ fn begun_by(key: &str) -> Vec<(&'static str, States)> {
     meant
 }
 
-/// Whether somebody uses the word for a state or a group as a whole.
+/// Whether this is a complete word for a state or a group.
 pub fn is_word(word: &str) -> bool {
     let key = key(word);
     WORDS.iter().any(|(known, _)| *known == key)
 }
 
-/// A word as it is compared.
+/// The form in which words are compared.
 fn key(word: &str) -> String {
     word.chars().filter(|c| !"-_".contains(*c)).flat_map(char::to_lowercase).collect()
 }
 
-/// The words that are offered: those that are printed, then the groups.
+/// The words that are offered: the printed words of all states, followed by the groups.
 pub fn words() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|state| state.word()).chain(GROUPS)
 }

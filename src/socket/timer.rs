@@ -2,35 +2,35 @@
 
 use crate::kernel::abi::{record_header, timer};
 
-/// The timer of a connection that runs.
+/// The running timer of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer {
     pub kind: TimerKind,
-    /// Jiffies until it runs out; not below 0, as a timer that is late has run out.
+    /// Jiffies until the timer expires. 0 if it is overdue.
     pub left: u32,
-    /// How often the same data, or the answer to a SYN, was sent again.
+    /// How many times the same data, or the answer to a SYN, was retransmitted.
     pub retransmits: u8,
-    /// How many probes went unanswered.
+    /// The number of unanswered probes.
     pub probes: u8,
 }
 
-/// What a timer waits for.
+/// What happens when a timer expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimerKind {
-    /// An acknowledgement.
+    /// Data that was not acknowledged is retransmitted.
     Retransmit,
-    /// The time to probe an idle connection.
+    /// An idle connection is probed.
     Keepalive,
-    /// The end of TIME_WAIT, or of FIN_WAIT2.
+    /// TIME_WAIT or FIN_WAIT2 ends.
     TimeWait,
-    /// The time to ask the peer for its window.
+    /// The peer is asked for its window.
     Probe,
-    /// The time until which an acknowledgement is held back.
+    /// A delayed acknowledgment is sent.
     DelayedAck,
 }
 
 impl TimerKind {
-    /// The word of JSON.
+    /// The word in JSON.
     pub fn word(self) -> &'static str {
         match self {
             TimerKind::Retransmit => "retransmit",
@@ -41,7 +41,7 @@ impl TimerKind {
         }
     }
 
-    /// The word of netstat; of what netstat does not have, that of ss.
+    /// The word of netstat, or that of ss if netstat has none.
     pub fn netstat_word(self) -> &'static str {
         match self {
             TimerKind::Retransmit => "on",
@@ -54,7 +54,7 @@ impl TimerKind {
 }
 
 impl Timer {
-    /// The timer in a record; `None` where none runs.
+    /// Decodes the timer of a record. Returns `None` if no timer is running.
     pub fn decode(header: &record_header) -> Option<Timer> {
         let kind = match timer(header.timer.into()) {
             timer::TIMER_RETRANSMIT => TimerKind::Retransmit,
@@ -68,7 +68,7 @@ impl Timer {
         Some(Timer { kind, left, retransmits: header.retransmits, probes: header.probes })
     }
 
-    /// Seconds until it runs out, in hundredths.
+    /// Seconds until the timer expires, rounded down to hundredths.
     pub fn seconds(&self, hz: u64) -> f64 {
         let hundredths = u64::from(self.left) * 100 / hz;
         hundredths as f64 / 100.0

@@ -10,7 +10,7 @@ use crate::options::memberships::List;
 use crate::options::value::Value;
 use crate::record::Item;
 
-/// IP_TTL: a number, and where it is negative that of the system.
+/// IP_TTL: the socket's own number, or the system's if it is negative.
 pub fn ttl(_: &Context, [own, system]: Facts<2>) -> Option<Value> {
     match own? as i64 {
         number if number < 0 => system.map(int),
@@ -32,12 +32,12 @@ pub fn multicast_interface(context: &Context, [address, index]: Facts<2>) -> Opt
     })
 }
 
-/// include/net/sock.h, sk_policy: the first is for what comes in, the second for what goes out.
+/// include/net/sock.h, sk_policy: the first entry is for incoming packets, the second for outgoing packets.
 pub fn policy(_: &Context, [inwards, outwards]: Facts<2>) -> Option<Value> {
     Some(int(inwards? | outwards? << 1))
 }
 
-/// The list behind IP_ADD_MEMBERSHIP: net/ipv4/igmp.c. TCP sockets cannot join.
+/// IP_ADD_MEMBERSHIP: the list of joined groups, net/ipv4/igmp.c. TCP sockets cannot join.
 pub fn joined_groups(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
     is_known?;
     (context.is_ip() && !context.is_tcp()).then(|| memberships(context, List::Ip))
@@ -53,7 +53,7 @@ pub fn options(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
     context.is_ip().then(|| Value::Blob(options.unwrap_or_default()))
 }
 
-/// The options as they were given: the kernel has taken the destination out of a source route, and
+/// Restores the options as they were set. The kernel has taken the destination out of a source route, and
 /// reserved room where it will write addresses and times. net/ipv4/ip_options.c, ip_options_undo()
 fn undo(item: &ip_options_item) -> Vec<u8> {
     const IP_HEADER: usize = 20;
@@ -87,7 +87,7 @@ fn undo(item: &ip_options_item) -> Vec<u8> {
     data[..usize::from(item.optlen).min(data.len())].to_vec()
 }
 
-/// Moves the pointer of the option at `at` back over the four bytes that were reserved last.
+/// Moves the pointer of the option at `at` back over the four bytes that were reserved last, and clears them.
 fn take_back(data: &mut [u8], at: usize) {
     let Some(pointer) = data.get(at + 2).map(|pointer| pointer.wrapping_sub(4)) else {
         return;

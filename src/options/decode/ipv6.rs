@@ -13,16 +13,16 @@ pub fn policy(context: &Context, policies: Facts<2>) -> Option<Value> {
     context.is_ipv6().then(|| ip::policy(context, policies))?
 }
 
-/// IPV6_UNICAST_HOPS: its own, else that of the route, else that of the system.
+/// IPV6_UNICAST_HOPS: the socket's own number, else that of the route, else that of the system.
 pub fn unicast_hops(_: &Context, sources: Facts<3>) -> Option<Value> {
-    // Without one of them it cannot be known whether the next is asked.
+    // If one of them is unknown, it is also unknown whether the next one applies.
     let known = sources.into_iter().map_while(|source| source);
     let hops = known.map(|hops| hops as i32).find(|&hops| hops >= 0)?;
     Some(Value::Int(hops.into()))
 }
 
-/// net/ipv6/ip6_output.c, ip6_autoflowlabel(): 1 and 3 of the sysctl mean on unless the socket says
-/// otherwise.
+/// net/ipv6/ip6_output.c, ip6_autoflowlabel(): if the socket has no setting of its own, the sysctl values 1
+/// and 3 mean on.
 pub fn auto_flow_label(_: &Context, [is_set, on, system]: Facts<3>) -> Option<Value> {
     Some(boolean(match is_on(is_set)? {
         true => is_on(on)?,
@@ -30,7 +30,7 @@ pub fn auto_flow_label(_: &Context, [is_set, on, system]: Facts<3>) -> Option<Va
     }))
 }
 
-/// IPV6_ADDR_PREFERENCES: where nothing was set, there are flags for that.
+/// IPV6_ADDR_PREFERENCES. The kernel reports an unset preference by a flag of its own.
 pub fn address_preferences(_: &Context, [preferences]: Facts<1>) -> Option<Value> {
     let preferences = preferences?;
     let temporary = match preferences & 3 {
@@ -82,13 +82,13 @@ fn extension(context: &Context, wanted: item_kind) -> Option<Value> {
     context.is_ipv6().then(|| Value::Blob(bytes.unwrap_or_default()))
 }
 
-/// The list behind IPV6_JOIN_GROUP: net/ipv6/mcast.c. TCP sockets cannot join.
+/// IPV6_JOIN_GROUP: the list of joined groups, net/ipv6/mcast.c. TCP sockets cannot join.
 pub fn joined_groups(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
     is_known?;
     (context.is_ipv6() && !context.is_tcp()).then(|| memberships(context, List::Ipv6))
 }
 
-/// The list behind IPV6_JOIN_ANYCAST: net/ipv6/anycast.c
+/// IPV6_JOIN_ANYCAST: the list of joined addresses, net/ipv6/anycast.c
 pub fn joined_anycast(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
     is_known?;
     context.is_ipv6().then(|| memberships(context, List::Anycast))

@@ -55,7 +55,7 @@ fn membership(
     }
 }
 
-/// An address of a list; of a slice that is too short, the unspecified one.
+/// Parses an address of a list. Returns the unspecified address if there are too few bytes.
 fn address(list: List, bytes: &[u8]) -> IpAddr {
     match list {
         List::Ip => IpAddr::V4(Ipv4Addr::from(first_four(bytes))),

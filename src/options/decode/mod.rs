@@ -1,9 +1,8 @@
-//! How options are decoded: the half of getsockopt(2) that comes after the kernel has looked into its
-//! structures. A file for each level or family, as in bpf/; each function names the place in the kernel
-//! that it follows.
+//! Decodes options: the part of getsockopt(2) that follows once the kernel has read its structures. There is
+//! one file for each level or family. Each function names the place in the kernel that it follows.
 //!
-//! A function is given the facts that its option names in the catalogue, in that order, and can see no
-//! others. It returns `None` where the kernel would not answer.
+//! A function receives the facts that its option declares in the catalogue, in the same order, and cannot
+//! read others. It returns `None` if the kernel would not answer.
 
 pub mod ip;
 pub mod ipv6;
@@ -23,7 +22,7 @@ use crate::options::context::Context;
 use crate::options::kind::ValueKind;
 use crate::options::value::Value;
 
-/// The facts of an option; `None`: the kernel or this socket does not have it.
+/// The facts of an option. `None` if the kernel or this socket does not have the fact.
 pub type Facts<const N: usize> = [Option<u64>; N];
 
 /// TCP_LISTEN, include/net/tcp_states.h.
@@ -33,17 +32,17 @@ fn boolean(on: bool) -> Value {
     Value::Int(on.into())
 }
 
-/// What the kernel keeps as an `int`.
+/// Converts a number that the kernel stores as an `int`.
 fn int(raw: u64) -> Value {
     Value::Int((raw as i32).into())
 }
 
-/// A fact that is on or off.
+/// Converts a fact that is 0 or 1.
 fn is_on(fact: Option<u64>) -> Option<bool> {
     fact.map(|raw| raw != 0)
 }
 
-/// The bits of a raw number that a value of this kind has.
+/// The bits of a raw number that belong to a value of this kind.
 pub fn width(kind: ValueKind) -> u64 {
     match kind {
         ValueKind::Uint64 | ValueKind::Rate => u64::MAX,
@@ -51,7 +50,7 @@ pub fn width(kind: ValueKind) -> u64 {
     }
 }
 
-/// The value that is a raw number.
+/// Converts a raw number to a value.
 pub fn number(context: &Context, kind: ValueKind, raw: u64) -> Value {
     match kind {
         ValueKind::Ifindex | ValueKind::IfindexNetworkOrder => {

@@ -6,7 +6,7 @@ use crate::options::memberships::{group_numbers, Groups};
 use crate::options::value::Value;
 use crate::record::Item;
 
-/// NETLINK_LIST_MEMBERSHIPS; the fact is the number of groups that the kernel keeps room for.
+/// NETLINK_LIST_MEMBERSHIPS. The fact is the number of groups for which the kernel has allocated room.
 pub fn groups(context: &Context, [room]: Facts<1>) -> Option<Value> {
     room?;
     let mut groups = Groups { numbers: Vec::new(), cut: false };

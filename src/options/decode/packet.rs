@@ -7,7 +7,7 @@ use crate::options::memberships::{PacketMembership, PacketMemberships};
 use crate::options::value::{AttachedProgram, Value};
 use crate::record::Item;
 
-/// The list behind PACKET_ADD_MEMBERSHIP: packet_mc_add()
+/// PACKET_ADD_MEMBERSHIP: the list of memberships, packet_mc_add()
 pub fn memberships(context: &Context, [is_known]: Facts<1>) -> Option<Value> {
     is_known?;
     if !context.is_packet() {
@@ -36,8 +36,8 @@ pub fn fanout(_: &Context, [joined, id, kind, flags]: Facts<4>) -> Option<Value>
     Some(Value::Fanout { number: number as u32, joined: is_on(joined)? })
 }
 
-/// The program behind PACKET_FANOUT_DATA: fanout_set_data_cbpf() and fanout_set_data_ebpf(). Of classic BPF
-/// the kernel keeps no original here, and so not its length.
+/// PACKET_FANOUT_DATA: the program, fanout_set_data_cbpf() and fanout_set_data_ebpf(). The kernel does not
+/// keep the original of classic BPF here, and therefore not its length.
 pub fn fanout_program(_: &Context, [attached, kind, id]: Facts<3>) -> Option<Value> {
     const PACKET_FANOUT_CBPF: u64 = 6;
     Some(Value::Program(match is_on(attached)? {
@@ -47,7 +47,7 @@ pub fn fanout_program(_: &Context, [attached, kind, id]: Facts<3>) -> Option<Val
     }))
 }
 
-/// PACKET_STATISTICS: what was dropped also counts as a packet. The fourth fact is PACKET_VERSION.
+/// PACKET_STATISTICS. Dropped packets are also counted as packets. The fourth fact is PACKET_VERSION.
 pub fn statistics(_: &Context, [packets, drops, freezes, version]: Facts<4>) -> Option<Value> {
     const TPACKET_V3: u64 = 2;
     let tp_drops = drops? as u32;
@@ -58,14 +58,14 @@ pub fn statistics(_: &Context, [packets, drops, freezes, version]: Facts<4>) -> 
     })
 }
 
-/// PACKET_ROLLOVER_STATS: only where the group rolls over.
+/// PACKET_ROLLOVER_STATS: only if the fanout group rolls over.
 pub fn rollover_statistics(_: &Context, [is_kept, all, huge, failed]: Facts<4>) -> Option<Value> {
     let statistics = TpacketRolloverStats { tp_all: all?, tp_huge: huge?, tp_failed: failed? };
     is_on(is_kept)?.then(|| statistics.into())
 }
 
-/// net/packet/diag.c, pdiag_put_ring(), in 32 bits, where it wraps. Of a ring that was given back nothing
-/// is left, whatever the kernel still keeps of it.
+/// net/packet/diag.c, pdiag_put_ring(): 32-bit numbers, which wrap. The members of a released ring are 0,
+/// whatever the kernel still stores for it.
 pub fn ring(
     context: &Context,
     [is_mapped, pages, blocks, frame_size, last_frame]: Facts<5>,

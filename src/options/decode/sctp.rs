@@ -1,7 +1,7 @@
 //! SOL_SCTP: net/sctp/socket.c
 //!
-//! A connected socket that can have but one association answers for that, others for themselves. The
-//! last fact of most functions is whether there is such an association: sctp_id2assoc().
+//! A connected socket that can have only one association answers for that association. Other sockets answer
+//! for themselves. The last fact of most functions is whether there is such an association: sctp_id2assoc().
 
 use super::{int, is_on, Facts};
 use crate::options::context::Context;
@@ -11,7 +11,7 @@ use crate::options::layouts::{
 };
 use crate::options::value::Value;
 
-/// Milliseconds: of an association the kernel keeps jiffies, of a socket what was set.
+/// Converts to milliseconds. The kernel stores jiffies for an association, and milliseconds for a socket.
 fn time(context: &Context, time: Option<u64>, associated: Option<u64>) -> Option<u32> {
     let time = match is_on(associated) == Some(true) {
         true => time?.wrapping_mul(1_000) / context.host().hz,
@@ -39,7 +39,7 @@ pub fn rtoinfo(context: &Context, [initial, most, least, associated]: Facts<4>) 
     }))
 }
 
-/// sctp_getsockopt_associnfo(). The cookie of an association has its life in nanoseconds.
+/// sctp_getsockopt_associnfo(). The cookie life of an association is stored in nanoseconds.
 pub fn associnfo(
     _: &Context,
     [retransmissions, destinations, peer_rwnd, local_rwnd, life, associated]: Facts<6>,
@@ -55,7 +55,7 @@ pub fn associnfo(
     }))
 }
 
-/// sctp_getsockopt_peer_addr_params(). A bit above the number says that it was set:
+/// sctp_getsockopt_peer_addr_params(). A separate bit says whether the number was set:
 /// SCTP_FLOWLABEL_SET_MASK and SCTP_DSCP_SET_MASK of include/linux/sctp.h.
 pub fn path(
     context: &Context,
@@ -88,7 +88,7 @@ pub fn thresholds(_: &Context, [failed, potentially_failed]: Facts<2>) -> Option
     }))
 }
 
-/// The same with the third threshold.
+/// sctp_getsockopt_paddr_thresholds(), with the third threshold
 pub fn thresholds_v2(_: &Context, [failed, potentially_failed, switch]: Facts<3>) -> Option<Value> {
     Some(Value::from(SctpPaddrthldsV2 {
         spt_pathmaxrxt: failed? as u16,
@@ -97,7 +97,7 @@ pub fn thresholds_v2(_: &Context, [failed, potentially_failed, switch]: Facts<3>
     }))
 }
 
-/// sctp_getsockopt_delayed_ack(): where it is off, each packet is acknowledged.
+/// sctp_getsockopt_delayed_ack(). If delayed acknowledgments are off, each packet is acknowledged.
 pub fn sack(context: &Context, [flags, delay, packets, associated]: Facts<4>) -> Option<Value> {
     const ENABLED: u64 = 1 << 5; // SPP_SACKDELAY_ENABLE
     Some(Value::from(match flags? & ENABLED {
@@ -109,7 +109,7 @@ pub fn sack(context: &Context, [flags, delay, packets, associated]: Facts<4>) ->
     }))
 }
 
-/// sctp_getsockopt_events(): a bit for each.
+/// sctp_getsockopt_events(): one bit for each event.
 pub fn events(_: &Context, [events]: Facts<1>) -> Option<Value> {
     let events = events?;
     let bit = |bit: u32| (events >> bit & 1) as u8;
@@ -164,8 +164,8 @@ pub fn policy(_: &Context, [flags, lifetime]: Facts<2>) -> Option<Value> {
     }))
 }
 
-/// sctp_getsockopt_scheduler(). An association has a table of functions instead, whose address cannot
-/// be recognised from outside: it may be another than that of the socket.
+/// sctp_getsockopt_scheduler(). An association has a table of functions instead, whose address does not
+/// identify the scheduler to user space. It may be another scheduler than that of the socket.
 pub fn scheduler(_: &Context, [own, associated]: Facts<2>) -> Option<Value> {
     let own = own?;
     (is_on(associated) != Some(true)).then(|| int(own))

@@ -6,7 +6,7 @@ use crate::options::value::{AttachedProgram, Value};
 use crate::socket::is_inet;
 use crate::text::Name;
 
-/// The timeout of a socket that has none: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
+/// The timeout of a socket without one: MAX_SCHEDULE_TIMEOUT, include/linux/sched.h.
 pub const NO_TIMEOUT: u64 = i64::MAX as u64;
 
 /// SO_LINGER
@@ -20,7 +20,8 @@ pub fn buffer_locks(_: &Context, [locks]: Facts<1>) -> Option<Value> {
     Some(int(locks? & 3))
 }
 
-/// SO_PROTOCOL. Each address family counts its protocols from 0 on: the words are those of the Internet.
+/// SO_PROTOCOL. Each address family numbers its protocols from 0 on. The words are only those of IP
+/// protocols.
 pub fn protocol(context: &Context, [number]: Facts<1>) -> Option<Value> {
     let number = number? as u32;
     Some(match is_inet(context.header().family) {
@@ -41,7 +42,7 @@ pub fn timeout(context: &Context, [jiffies]: Facts<1>) -> Option<Value> {
     })
 }
 
-/// sock_getbindtodevice(). `None` also where the interface is gone.
+/// sock_getbindtodevice(). Also `None` if the interface is gone.
 pub fn bound_device(context: &Context, [index]: Facts<1>) -> Option<Value> {
     match index? {
         0 => Some(Value::Name(Name::default())),
@@ -49,7 +50,7 @@ pub fn bound_device(context: &Context, [index]: Facts<1>) -> Option<Value> {
     }
 }
 
-/// SO_INCOMING_NAPI_ID: up to the number of CPUs the field holds a CPU instead.
+/// SO_INCOMING_NAPI_ID. A number that is not larger than the number of CPUs is a CPU, not a NAPI ID.
 pub fn napi_id(context: &Context, [id]: Facts<1>) -> Option<Value> {
     let id = id? as u32;
     let is_cpu = u64::from(id) <= context.host().cpus;
@@ -80,7 +81,7 @@ fn timestamps([any, ns, new]: Facts<3>, on: fn(bool, bool, bool) -> bool) -> Opt
     Some(boolean(on(is_on(any)?, is_on(ns)?, is_on(new)?)))
 }
 
-/// SO_TIMESTAMPING_OLD; before 5.14 there is no clock to bind to.
+/// SO_TIMESTAMPING_OLD. There is no bind_phc before 5.14.
 pub fn timestamping(_: &Context, [flags, bind_phc]: Facts<2>) -> Option<Value> {
     Some(Value::Timestamping {
         flags: flags? as u32,
@@ -88,7 +89,7 @@ pub fn timestamping(_: &Context, [flags, bind_phc]: Facts<2>) -> Option<Value> {
     })
 }
 
-/// SO_TXTIME. The clock was a signed byte once; no clock has such a number.
+/// SO_TXTIME
 pub fn txtime(_: &Context, [on, clockid, deadline_mode, report_errors]: Facts<4>) -> Option<Value> {
     Some(Value::Txtime {
         clockid: clockid? as i32,
@@ -97,8 +98,9 @@ pub fn txtime(_: &Context, [on, clockid, deadline_mode, report_errors]: Facts<4>
     })
 }
 
-/// A program: net/core/filter.c, sk_get_filter(); net/core/sock_reuseport.c, reuseport_attach_prog().
-/// One that came as classic BPF keeps what it came from; one that came as eBPF has an id.
+/// A program: net/core/filter.c, sk_get_filter(); net/core/sock_reuseport.c, reuseport_attach_prog(). A
+/// program that was attached as classic BPF keeps its original. A program that was attached as eBPF has an
+/// ID.
 pub fn program(_: &Context, [attached, classic, instructions, id]: Facts<4>) -> Option<Value> {
     Some(Value::Program(if !is_on(attached)? {
         AttachedProgram::None

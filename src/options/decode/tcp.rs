@@ -10,7 +10,7 @@ use crate::options::value::Value;
 use crate::record::Item;
 use crate::text::Name;
 
-/// A number, and where it is 0 that of the system.
+/// The socket's own number, or the system's if it is 0.
 pub fn number_or_system(_: &Context, [own, system]: Facts<2>) -> Option<Value> {
     match own? {
         0 => system.map(int),
@@ -18,8 +18,8 @@ pub fn number_or_system(_: &Context, [own, system]: Facts<2>) -> Option<Value> {
     }
 }
 
-/// The same in jiffies, as seconds: include/net/tcp.h, keepalive_time_when(). An MPTCP socket that has
-/// not fallen back keeps its own in seconds: net/mptcp/sockopt.c, mptcp_getsockopt_sol_tcp()
+/// The same, converted from jiffies to seconds: include/net/tcp.h, keepalive_time_when(). An MPTCP socket
+/// that has not fallen back stores its own number in seconds: net/mptcp/sockopt.c, mptcp_getsockopt_sol_tcp()
 pub fn seconds_or_system(context: &Context, [own, system, is_mptcp]: Facts<3>) -> Option<Value> {
     let own = own?;
     if own != 0 && is_mptcp_master(context, is_mptcp) {
@@ -32,13 +32,13 @@ pub fn seconds_or_system(context: &Context, [own, system, is_mptcp]: Facts<3>) -
     Some(int(u64::from(jiffies as u32) / context.host().hz))
 }
 
-/// Whether this is an MPTCP socket that answers as one: after a fallback it answers as its one TCP
-/// socket. The fact is that of TCP_IS_MPTCP.
+/// Whether this is an MPTCP socket that answers for itself. After a fallback, its single TCP socket answers.
+/// The fact is that of TCP_IS_MPTCP.
 fn is_mptcp_master(context: &Context, is_mptcp: Option<u64>) -> bool {
     context.is_mptcp() && is_on(is_mptcp) == Some(true)
 }
 
-/// Jiffies in so many parts of a second, rounded up where they do not come out even:
+/// Converts jiffies to fractions of a second, rounded up, where `PARTS` is the number of fractions:
 /// kernel/time/time.c, jiffies_to_msecs() and jiffies_to_usecs()
 pub fn jiffies_in<const PARTS: u64>(context: &Context, [jiffies]: Facts<1>) -> Option<Value> {
     let jiffies = u64::from(jiffies? as u32);
@@ -55,8 +55,8 @@ pub fn linger2(context: &Context, [own, system]: Facts<2>) -> Option<Value> {
     }))
 }
 
-/// retrans_to_secs(): the kernel keeps a number of retransmissions, of which the first comes after a
-/// second, each next one twice as late, and none later than after two minutes.
+/// retrans_to_secs(): the kernel stores a number of retransmissions. The first is sent after one second, and
+/// the wait doubles with each, up to two minutes.
 pub fn defer_accept(_: &Context, [retransmissions]: Facts<1>) -> Option<Value> {
     let retransmissions = retransmissions? as u8;
     let seconds = (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum();
@@ -68,7 +68,7 @@ pub fn congestion(context: &Context, []: Facts<0>) -> Option<Value> {
     context.congestion().map(Value::Name)
 }
 
-/// TCP_ULP. An MPTCP socket that has no subflow to ask does not answer.
+/// TCP_ULP. An MPTCP socket without a subflow does not answer.
 pub fn ulp(context: &Context, [is_mptcp]: Facts<1>) -> Option<Value> {
     let name: Name = context.ulp()?;
     (!name.is_empty() || !is_mptcp_master(context, is_mptcp)).then_some(Value::Name(name))
@@ -86,14 +86,14 @@ pub fn maxseg(context: &Context, [used, user, clamp, repair]: Facts<4>) -> Optio
     }
 }
 
-/// Whether a TCP socket takes this as TCP_MAXSEG: TCP_MIN_MSS and MAX_TCP_WINDOW of include/net/tcp.h. An
-/// MPTCP socket takes any number, and its first subflow, which answers, then refuses it
-/// (net/mptcp/sockopt.c, sync_socket_options()).
+/// Whether a TCP socket accepts this number as TCP_MAXSEG: TCP_MIN_MSS and MAX_TCP_WINDOW of
+/// include/net/tcp.h. An MPTCP socket accepts any number, but its first subflow, which answers, may then
+/// refuse it (net/mptcp/sockopt.c, sync_socket_options()).
 pub fn is_segment(user: u64) -> bool {
     (88..=32_767).contains(&user)
 }
 
-/// include/net/inet_connection_sock.h, inet_csk_in_pingpong_mode(); before 6.7 the threshold is 1.
+/// include/net/inet_connection_sock.h, inet_csk_in_pingpong_mode(). Before 6.7 the threshold is 1.
 pub fn quickack(_: &Context, [pingpong, threshold]: Facts<2>) -> Option<Value> {
     Some(boolean(pingpong? < threshold.unwrap_or(1)))
 }

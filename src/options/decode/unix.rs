@@ -5,7 +5,8 @@ use crate::options::context::Context;
 use crate::options::layouts::Ucred;
 use crate::options::value::Value;
 
-/// SO_PEERCRED: net/core/sock.c, cred_to_ucred(). Without a peer there is no process, and nobody.
+/// SO_PEERCRED: net/core/sock.c, cred_to_ucred(). Without a peer, the PID is 0, and the UID and the GID are
+/// -1.
 pub fn peer_credentials(_: &Context, [is_known, pid, uid, gid]: Facts<4>) -> Option<Value> {
     const NOBODY: u32 = u32::MAX;
     let (pid, uid, gid) = (pid? as i32, uid? as u32, gid? as u32);

@@ -5,12 +5,12 @@ use crate::options::context::Context;
 use crate::options::layouts::{XdpStatistics, XdpUmemReg};
 use crate::options::value::Value;
 
-/// XDP_OPTIONS: a structure of one number, of which one bit is used.
+/// XDP_OPTIONS: a structure with a single number, of which one bit is used.
 pub fn options(_: &Context, [is_zerocopy]: Facts<1>) -> Option<Value> {
     is_on(is_zerocopy).map(boolean)
 }
 
-/// XDP_UMEM_REG: net/xdp/xdp_umem.c, xdp_umem_reg(). Before 6.8 there is no metadata for what is sent.
+/// XDP_UMEM_REG: net/xdp/xdp_umem.c, xdp_umem_reg(). Before 6.8 there is no tx_metadata_len.
 pub fn memory(
     _: &Context,
     [size, chunk_size, headroom, flags, tx_metadata_len]: Facts<5>,

@@ -1,5 +1,5 @@
-//! How programs and languages set an option: the answer to "where in my configuration is this?". The
-//! facts are in `howto.tsv`, the programs and the sources in `programs.tsv`.
+//! How programs and languages set an option, for users who look for it in their own configuration. The facts
+//! are in `howto.tsv`, the programs and the sources in `programs.tsv`.
 
 use serde::Serialize;
 
@@ -16,9 +16,9 @@ pub struct Howto {
     pub option: &'static str,
     /// The program, language or library.
     pub program: &'static str,
-    /// The version of the program that the fact was looked up in.
+    /// The version of the program for which the fact was looked up.
     pub version: &'static str,
-    /// The call, directive or setting, with the program's own default where that is documented.
+    /// The call, directive or setting, with the program's own default if that is documented.
     pub how: &'static str,
 }
 
@@ -26,9 +26,9 @@ pub struct Howto {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program {
     pub name: &'static str,
-    /// The version that its facts were looked up in.
+    /// The version for which its facts were looked up.
     pub version: &'static str,
-    /// Where they were looked up.
+    /// The documents in which its facts were looked up.
     pub sources: &'static str,
 }
 

@@ -1,6 +1,6 @@
-//! What people look up about an option beside its value: the topic it belongs to, the sysctls its default
-//! comes from, how programs set it. These are facts from documentation, in tables of their own; they are
-//! parsed when `knetstat options` asks for them, and never for the table of sockets.
+//! Documentation about an option beside its value: the topics it belongs to, the sysctls its default comes
+//! from, and how programs set it. The facts are in tables of their own. They are not parsed for the table of
+//! sockets, but only for `knetstat options`.
 
 pub mod howto;
 pub mod sysctls;

@@ -1,4 +1,4 @@
-//! The sysctls that the defaults of options come from, and others that bear on an option. They are in
+//! The sysctls that the defaults of options come from, and others that affect an option. They are in
 //! `sysctls.tsv`.
 
 use std::fs;
@@ -8,7 +8,7 @@ use crate::socket::kind::SocketKind;
 
 static SYSCTLS: &str = include_str!("sysctls.tsv");
 
-/// A sysctl that bears on an option.
+/// A sysctl that affects an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sysctl {
     /// The option's name, as in the catalogue.
@@ -16,27 +16,27 @@ pub struct Sysctl {
     /// The sysctl's name, as sysctl(8) prints it.
     pub name: &'static str,
     pub role: Role,
-    /// What else there is to know, or nothing.
+    /// Further explanation, or an empty string.
     pub note: &'static str,
     sockets: &'static str,
     part: &'static str,
 }
 
-/// What a sysctl is to an option.
+/// The role that a sysctl has for an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A new socket begins with it.
+    /// It is the value of a new socket.
     Default,
     /// It applies while the option is not set.
     Unset,
-    /// No larger value can be set.
+    /// It is the largest value that can be set.
     Limit,
-    /// See the note.
+    /// It has another role, which the note explains.
     Other,
 }
 
 impl Role {
-    /// The word in the table, and in JSON.
+    /// The word in the table and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Role::Default => "default",
@@ -53,26 +53,26 @@ impl Role {
 }
 
 impl Sysctl {
-    /// Its value in this network namespace, the numbers separated by blanks; `None` where this kernel or
-    /// this namespace does not have it.
+    /// The value in this network namespace, its numbers separated by blanks. `None` if this kernel or this
+    /// namespace does not have the sysctl.
     pub fn value(self) -> Option<String> {
         let path = format!("/proc/sys/{}", self.name.replace('.', "/"));
         let text = fs::read_to_string(path).ok()?;
         Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    /// Where it is several numbers, which of them counts, from 1 on.
+    /// If the sysctl has several numbers: which of them applies, counted from 1.
     pub fn field(self) -> Option<usize> {
         self.part.parse().ok()
     }
 
-    /// Where the option is a structure: the member that it is for.
+    /// If the option is a structure: the member that the sysctl affects.
     pub fn member(self) -> Option<&'static str> {
         (self.part != "-" && self.field().is_none()).then_some(self.part)
     }
 
-    /// The sockets that it is for, by the word in the first column of the table; empty: all that have
-    /// the option, and have no line of their own.
+    /// The sockets that the sysctl affects, by the word in the first column of the table. Empty for all
+    /// sockets that have the option and no line of their own.
     pub fn sockets(self) -> Vec<&'static str> {
         match self.sockets {
             "*" => Vec::new(),
@@ -80,7 +80,7 @@ impl Sysctl {
         }
     }
 
-    /// Whether it is for sockets of this kind.
+    /// Whether the sysctl affects sockets of this kind.
     pub fn is_for(self, kind: SocketKind) -> bool {
         let names = |sysctl: Sysctl| sysctl.sockets().contains(&kind.word());
         match self.sockets {
@@ -90,7 +90,7 @@ impl Sysctl {
     }
 }
 
-/// The sysctls that bear on an option.
+/// The sysctls that affect an option.
 pub fn of(option: &str) -> impl Iterator<Item = Sysctl> + '_ {
     all().filter(move |sysctl| sysctl.option == option)
 }

@@ -1,8 +1,8 @@
-//! Tables of text: a record on each line, its fields separated by tabs. Empty lines and lines that begin
-//! with `#` do not count.
+//! Tables of text: one record on each line, with fields separated by tabs. Empty lines and lines that begin
+//! with `#` are ignored.
 
-/// The records of a table with N fields. A line of another form is left out; the tests of each table
-/// assert that there is none.
+/// The records of a table with N fields. Lines with another number of fields are left out. The tests of each
+/// table assert that there are none.
 pub fn records<const N: usize>(
     table: &'static str,
 ) -> impl Iterator<Item = [&'static str; N]> + Clone {

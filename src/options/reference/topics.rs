@@ -1,5 +1,4 @@
-//! Topics: what an option is about, beside the level of getsockopt(2) that it belongs to. They are in
-//! `topics.tsv`.
+//! Topics: what an option is about, beside its level in getsockopt(2). They are in `topics.tsv`.
 
 use super::table::records;
 use crate::options::catalogue::CATALOGUE;
@@ -10,7 +9,7 @@ static TOPICS: &str = include_str!("topics.tsv");
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Topic {
     pub name: &'static str,
-    /// What belongs to it, in a few words.
+    /// What the topic is about, in a few words.
     pub about: &'static str,
     names: &'static str,
 }
@@ -21,7 +20,7 @@ impl Topic {
         self.names.split(' ')
     }
 
-    /// The places of its options in the catalogue.
+    /// The indexes of its options in the catalogue.
     pub fn options(self) -> impl Iterator<Item = usize> {
         self.names().filter_map(|name| CATALOGUE.iter().position(|option| option.name == name))
     }
@@ -32,12 +31,12 @@ pub fn all() -> impl Iterator<Item = Topic> {
     records(TOPICS).map(|[name, about, names]| Topic { name, about, names })
 }
 
-/// The topic of this name, in any case.
+/// The topic with this name, in any case.
 pub fn named(name: &str) -> Option<Topic> {
     all().find(|topic| topic.name.eq_ignore_ascii_case(name))
 }
 
-/// The topics of an option. The first is its own, the others only list it too.
+/// The topics of an option. The first is its main topic.
 pub fn of(option: &str) -> impl Iterator<Item = Topic> + '_ {
     all().filter(move |topic| topic.names().any(|name| name == option))
 }
