@@ -188,7 +188,7 @@ impl Lost {
     pub fn missing(&self) -> Option<String> {
         let (titles, members) = (self.titles.join(", "), self.members.join(", "));
         (!self.titles.is_empty()).then(|| {
-            format!("{titles}: this kernel's types lack {members}; please report it with the version of the kernel")
+            format!("{titles}: this kernel's types lack {members} (please report it with the version of the kernel)")
         })
     }
 }

@@ -182,7 +182,7 @@ fn patterns_for_names() {
     for (pattern, found) in
         [("a*b", 6), ("a?b", 5), (r"a\x2ab", 1), (r"a\x3fb", 1), (r"*\xff*", 1), (r"?\x2A*", 1)]
     {
-        let rows = sockets(&format!("--command {pattern}"));
+        let rows = sockets(&format!("-u --command {pattern}"));
         assert_eq!(rows.len(), found, "{pattern}");
     }
 }

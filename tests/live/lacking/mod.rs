@@ -232,7 +232,7 @@ fn a_program_that_is_refused_costs_its_rows() {
                  kernel's verifier (";
     assert!(error.starts_with(begin), "{error}");
 
-    let text = String::from_utf8_lossy(&types.run("doctor").stdout).into_owned();
+    let text = String::from_utf8_lossy(&types.run("doctor -v").stdout).into_owned();
     let verdict = |program: &str| {
         text.lines().find(|line| line.contains(&format!(" {program} "))).unwrap_or_default()
     };
@@ -334,15 +334,18 @@ fn a_refused_program_beside_lacking_columns() {
         return not_tested("a kernel without sock.sk_drops: this one does not have it either");
     }
     let types = TypesFile::new(&types);
-    let columns = "Drops: this kernel's types lack sock.sk_drops; ";
+    let columns = "Drops: this kernel's types lack sock.sk_drops (";
     let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
-    let begin = "knetstat: the table is without processes: rejected by this kernel's verifier (";
+    let begin = "knetstat: the table is incomplete: missing processes: rejected by this kernel's verifier (";
     assert!(error.starts_with(begin), "{error}");
-    assert!(error.contains(&format!("; and without {columns}")), "{error}");
+    assert!(error.contains(&format!("; missing {columns}")), "{error}");
     assert_eq!(shapes(&rows), shapes(&whole));
     // Where nobody asks for that program, the columns alone are missing.
     let (rows, error) = incomplete(&types.run("-tu --ndjson"));
-    assert!(error.starts_with(&format!("knetstat: the table is without {columns}")), "{error}");
+    assert!(
+        error.starts_with(&format!("knetstat: the table is incomplete: missing {columns}")),
+        "{error}"
+    );
     assert_eq!(shapes(&rows), shapes(&whole));
 }
 
