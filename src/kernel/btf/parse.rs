@@ -148,7 +148,7 @@ fn info(types: &[u8], offset: usize) -> Option<(u32, usize)> {
     Some((info >> 24 & 0x7f, (info & 0xff_ffff) as usize))
 }
 
-/// The size of an entry in bytes; `None` for an unknown kind.
+/// The size of an entry in bytes. `None` for an unknown kind.
 fn size(kind: u32, members: usize) -> Option<usize> {
     let more = match kind {
         kind::PTR | kind::FWD | kind::TYPEDEF | kind::VOLATILE | kind::CONST => 0,
