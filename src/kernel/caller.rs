@@ -22,7 +22,7 @@ const HARMLESS: [&str; 6] = ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "
 ///
 /// # Errors
 ///
-/// When the kernel refuses, which it should not.
+/// When the kernel refuses, which is not expected.
 pub fn guard() -> Result<(), Error> {
     set_no_new_privs().map_err(|errno| Error::NoNewPrivileges(errno.into()))?;
     if syscall::has_more_rights_than_caller() {

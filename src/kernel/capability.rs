@@ -76,7 +76,7 @@ pub fn memory_limit() -> Option<u64> {
 ///
 /// # Errors
 ///
-/// When the kernel refuses, which it should not.
+/// When the kernel refuses, which is not expected.
 pub fn drop_all() -> Result<(), Error> {
     let (uid, gid) = (getuid(), getgid());
     let refused = |errno: Errno| Error::DropCapabilities(errno.to_string());

@@ -37,7 +37,7 @@ macro_rules! families {
 families! {
     Tcp = "tcp", None;
     Udp = "udp", None;
-    /// Raw sockets and ping sockets, as netstat has them.
+    /// Raw sockets, and ping sockets, which netstat does not list.
     Raw = "raw", None;
     Mptcp = "mptcp", Some("mptcp_sock");
     Packet = "packet", Some("packet_sock");

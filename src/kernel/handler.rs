@@ -34,7 +34,7 @@ fn register_one(iterator: &Iterator) {
         prog_prepare_load_fn: Some(prepare_load),
         prog_attach_fn: None,
     };
-    // SAFETY: libbpf copies the name and the options; the functions live as long as the process.
+    // SAFETY: libbpf copies the name and the options. The functions live as long as the process.
     unsafe {
         sys::libbpf_register_prog_handler(
             section.as_ptr(),

@@ -92,7 +92,7 @@ pub fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
 /// `ENODEV` if that namespace has no interface of that index. `InvalidInput` if the index exceeds
 /// `i32::MAX`.
 pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<Vec<u8>> {
-    // SAFETY: `ifreq` is a C struct of integers; all zeros is a valid value.
+    // SAFETY: `ifreq` is a C struct of integers, for which all zeros is a valid value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     request.ifr_ifru.ifru_ifindex =
         i32::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -112,7 +112,7 @@ pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<Vec<u8>> {
 ///
 /// `ENODEV` if there is no such interface, or why it cannot be looked up.
 pub fn interface_index(name: &[u8]) -> io::Result<u32> {
-    // SAFETY: `ifreq` is a C struct of integers; all zeros is a valid value.
+    // SAFETY: `ifreq` is a C struct of integers, for which all zeros is a valid value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     if name.len() >= request.ifr_name.len() || name.contains(&0) {
         return Err(Errno::ENODEV.into());

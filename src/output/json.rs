@@ -78,7 +78,7 @@ impl Output for Json<'_> {
 }
 
 /// Appends a cell. Most of a line consists of options, more than a hundred of them, and nearly all of
-/// their values are numbers. These bypass the serializer, which is faster.
+/// their values are numbers. To save time, these are written without the serializer.
 fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
         Cell::Options(options, _) => write_options(line, options)?,
