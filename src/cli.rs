@@ -57,7 +57,7 @@ pub struct Cli {
     words: Vec<OsString>,
 }
 
-/// What to do instead of printing the table.
+/// The commands other than the table.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List all options, or explain some of them
@@ -106,7 +106,7 @@ pub enum Command {
     },
 }
 
-/// Which sockets, which options, in which form.
+/// The arguments of the table: its sockets, its options and columns, and its form.
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// TCP sockets

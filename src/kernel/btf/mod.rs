@@ -80,7 +80,8 @@ impl KernelBtf {
         &self.iterators
     }
 
-    /// Whether the kernel, without its modules, has a type of this name, which must be one of [`NAMES`].
+    /// Whether the kernel, without its modules, has a type of this name. Only types that the programs refer
+    /// to are found.
     pub fn has_type(&self, name: &str) -> bool {
         self.named_types().any(|it| self.is_named(&it, name))
     }
@@ -97,8 +98,8 @@ impl KernelBtf {
         all.any(|it| self.is_named(&it, structure) && self.has_name_within(&it, member))
     }
 
-    /// Returns the `(type, member)` pairs whose type the kernel has, but without the member. Each type
-    /// must be one of [`NAMES`].
+    /// Returns the `(type, member)` pairs whose type the kernel has, but without the member. Only
+    /// types that the programs refer to are looked at.
     pub fn lacking<'a>(&self, sought: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let mut known = vec![false; sought.len()];
         let mut found = vec![false; sought.len()];
