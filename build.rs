@@ -1,5 +1,5 @@
 //! Compiles the programs in bpf/, generates a skeleton for each of the two objects, which
-//! src/kernel/skeleton.rs includes, and lists the kernel types that the programs name.
+//! src/kernel/skeleton.rs includes, and lists the kernel types that the programs refer to.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -31,8 +31,8 @@ fn main() -> anyhow::Result<()> {
     Ok(fs::write(out.join("types.rs"), format!("{names:?}"))?)
 }
 
-/// Returns the names of the structures, unions and enumerations of an object, which are those that
-/// libbpf may look up in the kernel. A flavour (`sock___old`) is cut off.
+/// Returns the names of the structures, unions and enumerations of an object, which libbpf may look up in
+/// the kernel. A flavour (`sock___old`) is cut off.
 fn type_names(object: &Path) -> anyhow::Result<BTreeSet<String>> {
     let types = Btf::from_path(object).context("read the types of the programs")?;
     let all = (1..types.len() as u32).filter_map(|id| types.type_by_id::<BtfType>(id.into()));

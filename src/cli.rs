@@ -1,4 +1,4 @@
-//! The command line as it was typed. What it means is in [`crate::config`].
+//! The command line as it was typed. [`crate::config`] interprets it.
 
 use std::ffi::{OsStr, OsString};
 
@@ -15,7 +15,7 @@ use crate::socket::state::{self, States};
 use crate::text::escaped;
 use crate::usage;
 
-/// What `-h` prints after the commands; `--help` has every option in full instead.
+/// The text that `-h` prints after the commands. `--help` lists every option in full instead.
 const SUMMARY: &str = include_str!("usage/summary.txt");
 
 const AFTER_HELP: &str = "\
@@ -35,7 +35,7 @@ Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. See knetstat(8).";
 #[derive(Debug, Parser)]
 #[command(
     name = "knetstat",
-    // Whatever name it was started by: that is an argument from outside too.
+    // The name by which the program was started is input from outside, so it is not shown.
     bin_name = "knetstat",
     version,
     after_help = SUMMARY,
@@ -52,12 +52,12 @@ pub struct Cli {
     pub table: TableArgs,
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Words that are no options; each gets an answer.
+    /// Words that are not options. Each gets an answer.
     #[arg(hide = true, value_name = "WORD")]
     words: Vec<OsString>,
 }
 
-/// What to do instead of printing the table.
+/// The commands other than the table.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List all options, or explain some of them
@@ -106,7 +106,7 @@ pub enum Command {
     },
 }
 
-/// Which sockets, which options, in which form.
+/// The arguments of the table: its sockets, its options and columns, and its form.
 #[derive(Debug, Args)]
 pub struct TableArgs {
     /// TCP sockets
@@ -296,7 +296,7 @@ pub enum ColorWhen {
     Never,
 }
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
 ///
@@ -313,7 +313,7 @@ pub fn parse() -> Result<Cli, Error> {
     }
 }
 
-/// The program with its short help, which lists no option a second time.
+/// Returns the program with its short help, in which only [`SUMMARY`] lists options.
 fn program() -> clap::Command {
     let mut program = Cli::command();
     program.build();
@@ -330,7 +330,7 @@ pub fn help(command: Option<&str>) -> Result<String, Error> {
     program.build();
     let Some(name) = command else { return Ok(program.render_long_help().to_string()) };
     match program.find_subcommand_mut(name) {
-        // As clap does: in one form where there is nothing more to say.
+        // Like clap, use the short form if there is no long one.
         Some(command) if command.get_long_about().is_some() => {
             Ok(command.render_long_help().to_string())
         }
@@ -339,7 +339,7 @@ pub fn help(command: Option<&str>) -> Result<String, Error> {
     }
 }
 
-/// Parses the name of a column, and lists them all for `--help` and for completions.
+/// Parses the name of a column, and lists all columns for `--help` and for completions.
 #[derive(Clone)]
 struct ColumnParser;
 
@@ -368,7 +368,7 @@ fn parse_pid(text: &str) -> Result<u32, String> {
         .map_err(|_| format!("invalid PID '{word}' (for the name of a process, use --command)"))
 }
 
-/// Wrong usage that clap cannot see by itself.
+/// Returns the error for wrong usage that clap cannot detect.
 pub fn wrong(option: &str, what: &str) -> Error {
     Error::Usage(format!("{option}: {what}"))
 }

@@ -1,4 +1,5 @@
-//! What the command line means, with everything resolved: services, users, columns, options, colour.
+//! The resolved settings: what the command line means, after services, users, columns and options are
+//! looked up.
 
 use std::io::{self, IsTerminal};
 
@@ -16,24 +17,25 @@ use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
 use crate::usage;
 
-/// Which sockets to show, what of them, and how.
+/// The sockets to show, their columns and options, and the output format.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The network namespaces to look in.
+    /// The network namespaces to read.
     pub scope: Scope,
-    /// Without the interfaces, whose indexes differ between network namespaces.
+    /// The filter without interfaces, whose indices differ between network namespaces.
     pub filter: Filter,
     /// The names of the interfaces to filter by.
     pub interfaces: Vec<String>,
     /// The options to show.
     pub selection: Selection,
     pub columns: ColumnList,
-    /// The columns that this kernel cannot fill, which its types tell.
+    /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
     pub format: Format,
     pub style: Style,
-    /// Whether the kernel side may filter. Tests forbid it with KNETSTAT_NO_KERNEL_FILTER, which a
-    /// program with more rights than its caller does not have: [`crate::kernel::caller`].
+    /// Whether the BPF programs may filter. Tests disable it with KNETSTAT_NO_KERNEL_FILTER, which is
+    /// removed from the environment of a program with more rights than its caller:
+    /// [`crate::kernel::caller`].
     pub kernel_filter: bool,
 }
 
@@ -42,7 +44,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// For words that mean nothing, as wrong usage.
+    /// [`Error::Usage`] for words without a meaning.
     pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
         Ok(Config {
@@ -115,7 +117,7 @@ fn users(words: &[String]) -> Result<Vec<u32>, Error> {
     users.collect::<Result<_, _>>().map_err(|error| wrong("--user", &error))
 }
 
-/// Whether a flag names sockets of this kind. Every family has a flag, or a reason to have none.
+/// Whether a flag selects sockets of this kind. Every family has a flag, or a reason to have none.
 fn has_flag(args: &TableArgs, kind: SocketKind) -> bool {
     let (v4, v6) = match kind.version() {
         Some(Version::V4) => (true, false),
@@ -133,13 +135,13 @@ fn has_flag(args: &TableArgs, kind: SocketKind) -> bool {
         Family::Sctp => args.sctp,
         Family::Vsock => args.vsock,
         Family::Xdp => args.xdp,
-        // What this program does not know, it cannot name; --unbound shows it.
+        // Families that knetstat does not know have no flag. --unbound shows them.
         Family::Other => false,
     }
 }
 
-/// Whether a flag or a word of `--family` names sockets of this kind. Beside protocols over IP, inet and
-/// inet6 only choose the version, as in netstat and ss.
+/// Whether a flag or a word of `--family` selects sockets of this kind. If protocols over IP are
+/// selected, too, inet and inet6 only choose the version, as in netstat and ss.
 fn names(args: &TableArgs, kind: SocketKind) -> bool {
     let names_protocol = |kind: SocketKind| {
         let mut words = args.family.iter().filter(|families| families.version().is_none());
@@ -151,13 +153,13 @@ fn names(args: &TableArgs, kind: SocketKind) -> bool {
     names_protocol(kind) || by_version.into_iter().any(|it| it.contain(kind)) && names_no_ip()
 }
 
-/// Whether the sockets of processes are asked for, whatever they are.
+/// Whether sockets of every family are requested, because processes are selected without a family.
 fn is_of_every_family(args: &TableArgs) -> bool {
     let asks_for_processes = !args.pid.is_empty() || !args.command.is_empty();
     asks_for_processes && !SocketKind::ALL.into_iter().any(|kind| names(args, kind))
 }
 
-/// Whether a version of IP is asked for, by -4 and -6 or by inet and inet6.
+/// Whether a version of IP is requested, by -4 and -6 or by inet and inet6.
 fn has_version(args: &TableArgs, version: Version) -> bool {
     let flag = match version {
         Version::V4 => args.ipv4,
@@ -180,11 +182,11 @@ fn wants(args: &TableArgs, kind: SocketKind) -> bool {
     is_version && if names_a_family { names(args, kind) } else { is_default }
 }
 
-/// Checks that `--family` does not contradict a flag of a version, which clap does for -4 and -6.
+/// Checks that `--family` does not contradict a flag such as --tcp4. clap checks this for -4 and -6.
 ///
 /// # Errors
 ///
-/// When nothing could be shown.
+/// [`Error::Usage`] if nothing could be shown.
 fn check_versions(args: &TableArgs) -> Result<(), Error> {
     let flags = [
         (args.tcp4, "--tcp4", Version::V6, "inet6"),
@@ -241,8 +243,8 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
     Ok(columns)
 }
 
-/// The length of the longest protocol that can occur. That of UDP-Lite counts where it `has_udp_lite`:
-/// hardly anyone has that, and it would widen the usual table.
+/// The length of the longest protocol that can occur. UDP-Lite counts only if `has_udp_lite`, because it
+/// is rare and would widen the usual table.
 pub fn protocol_width(filter: &Filter, has_udp_lite: bool) -> usize {
     let wants = |kind: &SocketKind| filter.wants(*kind) && (has_udp_lite || !kind.is_udp_lite());
     let wanted = SocketKind::ALL.into_iter().filter(wants);

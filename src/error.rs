@@ -1,10 +1,10 @@
-//! What can go wrong, and what it tells the user: a variant and a sentence each.
+//! All errors, one variant each, and their messages.
 
 use std::io;
 
 use nix::errno::Errno;
 
-/// What to do where too many files are open.
+/// The remedy for too many open files.
 pub const MORE_FILES: &str = "raise the limit: `ulimit -n 1024`";
 
 /// Whether too many files are open, in this process or on this host.
@@ -12,7 +12,7 @@ pub fn is_too_many_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
 }
 
-/// The reason and, where too many files are open, what to do.
+/// The reason and, if too many files are open, the remedy.
 fn with_remedy(error: &io::Error) -> String {
     match is_too_many_files(error) {
         true => format!("{} ({MORE_FILES})", reason(error)),
@@ -20,13 +20,13 @@ fn with_remedy(error: &io::Error) -> String {
     }
 }
 
-/// The reason for an error of the system in words, without the number that the standard library adds.
+/// The message of a system error, without the number that the standard library adds.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
-/// Why a command failed, or is not complete.
+/// Why a command failed, or why its output is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Wrong usage: what is wrong, and what to type instead.
@@ -37,7 +37,7 @@ pub enum Error {
     Answer(clap::Error),
     #[error("cannot write the output: {}", reason(.0))]
     Output(io::Error),
-    /// None of the programs that are needed could be loaded.
+    /// The BPF programs, or all that report sockets, could not be loaded.
     #[error("cannot load the BPF programs that read the sockets: {}", .0.sentence())]
     Load(#[from] LoadError),
     #[error("cannot open a BPF iterator: {}", .0.sentence())]
@@ -54,7 +54,7 @@ pub enum Error {
     Cpus(LoadError),
     #[error("cannot look up interfaces by their names: {}", with_remedy(.0))]
     Interfaces(io::Error),
-    /// A network namespace could not be entered; a whole sentence.
+    /// A network namespace could not be opened or entered. The text is a whole sentence.
     #[error("{0}")]
     EnterNetns(String),
     /// An iterator, or another source of records, could not be read.
@@ -69,7 +69,7 @@ pub enum Error {
     /// Rows or columns are missing: which, why, and what to do.
     #[error("the table is incomplete: missing {0}")]
     Incomplete(String),
-    /// There were too few descriptors to ask the kernel which options it has.
+    /// There were too few descriptors to find out which options the kernel has.
     #[error("cannot find out which options this kernel has: too many open files ({MORE_FILES})")]
     NotAsked,
     /// The doctor found that the table does not work here, or would not be complete.
@@ -80,38 +80,38 @@ pub enum Error {
 /// Why BPF programs could not be loaded or attached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// Some capabilities are missing; `how` says how to get them.
+    /// Some capabilities are missing. `how` is the way to get them.
     #[error("{missing} {} required", if .missing.contains(" and ") { "are" } else { "is" })]
     Capabilities { missing: String, how: String },
     #[error("too many open files")]
     TooManyFiles,
     #[error("the kernel has no bpf(2) system call")]
     NoBpf,
-    /// libbpf cannot do without this call, which answers so.
+    /// libbpf requires this system call, which failed for this reason.
     #[error("memfd_create(2) is refused ({0})")]
     NoMemfd(&'static str),
     /// The file in which the kernel should expose its types does not exist.
     #[error("the kernel has no BTF type information ({0} is missing)")]
     NoBtf(&'static str),
-    /// That file exists, but this user may not read it.
+    /// The file exists, but this user may not read it.
     #[error("the kernel's BTF type information in {0} cannot be read")]
     UnreadableBtf(&'static str),
     #[error("this kernel counts them as locked memory, of which the limit is too low")]
     MemoryLimit,
     #[error("the kernel refuses bpf(2) although the capabilities are there")]
     Forbidden,
-    /// The verifier rejects a program, with these words.
+    /// The verifier rejects a program, with this message.
     #[error("rejected by this kernel's verifier ({0})")]
     Verifier(String),
     #[error("the kernel has no such iterator")]
     NoIterator,
-    /// Any other error, in the words of libbpf.
+    /// Any other error, with the message of libbpf.
     #[error("{0}")]
     Other(String),
 }
 
 impl LoadError {
-    /// What the user can do, where that is known.
+    /// What the user can do, if that is known.
     pub fn remedy(&self) -> Option<&str> {
         Some(match self {
             LoadError::Capabilities { how, .. } => how,
@@ -148,8 +148,8 @@ impl LoadError {
         }
     }
 
-    /// Whether the cause lies in the host or the user, and not in the program: every other program
-    /// would fail alike.
+    /// Whether the cause lies in the host or the user, and not in the program, so that every other
+    /// program would fail, too.
     pub fn is_general(&self) -> bool {
         match self {
             LoadError::Capabilities { .. }

@@ -1,5 +1,5 @@
-//! knetstat shows the options of every live socket. This library is the program without its
-//! `main`; it is there for the tests and promises nothing to others.
+//! knetstat shows the options of every live socket. This library is the program without its `main`. It
+//! exists for the tests and has no stable interface.
 //!
 //! kernel tables - BPF iterators ([`kernel`]) - records ([`record`]) - sockets
 //! ([`socket`]) - filter ([`query`]) - options ([`options`]) - output ([`output`])
@@ -26,7 +26,7 @@ use commands::doctor::Form;
 use config::Config;
 use error::Error;
 
-/// Does what the command line says.
+/// Runs the command that the command line specifies.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! `knetstat complete`, which the scripts of `knetstat completions` run: the completions of a command line.
+//! `knetstat complete`: the completions of a command line, for the scripts of `knetstat completions`.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::kernel::capability;
 use crate::text::escaped;
 
-/// Prints what the last of the words may become, one completion a line, each followed by a tab and a
-/// description. Completing must not do anything that the caller could not do: capabilities are dropped first.
+/// Prints the completions of the last word, one per line, each followed by a tab and a description.
+/// Completing must not do anything that the caller could not do, so capabilities are dropped first.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub fn run(words: &[OsString]) -> Result<(), Error> {
     let mut program = Cli::command();
     let last = words.len().saturating_sub(1);
     let words = in_full(&program, words);
-    // Words that cannot be completed have no completions.
+    // If the words cannot be completed, there are no completions.
     let candidates =
         clap_complete::engine::complete(&mut program, words, last, None).unwrap_or_default();
     let mut text = String::new();
@@ -36,8 +36,8 @@ pub fn run(words: &[OsString]) -> Result<(), Error> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
 }
 
-/// The words with abbreviated long options spelled out, which clap's completion does not understand. The last
-/// word stays as it is: it is what is to be completed.
+/// Returns the words with abbreviated long options spelled out, because clap's completion does not
+/// support abbreviations. The last word stays as it is, because it is the word to complete.
 fn in_full(program: &clap::Command, words: &[OsString]) -> Vec<OsString> {
     let longs: Vec<&str> = program.get_arguments().filter_map(clap::Arg::get_long).collect();
     let spelled_out = |word: &OsString| -> Option<OsString> {

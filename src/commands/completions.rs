@@ -1,4 +1,4 @@
-//! `knetstat completions`: what a shell reads to complete the command line.
+//! `knetstat completions`: the script with which a shell completes the command line.
 
 use std::io::Write;
 
@@ -9,12 +9,12 @@ use super::stdout;
 use crate::cli::Cli;
 use crate::error::Error;
 
-/// Prints the completions for a shell. Those of bash, zsh and fish ask `knetstat complete`, so that they also
-/// complete values; those of other shells list the flags.
+/// Prints the completion script for a shell. The scripts for bash, zsh and fish run `knetstat complete`,
+/// so that they also complete values. The scripts for other shells are static.
 ///
 /// # Errors
 ///
-/// When they cannot be written.
+/// When the script cannot be written.
 pub fn run(shell: Shell) -> Result<(), Error> {
     let script = match shell {
         Shell::Bash => include_bytes!("../../packaging/completions/knetstat.bash").to_vec(),

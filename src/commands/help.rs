@@ -1,4 +1,4 @@
-//! `knetstat help`: the same as `--help`, for those who type it as a command.
+//! `knetstat help`: the same text as `--help`, as a command.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// For a command that does not exist, as wrong usage; when the output cannot be written.
+/// [`Error::Usage`] for a command that does not exist, [`Error::Output`] when the output cannot be written.
 pub fn run(command: Option<&str>) -> Result<(), Error> {
     let text = cli::help(command)?;
     let mut out = stdout()?;

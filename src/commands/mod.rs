@@ -1,4 +1,4 @@
-//! The commands: each puts together what the other folders offer.
+//! The commands. Each combines the other parts of the program.
 
 pub mod complete;
 pub mod completions;
@@ -15,12 +15,12 @@ use std::os::fd::AsFd;
 use crate::error::Error;
 use crate::kernel::{capability, process};
 
-/// The standard output with a buffer of a size that is worth a system call. Gives up all capabilities
-/// before, so that nothing is written with them.
+/// Returns standard output with a large buffer, which saves system calls. Drops all capabilities first,
+/// so that nothing is written with them.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// When standard output cannot be written.
 fn stdout() -> Result<BufWriter<File>, Error> {
     capability::drop_all()?;
     process::check_stdout().map_err(Error::Output)?;

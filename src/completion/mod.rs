@@ -1,5 +1,5 @@
-//! What values of options can be completed to. Nothing here needs privileges or loads BPF programs; names from
-//! outside that a shell or a terminal could misread are left out.
+//! The completions of the values of options. Nothing here requires privileges or loads BPF programs.
+//! Names from outside that a shell or a terminal could misread are left out or escaped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use crate::query::columns::Column;
 use crate::socket::{family, state};
 use crate::text::Word;
 
-/// The states, in capitals as they are printed or, where that was begun, in lower case.
+/// The states, in capitals as they are printed or, if the word was begun so, in lower case.
 pub fn states(begun: &OsStr) -> Vec<Candidate> {
     let spellings = state::words().flat_map(|word| [word.to_owned(), word.to_lowercase()]);
     each_once(spellings.filter(|word| starts(word, begun)), |word| word.to_lowercase())
@@ -40,7 +40,7 @@ pub fn option_list(begun: &OsStr) -> Vec<Candidate> {
     words.chain(option_names(begun)).collect()
 }
 
-/// The names of options: whole, or without prefix where that was begun, in the case that was begun.
+/// The names of options: whole or, if the word was begun so, without prefix, in the case that was begun.
 pub fn option_names(begun: &OsStr) -> Vec<Candidate> {
     let mut found: BTreeMap<String, &str> = BTreeMap::new();
     for option in CATALOGUE {
@@ -99,7 +99,7 @@ pub fn interfaces(begun: &OsStr) -> Vec<Candidate> {
     plain(names, begun)
 }
 
-/// The names of ip-netns(8) and, where a number was begun, the processes.
+/// The names of ip-netns(8) and, if a number was begun, the PIDs.
 pub fn namespaces(begun: &OsStr) -> Vec<Candidate> {
     let mut found = plain(netns_names::named().into_iter(), begun);
     if begun.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
@@ -114,14 +114,14 @@ pub fn processes(begun: &OsStr) -> Vec<Candidate> {
     described(processes.map(|(pid, command)| (pid.to_string(), command)))
 }
 
-/// The commands of the processes, as `--command` takes them.
+/// The commands of the processes, as `--command` accepts them.
 pub fn process_names(begun: &OsStr) -> Vec<Candidate> {
     let names: BTreeSet<String> = running().into_values().collect();
     let names = names.into_iter().filter(|name| starts(name, begun));
     names.map(Candidate::new).collect()
 }
 
-/// The processes of /proc with their commands, as they are printed.
+/// The processes of /proc with their commands, escaped as they are printed.
 fn running() -> BTreeMap<u32, String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -137,7 +137,7 @@ fn starts(word: &str, begun: &OsStr) -> bool {
     begun.to_str().is_some_and(|begun| word.starts_with(begun))
 }
 
-/// Candidates without description, of which those are left out that are printed otherwise than typed.
+/// Candidates without description. Words that have to be escaped are left out.
 fn plain(words: impl Iterator<Item = String>, begun: &OsStr) -> Vec<Candidate> {
     let is_plain = |word: &String| Word(word.as_bytes()).to_string() == *word;
     words.filter(|word| starts(word, begun) && is_plain(word)).map(Candidate::new).collect()
@@ -147,7 +147,7 @@ fn described(words: impl Iterator<Item = (String, String)>) -> Vec<Candidate> {
     words.map(|(word, help)| Candidate::new(word).help(Some(help.into()))).collect()
 }
 
-/// The first of the spellings of each word.
+/// The first spelling of each word.
 fn each_once(
     spellings: impl Iterator<Item = String>,
     word: impl Fn(&str) -> String,

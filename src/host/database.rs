@@ -1,4 +1,4 @@
-//! Files of /etc with an entry a line, which are read when a name has to be looked up.
+//! Files of /etc with one entry per line, which are read when a name has to be looked up.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -6,29 +6,29 @@ use std::io;
 
 use crate::error::reason;
 
-/// A file with an entry a line, in any encoding.
+/// A file with one entry per line, in any encoding.
 pub struct Database {
     path: &'static str,
     bytes: OnceCell<io::Result<Vec<u8>>>,
 }
 
 impl Database {
-    /// The file at this path, which is not read yet.
+    /// Returns the database at this path, without reading it.
     pub const fn at(path: &'static str) -> Database {
         Database { path, bytes: OnceCell::new() }
     }
 
-    /// A file with these bytes.
+    /// Returns a database with this content.
     #[cfg(test)]
     pub fn with(bytes: &[u8]) -> Database {
         Database { path: "a file", bytes: OnceCell::from(Ok(bytes.to_vec())) }
     }
 
-    /// The lines, to look this word up.
+    /// The lines of the file. `word`, which is to be looked up, appears in the error.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read: a sentence that names it.
+    /// A sentence that names the file, if it cannot be read.
     pub fn lines(&self, word: &str) -> Result<impl Iterator<Item = &[u8]> + Clone, String> {
         match self.bytes.get_or_init(|| fs::read(self.path)) {
             Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n')),

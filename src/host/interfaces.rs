@@ -1,4 +1,4 @@
-//! Interfaces by their names, which each network namespace has its own of.
+//! Lookup of interfaces by name. Each network namespace has its own interfaces.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,28 +9,28 @@ use nix::net::if_::if_nameindex;
 use crate::kernel::syscall;
 use crate::text::{suggest, unescaped};
 
-/// The interfaces that were named, looked for in one network namespace after the other.
+/// The interfaces that were specified, looked up in one network namespace after the other.
 pub struct Interfaces<'a> {
     words: &'a [String],
-    /// The words for which there was no interface yet.
+    /// The words for which no interface has been found yet.
     unknown: Vec<&'a str>,
-    /// The names that there are.
+    /// The names of existing interfaces, for suggestions.
     names: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Interfaces<'a> {
-    /// Of these words, which are names or numbers.
+    /// Prepares to look up these words, which are names or indices.
     pub fn new(words: &'a [String]) -> Interfaces<'a> {
         let unknown = words.iter().map(String::as_str).collect();
         Interfaces { words, unknown, names: BTreeSet::new() }
     }
 
-    /// The indices of those that are in the network namespace the program is in; none at all when
-    /// interfaces were named, but this namespace has no such.
+    /// Returns the indices of those interfaces that the current network namespace has. `None` if
+    /// interfaces were specified, but this namespace has none of them.
     ///
     /// # Errors
     ///
-    /// When they cannot be looked up.
+    /// When an interface cannot be looked up.
     pub fn here(&mut self) -> io::Result<Option<Vec<u32>>> {
         let mut indices = Vec::new();
         for word in self.words {
@@ -47,11 +47,11 @@ impl<'a> Interfaces<'a> {
         Ok((self.words.is_empty() || !indices.is_empty()).then_some(indices))
     }
 
-    /// Whether each was found somewhere.
+    /// Checks that each interface was found in some namespace.
     ///
     /// # Errors
     ///
-    /// A sentence with the nearest names that there are.
+    /// A sentence that names an unknown interface and suggests similar names.
     pub fn check(&self) -> Result<(), String> {
         match self.unknown.first() {
             None => Ok(()),
@@ -60,8 +60,8 @@ impl<'a> Interfaces<'a> {
     }
 }
 
-/// The index of an interface by its name, as it is printed or as it is, or by its number: one that is gone
-/// has no name any more.
+/// Returns the index of an interface from its name, escaped as it is printed or verbatim, or from its
+/// index. An interface that was removed no longer has a name.
 fn index_of(word: &str) -> io::Result<Option<u32>> {
     for name in [&*unescaped(word), word.as_bytes()] {
         match syscall::interface_index(name) {

@@ -1,4 +1,4 @@
-//! What must be known of the host to read the kernel's values.
+//! Facts of the host that are needed to interpret the kernel's values.
 
 mod database;
 pub mod interfaces;
@@ -25,28 +25,28 @@ use crate::text::Name;
 
 /// The host, as seen from one network namespace.
 pub struct Host {
-    /// Jiffies in a second.
+    /// Jiffies per second.
     pub hz: u64,
-    /// The number of CPUs that the kernel was prepared for.
+    /// The number of possible CPUs.
     pub cpus: u64,
-    /// Bytes in a page of memory.
+    /// The size of a memory page in bytes.
     pub page: u64,
-    /// A socket of the namespace, which interface names are asked of.
+    /// A socket of the namespace, with which interface names are looked up.
     socket: Option<OwnedFd>,
     interfaces: RefCell<HashMap<u32, Option<Name>>>,
-    /// Why the name of an interface could not be asked.
+    /// Why the name of an interface could not be looked up.
     obstacle: OnceCell<Errno>,
 }
 
 impl Host {
-    /// Looks at this host. `socket` is of the namespace whose sockets are read; without one,
-    /// interfaces have no names.
+    /// Reads the facts of this host. `socket` belongs to the namespace whose sockets are read. Without a
+    /// socket, interfaces have no names.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell its clock or its CPUs.
+    /// When the kernel does not report the resolution of its clock or its CPUs.
     pub fn new(socket: Option<OwnedFd>) -> Result<Host, Error> {
-        // The coarse clock moves once in a jiffy: kernel/time/posix-timers.c
+        // The coarse clock advances once per jiffy: kernel/time/posix-timers.c
         let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
             .map_err(|errno| Error::ClockTick(errno.into()))?;
         libbpf_log::clear();
@@ -55,13 +55,13 @@ impl Host {
         Ok(Host::with(hz_of(tick.tv_nsec()), cpus as u64, socket))
     }
 
-    /// A host of which everything is said.
+    /// Returns a host with these facts.
     pub fn with(hz: u64, cpus: u64, socket: Option<OwnedFd>) -> Host {
         let (interfaces, obstacle) = (RefCell::default(), OnceCell::new());
         Host { hz, cpus, page: page(), socket, interfaces, obstacle }
     }
 
-    /// SO_COOKIE of the socket that is kept here: this program's own, which nobody asked for.
+    /// SO_COOKIE of the socket that this value holds, by which knetstat recognizes its own socket.
     pub fn own_cookie(&self) -> Option<u64> {
         const SOL_SOCKET: i32 = 1;
         const SO_COOKIE: i32 = 57;
@@ -71,8 +71,8 @@ impl Host {
         Some(u64::from_ne_bytes(cookie))
     }
 
-    /// The name of an interface; `None` when it has none any more, or when it cannot be asked, which
-    /// [`Host::obstacle`] tells.
+    /// The name of an interface. `None` if the interface no longer exists, or if its name cannot be
+    /// looked up, as [`Host::obstacle`] reports.
     pub fn interface(&self, index: u32) -> Option<Name> {
         let mut interfaces = self.interfaces.borrow_mut();
         *interfaces.entry(index).or_insert_with(|| match self.ask_interface(index) {
@@ -91,25 +91,24 @@ impl Host {
         name.map(|name| Name::new(&name)).map_err(errno_of)
     }
 
-    /// Why some interfaces that were asked for are without their names: `EBADF` where there is no socket
-    /// to ask.
+    /// Why the names of some interfaces could not be looked up. `EBADF` if there is no socket to do so.
     pub fn obstacle(&self) -> Option<Errno> {
         self.obstacle.get().copied()
     }
 }
 
-/// A number that no interface has is not asked for: it is refused before the kernel sees it.
+/// An index that exceeds `i32::MAX` is refused before the kernel sees it. No interface has such an index.
 fn errno_of(error: io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::ENODEV, Errno::from_raw)
 }
 
-/// Bytes in a page of memory: sysconf(3), which always knows.
+/// The size of a memory page in bytes: sysconf(3), which always reports it.
 fn page() -> u64 {
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     page.and_then(|page| page.try_into().ok()).unwrap_or(4096)
 }
 
-/// How often a tick of so many nanoseconds fits a second, to the nearest number.
+/// The number of ticks per second, rounded, from the length of a tick in nanoseconds.
 fn hz_of(nanoseconds: i64) -> u64 {
     let tick = nanoseconds.max(1) as u64;
     ((1_000_000_000 + tick / 2) / tick).max(1)

@@ -1,4 +1,4 @@
-//! Where network namespaces are mounted: proc_pid_mountinfo(5).
+//! Mount points of network namespaces: proc_pid_mountinfo(5).
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,12 +6,13 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// The inode number and the place of each network namespace that is mounted. The fourth field of a
-/// line is what is mounted, as `net:[4026531840]`, the fifth where; paths may have any bytes.
+/// Returns the inode number and the mount point of each mounted network namespace. The fourth field of a
+/// line identifies what is mounted, such as `net:[4026531840]`. The fifth field is the mount point, a
+/// path that may contain any bytes.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, as without /proc.
+/// When the file cannot be read, for example without /proc.
 pub fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
     let mounts = fs::read("/proc/self/mountinfo")?;
     let mounted = |line: &[u8]| {
@@ -23,7 +24,7 @@ pub fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }
 
-/// A path as mountinfo writes it: blanks and the like as `\040`.
+/// Decodes a path of mountinfo, in which a space or similar is written as `\040`.
 fn unescaped(path: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = path;

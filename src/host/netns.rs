@@ -22,29 +22,29 @@ use crate::kernel::{caller, namespace};
 use crate::record;
 use crate::text::{escaped, unescaped};
 
-/// What the command line asks for.
+/// The namespaces that the command line selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// The one the program is in.
+    /// The namespace of the program.
     #[default]
     Own,
-    /// Those with these names, of these processes, at these paths.
+    /// The namespaces with these names, of these processes, at these paths.
     Named(Vec<String>),
-    /// Every one that can be found.
+    /// Every namespace that can be found.
     All,
 }
 
-/// Why a word of `--netns` leads to no namespace: a sentence.
+/// Why a word of `--netns` leads to no namespace, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetnsError {
-    /// The word means none.
+    /// The word does not refer to a namespace.
     Wrong(String),
-    /// There is one, or may be, but it cannot be opened.
+    /// The namespace exists or may exist, but it cannot be opened.
     Refused(String),
 }
 
 impl NetnsError {
-    /// Of what could not be opened for this reason: either it is no such file, or it is refused.
+    /// Returns the error for a file that could not be opened: it is no such file, or it is refused.
     fn of(what: &str, error: &io::Error) -> NetnsError {
         let why = format!("cannot open {what}: {}{}", reason(error), remedy(error));
         match error.raw_os_error().map(Errno::from_raw) {
@@ -59,21 +59,21 @@ impl NetnsError {
 /// A network namespace that can be entered.
 #[derive(Debug)]
 pub struct Netns {
-    /// The number by which the kernel tells namespaces apart: that of its inode.
+    /// The inode number, by which the kernel distinguishes namespaces.
     pub inode: u32,
-    /// None of the one that the program began in: it is not entered, but comes first.
+    /// `None` for the namespace in which the program started. It comes first, so it is never entered.
     file: Option<OwnedFd>,
     /// How it was found, for messages.
     found: String,
 }
 
 impl Netns {
-    /// The namespace that a word of `--netns` means: of digits a process, with a slash a path,
-    /// else a name that ip(8) knows.
+    /// Returns the namespace that a word of `--netns` means. Digits are a PID, a word with a slash is a
+    /// path, and any other word is a name of ip-netns(8).
     ///
     /// # Errors
     ///
-    /// What is wrong with the word, or with this user.
+    /// When the word means no namespace, or this user may not open it.
     pub fn named(word: &str) -> Result<Netns, NetnsError> {
         match word {
             "" => {
@@ -86,8 +86,8 @@ impl Netns {
         }
     }
 
-    /// The namespace with a name of ip(8), as it is printed or as it is. No name is a path: that would be
-    /// opened with more rights than the caller may have.
+    /// Returns the namespace with a name of ip-netns(8), escaped as it is printed or verbatim. A name is
+    /// never a path, because a path would be opened with more rights than the caller may have.
     fn called(word: &str) -> Result<Netns, NetnsError> {
         let name = unescaped(word);
         if name.iter().any(|byte| matches!(byte, b'/' | 0)) {
@@ -107,8 +107,8 @@ impl Netns {
         }
     }
 
-    /// The namespace at a path of the caller's choice, which is looked at with the caller's rights alone:
-    /// others would tell which files there are where the caller cannot look.
+    /// Returns the namespace at a path of the caller's choice, which is opened only with the caller's
+    /// rights. More rights would reveal which files exist where the caller has no access.
     fn at_path(word: &str) -> Result<Netns, NetnsError> {
         let path = Path::new(word);
         Netns::found(word, path, caller::with_rights_of_caller(|| Netns::open(path)))
@@ -144,7 +144,7 @@ impl Netns {
         }
     }
 
-    /// The namespace behind a file; none if it is another kind of file.
+    /// Opens the namespace of a file. `None` if it is another kind of file.
     fn open(path: &Path) -> io::Result<Option<Netns>> {
         let file = match open(path) {
             Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => return Ok(None),
@@ -158,7 +158,7 @@ impl Netns {
         }))
     }
 
-    /// Moves the thread that asks, and those that it will start, into the namespace.
+    /// Moves the calling thread, and the threads that it will start, into the namespace.
     ///
     /// # Errors
     ///
@@ -173,16 +173,16 @@ impl Netns {
     }
 }
 
-/// A namespace with the number by which the kernel tells it from others.
+/// Returns a namespace with its inode number.
 fn with_inode(file: OwnedFd) -> io::Result<(u32, OwnedFd)> {
     Ok((fstat(&file)?.st_ino as u32, file))
 }
 
-/// The namespace that a task is in. Where the kernel does not tell it by the number alone, /proc does.
+/// Returns the network namespace of a task: from the kernel by its IDs or, if that fails, from /proc.
 ///
 /// # Errors
 ///
-/// `ESRCH` when the task has ended; else what the kernel answers.
+/// `ESRCH` when the task has ended, or another error of the kernel.
 fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
     let refused = match namespace::of_task(pid, tid) {
         Err(error) if !is_gone(&error) => error,
@@ -192,12 +192,12 @@ fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
         Ok(file) if is_proc_own() && is_netns(&file)? => Ok(file.into()),
         _ if !namespace::has_task(pid, tid) => Err(Errno::ESRCH.into()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        // What is not found there may be hidden (proc(5), hidepid), or /proc is not mounted.
+        // A task that is not found there may be hidden (proc(5), hidepid), or /proc is not mounted.
         _ => Err(refused),
     }
 }
 
-/// Whether /proc has the processes of the PID namespace that this process is in.
+/// Whether /proc shows the PID namespace of this process.
 fn is_proc_own() -> bool {
     let own = fs::read_link("/proc/self");
     own.is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
@@ -221,20 +221,20 @@ fn unknown(word: &str) -> String {
 pub struct NetnsSet {
     pub namespaces: Vec<Netns>,
     known: HashSet<u32>,
-    /// A sentence for each that is known to be there, but cannot be opened or entered.
+    /// A sentence for each namespace that exists, but cannot be opened or entered.
     refused: BTreeMap<u32, String>,
-    /// Which others may be missing, and why.
+    /// Which other namespaces may be missing, and why.
     unseen: Vec<String>,
-    /// Whether the one that the program is in was found.
+    /// Whether the namespace of the program was found.
     has_own: bool,
 }
 
 impl NetnsSet {
-    /// Those that the words of `--netns` mean.
+    /// Returns the namespaces that the words of `--netns` mean.
     ///
     /// # Errors
     ///
-    /// What is wrong with one of them.
+    /// The error of the first word that fails.
     pub fn named(words: &[String]) -> Result<NetnsSet, NetnsError> {
         let mut found = NetnsSet::default();
         for word in words {
@@ -243,7 +243,7 @@ impl NetnsSet {
         Ok(found)
     }
 
-    /// The own one, and those that are mounted somewhere, with a name of ip(8) or without.
+    /// Returns the namespace of the program and all mounted ones, with or without a name of ip-netns(8).
     pub fn mounted() -> NetnsSet {
         let mut found = NetnsSet::default();
         if let Ok(Some(netns)) = Netns::open(Path::new("/proc/thread-self/ns/net")) {
@@ -254,7 +254,7 @@ impl NetnsSet {
         found
     }
 
-    /// Adds those with a name of ip(8). Returns the paths that cannot be looked at.
+    /// Adds the namespaces with a name of ip-netns(8). Returns the paths that cannot be opened.
     fn add_named(&mut self) -> Vec<(PathBuf, io::Error)> {
         let paths = match entries(Path::new(NAMED)) {
             Ok(paths) => paths,
@@ -271,8 +271,8 @@ impl NetnsSet {
         unseen
     }
 
-    /// Adds those that are mounted anywhere, of which the kernel tells the numbers. By these they are
-    /// missed where they cannot be opened; what else is `unseen`, such as a link, by its path.
+    /// Adds all mounted namespaces, whose inode numbers the kernel lists. One that cannot be opened is
+    /// missing by its number. Any other path that is `unseen`, such as a link, is missing by its path.
     fn add_mounts(&mut self, unseen: Vec<(PathBuf, io::Error)>) {
         let mounts = mounts();
         let is_mount = |path: &PathBuf| mounts.iter().flatten().any(|(_, mounted)| mounted == path);
@@ -308,7 +308,7 @@ impl NetnsSet {
         self.refuse_hidden(&hidden);
     }
 
-    /// Refuses mounts that something else is mounted over; those that ended meanwhile are not missed.
+    /// Reports mounts that are covered by another mount, but not mounts that have ended meanwhile.
     fn refuse_hidden(&mut self, hidden: &[(u32, PathBuf)]) {
         if hidden.is_empty() {
             return;
@@ -321,7 +321,7 @@ impl NetnsSet {
         }
     }
 
-    /// Adds those that the tasks are in, of the walk through all tasks.
+    /// Adds the namespaces of all tasks, from the walk through all tasks.
     ///
     /// # Errors
     ///
@@ -345,7 +345,8 @@ impl NetnsSet {
         Ok(())
     }
 
-    /// Adds those that perhaps nothing but a socket keeps alive, of the walk through all descriptors.
+    /// Adds the namespaces of all sockets, from the walk through all descriptors. Some may exist only
+    /// because of a socket.
     ///
     /// # Errors
     ///
@@ -365,8 +366,8 @@ impl NetnsSet {
         Unknown { known: self.known.clone(), users: BTreeMap::new() }
     }
 
-    /// Opens a namespace by one of its users. Some of them may have ended meanwhile; if they all
-    /// have, so has the namespace.
+    /// Opens a namespace through one of its users. Some of them may have ended meanwhile. If all of them
+    /// have, the namespace is taken to have ended, too.
     fn open_one(
         &mut self,
         inode: u32,
@@ -379,7 +380,8 @@ impl NetnsSet {
                 Ok((number, file)) if number == inode => {
                     return self.add(Netns { inode, file: Some(file), found });
                 }
-                // The number of a process may be another's by now, or in the /proc of this mount.
+                // The PID or the descriptor may have been reused, or the task has moved to another
+                // namespace.
                 Ok(_) => {}
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
@@ -390,7 +392,7 @@ impl NetnsSet {
         }
     }
 
-    /// Adds the one that the program is in, which comes first because no other was entered yet.
+    /// Adds the namespace of the program, which comes first because no other has been entered yet.
     fn add_own(&mut self, inode: u32) {
         self.has_own = true;
         if self.known.insert(inode) {
@@ -399,7 +401,7 @@ impl NetnsSet {
         }
     }
 
-    /// Notes that the one that the program is in is missing, if neither /proc nor a walk showed it.
+    /// Records that the namespace of the program is missing, if neither /proc nor a walk showed it.
     pub fn check_own(&mut self) {
         if !self.has_own {
             let why = "the one that knetstat is in, whose number /proc tells; \
@@ -415,12 +417,12 @@ impl NetnsSet {
         }
     }
 
-    /// Notes why a namespace cannot be looked into.
+    /// Records why the sockets of a namespace cannot be read.
     pub fn refuse(&mut self, inode: u32, why: String) {
         self.refused.entry(inode).or_insert(why);
     }
 
-    /// What is missing, as the end of a sentence; none if nothing is.
+    /// What is missing, as the end of a sentence. `None` if nothing is.
     pub fn missing(&self) -> Option<String> {
         let refused = self.refused.values().next().map(|first| match self.refused.len() {
             1 => format!("one network namespace: {first}"),
@@ -432,7 +434,7 @@ impl NetnsSet {
     }
 }
 
-/// Namespaces that are not known yet, with some of those who use them.
+/// Namespaces that are not known yet, with some of their users.
 struct Unknown {
     known: HashSet<u32>,
     users: BTreeMap<u32, Vec<(u32, u32)>>,
@@ -440,7 +442,7 @@ struct Unknown {
 
 impl Unknown {
     fn add(&mut self, inode: u32, user: (u32, u32)) {
-        /// One of them will still be there when it is asked.
+        /// The number of users of which one probably still exists when the namespace is opened.
         const ENOUGH: usize = 16;
         if self.known.contains(&inode) {
             return;
@@ -452,7 +454,7 @@ impl Unknown {
     }
 }
 
-/// Whether what was looked for ended meanwhile.
+/// Whether the process, the task or the socket no longer exists.
 fn is_gone(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::ESRCH | Errno::EBADF | Errno::ENOTSOCK))

@@ -1,4 +1,4 @@
-//! The files by which network namespaces are found, and what to say of those that cannot be opened.
+//! The files by which network namespaces are found, and advice for those that cannot be opened.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,20 +15,20 @@ use crate::error::is_too_many_files;
 use crate::kernel::syscall;
 use crate::text::escaped;
 
-/// Opens the file of a namespace; `ENOTTY` for any other, as ioctl_nsfs(2) says. Those are only looked
-/// at: opening a FIFO lets its writer go on, and opening a device can do anything.
+/// Opens the file of a namespace. Any other file is refused with `ENOTTY`, as in ioctl_nsfs(2), and is
+/// not opened for reading: opening a FIFO unblocks its writer, and opening a device can have any effect.
 ///
 /// # Errors
 ///
-/// `ENOTTY`, or why it cannot be opened.
+/// `ENOTTY`, or why the file cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
     let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
     if fstatfs(&place)?.filesystem_type() != NSFS_MAGIC {
         return Err(Errno::ENOTTY.into());
     }
-    // By the descriptor, because the path may lead to another file by now.
+    // The path may lead to another file by now, so the descriptor is reopened.
     match File::open(format!("/proc/self/fd/{}", place.as_raw_fd())) {
-        // Without /proc there is the path alone.
+        // Without /proc, only the path can be opened.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
         }
@@ -36,12 +36,12 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether the file is a network namespace: only those tell the user namespace that owns them, and
-/// their kind (ioctl_nsfs(2), NS_GET_NSTYPE).
+/// Whether the file is a network namespace. Only namespaces report their kind (ioctl_nsfs(2),
+/// NS_GET_NSTYPE).
 ///
 /// # Errors
 ///
-/// When the kernel, or what filters its system calls, refuses to answer.
+/// When the kernel, or a filter of system calls, refuses the request.
 pub fn is_netns(file: &File) -> io::Result<bool> {
     match syscall::namespace_kind(file.as_fd()) {
         Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => Ok(false),
@@ -49,17 +49,17 @@ pub fn is_netns(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Whether there is no such file, or none of a namespace.
+/// Whether the error means that there is no such file, or that it is not a namespace.
 pub fn is_missing(error: &io::Error) -> bool {
     matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOENT | Errno::ENOTTY))
 }
 
-/// A path in a message.
+/// A path, escaped for a message.
 pub fn shown(path: &Path) -> String {
     escaped(path.as_os_str().as_encoded_bytes())
 }
 
-/// What to do about it, as the end of a sentence.
+/// What to do about the error, as the end of a sentence.
 pub fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {

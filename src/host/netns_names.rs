@@ -1,4 +1,4 @@
-//! The names that ip(8) gave to network namespaces: ip-netns(8).
+//! The names of network namespaces: ip-netns(8).
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -11,21 +11,21 @@ use crate::error::reason;
 use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
 use crate::text::escaped;
 
-/// Where ip(8) keeps the namespaces that it gave a name.
+/// The directory in which ip(8) keeps the namespaces with names.
 pub const NAMED: &str = "/run/netns";
 
 /// The names of namespaces by inode number, as far as they can be read.
 #[derive(Debug, Default)]
 pub struct Names {
     by_inode: HashMap<u32, Vec<u8>>,
-    /// Why some may be missing.
+    /// Why some names may be missing.
     obstacle: Option<String>,
-    /// Whether one was asked for that may be among those.
+    /// Whether a name was requested that may be among the missing names.
     is_missed: Cell<bool>,
 }
 
 impl Names {
-    /// Reads them all.
+    /// Reads all names.
     pub fn read() -> Names {
         let mut names = Names::default();
         match entries(Path::new(NAMED)) {
@@ -35,8 +35,8 @@ impl Names {
         names
     }
 
-    /// A name whose namespace is not mounted yet is an empty file of another file system, whose inode
-    /// could be anything.
+    /// Adds a name. If its namespace is not mounted yet, the name is an empty file of another file
+    /// system, with an arbitrary inode number.
     fn add(&mut self, path: &Path) {
         let number = || {
             let file = open(path)?;
@@ -57,7 +57,7 @@ impl Names {
         self.obstacle.get_or_insert_with(why);
     }
 
-    /// The name of the namespace with this number.
+    /// The name of the namespace with this inode number.
     pub fn of(&self, inode: u32) -> Option<&[u8]> {
         let name = self.by_inode.get(&inode);
         self.is_missed.set(self.is_missed.get() || name.is_none());
@@ -69,7 +69,7 @@ impl Names {
         self.obstacle.is_none()
     }
 
-    /// What is missing of the names that were asked for, as the end of a sentence.
+    /// What is missing of the requested names, as the end of a sentence. `None` if nothing is.
     pub fn missing(&self) -> Option<String> {
         let why = self.obstacle.as_ref().filter(|_| self.is_missed.get());
         why.map(|why| format!("names of network namespaces: {why}"))
@@ -83,17 +83,17 @@ impl Names {
     }
 }
 
-/// All names that ip(8) gave, as far as they can be read. No namespace is opened.
+/// All names of ip-netns(8), escaped, as far as they can be read. No namespace is opened.
 pub fn named() -> Vec<String> {
     let paths = entries(Path::new(NAMED)).unwrap_or_default().into_iter();
     paths.filter_map(|path| Some(escaped(path.file_name()?.as_encoded_bytes()))).collect()
 }
 
-/// What is in a directory, sorted; nothing where there is no such directory.
+/// The paths in a directory, sorted. Empty if there is no such directory.
 ///
 /// # Errors
 ///
-/// When it cannot be read.
+/// When the directory cannot be read.
 pub fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

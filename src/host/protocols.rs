@@ -1,15 +1,15 @@
-//! The protocols of the kernel, and whether they have sockets.
+//! Whether there are UDP-Lite sockets, from the kernel's list of protocols.
 
 use std::fs;
 
-/// Whether the network namespace that this thread is in has sockets of UDP-Lite; `anywhere`: whether any
-/// may. Assumed where the kernel does not tell. It counts those that are bound.
+/// Whether the network namespace of this thread has UDP-Lite sockets. With `anywhere`: whether any
+/// namespace may have them. True if the list cannot be read. The kernel counts bound sockets.
 pub fn has_udp_lite(anywhere: bool) -> bool {
     let protocols = fs::read_to_string("/proc/thread-self/net/protocols");
     protocols.map_or(true, |text| text.lines().any(|line| is_udp_lite(line, anywhere)))
 }
 
-/// Whether a line is that of UDP-Lite, with a number of sockets.
+/// Whether a line is that of UDP-Lite and, without `anywhere`, counts at least one socket.
 fn is_udp_lite(line: &str, anywhere: bool) -> bool {
     let mut words = line.split_whitespace();
     let is_named = matches!(words.next(), Some("UDP-Lite" | "UDPLITEv6"));

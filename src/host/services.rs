@@ -1,4 +1,4 @@
-//! Ports by number, range and the name of a service: services(5).
+//! Ports, by number, by range and by the name of a service: services(5).
 
 use std::ops::RangeInclusive;
 use std::str;
@@ -9,20 +9,20 @@ use crate::text::{escaped, suggest, unescaped};
 /// A range of ports.
 pub type Ports = RangeInclusive<u16>;
 
-/// The file that names services, which is not read yet.
+/// The file that names services, not read yet.
 pub const fn database() -> Database {
     Database::at("/etc/services")
 }
 
-/// The names of all services; none where the file cannot be read.
+/// The names of all services. Empty if the file cannot be read.
 pub fn names() -> Vec<String> {
     let services = database();
     let lines = services.lines("").into_iter().flatten();
     lines.filter_map(|line| words(line).next()).map(escaped).collect()
 }
 
-/// Parses a port, a range `a-b`, or the name of a service, as it is printed or as it is. A service may
-/// have several ports.
+/// Parses a port, a range `a-b`, or the name of a service, escaped as it is printed or verbatim. A
+/// service may have several ports.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub fn parse(word: &str, services: &Database) -> Result<Vec<Ports>, String> {
     let mut ports: Vec<Ports> = Vec::new();
     let names = [&*unescaped(word), word.as_bytes()];
     for port in lines.clone().filter_map(|line| port_of(line, names)) {
-        // A service has a line for each protocol.
+        // A service has one line per protocol.
         if !ports.contains(&(port..=port)) {
             ports.push(port..=port);
         }
@@ -79,7 +79,7 @@ fn invalid(word: &str) -> String {
     )
 }
 
-/// The port in a line, if the line is of a service with one of these names.
+/// The port in a line, if the line has a service with one of these names.
 fn port_of(line: &[u8], names: [&[u8]; 2]) -> Option<u16> {
     let mut words = words(line);
     let official = words.next()?;

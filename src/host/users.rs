@@ -1,23 +1,23 @@
-//! Users by their names: passwd(5). A static program has no other name service.
+//! Users by name: passwd(5). A static program has no other name service.
 
 use std::str;
 
 use crate::host::database::Database;
 use crate::text::{escaped, suggest, unescaped};
 
-/// The file that names users, which is not read yet.
+/// The file that names users, not read yet.
 pub const fn database() -> Database {
     Database::at("/etc/passwd")
 }
 
-/// The names of all users; none where the file cannot be read.
+/// The names of all users. Empty if the file cannot be read.
 pub fn names() -> Vec<String> {
     let passwd = database();
     let users = passwd.lines("").into_iter().flatten().filter_map(user);
     users.map(|(name, _)| escaped(name)).collect()
 }
 
-/// Parses a user: a number, or the name that the file gives it, as it is printed or as it is.
+/// Parses a user: a UID, or a name from the file, escaped as it is printed or verbatim.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn parse(word: &str, passwd: &Database) -> Result<u32, String> {
     }
 }
 
-/// The name and the number in a line. What else is in it may have any encoding.
+/// The name and the UID in a line. Other fields may have any encoding.
 fn user(line: &[u8]) -> Option<(&[u8], u32)> {
     let mut fields = line.split(|byte| *byte == b':');
     let (name, uid) = (fields.next()?, fields.nth(1)?);

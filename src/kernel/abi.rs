@@ -1,5 +1,5 @@
-//! The types that the BPF programs share with this one, as the skeleton generates them from bpf/record.h
-//! and its neighbours. Their names are those of the C source.
+//! The types that the BPF programs share with this program, as the skeleton generates them from
+//! bpf/record.h and its neighbours. Their names are those of the C source.
 
 use plain::Plain;
 
@@ -20,11 +20,11 @@ pub use types::{
     VSOCK_value, XDP_flag, XDP_value,
 };
 
-/// Declares structs to be readable from bytes in place, and asserts that each is as long here as in C.
+/// Makes structs readable from bytes in place, and asserts that each has the same size in Rust and in C.
 macro_rules! plain {
     ($($name:ident: $size_in_c:ident,)*) => {$(
-        // SAFETY: it is a `repr(C)` struct of integers and arrays of integers, of which every bit
-        // pattern is a valid value. It is as long as in C, where record.h allows no padding.
+        // SAFETY: the type is a `repr(C)` struct of integers and arrays of integers, for which every bit
+        // pattern is a valid value. It has the same size in C, where record.h allows no padding.
         unsafe impl Plain for $name {}
         const _: () = assert!(size_of::<$name>() == types::size_of::$size_in_c.0 as usize);
     )*};

@@ -1,6 +1,6 @@
-//! What a program with more rights than its caller does not do for the caller: one with file
-//! capabilities or the set-user-ID bit obeys no variable of the environment, and opens no file of the
-//! caller's choice by its own rights.
+//! Protection of a program that has more rights than its caller, through file capabilities or the
+//! set-user-ID bit. Such a program ignores all but a few harmless environment variables, and opens no
+//! file of the caller's choice with its own rights.
 
 use std::env;
 use std::io;
@@ -12,16 +12,17 @@ use nix::unistd::{getegid, geteuid, getgid, getuid, setfsgid, setfsuid};
 use crate::error::Error;
 use crate::kernel::syscall;
 
-/// The variables that change nothing but how the output looks.
+/// The variables that affect only the appearance of the output.
 const HARMLESS: [&str; 6] = ["CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "NO_COLOR", "TERM"];
 
-/// Prepares the process, before it reads its arguments: it and what it may start can never gain rights,
-/// and the environment does not steer a program that has more rights than its caller. libbpf and the
-/// standard library read the environment by themselves, so variables are removed.
+/// Prepares the process before it reads its arguments. Neither it nor a process that it starts can ever
+/// gain rights. The environment of a program that has more rights than its caller affects only the
+/// appearance of its output. libbpf and the standard library read the environment by themselves, so
+/// variables are removed.
 ///
 /// # Errors
 ///
-/// When the kernel refuses, which it should not.
+/// When the kernel refuses, which is not expected.
 pub fn guard() -> Result<(), Error> {
     set_no_new_privs().map_err(|errno| Error::NoNewPrivileges(errno.into()))?;
     if syscall::has_more_rights_than_caller() {
@@ -33,13 +34,13 @@ pub fn guard() -> Result<(), Error> {
     Ok(())
 }
 
-/// Does something with the rights of the caller. Where this process has no more than the caller, as when
-/// root or sudo started it, these are all of its rights; otherwise it acts as the user who started it,
-/// without capabilities. Concerns this thread only.
+/// Runs an action with the rights of the caller. A process that has no more rights than its caller, as
+/// when root or sudo started it, keeps all of its rights. Any other process runs the action as the user
+/// who started it, without capabilities. Affects only this thread.
 ///
 /// # Errors
 ///
-/// Those of the action, and when the kernel does not let rights be put aside or be taken back.
+/// The errors of the action, and when the kernel refuses to drop or to restore rights.
 pub fn with_rights_of_caller<T>(action: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if !syscall::has_more_rights_than_caller() {
         return action();
@@ -47,7 +48,7 @@ pub fn with_rights_of_caller<T>(action: impl FnOnce() -> io::Result<T>) -> io::R
     let capabilities = caps::read(None, CapSet::Effective).map_err(io::Error::other)?;
     setfsgid(getgid());
     setfsuid(getuid());
-    // The call returns who it was before: here whether the one above has worked.
+    // setfsuid(2) returns the previous user, which shows whether the call above has succeeded.
     let is_caller = setfsuid(getuid()) == getuid();
     let result = match caps::clear(None, CapSet::Effective) {
         Ok(()) if is_caller => action(),

@@ -1,4 +1,4 @@
-//! The capabilities that loading the programs requires, and how the program gets and drops them.
+//! The capabilities required to load the programs: how to check, grant and drop them.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ use crate::text::escaped;
 /// The capabilities that loading an iterator requires: capabilities(7). CAP_SYS_ADMIN includes both.
 pub const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
 
-/// Checks that this process has the capabilities that loading requires: the kernel would refuse
-/// without naming them.
+/// Checks that this process has the capabilities required to load programs. The kernel would refuse
+/// without naming the missing ones.
 ///
 /// # Errors
 ///
-/// [`LoadError::Capabilities`], which names those that are missing.
+/// [`LoadError::Capabilities`], which names the missing capabilities.
 pub fn check() -> Result<(), LoadError> {
     if has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has) {
         return Ok(());
@@ -29,12 +29,12 @@ pub fn check() -> Result<(), LoadError> {
     Err(LoadError::Capabilities { missing: missing.join(" and "), how: how_to_grant() })
 }
 
-/// Whether this process has a capability now; true where the kernel does not answer.
+/// Whether a capability of this process is effective. True if the kernel does not answer.
 pub fn has(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true)
 }
 
-/// How a user gives this program the capabilities that it requires on this host.
+/// Returns how a user grants this program the capabilities that it requires on this host.
 pub fn how_to_grant() -> String {
     let third = memory_limit().map(|_| Capability::CAP_SYS_RESOURCE);
     let names = NEEDED.into_iter().chain(third);
@@ -43,8 +43,8 @@ pub fn how_to_grant() -> String {
     format!("{sudo}, or grant them once: `sudo setcap {}=ep {program}`", names.join(","))
 }
 
-/// How a user runs this program with sudo(8), which finds it by its name in the directories of the
-/// system alone.
+/// Returns how a user runs this program with sudo(8), which finds it by name only in the system
+/// directories.
 pub fn how_to_sudo() -> String {
     const SYSTEM: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
     let path = path();
@@ -60,9 +60,9 @@ fn path() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| "knetstat".into())
 }
 
-/// The limit of locked memory in bytes, where this kernel counts the memory of BPF against it and
-/// this process cannot raise it, as libbpf would. Kernels since 5.11 do not count it; libbpf detects
-/// them by the same helper, in probe_memcg_account().
+/// The limit of locked memory in bytes, if this kernel charges BPF memory to it and this process cannot
+/// raise it, as libbpf would. Kernels since 5.11 do not charge it. libbpf detects them by the same
+/// helper, in probe_memcg_account().
 pub fn memory_limit() -> Option<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_MEMLOCK).ok()?;
     let is_fixed = hard != RLIM_INFINITY && !has(Capability::CAP_SYS_RESOURCE);
@@ -71,12 +71,12 @@ pub fn memory_limit() -> Option<u64> {
     (is_fixed && is_counted()).then_some(soft)
 }
 
-/// Gives up every capability, and the user and group that a file's set-ID bit gave. Reading iterators
-/// that are open requires none.
+/// Drops every capability, and the user and group IDs that the set-ID bits of the file granted. Reading
+/// open iterators requires no privileges.
 ///
 /// # Errors
 ///
-/// When the kernel refuses, which it should not.
+/// When the kernel refuses, which is not expected.
 pub fn drop_all() -> Result<(), Error> {
     let (uid, gid) = (getuid(), getgid());
     let refused = |errno: Errno| Error::DropCapabilities(errno.to_string());

@@ -1,11 +1,11 @@
-//! The families of sockets, which the programs, the command line and the table choose from.
+//! The socket families, as the programs, the command line and the table use them.
 
 use std::fmt;
 
-/// Makes of one line for each family: its name, and the kernel structure that a module may define.
+/// Declares the families, one per line: the name, and the kernel structure that a module may define.
 macro_rules! families {
     ($($(#[$doc:meta])* $family:ident = $name:literal, $structure:expr;)*) => {
-        /// A family of sockets, as one flag of the command line names it.
+        /// A family of sockets.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Family {
             $($(#[$doc])* $family,)*
@@ -22,8 +22,8 @@ macro_rules! families {
                 }
             }
 
-            /// The kernel structure that the programs of this family read and that a module may
-            /// define; `None` of families that are never in a module, or have none of their own.
+            /// The kernel structure that the programs of this family read and that a module may define.
+            /// `None` for families that are never in a module or have no structure of their own.
             pub fn structure(self) -> Option<&'static str> {
                 match self {
                     $(Family::$family => $structure,)*
@@ -33,11 +33,11 @@ macro_rules! families {
     };
 }
 
-// Families of one layout of the table stand together.
+// Families with the same layout of the table are adjacent.
 families! {
     Tcp = "tcp", None;
     Udp = "udp", None;
-    /// Raw sockets and ping sockets, as netstat has them.
+    /// Raw sockets, and ping sockets, which netstat does not list.
     Raw = "raw", None;
     Mptcp = "mptcp", Some("mptcp_sock");
     Packet = "packet", Some("packet_sock");

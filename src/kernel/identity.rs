@@ -1,4 +1,4 @@
-//! The random key of the identities that stand for kernel addresses in records: bpf/identity.h.
+//! The random key of the identities that replace kernel addresses in records: bpf/identity.h.
 
 use std::io;
 use std::sync::OnceLock;
@@ -8,8 +8,8 @@ use crate::kernel::syscall::fill_random;
 
 type Key = [u8; size_of::<identity_key>()];
 
-/// The key of this process. All objects are given the same, so that a socket has one identity in the
-/// streams of all programs.
+/// The key of this process. All objects use the same key, so that a socket has one identity in the
+/// records of all programs.
 ///
 /// # Errors
 ///
@@ -21,6 +21,6 @@ pub fn key() -> io::Result<&'static Key> {
     }
     let mut key = Key::default();
     fill_random(&mut key)?;
-    // Where another thread was faster, all use its key.
+    // If another thread was faster, its key is used by all.
     Ok(KEY.get_or_init(|| key))
 }

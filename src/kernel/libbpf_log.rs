@@ -1,4 +1,4 @@
-//! What libbpf says, kept until somebody asks for it.
+//! The warnings of libbpf, kept until they are needed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ pub fn clear() {
     log().clear();
 }
 
-/// The log. A copy, because no lock may be held over a call that makes libbpf write to the log.
+/// A copy of the log, because no lock may be held over a call that makes libbpf write to the log.
 pub fn copy() -> String {
     log().clone()
 }

@@ -17,7 +17,7 @@ use crate::kernel::{libbpf_log, refusal};
 /// The section of the programs that walk the descriptors: bpf/files.bpf.c
 const BY_DESCRIPTOR: &str = "iter/task_file";
 
-/// Loads programs as the running kernel takes them.
+/// Loads the variants of the programs that the running kernel supports.
 pub struct Loader {
     btf: Option<KernelBtf>,
     minimized: Option<MinimizedBtf>,
@@ -31,7 +31,7 @@ impl Default for Loader {
 }
 
 impl Loader {
-    /// Reads what the kernel offers.
+    /// Reads the features of the running kernel.
     pub fn new() -> Loader {
         let btf = KernelBtf::load();
         let minimized = btf.as_ref().and_then(KernelBtf::minimize);
@@ -39,23 +39,23 @@ impl Loader {
         Loader { btf, minimized, features }
     }
 
-    /// The kernel's types, where they are known.
+    /// The kernel's types, if they could be read.
     pub fn btf(&self) -> Option<&KernelBtf> {
         self.btf.as_ref()
     }
 
-    /// What the kernel offers to programs.
+    /// The features of the kernel that programs depend on.
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// Loads the programs that a request needs. A program that the kernel refuses is left out, which
-    /// [`Programs::missing`] reports.
+    /// Loads the programs that a request needs. A program that the kernel refuses is left out and
+    /// reported by [`Programs::missing`].
     ///
     /// # Errors
     ///
-    /// [`Error::Load`] when this host or this user cannot load programs, or when every program that
-    /// reports sockets is refused: the first failure.
+    /// [`Error::Load`] when this host or this user cannot load programs, or with the first failure when
+    /// every program that reports sockets is refused.
     pub fn load(&self, request: &Request) -> Result<Programs, Error> {
         capability::check()?;
         let needed = PROGRAMS.iter().filter(|it| it.is_needed(request, &self.features));
@@ -72,7 +72,7 @@ impl Loader {
         }
     }
 
-    /// Loads the programs of one part: together or, where that fails, one by one.
+    /// Loads the programs of one part: together or, if that fails, one by one.
     fn load_part(
         &self,
         part: Part,
@@ -130,8 +130,8 @@ impl Loader {
             .map_err(|error| refusal::reason(&error))
     }
 
-    /// The file of types for these programs; `None` where libbpf has to search for the types,
-    /// because one of them is perhaps in a module.
+    /// The file of types for these programs. `None` if libbpf has to search for the types, because one of
+    /// them may be in a module.
     fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
         let structures = needed.iter().filter_map(|program| match program.subject {
             Subject::Sockets(family) => family.structure(),
@@ -142,11 +142,11 @@ impl Loader {
         self.minimized.as_ref().filter(|_| are_known)
     }
 
-    /// Loads one program and opens its iterator, to see whether this host permits it.
+    /// Loads one program and opens its iterator, to find out whether this host permits it.
     ///
     /// # Errors
     ///
-    /// Why it does not.
+    /// Why this host does not permit it.
     pub fn probe(&self, program: &'static Program) -> Result<(), LoadError> {
         if matches!(program.when, When::Iterator(name) if !self.features.has_iterator(name)) {
             return Err(LoadError::NoIterator);
@@ -159,29 +159,29 @@ impl Loader {
     }
 }
 
-/// The programs of a run. They can be read as often as wanted, and leave the kernel when this and the
-/// iterators that were opened are dropped.
+/// The programs of a run. They can be read any number of times. The kernel frees them when this value and
+/// every open iterator have been dropped.
 pub struct Programs {
     loaded: Vec<Loaded>,
     refused: Vec<(&'static Program, LoadError)>,
 }
 
-/// A program in the kernel.
+/// A loaded program.
 struct Loaded {
     program: &'static Program,
     link: Link,
-    /// Whether it walks descriptors, and so reports every network namespace in one walk.
+    /// Whether the program walks descriptors, and so reports all network namespaces in one walk.
     is_by_descriptor: bool,
 }
 
 impl Programs {
-    /// Opens the iterators that report the sockets of the network namespace that this thread is in,
-    /// and adds them to a snapshot. Of a program that walks descriptors a snapshot has one iterator
-    /// only, for all namespaces.
+    /// Opens the iterators that report the sockets of the network namespace of this thread, and adds them
+    /// to a snapshot. A snapshot has only one iterator of a program that walks descriptors, for all
+    /// namespaces.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses, as when there are too many open files.
+    /// When the kernel refuses, for example because of too many open files.
     pub fn open(&self, snapshot: &mut Snapshot) -> Result<(), Error> {
         for loaded in self.sockets() {
             let rank = loaded.program.rank();
@@ -192,28 +192,28 @@ impl Programs {
         Ok(())
     }
 
-    /// A walk through all descriptors, for the processes that hold sockets. It begins when it is
-    /// read. `None` where the request did not ask for it, or the program is missing.
+    /// Opens a walk through all descriptors, which finds the processes that hold sockets. The walk begins
+    /// with the first read. `None` if the request did not ask for it or the program was refused.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses, as when there are too many open files.
+    /// When the kernel refuses, for example because of too many open files.
     pub fn owners(&self) -> Result<Option<Iter>, Error> {
         self.open_one(Subject::Owners)
     }
 
-    /// A walk through all tasks, for the network namespaces that they are in. As
+    /// Opens a walk through all tasks, which finds their network namespaces. `None` as in
     /// [`Programs::owners`].
     ///
     /// # Errors
     ///
-    /// When the kernel refuses, as when there are too many open files.
+    /// When the kernel refuses, for example because of too many open files.
     pub fn tasks(&self) -> Result<Option<Iter>, Error> {
         self.open_one(Subject::Tasks)
     }
 
-    /// What is missing because a program was refused, why, and what to do: the end of a sentence. `None`
-    /// where nothing is missing.
+    /// What is missing because a program was refused, why, and what to do, as the end of a sentence.
+    /// `None` if nothing is missing.
     pub fn missing(&self) -> Option<String> {
         let (_, first) = self.refused.first()?;
         let mut programs: Vec<&Program> =
@@ -234,14 +234,14 @@ impl Programs {
 }
 
 impl Loaded {
-    /// Opens an iterator, which keeps the program in the kernel by itself.
+    /// Opens an iterator, which by itself keeps the program in the kernel.
     fn open(&self) -> Result<Iter, Error> {
         libbpf_log::clear();
         Iter::new(&self.link).map_err(|error| Error::OpenIterator(refusal::reason(&error)))
     }
 }
 
-/// Attaches a program to its iterator, which its section names.
+/// Attaches a program to the iterator that its section names.
 fn attach(object: &Object, program: &'static Program, name: &str) -> libbpf_rs::Result<Loaded> {
     let mut programs = object.progs_mut();
     let loaded = programs.find(|it| it.name() == name).ok_or_else(|| no_program(name))?;

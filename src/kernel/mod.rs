@@ -1,7 +1,7 @@
 //! The kernel side: the BPF programs, the kernel's types, system calls. The only folder with `unsafe`.
 //!
-//! A [`request`] says what a run asks of the kernel, [`programs`] lists the programs, [`load`] loads
-//! those that are needed, and a [`snapshot`] is the stream of records that they write.
+//! A [`request`] describes what a run needs from the kernel, [`programs`] lists the programs, [`load`]
+//! loads the ones that are needed, and a [`snapshot`] is the stream of records that they write.
 
 #![allow(unsafe_code)]
 

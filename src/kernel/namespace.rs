@@ -1,5 +1,5 @@
-//! Network namespaces, found by who uses them and without /proc, which may be missing, hidden by its
-//! option `hidepid`, or that of another PID namespace.
+//! Network namespaces, found through their users. This works without /proc, which may be missing, hidden
+//! by its option `hidepid`, or show another PID namespace.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -11,17 +11,17 @@ use nix::sched::{setns, CloneFlags};
 
 use crate::kernel::syscall::{self, owned};
 
-/// The network namespace that a task is in, by its process and its own number: pidfd_open(2) and
-/// setns(2), which takes such a descriptor since Linux 5.8.
+/// Returns the network namespace of a task, from its PID and its thread ID: pidfd_open(2) and setns(2),
+/// which accepts such a descriptor since Linux 5.8.
 ///
 /// # Errors
 ///
 /// `ESRCH` when the task has ended, `EPERM` without the capabilities CAP_SYS_ADMIN, CAP_SYS_PTRACE and
-/// CAP_NET_ADMIN, `EINVAL` before Linux 6.9 for a thread that is not the first of its process.
+/// CAP_NET_ADMIN, `EINVAL` before Linux 6.9 for a thread that is not the leader of its process.
 pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
     const PIDFD_THREAD: libc::c_int = libc::O_EXCL;
     let task = pidfd(tid, if pid == tid { 0 } else { PIDFD_THREAD })?;
-    // A thread that enters it, and opens a socket there.
+    // Only a new thread enters the namespace. The socket that it opens there leads back to the namespace.
     let enter = move || {
         setns(task, CloneFlags::CLONE_NEWNET)?;
         of_socket(syscall::socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)?.as_fd())
@@ -30,20 +30,20 @@ pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that enters it panicked")))
 }
 
-/// The network namespace of a socket that another process holds, found by its process and
-/// descriptor: pidfd_open(2), pidfd_getfd(2).
+/// Returns the network namespace of a socket that another process holds, from the PID and the descriptor:
+/// pidfd_open(2), pidfd_getfd(2).
 ///
 /// # Errors
 ///
 /// `ESRCH` and `EBADF` when the process or the descriptor is gone, `ENOTSOCK` when the descriptor is no
-/// socket any more, `EPERM` without the capabilities CAP_SYS_PTRACE and CAP_NET_ADMIN.
+/// longer a socket, `EPERM` without the capabilities CAP_SYS_PTRACE and CAP_NET_ADMIN.
 pub fn of_held_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
     let process = pidfd(pid, 0)?;
     // SAFETY: the call takes numbers only.
     let socket =
         unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }?;
-    // The number may be another file's by now. Only a socket is asked: what a request means depends on
-    // the file.
+    // The descriptor may refer to another file by now. The ioctl request is sent to sockets only, because
+    // its meaning depends on the file.
     syscall::getsockopt(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN, &mut [0; 4])?;
     of_socket(socket.as_fd())
 }
@@ -60,9 +60,9 @@ fn pidfd(number: u32, flags: libc::c_int) -> io::Result<OwnedFd> {
     unsafe { owned(libc::syscall(libc::SYS_pidfd_open, number, flags)) }
 }
 
-/// Whether there is such a task, which tgkill(2) tells without /proc, and without sending anything.
+/// Whether a task exists. tgkill(2) with signal 0 checks this without /proc, and sends nothing.
 pub fn has_task(pid: u32, tid: u32) -> bool {
-    // SAFETY: the call takes numbers only; of signal 0, only the errors are checked.
+    // SAFETY: the call takes numbers only, and signal 0 only checks for errors.
     let answer = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, 0) };
     answer == 0 || Errno::last() != Errno::ESRCH
 }

@@ -1,4 +1,4 @@
-//! The two objects that the BPF programs are in: opened, given their constants, loaded.
+//! The two objects that contain the BPF programs: opening, setting their constants, loading.
 
 use std::io;
 use std::mem::{offset_of, MaybeUninit};
@@ -11,7 +11,7 @@ use crate::kernel::btf::MinimizedBtf;
 use crate::kernel::skeleton::{files, tables};
 use crate::kernel::{handler, identity};
 
-/// One of the two objects that the programs are in. A run does not open what it does not need.
+/// One of the two objects that contain the programs. A run opens only the objects that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// bpf/tables.bpf.c
@@ -23,7 +23,7 @@ pub enum Part {
 impl Part {
     pub const ALL: [Part; 2] = [Part::Tables, Part::Files];
 
-    /// The part with the program of this name.
+    /// The part that contains the program of this name.
     pub fn of(program: &str) -> Part {
         match program.contains("_table") {
             true => Part::Tables,
@@ -31,8 +31,8 @@ impl Part {
         }
     }
 
-    /// Opens the object, which is to find the kernel's types in this file, or else wherever libbpf
-    /// looks; loads the programs that `choose` leaves to be loaded; passes the object to `attach`.
+    /// Opens the object, loads the programs that `choose` leaves enabled, and passes the object to
+    /// `attach`. libbpf reads the kernel's types from `btf` or, without it, searches for them.
     ///
     /// # Errors
     ///
@@ -76,14 +76,14 @@ fn load<'a, T, B: SkelBuilder<'a>>(
 ///
 /// # Errors
 ///
-/// When the object has none.
+/// When the object has no parameters.
 pub fn set_prefilter(open: &mut OpenObject, prefilter: &prefilter) -> libbpf_rs::Result<()> {
-    // SAFETY: a `repr(C)` structure of integers without padding is its bytes.
+    // SAFETY: the structure is `repr(C)` and consists of integers without padding.
     let bytes = unsafe { plain::as_bytes(prefilter) };
     set_parameter(open, offset_of!(parameters, prefilter), bytes)
 }
 
-/// Sets one of the parameters of bpf/parameters.h, which begins at this offset.
+/// Sets the parameter of bpf/parameters.h that begins at this offset.
 fn set_parameter(open: &mut OpenObject, offset: usize, bytes: &[u8]) -> libbpf_rs::Result<()> {
     let missing = || io::Error::new(io::ErrorKind::NotFound, "the programs have no parameters");
     let mut maps = open.maps_mut();

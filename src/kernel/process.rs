@@ -1,4 +1,4 @@
-//! This process, as it was started: its standard output, and its signals.
+//! Standard output as this process inherited it, and signals.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use nix::libc;
 /// Whether standard output was closed when the process was started.
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Called before `main`. The runtime of Rust opens /dev/null in place of a standard output that is
-/// closed, after which nothing shows that the output is lost.
+/// Called before `main`. The Rust runtime opens /dev/null in place of a closed standard output. After
+/// that, nothing shows that the output is lost.
 #[used]
 #[link_section = ".init_array"]
 static BEFORE_MAIN: extern "C" fn() = note_closed_stdout;
@@ -25,9 +25,9 @@ extern "C" fn note_closed_stdout() {
 ///
 /// # Errors
 ///
-/// `EBADF` where it was closed when the process was started, or is open for reading only.
+/// `EBADF` if it was closed when the process was started, or is not open for writing.
 pub fn check_stdout() -> io::Result<()> {
-    // Read here, so that the linker keeps the function that notes it.
+    // This use of the variable makes the linker keep the function that sets it.
     let was_closed = WAS_CLOSED.load(Ordering::Relaxed);
     // SAFETY: the call takes numbers only.
     let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFL) };
@@ -38,9 +38,10 @@ pub fn check_stdout() -> io::Result<()> {
     }
 }
 
-/// Makes write(2) answer `EFBIG` beyond the limit of the size of files (RLIMIT_FSIZE), where
-/// otherwise SIGXFSZ would end the process without a word: setrlimit(2).
+/// Makes write(2) fail with `EFBIG` beyond the limit of the file size (RLIMIT_FSIZE). By default, SIGXFSZ
+/// would end the process without a message: setrlimit(2).
 pub fn ignore_file_size_signal() {
-    // SAFETY: ignoring a signal installs no handler. Without this the default stays, which is safe.
+    // SAFETY: ignoring a signal installs no handler. If the call fails, the default action remains, which
+    // is safe.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }

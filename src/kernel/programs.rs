@@ -1,4 +1,4 @@
-//! The list of BPF programs: what each reports, and when it is needed.
+//! The list of BPF programs: the subject of each, and when it is needed.
 
 use std::fmt;
 use std::ptr;
@@ -7,7 +7,7 @@ use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 use crate::kernel::request::Request;
 
-/// What a program reports.
+/// The subject that a program reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The sockets of a family.
@@ -22,11 +22,11 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// Where the kernel has this iterator. Another program reports nearly the same without it.
+    /// If the kernel has this iterator. Another program reports nearly the same without it.
     Iterator(&'static str),
-    /// When sockets that are in no table are wanted.
+    /// When sockets that are in no table are requested.
     Unbound,
-    /// The same, or when sockets of UDP-Lite are wanted.
+    /// When sockets that are in no table, or UDP-Lite sockets, are requested.
     UnboundOrUdpLite,
 }
 
@@ -34,7 +34,7 @@ pub enum When {
 #[derive(Debug)]
 pub struct Program {
     pub subject: Subject,
-    /// Its name with bpf_loop(); see [`Program::name_with`].
+    /// The name of the variant with bpf_loop(), if there are two. See [`Program::name_with`].
     pub name: &'static str,
     pub when: When,
     uses_loop: bool,
@@ -44,15 +44,16 @@ const fn program(family: Family, name: &'static str, when: When) -> Program {
     Program { subject: Subject::Sockets(family), name, when, uses_loop: false }
 }
 
-/// A program that calls bpf_loop(). There is another, named `..._without_loop`, for kernels without
-/// that helper, which refuse a program that names it.
+/// A program that calls bpf_loop(). It has a variant, named `..._without_loop`, for kernels without that
+/// helper, which refuse a program that refers to it.
 const fn looping(family: Family, name: &'static str, when: When) -> Program {
     Program { subject: Subject::Sockets(family), name, when, uses_loop: true }
 }
 
-/// Every program, in the order in which families are shown. Programs that walk descriptors come
-/// before those of the same family that walk a table: a socket that enters the table meanwhile is
-/// then read twice, which the reader notices, and not missed, which it could not.
+/// Every program, in the order in which families are shown. Programs that walk descriptors precede
+/// programs of the same family that walk a table. A socket that enters the table between the two walks is
+/// then read twice, which the reader detects. In the other order it would be missed, which the reader
+/// cannot detect.
 pub static PROGRAMS: &[Program] = &[
     looping(Family::Tcp, "tcp_files", When::Unbound),
     looping(Family::Tcp, "tcp_table", When::Always),
@@ -63,14 +64,14 @@ pub static PROGRAMS: &[Program] = &[
     looping(Family::Mptcp, "mptcp_subflows", When::Always),
     looping(Family::Packet, "packet_files", When::Always),
     program(Family::Xdp, "xdp_files", When::Always),
-    // Reports what the table's walk skips while the table changes, and what is in no table.
+    // Reports sockets that the walk of the table skips while the table changes, and sockets in no table.
     program(Family::Netlink, "netlink_files", When::Always),
     program(Family::Netlink, "netlink_table", When::Always),
     program(Family::Vsock, "vsock_files", When::Always),
     looping(Family::Sctp, "sctp_files", When::Always),
     program(Family::Other, "other_files", When::Always),
-    // Whenever its buffer is full, the table's iterator skips the rest of the bucket, on every
-    // kernel that has it: it only adds sockets without a descriptor.
+    // On every kernel that has it, the iterator of the table skips the rest of a bucket whenever its
+    // buffer is full. It is used only to add sockets without a descriptor.
     looping(Family::Unix, "unix_files", When::Always),
     looping(Family::Unix, "unix_table", When::Iterator("unix")),
     Program { subject: Subject::Owners, name: "owners", when: When::Always, uses_loop: false },
@@ -99,7 +100,7 @@ impl Program {
             }
     }
 
-    /// The name of the program that does this on a kernel with these features.
+    /// The name of the variant for a kernel with these features.
     pub fn name_with(&self, features: &Features) -> String {
         match self.uses_loop && !features.bpf_loop {
             true => format!("{}_without_loop", self.name),
@@ -127,18 +128,18 @@ impl fmt::Display for Program {
     }
 }
 
-/// What a kernel offers to programs, as far as some of them depend on it.
+/// The features of a kernel that programs depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Features {
     /// bpf_loop(), since Linux 5.17.
     pub bpf_loop: bool,
-    /// The names of the iterators; `None` where they are not known.
+    /// The names of the iterators. `None` if they are unknown.
     iterators: Option<Vec<String>>,
 }
 
 impl Features {
-    /// The features of a kernel, as its BTF lists them. Without that, no program loads: to learn
-    /// why, the best programs are tried.
+    /// Returns the features that the BTF of a kernel lists. Without BTF, no program loads. All features
+    /// are then assumed, so that loading reports the reason.
     pub fn of(btf: Option<&KernelBtf>) -> Features {
         let names = |btf: &KernelBtf| btf.iterators().iter().map(|it| it.name.clone()).collect();
         Features {

@@ -1,45 +1,46 @@
-//! Reading ahead: one thread lets the kernel walk its tables while another makes rows of the records
-//! that came before. A large table spends half of its time in each.
+//! Reading ahead: one thread lets the kernel walk its tables while another makes rows of earlier records.
+//! With a large table, each takes half of the time.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// The size in bytes of what is handed over at once, unless the source ends.
+/// The size in bytes of the buffer of a chunk. It is handed over when less than [`ROOM`] is left in it.
 const CHUNK: usize = 256 * 1024;
 
-/// The room in bytes that a read must have: an iterator returns up to eight pages at once.
+/// The free space in bytes that a read must have: an iterator returns up to eight pages at once.
 const ROOM: usize = 64 * 1024;
 
-/// How many chunks may wait, so that memory is bounded whatever the speed of the other side.
+/// The number of chunks that may wait, which bounds the memory at any speed of the other side.
 const WAITING: usize = 4;
 
-/// A source that another thread reads; where no thread could be started, this one does.
+/// A source that another thread reads. If no thread could be started, the calling thread reads it.
 pub enum ReadAhead<S> {
     Ahead(Ahead),
     Directly(S),
 }
 
-/// What the other thread has read.
+/// The data that the other thread has read.
 pub struct Ahead {
     chunks: Receiver<io::Result<Vec<u8>>>,
-    /// The chunk that is being handed out, from `begin` on.
+    /// The chunk that is being returned, from `begin` on.
     chunk: Vec<u8>,
     begin: usize,
-    /// `None` once it has ended.
+    /// `None` once the thread has ended.
     thread: Option<JoinHandle<()>>,
 }
 
 impl<S: Read + Send + 'static> ReadAhead<S> {
-    /// Starts to read. The thread ends with the source, or when this is dropped.
+    /// Starts to read. The thread ends with the source, or when this value is dropped.
     ///
     /// # Errors
     ///
-    /// Where a thread could not be started, and the source is lost with it; no case is known.
+    /// If a thread could not be started, and the source is lost with it. No such case is known.
     pub fn new(source: S) -> io::Result<ReadAhead<S>> {
         let (sender, chunks) = sync_channel(WAITING);
-        // Where the thread does not start, its closure is gone: so the source waits outside of it.
+        // If the thread does not start, its closure is dropped. The source is therefore kept outside of
+        // it.
         let source = Arc::new(Mutex::new(Some(source)));
         let theirs = Arc::clone(&source);
         let thread = thread::Builder::new().spawn(move || {
@@ -63,7 +64,7 @@ fn take<S>(source: &Mutex<Option<S>>) -> Option<S> {
     source.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Hands over what the source has, until it ends or the receiver is gone.
+/// Sends the data of the source, until it ends or the receiver is gone.
 fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut chunk = vec![0; CHUNK];
@@ -87,7 +88,7 @@ fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
             Ok(true) if is_received => {}
             Ok(_) => return,
             Err(error) => {
-                // Without a receiver, nobody misses it.
+                // Without a receiver, nobody needs the error.
                 let _ = to.send(Err(error));
                 return;
             }
@@ -133,7 +134,7 @@ impl Ahead {
 mod tests {
     use super::*;
 
-    /// Gives its bytes in odd pieces, with interruptions, and then fails if it is to.
+    /// Returns its bytes in odd pieces, with interruptions, and fails at the end if `fails` is set.
     struct Odd {
         left: Vec<u8>,
         turn: usize,
@@ -181,7 +182,7 @@ mod tests {
         assert!(got == bytes);
     }
 
-    /// Gives some bytes, and then panics.
+    /// Returns some bytes, and then panics.
     struct Panicking(bool);
 
     impl Read for Panicking {

@@ -15,10 +15,10 @@ use crate::kernel::capability::memory_limit;
 use crate::kernel::libbpf_log;
 use crate::text::escaped;
 
-/// The reason of a failure to load, attach or open, by the error and the log up to it.
+/// Returns the reason of a failure to load, attach or open, from the error and the log.
 pub fn reason(error: &libbpf_rs::Error) -> LoadError {
     let (log, text) = (libbpf_log::copy(), format!("{error:#}"));
-    // Where the last descriptor was needed for a map, libbpf continues with an invalid one.
+    // If no descriptor was left for a map, libbpf continues with an invalid one.
     let too_many = ["Too many open files", "is not pointing to valid bpf_map", "-EMFILE"];
     if too_many.iter().any(|words| log.contains(words) || text.contains(words)) {
         return LoadError::TooManyFiles;

@@ -1,18 +1,19 @@
-//! What a run asks of the kernel side: which programs, and which sockets they may leave out.
+//! The request of a run to the kernel side: the programs to load, and the sockets that they may leave
+//! out.
 
 use std::ops::RangeInclusive;
 
 use crate::kernel::abi::{port_filter, port_range, prefilter};
 use crate::kernel::family::Family;
 
-/// What a run asks of the kernel side.
+/// The request of a run to the kernel side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The families to read, in the order in which they are shown.
     pub families: Vec<Family>,
-    /// Whether to read sockets that are in no table of the kernel, too.
+    /// Whether to also read sockets that are in no table of the kernel.
     pub unbound: bool,
-    /// Whether to read sockets of UDP-Lite. They belong to the family of UDP, but to another table.
+    /// Whether to read UDP-Lite sockets. They belong to the UDP family, but to another table.
     pub udp_lite: bool,
     /// Whether to find the processes that hold the sockets.
     pub owners: bool,
@@ -25,7 +26,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Every socket of every family in every network namespace, and the processes that hold them.
+    /// Every socket of every family in every network namespace, the processes that hold them, and the
+    /// network namespaces of all tasks.
     pub fn everything() -> Request {
         Request {
             families: Family::ALL.to_vec(),
@@ -39,8 +41,8 @@ impl Request {
     }
 }
 
-/// The sockets that are worth a record. The programs test this early to save work: they may write a
-/// record that the reader drops, but never drop a socket that the reader wants.
+/// The sockets that need a record. The programs check this early to save work. They may write a record
+/// that the reader drops, but never drop a socket that the reader needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefilter {
     pub ipv4: bool,
@@ -49,10 +51,10 @@ pub struct Prefilter {
     pub tcp_states: u32,
     /// The same for the states of UDP sockets.
     pub udp_states: u32,
-    /// Alternatives, as below; an empty list admits every port.
+    /// Alternatives. An empty list admits every port, here and in the next two members.
     pub local_ports: Vec<RangeInclusive<u16>>,
     pub remote_ports: Vec<RangeInclusive<u16>>,
-    /// Ports of which one end must have one.
+    /// Alternatives, one of which must be the local or the remote port.
     pub either_ports: Vec<RangeInclusive<u16>>,
 }
 
@@ -88,7 +90,7 @@ impl From<&Request> for prefilter {
     }
 }
 
-/// The ranges in the form of bpf/filter.h. More ranges than fit there admit every port.
+/// Returns the ranges in the form of bpf/filter.h. More ranges than fit there admit every port.
 fn port_filter_of(ports: &[RangeInclusive<u16>]) -> port_filter {
     let mut filter = port_filter::default();
     if ports.len() > filter.ranges.len() {

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-/// One reading of the sockets, read to the end source by source. A source is an open iterator, or
-/// anything else that gives records, such as a pinned iterator or a recording.
+/// One reading of the sockets, which reads its sources one after the other. A source is an open iterator,
+/// or any other reader of records, such as a pinned iterator or a recording.
 #[derive(Default)]
 pub struct Snapshot {
-    /// In the order in which they are read, which is that of the ranks.
+    /// The sources in the order in which they are read, sorted by rank.
     sources: VecDeque<Source>,
 }
 
@@ -17,14 +17,14 @@ struct Source {
 }
 
 impl Snapshot {
-    /// Adds a source. Those of lower rank are read first; of one rank, in the order in which they
-    /// were added. Families are kept together so in a snapshot of several network namespaces.
+    /// Adds a source. Sources of lower rank are read first, sources of equal rank in the order in which
+    /// they were added. This keeps families together in a snapshot of several network namespaces.
     pub fn add(&mut self, rank: usize, reader: impl Read + Send + 'static) {
         let position = self.sources.partition_point(|source| source.rank <= rank);
         self.sources.insert(position, Source { rank, reader: Box::new(reader) });
     }
 
-    /// Whether there is a source of this rank that was not read to its end.
+    /// Whether there is a source of this rank that has not been read to its end.
     pub fn contains(&self, rank: usize) -> bool {
         self.sources.iter().any(|source| source.rank == rank)
     }

@@ -12,28 +12,28 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::statfs::{fstatfs, SYSFS_MAGIC};
 
-/// Opens a socket of any family, type and protocol with socket(2); it is closed on exec.
+/// Opens a socket of any family, type and protocol with socket(2). It is closed on exec.
 ///
 /// # Errors
 ///
-/// What the kernel answers.
+/// The error of the kernel.
 pub fn socket(domain: i32, socket_type: i32, protocol: i32) -> io::Result<OwnedFd> {
     // SAFETY: the call takes numbers only.
     let fd = unsafe { libc::socket(domain, socket_type | libc::SOCK_CLOEXEC, protocol) };
     match fd {
-        // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
+        // SAFETY: the kernel has just created this descriptor, and nothing else owns it.
         0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Asks getsockopt(2) for an option of any level and number. Fills the beginning of `buffer` and
-/// returns how many bytes the kernel says the value has.
+/// Reads an option of any level and number with getsockopt(2). Fills the beginning of `buffer` and
+/// returns the length of the value in bytes, as the kernel reports it.
 ///
 /// # Errors
 ///
-/// What the kernel answers; `ENOPROTOOPT` and `EOPNOTSUPP` mean that this kind of socket does not
-/// have the option.
+/// The error of the kernel. `ENOPROTOOPT` and `EOPNOTSUPP` mean that this kind of socket does not have
+/// the option.
 pub fn getsockopt(
     socket: BorrowedFd,
     level: i32,
@@ -51,11 +51,11 @@ pub fn getsockopt(
     }
 }
 
-/// Sets an option of any level and number with setsockopt(2). knetstat never does; its tests do.
+/// Sets an option of any level and number with setsockopt(2). Only tests call it, never knetstat.
 ///
 /// # Errors
 ///
-/// What the kernel answers.
+/// The error of the kernel.
 pub fn setsockopt(socket: BorrowedFd, level: i32, number: i32, value: &[u8]) -> io::Result<()> {
     let length = libc::socklen_t::try_from(value.len()).unwrap_or(libc::socklen_t::MAX);
     // SAFETY: the pointer and the length describe `value`, which lives longer than the call.
@@ -72,7 +72,8 @@ pub fn setsockopt(socket: BorrowedFd, level: i32, number: i32, value: &[u8]) -> 
 ///
 /// # Errors
 ///
-/// What the kernel answers, or `UnexpectedEof` for more than the 256 bytes that it gives at once.
+/// The error of the kernel, or `UnexpectedEof` if it returns fewer bytes, which cannot happen up to 256
+/// bytes.
 pub fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     // SAFETY: the pointer and the length describe `buffer`, which lives longer than the call.
     let length = unsafe { libc::getrandom(buffer.as_mut_ptr().cast(), buffer.len(), 0) };
@@ -83,18 +84,19 @@ pub fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     }
 }
 
-/// The name of an interface in the network namespace of `socket`, which need not be the one the
-/// program is in: netdevice(7), SIOCGIFNAME. At most 15 bytes, in any encoding.
+/// The name of an interface in the network namespace of `socket`, which may differ from that of the
+/// program: netdevice(7), SIOCGIFNAME. At most 15 bytes, in any encoding.
 ///
 /// # Errors
 ///
-/// `ENODEV` where that namespace has no interface of that index.
+/// `ENODEV` if that namespace has no interface of that index. `InvalidInput` if the index exceeds
+/// `i32::MAX`.
 pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<Vec<u8>> {
-    // SAFETY: `ifreq` is a C struct of integers; all zeros is a valid value.
+    // SAFETY: `ifreq` is a C struct of integers, for which all zeros is a valid value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     request.ifr_ifru.ifru_ifindex =
         i32::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    // SAFETY: the request wants a pointer to an `ifreq`, and gets one that lives long enough.
+    // SAFETY: the request expects a pointer to an `ifreq`, which lives longer than the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFNAME, &mut request) };
     if result < 0 {
         return Err(io::Error::last_os_error());
@@ -103,14 +105,14 @@ pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<Vec<u8>> {
     Ok(name.map(|&byte| byte as u8).collect())
 }
 
-/// The index of the interface with this name in the network namespace that this thread is in. The C
-/// library's if_nametoindex(3) hides why a socket to ask cannot be opened, or cuts the name.
+/// The index of the interface with this name in the network namespace of this thread. The C library's
+/// if_nametoindex(3) hides why its socket cannot be opened, or truncates the name.
 ///
 /// # Errors
 ///
-/// `ENODEV` when there is none; else why it cannot be asked.
+/// `ENODEV` if there is no such interface, or why it cannot be looked up.
 pub fn interface_index(name: &[u8]) -> io::Result<u32> {
-    // SAFETY: `ifreq` is a C struct of integers; all zeros is a valid value.
+    // SAFETY: `ifreq` is a C struct of integers, for which all zeros is a valid value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     if name.len() >= request.ifr_name.len() || name.contains(&0) {
         return Err(Errno::ENODEV.into());
@@ -119,20 +121,20 @@ pub fn interface_index(name: &[u8]) -> io::Result<u32> {
         *to = *byte as libc::c_char;
     }
     let socket = socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0)?;
-    // SAFETY: the request wants a pointer to an `ifreq`, and gets one that lives long enough.
+    // SAFETY: the request expects a pointer to an `ifreq`, which lives longer than the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFINDEX, &mut request) };
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel has answered with an index, and every member of the union is of integers.
+    // SAFETY: the kernel has written an index to this member of the union.
     Ok(unsafe { request.ifr_ifru.ifru_ifindex } as u32)
 }
 
-/// Which kind of namespace a file is, as a flag of clone(2): ioctl_nsfs(2), NS_GET_NSTYPE.
+/// The kind of a namespace, as a flag of clone(2): ioctl_nsfs(2), NS_GET_NSTYPE.
 ///
 /// # Errors
 ///
-/// `ENOTTY` where the file is no namespace.
+/// `ENOTTY` if the file is not a namespace.
 pub fn namespace_kind(file: BorrowedFd) -> io::Result<i32> {
     const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
     // SAFETY: the request takes no argument.
@@ -142,45 +144,45 @@ pub fn namespace_kind(file: BorrowedFd) -> io::Result<i32> {
     }
 }
 
-/// The descriptor that a system call answered with.
+/// Takes ownership of the descriptor that a system call returned.
 ///
 /// # Safety
 ///
-/// The number must be the answer of a call that makes a new descriptor, or its -1.
+/// The number must be the result of a call that creates a descriptor: the descriptor, or -1.
 pub(super) unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
     match i32::try_from(answer) {
-        // SAFETY: the caller says that the kernel has just made this descriptor for us.
+        // SAFETY: the caller guarantees that the kernel has just created this descriptor.
         Ok(fd @ 0..) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Whether this process has more rights than the one that started it, as by file capabilities or the
-/// set-user-ID bit: getauxval(3), AT_SECURE; security/commoncap.c, cap_bprm_creds_from_file(). Not so
-/// when root or sudo started it, or by ambient capabilities, which the caller had itself.
+/// Whether this process has more rights than the process that started it, through file capabilities or
+/// the set-user-ID bit: getauxval(3), AT_SECURE; security/commoncap.c, cap_bprm_creds_from_file(). False
+/// if root or sudo started it, and with ambient capabilities, which the caller had itself.
 pub fn has_more_rights_than_caller() -> bool {
     /// include/uapi/linux/auxvec.h
     const AT_SECURE: libc::c_ulong = 23;
-    // SAFETY: the call takes a number and reads what the kernel wrote when the process began.
+    // SAFETY: the call takes a number and reads what the kernel wrote when the process was started.
     unsafe { libc::getauxval(AT_SECURE) != 0 }
 }
 
-/// Raises the limit of open files to the highest that this process may set: getrlimit(2).
+/// Raises the soft limit of open files to the hard limit: getrlimit(2).
 pub fn allow_many_files() {
     use nix::sys::resource::{getrlimit, setrlimit, Resource};
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where that is refused, the limit before may suffice.
+        // If that is refused, the old limit may suffice.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 
-/// Calls bpf(2) with a command that no kernel has, and returns the error that comes back. EINVAL:
-/// the call is there, and open to this process; kernel/bpf/syscall.c, __sys_bpf(). ENOSYS: the kernel
-/// was built without it. EPERM: it is forbidden, or on some kernels, a capability is missing.
+/// Calls bpf(2) with a command that no kernel has, and returns the error. EINVAL: the call exists, and
+/// this process may use it; kernel/bpf/syscall.c, __sys_bpf(). ENOSYS: the kernel was built without it.
+/// EPERM: it is forbidden or, on some kernels, a capability is missing.
 pub fn bpf_without_command() -> io::Error {
     const NO_COMMAND: libc::c_long = 0x7fff;
     let nothing = ptr::null::<u8>();
-    // SAFETY: the kernel is given a pointer to no bytes, which it does not read.
+    // SAFETY: the length is 0, so that the kernel does not read from the pointer.
     match unsafe { libc::syscall(libc::SYS_bpf, NO_COMMAND, nothing, 0) } {
         0.. => io::Error::from(io::ErrorKind::InvalidInput),
         _ => io::Error::last_os_error(),
@@ -198,8 +200,8 @@ impl BtfMapping {
     ///
     /// # Errors
     ///
-    /// `ENODEV` before Linux 6.16; an invalid input if it is not the kernel's file but a copy, which
-    /// may change, or if it is empty.
+    /// `ENODEV` before Linux 6.16. `InvalidInput` if the file is empty, or not the kernel's file but a
+    /// copy, which may change.
     pub fn of(file: &File) -> io::Result<BtfMapping> {
         let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
         if length == 0 || fstatfs(file)?.filesystem_type() != SYSFS_MAGIC {
@@ -227,7 +229,7 @@ impl Deref for BtfMapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping has this length and lives as long as this, and the kernel's types are
+        // SAFETY: the mapping has this length and lives as long as `self`, and the kernel's types are
         // constant.
         unsafe { slice::from_raw_parts(self.address, self.length) }
     }
@@ -235,7 +237,7 @@ impl Deref for BtfMapping {
 
 impl Drop for BtfMapping {
     fn drop(&mut self) {
-        // SAFETY: it was mapped with this length, and nobody has a reference to it any more.
+        // SAFETY: it was mapped with this length, and no reference to it is left.
         unsafe { libc::munmap(self.address.cast_mut().cast(), self.length) };
     }
 }

@@ -1,13 +1,13 @@
-//! The colours of the table. Each only repeats what the text says.
+//! The colours of the table. No information is given by colour alone.
 
 use crate::options::plan::OptionValue;
 use crate::options::set::Marker;
 use crate::socket::state::State;
 
-/// The sequence that begins a colour, or bold or dim type; empty: there is none.
+/// The escape sequence that begins a colour, or bold or dim type. Empty for plain text.
 pub type Paint = &'static str;
 
-/// Neither a colour nor another type.
+/// Plain text.
 pub const NONE: Paint = "";
 const BOLD: Paint = "\x1b[1m";
 const DIM: Paint = "\x1b[2m";
@@ -20,8 +20,8 @@ const END: &[u8] = b"\x1b[0m";
 /// The colour of the marks of the Diag column.
 pub const DIAG: Paint = RED;
 
-/// The colour of a state: green while the socket is listening, cyan while it is connected, and yellow while the
-/// connection is being opened or closed.
+/// The colour of a state: green while the socket is listening, cyan while it is connected, and yellow
+/// while the connection is being opened or closed.
 pub fn of_state(state: State) -> Paint {
     match state {
         State::Listen => GREEN,

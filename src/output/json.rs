@@ -1,5 +1,5 @@
-//! JSON: one array, or the same objects one a line. The man page documents every member; none is
-//! ever renamed or retyped.
+//! JSON: one array, or the same objects one per line. The man page documents every member. Members are
+//! never renamed or retyped.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -16,11 +16,11 @@ use crate::socket::owner::Holder;
 use crate::socket::Timer;
 use crate::text::{is_number, set_apart, Escaped};
 
-/// One array, an object a line.
+/// One array, with one object per line.
 pub const ARRAY: Format =
     Format { whole_sockets: true, open: |to, columns, _| Box::new(Json::new(to, columns, true)) };
 
-/// One object a line.
+/// One object per line.
 pub const LINES: Format =
     Format { whole_sockets: true, open: |to, columns, _| Box::new(Json::new(to, columns, false)) };
 
@@ -77,8 +77,8 @@ impl Output for Json<'_> {
     }
 }
 
-/// Appends a cell. Most of a line are options, more than a hundred of them, and nearly all of these
-/// are numbers: they do without the serializer.
+/// Appends a cell. Most of a line consists of options, more than a hundred of them, and nearly all of
+/// their values are numbers. To save time, these are written without the serializer.
 fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
         Cell::Options(options, _) => write_options(line, options)?,
@@ -185,7 +185,8 @@ impl Serialize for Descriptor<'_> {
 }
 
 impl Serialize for Interface {
-    /// The name, set apart from the number as text that stands for an interface that is gone.
+    /// Writes the name. A name that looks like a number is escaped, because a number stands for an
+    /// interface without a known name.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.name {
             Some(name) => {
@@ -249,7 +250,7 @@ impl Serialize for End<'_> {
     }
 }
 
-/// The path of a unix socket; an abstract one begins with `@`, and no other does.
+/// The path of a unix socket. Only an abstract name begins with `@`.
 struct Path<'a>(&'a [u8]);
 
 impl Serialize for Path<'_> {

@@ -1,5 +1,5 @@
-//! A row of the table as lines: cells in their columns, and, on a terminal, continued on the next line
-//! between two values where the row is longer than the terminal is wide.
+//! A row of the table as lines. The cells are in columns. On a terminal, a row that is longer than a line
+//! continues on the next line, and is broken only between two values.
 
 use std::io::{self, Write};
 
@@ -7,29 +7,30 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::query::columns::Heading;
 
-/// How far the lines that continue a row are indented.
+/// The indentation of lines that continue a row.
 const INDENT: usize = 4;
 
-/// How many columns of the terminal are enough for a list of values.
+/// The width that is enough for a list of values, in columns of the terminal.
 const ROOM_OF_LIST: usize = 30;
 
-/// How many lines a list may take in its own column. A longer one is continued across the whole terminal.
+/// The number of lines that a list may take in its own column. A longer list continues across the whole
+/// terminal.
 const LINES_OF_LIST: usize = 5;
 
-/// Where a column stands.
+/// The place of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Where a line that continues its cell begins.
+    /// The position at which a line that continues the cell begins.
     start: usize,
     /// As in [`Heading`].
     pub width: usize,
     right: bool,
-    /// It has no room beside the columns before it, and begins a line of its own.
+    /// Whether the column does not fit beside the columns before it, and begins a line of its own.
     begins_line: bool,
 }
 
-/// The places of columns side by side. On a terminal of this width, those that have no room begin
-/// another line.
+/// Returns the places of columns side by side. On a terminal of this width, a column that does not fit
+/// begins another line.
 pub fn places(headings: impl Iterator<Item = Heading>, terminal: Option<usize>) -> Vec<Place> {
     let mut at = 0;
     let place = |heading: Heading| {
@@ -49,19 +50,19 @@ pub fn places(headings: impl Iterator<Item = Heading>, terminal: Option<usize>) 
 /// The lines of the row that is being written.
 #[derive(Default)]
 pub struct Line {
-    /// The width of the terminal, if the lines are to fit one.
+    /// The width of the terminal, if the lines have to fit one.
     terminal: Option<usize>,
     bytes: Vec<u8>,
-    /// How many columns of the last line are used.
+    /// The number of columns used in the last line.
     used: usize,
-    /// Blanks that are due as soon as something follows: no line ends with one.
+    /// The number of blanks to write before the next text. No line ends with a blank.
     blanks: usize,
-    /// Whether what follows, if anything does, begins a line.
+    /// Whether the next text, if there is one, begins a line.
     breaks: bool,
 }
 
 impl Line {
-    /// For a terminal of this width, or for a pipe.
+    /// Returns a line for a terminal of this width, or for a pipe.
     pub fn new(terminal: Option<usize>) -> Line {
         Line { terminal, ..Line::default() }
     }
@@ -76,7 +77,7 @@ impl Line {
             return;
         }
         let Some(terminal) = self.terminal else {
-            // Nothing has to be measured for a column that is not filled up.
+            // A column that is not filled up need not be measured.
             let width = if place.width == 0 { 0 } else { display_width(text) };
             return self.push_filled(text, width, place);
         };
@@ -97,19 +98,20 @@ impl Line {
         self.blanks = if place.right { 1 } else { fill + 1 };
     }
 
-    /// Adds a cell that is longer than the rest of the line: goes on at its place in the next line whenever
-    /// a value does not fit, after the comma before it.
+    /// Adds a cell that is longer than the rest of the line. Whenever a value does not fit, the cell
+    /// continues at its place in the next line, after the comma before the value.
     fn fold(&mut self, text: &[u8], place: &Place, terminal: usize) {
         let indent = INDENT.min(terminal / 10);
         let is_long = display_width(text) > LINES_OF_LIST * terminal.saturating_sub(place.start);
-        // Only a row begins at the edge.
+        // Only rows begin at the left edge.
         let column = if is_long { indent } else { place.start.max(indent) };
         let mut begin = self.used + self.blanks;
         for value in text.split_inclusive(|byte| *byte == b',') {
             let width = display_width(value);
             if self.used + self.blanks + width > terminal {
                 let lead = if place.right { place.width.saturating_sub(width) } else { 0 };
-                // As far to the left as it takes; what is too long in any case is only indented.
+                // Moved to the left as far as the value requires. A value that is longer than a line is
+                // only indented.
                 let start = match terminal.checked_sub(width) {
                     Some(room) => room.min(column + lead),
                     None => indent,
@@ -139,7 +141,7 @@ impl Line {
         self.blanks = 0;
     }
 
-    /// Writes the row out and begins the next.
+    /// Writes the row and begins the next row.
     ///
     /// # Errors
     ///
@@ -153,7 +155,7 @@ impl Line {
     }
 }
 
-/// How many columns of a terminal a text takes: without the sequences that change the colour.
+/// The width of a text in columns of the terminal, without escape sequences for colours.
 fn display_width(text: &[u8]) -> usize {
     if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
         return text.len();

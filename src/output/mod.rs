@@ -1,7 +1,7 @@
-//! The outputs, a file for each. An output writes to any `Write`, one socket at a time.
+//! The output formats, one file each. An output writes to any `Write`, one socket at a time.
 //!
-//! To add one: a file here that implements [`Output`] and offers a [`Format`], its line below, and its
-//! flag in cli.rs and config.rs.
+//! To add one: add a file here that implements [`Output`] and provides a [`Format`], list it below, and
+//! add its flag to cli.rs and config.rs.
 
 mod color;
 pub mod json;
@@ -19,7 +19,7 @@ use crate::query::column_list::ColumnList;
 use crate::query::layout::Layout;
 pub use crate::query::row::Row;
 
-/// An output.
+/// A writer of sockets in one format.
 pub trait Output {
     /// Writes what comes before the first socket.
     ///
@@ -54,11 +54,11 @@ pub trait Output {
     fn end(&mut self) -> io::Result<()>;
 }
 
-/// A kind of output, and how to open one.
+/// An output format, and how to open it.
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
-    /// Whether a socket is shown with all its members and options unless the command line chooses;
-    /// otherwise with those that people look at.
+    /// Whether a socket is shown with all of its members and options, unless the command line chooses
+    /// them. Otherwise it is shown with the commonly needed ones.
     pub whole_sockets: bool,
     /// Opens an output that writes to the first argument.
     pub open: for<'a> fn(Box<dyn Write + 'a>, ColumnList, Style) -> Box<dyn Output + 'a>,
@@ -76,18 +76,18 @@ impl Format {
     }
 }
 
-/// How text is laid out. An output that is not text does without.
+/// The style of text. Other formats ignore it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// A first line with the titles of the columns.
+    /// Whether the first line has the titles of the columns.
     pub header: bool,
     /// The length of the longest protocol that can occur.
     pub protocol_width: usize,
-    /// Options that are set stand out, and states have colours.
+    /// Whether options that are set stand out and states have colours.
     pub color: bool,
-    /// Options have short names, and addresses are written so that they cannot be misread.
+    /// Whether options have short names and addresses are written so that they cannot be misread.
     pub short: bool,
-    /// The width of the terminal, which a line is to fit; none where the output is not a terminal, and a row
-    /// one line.
+    /// The width of the terminal, which each line has to fit. `None` if the output is not a terminal and
+    /// each row is one line.
     pub terminal: Option<usize>,
 }

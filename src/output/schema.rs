@@ -1,10 +1,10 @@
-//! The JSON Schema of a row: what `json.rs` writes, derived from the table of columns and the catalogue
+//! The JSON Schema of a row as `json.rs` writes it, derived from the table of columns and the catalogue
 //! of options.
 //!
-//! A member that is not described is allowed everywhere: a row of a newer version has more, and a
-//! reader with an older schema has to accept it. For the same reason, words are only enumerated where
-//! no version can add one. No member of a row is required, since `--columns` chooses them; members of
-//! the objects within a row are.
+//! Members that are not described are allowed everywhere: a row of a newer version has more members, and
+//! a reader with an older schema has to accept it. For the same reason, words are enumerated only where
+//! no version can add one. No member of a row is required, because `--columns` chooses them. The members
+//! of the objects within a row are required.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +16,10 @@ use crate::query::columns::{Column, ColumnType};
 use crate::socket::state;
 use crate::socket::Diag;
 
-/// The version of the schema. It grows when a member is renamed or retyped, and not for new members.
+/// The version of the schema. It grows when a member is renamed or retyped, but not for new members.
 ///
-/// The rows of a run do not repeat it, since all that have been printed so far follow version 1. The
-/// schema has an optional member for it, so that whoever keeps rows for years can tell what they follow.
+/// Rows do not contain the version, because all rows that have been printed so far follow version 1. The
+/// schema has an optional member for it, so that an archive of rows can record which version they follow.
 pub const VERSION: u32 = 1;
 
 /// The schema of an object of `--json`, of a line of `--ndjson`, and of a row in an archive of these.
@@ -39,7 +39,8 @@ pub fn row() -> Json {
     })
 }
 
-/// The members that a row has where it is kept: when and where it was read, and what it follows.
+/// The members that an archive can add to a row: when and where it was read, and the version that it
+/// follows.
 fn archive() -> [(String, Json); 3] {
     let time = json!({"type": "string", "format": "date-time", "pattern": "Z$"});
     let host = json!({"type": "string", "minLength": 1});
@@ -56,7 +57,7 @@ fn archive() -> [(String, Json); 3] {
     ]
 }
 
-/// The schema of a column. The type of a column decides where nothing more is known of it.
+/// Returns the schema of a column. The type of the column decides if nothing more is known of it.
 fn schema(column: Column) -> Json {
     let schema = match (column.column_type(), column) {
         (_, Column::State) => json!({"type": "string", "examples": states()}),
@@ -98,14 +99,14 @@ fn schema(column: Column) -> Json {
 fn is_always_there(column: Column) -> bool {
     match column {
         Column::Protocol | Column::Type | Column::State | Column::Recvq | Column::Sendq => true,
-        // The holders of a socket are known wherever they are asked for.
+        // The holders of a socket are always known if they are requested.
         Column::Program | Column::Pid | Column::Command | Column::Fd | Column::Nonblock => true,
         Column::Owner | Column::Diag | Column::Options => true,
         _ => false,
     }
 }
 
-/// A number of whatever size the kernel or a newer version has for it.
+/// A number without an upper limit, because the kernel or a newer version may have larger ones.
 fn number() -> Json {
     json!({"type": "integer", "minimum": 0})
 }

@@ -14,12 +14,13 @@ use crate::options::value::Value;
 use crate::query::row::Row;
 use crate::socket::Names;
 
-/// The parts of keepalive, each with the mark before it: `30s/10s×3`.
+/// The parts of keepalive, each with the separator before it: `30s/10s×3`.
 const PROBES: [(&str, &str); 3] =
     [("TCP_KEEPIDLE", ""), ("TCP_KEEPINTVL", "/"), ("TCP_KEEPCNT", "×")];
 
-/// Appends the options, joined by commas. What is on or off is a word, `nodelay` or `-nodelay`. The parts of
-/// keepalive stand behind it where it is on; where it is off they have no effect, and stand alone.
+/// Appends the options, joined by commas. An option that is on or off is a word, `nodelay` or `-nodelay`.
+/// The parts of keepalive follow it if it is on. If it is off, they have no effect and are listed
+/// separately.
 pub fn options_to(to: &mut Vec<u8>, options: &[OptionValue], wording: &Wording) -> io::Result<()> {
     let is_kept_alive = options.iter().any(is_keepalive);
     let mut comma: &[u8] = b"";
@@ -65,12 +66,12 @@ fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     }
 }
 
-/// Whether 0 is off and 1 is on. SO_REUSEADDR may be more than on.
+/// Whether 0 is off and 1 is on. SO_REUSEADDR can also be FORCE.
 fn is_flag(kind: ValueKind) -> bool {
     kind == ValueKind::Bool || kind == ValueKind::Enum(constants::REUSE)
 }
 
-/// The protocol, with the mark of a socket that takes IPv4 and IPv6 alike: `tcp46`, as in netstat of the BSDs.
+/// The protocol. A dual-stack socket is marked, as `tcp46`, like in netstat of the BSDs.
 pub fn protocol(row: &Row) -> &'static str {
     match row.socket.word() {
         "tcp6" if is_dual_stack(row) => "tcp46",
@@ -82,7 +83,7 @@ pub fn protocol(row: &Row) -> &'static str {
     }
 }
 
-/// Whether a socket is at every address of both versions of IP.
+/// Whether a socket uses any address of both IPv4 and IPv6.
 fn is_dual_stack(row: &Row) -> bool {
     let is_at_any = match row.socket.names {
         Names::Internet { local, .. } => local.address.is_unspecified(),

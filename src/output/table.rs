@@ -1,5 +1,5 @@
-//! The table. Rows are written as they arrive: a column is as wide as netstat makes it, and a longer
-//! value pushes the rest of its line. It is never cut. line.rs says what happens where a terminal ends.
+//! The table. Rows are written as they are read, so a column is as wide as in netstat, and a longer value
+//! pushes the rest of its line to the right. A value is never cut. line.rs breaks lines on a terminal.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use crate::query::column_list::ColumnList;
 use crate::query::columns::{Column, Heading};
 use crate::query::layout::Layout;
 
-/// Aligned columns, with the options that everyone asks for and those that are set.
+/// Aligned columns, with the commonly needed options and the options that are set.
 pub const TABLE: Format = Format {
     whole_sockets: false,
     open: |to, columns, style| Box::new(Table::new(to, &columns, style)),
@@ -19,13 +19,13 @@ pub const TABLE: Format = Format {
 
 struct Table<'a> {
     to: Box<dyn Write + 'a>,
-    /// By layout.
+    /// The columns of each layout.
     columns: [Vec<TableColumn>; Layout::ALL.len()],
     style: Style,
     line: Line,
-    /// The text of one cell.
+    /// The text of the current cell.
     text: Vec<u8>,
-    /// Nothing was written yet.
+    /// Whether no section has been written yet.
     first: bool,
 }
 
@@ -57,7 +57,7 @@ fn table_columns(columns: &ColumnList, layout: Layout, style: Style) -> Vec<Tabl
     headed.into_iter().zip(places).map(column).collect()
 }
 
-/// The heading of a column. That of the protocol is wider than netstat's where a longer one can come.
+/// Returns the heading of a column. The protocol is wider than in netstat if a longer protocol can occur.
 fn heading(column: Column, layout: Layout, style: Style) -> Option<Heading> {
     let mut heading = column.heading(layout)?;
     if column == Column::Protocol {

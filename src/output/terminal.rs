@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal};
 
 use terminal_size::{terminal_size_of, Width};
 
-/// How many columns the terminal on standard output has, where it is one. A terminal that does not know,
-/// as a serial line, has those of the environment variable COLUMNS. Anything else than a terminal has no
-/// width, even under watch(1), which sets COLUMNS: what reads a pipe expects a line for each row.
+/// The number of columns of the terminal on standard output. A terminal that does not report it, such as
+/// a serial line, has the width in the environment variable COLUMNS. `None` if standard output is not a
+/// terminal, even under watch(1), which sets COLUMNS: the reader of a pipe expects one line per row.
 pub fn width() -> Option<usize> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {

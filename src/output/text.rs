@@ -1,5 +1,4 @@
-//! Cells as text, in the words of netstat(8) where it has such a column. No cell has a blank but
-//! that of the timer.
+//! Cells as text, in the words of netstat(8) where it has such a column. Only the timer contains a blank.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,11 +18,11 @@ use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
 
-/// Appends the text of a cell; nothing where it is empty.
+/// Appends the text of a cell, which may be empty.
 ///
 /// # Errors
 ///
-/// None that a `Vec` can have.
+/// None, because writing to a `Vec` does not fail.
 pub fn write(to: &mut Vec<u8>, cell: &Cell, wording: &Wording) -> io::Result<()> {
     match cell {
         Cell::Absent => to.push(b'-'),
@@ -55,7 +54,8 @@ fn number_to(to: &mut Vec<u8>, number: u64) {
     to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// The values of all descriptors, joined by commas, so that columns can be zipped.
+/// Appends the values of all descriptors, joined by commas, so that the values of several columns
+/// correspond.
 fn per_holder(
     to: &mut Vec<u8>,
     holders: &[Holder],
@@ -74,14 +74,14 @@ fn per_holder(
     Ok(())
 }
 
-/// A name from outside. One that looks like a mark, or like what stands where there is no name, has its
-/// first character escaped.
+/// Appends a name from outside. If the name looks like a mark, or like the text that replaces a missing
+/// name, its first character is escaped.
 fn name_to(to: &mut Vec<u8>, name: &[u8], is_mark: bool) -> io::Result<()> {
     let (first, rest) = set_apart(name, is_mark);
     write!(to, "{first}{}", Word(rest))
 }
 
-/// An interface by name; by its number where it is gone.
+/// Appends an interface by name, or by index if the name is unknown.
 fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
     match interface.name {
         Some(name) => {
@@ -133,8 +133,8 @@ fn number_or_any(to: &mut Vec<u8>, number: u32, any: u32) {
     }
 }
 
-/// An address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`. In short
-/// `*:22` for any address, and `[fe80::1%eth0]:22`.
+/// Appends an address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`. The
+/// short forms are `*:22` for any address, and `[fe80::1%eth0]:22`.
 fn endpoint_to(
     to: &mut Vec<u8>,
     endpoint: &Endpoint,
@@ -169,8 +169,8 @@ fn address_to(to: &mut Vec<u8>, address: Ipv4Addr) {
     }
 }
 
-/// The path of a unix socket; an abstract one begins with `@`. A file whose name looks like that, like
-/// none, or like the path of the other end, is set apart.
+/// Appends the path of a unix socket. An abstract name begins with `@`. The first character of a file
+/// name is escaped if the name looks abstract, missing, or like the path of the peer.
 fn path_to(to: &mut Vec<u8>, path: &[u8]) -> io::Result<()> {
     match path.split_first() {
         None => to.push(b'-'),
@@ -183,7 +183,8 @@ fn path_to(to: &mut Vec<u8>, path: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// What a packet socket receives, and where, as ss writes it: `ip:eth0`.
+/// Appends the protocol and the interface that a packet socket receives from, as ss writes them:
+/// `ip:eth0`.
 fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io::Result<()> {
     match (ethertype, constants::word(constants::ETHERTYPES, ethertype.into())) {
         (0, _) => to.push(b'-'),
@@ -198,8 +199,8 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
     Ok(())
 }
 
-/// The processes as netstat writes them, joined by commas, each once; without any, the reason. Of a list
-/// that is too long only the first, and how many others there are: `25011/nginx,+2`.
+/// Returns the processes as netstat writes them, each once, joined by commas, or the reason why there is
+/// none. A list that is too long becomes the first process and the number of others: `25011/nginx,+2`.
 fn program(holders: &[Holder], owner: Owner, wording: &Wording) -> String {
     let mut last = None;
     let processes = holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid));
@@ -216,7 +217,8 @@ fn program(holders: &[Holder], owner: Owner, wording: &Wording) -> String {
     }
 }
 
-/// The command of a process, set apart where it ends like a process of a subflow, or looks like none.
+/// Returns the command of a process, escaped where it ends like the mark of a subflow or looks like an
+/// empty name.
 fn command(name: &[u8]) -> String {
     if name.is_empty() {
         return EMPTY.into();
@@ -230,7 +232,7 @@ fn command(name: &[u8]) -> String {
     }
 }
 
-/// Whether a name looks like the mark of an empty one.
+/// Whether a name looks like the text for an empty name.
 fn is_empty_mark(name: &[u8]) -> bool {
     name == EMPTY.as_bytes()
 }
@@ -246,7 +248,7 @@ fn timer_to(to: &mut Vec<u8>, timer: Option<&Timer>, hz: u64) -> io::Result<()> 
     }
 }
 
-/// The options, joined by commas, and a question mark where some may be missing.
+/// Appends the options, joined by commas, and a question mark if some may be missing.
 fn options_to(
     to: &mut Vec<u8>,
     options: &[OptionValue],
@@ -273,7 +275,7 @@ fn option_to(to: &mut Vec<u8>, OptionValue { option, value, .. }: &OptionValue) 
     to.extend_from_slice(option.name.as_bytes());
     to.push(b'=');
     match (value, option.kind) {
-        // Most values are such; they are worth a shorter way.
+        // Most values are of this kind, so they have a faster path.
         (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
         _ => write!(to, "{}", Text(value, option.kind))?,
     }

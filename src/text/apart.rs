@@ -1,8 +1,9 @@
-//! Names from outside beside the marks of this program, and names as they are printed, read back.
+//! Names from outside that must differ from the marks of this program, and names read back as they are
+//! printed.
 
 use std::fmt;
 
-/// The first byte of a name, escaped; or nothing.
+/// The first byte of a name, escaped, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct First(Option<u8>);
 
@@ -12,11 +13,11 @@ impl fmt::Display for First {
     }
 }
 
-/// What is printed of a name without characters, as a command can have. A shell makes such a name of it.
+/// The text for an empty name, which a command can have. A shell reads it as an empty name.
 pub const EMPTY: &str = "\"\"";
 
-/// Splits off the first byte of a name that would be taken for a mark, which must begin with an ASCII
-/// character: `-` for none, `@` before an abstract name, a number where there is no name.
+/// Splits off the first byte of a name that would be taken for a mark: `-` for none, `@` before an
+/// abstract name, a number where there is no name. Such a name must begin with an ASCII character.
 pub fn set_apart(name: &[u8], is_mark: bool) -> (First, &[u8]) {
     match name.split_first() {
         Some((first, rest)) if is_mark => (First(Some(*first)), rest),
@@ -30,8 +31,8 @@ pub fn is_number(name: &[u8]) -> bool {
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// The bytes of a name as it is printed: `\xNN` is a byte, and two backslashes are one. A backslash
-/// that begins neither stands for itself.
+/// Returns the bytes of a name as it is printed: `\xNN` is a byte, and two backslashes are one. Any other
+/// backslash stands for itself.
 pub fn unescaped(printed: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(printed.len());
     let mut rest = printed.as_bytes();

@@ -1,11 +1,11 @@
-//! Bytes from outside, fit for a terminal, a script and JSON.
+//! Bytes from outside, escaped for a terminal, a script and JSON.
 
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Bytes from outside as one word: as [`Escaped`], and blanks and commas escaped too, so that a
+/// Bytes from outside as one word: like [`Escaped`], with blanks and commas escaped, too, so that a
 /// script can split at them.
 pub struct Word<'a>(pub &'a [u8]);
 
@@ -15,9 +15,9 @@ impl fmt::Display for Word<'_> {
     }
 }
 
-/// A name from outside among others in one word, as those of interfaces in lists of joined groups: as
-/// [`Word`], and what separates the others escaped too. A minus is common in names: only one before what
-/// could be an address, or stand for more of them, is a separator.
+/// A name from outside within a word of several names, such as an interface in a list of joined groups:
+/// like [`Word`], with the separators of that list escaped, too. A minus is common in names. It is
+/// escaped only before text that could be an address, or `...`, which stands for further addresses.
 pub struct Part<'a>(pub &'a [u8]);
 
 impl fmt::Display for Part<'_> {
@@ -42,15 +42,15 @@ fn write_part(f: &mut fmt::Formatter, bytes: &[u8]) -> fmt::Result {
     })
 }
 
-/// Whether something begins with an address, up to what separates it from the next.
+/// Whether the bytes up to the next separator are an address or `...`.
 fn is_address(bytes: &[u8]) -> bool {
     let first = bytes.split(|byte| *byte == b'-' || SEPARATORS.contains(byte)).next();
     let text = first.and_then(|first| std::str::from_utf8(first).ok());
     text.is_some_and(|text| text == "..." || text.parse::<IpAddr>().is_ok())
 }
 
-/// Bytes from outside, fit for a terminal and for JSON: characters that are obeyed or not seen, and
-/// bytes that are not UTF-8, as `\xNN`; a backslash doubled.
+/// Bytes from outside, escaped for a terminal and for JSON: characters that control a terminal or are
+/// invisible, and bytes that are not UTF-8, as `\xNN`. A backslash is doubled.
 pub struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
@@ -85,9 +85,9 @@ fn write_bytes(f: &mut fmt::Formatter, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))
 }
 
-/// Whether a terminal does something else with the character than to print it: it moves the cursor,
-/// ends the line, or turns around what follows. Unicode's categories Cc, Cf, Zl and Zp; the bidirectional
-/// controls are in Cf.
+/// Whether a terminal does not print the character but acts on it: it moves the cursor, ends the line, or
+/// reverses the direction of the following text. Unicode's categories Cc, Cf, Zl and Zp. The
+/// bidirectional controls are in Cf.
 fn is_obeyed(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     match c.is_ascii() {
@@ -99,8 +99,8 @@ fn is_obeyed(c: char) -> bool {
 }
 
 /// Whether the character has no width and no ink of its own, so that two names with and without it look
-/// alike: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), but for those in category
-/// Cf. Marks that are drawn onto the letter before them are seen.
+/// alike: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), except those in category
+/// Cf. Combining marks, which are drawn onto the letter before them, are visible.
 fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{34f}' // COMBINING GRAPHEME JOINER
@@ -138,13 +138,13 @@ mod tests {
         0xe01ef,
     ];
 
-    /// White_Space of PropList.txt, but for control characters, Zl and Zp.
+    /// White_Space of PropList.txt, except control characters, Zl and Zp.
     const BLANK: [u32; 17] = [
         0x20, 0xa0, 0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007, 0x2008,
         0x2009, 0x200a, 0x202f, 0x205f, 0x3000,
     ];
 
-    /// The character and how it is to be escaped.
+    /// A character and its escaped form.
     fn pair(number: u32) -> (String, String) {
         let c = char::from_u32(number).unwrap().to_string();
         let bytes: String = c.bytes().map(|byte| format!("\\x{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! Text: names and bytes from outside, and what to answer a wrong word.
+//! Text: names and bytes from outside, and suggestions for a mistyped word.
 
 mod apart;
 mod escape;

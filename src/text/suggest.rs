@@ -1,20 +1,20 @@
-//! "Did you mean": the nearest right words for a wrong one.
+//! "Did you mean": the most similar known words for a mistyped one.
 
-/// How alike two words must be to be offered, from 0 to 1.
+/// The minimum similarity of two words, from 0 to 1, for one to be suggested.
 const ALIKE: f64 = 0.7;
 
-/// How much less alike than the nearest word another may be to be offered too.
+/// How much less similar than the most similar word another word may be.
 const CLOSE: f64 = 0.1;
 
-/// The length in bytes of the longest word that anything is offered for. No name is longer, and the
-/// time to compare two words grows with the product of their lengths.
+/// The length in bytes of the longest word that is compared. No name of knetstat is longer, and the time
+/// to compare two words grows with the product of their lengths.
 const LONGEST: usize = 64;
 
-/// How many words are listed at most where none is near.
+/// The maximum number of words that are listed if none is similar. Columns are always listed.
 const FEW: usize = 20;
 
-/// A message that there is no such `thing`, with the nearest of the `known` words; where none is near, with
-/// all of them if they are few. All of them may come from outside; they are escaped here.
+/// Returns a message that there is no such `thing`, with the most similar `known` words or, if none is
+/// similar, with all of them if they are few. The words may come from outside and are escaped here.
 pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
     thing: &str,
     word: &str,
@@ -34,13 +34,13 @@ pub fn unknown<'a, T: AsRef<[u8]> + ?Sized + 'a>(
     format!("unknown {thing} '{}'{hint}", super::escaped(word.as_bytes()))
 }
 
-/// A message that a beginning fits several words.
+/// Returns a message that an abbreviation matches several words.
 pub fn ambiguous<T: AsRef<str>>(thing: &str, word: &str, candidates: &[T]) -> String {
     let word = super::escaped(word.as_bytes());
     format!("ambiguous {thing} '{word}' (did you mean {}?)", listed(candidates, "or"))
 }
 
-/// Words as in a sentence: `a, b or c`.
+/// Joins words as in a sentence: `a, b or c`.
 pub fn listed<T: AsRef<str>>(words: &[T], conjunction: &str) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     match &words[..] {
@@ -50,7 +50,7 @@ pub fn listed<T: AsRef<str>>(words: &[T], conjunction: &str) -> String {
     }
 }
 
-/// The nearest three of the known words, the nearest first.
+/// Returns up to three of the known words, the most similar first.
 pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Vec<&'a str> {
     let wanted = word.to_lowercase();
     let known = known.iter().map(AsRef::as_ref);
@@ -60,19 +60,19 @@ pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Vec<&'a str> {
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    // Words that are much less alike than the nearest one mislead.
+    // Words that are much less similar than the first one are misleading.
     let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
     near.retain(|(likeness, _)| *likeness >= best - CLOSE);
-    // A service has a line for each protocol.
+    // A service has one line per protocol.
     near.dedup();
     near.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
-/// How alike two words are, with or without the prefix of the second (SO_, TCP_ ...).
+/// The similarity of two words, with or without the prefix of the second (SO_, TCP_ ...).
 fn likeness(word: &str, candidate: &str) -> f64 {
     let bare = candidate.split_once('_').map_or(candidate, |(_, bare)| bare);
     let alike = |other| strsim::normalized_damerau_levenshtein(word, other);
-    // A longer word that begins alike is what people mean by a cut one.
+    // A word at the beginning of a longer one is most likely an abbreviation of it.
     let begins = if word.len() >= 3 && (candidate.starts_with(word) || bare.starts_with(word)) {
         0.9
     } else {
@@ -100,7 +100,7 @@ mod tests {
         let near = |word: &str| unknown("option", word, names.into_iter()).contains("did you mean");
         assert!(near("SO_KEEPALIV"));
         assert!(!near(&format!("SO_KEEPALIV{}", "E".repeat(LONGEST))));
-        // Of names from outside, such as those of ip-netns(8), either may be long.
+        // Names from outside, such as those of ip-netns(8), may be long, too.
         let long = "n".repeat(LONGEST + 1);
         assert!(!unknown("network namespace", "nn", [long.as_str()].into_iter()).contains("mean"));
     }

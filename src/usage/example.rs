@@ -2,7 +2,7 @@
 
 use clap::Arg;
 
-/// What could be typed for the value of an option.
+/// Returns an example of the value of an option.
 pub fn of(argument: &Arg) -> Option<&'static str> {
     let name = argument.get_value_names()?.first()?.as_str();
     Some(match (name, argument.get_long()?) {

@@ -1,12 +1,12 @@
 //! THE TABLE of options that ss(8), netstat(8) and lsof(8) have and knetstat does not, with the command
-//! that does it. The facts are from the manual pages of iproute2 6.1 (and of 6.18 for -B and -Q), net-tools 2.10
-//! and lsof 4.95.
+//! to use instead. The facts are from the manual pages of iproute2 6.1 (and of 6.18 for -B and -Q),
+//! net-tools 2.10 and lsof 4.95.
 
-/// A use of an option that knetstat does not have.
+/// A meaning of an option that knetstat does not have.
 struct Foreign {
     /// The spellings, with their dashes.
     spellings: &'static [&'static str],
-    /// What it does, after "to".
+    /// The purpose of the option, as text after "to".
     purpose: &'static str,
     /// The command that does it.
     command: &'static str,
@@ -20,7 +20,7 @@ const fn to(
     Foreign { spellings, purpose, command }
 }
 
-/// A letter that several programs have has a line for each.
+/// A letter that several programs have occurs once for each.
 static FOREIGN: &[Foreign] = &[
     // ss
     to(&["-r", "--resolve"], "resolve host names", "ss -r"),
@@ -110,7 +110,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["--set", "--setsockopt"], "change an option", "setsockopt(2) in the program"),
 ];
 
-/// The answer to an option of another program: the commands that do it.
+/// Returns the message for an option of another program, with the commands to use instead.
 pub fn answer(spelling: &str) -> Option<String> {
     let uses: Vec<String> = FOREIGN
         .iter()

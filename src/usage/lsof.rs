@@ -1,9 +1,9 @@
-//! Options of lsof(8) with their values, as options of knetstat.
+//! Options of lsof(8) with their values, translated to options of knetstat.
 
 use crate::socket::state;
 use crate::usage::terms;
 
-/// The options that mean the same as a letter of lsof with this value.
+/// Returns the options that mean the same as a letter of lsof with this value.
 pub fn options(letter: char, value: &str) -> Option<Vec<String>> {
     match letter {
         'i' => internet(value),
@@ -23,12 +23,12 @@ pub fn options(letter: char, value: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The value of `-i`: `[46][protocol][@host][:port]`.
+/// Parses the value of `-i`: `[46][protocol][@host][:port]`.
 fn internet(value: &str) -> Option<Vec<String>> {
     let mut options = Vec::new();
     let mut rest = value;
     for (digit, option) in [("4", "-4"), ("6", "-6")] {
-        // `-i 443` is no version.
+        // The 4 of `-i 443` is not a version.
         let after =
             rest.strip_prefix(digit).filter(|it| !it.starts_with(|c: char| c.is_ascii_digit()));
         if let Some(after) = after {

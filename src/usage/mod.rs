@@ -1,4 +1,4 @@
-//! What wrong usage is answered with: one line, `what is wrong: why (what to type)`.
+//! The messages for wrong usage, one line each: `what is wrong: why (what to type)`.
 
 pub mod example;
 mod foreign;
@@ -16,7 +16,7 @@ use crate::text::{escaped, suggest};
 
 pub use words::{no_help, unexpected, with_file_hint};
 
-/// The answer to a command line that clap refuses.
+/// Returns the message for a command line that clap rejects.
 pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) -> String {
     let words: Vec<String> =
         arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -77,15 +77,15 @@ fn context_list(error: &clap::Error, kind: ContextKind) -> Vec<String> {
     }
 }
 
-/// The answer to an option that does not exist: another program's, the beginning of several, or a misspelled
-/// one.
+/// Returns the message for an option that does not exist: an option of another program, the beginning of
+/// several options, or a misspelled option.
 fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     if !option.starts_with('-') {
         let word = escaped(option.as_bytes());
         return format!("{0}: unexpected word '{word}' (knetstat help {0})", command.get_name());
     }
     let known = longs(command);
-    // -tcp is taken for letters.
+    // clap reads -tcp as single letters.
     if let Some(long) = known.iter().find(|long| words.iter().any(|word| *word == long[1..])) {
         return format!("unknown option '{}' (did you mean {long}?)", &long[1..]);
     }
@@ -123,7 +123,7 @@ fn longs(command: &Command) -> Vec<String> {
     longs.flatten().map(|long| format!("--{long}")).chain(["--help".into()]).collect()
 }
 
-/// What follows a letter on the command line, in the same argument or the next.
+/// The value after a letter on the command line, in the same argument or the next.
 fn value_after(letter: &str, words: &[String]) -> Option<String> {
     let mut words = words.iter();
     let word =

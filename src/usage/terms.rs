@@ -1,4 +1,4 @@
-//! Words after the options that mean what an option means: ports, addresses, states, families, and the
+//! Words after the options that are equivalent to an option: ports, addresses, states, families, and the
 //! simple terms of ss(8)'s filters.
 
 use crate::host::services;
@@ -7,11 +7,11 @@ use crate::query::filter::parse_network;
 use crate::socket::family::{self, Families};
 use crate::socket::state;
 
-/// The addresses of this host to itself.
+/// The loopback addresses.
 const LOCALHOST: &str = "127.0.0.0/8,::1";
 
-/// The options that mean the same as all of the words; `None` if one of them means nothing, or what no
-/// option can say.
+/// Returns the options that are equivalent to all of the words. `None` if a word has no meaning, or no
+/// equivalent option.
 pub fn options(words: &[&str]) -> Option<Vec<String>> {
     let words = words.iter().flat_map(|word| apart(word)).collect::<Vec<_>>();
     let mut words = &words[..];
@@ -24,19 +24,19 @@ pub fn options(words: &[&str]) -> Option<Vec<String>> {
     (!options.is_empty()).then_some(options)
 }
 
-/// The words of an argument in quotes: `'dport = :443'`.
+/// Splits a quoted argument into words: `'dport = :443'`.
 fn apart(word: &str) -> impl Iterator<Item = &str> {
     word.split_whitespace()
 }
 
-/// Whether the words are an expression of ss(8) or of its kind, which no options can say.
+/// Whether the words look like a filter expression of ss(8) or a similar program.
 pub fn are_expression(words: &[&str]) -> bool {
     let first = words.first().and_then(|word| apart(word).next()).unwrap_or_default();
     let begins = ["(", "!", "not", "state", "exclude", "sport", "dport", "src", "dst", "dev"];
     begins.contains(&first) || first.starts_with('(') || comparison(first).is_some()
 }
 
-/// A term at the beginning of the words: its options, and how many words it has.
+/// Parses the term at the beginning of the words. Returns its options and its number of words.
 fn term(words: &[&str]) -> Option<(Vec<String>, usize)> {
     let option = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
     match words {
@@ -60,7 +60,7 @@ fn term(words: &[&str]) -> Option<(Vec<String>, usize)> {
     }
 }
 
-/// What a single word means.
+/// Returns the options that are equivalent to a single word.
 fn alone(word: &str) -> Option<Vec<String>> {
     let option = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
     if let Some(ports) = word.strip_prefix(':').or(Some(word)).and_then(numbers) {
@@ -87,7 +87,7 @@ fn alone(word: &str) -> Option<Vec<String>> {
     is_service.then(|| option("--port", service))
 }
 
-/// The option for the port of an end.
+/// The option for the port of `src` or `dst`.
 fn port_of(end: &str) -> &'static str {
     if end == "src" {
         "--sport"
@@ -121,7 +121,7 @@ fn address_options(address: &str, port: &str, word: &str) -> Option<Vec<String>>
     }
 }
 
-/// A comparison of a port, as a range.
+/// Returns a comparison of a port as a range.
 fn range(op: &str, port: &str) -> Option<String> {
     let port = port.strip_prefix(':').unwrap_or(port);
     if matches!(op, "=" | "==" | "eq") {
@@ -186,7 +186,7 @@ mod tests {
             ("TCP_NODELAY", "-O TCP_NODELAY"),
             ("unix", "--unix"),
             ("inet6", "-f inet6"),
-            // What no option says.
+            // Expressions without an equivalent option.
             ("dport = :80 or dport = :443", "-"),
             ("not dport = :80", "-"),
             ("dport != :80", "-"),

@@ -1,5 +1,5 @@
-//! What is answered to words after the options, which mean nothing by themselves: each that can be recognised
-//! is answered with the options to type.
+//! The messages for words after the options, which knetstat does not accept. For a word that can be
+//! recognised, the message contains the options to type.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::usage::{lsof, terms};
 
 /// The command line around the words.
 struct Line<'a> {
-    /// What was typed before the first of the words, without the program's name.
+    /// The arguments before the first of the words, without the program's name.
     before: &'a [String],
     words: Vec<&'a str>,
     /// The options between and after the words.
@@ -24,7 +24,7 @@ struct Line<'a> {
     program: &'a Command,
 }
 
-/// The answer to words that follow the options.
+/// Returns the message for words that follow the options.
 pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command) -> String {
     let text = |words: &[OsString]| -> Vec<String> {
         words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
@@ -98,7 +98,7 @@ impl Line<'_> {
     }
 }
 
-/// A dash that is none: from a page of the web, or of a word processor.
+/// A typographic dash, as copied from a web page or a word processor.
 fn dash(line: &Line) -> Option<String> {
     let word = line.first();
     let rest = word.trim_start_matches([
@@ -146,7 +146,7 @@ fn loose_list(line: &Line) -> Option<String> {
     (takes_names && values.len() == 1).then(|| joined(line, option, values[0].as_str()))
 }
 
-/// The answer to a list with blanks.
+/// Returns the message for a list with blanks.
 fn joined(line: &Line, option: &str, first: &str) -> String {
     let words = [first].into_iter().chain(line.words.iter().copied());
     let words = words.flat_map(|word| word.split([',', ' '])).filter(|word| !word.is_empty());
@@ -155,7 +155,8 @@ fn joined(line: &Line, option: &str, first: &str) -> String {
     format!("{option}: a list is joined by commas ({})", line.command(before, &[list]))
 }
 
-/// The answer to words that are all names of files: an unquoted pattern was typed.
+/// Returns the message for words that are all names of files, because the shell has expanded an unquoted
+/// pattern.
 fn expanded(option: &str, words: &[&str]) -> Option<String> {
     let is_file = |word: &&str| {
         !word.contains('/') && caller::with_rights_of_caller(|| exists(word)).unwrap_or(false)
@@ -169,8 +170,8 @@ fn expanded(option: &str, words: &[&str]) -> Option<String> {
     })
 }
 
-/// The message for a list whose words mean nothing, with a hint where one of them is the name of a file: the
-/// shell may have replaced an unquoted pattern by it.
+/// Returns the message for a list with unknown words, with a hint if one of them is the name of a file:
+/// the shell may have replaced an unquoted pattern by it.
 pub fn with_file_hint(words: &[String], message: &str) -> String {
     let is_file = |word: &String| {
         message.contains(&format!("'{}'", escaped(word.as_bytes())))
@@ -186,7 +187,7 @@ pub fn with_file_hint(words: &[String], message: &str) -> String {
     }
 }
 
-/// The answer to `knetstat help WORD` for a word that is no command.
+/// Returns the message for `knetstat help WORD` if WORD is not a command.
 pub fn no_help(word: &str, program: &Command) -> String {
     let shown = escaped(word.as_bytes());
     let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
@@ -213,7 +214,7 @@ fn common_beginning(words: &[&str]) -> String {
     first[..common.last().unwrap_or(0)].to_owned()
 }
 
-/// A value after a letter that has none here, but has one in lsof(8): `-p 812`, `-u root`.
+/// A value after a letter that has no value here, but has one in lsof(8): `-p 812`, `-u root`.
 fn value_of_letter(line: &Line) -> Option<String> {
     let (option, values) = line.option()?;
     let letter = option.strip_prefix('-').filter(|it| !it.starts_with('-'))?.chars().last()?;
@@ -236,7 +237,7 @@ fn value_of_letter(line: &Line) -> Option<String> {
     Some(format!("-{letter} does not take a value (use {})", line.command(before, &options)))
 }
 
-/// Words that mean what options mean.
+/// Words that are equivalent to options.
 fn options(line: &Line) -> Option<String> {
     let options = terms::options(&line.words)?;
     let typed = line.typed();
@@ -275,7 +276,7 @@ fn comparison(line: &Line) -> Option<String> {
     ))
 }
 
-/// What no option says.
+/// An expression without equivalent options.
 fn expression(line: &Line) -> Option<String> {
     terms::are_expression(&line.words).then(|| {
         format!(
@@ -294,7 +295,7 @@ fn command(line: &Line) -> Option<String> {
     Some(format!("'{word}' is a command, and commands come first (knetstat {})", shell(&words)))
 }
 
-/// Letters without their dash, as ps(1) takes them.
+/// Letters without their dash, as ps(1) accepts them.
 fn letters(line: &Line) -> Option<String> {
     let word = line.first();
     let known: Vec<char> = line.program.get_arguments().filter_map(clap::Arg::get_short).collect();
@@ -302,7 +303,7 @@ fn letters(line: &Line) -> Option<String> {
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }
 
-/// A path, the number of a process, or the name of a host.
+/// A path, a PID, or the name of a host.
 fn place_or_host(line: &Line) -> Option<String> {
     let word = line.first();
     let shown = escaped(word.as_bytes());
@@ -327,7 +328,7 @@ fn place_or_host(line: &Line) -> Option<String> {
     })
 }
 
-/// The argument that a spelling with dashes means; of joined letters the last.
+/// The argument for an option with its dashes. For joined letters, the last letter counts.
 fn argument<'a>(program: &'a Command, option: &str) -> Option<&'a clap::Arg> {
     program.get_arguments().find(|argument| match option.strip_prefix("--") {
         Some(long) => argument.get_long() == Some(long),
@@ -335,7 +336,7 @@ fn argument<'a>(program: &'a Command, option: &str) -> Option<&'a clap::Arg> {
     })
 }
 
-/// Words as a shell reads them, fit for a terminal.
+/// Words quoted for a shell and escaped for a terminal.
 pub fn shell(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|word| quoted(&escaped(word.as_bytes()))).collect();
     words.join(" ")

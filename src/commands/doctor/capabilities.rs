@@ -9,10 +9,10 @@ use super::namespaces::is_in_first_user_namespace;
 use crate::error::MORE_FILES;
 use crate::kernel::capability::{self, NEEDED};
 
-/// What root in a user namespace lacks, whatever its capabilities are.
+/// The remedy for root in a user namespace, whose capabilities do not suffice.
 const LEAVE: &str = "run it outside of the user namespace, on the host";
 
-/// Checks the capabilities, and the limit of memory that one of them lifts.
+/// Checks the capabilities, and the memory limit that CAP_SYS_RESOURCE lifts.
 pub fn checks() -> Vec<Check> {
     let mut checks: Vec<Check> = NEEDED.map(needed).into();
     checks.extend(check_all(
@@ -31,16 +31,17 @@ pub fn checks() -> Vec<Check> {
     checks
 }
 
-/// What finding and entering network namespaces requires, the first most of all.
+/// The capabilities that finding and entering network namespaces requires. The first is required in any
+/// case.
 const NAMESPACES: [Capability; 3] =
     [Capability::CAP_SYS_ADMIN, Capability::CAP_SYS_PTRACE, Capability::CAP_NET_ADMIN];
 
-/// Whether this process has a capability, and not merely in a user namespace.
+/// Whether this process has a capability, and not only in a user namespace.
 pub fn has(capability: Capability) -> bool {
     capability::has(capability) && is_in_first_user_namespace()
 }
 
-/// Whether this process has what loading the programs requires.
+/// Whether this process has the capabilities required to load the programs.
 pub fn has_needed() -> bool {
     has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has)
 }
@@ -57,7 +58,7 @@ fn check_all(capabilities: &[Capability], what: &str) -> Vec<Check> {
     capabilities.iter().map(|which| check(*which, capabilities, what)).collect()
 }
 
-/// Checks a capability of those that something requires.
+/// Checks one of the capabilities that a feature requires.
 fn check(which: Capability, all: &[Capability], what: &str) -> Check {
     match has(which) {
         true => Check::ok(&which.to_string(), "held"),
@@ -65,7 +66,7 @@ fn check(which: Capability, all: &[Capability], what: &str) -> Check {
     }
 }
 
-/// The problem that some of these are not held, and the way to get them.
+/// Returns the problem that some of these capabilities are not held, with its remedy.
 fn lack(all: &[Capability], what: &str) -> Problem {
     let lacking: Vec<Capability> = all.iter().copied().filter(|which| !has(*which)).collect();
     let names = joined(&lacking.iter().map(Capability::to_string).collect::<Vec<_>>());
@@ -98,14 +99,15 @@ fn remedy(lacking: &[Capability], is_needed: bool) -> String {
     }
 }
 
-/// Whether capabilities of the program's file count where it is: mount(8), nosuid.
+/// Whether capabilities of the program's file have an effect, which the mount option nosuid prevents:
+/// mount(8).
 fn can_be_granted() -> bool {
     let place = std::env::current_exe().ok().and_then(|path| statvfs(&path).ok());
     place.is_none_or(|place| !place.flags().contains(FsFlags::ST_NOSUID))
 }
 
-/// How this user raises the limit of open files. Only root can raise the hard limit, and not in every
-/// container.
+/// Returns how this user raises the limit of open files. Only root can raise the hard limit, and not in
+/// every container.
 pub fn more_files() -> String {
     const ENOUGH: u64 = 1024;
     const RAISES: Capability = Capability::CAP_SYS_RESOURCE;
@@ -120,7 +122,7 @@ pub fn more_files() -> String {
     }
 }
 
-/// The limit of locked memory, where it is one for BPF too.
+/// Checks whether the limit of locked memory applies to BPF.
 fn memory_limit() -> Check {
     const NAME: &str = "memory limit";
     match capability::memory_limit() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// The result of a check.
+/// The verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -12,7 +12,7 @@ pub enum Verdict {
     /// Something does not work here.
     Missing,
     Unknown,
-    /// Something to know, which is no problem.
+    /// Worth knowing, but not a problem.
     Note,
 }
 
@@ -27,7 +27,7 @@ impl Verdict {
     }
 }
 
-/// What does not work, why, and what to do about it. Checks with one cause have the same problem.
+/// What does not work, why, and what to do about it. Checks with the same cause have the same problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     pub what: String,
@@ -51,19 +51,19 @@ impl fmt::Display for Problem {
     }
 }
 
-/// One thing that was checked.
+/// A check with its result.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What was checked, in a word or two.
+    /// The subject of the check, in a word or two.
     pub name: String,
     pub verdict: Verdict,
     /// What was found.
     pub detail: String,
-    /// What to do; none where there is nothing to do.
+    /// What to do. `None` if there is nothing to do.
     pub remedy: Option<String>,
-    /// Whether the table needs it.
+    /// Whether the table requires it.
     pub needed: bool,
-    /// The options that it is about.
+    /// The options that it concerns.
     pub options: Vec<&'static str>,
     #[serde(skip)]
     pub problem: Option<Problem>,
@@ -105,18 +105,18 @@ impl Check {
         Check { options, ..self }
     }
 
-    /// The problem for which the table does not work, or is not complete.
+    /// The problem because of which the table does not work or is incomplete.
     pub fn obstacle(&self) -> Option<&Problem> {
         self.problem.as_ref().filter(|_| self.needed)
     }
 }
 
-/// The name of what everything else is part of.
+/// The name of the check of the whole table, and the subject of problems that affect all of it.
 pub const TABLE: &str = "table";
-/// What to do where no remedy is known.
+/// The remedy if no other is known.
 pub const REPORT: &str = "please report it with the output of `knetstat doctor -v`";
 
-/// A command that only root may run, to be pasted as this user.
+/// Returns a command that requires root, ready to be pasted by this user.
 pub fn as_root(command: &str) -> String {
     let sudo = if nix::unistd::geteuid().is_root() { "" } else { "sudo " };
     format!("`{sudo}{command}`")

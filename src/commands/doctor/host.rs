@@ -1,4 +1,4 @@
-//! Checks of the kernel, and of what is mounted.
+//! Checks of the kernel and of the mounted file systems.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +14,7 @@ use crate::kernel::capability;
 use crate::kernel::syscall;
 use crate::text::escaped;
 
-/// Checks the kernel and what is mounted.
+/// Checks the kernel and the mounted file systems.
 pub fn checks(types: Option<&KernelBtf>) -> Vec<Check> {
     vec![kernel(), proc(), sys(types), btf(types), bpf(), lockdown(), unprivileged()]
 }
@@ -30,8 +30,8 @@ fn kernel() -> Check {
     }
 }
 
-/// Which protocols the kernel has loaded is read from /proc, before sockets of them are opened. A
-/// /proc that is mounted for its processes alone (proc(5), subset) does not have the file.
+/// Checks that /proc lists the loaded protocols, because sockets of other protocols are not opened. A
+/// /proc that shows only processes (proc(5), subset) does not have the file.
 fn proc() -> Check {
     const NAME: &str = "/proc";
     const WHAT: &str = "which options are set on sockets other than TCP, UDP, unix and netlink";
@@ -60,7 +60,8 @@ fn sys(types: Option<&KernelBtf>) -> Check {
     }
 }
 
-/// The kernel's types: libbpf also looks for them in the kernel's own file, btf__load_vmlinux_btf().
+/// Checks the kernel's types, which libbpf also searches for in the image of the kernel:
+/// btf__load_vmlinux_btf().
 fn btf(btf: Option<&KernelBtf>) -> Check {
     const NAME: &str = "BTF";
     let problem = match (btf, File::open(KERNEL_BTF)) {
@@ -110,7 +111,7 @@ fn bpf() -> Check {
                 "use a kernel that is built with CONFIG_BPF_SYSCALL=y",
             ),
         ),
-        // Some kernels and sandboxes forbid it only to those without the capabilities.
+        // Some kernels and sandboxes forbid the call only without the capabilities.
         Some(Errno::EPERM | Errno::EACCES) if !has_needed() => {
             Check::unknown(NAME, "not permitted without CAP_BPF", capability::how_to_grant())
         }

@@ -1,4 +1,4 @@
-//! `knetstat doctor`: whether knetstat works on this host, and what to do where it does not.
+//! `knetstat doctor`: whether knetstat works on this host, and what to do if it does not.
 
 mod capabilities;
 mod check;
@@ -23,7 +23,7 @@ use report::Report;
 ///
 /// # Errors
 ///
-/// When the table does not work here, or would not be complete; when the output cannot be written.
+/// When the table does not work here or would be incomplete, or when the output cannot be written.
 pub fn run(form: Form) -> Result<(), Error> {
     let report = examine();
     let mut out = stdout()?;
@@ -37,7 +37,7 @@ pub fn run(form: Form) -> Result<(), Error> {
     report.conclusion(form != Form::Json && io::stdout().is_terminal())
 }
 
-/// Checks everything, as this user on this host.
+/// Runs all checks, as this user on this host.
 fn examine() -> Report {
     let loader = Loader::new();
     let mut checks = host::checks(loader.btf());

@@ -1,11 +1,11 @@
-//! Checks of the namespaces that this process is in.
+//! Checks of the namespaces of this process.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::check::{mount_proc, Check};
 
-/// Checks the namespaces of processes and of the network.
+/// Checks the PID namespace and the network namespace.
 pub fn checks() -> [Check; 2] {
     [pid_namespace(), network_namespace()]
 }
@@ -15,18 +15,18 @@ pub fn checks() -> [Check; 2] {
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// The inode of a namespace of this process.
+/// The inode number of a namespace of this process.
 fn inode_of(name: &str) -> Option<u64> {
     fs::metadata(format!("/proc/self/ns/{name}")).ok().map(|namespace| namespace.ino())
 }
 
-/// Whether this process is in the initial user namespace. Where there is no file for it, there is no /proc
-/// or no such namespace.
+/// Whether this process is in the initial user namespace. True if there is no file for it, because /proc
+/// is missing or the kernel has no user namespaces.
 pub fn is_in_first_user_namespace() -> bool {
     inode_of("user").is_none_or(|inode| inode == FIRST_USER_NAMESPACE)
 }
 
-/// The name of the check that decides whether every process is seen.
+/// The name of the check of whether every process is visible.
 pub const PID_NAMESPACE: &str = "pid namespace";
 
 fn pid_namespace() -> Check {

@@ -1,4 +1,4 @@
-//! Checks of the options that the kernel has.
+//! Checks of the options that the kernel supports.
 
 use super::capabilities::more_files;
 use super::check::{as_root, mount_proc, Check};
@@ -10,7 +10,7 @@ use crate::options::defaults::{Answer, Defaults, Pool};
 use crate::options::spec::{Level, OptionSpec};
 use crate::socket::kind::{Family, SocketKind};
 
-/// Which options this kernel has.
+/// The options that this kernel supports.
 pub struct Options {
     supported: usize,
     unknown: usize,
@@ -18,7 +18,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Asks new sockets and the kernel's types.
+    /// Queries new sockets and the kernel's types.
     pub fn ask(btf: Option<&KernelBtf>) -> Options {
         let (defaults, _) = Defaults::ask(|_| true, &mut Pool::default());
         let which = |wanted: Option<bool>| -> Vec<&'static OptionSpec> {
@@ -34,7 +34,7 @@ impl Options {
         options
     }
 
-    /// How many options the kernel has, in words.
+    /// The number of options that the kernel supports, in words.
     pub fn count(&self) -> String {
         let count = format!("{} of {} options in this kernel", self.supported, CATALOGUE.len());
         match self.unknown {
@@ -54,7 +54,7 @@ fn counted(options: &[&OptionSpec]) -> String {
     format!("{} option{plural}", options.len())
 }
 
-/// A note with the options that the kernel lacks, if it lacks some.
+/// Returns a note with the options that the kernel lacks, if there are any.
 fn unsupported(options: &[&'static OptionSpec]) -> Option<Check> {
     let are = if options.len() == 1 { "is" } else { "are" };
     let names = names(options);
@@ -63,7 +63,7 @@ fn unsupported(options: &[&'static OptionSpec]) -> Option<Check> {
     (!options.is_empty()).then_some(check)
 }
 
-/// A line for each level with options that could not be asked for.
+/// Returns a check for each level with options that could not be checked.
 fn not_asked(options: &[&'static OptionSpec], defaults: &Defaults) -> Vec<Check> {
     let mut levels: Vec<Level> = Vec::new();
     for option in options {
@@ -80,7 +80,8 @@ fn not_asked(options: &[&'static OptionSpec], defaults: &Defaults) -> Vec<Check>
     levels.into_iter().map(check).collect()
 }
 
-/// Whether a socket was opened that would have the options of a level, but was not permitted to be asked.
+/// Whether a socket was opened that would have the options of a level, but getsockopt(2) was not
+/// permitted.
 fn is_forbidden(level: Level, defaults: &Defaults) -> bool {
     let is_refused = |(option, answer): (&OptionSpec, &Answer)| {
         option.level == level && matches!(answer, Answer::Refused(_))
@@ -89,7 +90,7 @@ fn is_forbidden(level: Level, defaults: &Defaults) -> bool {
     answers.any(|answers| CATALOGUE.iter().zip(answers.iter()).any(is_refused))
 }
 
-/// What to do to have the options of a level checked.
+/// What to do so that the options of a level can be checked.
 fn remedy(level: Level, defaults: &Defaults) -> String {
     let is_loaded = |family: Family| {
         let mut kinds = SocketKind::ALL.iter().filter(|kind| kind.family() == family);

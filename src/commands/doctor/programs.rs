@@ -9,7 +9,7 @@ use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
 use crate::socket::kind::Family;
 
-/// Checks whether a program loads here, unless there is an obstacle to all of them.
+/// Checks whether a program loads here, unless a known obstacle prevents all of them from loading.
 pub fn program(program: &'static Program, loader: &Loader, obstacle: Option<&Problem>) -> Check {
     let name = program.name;
     let reports = format!("{program} ({})", flag(program));
@@ -24,7 +24,7 @@ pub fn program(program: &'static Program, loader: &Loader, obstacle: Option<&Pro
             Check::note(name, format!("no {reports}: this kernel has no such iterator"))
         }
         (Err(error), when) => {
-            // What is wrong with the host or the user is not the fault of one program.
+            // A problem of the host or the user affects the whole table and not only one program.
             let what = if error.is_general() { TABLE.into() } else { reports };
             let check = Check::missing(name, problem(&what, &error));
             Check { needed: !matches!(when, When::Iterator(_)), ..check }
@@ -40,7 +40,7 @@ fn problem(what: &str, error: &LoadError) -> Problem {
     Problem::new(what, error.to_string(), remedy)
 }
 
-/// The flag that asks for what a program reports.
+/// The flag that requests the subject of a program.
 fn flag(program: &Program) -> String {
     match (program.subject, program.when) {
         (Subject::Owners, _) => "--programs".into(),
@@ -52,7 +52,7 @@ fn flag(program: &Program) -> String {
     }
 }
 
-/// Checks whether everything can be opened at once.
+/// Checks whether all programs can be loaded and opened at once.
 pub fn table(loader: &Loader, obstacle: Option<&Problem>) -> Check {
     if let Some(obstacle) = obstacle {
         return Check::missing(TABLE, obstacle.clone()).needed();

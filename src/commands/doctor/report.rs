@@ -8,24 +8,24 @@ use super::check::{Check, Problem, Verdict, TABLE};
 use super::namespaces::PID_NAMESPACE;
 use crate::error::Error;
 
-/// The width of the list of checks: what a terminal has at least.
+/// The width of the list of checks, which every usual terminal has.
 const WIDTH: usize = 80;
-/// Where the second and the third column begin.
+/// The positions at which the second and the third column begin.
 const NAME: usize = 9;
 const DETAIL: usize = 27;
 
-/// What is printed.
+/// The form of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A sentence where everything works, and a line for each problem.
+    /// A sentence if everything works, and a line for each problem.
     Short,
-    /// A line for each check too.
+    /// The same, and a line for each check.
     Verbose,
     Json,
 }
 
 impl Form {
-    /// The form that these flags ask for.
+    /// Returns the form that these flags select.
     pub fn of(verbose: bool, json: bool) -> Form {
         match (verbose, json) {
             (_, true) => Form::Json,
@@ -35,10 +35,10 @@ impl Form {
     }
 }
 
-/// What was found out about this host.
+/// The findings about this host.
 pub struct Report {
     pub checks: Vec<Check>,
-    /// How many options this kernel has, in words.
+    /// The number of options that this kernel has, in words.
     pub count: String,
 }
 
@@ -53,7 +53,7 @@ impl Report {
         each_once(self.checks.iter().filter_map(Check::obstacle))
     }
 
-    /// What to tell the user: the obstacles or, where there are none, what else does not work.
+    /// The problems to report: the obstacles or, if there are none, everything else that does not work.
     fn problems(&self) -> Vec<&Problem> {
         match self.obstacles() {
             none if none.is_empty() => {
@@ -63,7 +63,7 @@ impl Report {
         }
     }
 
-    /// What does not work of the table, as the beginning of a sentence.
+    /// What is wrong with the table, as the beginning of a sentence.
     fn failure(&self) -> &'static str {
         match self.obstacles().iter().any(|problem| problem.what == TABLE) {
             true => "the table cannot be read here",
@@ -99,7 +99,7 @@ impl Report {
         format!("knetstat works here: all families, {processes}{namespaces}; {}", self.count)
     }
 
-    /// Writes the sentence where knetstat works, and a line for each problem.
+    /// Writes the sentence if knetstat works, and a line for each problem.
     ///
     /// # Errors
     ///
@@ -111,8 +111,8 @@ impl Report {
         self.problems().into_iter().try_for_each(|problem| writeln!(to, "{problem}"))
     }
 
-    /// Writes the same, and a line for each check. What does not fit continues in lines that begin with
-    /// blanks.
+    /// Writes the same, and a line for each check. Text that does not fit continues in lines that begin
+    /// with blanks.
     ///
     /// # Errors
     ///
@@ -142,12 +142,12 @@ impl Report {
         writeln!(to)
     }
 
-    /// Whether the table works here.
+    /// Checks that the table works here.
     ///
     /// # Errors
     ///
-    /// When it does not, or would not be complete: why, and what to do. Who has just read that, the `reader`
-    /// at a terminal, is not told twice.
+    /// When the table does not work or would be incomplete: why, and what to do. A `reader` at a terminal
+    /// has just read the remedy, which is not repeated.
     pub fn conclusion(&self, reader: bool) -> Result<(), Error> {
         let obstacles = self.obstacles();
         let Some(first) = obstacles.first() else { return Ok(()) };
@@ -185,8 +185,8 @@ fn write_check(to: &mut impl Write, check: &Check) -> io::Result<()> {
     Ok(())
 }
 
-/// Breaks a text into lines of at most so many characters, but not inside of backticks: those are
-/// commands, which people copy.
+/// Breaks a text into lines of at most this many characters, but not within backticks, so that commands
+/// can be copied.
 fn fold(text: &str, width: usize) -> Vec<String> {
     let mut is_command = false;
     let words = text.split(|c| {

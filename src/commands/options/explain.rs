@@ -1,4 +1,4 @@
-//! What there is to know about options, for people: a block for each, a line for each fact.
+//! The explanations of options as text: a block for each option, a line for each fact.
 
 use std::io::{self, Write};
 
@@ -10,10 +10,10 @@ use crate::options::reference::sysctls::{Role, Sysctl};
 use crate::options::reference::{howto, sysctls, topics};
 use crate::options::text::Text;
 
-/// Where the facts begin, behind their names.
+/// The position at which facts begin, behind their names.
 const FACTS: usize = 19;
 
-/// Writes what there is to know about these options.
+/// Writes the explanations of these options.
 ///
 /// # Errors
 ///
@@ -63,8 +63,8 @@ fn explain(page: &mut Page<impl Write>, index: usize, host: &Host) -> io::Result
     Ok(())
 }
 
-/// A program with its version. That of C is a collection of manual pages, which the name of a language
-/// does not go with.
+/// Returns a program with its version. For C, the version names a collection of manual pages and is left
+/// out.
 fn label(program: &str, version: &str) -> String {
     match version.contains(' ') {
         true => program.into(),
@@ -94,7 +94,7 @@ fn describe(sysctl: Sysctl) -> String {
     }
 }
 
-/// Of which sockets or which member a sysctl is the default.
+/// The sockets or the member for which a sysctl is the default.
 fn whose(sysctl: Sysctl) -> String {
     let mut others = sysctls::of(sysctl.option).filter(|other| other.role == sysctl.role);
     match (sysctl.member(), sysctl.sockets()) {

@@ -1,4 +1,4 @@
-//! What this host says about an option: whether its kernel has it, and with what new sockets begin.
+//! Facts of this host about an option: whether the kernel has it, and its values on new sockets.
 
 use super::support;
 use crate::kernel::btf::KernelBtf;
@@ -8,32 +8,32 @@ use crate::options::set::Marker;
 use crate::options::value::Value;
 use crate::socket::kind::SocketKind;
 
-/// What new sockets of this namespace answer, and the kernel's types where they can be read.
+/// The option values of new sockets in this namespace, and the kernel's types if they can be read.
 pub struct Host {
     defaults: Defaults,
     btf: Option<KernelBtf>,
 }
 
 impl Host {
-    /// Asks new sockets. Has to come before capabilities are given up, by which the kernel's types may be
-    /// readable.
+    /// Queries new sockets. This has to precede the dropping of capabilities, without which the kernel's
+    /// types may not be readable.
     pub fn ask() -> Host {
         let (defaults, _) = Defaults::ask(|_| true, &mut Pool::default());
         Host { defaults, btf: KernelBtf::load() }
     }
 
-    /// Whether too many files were open to ask every kind of socket.
+    /// Whether too many files were open to query every kind of socket.
     pub fn lacked_files(&self) -> bool {
         self.defaults.lacked_files()
     }
 
-    /// Whether this kernel has an option, by its index in the catalogue; `None` where that is unknown.
+    /// Whether this kernel has an option, by its index in the catalogue. `None` if that is unknown.
     pub fn is_supported(&self, index: usize) -> Option<bool> {
         support::is_supported(index, &self.defaults, self.btf.as_ref())
     }
 
-    /// With what new sockets begin: each value once, with the kinds of sockets that begin with it. Empty
-    /// for what nobody sets, such as SO_COOKIE, which is another each time.
+    /// The values of new sockets, each once, with the kinds of sockets that have it. Empty for options
+    /// that never count as set, such as SO_COOKIE, which differs between all sockets.
     pub fn defaults(&self, index: usize) -> Vec<(&Value, Vec<SocketKind>)> {
         let mut found: Vec<(&Value, Vec<SocketKind>)> = Vec::new();
         if matches!(CATALOGUE[index].marker, Marker::Never) {
@@ -50,8 +50,8 @@ impl Host {
         found
     }
 
-    /// The kinds of new sockets that have an option, as far as such sockets could be opened. Empty for what
-    /// no new socket can report.
+    /// The kinds of new sockets that have an option, as far as such sockets could be opened. Empty for
+    /// options that no new socket can report.
     pub fn sockets(&self, index: usize) -> Vec<SocketKind> {
         if !CATALOGUE[index].kept_in.0.is_empty() {
             return Vec::new();
@@ -64,7 +64,7 @@ impl Host {
     }
 }
 
-/// Whether a new socket can be of this kind: one that has fallen back from MPTCP is not new.
+/// Whether a new socket can be of this kind. A socket that has fallen back from MPTCP is not new.
 fn is_of_new_sockets(kind: SocketKind) -> bool {
     !matches!(kind, SocketKind::MptcpFallback | SocketKind::Mptcp6Fallback)
 }

@@ -1,4 +1,4 @@
-//! What there is to know about options, as a JSON array.
+//! The explanations of options as a JSON array.
 
 use std::io::{self, Write};
 
@@ -26,7 +26,7 @@ pub fn write(to: &mut impl Write, options: Vec<usize>, host: &Host) -> io::Resul
     writeln!(to)
 }
 
-/// An option. The names of the members are a promise.
+/// An option. The names of the members never change.
 #[derive(Serialize)]
 struct Entry<'a> {
     name: &'static str,
@@ -54,7 +54,7 @@ struct LevelEntry {
     number: i32,
 }
 
-/// The words of an enumeration or of flags: an object from number to word, or null where there are none.
+/// The words of an enumeration or of flags: an object from number to word, or null if there are none.
 struct Words(Vec<(u32, &'static str)>);
 
 impl Serialize for Words {
@@ -78,7 +78,7 @@ struct MemberEntry {
     words: Words,
 }
 
-/// A value that new sockets begin with, and which sockets those are.
+/// A default, and the sockets that have it.
 #[derive(Serialize)]
 struct DefaultEntry<'a> {
     value: &'a Value,

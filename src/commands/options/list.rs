@@ -12,10 +12,10 @@ use super::words::{kind, sentence};
 use crate::options::catalogue::CATALOGUE;
 use crate::options::reference::topics;
 
-/// Where the explanation of an option begins in the list by topic.
+/// The position at which the explanation of an option begins in the list by topic.
 const HELP: usize = 32;
 
-/// Writes the options in the order of the catalogue, a line for each.
+/// Writes the options in the order of the catalogue, one per line.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn by_level(page: &mut Page<impl Write>, host: &Host) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the topics, and under each its own options with what they do.
+/// Writes the topics, each with its options and their explanations.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! `knetstat options`: the list of options, and what there is to know about some of them.
+//! `knetstat options`: the list of options, and the explanations of some of them.
 
 mod explain;
 mod facts;
@@ -21,11 +21,11 @@ use page::Page;
 use request::Request;
 pub use support::is_supported;
 
-/// Prints the list of all options, or what there is to know about those that the words name.
+/// Prints the list of all options, or the explanations of the options that the words name.
 ///
 /// # Errors
 ///
-/// For a word that names no option, as wrong usage; when the output cannot be written.
+/// [`Error::Usage`] for a word that names no option, [`Error::Output`] when the output cannot be written.
 pub fn run(words: &[String], json: bool) -> Result<(), Error> {
     let request = request::parse(words)
         .map_err(|error| cli::wrong("options", &usage::with_file_hint(words, &error)))?;

@@ -1,23 +1,24 @@
-//! Lines of text, which on a terminal are folded at its width.
+//! Lines of text, which are folded at the width of a terminal.
 
 use std::io::{self, Write};
 
 use crate::output::terminal;
 
-/// The narrowest text that stands behind a name: below that, words of usual length would stand alone.
+/// The minimum width of the text behind a name. In a narrower text, many lines would have only one word.
 const NARROWEST: usize = 20;
-/// How far text is indented that would be narrower.
+/// The indentation of a text that would be narrower.
 const INDENT: usize = 4;
 
-/// Where lines are written.
+/// A writer of lines.
 pub struct Page<'a, W> {
     to: &'a mut W,
-    /// How many columns the terminal has; `None` where it is none, and lines are not folded.
+    /// The number of columns of the terminal. `None` if the output is not a terminal, and lines are not
+    /// folded.
     columns: Option<usize>,
 }
 
 impl<'a, W: Write> Page<'a, W> {
-    /// A page for what goes to standard output in the end.
+    /// Returns a page for text that is written to standard output in the end.
     pub fn of_stdout(to: &'a mut W) -> Page<'a, W> {
         Page { to, columns: terminal::width() }
     }
@@ -27,7 +28,7 @@ impl<'a, W: Write> Page<'a, W> {
         writeln!(self.to)
     }
 
-    /// Writes a line of text. What does not fit goes on in lines that begin with `indent` blanks.
+    /// Writes a line of text. Text that does not fit continues in lines that begin with `indent` blanks.
     pub fn line(&mut self, text: &str, indent: usize) -> io::Result<()> {
         let Some(columns) = self.columns else {
             return writeln!(self.to, "{}", text.trim_end());
@@ -38,7 +39,7 @@ impl<'a, W: Write> Page<'a, W> {
         Ok(())
     }
 
-    /// Writes a name, and behind it, from the column `at` on, a text.
+    /// Writes a name, followed by a text that begins at the column `at`.
     pub fn item(&mut self, name: &str, text: &str, at: usize) -> io::Result<()> {
         let is_too_narrow = |columns| columns < at + NARROWEST;
         if self.columns.is_some_and(is_too_narrow) {
@@ -49,8 +50,8 @@ impl<'a, W: Write> Page<'a, W> {
     }
 }
 
-/// Breaks a text between words into lines of at most so many characters, unless a single word is longer;
-/// all but the first are indented, as far as the first word leaves room for that.
+/// Breaks a text between words into lines of at most this many characters, unless a single word is
+/// longer. All lines but the first are indented, as far as their first word leaves room.
 fn fold(text: &str, columns: usize, indent: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut line, mut is_begun) = (String::new(), false);

@@ -1,23 +1,23 @@
-//! What the words behind `knetstat options` ask for.
+//! The meaning of the words after `knetstat options`.
 
 use crate::options::catalogue::CATALOGUE;
 use crate::options::reference::topics;
 use crate::options::selection;
 use crate::text::suggest;
 
-/// What to print.
+/// The text to print.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
     /// The list of all options, by level.
     List,
     /// The list of all options, by topic.
     Topics,
-    /// All there is to know about these options, by their indexes in the catalogue.
+    /// The explanations of these options, by their indices in the catalogue.
     Explain(Vec<usize>),
 }
 
 impl Request {
-    /// The options that it is about, by their indexes in the catalogue.
+    /// The options concerned, by their indices in the catalogue.
     pub fn options(&self) -> Vec<usize> {
         match self {
             Request::List | Request::Topics => (0..CATALOGUE.len()).collect(),
@@ -26,11 +26,12 @@ impl Request {
     }
 }
 
-/// What the words ask for. A word is `all`, a topic, or names options as with `-O`; `topics` stands alone.
+/// Parses the words. A word is `all`, a topic, or names options as with `-O`. `topics` is accepted only
+/// alone.
 ///
 /// # Errors
 ///
-/// For a word that names nothing: a sentence with the nearest names.
+/// A sentence that suggests similar names, for a word that names nothing.
 pub fn parse(words: &[String]) -> Result<Request, String> {
     match words {
         [] => return Ok(Request::List),
@@ -48,7 +49,7 @@ pub fn parse(words: &[String]) -> Result<Request, String> {
     Ok(Request::Explain(found))
 }
 
-/// The indexes in the catalogue of the options that a word names.
+/// Returns the indices in the catalogue of the options that a word names.
 fn find(word: &str) -> Result<Vec<usize>, String> {
     if word.eq_ignore_ascii_case("all") {
         return Ok((0..CATALOGUE.len()).collect());

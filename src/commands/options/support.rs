@@ -5,8 +5,8 @@ use crate::options::catalogue::CATALOGUE;
 use crate::options::defaults::{Answer, Defaults};
 use crate::socket::kind::SocketKind;
 
-/// Whether this kernel has an option, by its index in the catalogue; `None` where that cannot be found
-/// out: the kernel's types are not known, or a socket that may have it could not be opened.
+/// Whether this kernel has an option, by its index in the catalogue. `None` if that is unknown, because
+/// the kernel's types are not available or a socket that may have the option could not be opened.
 pub fn is_supported(index: usize, defaults: &Defaults, btf: Option<&KernelBtf>) -> Option<bool> {
     let option = &CATALOGUE[index];
     let (structure, member) = option.kept_in;
@@ -24,7 +24,7 @@ pub fn is_supported(index: usize, defaults: &Defaults, btf: Option<&KernelBtf>) 
     if answers.any(|answers| matches!(answers[index], Answer::Refused(_))) {
         return None;
     }
-    // A level without any answer is one of sockets that could not be opened.
+    // If no option of a level was found, its sockets could not be opened.
     let mut others = (0..CATALOGUE.len())
         .filter(|other| CATALOGUE[*other].level == option.level && CATALOGUE[*other].has_getter);
     (!defaults.was_refused() && others.any(has)).then_some(false)

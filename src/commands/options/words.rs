@@ -1,11 +1,11 @@
-//! How an option is worded: its help, its kind, the words that its values are made of, and the members of
-//! those that are structures.
+//! The description of an option: its help, its kind, the words for its values, and the members of values
+//! that are structures.
 
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::spec::OptionSpec;
 
-/// The help as a sentence.
+/// Returns the help as a sentence.
 pub fn sentence(help: &str) -> String {
     let mut chars = help.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
@@ -20,7 +20,7 @@ pub fn kind(option: &OptionSpec) -> String {
     }
 }
 
-/// A member of the object that JSON has for a value.
+/// A member of the JSON object for a value.
 pub struct Member {
     pub name: &'static str,
     pub kind: ValueKind,
@@ -30,7 +30,7 @@ pub struct Member {
 pub fn of(kind: ValueKind) -> Vec<(u32, &'static str)> {
     match kind {
         ValueKind::Enum(words) | ValueKind::Flags(words) => words.into(),
-        // The number of the group is in the lowest 16 bits, then the type, then flags.
+        // The lowest 16 bits are the number of the group, followed by the type and by flags.
         ValueKind::Fanout => {
             let types = constants::FANOUTS.iter().map(|(number, word)| (number << 16, *word));
             types.chain(constants::FANOUT_FLAGS.iter().copied()).collect()
@@ -42,7 +42,7 @@ pub fn of(kind: ValueKind) -> Vec<(u32, &'static str)> {
 /// The members of a structure, or of the objects in a list, as JSON names them.
 pub fn members(option: &OptionSpec) -> Vec<Member> {
     use ValueKind::{Bool, Enum, Flags, Ifindex, Int, Microseconds, Name, Seconds};
-    // By the words that stand for them in the list of options: an address, and a list.
+    // Chosen for their words, `address` and `list`.
     const ADDRESS: ValueKind = ValueKind::Multicast;
     const LIST: ValueKind = ValueKind::Groups;
     const SOURCES: [(&str, ValueKind); 3] = [("mode", Name), ("sources", LIST), ("cut", Bool)];
@@ -99,7 +99,7 @@ pub fn members(option: &OptionSpec) -> Vec<Member> {
     }
 }
 
-/// All words, for people: those of the value, and behind the name of a member its own.
+/// All words as text: the words of the value, and the words of each member after its name.
 pub fn in_text(option: &OptionSpec) -> String {
     let mut parts = Vec::new();
     let own = listed(option.kind, &of(option.kind));
@@ -111,7 +111,7 @@ pub fn in_text(option: &OptionSpec) -> String {
     parts.join("; ")
 }
 
-/// Words with their numbers, in hexadecimal where those are bits; without words that are numbers.
+/// Lists words with their numbers, in hexadecimal for bits. Words that are numbers are left out.
 fn listed(kind: ValueKind, words: &[(u32, &str)]) -> String {
     let is_bits = matches!(kind, ValueKind::Flags(_) | ValueKind::Fanout);
     let words = words.iter().filter(|(number, word)| *word != number.to_string());

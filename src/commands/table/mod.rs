@@ -29,12 +29,12 @@ use crate::record::Records;
 use namespaces::{Namespace, Namespaces};
 use pipeline::Ownership;
 
-/// Prints the table, or the same as JSON.
+/// Prints the table, as text or as JSON.
 ///
 /// # Errors
 ///
-/// For wrong usage; when the programs cannot be loaded, the sockets not be read or the output not be
-/// written; when the table is not complete.
+/// When the usage is wrong, the programs cannot be loaded, the sockets cannot be read, the output cannot
+/// be written, or the table is incomplete.
 pub fn run(config: &Config) -> Result<(), Error> {
     let scope = &config.scope;
     if *scope != Scope::Own {
@@ -59,7 +59,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         netns_set.check_own();
     }
     let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
-    // One to begin with, and one for each section of the table.
+    // The first walk, and one for each section of the table.
     let walks = if asks_for_owners { 1 + config.filter.layouts().len() } else { 0 };
     let mut walks: Vec<_> =
         (0..walks).filter_map(|_| programs.owners().transpose()).collect::<Result<_, _>>()?;
@@ -69,7 +69,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let ownership = first.map(|first| Ownership::new(first, walks)).transpose()?;
     let mut out = stdout()?;
     let mut output = config.format.open(&mut out, &config.columns, config.style);
-    // A thread has the capabilities that its creator has left.
+    // A thread inherits the capabilities of its creator, so it is started after they were dropped.
     let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
     let unknown =
         pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
@@ -85,7 +85,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     Err(Error::Incomplete(missing.join("; missing ")))
 }
 
-/// Loads the programs, and looks which columns they cannot fill. The kernel's types are not kept.
+/// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
 fn load(request: &Request) -> Result<(Programs, Lost), Error> {
     let loader = Loader::new();
     let programs = loader.load(request)?;
@@ -93,8 +93,9 @@ fn load(request: &Request) -> Result<(Programs, Lost), Error> {
     Ok((programs, lost.unwrap_or_default()))
 }
 
-/// Leaves out UDP-Lite where it can have no rows: it takes a walk through all descriptors. `anywhere`: not
-/// only the network namespace that the program is in counts. Sockets that are not bound nobody counts.
+/// Leaves out UDP-Lite if it can have no rows, because it requires a walk through all descriptors.
+/// `anywhere`: all network namespaces count, and not only that of the program. The kernel does not count
+/// unbound sockets, so UDP-Lite is kept if these are requested.
 fn expected(mut filter: Filter, anywhere: bool) -> Filter {
     if filter.request().udp_lite && !filter.unbound && !has_udp_lite(anywhere) {
         filter.omit_udp_lite();
@@ -102,13 +103,13 @@ fn expected(mut filter: Filter, anywhere: bool) -> Filter {
     filter
 }
 
-/// The style, with room for the word of UDP-Lite where that has sockets.
+/// The style, with room for the word of UDP-Lite if there may be such sockets.
 fn style(config: &Config, filter: &Filter, anywhere: bool) -> Style {
     let has_udp_lite = filter.request().udp_lite && has_udp_lite(anywhere);
     Style { protocol_width: protocol_width(filter, has_udp_lite), ..config.style }
 }
 
-/// What the command line asks of the kernel side, but for the network namespaces.
+/// Returns the request to the kernel side, without the network namespaces.
 fn request(config: &Config) -> Request {
     let request = config.filter.request();
     match config.kernel_filter {
@@ -117,8 +118,8 @@ fn request(config: &Config) -> Request {
     }
 }
 
-/// Finds the network namespaces that are asked for, as far as that works without BPF programs. A single
-/// one is entered at once, and the result is empty, as it is for the namespace that the program is in.
+/// Finds the requested network namespaces, as far as that works without BPF programs. A single namespace
+/// is entered at once. The result is then empty, as it is for the namespace of the program.
 fn find(scope: &Scope) -> Result<NetnsSet, Error> {
     let words = match scope {
         Scope::Own => return Ok(NetnsSet::default()),
@@ -135,8 +136,8 @@ fn find(scope: &Scope) -> Result<NetnsSet, Error> {
     Ok(if netns_set.namespaces.len() == 1 { NetnsSet::default() } else { netns_set })
 }
 
-/// Enters each of the namespaces, or stays in the one that the program is in; there asks new sockets for
-/// their defaults, and opens the iterators.
+/// Enters each of the namespaces, or stays in that of the program. There, queries new sockets for their
+/// defaults and opens the iterators.
 fn enter_all(
     programs: &Programs,
     config: &Config,
@@ -170,7 +171,7 @@ fn enter_all(
     Ok((namespaces.with_names(names), snapshot))
 }
 
-/// Whether network namespaces are shown by name, which JSON does in a member of its own.
+/// Whether network namespaces are shown by name. JSON has a separate member for the name.
 fn shows_netns_names(config: &Config) -> bool {
     let shows = |column| config.columns.has(column);
     shows(Column::NetnsName) || !config.format.whole_sockets && shows(Column::Netns)

@@ -18,27 +18,27 @@ use crate::socket::kind::SocketKind;
 use crate::socket::owner::{Owner, Owners};
 use crate::socket::{Identity, Socket};
 
-/// How many bytes of records are held back until the second walk; then it comes at once.
+/// The number of bytes of records that may be held back. Beyond it, the second walk is made at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
 
-/// Who holds the sockets: what one walk through all descriptors found, and for each section of the table
-/// another walk, for the sockets that it did not explain.
+/// The holders of sockets: the result of one walk through all descriptors, and another walk for each
+/// section of the table, for sockets whose holder the first did not find.
 pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
 }
 
 impl<R: Read> Ownership<R> {
-    /// Reads the first walk. The others, one for each section, are kept for when they are needed.
+    /// Reads the first walk. The others, one for each section, are read when they are needed.
     ///
     /// # Errors
     ///
-    /// When the first cannot be read.
+    /// When the first walk cannot be read.
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
         Ok(Ownership { owners: Owners::read(first)?, again })
     }
 
-    /// Reads one of the others, if one is left.
+    /// Reads one of the other walks, if one is left.
     fn look_again(&mut self) -> Result<(), Error> {
         if let Some(again) = self.again.pop() {
             self.owners = Owners::read(again)?;
@@ -47,8 +47,9 @@ impl<R: Read> Ownership<R> {
     }
 }
 
-/// Writes every socket of the records that the configuration selects, but not yet the end: the caller
-/// decides whether the output is complete. Returns of which sockets it is not known what is set.
+/// Writes every socket that the configuration selects, but does not end the output: the caller decides
+/// whether it is complete. Returns the protocols of sockets for which it is not known which options are
+/// set.
 ///
 /// # Errors
 ///
@@ -91,19 +92,19 @@ struct Printer<'a, W> {
     config: &'a Config,
     namespaces: &'a Namespaces,
     plans: Plans<'a>,
-    /// Whether a kind is in `unknown` already, by the index of the network namespace.
+    /// Whether a kind is already in `unknown`, by the index of the network namespace.
     noted: Vec<[bool; SocketKind::ALL.len()]>,
     unknown: Unknown,
     ownership: Option<Ownership<W>>,
     /// The layout of the section that is being written.
     layout: Option<Layout>,
-    /// The sockets that came of walks that may come by one twice; and this program's own.
+    /// The sockets from walks that may return a socket twice, and the sockets of knetstat itself.
     seen: HashSet<Identity>,
     /// The numbers of the groups of sockets that share a port, by the identities of the groups.
     groups: HashMap<u64, usize>,
-    /// Records of sockets that nobody seems to hold: perhaps they were opened after the walk.
+    /// The records of sockets without a known holder, which may have been opened after the walk.
     held: Vec<u8>,
-    /// Whether the second walk for this section was made.
+    /// Whether the second walk for this section has been made.
     looked_again: bool,
     shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
@@ -126,8 +127,8 @@ impl<W: Read> Printer<'_, W> {
         self.socket(socket, index)
     }
 
-    /// Whether the socket was shown already. What comes once need not be remembered; but of the same
-    /// sockets another walk may have come before.
+    /// Whether the socket has been shown already. A socket from a walk that returns each socket once is
+    /// not remembered, but an earlier walk may have returned it.
     fn has_seen(&mut self, socket: &Socket) -> bool {
         match socket.comes_once() {
             true => self.seen.contains(&socket.identity()),
@@ -135,7 +136,7 @@ impl<W: Read> Printer<'_, W> {
         }
     }
 
-    /// Ends a section, and begins those that follow up to this one, or to the end.
+    /// Ends a section, and begins the sections up to this layout or, with `None`, all that are left.
     fn change_to(&mut self, layout: Option<Layout>) -> Result<(), Error> {
         self.write_held()?;
         for next in &self.config.filter.layouts() {
@@ -149,7 +150,7 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    /// `index`: of its network namespace.
+    /// Writes a socket, or holds it back. `index` is the index of its network namespace.
     fn socket(&mut self, socket: Socket, index: usize) -> Result<(), Error> {
         let filter = &self.config.filter;
         let mut holders = None;
@@ -165,7 +166,7 @@ impl<W: Read> Printer<'_, W> {
             }
             holders = Some(self.config.lost.without_reason(&socket, found));
         } else if filter.needs_owners() {
-            // Nobody knows whether it is wanted.
+            // It is not known whether the socket matches.
             return Ok(());
         }
         let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
@@ -196,7 +197,7 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    /// Walks through all descriptors once more, if there is a reason to, and writes what was held.
+    /// Walks through all descriptors once more, if needed, and writes the sockets that were held back.
     fn write_held(&mut self) -> Result<(), Error> {
         if self.held.is_empty() {
             return Ok(());
@@ -215,7 +216,7 @@ impl<W: Read> Printer<'_, W> {
     }
 }
 
-/// The number of the group with which a socket shares its port: groups are numbered as they appear.
+/// The number of the group with which a socket shares its port. Groups are numbered as they appear.
 fn number_of_group(groups: &mut HashMap<u64, usize>, socket: &Socket) -> Option<usize> {
     let next = groups.len() + 1;
     match socket.record.header.reuseport_group {

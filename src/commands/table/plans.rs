@@ -1,5 +1,6 @@
-//! What is shown of the options of each kind of socket in each network namespace: worked out when the
-//! first such socket comes, and shared by the namespaces in which new sockets answer alike.
+//! The plans for the options to show, one for each kind of socket in each network namespace. A plan is
+//! made when the first such socket is read. Namespaces whose new sockets have the same option values
+//! share it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,12 +15,12 @@ use crate::socket::kind::{Family, SocketKind};
 /// The plans of a run.
 pub struct Plans<'a> {
     config: &'a Config,
-    /// By the index of the network namespace, then by that of the kind.
+    /// The plans, by the index of the network namespace, then by the index of the kind.
     plans: Vec<[Option<Rc<Plan>>; SocketKind::ALL.len()]>,
     made: Vec<Made>,
 }
 
-/// A plan, with what it was made of.
+/// A plan, with the data that it was made from.
 struct Made {
     kind: SocketKind,
     answers: Option<Rc<Answers>>,
@@ -27,7 +28,7 @@ struct Made {
 }
 
 impl<'a> Plans<'a> {
-    /// For so many network namespaces.
+    /// Prepares plans for this many network namespaces.
     pub fn new(config: &'a Config, namespaces: usize) -> Plans<'a> {
         let plans = (0..namespaces).map(|_| SocketKind::ALL.map(|_| None)).collect();
         Plans { config, plans, made: Vec::new() }
@@ -40,7 +41,7 @@ impl<'a> Plans<'a> {
     }
 }
 
-/// A plan that was made already of the same answers, or a new one.
+/// Returns the plan that was made from the same answers, or a new one.
 fn share(
     made: &mut Vec<Made>,
     config: &Config,
@@ -62,13 +63,13 @@ fn share(
     plan
 }
 
-/// Of which sockets that were shown it is not known what is set: their protocols, by the reasons.
+/// The protocols of shown sockets for which it is not known which options are set, by reason.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Unknown(BTreeMap<String, BTreeSet<&'static str>>);
 
 impl Unknown {
-    /// Notes a socket of this kind. Of families that this program does not know, no new socket can be
-    /// opened in any case, so that nothing is missing.
+    /// Adds a socket of this kind. For a family that knetstat does not know, no new socket can be opened
+    /// in any case, so nothing is missing.
     pub fn add(&mut self, namespace: &Namespace, kind: SocketKind) {
         if kind.family() != Family::Other {
             self.0.entry(namespace.defaults.obstacle(kind)).or_default().insert(kind.word());

@@ -1,4 +1,4 @@
-//! The bytes of the kernel's types, from wherever they are.
+//! The contents of a BTF file, mapped or copied.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,15 +11,14 @@ use libbpf_rs::AsRawLibbpf;
 use crate::kernel::libbpf_log;
 use crate::kernel::syscall::BtfMapping;
 
-/// A file with types in memory. A kernel since 6.16 lets its own be mapped, so that they need not be
-/// copied.
+/// A BTF file in memory. Since Linux 6.16 the file of the kernel can be mapped, which avoids a copy.
 pub enum Contents {
     Mapped(BtfMapping),
     Copied(Vec<u8>),
 }
 
 impl Contents {
-    /// Reads a file.
+    /// Maps a file or, where that is not possible, reads it.
     ///
     /// # Errors
     ///
@@ -40,7 +39,7 @@ impl Contents {
         libbpf_log::capture();
         let btf = Btf::from_vmlinux().ok()?;
         let mut size = 0;
-        // SAFETY: the pointer is that of a live object, and libbpf writes one number.
+        // SAFETY: the pointer refers to a live object, and libbpf writes one number to `size`.
         let data = unsafe { libbpf_sys::btf__raw_data(btf.as_libbpf_object().as_ptr(), &mut size) };
         if data.is_null() {
             return None;

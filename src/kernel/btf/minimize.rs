@@ -1,9 +1,9 @@
-//! A file with a few types of another.
+//! Reduction of a BTF file to a few of its types.
 
 use super::parse::{kind, word, Types, HEADER, MAGIC};
 
-/// Returns a file with the types of these numbers and all types inside of them. Every pointer becomes
-/// the same one, to `void`: libbpf only compares that both sides have a pointer.
+/// Returns a BTF file with the types of these IDs and every type that they contain. All pointers become
+/// one pointer to `void`, because libbpf compares only that both sides have a pointer.
 pub fn minimize(types: &Types, selected: &[usize]) -> Option<Vec<u8>> {
     let mut selection = TypeSelection {
         types,
@@ -18,21 +18,21 @@ pub fn minimize(types: &Types, selected: &[usize]) -> Option<Vec<u8>> {
     selection.write()
 }
 
-/// A selection on its way.
+/// A selection that is being written.
 struct TypeSelection<'a> {
     types: &'a Types,
-    /// The new number of each type by its old number; 0 where it has none yet.
+    /// The new ID of each type, by its old ID. 0 stands for a type that has not been added yet.
     numbers: Vec<u32>,
-    /// The old numbers in the order of the new ones, from 1 on; `None` for the pointer.
+    /// The old IDs in the order of the new IDs, which start at 1. `None` stands for the pointer.
     order: Vec<Option<usize>>,
-    /// The new number of the pointer.
+    /// The new ID of the pointer.
     pointer: Option<u32>,
-    /// The names. One that occurs twice is there twice.
+    /// The string section. A name that occurs twice is stored twice.
     strings: Vec<u8>,
 }
 
 impl TypeSelection<'_> {
-    /// The new number of a type, which this adds to the selection.
+    /// Returns the new ID of a type, which is added to the selection.
     fn number(&mut self, id: usize) -> Option<u32> {
         if id == 0 {
             return Some(0);
@@ -57,7 +57,7 @@ impl TypeSelection<'_> {
         self.order.len() as u32
     }
 
-    /// Writes the file. Writing a type adds those inside of it to the selection.
+    /// Writes the file. Writing a type adds the types that it contains to the selection.
     fn write(mut self) -> Option<Vec<u8>> {
         let mut types = Vec::new();
         let mut written = 0;
@@ -70,7 +70,8 @@ impl TypeSelection<'_> {
         }
         let strings = self.strings;
         let mut file = Vec::with_capacity(HEADER + types.len() + strings.len());
-        // Magic number, version, flags, then the offsets and lengths of the two parts.
+        // Magic number, version, flags, length of the header, then the offsets and lengths of the two
+        // parts.
         file.extend(MAGIC.to_ne_bytes());
         file.extend([1, 0]);
         for size in [HEADER, 0, types.len(), types.len(), strings.len()] {

@@ -1,11 +1,11 @@
-//! The kernel's types (BTF): what the programs may use of this kernel, and the few types that libbpf
-//! needs to relocate them.
+//! The kernel's types (BTF): the features that the programs can use, and the few types that libbpf needs
+//! to relocate the programs.
 //!
-//! libbpf looks up each type that a program names among all of the kernel's, of which there are a
-//! hundred thousand, one after the other. Where there is none, it searches the types of each module.
-//! That would be most of the time of a start. It is therefore given a file with only the types that
-//! it can find, made in one pass over all of them. The same pass finds the iterators, for which
-//! libbpf would read all types once more.
+//! libbpf looks up each type that a program refers to among all types of the kernel, about a hundred
+//! thousand, one after the other. If the kernel does not have the type, libbpf searches the types of each
+//! module. That would take most of the startup time. libbpf is therefore given a file with only the types
+//! that it can find, made in one pass over all types. The same pass finds the iterators, for which libbpf
+//! would read all types once more.
 
 mod contents;
 mod minimize;
@@ -24,17 +24,17 @@ use parse::{kind, text, Type, Types};
 /// The file in which a kernel exposes its types.
 pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// The names of the structures, unions and enumerations that the programs name. build.rs writes the
+/// The names of the structures, unions and enumerations that the programs refer to. build.rs writes the
 /// list, sorted.
 static NAMES: &[&str] = &include!(concat!(env!("OUT_DIR"), "/types.rs"));
 
 /// The prefix of the functions that declare iterators: include/linux/bpf.h, BPF_ITER_FUNC_PREFIX.
 const ITERATOR: &[u8] = b"bpf_iter_";
 
-/// The types of the running kernel. Those of its modules are not among them.
+/// The types of the running kernel, without those of its modules.
 pub struct KernelBtf {
     types: Types,
-    /// The types that have one of [`NAMES`], by number.
+    /// The IDs of the types whose name is one of [`NAMES`].
     named: Vec<usize>,
     iterators: Vec<Iterator>,
 }
@@ -44,19 +44,19 @@ pub struct KernelBtf {
 pub struct Iterator {
     /// Its name, such as `tcp` or `task_file`.
     pub name: String,
-    /// The number of the kernel's type that stands for it.
+    /// The BTF ID of the function that declares it.
     pub id: u32,
 }
 
 impl KernelBtf {
-    /// Reads the types from [`KERNEL_BTF`] or, where that cannot be read, from the first file in which
-    /// libbpf finds them. `None` without any, or where they have a form that is not known.
+    /// Reads the types from [`KERNEL_BTF`] or, if that cannot be read, from the first file in which
+    /// libbpf finds them. Returns `None` if there is no such file, or if its format is unknown.
     pub fn load() -> Option<KernelBtf> {
         let contents = Contents::of(KERNEL_BTF).ok().or_else(Contents::found_by_libbpf)?;
         KernelBtf::parse(contents)
     }
 
-    /// Reads the types from another file of the same form.
+    /// Reads the types from another file of the same format.
     pub fn from_file(path: &str) -> Option<KernelBtf> {
         KernelBtf::parse(Contents::of(path).ok()?)
     }
@@ -80,7 +80,8 @@ impl KernelBtf {
         &self.iterators
     }
 
-    /// Whether the kernel, without its modules, has a type of this name, which the programs name.
+    /// Whether the kernel, without its modules, has a type of this name. Only types that the programs refer
+    /// to are found.
     pub fn has_type(&self, name: &str) -> bool {
         self.named_types().any(|it| self.is_named(&it, name))
     }
@@ -97,8 +98,8 @@ impl KernelBtf {
         all.any(|it| self.is_named(&it, structure) && self.has_name_within(&it, member))
     }
 
-    /// Those of these members, `(type, member)`, that are missing in a type which the kernel has. The
-    /// programs name the types.
+    /// Returns the `(type, member)` pairs whose type the kernel has, but without the member. Only
+    /// types that the programs refer to are looked at.
     pub fn lacking<'a>(&self, sought: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let mut known = vec![false; sought.len()];
         let mut found = vec![false; sought.len()];
@@ -115,14 +116,15 @@ impl KernelBtf {
         (0..sought.len()).filter(is_lacking).map(|nth| sought[nth]).collect()
     }
 
-    /// Whether a member or an enumerator has this name, also one of a structure without a name inside.
+    /// Whether a member or an enumerator has this name, including the members of anonymous structures and
+    /// unions.
     fn has_name_within(&self, it: &Type, name: &str) -> bool {
         let is_composite = matches!(it.kind, kind::STRUCT | kind::UNION);
         self.has_name_inside(it, name)
             || is_composite && self.unnamed_types(it).any(|it| self.has_name_within(&it, name))
     }
 
-    /// The structures and unions that are members without a name.
+    /// The structures and unions that are anonymous members.
     fn unnamed_types<'a>(&'a self, it: &'a Type) -> impl std::iter::Iterator<Item = Type<'a>> {
         let members = it.member_names().zip(it.type_fields().into_iter().flatten());
         let unnamed = members.filter(|(name, _)| self.types.string(*name) == Some(b""));
@@ -138,13 +140,13 @@ impl KernelBtf {
         self.types.string(it.name()) == Some(name.as_bytes())
     }
 
-    /// Whether a member or an enumerator has this name.
+    /// Whether a direct member or an enumerator has this name.
     fn has_name_inside(&self, it: &Type, name: &str) -> bool {
         it.member_names().any(|at| self.types.string(at) == Some(name.as_bytes()))
     }
 
-    /// Makes a file with only the types that the programs name. `None` where it could not be opened
-    /// by its path: libbpf then has to search the kernel's types by itself.
+    /// Makes a file with only the types that the programs refer to. Returns `None` if the file cannot be
+    /// made or cannot be opened by its path. libbpf then has to search the kernel's types by itself.
     pub fn minimize(&self) -> Option<MinimizedBtf> {
         let file = File::from(memfd_create(c"btf", MFdFlags::MFD_CLOEXEC).ok()?);
         (&file).write_all(&minimize::minimize(&self.types, &self.named)?).ok()?;
@@ -153,19 +155,19 @@ impl KernelBtf {
     }
 }
 
-/// A file with the types that the programs need. It lives as long as this value.
+/// A file with the types that the programs need. It exists as long as this value.
 pub struct MinimizedBtf {
     file: OwnedFd,
     iterators: Vec<Iterator>,
 }
 
 impl MinimizedBtf {
-    /// The path by which libbpf opens it.
+    /// The path by which libbpf opens the file.
     pub fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
 
-    /// The iterators of the kernel; their types are not in the file.
+    /// The iterators of the kernel. Their types are not in the file.
     pub fn iterators(&self) -> &[Iterator] {
         &self.iterators
     }
@@ -174,7 +176,7 @@ impl MinimizedBtf {
 /// Names to look for.
 struct Sought {
     sorted: &'static [&'static str],
-    /// Whether a name begins with these two bytes, which rules out most types without a search.
+    /// Whether a sought name begins with these two bytes. This rules out most types without a search.
     prefixes: Vec<bool>,
 }
 
@@ -187,8 +189,8 @@ impl Sought {
         Sought { sorted, prefixes }
     }
 
-    /// Whether the name that begins here and ends with a zero is one of them, perhaps with a flavour,
-    /// as in `sock___old`.
+    /// Whether this zero-terminated name is one of the sought names, with or without a flavour, as in
+    /// `sock___old`.
     fn contains(&self, name: &[u8]) -> bool {
         if !prefix(name).is_some_and(|prefix| self.prefixes[prefix]) {
             return false;
@@ -205,7 +207,7 @@ fn prefix(name: &[u8]) -> Option<usize> {
     Some(u16::from_le_bytes([*name.first()?, *name.get(1)?]).into())
 }
 
-/// The iterator that a function declares, by its name, which ends with a zero, and its number.
+/// Returns the iterator that a function declares, from the function's zero-terminated name and its ID.
 fn iterator(function: &[u8], id: usize) -> Option<Iterator> {
     let name = text(function.strip_prefix(ITERATOR)?)?;
     let name = String::from_utf8(name.to_vec()).ok()?;

@@ -1,4 +1,4 @@
-//! The binary form of types: include/uapi/linux/btf.h, Documentation/bpf/btf.rst.
+//! The BTF file format: include/uapi/linux/btf.h, Documentation/bpf/btf.rst.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::contents::Contents;
 /// The first two bytes of a file, in the byte order of the machine that wrote it.
 pub const MAGIC: u16 = 0xeb9f;
 
-/// The sizes in bytes of a file's header, and of what each type begins with.
+/// The sizes in bytes of a file's header, and of the `struct btf_type` with which each entry begins.
 pub const HEADER: usize = 24;
 pub const TYPE: usize = 12;
 
@@ -34,19 +34,19 @@ pub mod kind {
     pub const ENUM64: u32 = 19;
 }
 
-/// The types of a file. They are numbered from 1 on; number 0 is `void`, which has no entry.
+/// The types of a file. Their IDs start at 1. ID 0 is `void`, which has no entry.
 pub struct Types {
     contents: Contents,
     types: Range<usize>,
     strings: Range<usize>,
-    /// Where each type begins in `types`, by its number.
+    /// The offset of each type in `types`, by its ID.
     offsets: Vec<u32>,
 }
 
 impl Types {
-    /// Parses a file in the byte order of this machine. `visit` is called for each type with its
-    /// number, its kind, and all strings from its name on: where the name ends is worth finding only
-    /// for a few. `None` where the file is damaged, or has a kind of type that is not known.
+    /// Parses a file in the byte order of this machine. `visit` is called for each type with its ID, its
+    /// kind, and the strings from its name on. The end of the name is not searched for, because most names
+    /// are not needed. Returns `None` if the file is damaged or has an unknown kind of type.
     pub fn parse(contents: Contents, mut visit: impl FnMut(usize, u32, &[u8])) -> Option<Types> {
         let file: &[u8] = &contents;
         if file.get(..2)? != MAGIC.to_ne_bytes() {
@@ -76,7 +76,7 @@ impl Types {
         self.offsets.len()
     }
 
-    /// The type of this number.
+    /// The type with this ID.
     pub fn get(&self, id: usize) -> Option<Type<'_>> {
         let types = self.contents.get(self.types.clone())?;
         let offset = *self.offsets.get(id).filter(|_| id > 0)? as usize;
@@ -85,12 +85,12 @@ impl Types {
         Some(Type { kind, members, bytes })
     }
 
-    /// Every type, in the order of the numbers.
+    /// Every type, in the order of the IDs.
     pub fn all(&self) -> impl Iterator<Item = Type<'_>> {
         (1..self.len()).filter_map(|id| self.get(id))
     }
 
-    /// The string at this offset, without the zero that ends it.
+    /// The string at this offset, without its terminating zero.
     pub fn string(&self, offset: usize) -> Option<&[u8]> {
         text(self.contents.get(self.strings.clone())?.get(offset..)?)
     }
@@ -116,7 +116,7 @@ impl Type<'_> {
         self.member_name_fields().filter_map(|at| word(self.bytes, at))
     }
 
-    /// Where in the entry the names of members or enumerators are.
+    /// The offsets in the entry at which the names of members or enumerators are stored.
     pub fn member_name_fields(&self) -> impl Iterator<Item = usize> {
         let (step, count) = match self.kind {
             kind::STRUCT | kind::UNION | kind::ENUM64 => (12, self.members),
@@ -126,8 +126,8 @@ impl Type<'_> {
         (0..count).map(move |nth| TYPE + nth * step)
     }
 
-    /// Where in the entry the numbers of other types are; `None` for a kind that no other type has
-    /// inside.
+    /// The offsets in the entry at which the IDs of other types are stored. `None` for pointers, and for
+    /// kinds that other types contain only behind a pointer or not at all.
     pub fn type_fields(&self) -> Option<impl Iterator<Item = usize>> {
         let (first, step, count) = match self.kind {
             kind::ARRAY => (TYPE, 4, 2),
@@ -148,7 +148,7 @@ fn info(types: &[u8], offset: usize) -> Option<(u32, usize)> {
     Some((info >> 24 & 0x7f, (info & 0xff_ffff) as usize))
 }
 
-/// The size of an entry in bytes; `None` for an unknown kind.
+/// The size of an entry in bytes. `None` for an unknown kind.
 fn size(kind: u32, members: usize) -> Option<usize> {
     let more = match kind {
         kind::PTR | kind::FWD | kind::TYPEDEF | kind::VOLATILE | kind::CONST => 0,
@@ -162,7 +162,7 @@ fn size(kind: u32, members: usize) -> Option<usize> {
     Some(TYPE + more)
 }
 
-/// The number of 32 bits at this offset.
+/// The 32-bit number at this offset, in the byte order of this machine.
 pub fn word(bytes: &[u8], offset: usize) -> Option<usize> {
     let bytes = bytes.get(offset..offset + 4)?.try_into().ok()?;
     Some(u32::from_ne_bytes(bytes) as usize)
