@@ -896,7 +896,8 @@ fn mptcp_socket() -> socket2::Socket {
     socket.expect("an MPTCP socket: CONFIG_MPTCP, and net.mptcp.enabled")
 }
 
-/// In the table, `-O set` shows nothing else, and the default adds it to what everyone asks for.
+/// In the table, `-O set` shows only the options that are set, and the default selection adds them to the
+/// common options.
 #[test]
 fn set_in_the_table() {
     enter_namespace();

@@ -248,7 +248,7 @@ fn how_many_packets_a_call_sends() {
     const XDP_MAX_TX_SKB_BUDGET: i32 = 9;
     enter();
     let socket = open();
-    set(&socket, XDP_TX_RING, &64i32); // the maximum
+    set(&socket, XDP_TX_RING, &64i32); // the maximum of the budget
     if let Err(error) = common::set(&socket, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, 64) {
         assert!(!common::btf_has("max_tx_budget"), "{error}");
         return common::not_tested("XDP_MAX_TX_SKB_BUDGET, which this kernel does not have");
