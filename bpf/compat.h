@@ -193,7 +193,7 @@ static __always_inline bool visits_each_udp_socket_once(void)
 #define visits_each_udp_socket_once() false
 #endif
 
-/* 6.18: UDP and raw sockets count drops in two counters, one for half of the NUMA nodes each. */
+/* 6.18: UDP and raw sockets count drops in two counters, each for half of the NUMA nodes. */
 static __always_inline __u32 socket_drops(struct sock *sk)
 {
 	struct numa_drop_counters *counters = GET(sk, sk_drop_counters);

@@ -19,7 +19,7 @@
  * np, tp, up, po, xs, msk or sp, for example, its network namespace as net, and its BPF programs as
  * filter and reuseport. Nothing is converted here: jiffies remain jiffies, masks remain masks.
  * src/options/catalogue.rs has a line for each option, which defines how these facts are read, shown and
- * compared with the default. A NAME that is used there and missing here does not compile.
+ * compared with the default. A NAME that is missing there or here is a compile error.
  *
  * No fact may be a kernel address. Strings, IPv6 addresses and lists are not numbers: record.h has
  * members for them, which sections.h and items.h fill in. The fact of such a list only tells an unknown

@@ -84,7 +84,7 @@
 #define GET_BEHIND(pointer, first, member)                                                         \
 	(HAS_BEHIND(pointer, first, member) ? LOAD_BEHIND(pointer, first, member) : 0)
 
-/* Each of these stands for two arguments, `present, expression`. */
+/* Each of these expands to two arguments, `present, expression`. */
 #define MEMBER(pointer, member) HAS(pointer, member), LOAD(pointer, member)
 #define BITS(pointer, member) HAS(pointer, member), LOAD_BITS(pointer, member)
 #define BIT(pointer, member) HAS(pointer, member), LOAD_BIT(pointer, member)
