@@ -1,4 +1,4 @@
-# Everything needs only Rust, a C compiler and make. The rest is installed where it is missing.
+# The targets require only Rust, a C compiler and make. They install other tools that are missing.
 
 PREFIX ?= /usr/local
 CARGO ?= cargo
@@ -8,7 +8,7 @@ BASH_COMPLETIONS = $(SHARE)/bash-completion/completions
 ZSH_COMPLETIONS = $(SHARE)/zsh/site-functions
 FISH_COMPLETIONS = $(SHARE)/fish/vendor_completions.d
 
-# Where cargo builds, whatever its own configuration contains.
+# Where cargo builds, regardless of its own configuration.
 export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PROGRAM = $(CARGO_TARGET_DIR)/release/knetstat
 COMPLETIONS = $(CARGO_TARGET_DIR)/completions
@@ -35,7 +35,7 @@ tool = $(TOOLS)/$(1)/bin/$(firstword $(subst @, ,$(1)))
 MAINTAINER = $(shell sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-# Runs a command as root, with sudo where that is needed.
+# Runs a command as root, with sudo if needed.
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help run build static test test-kernels test-alone test-aarch64 \
@@ -57,7 +57,7 @@ static: static-tools ## Build a static program for any Linux on ARCH (this machi
 	@size=$$(stat -c %s $(STATIC)) && echo "$(STATIC): $$size bytes" && \
 		{ test $$size -le $(STATIC_LIMIT) || { echo 'more than $(STATIC_LIMIT)' >&2; exit 1; }; }
 
-# The log of the tests, from which the summary at the end is made.
+# The log of the tests, which the summary at the end is made from.
 TEST_LOG = $(CARGO_TARGET_DIR)/test.log
 
 test: run test-tools ## Do what run does, then run all tests as root
@@ -97,8 +97,8 @@ completions: build
 		$(PROGRAM) completions $$shell > $(COMPLETIONS)/knetstat.$$shell || exit 1; \
 	done
 
-# Under sudo, the program that the user has built is installed. There, cargo is often missing or another
-# version, and would leave files of root in the build directory.
+# Under sudo, installs the program that the user has built. Root's cargo is often missing or another
+# version, and would leave files owned by root in the build directory.
 cargo-here = $(if $(SUDO_UID),,$(shell command -v $(CARGO) 2>/dev/null))
 install: $(if $(cargo-here),build,built) ## Install below PREFIX (/usr/local)
 	install -D -m 755 $(PROGRAM) $(BIN)/knetstat
@@ -150,7 +150,7 @@ deb: package-files $(call tool,$(CARGO_DEB)) ## Build a package for the Debian r
 rpm: package-files $(call tool,$(CARGO_GENERATE_RPM)) ## Build a package for Fedora and related distributions
 	$(call tool,$(CARGO_GENERATE_RPM)) generate-rpm --source-date $(EPOCH)
 
-# Cargo tools in versions that are known to work, installed where nothing else finds them.
+# Cargo tools in versions that are known to work, installed only below the build directory.
 $(call tool,$(CARGO_DEB)) $(call tool,$(CARGO_GENERATE_RPM)):
 	env -u CARGO_TARGET_DIR $(CARGO) install --locked --root $(@:/bin/$(@F)=) \
 		$(notdir $(@:/bin/$(@F)=))

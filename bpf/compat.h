@@ -1,46 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The differences between kernels: an accessor for each, with the version and the reason. The running
- * kernel's BTF decides; versions are in comments only, because stable kernels adopt changes of later
- * ones.
+ * Accessors for the differences between kernels, each with the version that brought the change. The
+ * choice depends on the BTF of the running kernel and never on its version, because stable kernels adopt
+ * changes of later ones.
  */
 #ifndef COMPAT_H
 #define COMPAT_H
 
-/* A member of another shape of the type, see the flavours in vmlinux.h. */
+/* Casts a pointer to another shape of its type: see the flavours in vmlinux.h */
 #define FLAVOUR(type, pointer) ((struct type *)(pointer))
 
 /*
- * 6.6 gathered the IPv4 bits in inet_flags; before, the first nine were in cmsg_flags. The functions that
+ * 6.6 moved the IPv4 bits to inet_flags. Before, the first nine were in cmsg_flags. The functions that
  * use these macros load each word once.
  */
 #define INET_CMSG(bit) has_cmsg_flags, cmsg_flags >> bit
 
-/* ... and the others were bit fields. The numbers are an anonymous enum, which BTF cannot name. */
+/*
+ * Before 6.6, the other IPv4 bits were bit fields. Their numbers in inet_flags are an anonymous
+ * enumeration, which CO-RE cannot look up.
+ */
 #define INET_BIT(bit, member)                                                                      \
 	HAS(inet, member) | has_inet_flags,                                                        \
 		HAS(inet, member) ? LOAD_BIT(inet, member) : inet_flags >> bit
 
-/* A bit that never was anything else. */
+/* A bit that was never outside inet_flags. */
 #define INET_FLAG(bit) has_inet_flags, inet_flags >> bit
 
-/*
- * 6.7 moved the IPv6 bits there too. 6.6 has both words, so the old member decides, not the new.
- */
+/* 6.7 moved the IPv6 bits to inet_flags too. 6.6 has inet_flags, but not yet these bits in it. */
 #define INET6_BIT(bit, member)                                                                     \
 	HAS(np, member) | has_inet_flags,                                                          \
 		HAS(np, member) ? LOAD_BIT(np, member) : inet_flags >> bit
 
-/* 6.7, and 6.1 stable: udp_flags instead of members. */
+/* 6.7, and stable 6.1 kernels: bits of udp_flags instead of members. */
 #define UDP_BIT(bit, member)                                                                       \
 	HAS(up, member) | HAS(up, udp_flags),                                                      \
 		HAS(up, member) ? LOAD_BIT(up, member) : LOAD(up, udp_flags) >> bit
 
 /*
- * 6.16 moved the SO_PASS* bits from struct socket, which an orphan has not, to struct sock. There
- * they share a byte with sk_txrehash: which of the two a socket means the kernel's answer to
- * getsockopt tells, not this read. SO_PASSRIGHTS came with them: a kernel that has it does not use the
- * old bits.
+ * 6.16 moved the SO_PASS* bits from struct socket, which an orphan does not have, to struct sock. There
+ * they share a byte with sk_txrehash. This read does not check which of the two the socket uses: the
+ * reader asks the kernel for the options of each kind of socket. SO_PASSRIGHTS came with the move, so a
+ * kernel that has it does not use the old bits.
  */
 #define SCM_BIT(member, bit)                                                                       \
 	HAS(sk, member) || (!HAS(sk, sk_scm_rights) && HAS_BEHIND(sk, sk_socket, flags) &&          \
@@ -48,8 +49,8 @@
 		HAS(sk, member) ? LOAD_BIT(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
 
 /*
- * 6.3, and stable kernels: bits of a word, whose numbers are looked up in the running kernel. Before,
- * bit fields.
+ * 6.3, and stable kernels: bits of a word, whose numbers are looked up in the running kernel's BTF.
+ * Before, bit fields.
  */
 #define HAS_PACKET_FLAG(bit)                                                                       \
 	(HAS(po, flags) & bpf_core_enum_value_exists(enum packet_sock_flags, bit))
@@ -62,7 +63,7 @@
 			LOAD_BIT(po, member) :                                                     \
 			LOAD(po, flags) >> bpf_core_enum_value(enum packet_sock_flags, bit)
 
-/* 6.6: the size of the header, of which the older kernels' bit says whether it is there at all. */
+/* 6.6: the size of the header, 0 without one. Before, a bit: whether there is a header. */
 #define PACKET_VNET_HDR_BIT                                                                        \
 	HAS(po, vnet_hdr_sz) | HAS(po, has_vnet_hdr) |                                             \
 		HAS_PACKET_FLAG(PACKET_SOCK_HAS_VNET_HDR),                                         \
@@ -72,7 +73,7 @@
 						bpf_core_enum_value(enum packet_sock_flags,        \
 								    PACKET_SOCK_HAS_VNET_HDR)
 
-/* 6.8: one number instead of a pair. A change of kind, which CO-RE takes for an absent member. */
+/* 6.8: one number instead of a pair. CO-RE treats a member whose kind changed as absent. */
 #define RANGE(inet) FLAVOUR(inet_sock___range, inet)
 #define PORT_RANGE                                                                                 \
 	HAS(inet, local_port_range) | HAS(RANGE(inet), local_port_range.lo),                       \
@@ -82,8 +83,8 @@
 				(__u32)LOAD(RANGE(inet), local_port_range.hi) << 16
 
 /*
- * 5.12: iterators may call the helper that generates a socket's cookie. The helper is older, so that its
- * number does not show it; the one below came with the same kernel. It requires a typed pointer.
+ * 5.12: iterators may call bpf_get_socket_cookie(), which requires a typed pointer. The helper itself is
+ * older, so this checks for another helper that was added in 5.12.
  */
 static __always_inline bool generates_cookies(void)
 {
@@ -95,7 +96,7 @@ static __always_inline __u64 generated_cookie(void *sk)
 	return generates_cookies() ? bpf_get_socket_cookie(sk) : 0;
 }
 
-/* The cookie of a socket for which one was generated before, else 0. */
+/* The cookie of a socket if one has been generated, else 0. */
 static __always_inline __u64 existing_cookie(struct sock_common *skc)
 {
 	if (!HAS(skc, skc_cookie.counter))
@@ -110,7 +111,7 @@ static __always_inline __u64 socket_cookie(struct sock_common *skc)
 	return cookie ? cookie : existing_cookie(skc);
 }
 
-/* 6.18: struct sock has the number of the inode; before, the inode itself is next to struct socket. */
+/* 6.18: struct sock has the inode number. Before, the inode is next to struct socket. */
 static __always_inline __u64 socket_inode(struct sock *sk)
 {
 	struct socket_alloc *alloc;
@@ -140,14 +141,14 @@ static __always_inline __u64 probed_inode(struct sock *sk)
 
 /*
  * The number of the bit MPTCP_FALLBACK_DONE of mptcp_sock.flags, which is a macro and so not in BTF. It
- * was renumbered together with the changes that brought notsent_lowat, in 6.9.
+ * was renumbered in 6.9, in the series that added notsent_lowat.
  */
 static __always_inline __u32 fallback_bit(struct mptcp_sock *msk)
 {
 	return HAS(msk, notsent_lowat) ? 2 : 4;
 }
 
-/* 6.18 dropped icsk_timeout for the timer's own; 7.1 moved that timer, and the keepalive timer too. */
+/* 6.18 replaced icsk_timeout by the expiry of the timer. 7.1 moved that timer and the keepalive timer. */
 static __always_inline unsigned long retransmit_expires(struct tcp_sock *tp)
 {
 	if (HAS(tp, inet_conn.icsk_timeout))
@@ -169,8 +170,8 @@ static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *e
 }
 
 /*
- * 6.16: an iterator that resumes in the middle of a bucket knows by their cookies which of its sockets are
- * left. Before, it counted them, and when the bucket changed it visited some twice and others never.
+ * 6.16: an iterator that resumes in the middle of a bucket identifies the remaining sockets by their
+ * cookies. Before, it counted sockets, and if the bucket changed it visited some twice and others never.
  */
 #ifdef TYPED_POINTERS
 static __always_inline bool visits_each_tcp_socket_once(void)
@@ -187,12 +188,12 @@ static __always_inline bool visits_each_udp_socket_once(void)
 	return HAS(item, cookie);
 }
 #else
-/* A socket is visited at each of its descriptors. */
+/* A socket is visited once for each of its descriptors. */
 #define visits_each_tcp_socket_once() false
 #define visits_each_udp_socket_once() false
 #endif
 
-/* 6.18: UDP, raw and packet sockets count their drops for each memory node. */
+/* 6.18: UDP and raw sockets count drops in two counters, each for half of the NUMA nodes. */
 static __always_inline __u32 socket_drops(struct sock *sk)
 {
 	struct numa_drop_counters *counters = GET(sk, sk_drop_counters);

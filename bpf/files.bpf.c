@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The programs that iterate over tasks, or over their file descriptors: which processes hold sockets,
- * and the sockets that are in no table. The kernel visits the tasks of the reader's PID namespace and
- * the descriptors of each, those of a thread only if it does not share them. A socket with several
- * descriptors is visited once for each. Each family has a program, and so a stream, of its own; MPTCP
- * has a second one, for sockets without a descriptor, which iterates over the table of TCP.
+ * The programs that iterate over tasks or their file descriptors. They find the processes that hold
+ * sockets, and the sockets that are in no table. The kernel visits the tasks of the reader's PID
+ * namespace and the descriptors of each process. It visits those of a thread only if they are not shared
+ * with the process. A socket with several descriptors is visited once for each. Each family has its own
+ * program, and so its own stream. MPTCP has a second program, which iterates over the table of TCP, for
+ * sockets without a descriptor.
  */
 #include "vmlinux.h"
 
@@ -34,9 +35,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define PIDTYPE_TGID 1
 
 /*
- * THE FAMILIES: each socket belongs to exactly one, and so is shown by the programs of one only. A
- * program of this file has to name its family to get a socket, and family_of() decides which sockets
- * those are; what it leaves over, other_files() shows.
+ * THE FAMILIES. family_of() assigns each socket to exactly one, so that only the programs of one family
+ * write it. A program of this file must name its family to get a socket. other_files() writes the sockets
+ * of FAMILY_OTHER.
  */
 enum family {
 	FAMILY_TCP,
@@ -52,7 +53,7 @@ enum family {
 	FAMILY_OTHER,
 };
 
-/* A socket behind a descriptor, as made by socket(2). */
+/* A socket behind a descriptor, with the arguments of socket(2). */
 struct file_socket {
 	struct sock *sk;
 	struct net *net;
@@ -61,7 +62,7 @@ struct file_socket {
 	__u8 type;
 };
 
-/* A raw socket may have the protocol of any other: its type is what counts. */
+/* The type is checked first, because a raw socket may have any protocol. */
 static __always_inline enum family inet_family_of(const struct file_socket *socket)
 {
 	__u16 protocol = socket->protocol;
@@ -110,8 +111,8 @@ static __always_inline enum family family_of(const struct file_socket *socket)
 }
 
 /*
- * 5.11 has a helper. Before, the magic number of its file system shows that a file is a socket, and
- * the file's private data is the struct socket.
+ * 5.11 added a helper. Before, a file is a socket if its file system has the magic number of sockfs. Its
+ * private data is then the struct socket.
  */
 static __always_inline struct sock *sock_of(struct file *file)
 {
@@ -128,8 +129,8 @@ static __always_inline struct sock *sock_of(struct file *file)
 }
 
 /*
- * Finds the socket behind a descriptor; false if there is none, or none of this family and of the
- * network namespaces that are asked for.
+ * Finds the socket behind a descriptor. Returns false unless the socket is of this family and in a
+ * requested network namespace.
  */
 static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum family family,
 					struct file_socket *socket)
@@ -152,7 +153,7 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 	return family_of(socket) == family;
 }
 
-/* The cookie. Asked for last, because that generates one. */
+/* Returns the cookie. Called last, because it generates the cookie if there is none yet. */
 static __always_inline __u64 cookie_of(const struct file_socket *socket)
 {
 	__u64 cookie = generated_cookie(socket->sk);
@@ -166,7 +167,7 @@ static __always_inline bool is_in_table(struct sock *sk)
 	return GET_OR(sk, __sk_common.skc_node.pprev, (void *)1) != 0;
 }
 
-/* The processes that hold sockets: a record for each descriptor that is a socket. */
+/* The processes that hold sockets. Writes a record for each descriptor that is a socket. */
 SEC("iter/task_file")
 int owners(struct bpf_iter__task_file *ctx)
 {
@@ -176,8 +177,8 @@ int owners(struct bpf_iter__task_file *ctx)
 	struct sock *sk;
 
 	/*
-	 * None of the reads is guarded: without one of the members there is no owner to report. The
-	 * program then does not load, and the table has no owners.
+	 * The reads are not guarded, because all members are required to report an owner. On a kernel
+	 * that lacks one, the program does not load, and the table has no owners.
 	 */
 	if (!task || !file)
 		return 0;
@@ -196,7 +197,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* The network namespaces of the tasks: a record for each task. */
+/* The network namespaces of tasks. Writes a record for each task. */
 SEC("iter/task")
 int tasks(struct bpf_iter__task *ctx)
 {
@@ -206,7 +207,7 @@ int tasks(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	/* A task that has ended has none. */
+	/* A task that has exited has none. */
 	nsproxy = BPF_CORE_READ(task, nsproxy);
 	if (!nsproxy)
 		return 0;
@@ -265,7 +266,7 @@ static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool
 
 /*
  * MPTCP sockets without a descriptor, because they wait to be accepted or were closed. They are found
- * by their subflows: by the first one, or, where that is gone, by each.
+ * through their first subflow or, if that is not in the table, through each of the others.
  */
 static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool loop_helper)
 {
@@ -276,7 +277,10 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 	struct net *net;
 	__u8 state;
 
-	/* Without one of the members, the program does not load, and the table says what it lacks. */
+	/*
+	 * The reads are not guarded. On a kernel that lacks one of the members, the program does not
+	 * load, and knetstat reports what is missing.
+	 */
 	if (!tp || !bpf_core_type_exists(struct mptcp_sock))
 		return 0;
 	state = BPF_CORE_READ(ctx, sk_common, skc_state);
@@ -295,8 +299,8 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 }
 
 /*
- * UDP sockets that are not bound, and all of UDP-Lite, whose table no iterator visits. 7.x kernels have
- * no UDP-Lite.
+ * UDP sockets that are not bound, and all UDP-Lite sockets, because no iterator visits their table. 7.x
+ * kernels have no UDP-Lite.
  */
 static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
@@ -368,8 +372,8 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 }
 
 /*
- * Unix sockets. The iterator of their table, which came with 5.15, skips sockets when there are more
- * than fit its buffer: bpf_iter_unix_batch() does not resume in the middle of a bucket.
+ * Unix sockets. The iterator of their table, which 5.15 added, skips sockets if there are more than fit
+ * its buffer: bpf_iter_unix_batch() does not resume in the middle of a bucket.
  */
 static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
@@ -435,7 +439,7 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Writes what sockets of every family have. */
+/* Writes a header with the members that sockets of every family have. */
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 cookie)
 {
@@ -450,7 +454,7 @@ static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, 
 	return 0;
 }
 
-/* The sockets of families that have no program. */
+/* The sockets of families that have no program of their own. */
 SEC("iter/task_file")
 int other_files(struct bpf_iter__task_file *ctx)
 {

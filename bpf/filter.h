@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The prefilter: which sockets are worth a record. It only saves work, the reader filters again. It is
- * constant by the time the verifier runs, which then removes the code that is not needed.
+ * The prefilter, which decides whether a socket gets a record. It only saves work: the reader filters
+ * again. Its values are constant when the verifier runs, which removes the code that they rule out.
  */
 #ifndef FILTER_H
 #define FILTER_H

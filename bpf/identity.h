@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Identities: keyed hashes of addresses, for objects that a record has to tell apart and that have no
- * number of their own, such as a cookie. Streams of records may be read by users who must not learn the
- * addresses themselves. The hash is SipHash-1-3, as in the hash tables of several languages; the kernel
- * prints pointers with %p through SipHash-2-4 (lib/vsprintf.c, __ptr_to_hashval()).
+ * Identities: keyed hashes of the addresses of kernel objects that have no number of their own, such as a
+ * cookie. A record needs them to distinguish the objects. Unprivileged users may read records, and must
+ * not learn the addresses. The hash is SipHash-1-3, which the hash tables of several languages use. The
+ * kernel prints pointers with %p through SipHash-2-4 (lib/vsprintf.c, __ptr_to_hashval()).
  *
- * Each process that loads the programs chooses a random key and gives the same one to all of them. An
- * object therefore has the same identity in every stream of that process, and for every reader of an
- * iterator that the process has pinned. The key is in a map that no program or user can change, and that
- * only CAP_SYS_ADMIN can open: bpf(2), BPF_MAP_GET_FD_BY_ID.
+ * Each process that loads the programs chooses a random key and passes it to all of them. An object
+ * therefore has the same identity in every stream of that process, and for every reader of an iterator
+ * that the process has pinned. The key is in a map that no program or user can change, and that only
+ * CAP_SYS_ADMIN can open: bpf(2), BPF_MAP_GET_FD_BY_ID.
  *
- * A block cipher would never give two objects the same identity. SipHash does so among a million objects
- * with a probability of 2^-25, but takes a third of the instructions: all of it is arithmetic on 64
- * bits, whereas the 32-bit halves of such a cipher's blocks would have to be masked at each step. The
- * verifier analyses 220 instructions for it. A thousand are a millisecond of each start: programs whose
- * sockets always have a cookie do not contain the hash.
+ * A block cipher would exclude collisions. With SipHash, two of a million objects have the same identity
+ * with a probability of 2^-25, but it needs a third of the instructions: it is arithmetic on 64 bits,
+ * whereas the 32-bit halves of such a cipher's blocks would have to be masked at each step. The verifier
+ * analyses 220 instructions for it, and a thousand take a millisecond of each start. On kernels that
+ * generate cookies, only the programs of TCP and UDP, which hash reuseport groups, and of MPTCP use it.
  */
 #ifndef IDENTITY_H
 #define IDENTITY_H
@@ -50,9 +50,9 @@ static __always_inline void sip_compress(struct sip_state *v, __u64 word)
 }
 
 /*
- * Hashes an address; never to 0, which stands for no object. Not static: the verifier analyses a global
- * function by itself, once for each program, and not again on each path that calls it. It needs no stack
- * of its own, of which some callers have little left.
+ * Hashes an address. Never returns 0, which means no object. Not static: the verifier analyses a global
+ * function separately, once for each program, and not on each path that calls it. It uses no stack, of
+ * which some callers have little left.
  */
 __noinline __u64 hash_address(__u64 address)
 {

@@ -2,23 +2,26 @@
 /*
  * The items at the end of a record: blobs and lists, which most sockets do not have.
  *
- * An item is written in steps: one for its header, and one for each chunk of the bytes behind it. A step
+ * An item is written in steps: one for its header, and one for each chunk of the bytes after it. A step
  * is a function that bpf_loop() calls: the verifier analyses it only a few times, whereas it would
- * follow every iteration of a loop. Kernels without bpf_loop() run a loop of fewer iterations. All reads
- * are bpf_probe_read_kernel(), because lists are followed by address.
+ * follow every iteration of a loop. Kernels without bpf_loop() run a loop of fewer iterations. A walk
+ * reads with bpf_probe_read_kernel(), because it holds addresses, not typed pointers.
  */
 #ifndef ITEMS_H
 #define ITEMS_H
 
-/* The most bytes that the items of a record take, so that it fits the 32 KiB buffer of a read. */
+/* No entry is begun after this many bytes of items, so that a record fits the 32 KiB buffer of a read. */
 #define ITEMS_ROOM 24576
 
 #define CHUNK 256
 
-/* An IPv6 extension header has at most 2,048 bytes; the sources of a list's entry are cut there. */
+/*
+ * An IPv6 extension header has at most 2,048 bytes. The sources of a membership and the groups of a
+ * netlink socket are cut at this length.
+ */
 #define BYTES_MAX 2048
 
-/* The most steps for a list: with bpf_loop(), and where the verifier follows each. */
+/* The most steps for a list: with bpf_loop(), and in an unrolled loop, where the verifier follows each. */
 #define STEPS 1024
 #define STEPS_UNROLLED 24
 
@@ -26,19 +29,19 @@
 struct walk {
 	struct seq_file *seq;
 	/*
-	 * Where the items begin in the buffer. The file has their length so far; the verifier would
-	 * follow a count of our own through all its values.
+	 * The offset of the items in the buffer. Their length follows from the length of the buffer,
+	 * because the verifier would follow a counter of the walk through all its values.
 	 */
 	__u64 start;
-	__u64 steps; /* how many there may be */
-	__u64 entry; /* the list's next entry, or 0 */
-	__u64 bytes; /* what is copied behind the item's head, */
-	__u64 length; /* how much of it, */
-	__u64 first; /* and with which step that begins */
-	__u32 kind; /* enum item_kind: of which list */
+	__u64 steps; /* the number of steps allowed */
+	__u64 entry; /* the address of the next entry of the list, or 0 */
+	__u64 bytes; /* the address of the bytes to copy after the item's header, */
+	__u64 length; /* their number, */
+	__u64 first; /* and the step that copies the first chunk of them */
+	__u32 kind; /* enum item_kind */
 };
 
-/* How many bytes the buffer has; its type is tracked in every program. */
+/* The number of bytes in the buffer. A plain load, because seq is a typed pointer in every program. */
 static __always_inline __u64 written(struct seq_file *seq)
 {
 	return HAS(seq, count) ? seq->count : 0;
@@ -62,11 +65,11 @@ static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 	__u8 chunk[CHUNK] = {};
 	__u64 part = walk->length - done, padded;
 
-	/* The verifier has to see a comparison of the same register that the call uses. */
+	/* The verifier has to see a comparison of the register that the call uses. */
 	barrier_var(part);
 	if (part > CHUNK)
 		part = CHUNK;
-	/* 5.10 also assumes negative values here, which do not occur: the mask excludes them. */
+	/* 5.10 still assumes that the value may be negative. The mask excludes that. */
 	barrier_var(part);
 	part &= 2 * CHUNK - 1;
 	bpf_probe_read_kernel(chunk, part, (void *)(walk->bytes + done));
@@ -76,7 +79,7 @@ static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 		bpf_seq_write(walk->seq, chunk, padded);
 }
 
-/* Read the entry of a list. The steps that follow copy its sources. */
+/* These read an entry and advance the walk. The steps that follow copy its sources. */
 static __always_inline void read_ip_membership(struct walk *walk, struct membership_item *item)
 {
 	struct ip_mc_socklist *entry = (void *)walk->entry;
@@ -118,8 +121,8 @@ static __always_inline void read_anycast(struct walk *walk, struct membership_it
 }
 
 /*
- * Writes the next part of a list, or of one blob; 1 when nothing is left, or no room. If a list did not
- * fit, walk->entry is not 0.
+ * Writes the next part of a list or a blob. Returns 1 when nothing or no room is left. If a list did not
+ * fit, walk->entry is then not 0.
  */
 static long step(__u32 index, struct walk *walk)
 {
@@ -144,7 +147,7 @@ static long step(__u32 index, struct walk *walk)
 		return 1;
 	if (walk->length > BYTES_MAX)
 		walk->length = BYTES_MAX;
-	/* An item is not begun unless all of it fits: its header has its length. */
+	/* Begins an item only if the steps suffice for all of it, because its header has its length. */
 	if (walk->first + (walk->length + CHUNK - 1) / CHUNK >= walk->steps) {
 		walk->entry = entry;
 		return 1;
@@ -229,15 +232,15 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 #include "keys.h"
 
 /*
- * A pointer as a number, which a walk must hold. A typed pointer in the first iteration and numbers in
- * all others would be different states to the verifier, which then follows both.
+ * A pointer as a number, as a walk holds it. With a typed pointer in the first iteration and numbers in
+ * the others, the verifier would have to follow two different states.
  */
 #define ADDRESS(pointer, member)                                                                   \
 	(bpf_core_field_exists((pointer)->member) ? (__u64)BPF_CORE_READ(pointer, member) : 0)
 
 /*
- * `tp`: of TCP sockets, which can have keys; else NULL. `memberships`: whether it can join groups. MPTCP
- * sockets can do neither.
+ * `tp` is the socket if it is a TCP socket, which can have keys, else NULL. `memberships` is whether the
+ * socket can join multicast groups. MPTCP sockets can do neither.
  */
 static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
 					struct ipv6_pinfo *np, struct tcp_sock *tp,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The keys of a TCP socket, as items: for which peers there is one. A step writes one entry, so that the
- * verifier has less to follow than in a step of items.h, and a list may be longer where it is unrolled.
+ * The MD5 and TCP-AO keys of a TCP socket, as items: the peers that they are for, never the keys
+ * themselves. A step writes one entry. The verifier has less to follow than in a step of items.h, so that
+ * an unrolled loop may have more steps.
  */
 #ifndef KEYS_H
 #define KEYS_H
 
 #define KEY_STEPS_UNROLLED 32
 
-/* include/uapi/linux/tcp.h: whether a key is for one VRF only */
+/* include/uapi/linux/tcp.h: the key is only for the VRF of its interface index, or for no VRF if that is 0 */
 #define TCP_MD5SIG_FLAG_IFINDEX 2
 #define TCP_AO_KEYF_IFINDEX 1
 
@@ -17,7 +18,7 @@ struct key_part {
 	struct key_item item;
 };
 
-/* Read the entry of a list; all but the key. */
+/* These read an entry, without the key itself, and advance the walk. */
 static __always_inline void read_md5_key(struct walk *walk, struct key_item *item)
 {
 	struct tcp_md5sig_key *key;
@@ -49,7 +50,7 @@ static __always_inline void read_ao_key(struct walk *walk, struct key_item *item
 	walk->entry = (__u64)BPF_CORE_READ(key, node.next);
 }
 
-/* Writes the next entry; 1 when none is left, or no room. */
+/* Writes the next entry. Returns 1 when no entry or no room is left. */
 static long key_step(__u32 index, struct walk *walk)
 {
 	struct key_part part = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Whether this kernel has the members that the lists and blobs of items.h are read from. What they are
- * given is never read: it names a type.
+ * Whether this kernel has the members from which items.h reads lists and blobs. The argument of a
+ * has_*() function is never read: it only provides a type.
  */
 #ifndef LISTS_H
 #define LISTS_H
@@ -58,7 +58,7 @@ static __always_inline bool has_ao_keys(struct tcp_sock *tp)
 	       HAS(key, prefixlen) & HAS(key, keyflags) & HAS(key, sndid) & HAS(key, rcvid);
 }
 
-/* The first entry of each list, or 0. Read by address, as the walk that follows does it: see ADDRESS(). */
+/* The address of the first entry of a list, or 0. A number, as the walk holds it: see ADDRESS() in items.h */
 static __always_inline __u64 first_md5_key(struct tcp_sock *tp)
 {
 	return (__u64)BPF_CORE_READ(tp, md5sig_info, head.first);
@@ -69,7 +69,7 @@ static __always_inline __u64 first_ao_key(struct tcp_sock *tp)
 	return (__u64)BPF_CORE_READ(tp, ao_info, head.first);
 }
 
-/* Whether there may be keys: a list that became empty is still there. */
+/* Whether there may be keys. An emptied list remains allocated. */
 static __always_inline bool may_have_keys(struct tcp_sock *tp)
 {
 	return GET(tp, md5sig_info) || GET(tp, ao_info);
@@ -85,7 +85,7 @@ static __always_inline bool has_ip_options(struct inet_sock *inet)
 	       HAS(given, opt.ts_needaddr);
 }
 
-/* An extension header of IPv6, `member` of struct ipv6_txoptions. */
+/* Whether this kernel has the IPv6 extension header `member` of struct ipv6_txoptions. */
 #define HAS_EXTENSION(member)                                                                      \
 	(HAS_BEHIND(np, opt, member) &                                                            \
 	 bpf_core_field_exists(((struct ipv6_opt_hdr *)0)->hdrlen))

@@ -39,7 +39,7 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 	struct record_header header = {};
 
 	fill_inet(&header, &msk->sk.icsk_inet, GET(inet, pinet6), net, cookie);
-	/* Reached through a subflow, it has no typed pointer, which generating a cookie requires. */
+	/* Generating a cookie requires a typed pointer. A socket found through a subflow has none. */
 	if (!cookie)
 		header.identity = identity_of(msk);
 	header.sections |= SECTION_TCP;
@@ -47,7 +47,7 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 		header.sections |= SECTION_ITEMS;
 	if (inet != &msk->sk.icsk_inet)
 		header.traits |= TRAIT_FALLBACK;
-	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some even over IPv4 */
+	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some options even over IPv4 */
 		header.sections |= SECTION_IPV6;
 	fill_mptcp_queues(&header, msk);
 	bpf_seq_write(seq, &header, sizeof(header));
@@ -56,7 +56,7 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 
 /*
  * Whether the congestion control differs from that of a new socket. An MPTCP socket has no flag for it,
- * and the kernel sets the flag of the subflows too.
+ * and the kernel itself may set the flag of a subflow.
  */
 static __always_inline bool has_own_congestion(struct tcp_section *section, struct net *net)
 {
@@ -70,7 +70,7 @@ static __always_inline bool has_own_congestion(struct tcp_section *section, stru
 	return own[0] != other[0] || own[1] != other[1];
 }
 
-/* `tp` is the first subflow, or NULL: then the names are those that the next one will have. */
+/* `tp` is the first subflow. If it is NULL, the names are those that the next subflow will have. */
 static __always_inline void copy_names(struct tcp_section *section, struct mptcp_sock *msk,
 				       struct tcp_sock *tp)
 {
@@ -80,7 +80,7 @@ static __always_inline void copy_names(struct tcp_section *section, struct mptcp
 	if (!tp) {
 		if (HAS(msk, ca_name))
 			bpf_core_read(section->congestion, 16, &msk->ca_name);
-		/* Byte by byte: a string would be a map of its own. */
+		/* Byte by byte, because a string literal would need a map of its own. */
 		section->ulp[0] = 'm';
 		section->ulp[1] = 'p';
 		section->ulp[2] = 't';
@@ -98,7 +98,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 				  bool fallen_back)
 {
 	struct tcp_sock *tp = (void *)GET(msk, first);
-	/* getsockopt(2) creates the first subflow if there is none, but not in a connection. */
+	/* getsockopt(2) creates a missing first subflow, unless the socket is connected. */
 	bool has_first = tp || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;
 	struct tcp_section section = {};
 
@@ -115,7 +115,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 		copy_names(&section, msk, tp);
 	section.has_flags |= 1ULL << TCP_CONGESTION__set;
 	section.flags |= (__u64)has_own_congestion(&section, net) << TCP_CONGESTION__set;
-	/* Only subflows have windows. */
+	/* Only subflows have windows, and 0 would count as a closed window. */
 	section.snd_wnd = 1;
 	section.rcv_wnd = 1;
 	bpf_seq_write(seq, &section, sizeof(section));

@@ -31,8 +31,8 @@ static __noinline int write_netlink(struct seq_file *seq, struct netlink_sock *n
 }
 
 /*
- * Writes the groups, a bit for each in words of 64 bits: NETLINK_LIST_MEMBERSHIPS. Their number is read
- * first, because the list may grow meanwhile but never shrinks.
+ * Writes the groups as a bitmap of 64-bit words: NETLINK_LIST_MEMBERSHIPS. Reads their number before the
+ * pointer to the bitmap, which may grow meanwhile but never shrinks.
  */
 static __noinline int write_groups(struct seq_file *seq, struct netlink_sock *nlk)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * THE LIST: every fact about a socket that the value of an option consists of, by level.
+ * THE LIST: the facts about a socket that the values of its options consist of, by level.
  *
  *   FLAG(NAME, present, expression)    a fact that is 0 or 1
  *   VALUE(NAME, present, expression)   a number, raw as the kernel holds it
@@ -11,20 +11,20 @@
  * and nothing else. Most lines take both from one of the macros of read.h and compat.h:
  *
  *   MEMBER(pointer, member)            a member that always had one width
- *   BIT(pointer, member)               a single bit, or the lowest eight of what it lies in
+ *   BIT(pointer, member)               a single bit, or the byte that begins with it
  *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
  *   SOCK_FLAG(name), INET_BIT(...) ... see there
  *
- * The expressions see what the function of their section has: the socket as sk, inet, np, tp,
- * up, po, xs, msk or sp, its namespace as net, and the programs filter and reuseport.
- * Nothing is converted here: jiffies stay jiffies, masks stay masks. src/options/catalogue.rs has a line for
- * each option that says how to read, show and judge these facts; a NAME missing there or here does
- * not compile.
+ * The expressions use the variables of the function that writes their section: the socket as sk, inet,
+ * np, tp, up, po, xs, msk or sp, for example, its network namespace as net, and its BPF programs as
+ * filter and reuseport. Nothing is converted here: jiffies remain jiffies, masks remain masks.
+ * src/options/catalogue.rs has a line for each option, which defines how these facts are read, shown and
+ * compared with the default. A NAME that is missing there or here is a compile error.
  *
- * No fact may be a kernel address. Strings, network addresses and lists are no numbers: record.h has
- * members for them, which sections.h and items.h fill in. Of a list, the fact is 0 and
- * only there if this kernel has the members that the list is read from (lists.h): without them it is
- * unknown, and not empty.
+ * No fact may be a kernel address. Strings, IPv6 addresses and lists are not numbers: record.h has
+ * members for them, which sections.h and items.h fill in. The fact of such a list only tells an unknown
+ * list from an empty one: it is present if this kernel has the members that the list is read from
+ * (lists.h).
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -231,8 +231,8 @@
 	VALUE(TCP_DELACK_MAX_US, MEMBER(tp, inet_conn.icsk_delack_max))
 
 /*
- * The same facts of an MPTCP socket, as far as it answers for them: net/mptcp/sockopt.c,
- * mptcp_getsockopt_sol_tcp(). These it keeps itself, keepalive in seconds.
+ * The TCP facts that an MPTCP socket keeps itself: net/mptcp/sockopt.c, mptcp_getsockopt_sol_tcp(). Its
+ * keepalive times are in seconds.
  */
 #define MPTCP_OPTIONS_LIST(FLAG, VALUE)                                                         \
 	FLAG(TCP_NODELAY, BIT(msk, nodelay))                                                    \
@@ -250,8 +250,9 @@
 	VALUE(TCP_FASTOPEN__sysctl, BITS(net, ipv4.sysctl_tcp_fastopen))
 
 /*
- * And these its first subflow has: mptcp_getsockopt_first_sf_only(). Where there is none yet, it is
- * made for the answer, so that a socket without one has what a new subflow has.
+ * The TCP facts that an MPTCP socket takes from its first subflow: mptcp_getsockopt_first_sf_only(). The
+ * kernel creates a missing first subflow when a process asks, so a socket without one has the values of a
+ * new subflow.
  */
 #define MPTCP_FIRST_OPTIONS_LIST(FLAG, VALUE)                                                   \
 	FLAG(TCP_FASTOPEN_CONNECT, BIT(tp, fastopen_connect))                                   \
@@ -265,7 +266,7 @@
 	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
 	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))
 
-/* SOL_TLS: net/tls/tls_main.c, do_tls_getsockopt(). What is there of the keys is not even read. */
+/* SOL_TLS: net/tls/tls_main.c, do_tls_getsockopt(). The keys are never read. */
 #define TLS_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(TLS_TX_ZEROCOPY_RO, PROBED_BITS(tls, zerocopy_sendfile))                              \
 	FLAG(TLS_RX_EXPECT_NO_PAD, PROBED_BITS(tls, rx_no_pad))                                    \
@@ -371,8 +372,8 @@
 	VALUE(SO_VM_SOCKETS_CONNECT_TIMEOUT, MEMBER(vsk, connect_timeout))
 
 /*
- * SOL_SCTP: net/sctp/socket.c, sctp_getsockopt(). What the kernel answers of a socket's association,
- * where it has but one, is in EITHER(); the times of an association are in jiffies.
+ * SOL_SCTP: net/sctp/socket.c, sctp_getsockopt(). EITHER() is for values that the kernel reads from the
+ * association if the socket has only one. The times of an association are in jiffies.
  */
 #define SCTP_OPTIONS_LIST(FLAG, VALUE)                                                          \
 	FLAG(SCTP_STATUS__association, HAS(asoc, asocs), (__u64)asoc != 0)                      \

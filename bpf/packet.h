@@ -25,7 +25,10 @@ static __noinline int write_packet_header(struct seq_file *seq, struct packet_so
 #define PACKET_FANOUT_CBPF 6
 #define PACKET_FANOUT_EBPF 7
 
-/* The program that chooses among the sockets of a group; other types have something else in its place. */
+/*
+ * The BPF program that chooses among the sockets of a fanout group. Groups of other types store something
+ * else in its place.
+ */
 static __always_inline struct bpf_prog *fanout_program(struct packet_fanout *fanout)
 {
 	__u8 type = GET(fanout, type);
@@ -42,7 +45,7 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 	struct bpf_prog *data = fanout_program(fanout);
 	struct packet_section section = {};
 
-	/* Reading through a pointer that is NULL gives 0. */
+	/* Reading through a NULL pointer returns 0. */
 	FILL(PACKET_OPTIONS_LIST)
 	if (HAS(po, ifindex) && HAS(po, num)) {
 		section.ifindex = LOAD(po, ifindex);
@@ -54,8 +57,8 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 }
 
 /*
- * Writes the next entry of the list; 1 when there is none, or no room. The kernel changes the list
- * under a lock that no program can take: an entry that is removed meanwhile may end the list early.
+ * Writes the next entry. Returns 1 when no entry or no room is left. The kernel changes the list under a
+ * lock that no program can take: an entry that is removed meanwhile may end the list early.
  */
 static long packet_membership_step(__u32 index, struct walk *walk)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The parameters of a run, which the loader fills in: src/kernel/object.rs. They are constant by the time
- * the verifier runs. All in one section, because each section is a map, and each map a descriptor.
+ * The parameters of a run. The loader (src/kernel/object.rs) sets them before the verifier runs, to which
+ * they are constants. They share one section, because each section is a map and each map a descriptor.
  */
 #ifndef PARAMETERS_H
 #define PARAMETERS_H
@@ -31,7 +31,7 @@ struct prefilter {
 	struct port_filter either_ports; /* local or remote */
 	__u8 want_ipv4;
 	__u8 want_ipv6;
-	__u8 every_netns; /* not only that of the reader */
+	__u8 every_netns; /* 0: only the network namespace of the reader */
 	__u8 unused;
 };
 
@@ -40,7 +40,7 @@ struct parameters {
 	struct prefilter prefilter; /* see filter.h */
 };
 
-/* The initial value admits every socket. */
+/* The initial value admits every socket in the network namespace of the reader. */
 const volatile struct parameters parameters SEC(".rodata.parameters") = {
 	.prefilter = {
 		.tcp_states = ~0,

@@ -24,7 +24,7 @@ static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *i
 static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
 {
 	bool is_ipv6 = LOAD(inet, sk.__sk_common.skc_family) == AF_INET6;
-	/* The two differ in layout. Reading through a pointer that is NULL gives 0. */
+	/* raw_sock and raw6_sock differ in layout. Reading through a NULL pointer returns 0. */
 	struct raw6_sock *raw6 = is_ipv6 ? (void *)inet : 0;
 	struct raw_sock *raw = is_ipv6 ? 0 : (void *)inet;
 	struct raw_section section = {};

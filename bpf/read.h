@@ -19,7 +19,7 @@
 #ifdef TYPED_POINTERS
 #define LOAD(pointer, member) ((pointer)->member)
 #define LOAD_BEHIND(pointer, first, member) ((pointer)->first->member)
-/* BPF_CORE_READ_BITFIELD() with the usual width first, and one way for either sign. */
+/* BPF_CORE_READ_BITFIELD() with the usual width first, and without a branch for the sign. */
 #define LOAD_BITS(pointer, member)                                                                 \
 	({                                                                                         \
 		const void *address =                                                              \
@@ -69,8 +69,8 @@
 #endif
 
 /*
- * Whether BTF has a member. Several are joined with `&` and `|`: && and || are branches, and the verifier
- * removes each branch whose outcome it knows by moving all instructions behind it.
+ * Whether the running kernel has a member. Several are joined with `&` and `|`: && and || are branches,
+ * and the verifier removes each branch whose outcome it knows by moving all instructions after it.
  */
 #define HAS(pointer, member) ((__u64)bpf_core_field_exists((pointer)->member))
 
@@ -84,7 +84,7 @@
 #define GET_BEHIND(pointer, first, member)                                                         \
 	(HAS_BEHIND(pointer, first, member) ? LOAD_BEHIND(pointer, first, member) : 0)
 
-/* Each of these stands for two arguments, `present, expression`. */
+/* Each of these expands to two arguments, `present, expression`. */
 #define MEMBER(pointer, member) HAS(pointer, member), LOAD(pointer, member)
 #define BITS(pointer, member) HAS(pointer, member), LOAD_BITS(pointer, member)
 #define BIT(pointer, member) HAS(pointer, member), LOAD_BIT(pointer, member)
@@ -99,7 +99,7 @@
 /* Whether the member points to something; `value` is that pointer, already read. */
 #define PRESENT(pointer, member, value) HAS(pointer, member), (value) != 0
 
-/* The same for the two programs of a socket, where the kernel has the pointers to them. */
+/* Facts about the two programs of a socket, present only where the kernel has the pointers to them. */
 #define OF_FILTER(...) OF(HAS_BEHIND(sk, sk_filter, prog), __VA_ARGS__)
 #define OF_REUSEPORT(...) OF(HAS_BEHIND(sk, sk_reuseport_cb, prog), __VA_ARGS__)
 #define OF(has, ...) OF_(has, __VA_ARGS__)
@@ -133,7 +133,7 @@
 		section.values[name] = (__u64)(expression);                                        \
 	}
 
-/* The words are gathered in registers, because the compiler would write each change to the stack. */
+/* Collects the words in registers, because the compiler would write each change to the stack. */
 #define FILL(LIST)                                                                                 \
 	{                                                                                          \
 		__u64 has_flags = 0, flags = 0, has_values = 0;                                    \

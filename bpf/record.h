@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The record: what the programs write for each socket, in this order.
+ * The record that the programs write for each socket. Its parts, in this order:
  *
  *   record_header      always
  *   socket_section     if SECTION_SOCKET is in record_header.sections, and so on in the order of
- *   ip_section ...     SECTIONS; each starts with FACTS: which facts this kernel has, and their
+ *   ip_section ...     SECTIONS. Each starts with FACTS: which facts this kernel has, and their
  *                      values
  *   items              if SECTION_ITEMS: item_header and its bytes, padded to a multiple of eight,
  *                      until an item of kind ITEM_END
  *
- * A socket that the kernel keeps as a mini-socket only (TIME_WAIT, SYN_RECV) is a header.
- * Everything is in the byte order of the machine, except what the kernel keeps in network order.
+ * The record of a mini-socket (TIME_WAIT, SYN_RECV, some in FIN_WAIT2) is only a header.
+ * Everything is in host byte order, except what the kernel keeps in network byte order.
  * Each struct is a multiple of eight bytes long and has no hidden padding, so that the reader can
  * use it in place. No member is a kernel address: streams may be read by unprivileged users.
  */
@@ -27,8 +27,8 @@
  *
  *   SECTION(LEVEL, name)   the facts of LEVEL_OPTIONS_LIST of options.h, in a struct name_section
  *
- * The bit of the section in the header, the enumerations of its facts and what schema.h exports of it
- * are made of its line here. src/record/section.rs has the same lines and compares them with these.
+ * Each line generates the bit of the section in the header, the enumerations of its facts and its exports
+ * in schema.h. src/record/section.rs has the same lines and asserts that they match.
  */
 #define SECTIONS(SECTION)                                                                          \
 	SECTION(SOCKET, socket)                                                                    \
@@ -53,17 +53,17 @@ enum section { SECTIONS(SECTION_BIT) SECTION_ITEMS = 1 << 30 };
 
 _Static_assert((int)SECTION_COUNT <= 30, "the bit of a section is below that of the items");
 
-/* Which processes can hold a socket, and how the program that wrote it iterates. */
+/* Whether processes can hold the socket, and how the program that wrote the record iterates. */
 enum socket_trait {
-	TRAIT_SOCKET = 1, /* it has a struct socket: it was accepted, if it had to be */
-	TRAIT_DEAD = 2,	  /* its process closed it */
-	TRAIT_KERNEL = 4, /* the kernel made it for itself */
+	TRAIT_SOCKET = 1, /* has a struct socket, so it does not wait to be accepted */
+	TRAIT_DEAD = 2,	  /* closed by every process that held it */
+	TRAIT_KERNEL = 4, /* created by the kernel for its own use */
 	TRAIT_ONCE = 8,	  /* the iterator visits each socket only once, even if the table changes */
-	TRAIT_SUBFLOW = 16,  /* it is a subflow of an MPTCP socket, its master */
+	TRAIT_SUBFLOW = 16,  /* a subflow of an MPTCP socket, its master */
 	TRAIT_FALLBACK = 32, /* an MPTCP socket that has fallen back to TCP, and answers as TCP */
 };
 
-/* Which timer of a connection is pending. */
+/* The pending timer of a connection. */
 enum timer {
 	TIMER_NONE,
 	TIMER_RETRANSMIT,
@@ -73,7 +73,7 @@ enum timer {
 	TIMER_DELAYED_ACK,
 };
 
-/* The structs that leave the kernel have no byte that nobody set. */
+/* The structs that leave the kernel have no padding, whose bytes would be uninitialized. */
 #pragma clang diagnostic push
 #pragma clang diagnostic error "-Wpadded"
 
@@ -83,18 +83,18 @@ struct record_header {
 	__u16 family;	/* AF_INET ... */
 	__u16 protocol; /* as in socket(2) */
 	__u8 socket_type; /* SOCK_STREAM ... */
-	__u8 state;	/* include/net/tcp_states.h; a mini-socket's is the one that /proc shows */
+	__u8 state;	/* include/net/tcp_states.h; of a mini-socket, as in /proc/net/tcp */
 	__u16 traits;	/* enum socket_trait, or-ed */
 	__u32 local_port;
 	__u32 remote_port;
-	__u8 local_address[16]; /* of AF_INET the first four bytes */
+	__u8 local_address[16]; /* AF_INET: the first four bytes */
 	__u8 remote_address[16];
 	__u64 cookie;	/* 0: the socket has none */
-	__u64 identity; /* of a socket without a cookie: identity.h; else 0 */
-	__u64 master;	/* the cookie of the MPTCP socket that this is a subflow of, or 0 */
+	__u64 identity; /* see identity.h; 0: the socket has a cookie */
+	__u64 master;	/* of a subflow: the cookie of the MPTCP socket, or 0 */
 	__u64 master_inode;
 	__u64 inode;
-	__u64 reuseport_group; /* the identity of what the sockets of a group share, or 0 */
+	__u64 reuseport_group; /* the identity of struct sock_reuseport, which a group shares, or 0 */
 	__u32 reuseport_members;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 uid;
@@ -102,23 +102,23 @@ struct record_header {
 	__u32 recv_queue;
 	__u32 send_queue;
 	__u32 drops;
-	__s32 timer_left; /* jiffies until it runs out */
+	__s32 timer_left; /* jiffies until the timer expires */
 	__u8 timer;	  /* enum timer */
-	__u8 retransmits; /* of the same data, or of the answer to a SYN */
-	__u8 probes;	  /* unanswered, of a window that is 0 or of a peer that is silent */
+	__u8 retransmits; /* of the same data, or of a SYN-ACK */
+	__u8 probes;	  /* unanswered zero-window or keepalive probes */
 	__u8 unused[5];
 };
 
 /* "knso" */
 #define OWNER_MAGIC 0x6f736e6b
 
-/* A descriptor that is a socket; in a stream of its own. */
+/* A file descriptor that is a socket. These records have their own stream. */
 struct owner_record {
 	__u32 magic;
 	__u32 pid; /* of the process, in the PID namespace of the reader */
 	__u32 fd;
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
-	__u64 cookie; /* 0: the kernel does not let iterators generate cookies */
+	__u64 cookie; /* 0: iterators of this kernel cannot generate cookies */
 	__u64 inode;
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
@@ -128,12 +128,12 @@ struct owner_record {
 /* "knsn" */
 #define TASK_MAGIC 0x6e736e6b
 
-/* A task and where it is; in a stream of its own. */
+/* A task and its network namespace. These records have their own stream. */
 struct task_record {
 	__u32 magic;
-	__u32 pid; /* of the process and of the thread, in the PID namespace of the reader */
+	__u32 pid; /* of the process, and tid of the thread, in the PID namespace of the reader */
 	__u32 tid;
-	__u32 netns; /* inode number of its network namespace */
+	__u32 netns; /* inode number of the network namespace */
 };
 
 /*
@@ -150,8 +150,8 @@ struct task_record {
 SECTIONS(FACT_ENUMS)
 
 /*
- * What every section starts with. Bit n of has_flags: this kernel has flag n; of flags: it is on.
- * Bit n of has_values: values[n] is filled in.
+ * The members that every section starts with. Bit n of has_flags: this kernel has flag n. Bit n of flags:
+ * flag n is on. Bit n of has_values: this kernel has values[n].
  */
 #define FACTS(level)                                                                               \
 	__u64 has_flags;                                                                           \
@@ -205,9 +205,9 @@ struct unix_section {
 
 struct packet_section {
 	FACTS(PACKET);
-	__s32 ifindex; /* 0: all interfaces; -1: the one it was bound to is gone */
+	__s32 ifindex; /* 0: all interfaces; -1: the bound interface is gone */
 	__be16 ethertype; /* 0: not bound */
-	__u16 bound_known; /* whether this kernel has these two */
+	__u16 bound_known; /* whether this kernel has the two members above */
 };
 
 struct xdp_section {
@@ -219,7 +219,7 @@ struct xdp_section {
 
 struct netlink_section {
 	FACTS(NETLINK);
-	__u32 portid; /* 0: never bound, or of the kernel */
+	__u32 portid; /* 0: never bound, or a socket of the kernel */
 	__u32 dst_portid;
 	__u32 dst_group;
 	__u32 unused;
@@ -252,15 +252,15 @@ enum item_kind {
 	ITEM_IPV6_MEMBERSHIP,  /* membership_item, then the sources, sixteen bytes each */
 	ITEM_IPV6_ANYCAST,     /* membership_item without sources */
 	ITEM_PACKET_MEMBERSHIP, /* packet_membership_item */
-	ITEM_NETLINK_GROUPS,   /* a bit for each group from 1 on, in words of 64 bits */
+	ITEM_NETLINK_GROUPS,   /* a bitmap of 64-bit words, whose first bit is group 1 */
 	ITEM_TCP_MD5_KEY,      /* key_item */
 	ITEM_TCP_AO_KEY,       /* key_item */
-	ITEM_CUT,	       /* the list before it is longer than a record can hold */
+	ITEM_CUT,	       /* the list before this item is longer than a record can hold */
 };
 
 struct item_header {
 	__u32 kind;   /* enum item_kind */
-	__u32 length; /* of what follows, without its padding */
+	__u32 length; /* of the bytes that follow, without their padding */
 };
 
 struct ip_options_item {
@@ -277,27 +277,27 @@ struct ip_options_item {
 };
 
 struct membership_item {
-	__u8 group[16]; /* of IPv4 the first four bytes */
-	__u8 address[16]; /* IPv4: the address of the interface, where it was named by that */
+	__u8 group[16]; /* IPv4: the first four bytes */
+	__u8 address[16]; /* IPv4: the address of the interface, if the process named it by that */
 	__u32 ifindex;
 	__u32 mode;    /* MCAST_EXCLUDE 0, MCAST_INCLUDE 1 */
-	__u32 sources; /* how many the kernel has */
+	__u32 sources; /* the number that the kernel has; the item may hold fewer */
 	__u32 unused;
 };
 
-/* For which peers there is a key. The key itself is never read. */
+/* The peers that a key is for. The key itself is never read. */
 struct key_item {
-	__u8 address[16]; /* of AF_INET the first four bytes */
-	__s32 ifindex; /* of the VRF, 0: those in none; -1: peers in any */
+	__u8 address[16]; /* AF_INET: the first four bytes */
+	__s32 ifindex; /* of the VRF; 0: peers in no VRF; -1: peers in any or none */
 	__u8 family;
 	__u8 prefix_length;
-	__u8 send_id; /* TCP-AO: the numbers of the key in what is sent, */
-	__u8 receive_id; /* and in what is received */
+	__u8 send_id; /* TCP-AO: the KeyID in segments that are sent, */
+	__u8 receive_id; /* and in segments that are received */
 };
 
 struct packet_membership_item {
 	__u32 ifindex;
-	__u32 count; /* how often it was asked for */
+	__u32 count; /* how many times the membership was added */
 	__u16 type;  /* PACKET_MR_MULTICAST ... */
 	__u16 length; /* of the address */
 	__u32 unused;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the loader and the reader share with the programs. The skeleton has the types of all global
- * variables of an object: this one, which is never read, exports the structs and enumerations of
- * record.h, and the sizes that C gives to the structs. src/kernel/abi.rs compares Rust's with them.
+ * The types that the loader and the reader share with the programs. The skeleton contains the types of
+ * all global variables of an object. The variable `schema` is never read: it exports the structs and
+ * enumerations of record.h, and the sizes of the structs in C. src/kernel/abi.rs compares them with the
+ * sizes in Rust.
  */
 #ifndef SCHEMA_H
 #define SCHEMA_H
 
-/* The structs that are no sections; SECTIONS has those. */
+/* The structs other than sections, which SECTIONS lists. */
 #define STRUCTS(STRUCT)                                                                            \
 	STRUCT(record_header)                                                                      \
 	STRUCT(item_header)                                                                        \

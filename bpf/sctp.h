@@ -8,7 +8,7 @@
 /* include/net/sctp/constants.h: SCTP_SS_CLOSING has the number of TCP's state CLOSE_WAIT. */
 #define SCTP_SS_CLOSING 8
 
-/* The value that getsockopt(2) returns: that of the association, if there is one, else of the socket. */
+/* The value that getsockopt(2) returns: the association's if there is one, else the socket's. */
 #define EITHER(pointer, member, of_association)                                                    \
 	HAS(pointer, member) & HAS(asoc, of_association),                                          \
 		asoc ? (__u64)LOAD(asoc, of_association) : (__u64)LOAD(pointer, member)
@@ -17,8 +17,8 @@
 		asoc ? LOAD_BITS(asoc, of_association) : LOAD_BITS(pointer, member)
 
 /*
- * The association that getsockopt(2) uses if none is named: that of a connected socket which can have
- * only one. sctp_id2assoc()
+ * The association that getsockopt(2) uses if none is named: the association of a connected socket that
+ * can have only one. sctp_id2assoc()
  */
 static __always_inline struct sctp_association *only_association(struct sctp_sock *sp)
 {
@@ -93,8 +93,8 @@ static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
 }
 
 /*
- * The items have functions of their own here, because inlined they and write_sctp() would need more of
- * the stack than 5.10 allows. There are two, because some programs must not even name bpf_loop().
+ * The items have their own functions, because inlined they and write_sctp() would need more stack than
+ * 5.10 allows. There are two functions, because a program for kernels without bpf_loop() must not name it.
  */
 static __noinline int write_sctp_items(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np)

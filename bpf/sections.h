@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The parts of a record: the header, then a section for each level of options. Each is built on the
- * stack by a function of its own and written at once. No map holds them, because readers of one program
- * would share it. When the kernel's buffer is full, the kernel discards all parts of the record and runs
- * the program again.
+ * stack by its own function and written at once. No map holds them, because concurrent readers of a
+ * program would share it. When the kernel's buffer is full, the kernel discards all parts of the record
+ * and runs the program again.
  */
 #ifndef SECTIONS_H
 #define SECTIONS_H
@@ -45,7 +45,7 @@
 
 /* The header */
 
-/* Fills in what every socket has, including mini-sockets. */
+/* Fills in the members that every socket has, including mini-sockets. */
 static __always_inline void fill_header(struct record_header *header, struct sock_common *skc,
 					__u32 netns, __u64 cookie)
 {
@@ -67,13 +67,13 @@ static __always_inline void fill_endpoints(struct record_header *header, struct 
 		*(__u32 *)header->local_address = LOAD(skc, skc_rcv_saddr);
 		*(__u32 *)header->remote_address = LOAD(skc, skc_daddr);
 	} else if (HAS(skc, skc_v6_rcv_saddr) || HAS(skc, skc_v6_daddr)) {
-		/* A kernel without IPv6 has neither, and no such socket. */
+		/* A kernel without IPv6 has neither member, and no IPv6 sockets. */
 		bpf_core_read(header->local_address, 16, &skc->skc_v6_rcv_saddr);
 		bpf_core_read(header->remote_address, 16, &skc->skc_v6_daddr);
 	}
 }
 
-/* Which processes can hold the socket. */
+/* Returns the traits that determine whether processes can hold the socket. */
 static __always_inline __u16 traits_of(struct sock *sk)
 {
 	__u16 traits = 0;
@@ -87,10 +87,10 @@ static __always_inline __u16 traits_of(struct sock *sk)
 	return traits;
 }
 
-/* Fills in what every socket has except mini-sockets. */
+/* Fills in the members that every socket has except mini-sockets. */
 static __always_inline void fill_socket(struct record_header *header, struct sock *sk)
 {
-	/* Not guarded: they say which socket it is. A program that cannot read them does not load. */
+	/* Not guarded, because they identify the socket. Without them the program does not load. */
 	header->protocol = LOAD(sk, sk_protocol);
 	header->socket_type = LOAD(sk, sk_type);
 	header->traits = traits_of(sk);
@@ -100,15 +100,15 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->sections |= SECTION_SOCKET;
 }
 
-/* The queues of sockets that are no streams, as in /proc/net/udp, raw and netlink. */
+/* Fills in the queues as in /proc/net/udp, raw and netlink. TCP queues are in write_tcp_header(). */
 static __always_inline void fill_queues(struct record_header *header, struct sock *sk)
 {
 	header->recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
-	/* The kernel counts from one: net/core/sock.c, sk_wmem_alloc_get() */
+	/* The kernel counts from one: include/net/sock.h, sk_wmem_alloc_get() */
 	header->send_queue = GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1;
 }
 
-/* 3.9: sockets that share a port. The group is the object to which all of them point. */
+/* SO_REUSEPORT, 3.9: sockets that share a port. All sockets of a group point to one struct. */
 static __always_inline void fill_reuseport(struct record_header *header, struct sock *sk)
 {
 	struct sock_reuseport *group = GET(sk, sk_reuseport_cb);
@@ -123,7 +123,7 @@ static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo 
 {
 	if (GET(inet, inet_opt) || GET(inet, mc_list))
 		return true;
-	/* Without IPv6, np is NULL, and so is all that is read through it. */
+	/* Without IPv6, np is NULL, and reading through it returns 0. */
 	return HAS(inet, pinet6) &&
 	       (GET(np, opt) || GET(np, ipv6_mc_list) || GET(np, ipv6_ac_list));
 }
@@ -143,7 +143,7 @@ static __always_inline void fill_inet(struct record_header *header, struct inet_
 		header->sections |= SECTION_ITEMS;
 }
 
-/* The timers: net/ipv4/tcp_ipv4.c, get_tcp4_sock() and its neighbours, which make /proc/net/tcp. */
+/* The timers: net/ipv4/tcp_ipv4.c, get_tcp4_sock() and its neighbours, which write /proc/net/tcp. */
 
 static __always_inline void set_timer(struct record_header *header, __u8 timer, unsigned long expires)
 {
@@ -167,14 +167,15 @@ static __always_inline void fill_timer(struct record_header *header, struct tcp_
 		set_timer(header, TIMER_KEEPALIVE, expires);
 	else if (GET(tp, inet_conn.icsk_ack.pending) & ICSK_ACK_TIMER &&
 		 GET(tp, inet_conn.icsk_delack_timer.entry.pprev))
-		/* Not in /proc, which has the others: net/ipv4/inet_diag.c, for ss(8) */
+		/* Unlike the others, not in /proc/net/tcp: net/ipv4/inet_diag.c, for ss(8) */
 		set_timer(header, TIMER_DELAYED_ACK,
 			  GET(tp, inet_conn.icsk_delack_timer.expires));
 }
 
 /*
- * A subflow of MPTCP is held by whoever holds the MPTCP socket, its master, which is in no table. The
- * master has a cookie if the program for owners, which is read first, found it at a descriptor.
+ * Fills in the MPTCP socket of a subflow, its master, which is in no table. The processes that hold the
+ * master also hold the subflow. The master has a cookie if the program for owners, which is read first,
+ * found it at a descriptor.
  */
 static __always_inline void fill_master(struct record_header *header, struct tcp_sock *tp)
 {
@@ -198,7 +199,7 @@ static __always_inline void fill_master(struct record_header *header, struct tcp
 		header->traits |= TRAIT_DEAD;
 }
 
-/* Whether TLS is on top of the connection: net/tls/tls_main.c, tcp_tls_ulp_ops */
+/* Whether the connection has the ULP for kernel TLS: net/tls/tls_main.c, tcp_tls_ulp_ops */
 static __always_inline bool has_tls(struct tcp_sock *tp)
 {
 	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
@@ -233,7 +234,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 		header.recv_queue = GET(sk, sk_ack_backlog);
 		header.send_queue = GET(sk, sk_max_ack_backlog);
 	} else if (header.state != TCP_CLOSE) {
-		/* What a connection that is closed has left behind would be no queue. */
+		/* The sequence numbers that a closed connection leaves behind are no queue. */
 		unread = GET(tp, rcv_nxt) - GET(tp, copied_seq);
 		header.recv_queue = unread < 0 ? 0 : unread;
 		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
@@ -262,9 +263,9 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 /* The sections */
 
 /*
- * The pointers of a socket are loaded once and passed on: the UDP iterator passes the socket as a
+ * The pointers of a socket are loaded once and passed on. The UDP iterator passes the socket as a
  * "trusted" pointer, and some kernels search all their types for each pointer that is loaded through
- * one. Loading through a pointer that is NULL gives 0.
+ * a trusted one. Loading through a NULL pointer returns 0.
  */
 static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct net *net)
 {
@@ -340,7 +341,7 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 	return 0;
 }
 
-/* Writes the sections that every IPv4 and IPv6 socket has. */
+/* Writes the sections that IPv4 and IPv6 sockets of all protocols have. */
 static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np, struct net *net, int sections)
 {
@@ -361,7 +362,7 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 		bpf_core_read(section.congestion, 16, &congestion->name);
 	if (HAS(ulp, name) && ulp)
 		bpf_core_read(section.ulp, 16, &ulp->name);
-	/* A window that this kernel does not have must not count as closed. */
+	/* If this kernel does not have a window, 0 would count as a closed one. */
 	section.snd_wnd = GET_OR(tp, snd_wnd, 1);
 	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
 	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);

@@ -39,9 +39,9 @@ static __always_inline void fill_mini_timer(struct record_header *header, struct
 }
 
 /*
- * Writes a mini-socket, whose record is a header. Its pointer comes from the iterator itself and is
- * "trusted": some kernels search all their types for each pointer that is loaded through such a one, but
- * not if it is read with bpf_probe_read_kernel().
+ * Writes a mini-socket, whose record is only a header. The pointer comes from the iterator itself and is
+ * "trusted". Some kernels search all their types for each pointer that is loaded through a trusted one,
+ * but not if it is read with bpf_probe_read_kernel().
  */
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
 {

@@ -8,11 +8,11 @@
 /* sizeof(sun_family): the bytes of an address before its path. */
 #define PATH_OFFSET 2
 
-/* The most packets of a queue that are counted: with bpf_loop(), and where the verifier follows each. */
+/* The most packets counted of a queue: with bpf_loop(), and where the verifier follows each iteration. */
 #define PACKETS 4096
 #define PACKETS_UNROLLED 64
 
-/* The position in a queue; `head` and `packet` are addresses, see struct walk. */
+/* The position in a queue. `head` and `packet` are addresses: see struct walk */
 struct queue_walk {
 	__u64 head;
 	__u64 packet;
@@ -45,8 +45,8 @@ static long add_packet(__u32 index, struct queue_walk *walk)
 }
 
 /*
- * unix_inq_len(): the bytes that a read would return, which for datagrams are those of the first one.
- * 6.18: a stream has a counter. Inlined, because some programs must not even name bpf_loop().
+ * The unread bytes, as unix_inq_len() counts them: for datagram sockets, those of the first datagram.
+ * 6.18: a stream has a counter. Inlined, because a program for kernels without bpf_loop() must not name it.
  */
 static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 {
@@ -92,7 +92,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 	return 0;
 }
 
-/* Copies the name of a bound socket and returns its length; an abstract name may hold zeros. */
+/* Copies the name of a bound socket and returns its length: an abstract name may contain zero bytes. */
 static __always_inline __u32 copy_path(__u8 *path, struct unix_address *address)
 {
 	__u64 length;

@@ -3,7 +3,10 @@
 #ifndef VSOCK_H
 #define VSOCK_H
 
-/* Without vsock's types, which may be those of a module that libbpf cannot read, there is no section. */
+/*
+ * Omits the section where libbpf does not find the types of vsock, for example because they belong to a
+ * module whose BTF it cannot read.
+ */
 static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 cookie)
 {

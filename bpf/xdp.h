@@ -24,7 +24,7 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 {
 	struct xsk_queue *rx = GET(xs, rx), *tx = GET(xs, tx);
 	struct xsk_queue *fill = GET_BEHIND(xs, pool, fq);
-	/* Rings that are not bound to a queue yet wait beside the place where they will be. */
+	/* Before bind(2), the fill and completion rings are in fq_tmp and cq_tmp, not in the pool. */
 	struct xsk_queue *fill_ring = fill ? fill : GET(xs, fq_tmp);
 	struct xsk_queue *completion_ring = GET_BEHIND(xs, pool, cq);
 	struct xdp_umem *umem = GET(xs, umem);
@@ -32,10 +32,10 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 
 	if (!completion_ring)
 		completion_ring = GET(xs, cq_tmp);
-	/* Reading through a pointer that is NULL gives 0. */
+	/* Reading through a NULL pointer returns 0. */
 	FILL(XDP_OPTIONS_LIST)
 	if (HAS(xs, state) && HAS(xs, queue_id) && HAS_BEHIND(xs, dev, ifindex)) {
-		/* The pointer to an interface stays after the interface is gone. */
+		/* xs->dev is not cleared when the interface is removed. */
 		if (LOAD(xs, state) == XSK_BOUND) {
 			section.ifindex = LOAD_BEHIND(xs, dev, ifindex);
 			section.queue = LOAD(xs, queue_id);

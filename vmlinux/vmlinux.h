@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel types that the programs in bpf/ read, and of those only the members that are read.
+ * The kernel types that the programs in bpf/ read, with only the members that they read.
  *
- * Made by hand: each member was looked up with `pahole -C TYPE /sys/kernel/btf/vmlinux` (or in the
- * kernel's sources where this kernel no longer has it) and written down with its name, its
- * signedness and its nesting. Offsets, sizes and the order of members do not matter: the attribute
- * below makes every access a CO-RE relocation, which libbpf resolves against the BTF of the kernel
- * that runs. So one header serves every kernel and every architecture. To read another member, add
- * it here; a member that some kernels lack must be asked for with bpf_core_field_exists() first.
+ * Written by hand: each member was looked up with `pahole -C TYPE /sys/kernel/btf/vmlinux` (or in the
+ * kernel's sources if newer kernels no longer have it) and copied with its name, its signedness and
+ * its nesting. Offsets, sizes and the order of members do not matter: the attribute below makes every
+ * access a CO-RE relocation, which libbpf resolves against the BTF of the running kernel. One header
+ * therefore serves every kernel and every architecture. To read another member, add it here. If some
+ * kernels lack the member, guard the read with bpf_core_field_exists(): see HAS() in bpf/read.h.
  *
- * A type whose name ends in ___something is a "flavour": another shape of the type in front of the
- * three underscores, for a member that changed its kind. libbpf drops that suffix when it looks for
- * the type. It searches all of the kernel's types for each type here that is read from: the fewer
- * there are, the faster knetstat starts.
+ * A type whose name ends in ___something is a "flavour": another shape of the type that is named before
+ * the three underscores, for a member that changed its kind. libbpf drops the suffix when it looks up
+ * the type. Every type that is read has to be found among all of the kernel's types: the fewer there
+ * are, the faster knetstat starts.
  */
 #ifndef VMLINUX_H
 #define VMLINUX_H
@@ -43,7 +43,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC,
 };
 
-/* include/uapi/linux/bpf.h; asked for to learn what the running kernel has, see bpf/compat.h */
+/* include/uapi/linux/bpf.h; shows which helpers the running kernel has, see bpf/compat.h */
 enum bpf_func_id {
 	BPF_FUNC_sock_from_file = 162,
 	BPF_FUNC_check_mtu = 163,
@@ -318,7 +318,7 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 	union {
 		unsigned long skc_flags;
-		struct sock *skc_listener; /* of a request: the listener */
+		struct sock *skc_listener; /* of a request_sock */
 	};
 	struct hlist_node skc_node;
 	int skc_incoming_cpu;
@@ -617,7 +617,7 @@ struct tcp_md5sig_info {
 	struct hlist_head head;
 };
 
-/* Without the key. Its address, and that of the next struct, are of a union that was renamed in 6.7. */
+/* Without the key. The union of `addr`, here and in struct tcp_ao_key, was renamed in 6.7. */
 struct tcp_md5sig_key {
 	struct hlist_node node;
 	u8 family;
@@ -795,7 +795,7 @@ struct netlink_sock {
 	unsigned long *groups;
 };
 
-/* vsock; where it is a module, in that one's types */
+/* vsock; if it is a module, its types are in the BTF of the module */
 
 struct sockaddr_vm {
 	unsigned int svm_port;
@@ -812,7 +812,7 @@ struct vsock_sock {
 	u64 buffer_max_size;
 };
 
-/* sctp: a module, but its types are in the kernel's BTF all the same, where it can be built */
+/* sctp; a module, but the BTF of every kernel that can have the module contains its types */
 
 struct list_head {
 	struct list_head *next, *prev;
@@ -986,7 +986,7 @@ struct packet_fanout {
 	u16 id;
 	u8 type;
 	u8 flags;
-	struct bpf_prog *bpf_prog; /* with rr_cur in a union, which some types use */
+	struct bpf_prog *bpf_prog; /* in a union with rr_cur, which other fanout types use */
 };
 
 struct packet_rollover {
@@ -1026,7 +1026,7 @@ struct packet_sock {
 	unsigned int tp_tstamp;
 	struct packet_type prot_hook;
 	atomic_t tp_drops;
-	/* up to 6.2, but for stable kernels: single bits instead of flags */
+	/* up to 6.2, except stable kernels: single bits instead of flags */
 	unsigned int auxdata : 1;
 	unsigned int origdev : 1;
 	unsigned int has_vnet_hdr : 1;
@@ -1075,7 +1075,7 @@ struct xdp_sock {
 	struct xsk_queue *cq_tmp;
 };
 
-/* how far a walk remembers what it has still to come by */
+/* how an iterator remembers the sockets that it has yet to visit, see bpf/compat.h */
 
 union bpf_tcp_iter_batch_item {
 	__u64 cookie;
@@ -1091,7 +1091,7 @@ struct seq_file {
 
 #pragma clang attribute pop
 
-/* iterators: what they hand over has had one layout since they came, so it needs no relocation */
+/* the contexts of iterators, whose layout has never changed, so they need no relocation */
 
 struct bpf_iter_meta {
 	struct seq_file *seq;

@@ -1,8 +1,8 @@
-# Completions of knetstat(8) for bash. The program knows them: `knetstat complete`.
+# Completions of knetstat(8) for bash. `knetstat complete` generates them.
 _knetstat() {
 	local i word words=() prefix= value
 
-	# bash takes --state=LISTEN for three words (COMP_WORDBREAKS), and replaces the last.
+	# bash splits --state=LISTEN into three words (COMP_WORDBREAKS), and replaces only the last.
 	for ((i = 0; i <= COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if ((i > 1)) && [[ ${words[${#words[@]} - 1]} == --* ]] &&
@@ -18,7 +18,7 @@ _knetstat() {
 	COMPREPLY=()
 	while IFS=$'\t' read -r value _; do
 		value=${value#"$prefix"}
-		# A name of a process may have characters that the shell obeys.
+		# A process name may contain characters that are special to the shell.
 		[[ $value == *[!A-Za-z0-9_.,=+@%/:-]* ]] && printf -v value %q "$value"
 		COMPREPLY+=("$value")
 	done < <("$1" complete -- "${words[@]}" 2>/dev/null)

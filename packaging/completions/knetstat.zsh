@@ -1,5 +1,5 @@
 #compdef knetstat
-# Completions of knetstat(8) for zsh. The program knows them: `knetstat complete`.
+# Completions of knetstat(8) for zsh. `knetstat complete` generates them.
 
 _knetstat() {
 	local line value

@@ -1,5 +1,6 @@
-//! What a start costs: whole processes with ten sockets to show, beside one that loads a program which
-//! does nothing. `make bench` prints the table; figures of one machine say little about another.
+//! Measures the time that a start takes: whole processes that show ten sockets, compared with a bare
+//! loader, whose program does nothing. `make bench` prints the table. Figures of one machine say little
+//! about another.
 
 use std::env;
 use std::fs::File;
@@ -17,10 +18,10 @@ use nix::sched::{unshare, CloneFlags};
 
 const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
 
-/// How often each is run; the median counts.
+/// The number of times that each command is run. The median counts.
 const ROUNDS: usize = 25;
 
-/// What is run, and the program that most of it is for.
+/// The arguments of each run, and the program that takes most of its time.
 const RUNS: [(&str, &str); 6] = [
     ("-t", "tcp_table"),
     ("-u", "udp_table"),
@@ -36,7 +37,7 @@ char LICENSE[] __attribute__((section("license"))) = "GPL";
 __attribute__((section("iter/tcp"))) int nothing(void *context) { return 0; }
 "#;
 
-/// What the verifier says beside its verdict: include/linux/bpf_verifier.h, BPF_LOG_STATS.
+/// The verifier's statistics, without its log: include/linux/bpf_verifier.h, BPF_LOG_STATS.
 const STATISTICS: u32 = 4;
 
 static SAID: Mutex<String> = Mutex::new(String::new());
@@ -86,7 +87,7 @@ fn compare() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the bare loader's object is.
+/// Compiles the program of the bare loader, and returns the path of the object.
 fn compile() -> anyhow::Result<PathBuf> {
     let object = env::temp_dir().join(format!("knetstat-bench-{}.o", std::process::id()));
     let source = object.with_extension("c");
@@ -101,8 +102,8 @@ fn compile() -> anyhow::Result<PathBuf> {
     Ok(object)
 }
 
-/// How long each takes, in milliseconds. They take turns, so that what else the machine does strikes
-/// them alike.
+/// Returns the median time of each command in milliseconds. The commands take turns, so that other load on
+/// the machine affects all of them.
 fn medians(commands: &mut [Command]) -> anyhow::Result<Vec<f64>> {
     let mut times = vec![Vec::new(); commands.len()];
     for _ in 0..ROUNDS {
@@ -120,7 +121,7 @@ fn medians(commands: &mut [Command]) -> anyhow::Result<Vec<f64>> {
     Ok(times.iter_mut().map(median).collect())
 }
 
-/// What the verifier says that it took for a program, in milliseconds.
+/// Returns the time that the verifier reports for a program, in milliseconds.
 fn verification(name: &str) -> anyhow::Result<f64> {
     libbpf_rs::set_print(Some((PrintLevel::Debug, |_, text| {
         SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 use knetstat::cli::Cli;
 
-/// The flags of the program and of its commands as they are typed, in all spellings, which are
+/// Returns the flags of the program and of its commands, in all spellings, for the arguments that are
 /// `wanted`.
 pub fn flags(wanted: fn(&clap::Arg) -> bool) -> BTreeSet<String> {
     let mut program = Cli::command();

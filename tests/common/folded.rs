@@ -1,20 +1,21 @@
-//! Rows that are continued on the next line: whether they are those of a pipe, with every value whole.
+//! Checks rows that are continued on the next line: they are the rows of a pipe, and no value is split.
 
 use std::cell::OnceCell;
 
 use nix::libc;
 
 extern "C" {
-    /// wchar.h; the libc crate does not have it.
+    /// wchar.h. The libc crate does not have it.
     fn wcwidth(c: libc::wchar_t) -> libc::c_int;
 }
 
-/// How many columns of a terminal a text takes, as the C library says.
+/// Returns the number of terminal columns that a text takes, according to the C library.
 pub fn width(text: &str) -> usize {
     thread_local!(static UTF8: OnceCell<()> = const { OnceCell::new() });
     UTF8.with(|is_on| {
         is_on.get_or_init(|| {
-            // SAFETY: the name is a C string, and the new locale, which stays, is that of this thread alone.
+            // SAFETY: the name is a C string, and only this thread uses the new locale, which is never
+            // freed.
             let old = unsafe {
                 let locale =
                     libc::newlocale(libc::LC_CTYPE_MASK, c"C.UTF-8".as_ptr(), std::ptr::null_mut());
@@ -25,15 +26,15 @@ pub fn width(text: &str) -> usize {
         });
     });
     let of = |c: char| {
-        // SAFETY: it takes any number.
+        // SAFETY: wcwidth() accepts any number.
         let width = unsafe { wcwidth(c as libc::wchar_t) };
         usize::try_from(width).unwrap_or_else(|_| panic!("{c:?} is not printable"))
     };
     text.chars().map(of).sum()
 }
 
-/// Asserts that what was written to a terminal with so many columns are the rows of a pipe, and that no line
-/// is longer than the terminal is wide unless it has a single value that is.
+/// Asserts that the output on a terminal of `columns` columns has the rows of a pipe, and that a line is
+/// longer than the terminal only if it consists of a single value that is.
 pub fn is_folded(terminal: &str, pipe: &str, columns: usize) {
     let mut lines = terminal.lines();
     for row in pipe.lines() {
@@ -42,8 +43,11 @@ pub fn is_folded(terminal: &str, pipe: &str, columns: usize) {
         while words(&joined) != expected {
             let line = next(&mut lines, row, columns);
             let is_indented = line.starts_with(' ') || width(line) >= columns || columns < 10;
-            assert!(is_indented, "{columns} columns: {line:?} looks like the beginning of a row");
-            // Only a list ends with a comma, and it goes on.
+            assert!(
+                is_indented,
+                "{columns} columns: {line:?} looks like the beginning of a row, after\n{joined}\ninstead of\n{row}"
+            );
+            // Only a list ends with a comma, and the list continues.
             joined += if joined.ends_with(',') { "" } else { " " };
             joined += line.trim_start();
             assert!(
@@ -66,7 +70,7 @@ fn next<'a>(lines: &mut std::str::Lines<'a>, row: &str, columns: usize) -> &'a s
     line
 }
 
-/// How values with a blank in them begin.
+/// The beginnings of values that contain a blank.
 const TITLES_AND_TIMERS: [&str; 8] = [
     "Local Address",
     "Foreign Address",
@@ -78,8 +82,8 @@ const TITLES_AND_TIMERS: [&str; 8] = [
     "keepalive (",
 ];
 
-/// The words of a row, but for what changes between two runs, and for processes after the first: a terminal has
-/// their number.
+/// Returns the words of a row, except those that differ between two runs, and the processes after the
+/// first, of which a terminal shows only the number.
 fn words<'a>(row: &'a str) -> Vec<&'a str> {
     let word = |word: &'a str| match word {
         _ if word.starts_with('(') && word.contains('/') => "(timer)",

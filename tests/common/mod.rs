@@ -1,6 +1,6 @@
-//! What the tests share: a network namespace for each test, and knetstat's answer in it.
+//! Helpers of all tests: a network namespace for each test, and knetstat's output in it.
 
-#![allow(dead_code)] // each crate of tests uses some of it
+#![allow(dead_code)] // each test crate uses only some of it
 
 pub mod flags;
 pub mod folded;
@@ -26,13 +26,12 @@ use serde_json::Value;
 /// The program under test.
 pub const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
 
-/// Where the kernel's types may be found: libbpf, btf__load_vmlinux_btf()
+/// The places where libbpf looks for the kernel's types: btf__load_vmlinux_btf()
 pub const PLACES_OF_BTF: [&str; 5] =
     ["/sys/kernel/btf", "/boot", "/lib/modules", "/usr/lib/modules", "/usr/lib/debug"];
 
-/// Moves this thread, and the children it starts, into a network namespace of its own whose
-/// loopback interface is up. The test harness gives each test a thread; the namespace ends with the
-/// thread and its sockets.
+/// Moves this thread, and the children it starts, into a new network namespace whose loopback interface is
+/// up. The test harness gives each test its own thread. The namespace ends with the thread and its sockets.
 pub fn enter_namespace() {
     unshare(CloneFlags::CLONE_NEWNET).expect("the tests make network namespaces: run them as root");
     ip("link set lo up");
@@ -43,7 +42,7 @@ pub fn ip(arguments: &str) {
     ip_words(&arguments.split_whitespace().collect::<Vec<_>>());
 }
 
-/// The same with arguments that may have blanks.
+/// Runs ip(8) with arguments that may contain blanks.
 pub fn ip_words(arguments: &[&str]) {
     let output = Command::new("ip").args(arguments).output();
     let output = output.expect("ip(8) is needed: make installs it");
@@ -63,10 +62,10 @@ pub fn proc_net(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Before the arguments, as in a shell: leaves the whole filter to the program.
+/// Given before the arguments: the program filters everything, and the kernel nothing.
 pub const NO_KERNEL_FILTER: &str = "KNETSTAT_NO_KERNEL_FILTER=1";
 
-/// Runs knetstat in this thread's namespace. First arguments of the form `NAME=value` go to its
+/// Runs knetstat in this thread's namespace. Leading arguments of the form `NAME=value` are added to its
 /// environment, as in a shell.
 pub fn knetstat<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
     let mut command = Command::new(KNETSTAT);
@@ -87,7 +86,7 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-/// The same, which must succeed and say nothing on stderr; its standard output.
+/// Runs knetstat, which must succeed without a message on standard error, and returns its standard output.
 pub fn stdout(arguments: &str) -> String {
     let output = knetstat(arguments.split_whitespace());
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -105,13 +104,13 @@ pub fn sockets(arguments: &str) -> Vec<Value> {
     }
 }
 
-/// What knetstat shows of one socket, found by the cookie that the kernel gives it. Before Linux
-/// 5.12 only a socket has one that was asked for it before; the others are found by their inode.
+/// Finds a socket in the output by the cookie that the kernel gives it. Before Linux 5.12, a socket has a
+/// cookie only if a process has asked for it. Other sockets are found by their inode.
 pub fn find<'a>(sockets: &'a [Value], socket: &impl AsFd) -> Option<&'a Value> {
     find_all(sockets, socket).next()
 }
 
-/// The same, as often as it is shown.
+/// Finds every row of a socket in the output.
 pub fn find_all<'a>(
     sockets: &'a [Value],
     socket: &impl AsFd,
@@ -123,34 +122,32 @@ pub fn find_all<'a>(
     })
 }
 
-/// Whether the kernel gives every socket that an iterator meets a cookie, as since Linux 5.12: the
-/// name came with the same kernel.
+/// Whether iterators generate a cookie for every socket, as since Linux 5.12. Checks for another helper of
+/// that kernel.
 pub fn gives_cookies() -> bool {
     btf_has("BPF_FUNC_check_mtu")
 }
 
-/// Whether this kernel counts what BPF takes against the limit of locked memory: until 5.10. The helper
-/// by whose name libbpf knows the others came with 5.11.
+/// Whether this kernel counts BPF memory against the limit of locked memory, as up to 5.10. Checks for a
+/// helper of 5.11.
 pub fn counts_bpf_as_locked_memory() -> bool {
     !btf_has("BPF_FUNC_ktime_get_coarse_ns")
 }
 
-/// Whether this kernel's walks remember the sockets of a bucket by their cookies: the type by which
-/// they do is in its BTF.
+/// Whether iterators of this kernel identify the sockets of a bucket by their cookies. Checks for the type
+/// that holds the cookies in BTF.
 pub fn walks_are_exact() -> bool {
     btf_has("bpf_tcp_iter_batch_item") && btf_has("bpf_udp_iter_batch_item")
 }
 
-/// Whether this kernel's BTF, which is a list of names for this purpose, has one of a type, a member or
-/// an enumerator.
+/// Whether this kernel's BTF, which is used as a list of names, has a type, a member or an enumerator.
 pub fn btf_has(name: &str) -> bool {
     let types = std::fs::read("/sys/kernel/btf/vmlinux").expect("BTF");
     let name = format!("\0{name}\0");
     types.windows(name.len()).any(|window| window == name.as_bytes())
 }
 
-/// Whether the kernel makes MPTCP sockets. Where it does not, the test that asks says so and has
-/// nothing to do.
+/// Whether the kernel supports MPTCP. If not, reports that `test` has nothing to test.
 pub fn has_mptcp(test: &str) -> bool {
     const IPPROTO_MPTCP: i32 = 262;
     match knetstat::kernel::syscall::socket(
@@ -168,13 +165,13 @@ pub fn has_mptcp(test: &str) -> bool {
     }
 }
 
-/// Writes a line that is seen also when the test succeeds: the harness keeps back what the macros
-/// print.
+/// Writes a line that is visible even if the test succeeds. The harness captures what the macros print.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// What knetstat prints on a terminal with so many columns (0: it does not say), and with these variables.
+/// Returns the output of knetstat on a terminal with so many columns (0: unknown) and these environment
+/// variables.
 pub fn on_a_terminal(columns: u16, arguments: &str, variables: &[(&str, &str)]) -> String {
     let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None).expect("a terminal");
@@ -183,16 +180,16 @@ pub fn on_a_terminal(columns: u16, arguments: &str, variables: &[(&str, &str)]) 
     command.env_remove("NO_COLOR").env_remove("COLUMNS");
     command.envs(variables.iter().copied()).stdout(terminal.slave);
     let mut child = command.spawn().expect("knetstat can be started");
-    drop(command); // and with it our copy of the terminal, so that reading comes to an end
+    drop(command); // and its copy of the terminal, so that reading ends
     let mut text = Vec::new();
-    // The end of a terminal is an error, EIO.
+    // The end of a terminal is reported as an error, EIO.
     let _ = File::from(terminal.master).read_to_end(&mut text);
     assert!(child.wait().expect("it ends").success());
-    // A terminal returns its carriage by itself.
+    // A terminal adds carriage returns.
     String::from_utf8(text).expect("the output is UTF-8").replace("\r\n", "\n")
 }
 
-/// A table in colour as it is without: only the sequences go that knetstat writes.
+/// Removes the colour sequences that knetstat writes from a table.
 pub fn without_color(text: &str) -> String {
     const SEQUENCES: [&str; 7] = ["0", "1", "2", "31", "32", "33", "36"];
     SEQUENCES.iter().fold(text.to_owned(), |text, it| text.replace(&format!("\x1b[{it}m"), ""))
@@ -203,14 +200,14 @@ pub fn not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
 }
 
-/// Whether a member of `options` is an option: JSON has members there for what getsockopt(2) does not tell.
+/// Whether a member of `options` is an option. Other members hold what getsockopt(2) does not report.
 pub fn is_option(member: &str) -> bool {
     const NONE: [&str; 3] =
         ["IP_MULTICAST_IF_ifindex", "TCP_MD5SIG_prefixes", "TCP_AO_ADD_KEY_prefixes"];
     !NONE.contains(&member)
 }
 
-/// SO_COOKIE.
+/// Returns SO_COOKIE.
 pub fn cookie(socket: &impl AsFd) -> u64 {
     let mut buffer = [0; 8];
     knetstat::kernel::syscall::getsockopt(socket.as_fd(), 1, 57, &mut buffer).expect("SO_COOKIE");
@@ -222,7 +219,7 @@ pub fn set(socket: &impl AsFd, level: i32, number: i32, value: i32) -> io::Resul
     knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, &value.to_ne_bytes())
 }
 
-/// A socket as socket(2) makes it.
+/// Opens a socket with socket(2).
 pub fn open(family: AddressFamily, socket_type: SockType) -> OwnedFd {
     let socket = socket(family, socket_type, SockFlag::SOCK_CLOEXEC, None);
     socket.unwrap_or_else(|error| panic!("socket {family:?} {socket_type:?}: {error}"))
@@ -233,13 +230,13 @@ pub fn number(socket: &impl AsFd) -> i32 {
     socket.as_fd().as_raw_fd()
 }
 
-/// Sets an option of any form.
+/// Sets an option of any type.
 pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> io::Result<()> {
     knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value)
 }
 
-/// Waits until a condition is met that the kernel brings about by itself, soon; in an emulated machine,
-/// where one run of knetstat takes ten seconds, after some of those.
+/// Waits until a condition is met that the kernel brings about soon. The time limit allows for emulated
+/// machines, where one run of knetstat takes ten seconds.
 pub fn wait_until(what: &str, mut is_met: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
     while !is_met() {
@@ -271,7 +268,7 @@ pub fn local_address(socket: &impl AsFd) -> SocketAddr {
     }
 }
 
-/// Begins to connect a non-blocking socket; it stays in SYN_SENT until its peer answers.
+/// Begins to connect a non-blocking socket, which stays in SYN_SENT until its peer answers.
 pub fn begin_connecting(socket: &impl AsFd, address: SocketAddr) {
     let flags = nix::fcntl::OFlag::O_NONBLOCK;
     nix::fcntl::fcntl(socket.as_fd(), nix::fcntl::FcntlArg::F_SETFL(flags)).expect("O_NONBLOCK");
@@ -281,8 +278,8 @@ pub fn begin_connecting(socket: &impl AsFd, address: SocketAddr) {
     }
 }
 
-/// Attaches a classic BPF program of one instruction, `return length`, with SO_ATTACH_FILTER or
-/// another option that takes a struct sock_fprog.
+/// Attaches a classic BPF program of one instruction, `return length`, with SO_ATTACH_FILTER or another
+/// option that takes a struct sock_fprog.
 pub fn attach_return(socket: &impl AsFd, level: i32, number: i32, length: u32) -> io::Result<()> {
     const BPF_RET: u16 = 6;
     let mut instruction = [0; 8];
@@ -299,7 +296,7 @@ pub fn deafen(socket: &impl AsFd) {
     attach_return(socket, 1, 26, 0).expect("SO_ATTACH_FILTER");
 }
 
-/// Both ends of an established connection: the one that connected, the one that was accepted.
+/// Returns both ends of an established connection: the connected socket and the accepted socket.
 pub fn connect(listener: &TcpListener, ip: IpAddr) -> (TcpStream, TcpStream) {
     let port = listener.local_addr().expect("an address").port();
     let client = TcpStream::connect((ip, port)).expect("connect");
@@ -307,13 +304,13 @@ pub fn connect(listener: &TcpListener, ip: IpAddr) -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-/// A child that holds every descriptor that this process has now, until it is dropped.
+/// A child that holds every descriptor that this process has when it forks, until the value is dropped.
 pub struct Child(Pid);
 
 impl Child {
-    /// Makes one.
+    /// Forks the child.
     pub fn fork() -> Child {
-        // SAFETY: the child does nothing but sleep, until it is killed.
+        // SAFETY: the child only sleeps until it is killed.
         match unsafe { fork() }.expect("fork") {
             ForkResult::Parent { child } => Child(child),
             ForkResult::Child => loop {
@@ -324,7 +321,7 @@ impl Child {
 }
 
 impl Child {
-    /// Its number.
+    /// Returns the PID of the child.
     pub fn pid(&self) -> i32 {
         self.0.as_raw()
     }

@@ -1,4 +1,4 @@
-//! Sockets in every state, and what /proc/net says of them.
+//! Sockets in every state, and their rows in /proc/net.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{begin_connecting, connect, deafen, open, proc_net, sockets, wait_until};
 
-/// What /proc/net and knetstat both show of a socket.
+/// The properties of a socket that both /proc/net and knetstat show.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
     pub protocol: String,
@@ -23,7 +23,7 @@ pub struct Row {
     pub inode: u64,
 }
 
-/// The four files of the module, and of /proc/net.
+/// The files that the kernel module and /proc/net have in common.
 pub const FILES: [&str; 4] = ["tcp", "tcp6", "udp", "udp6"];
 
 /// The rows of /proc/net in this thread's namespace, sorted.
@@ -39,7 +39,7 @@ pub fn proc_rows() -> Vec<Row> {
     rows
 }
 
-/// A line of /proc/net/tcp and its kin: net/ipv4/tcp_ipv4.c, get_tcp4_sock().
+/// Parses a line of /proc/net/tcp or a similar file: net/ipv4/tcp_ipv4.c, get_tcp4_sock().
 fn proc_row(file: &str, line: &str) -> Row {
     let words: Vec<&str> = line.split_whitespace().collect();
     let hex = |word: &str| u64::from_str_radix(word, 16).expect("a number in hexadecimal");
@@ -58,7 +58,7 @@ fn proc_row(file: &str, line: &str) -> Row {
     }
 }
 
-/// `0100007F:0016`: words of 32 bits in the byte order of the machine, then the port.
+/// Parses `0100007F:0016`: 32-bit words in host byte order, then the port.
 fn proc_address(text: &str) -> (IpAddr, u16) {
     let (address, port) = text.split_once(':').expect("an address and a port");
     let bytes: Vec<u8> = (0..address.len())
@@ -75,7 +75,7 @@ fn proc_address(text: &str) -> (IpAddr, u16) {
     (address, u16::from_str_radix(port, 16).expect("a port"))
 }
 
-/// netstat's word for the number in /proc/net: include/net/tcp_states.h.
+/// Returns netstat's name for a state number of /proc/net: include/net/tcp_states.h.
 fn state_word(udp: bool, number: u64) -> &'static str {
     match (udp, number) {
         (true, 7) => "UNCONN",
@@ -93,7 +93,7 @@ fn state_word(udp: bool, number: u64) -> &'static str {
     }
 }
 
-/// The same of what knetstat shows, sorted.
+/// Returns the same properties from the output of knetstat, sorted.
 pub fn shown_rows(sockets: &[Value]) -> Vec<Row> {
     let mut rows: Vec<Row> = sockets.iter().map(shown_row).collect();
     rows.sort();
@@ -114,16 +114,17 @@ fn shown_row(socket: &Value) -> Row {
         remote: end(&socket["remote"]),
         recv_queue: number(&socket["recv_queue"]),
         send_queue: number(&socket["send_queue"]),
-        // /proc does not have those of TCP
+        // /proc/net/tcp has no drops
         drops: if socket["type"] == "dgram" { number(&socket["drops"]) } else { 0 },
-        // /proc has 0 for what the kernel does not keep.
+        // /proc has 0 for a user that the kernel does not keep.
         uid: socket["uid"].as_u64().unwrap_or_default(),
         inode: socket["inode"].as_u64().unwrap_or_default(),
     }
 }
 
-/// Asserts that knetstat shows exactly the rows of /proc/net, of which there must be some, and returns
-/// what it shows. A listener's send queue is its backlog's limit, which /proc does not have.
+/// Asserts that knetstat shows exactly the rows of /proc/net, of which there must be at least one, and
+/// returns the output of knetstat. The send queue of a listener is its backlog limit, which /proc does not
+/// have.
 pub fn assert_same_rows() -> Vec<Value> {
     for _ in 0..10 {
         let listed = proc_rows();
@@ -132,7 +133,7 @@ pub fn assert_same_rows() -> Vec<Value> {
             assert_rows(&shown, listed);
             return shown;
         }
-        // Something happened meanwhile.
+        // The sockets have changed between the two reads.
     }
     panic!("/proc/net does not come to rest");
 }
@@ -141,32 +142,32 @@ fn assert_rows(shown: &[Value], mut listed: Vec<Row>) {
     assert!(!listed.is_empty(), "there is no socket to compare");
     let mut rows = shown_rows(shown);
     rows.iter_mut().filter(|row| row.state == "LISTEN").for_each(|row| row.send_queue = 0);
-    // The users apart, so that the same rows stand side by side.
+    // Compared without the users, so that equal rows are at the same position.
     let without_uid = |row: &Row| Row { uid: 0, ..row.clone() };
     rows.sort_by_key(|row| (without_uid(row), row.uid));
     listed.sort_by_key(|row| (without_uid(row), row.uid));
     let all_without = |rows: &[Row]| rows.iter().map(without_uid).collect::<Vec<_>>();
     assert_eq!(all_without(&rows), all_without(&listed));
     for (row, listed) in rows.iter().zip(&listed) {
-        // Older kernels, 6.12 for one, list 0 as the user of a socket that nobody accepted or that was
-        // closed: they look it up in the inode. knetstat finds it all the same.
+        // Older kernels such as 6.12 look the user up in the inode, and list 0 for a socket that is not
+        // accepted or is closed. knetstat still finds the user.
         let is_lost = listed.inode == 0 && listed.uid == 0;
         assert!(row.uid == listed.uid || is_lost, "{row:?} is not of {}", listed.uid);
     }
 }
 
-/// TCP sockets in every state, between a listener at one address and connections to another.
+/// TCP sockets in every state: a listener at one address, and connections to another address.
 pub struct EveryState {
     listener: TcpListener,
     target: IpAddr,
-    /// What must stay open.
+    /// Descriptors that must stay open.
     kept: Vec<OwnedFd>,
-    /// The states that were made, one for each socket.
+    /// The states of the sockets.
     pub states: Vec<&'static str>,
 }
 
 impl EveryState {
-    /// Makes them, and waits until the kernel has them.
+    /// Opens the sockets, and waits until the kernel has them in their states.
     pub fn new(at: IpAddr, target: IpAddr) -> EveryState {
         let before = proc_rows().len();
         let listener = TcpListener::bind((at, 0)).expect("bind");
@@ -182,7 +183,7 @@ impl EveryState {
         scene
     }
 
-    /// The listener's address, by which the connections reach it.
+    /// The address at which the connections reach the listener.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.target, self.listener.local_addr().expect("an address").port())
     }
@@ -202,7 +203,7 @@ impl EveryState {
         self.keep(server, "ESTABLISHED");
     }
 
-    /// One side has closed its direction, the other has not noticed or not cared yet.
+    /// One side has closed its direction. The other has not closed yet.
     fn half_closed(&mut self) {
         let (client, server) = self.pair();
         client.shutdown(Shutdown::Write).expect("shutdown");
@@ -210,7 +211,7 @@ impl EveryState {
         self.keep(server, "CLOSE_WAIT");
     }
 
-    /// The last word of one side is never answered, because the other is deaf.
+    /// The last segment of one side is never acknowledged, because the other is deaf.
     fn unanswered_fins(&mut self) {
         let (client, server) = self.pair();
         deafen(&server);
@@ -218,7 +219,7 @@ impl EveryState {
         self.keep(client, "FIN_WAIT1");
         self.keep(server, "ESTABLISHED");
 
-        // Both close at the same time, and the server does not hear the client.
+        // Both sides close at the same time, and the server does not receive the client's FIN.
         let (client, server) = self.pair();
         deafen(&server);
         client.shutdown(Shutdown::Write).expect("shutdown");
@@ -235,7 +236,7 @@ impl EveryState {
         self.keep(server, "LAST_ACK");
     }
 
-    /// Only mini-sockets are left: TIME_WAIT, and a FIN_WAIT2 whose process is gone.
+    /// Leaves only mini-sockets: TIME_WAIT, and a FIN_WAIT2 whose process is gone.
     fn closed(&mut self) {
         let (client, server) = self.pair();
         client.shutdown(Shutdown::Write).expect("shutdown");
@@ -250,7 +251,7 @@ impl EveryState {
         self.keep(server, "CLOSE_WAIT");
     }
 
-    /// Closed with data that the peer never acknowledges: the socket goes on without a process.
+    /// Closes with data that the peer never acknowledges: the socket remains without a process.
     fn orphan(&mut self) {
         let (mut client, server) = self.pair();
         deafen(&server);
@@ -260,20 +261,20 @@ impl EveryState {
         self.keep(server, "ESTABLISHED");
     }
 
-    /// Handshakes that stop in the middle.
+    /// Begins handshakes that never complete.
     fn opening(&mut self) {
         let family = match self.target {
             IpAddr::V4(_) => AddressFamily::Inet,
             IpAddr::V6(_) => AddressFamily::Inet6,
         };
-        // The client does not hear the answer to its SYN.
+        // The client does not receive the SYN-ACK.
         let client = open(family, SockType::Stream);
         deafen(&client);
         begin_connecting(&client, self.address());
         self.keep(client, "SYN_SENT");
         self.states.push("SYN_RECV");
 
-        // Nobody hears the SYN.
+        // Nothing receives the SYN.
         let deaf = TcpListener::bind((self.listener.local_addr().expect("an address").ip(), 0));
         let deaf = deaf.expect("bind");
         deafen(&deaf);

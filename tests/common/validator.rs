@@ -1,11 +1,11 @@
-//! A validator of JSON Schema that knows nothing of this project: jsonschema of Python.
+//! A JSON Schema validator that is independent of this project: jsonschema of Python.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::{json, Value as Json};
 
-/// Reads a schema and rows, and writes a list with a list of errors for each row.
+/// Reads a schema and rows, and writes a list of errors for each row.
 const SCRIPT: &str = r#"
 import json, sys
 from jsonschema import Draft202012Validator
@@ -16,7 +16,7 @@ name = lambda error: "%s: %s" % ("/".join(map(str, error.absolute_path)), error.
 json.dump([[name(error) for error in validator.iter_errors(row)] for row in asked["rows"]], sys.stdout)
 "#;
 
-/// What the validator finds wrong with each of these rows. It checks the schema itself first.
+/// Returns the errors that the validator finds in each row. It validates the schema first.
 pub fn errors(schema: &Json, rows: &[Json]) -> Vec<Vec<String>> {
     let mut python = Command::new(interpreter());
     let python = python.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -30,7 +30,8 @@ pub fn errors(schema: &Json, rows: &[Json]) -> Vec<Vec<String>> {
     serde_json::from_slice(&output.stdout).expect("a list for each row")
 }
 
-/// The first Python that has jsonschema: the one of the package, where another comes before it in PATH.
+/// Returns the first Python that has jsonschema: that of the distribution, even if another is earlier in
+/// PATH.
 fn interpreter() -> &'static str {
     let has = |python: &&str| {
         let imports = Command::new(python).args(["-c", "import jsonschema"]).output();
@@ -48,7 +49,7 @@ pub fn accepts(schema: &Json, rows: &[Json]) {
     }
 }
 
-/// The same schema, but no object may have a member that is not described: rows that it accepts have none.
+/// Returns the schema with no undescribed members allowed in any object: it accepts only rows without any.
 pub fn closed(schema: &Json) -> Json {
     match schema {
         Json::Object(keywords) => {

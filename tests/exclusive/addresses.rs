@@ -1,5 +1,5 @@
-//! The raw streams of all BPF programs: no record holds a kernel address, and the identities that stand
-//! for addresses tell all sockets and reuseport groups apart, in every stream and for every reader.
+//! The raw streams of all BPF programs. No record contains a kernel address. The identities that replace
+//! addresses distinguish all sockets and reuseport groups, in every stream and for every reader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -17,14 +17,14 @@ use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
 use nix::libc;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// What a program wrote for one reader.
+/// The bytes that a program wrote for one reader.
 struct Stream {
     program: String,
     bytes: Vec<u8>,
 }
 
 impl Stream {
-    /// The headers of the records; none for the programs that write no sockets.
+    /// Returns the headers of the records. Programs that do not write sockets have none.
     fn headers(&self) -> Vec<record_header> {
         let mut headers = Vec::new();
         if ["owners", "tasks"].contains(&self.program.as_str()) {
@@ -37,7 +37,7 @@ impl Stream {
         headers
     }
 
-    /// The family of sockets that the program shows: the first word of its name.
+    /// Returns the family of sockets that the program shows: the first word of its name.
     fn family(&self) -> &str {
         self.program.split('_').next().expect("a name")
     }
@@ -54,7 +54,7 @@ fn programs(part: Part) -> Vec<String> {
     names
 }
 
-/// Two reads of a program; none where this kernel does not load it.
+/// Reads a program twice. `None` if this kernel does not load it.
 fn read_twice(part: Part, program: &str) -> Option<[Stream; 2]> {
     let choose = |open: &mut OpenObject| {
         open.progs_mut().for_each(|mut other| other.set_autoload(other.name() == program));
@@ -73,7 +73,7 @@ fn read_twice(part: Part, program: &str) -> Option<[Stream; 2]> {
     Some([read(), read()])
 }
 
-/// All streams, two of each program.
+/// Reads all programs twice.
 fn streams() -> Vec<[Stream; 2]> {
     libbpf_rs::set_print(None); // some programs are for other kernels than this one
     let mut all = Vec::new();
@@ -88,11 +88,11 @@ fn streams() -> Vec<[Stream; 2]> {
     all
 }
 
-/// Sockets of as many kinds as this kernel has, and with options whose values lie behind pointers.
+/// Sockets of all kinds that this kernel has, with options whose values are behind pointers.
 #[derive(Default)]
 struct Scene {
     sockets: Vec<OwnedFd>,
-    /// The server's ends of connections that nobody accepted are none of `sockets`.
+    /// Server ends of connections that are not accepted. They are not in `sockets`.
     unaccepted: usize,
 }
 
@@ -121,14 +121,14 @@ impl Scene {
             let (client, server) = common::connect(&listener, ip.parse().expect("an address"));
             common::attach_return(&client, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, 65535)
                 .expect("SO_ATTACH_FILTER");
-            // Where this kernel has TLS, its section is in the record.
+            // If this kernel has TLS, the record has its section.
             let _ = set_bytes(&client, libc::SOL_TCP, libc::TCP_ULP, b"tls\0");
-            // Their connection stays behind in TIME_WAIT.
+            // The closed connection remains in TIME_WAIT.
             let (closed, closed_later) =
                 common::connect(&listener, ip.parse().expect("an address"));
             drop(closed);
             drop(closed_later);
-            // Nobody accepts this one.
+            // This connection is never accepted.
             self.add(
                 TcpStream::connect(listener.local_addr().expect("an address")).expect("connect"),
             );
@@ -166,8 +166,8 @@ impl Scene {
         self.add(Socket::new(Domain::IPV6, Type::DGRAM, None).expect("an idle socket"));
     }
 
-    /// Groups of sockets that share a port. Where the kernel can hand over connections of a listener
-    /// that is shut down, the listener stays in its group although it leaves the table.
+    /// Opens groups of sockets that share a port. If the kernel can migrate connections of a listener that
+    /// is shut down, the listener stays in its group although it leaves the table.
     fn groups(&mut self) {
         let migrates = "/proc/sys/net/ipv4/tcp_migrate_req";
         let migrates = std::fs::write(migrates, "1").is_ok();
@@ -205,7 +205,7 @@ impl Scene {
         self.add(Socket::new(Domain::UNIX, Type::SEQPACKET, None).expect("an idle socket"));
     }
 
-    /// Also such with the numbers of other protocols, which their programs must leave alone.
+    /// Opens raw sockets, some with the protocol of other families, whose programs must ignore them.
     fn raw(&mut self) {
         const V4: [i32; 5] =
             [libc::IPPROTO_ICMP, libc::IPPROTO_RAW, libc::IPPROTO_TCP, libc::IPPROTO_UDP, 262];
@@ -271,7 +271,7 @@ impl Scene {
         self.add(open().expect("an MPTCP socket"));
     }
 
-    /// Sockets of the families that not every kernel has.
+    /// Opens sockets of families that not every kernel has.
     fn others(&mut self) {
         let kinds = [
             ("SCTP", libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_SCTP),
@@ -289,9 +289,9 @@ impl Scene {
     }
 }
 
-/// Whether a number can be an address of a kernel object, a function or a module: the ranges of
-/// Documentation/arch/x86/x86_64/mm.rst and Documentation/arch/arm64/memory.rst. Modules fill theirs
-/// from the bottom, and what is above are small negative numbers.
+/// Whether a number can be the address of a kernel object, a function or a module: the ranges of
+/// Documentation/arch/x86/x86_64/mm.rst and Documentation/arch/arm64/memory.rst. Modules fill their range
+/// from the bottom. The numbers above are small negative ones.
 fn is_kernel_address(word: u64) -> bool {
     const FIRST: u64 = if cfg!(target_arch = "x86_64") { 0xffff_8000 } else { 0xffff_0000 } << 32;
     const OBJECTS: Range<u64> = FIRST..0xffff_ff00_0000_0000;
@@ -299,9 +299,9 @@ fn is_kernel_address(word: u64) -> bool {
     OBJECTS.contains(&word) || KERNEL_IMAGE.contains(&word)
 }
 
-/// Where bytes look like a kernel address. Pointers are at multiples of eight bytes in the kernel's memory,
-/// and copies of it begin at even addresses: so any even offset counts. The exception are words whose
-/// lower half is 0, which are a small number and a negative one of 32 bits.
+/// Finds bytes that look like a kernel address. Pointers are aligned to eight bytes in kernel memory, and
+/// copies of it begin at even addresses, so every even offset is checked. Words whose lower half is 0 are
+/// excluded: they consist of a small and a negative 32-bit number.
 fn addresses(bytes: &[u8]) -> Vec<(usize, u64)> {
     let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
     let words = (0..bytes.len().saturating_sub(7)).step_by(2).map(|at| (at, word(at)));
@@ -321,7 +321,7 @@ fn addresses_are_recognized() {
     }
 }
 
-/// What tells a socket from all others: a cookie, or an identity where it has none.
+/// The key that distinguishes a socket from all others: its cookie, or its identity if it has no cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Cookie(u64),
@@ -359,9 +359,10 @@ fn check_for_addresses(scene: &Scene, streams: &[[Stream; 2]]) {
     say(&format!("addresses: none in {bytes} bytes of {} programs", streams.len()));
 }
 
-/// Each socket has one key in all streams and for both readers, and is of one family; no two have the same.
+/// Asserts that each socket has one key in all streams and for both readers, that it belongs to one family,
+/// and that keys are unique.
 fn check_sockets(scene: &Scene, streams: &[[Stream; 2]]) {
-    // The keys of sockets, and of those that have one the inodes.
+    // The keys of all sockets, and the inodes by key.
     let (mut keys, mut inodes) = (BTreeSet::new(), BTreeMap::new());
     let mut families: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
     for [first, second] in streams {
@@ -390,7 +391,7 @@ fn check_sockets(scene: &Scene, streams: &[[Stream; 2]]) {
     }
     let identities = keys.iter().filter(|key| matches!(key, Key::Identity(_))).count();
     if common::gives_cookies() {
-        // Only of MPTCP sockets that wait to be accepted the programs have no typed pointer.
+        // Only MPTCP sockets that wait to be accepted have no typed pointer in the programs.
         assert_eq!(identities, if has_mptcp("identities") { 2 } else { 0 });
     } else {
         assert!(identities >= scene.sockets.len(), "{identities} identities");
@@ -398,7 +399,7 @@ fn check_sockets(scene: &Scene, streams: &[[Stream; 2]]) {
     say(&format!("identities: {} sockets, {identities} without a cookie", keys.len()));
 }
 
-/// Each group has one identity in all streams, and no two have the same.
+/// Asserts that each group has one identity in all streams, and that identities are unique.
 fn check_groups(streams: &[[Stream; 2]]) {
     let mut groups: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     let mut programs = BTreeSet::new();

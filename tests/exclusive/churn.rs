@@ -1,4 +1,5 @@
-//! Sockets that stay, while others open and close at full speed: each is shown once in every run.
+//! Sockets that stay open while others are opened and closed at full speed: each is shown once in every
+//! run.
 
 use std::collections::HashMap;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -16,10 +17,10 @@ use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
 const STAYING: usize = 20_000;
 const RUNS: usize = 50;
-/// Of unix sockets, whose table need not be walked exactly.
+/// The number of runs for unix sockets, whose table cannot be iterated exactly.
 const UNIX_RUNS: usize = 15;
 
-/// The sockets that stay: by their cookies, in processes that hold them for as long as this lives. One
+/// The sockets that stay open: their cookies, and the processes that hold them until this is dropped. One
 /// process may not have enough descriptors for all.
 struct Staying {
     cookies: Vec<u64>,
@@ -27,7 +28,7 @@ struct Staying {
 }
 
 impl Staying {
-    /// `some` opens a part of them.
+    /// Opens the sockets. `some` opens a part of them.
     fn open(some: impl Fn(usize) -> Vec<OwnedFd>) -> Staying {
         const PART: usize = 5_000;
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
@@ -42,14 +43,14 @@ impl Staying {
     }
 }
 
-/// What goes on beside, until it is stopped.
+/// A thread that opens and closes sockets until it is stopped.
 struct Churn {
     stop: Sender<()>,
     thread: JoinHandle<usize>,
 }
 
 impl Churn {
-    /// Opens and closes in this thread's namespace; counts how often.
+    /// Starts to open and close sockets in this thread's namespace, and counts them.
     fn start(open_and_close: impl Fn() + Send + 'static) -> Churn {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -69,12 +70,12 @@ impl Churn {
     }
 }
 
-/// SO_LINGER of no time at all: nothing is left behind.
+/// Sets SO_LINGER to 0, so that close(2) resets the connection and leaves no socket behind.
 fn reset_on_close(socket: &TcpStream) {
     set_bytes(socket, 1, 13, &[1, 0, 0, 0, 0, 0, 0, 0]).expect("SO_LINGER");
 }
 
-/// Half of them the ends of TCP connections, half UDP sockets.
+/// Opens sockets: half of them ends of TCP connections, half UDP sockets.
 fn internet_sockets(listener: &TcpListener, number: usize) -> Vec<OwnedFd> {
     let mut sockets: Vec<OwnedFd> = Vec::new();
     while sockets.len() < number / 2 {
@@ -92,7 +93,7 @@ fn unix_pairs(number: usize) -> Vec<OwnedFd> {
     pairs.flat_map(|(one, other)| [one.into(), other.into()]).collect()
 }
 
-/// How often each cookie is in the output.
+/// Returns how many times each cookie is in the output.
 fn shown(arguments: &str) -> HashMap<u64, usize> {
     let mut shown = HashMap::new();
     for line in stdout(arguments).lines() {
@@ -103,7 +104,7 @@ fn shown(arguments: &str) -> HashMap<u64, usize> {
     shown
 }
 
-/// How many of the sockets were missed, in all runs together. None may be there twice.
+/// Returns the number of sockets missed in all runs together. Asserts that no socket is shown twice.
 fn missed(staying: &Staying, runs: usize, arguments: &str) -> usize {
     let mut missed = 0;
     for run in 0..runs {
@@ -135,7 +136,7 @@ fn tcp_and_udp_sockets() {
     if walks_are_exact() {
         assert_eq!(missed, 0);
     } else {
-        // So are the walks of this kernel; it is seldom even so.
+        // Iterators of this kernel may miss sockets, but rarely.
         assert!(missed < STAYING * RUNS / 100, "{missed} were missed");
     }
 }

@@ -1,5 +1,5 @@
-//! libbpf uses the handlers that give it the types of the iterators (src/kernel/handler.rs), and does not
-//! read the kernel's types by itself. Here it could not: the files with them are hidden.
+//! libbpf uses the handlers that provide the types of the iterators (src/kernel/handler.rs), and does not
+//! read the kernel's types itself. In this test it cannot: the files are hidden.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The network namespace of a descriptor that another process held as a socket when the walk came by it, and
-//! that may be any other file by the time it is asked.
+//! The network namespace of a descriptor that was a socket of another process when the iterator visited it.
+//! By the time of the query, the descriptor may be any other file.
 
 use std::fs::File;
 use std::io;
@@ -17,14 +17,14 @@ use nix::sys::stat::fstat;
 use crate::common::{enter_namespace, not_tested, open};
 use crate::exclusive;
 
-/// The number of the namespace that a descriptor of this process leads to.
+/// Returns the number of the namespace that a descriptor of this process leads to.
 fn of(fd: i32) -> io::Result<u64> {
     let netns = of_held_socket(std::process::id(), fd as u32)?;
     Ok(fstat(&netns)?.st_ino)
 }
 
-/// Files of other kinds, among them the one whose driver takes the request for the namespace of a socket
-/// for one of its own, and answers: drivers/net/tun.c.
+/// Opens files of other kinds, including a tun device, whose driver answers the request for the namespace
+/// of a socket as one of its own: drivers/net/tun.c.
 fn no_sockets() -> Vec<(&'static str, OwnedFd)> {
     let (pipe, _) = nix::unistd::pipe().expect("a pipe");
     let mut files = vec![("a pipe", pipe)];
@@ -37,12 +37,12 @@ fn no_sockets() -> Vec<(&'static str, OwnedFd)> {
     files
 }
 
-/// The record of a walk that found this descriptor in a namespace which is not known yet.
+/// Returns the record of an iterator that found this descriptor in a namespace that is not known yet.
 fn walk(fd: i32, netns: u32) -> Vec<u8> {
     let magic = u32::from_ne_bytes(*b"knso");
     let (pid, fd) = (std::process::id(), fd as u32);
     let record = owner_record { magic, pid, fd, netns, ..owner_record::default() };
-    // SAFETY: every byte of the record was written: it has no room between its members.
+    // SAFETY: every byte of the record is initialized, because it has no padding.
     unsafe { plain::as_bytes(&record) }.to_vec()
 }
 
@@ -57,19 +57,19 @@ fn a_descriptor_that_is_another_file_now() {
         nix::unistd::dup2(&file, &mut again).expect("dup2");
         let error = of(again.as_raw_fd()).expect_err(what);
         assert_eq!(error.raw_os_error(), Some(Errno::ENOTSOCK as i32), "{what}: {error}");
-        // The namespace that it was found in has ended, for all that is known: nothing is missing.
+        // The namespace in which the socket was found may have ended: nothing is missing.
         let mut found = NetnsSet::default();
         found.add_from_sockets(&*walk(again.as_raw_fd(), 1)).expect("a record");
         assert_eq!((found.missing(), found.namespaces.len()), (None, 0), "{what}");
     }
-    // A number that no thread of this process is given in the meantime.
+    // A number that no thread of this process gets in the meantime.
     let high = FcntlArg::F_DUPFD_CLOEXEC(900);
     let high = nix::fcntl::fcntl(&held, high).expect("a descriptor");
     nix::unistd::close(high).expect("it closes");
     assert_eq!(of(high).expect_err("closed").raw_os_error(), Some(Errno::EBADF as i32));
 }
 
-/// Any socket tells its namespace, which need not be the one that it was looked for in.
+/// A socket reports its own namespace, which may differ from the one that was expected.
 #[test]
 fn a_descriptor_that_is_another_socket_now() {
     let _turn = exclusive();

@@ -1,10 +1,10 @@
-//! Tests that need their process, or the machine, to themselves. They require root.
+//! Tests that require their process, or the machine, for themselves. They require root.
 //!
-//! * `owners`, `unbound` and `churn` look at who holds a descriptor, or fork(2): a child has a copy of
-//!   every descriptor of the other tests.
+//! * `owners`, `unbound` and `churn` look for the holders of a descriptor, or call fork(2), after which a
+//!   child has a copy of every descriptor of the other tests.
 //! * `verifier`, `readers`, `handler`, `snapshot` and `addresses` load programs in this process, where
-//!   one callback gets all that libbpf prints.
-//! * `netns` and `names` show all namespaces, and so open a fresh socket in those of the other tests.
+//!   one callback receives all messages of libbpf.
+//! * `netns` and `names` show all namespaces, and so open new sockets in those of the other tests.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -25,12 +25,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static TURN: RwLock<()> = RwLock::new(());
 
-/// Waits until no other test runs. A test must hold the result until it ends.
+/// Waits until no other test runs. A test must keep the result until it ends.
 fn exclusive() -> RwLockWriteGuard<'static, ()> {
     TURN.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until no exclusive test runs: for tests that do not disturb one another.
+/// Waits until no exclusive test runs. For tests that do not disturb each other.
 fn shared() -> RwLockReadGuard<'static, ()> {
     TURN.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Names that are shown, and cannot be looked up: a number, or nothing, in the place of one is reported.
-//! And names as they are printed, which mean what they were printed for.
+//! Names that are shown but cannot be looked up: a number or nothing in place of a name is reported. A
+//! printed name is accepted as an argument and means the same object.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,20 +16,21 @@ use crate::common::{enter_namespace, knetstat, not_tested, set_bytes, stdout, KN
 use crate::exclusive;
 use crate::netns::Named;
 
-/// A UDP socket that is bound to an interface, in the namespace of this thread.
+/// Opens a UDP socket in the namespace of this thread, bound to an interface.
 fn bound() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:7200").expect("bind");
     set_bytes(&socket, 1, 25, b"lo").expect("SO_BINDTODEVICE");
     socket
 }
 
-/// Runs knetstat after a command that goes before it.
+/// Runs knetstat through a command such as strace(1) or prlimit(1).
 fn after(before: &str, arguments: &str) -> Output {
     let script = format!("{before} $0 {arguments}");
     Command::new("sh").args(["-c", &script, KNETSTAT]).output().expect("sh(1)")
 }
 
-/// Asserts that a run is not complete and says so in one line with these words; its standard output.
+/// Asserts that a run is incomplete and reports this in one line with these words. Returns its standard
+/// output.
 fn incomplete(output: &Output, words: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -38,14 +39,14 @@ fn incomplete(output: &Output, words: &[&str]) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
-/// Asserts the same of a run that succeeds, and says nothing.
+/// Asserts that a run succeeds without a message. Returns its standard output.
 fn complete(output: &Output) -> String {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success());
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
-/// With each number of descriptors, namespaces have their names or the run says that it lacks them.
+/// With any limit of descriptors, namespaces have their names or the run reports that names are missing.
 #[test]
 fn too_few_descriptors_lose_no_name() {
     let _turn = exclusive();
@@ -87,7 +88,7 @@ fn too_few_descriptors_lose_no_name() {
     }
 }
 
-/// Whether there is strace(1), which has system calls fail.
+/// Whether strace(1), which makes system calls fail, is installed.
 fn has_strace() -> bool {
     let has = Command::new("strace").arg("-V").output().is_ok();
     if !has {
@@ -96,7 +97,7 @@ fn has_strace() -> bool {
     has
 }
 
-/// Where the directory, or one file in it, cannot be read, for another reason than that there is none.
+/// The directory, or one file in it, exists but cannot be read.
 #[test]
 fn names_that_cannot_be_read() {
     if !has_strace() {
@@ -117,12 +118,12 @@ fn names_that_cannot_be_read() {
         let columns = arguments.replace("-uH", "-uH --columns netns_name");
         let text = incomplete(&after(&before, &columns), &["names of network namespaces", place]);
         assert!(text.starts_with('?'), "{text}");
-        // JSON has the number in one member, and the name in another, which nobody asked for here.
+        // JSON has the number in one member and the name in another, which is not requested here.
         let arguments = arguments.replace("-uH", "-u --ndjson --columns netns");
         let text = complete(&after(&before, &arguments));
         assert_eq!(text.trim(), format!("{{\"netns\":{number}}}"));
     }
-    // A table without the column does not need them, nor does a host without the directory.
+    // A table without the column does not need the names, nor does a host without the directory.
     let _own = bound();
     let before = "strace -o /dev/null -P /run/netns -e inject=openat:error=EACCES";
     complete(&after(before, "-u"));
@@ -133,7 +134,7 @@ fn names_that_cannot_be_read() {
     drop(named);
 }
 
-/// A link to a namespace is no mount: if it cannot be opened, nothing else tells of it.
+/// A symbolic link to a namespace is not a mount: if it cannot be opened, its namespace is unknown.
 #[test]
 fn a_link_that_cannot_be_opened_is_said() {
     if !has_strace() {
@@ -149,7 +150,7 @@ fn a_link_that_cannot_be_opened_is_said() {
     incomplete(&output, &["network namespaces: cannot open", &link]);
 }
 
-/// A new socket is asked for the names of interfaces.
+/// The names of interfaces are looked up through a new socket.
 #[test]
 fn interfaces_that_cannot_be_asked() {
     if !has_strace() {
@@ -171,13 +172,13 @@ fn interfaces_that_cannot_be_asked() {
     let refused = "strace -f -o /dev/null -e inject=ioctl:error=EPERM:when=1+";
     let output = after(refused, "-uH --columns interface");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    // A name that cannot be looked up is not a wrong one.
+    // A name that cannot be looked up is not reported as wrong.
     let text = incomplete(&after(before, "-uH --interface lo"), &["interfaces", "ulimit -n"]);
     assert_eq!(text, "");
     assert_eq!(stdout("-uH --columns interface").trim(), "lo");
 }
 
-/// A namespace with a name of any bytes, until it is dropped.
+/// A namespace with a name of any bytes. It is removed when the value is dropped.
 struct Odd(Vec<u8>);
 
 impl Odd {
@@ -196,7 +197,7 @@ impl Odd {
         File::open([b"/run/netns/", &*self.0].concat().as_os()).expect("the namespace")
     }
 
-    /// A socket in it, with a number by which its row is found.
+    /// Opens a socket in the namespace, with a port by which its row is found.
     fn bound(&self, port: u16) -> UdpSocket {
         let file = self.file();
         let bind = move || {
@@ -223,7 +224,7 @@ impl AsOs for Vec<u8> {
     }
 }
 
-/// Each name that the table or JSON prints is taken back, and means the one namespace it was printed for.
+/// Each name in the table or in JSON is accepted as an argument, and selects only its namespace.
 #[test]
 fn a_namespace_by_its_name_as_it_is_printed() {
     let _turn = exclusive();
@@ -231,7 +232,7 @@ fn a_namespace_by_its_name_as_it_is_printed() {
     let begins: [&[u8]; 9] =
         [b"x y", b"x\\x20y", b"\xff", b"\\", b"\\\\", b"a,b", b"-", b"\x1b", b"a\\x2fb"];
     let mut names = begins.map(|begin| [begin, pid.as_bytes()].concat()).to_vec();
-    names.push(pid.clone().into_bytes()); // a name of digits, and that of a process too
+    names.push(pid.clone().into_bytes()); // a name of digits that is also the PID of a process
     let made: Vec<Odd> = names.iter().map(|name| Odd::new(name)).collect();
     let _sockets: Vec<UdpSocket> =
         made.iter().zip(7300..).map(|(netns, port)| netns.bound(port)).collect();
@@ -244,7 +245,7 @@ fn a_namespace_by_its_name_as_it_is_printed() {
         let mut rows = rows.filter(|row| row["sport"] == port);
         let name = rows.next().expect("a row")["netns_name"].as_str().expect("a name").to_owned();
         let mut words = vec![word.to_owned()];
-        // A comma separates two words, and JSON does not tell a name of digits from a process.
+        // A comma separates two words. JSON does not distinguish a name of digits from a process.
         words.extend(Some(name).filter(|name| !name.contains(',') && *name != pid));
         for word in words {
             let output = knetstat(["-uH", "--columns", "sport,inode", &format!("--netns={word}")]);
@@ -257,14 +258,14 @@ fn a_namespace_by_its_name_as_it_is_printed() {
             assert_eq!(complete(&output).trim(), format!("{{\"netns\":{inode}}}"), "{word}");
         }
     }
-    // What stands for a name that cannot be read is no name.
+    // The placeholder of a name that cannot be read is not a name.
     let unknown = Odd::new(b"?");
     let _socket = unknown.bound(7350);
     let text = stdout("-uH --all-netns --columns netns_name --sport 7350");
     assert_eq!(text.split_whitespace().next(), Some(r"\x3f"));
 }
 
-/// No escape makes a path of a name: a path is looked up with the rights of the caller alone.
+/// Escapes never make a path of a name: a path is looked up with the rights of the caller.
 #[test]
 fn a_name_does_not_become_a_path() {
     if !has_strace() {

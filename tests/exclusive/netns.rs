@@ -1,4 +1,4 @@
-//! Network namespaces: each socket with the addresses, interfaces and defaults of its own.
+//! Network namespaces: each socket has the addresses, interfaces and defaults of its own namespace.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -28,7 +28,7 @@ const IPV6_V6ONLY: i32 = 26;
 const IPPROTO_TCP: i32 = 6;
 const TCP_KEEPIDLE: i32 = 4;
 
-/// A namespace with a name of ip(8), until it is dropped.
+/// A namespace with a name of ip(8). It is removed when the value is dropped.
 pub struct Named(pub String);
 
 impl Named {
@@ -48,12 +48,12 @@ impl Named {
         Path::new("/run/netns").join(&self.0)
     }
 
-    /// The number by which the kernel tells namespaces apart.
+    /// Returns the inode number that identifies the namespace in the kernel.
     pub fn inode(&self) -> u64 {
         inode(&self.path())
     }
 
-    /// Does something in the namespace, in a thread of its own.
+    /// Runs an action in the namespace, on its own thread.
     pub fn within<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
         within(&File::open(self.path()).expect("the namespace"), action)
     }
@@ -84,7 +84,7 @@ fn own() -> File {
     File::open("/proc/thread-self/ns/net").expect("/proc")
 }
 
-/// The rows of a run that is complete.
+/// Returns the rows of a complete run.
 fn rows(arguments: &str) -> Vec<Value> {
     match serde_json::from_str(&stdout(&format!("{arguments} -J"))) {
         Ok(Value::Array(rows)) => rows,
@@ -92,12 +92,12 @@ fn rows(arguments: &str) -> Vec<Value> {
     }
 }
 
-/// How often the socket is among the rows.
+/// Returns the number of rows of the socket.
 fn count(rows: &[Value], socket: &impl AsFd) -> usize {
     find_all(rows, socket).count()
 }
 
-/// getsockopt(2) of a number.
+/// Queries a number with getsockopt(2).
 fn number(socket: &impl AsFd, level: i32, option: i32) -> i32 {
     let mut buffer = [0; 4];
     knetstat::kernel::syscall::getsockopt(socket.as_fd(), level, option, &mut buffer)
@@ -105,7 +105,8 @@ fn number(socket: &impl AsFd, level: i32, option: i32) -> i32 {
     i32::from_ne_bytes(buffer)
 }
 
-/// What is alike in each of the namespaces: the addresses and ports, and what was set.
+/// The properties that are the same in each namespace: the addresses, the ports and the options that were
+/// set.
 struct Alike {
     tcp: TcpListener,
     udp6: UdpSocket,
@@ -113,8 +114,8 @@ struct Alike {
 }
 
 impl Alike {
-    /// In the namespace of this thread; the defaults are its own, and the name of the interface
-    /// with the number 77.
+    /// Opens the sockets in the namespace of this thread, with its own defaults and its own name for the
+    /// interface with the index 77.
     fn new(default: i32, interface: &str) -> Alike {
         sysctl("net/ipv4/tcp_keepalive_time", &(100 + default).to_string());
         sysctl("net/ipv6/bindv6only", &default.to_string());
@@ -174,7 +175,7 @@ fn the_same_addresses_with_other_defaults() {
         }
     }
 
-    // An interface is looked for by its name in each; the number is the same in all of them.
+    // An interface is looked up by its name in each namespace. Its index is the same in all of them.
     let second = rows(&format!("{named} --interface second0"));
     assert_eq!(second.len(), 1);
     assert_eq!(count(&second, &sockets[1].bound), 1);
@@ -213,7 +214,7 @@ fn is_set(row: &Value, option: &str) -> bool {
     row["set"].as_array().expect("it is known what is set").iter().any(|name| name == option)
 }
 
-/// What is said of wrong usage.
+/// Returns the message for wrong usage.
 fn refused(arguments: &str) -> String {
     let output = knetstat(arguments.split_whitespace());
     assert_eq!(output.status.code(), Some(2), "knetstat {arguments}");
@@ -231,7 +232,7 @@ fn by_name_by_process_and_by_path() {
         command.arg("600").spawn().expect("sleep(1)")
     });
     let pid = sleeper.id();
-    // On 5.10 a socket has a cookie from when it is first asked for it.
+    // On 5.10, a socket has a cookie only after a process has asked for it.
     assert_ne!(cookie(&socket.as_fd()), 0);
     let by_name = rows(&format!("--netns {}", netns.0));
     assert_eq!(by_name.len(), 1);
@@ -240,13 +241,13 @@ fn by_name_by_process_and_by_path() {
     {
         assert_eq!(rows(&format!("--netns {word}")), by_name, "{word}");
     }
-    // Only one namespace, which has a name: it is told without being asked for.
+    // A single namespace that has a name: the name is shown without a flag.
     let inside = netns.within(|| rows(""));
     assert_eq!(inside, by_name);
     sleeper.kill().and_then(|()| sleeper.wait()).expect("it ends");
 }
 
-/// Names come from outside: neither a blank of one nor what a terminal obeys may get through.
+/// Names come from outside: blanks and terminal escapes in them must be escaped.
 #[test]
 fn names_that_are_no_words() {
     let _turn = exclusive();
@@ -298,7 +299,7 @@ fn words_that_mean_no_namespace() {
 fn those_that_only_a_mount_or_a_socket_keeps() {
     let _turn = exclusive();
     let home = own();
-    // Of this one there is a socket and nothing else.
+    // This namespace is kept only by a socket.
     let (socket, of_socket) = thread::scope(|scope| {
         let made = scope.spawn(|| {
             enter_namespace();
@@ -307,7 +308,7 @@ fn those_that_only_a_mount_or_a_socket_keeps() {
         });
         made.join().expect("a namespace")
     });
-    // Of this one there is a mount, and a socket of the kernel's that nobody holds: TIME_WAIT.
+    // This namespace is kept only by a mount, and has a kernel socket that no process holds: TIME_WAIT.
     let mut name = format!("knetstat \\{} ", std::process::id()).into_bytes();
     name.push(0xff);
     let place = std::env::temp_dir().join(OsString::from_vec(name));
@@ -325,7 +326,7 @@ fn those_that_only_a_mount_or_a_socket_keeps() {
         made.join().expect("a namespace")
     });
     let all = rows("--all-netns -p");
-    // Somebody else may look at it, such as another run of these tests.
+    // Another process, such as another run of these tests, may be reading the mount.
     umount2(&place, MntFlags::MNT_DETACH).expect("umount");
     fs::remove_file(&place).expect("the file");
 
@@ -381,7 +382,7 @@ fn while_others_come_and_go() {
     let stays = Named::new();
     let sockets: Vec<UdpSocket> =
         stays.within(|| (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").expect("bind")).collect());
-    // Until the sender is dropped, also by a test that fails.
+    // Ends when the sender is dropped, even if the test fails.
     let (go_on, ended) = mpsc::channel::<()>();
     let comings = thread::spawn(move || {
         let mut made = 0;
@@ -402,7 +403,7 @@ fn while_others_come_and_go() {
     assert!(comings.join().expect("nothing went wrong") > 8, "namespaces came and went");
 }
 
-/// knetstat as a user with these capabilities and no others.
+/// Runs knetstat as a user with only these capabilities.
 fn with_capabilities(capabilities: &str, arguments: &str) -> Output {
     let copy = std::env::temp_dir().join(format!("knetstat-{}-copy", std::process::id()));
     fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
@@ -434,7 +435,7 @@ fn what_cannot_be_entered_is_said() {
         assert!(said.contains(part), "{said}");
     }
 
-    // Of all of them there is still the own one.
+    // Only the namespace of the reader remains.
     let output = with_capabilities("+bpf,+perfmon", "-J --all-netns");
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -451,7 +452,7 @@ fn what_cannot_be_entered_is_said() {
     assert_eq!(count(&rows, &other), 0);
 }
 
-/// A process in a network namespace that nothing else keeps, which holds a UDP socket to this port.
+/// Starts a process that holds a UDP socket to this port, in a network namespace that nothing else keeps.
 fn recluse(port: u16) -> Child {
     thread::scope(|scope| {
         let made = scope.spawn(|| {
@@ -463,20 +464,20 @@ fn recluse(port: u16) -> Child {
     })
 }
 
-/// A UDP socket that is connected to this port.
+/// Opens a UDP socket that is connected to this port.
 fn connected(port: u16) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
     socket.connect(("127.0.0.1", port)).expect("connect");
     socket
 }
 
-/// Runs a script of sh(1) in a mount namespace of its own, of which `$0` is knetstat.
+/// Runs a script of sh(1) in its own mount namespace. `$0` is knetstat.
 fn shell(script: &str, program: &str) -> Output {
     let mut command = std::process::Command::new("unshare");
     command.args(["-m", "sh", "-c", script, program]).output().expect("unshare(1)")
 }
 
-/// Asserts that a run is not complete and says so in one line with these words.
+/// Asserts that a run is incomplete and reports this in one line with these words.
 fn incomplete(output: &Output, words: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -485,7 +486,7 @@ fn incomplete(output: &Output, words: &[&str]) {
     words.iter().for_each(|word| assert!(said.contains(word), "no '{word}': {said}"));
 }
 
-/// Whether a line of the table has a socket that is connected to this port.
+/// Whether a row of the table is a socket that is connected to this port.
 fn shows(output: &Output, port: u16) -> bool {
     let port = format!(" 127.0.0.1:{port} ");
     String::from_utf8_lossy(&output.stdout).lines().any(|line| line.contains(&port))
@@ -511,15 +512,15 @@ fn all_of_them_without_proc() {
     for port in 7110..=7113 {
         assert!(shows(&whole, port) && shows(&without, port), "{port}: {without:?}");
     }
-    // Of a mount somewhere else nobody would know.
+    // A mount at another place could not be found.
     incomplete(&without, &["only a mount keeps", "/proc/self/mountinfo", "mount -t proc"]);
 }
 
-/// The numbers of processes are those of this PID namespace, and /proc has those of another.
+/// The PIDs are those of this PID namespace, but /proc belongs to another.
 #[test]
 fn with_proc_of_another_pid_namespace() {
     let _turn = exclusive();
-    // A process in the background has another standard input, and keeps the descriptor beside it.
+    // A background process has another standard input. The script keeps the descriptor as well.
     let script = "exec 3<&0; sleep 600 & \
                   unshare -n $0 --netns $! -uH; unshare -n $0 --all-netns -uH";
     let mut command = std::process::Command::new("unshare");
@@ -567,7 +568,7 @@ fn processes_that_proc_hides() {
     fs::remove_file(copy).expect("the copy");
 }
 
-/// A mount that something hides is known to be there by its number.
+/// A mount that another mount hides is recognised by its inode number.
 #[test]
 fn mounts_that_cannot_be_opened() {
     let _turn = exclusive();
@@ -584,7 +585,7 @@ fn mounts_that_cannot_be_opened() {
     incomplete(&output, &["one network namespace: another mount hides ", "hidden-mount/netns"]);
 }
 
-/// With each number of descriptors, all namespaces are shown or the run says that some are missing.
+/// With any limit of descriptors, all namespaces are shown or the run reports that some are missing.
 #[test]
 fn too_few_descriptors_lose_no_namespace() {
     let _turn = exclusive();
@@ -610,12 +611,12 @@ fn too_few_descriptors_lose_no_namespace() {
     assert!(complete > 0 && failed > 0, "{complete} complete, {failed} failed");
 }
 
-/// The largest memory in KiB of any child so far.
+/// Returns the largest memory of any child so far, in KiB.
 fn largest_child() -> i64 {
     getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").max_rss()
 }
 
-/// What new sockets answer, and what is shown of it, is kept once for all that are alike.
+/// The answers of new sockets are stored once for all namespaces with the same answers.
 #[test]
 fn many_namespaces_take_little_memory() {
     const MANY: usize = 200;

@@ -1,6 +1,6 @@
-//! Readers of one and the same program at the same time, on one processor: no record holds anything of
-//! another's. Where the kernel preempts, a program is interrupted in the middle of a record by the next
-//! reader's.
+//! Concurrent readers of the same program on one processor: no record contains data of another reader. On a
+//! preemptible kernel, the program of one reader is interrupted in the middle of a record by that of the
+//! next.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -17,10 +17,10 @@ use nix::unistd::Pid;
 const READERS: usize = 8;
 const SOCKETS: u16 = 200;
 
-/// How often each reads everything.
+/// The number of times that each reader reads everything.
 const ROUNDS: usize = 100;
 
-/// Sockets each of which has other options than the one before.
+/// Opens sockets, each with other options than the one before.
 fn sockets() -> Vec<UdpSocket> {
     let socket = |n: u16| {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 2000 + n)).expect("bind");
@@ -32,26 +32,26 @@ fn sockets() -> Vec<UdpSocket> {
         set_bytes(&socket, 0, 4, &[7, 7, 4, 1, 1, 1, n as u8, 1]).expect("IP_OPTIONS");
         let group = Ipv4Addr::new(239, 1, 1, n as u8);
         socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST).expect("a group");
-        // It is given one when it is shown; here it has it before.
+        // Generates the cookie now, instead of when the socket is shown.
         assert_ne!(common::cookie(&socket.as_fd()), 0);
         socket
     };
     (0..SOCKETS).map(socket).collect()
 }
 
-/// All that the program writes for one reader.
+/// Returns everything that the program writes for one reader.
 fn read(link: &Link) -> Vec<u8> {
     let mut bytes = Vec::new();
     Iter::new(link).expect("an iterator").read_to_end(&mut bytes).expect("read");
     bytes
 }
 
-/// How often the kernel took the processor from this thread.
+/// Returns how many times the kernel has preempted this thread.
 fn interruptions() -> i64 {
     getrusage(UsageWho::RUSAGE_THREAD).expect("getrusage").involuntary_context_switches()
 }
 
-/// Whether a program can be interrupted, as the command line of the kernel says.
+/// Whether a program can be preempted, according to the command line of the kernel.
 fn preempts() -> bool {
     let words = std::fs::read_to_string("/proc/cmdline").expect("/proc");
     words.split_whitespace().any(|word| word == "preempt=full")
@@ -90,7 +90,7 @@ fn check(link: &Link) {
 fn readers_of_one_program() {
     let _turn = crate::exclusive();
     enter_namespace();
-    libbpf_rs::set_print(None); // the first program is refused where there is another for it
+    libbpf_rs::set_print(None); // the kernel rejects the first program if there is another variant for it
     let _sockets = sockets();
     for name in ["udp_table", "udp_table_without_loop"] {
         let choose = |open: &mut OpenObject| {

@@ -1,4 +1,4 @@
-//! Programs that are loaded once are read more than once: each snapshot has the sockets of its time.
+//! Programs that are loaded once and read several times: each snapshot has the sockets of its time.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -24,7 +24,7 @@ fn load(families: &[Family]) -> Programs {
     Loader::new().load(&request).expect("root can load the programs")
 }
 
-/// The local ports in a stream of records.
+/// Returns the local ports in a stream of records.
 fn ports(source: impl Read) -> BTreeSet<u32> {
     let mut records = Records::new(source);
     let mut ports = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! `--unbound`: sockets that no table of the kernel has.
+//! `--unbound`: sockets that are in no table of the kernel.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,11 +13,11 @@ fn tcp() -> OwnedFd {
     open(AddressFamily::Inet, SockType::Stream)
 }
 
-/// A TCP socket whose connection was dissolved: connect(2), AF_UNSPEC.
+/// Returns a TCP socket whose connection was dissolved with connect(2), AF_UNSPEC.
 fn disconnected() -> OwnedFd {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let (client, _server) = common::connect(&listener, [127, 0, 0, 1].into());
-    // SAFETY: a `sockaddr` is integers; zero is AF_UNSPEC.
+    // SAFETY: a `sockaddr` consists of integers. Zero is AF_UNSPEC.
     let nowhere: sockaddr = unsafe { std::mem::zeroed() };
     assert_eq!(i32::from(nowhere.sa_family), AF_UNSPEC);
     let size = std::mem::size_of::<sockaddr>() as u32;
@@ -27,7 +27,7 @@ fn disconnected() -> OwnedFd {
     client.into()
 }
 
-/// One socket of each sort.
+/// Opens one socket of each kind.
 fn sockets() -> Vec<OwnedFd> {
     let idle = tcp();
     bind(&idle, ([127, 0, 0, 1], 7777));
@@ -43,7 +43,7 @@ fn sockets() -> Vec<OwnedFd> {
     ]
 }
 
-/// The cookies of the rows, sorted.
+/// Returns the cookies of the rows, sorted.
 fn cookies(rows: &[Value]) -> Vec<u64> {
     let cookie = |row: &Value| row["cookie"].as_u64().expect("a cookie");
     let mut cookies: Vec<u64> = rows.iter().map(cookie).collect();
@@ -51,7 +51,7 @@ fn cookies(rows: &[Value]) -> Vec<u64> {
     cookies
 }
 
-/// Those of the rows that a struct socket stands behind: the dissolved connection leaves others.
+/// Returns the rows that have a struct socket: the dissolved connection leaves others.
 fn open_ones(rows: Vec<Value>) -> Vec<Value> {
     rows.into_iter().filter(|row| !row["inode"].is_null()).collect()
 }
@@ -67,7 +67,7 @@ fn each_is_shown_once() {
         sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned().expect("dup")).collect();
     let _child = Child::fork();
 
-    // Nothing else is in this namespace, so that a socket of knetstat would be one too many.
+    // The namespace contains no other sockets, so a socket of knetstat itself would be noticed.
     assert_eq!(cookies(&open_ones(common::sockets("-tu --unbound"))), expected);
     assert_eq!(cookies(&open_ones(common::sockets("-tu --unbound -p"))), expected);
     assert_eq!(open_ones(common::sockets("-tu")), [] as [Value; 0]);
@@ -87,14 +87,14 @@ fn their_rows_tell_what_they_are() {
         assert_eq!(row["protocol"], name, "{row:#?}");
         assert_eq!(row["state"], state, "{row:#?}");
         assert_eq!(row["inode"], common::scene::inode(socket), "{row:#?}");
-        // That of the dissolved connection was given back, although getsockname(2) still tells it.
+        // The dissolved connection has released its port, although getsockname(2) still returns it.
         let port = if at == 4 { 0 } else { common::local_address(socket).port() };
         assert_eq!(row["local"]["port"], port, "{row:#?}");
         assert_eq!(row["remote"]["port"], 0, "{row:#?}");
     }
 }
 
-/// The program opens sockets of every kind, to learn what a new one has.
+/// The program opens sockets of every kind, to query the defaults of new sockets.
 #[test]
 fn the_program_does_not_show_its_own() {
     let _turn = crate::exclusive();

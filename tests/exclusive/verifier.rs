@@ -1,6 +1,5 @@
-//! The BPF programs one by one before this kernel's verifier: whether it takes them, and how much of
-//! what it may spend on a program each costs. A program must keep its distance from the limit, or
-//! the next option breaks a kernel that nobody tried.
+//! Loads each BPF program alone into this kernel: the verifier accepts it, and its cost stays well below
+//! the limit for a program. Otherwise the next option would break a kernel that nobody has tried.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,13 +12,13 @@ use libbpf_rs::{OpenObject, PrintLevel};
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
 const LIMIT: usize = 1_000_000;
 
-/// What the verifier writes: include/linux/bpf_verifier.h, BPF_LOG_STATS and BPF_LOG_LEVEL1. The
-/// second has much to say, and takes its time to.
+/// What the verifier logs: include/linux/bpf_verifier.h, BPF_LOG_STATS and BPF_LOG_LEVEL1. The latter is
+/// long and slow.
 const STATISTICS: u32 = 4;
 const INSTRUCTIONS: u32 = 1;
 
-/// What the kernel is asked to walk: the program that is wanted, then those for kernels without
-/// bpf_loop(), or without the iterator.
+/// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
+/// without the iterator.
 const PROGRAMS: [&[&str]; 18] = [
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
@@ -41,15 +40,15 @@ const PROGRAMS: [&[&str]; 18] = [
     &["tasks"],
 ];
 
-/// What libbpf and the verifier said.
+/// The messages of libbpf and the verifier.
 static SAID: Mutex<String> = Mutex::new(String::new());
 
 fn remember(_: PrintLevel, text: String) {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
 }
 
-/// What a program costs at most, or the end of the verifier's log. The verifier sees the
-/// prefilter as a constant: with another one, it is another program.
+/// Returns the highest cost of a program, or the end of the verifier's log. The prefilter is a constant to
+/// the verifier: another prefilter is another program.
 fn judge(name: &str) -> Result<usize, String> {
     let cost =
         |filtered| load(name, filtered, STATISTICS).or_else(|_| load(name, filtered, INSTRUCTIONS));
@@ -75,7 +74,7 @@ fn filter(open: &mut OpenObject) -> libbpf_rs::Result<()> {
     set_prefilter(open, &strictest)
 }
 
-/// Loads one program alone.
+/// Loads a single program.
 fn load(name: &str, filtered: bool, log_level: u32) -> Result<usize, String> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let choose = |open: &mut OpenObject| {

@@ -1,6 +1,6 @@
-// The first process of the virtual machines that ./alone starts. There is no other file in them than
-// this one and the program, so that the program shows that it needs none. Lines that begin with
-// "alone: " are read by ./alone.
+// The first process of the virtual machines that ./alone starts. They contain only this file and the
+// program, which proves that the program needs no others. ./alone reads the lines that begin with "alone:
+// ".
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -24,8 +24,8 @@ static void must(int ok, const char *what)
 	wrong += !ok;
 }
 
-// Runs the program with one argument list; returns its exit status and what it wrote, on stdout or
-// stderr.
+// Runs the program with one argument list. Returns its exit status, and what it wrote on standard output or
+// standard error.
 static int run(char *const arguments[], char *text, size_t size)
 {
 	size_t length = 0;
@@ -64,7 +64,7 @@ static void up(const char *name)
 	close(fd);
 }
 
-// A listener and a connection whose options were set; they stay open.
+// Opens a listening socket and a connection with options set. They stay open.
 static void open_sockets(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(5432) };

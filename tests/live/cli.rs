@@ -1,5 +1,5 @@
-//! The command line: every flag does what it says, and an output that cannot be written is noticed. What
-//! reads no sockets is in unprivileged::usage.
+//! The command line: every flag works as documented, and failures to write the output are reported. Command
+//! lines that read no sockets are in unprivileged::usage.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,12 +16,12 @@ use knetstat::options::catalogue::CATALOGUE;
 use nix::sys::socket::{bind, connect, AddressFamily, SockType, SockaddrStorage};
 use serde_json::Value;
 
-// The sockets that the tests below look at, as `label` names them.
+// The sockets of the tests below, in the form of `label`.
 const LISTENER: &str = "tcp 127.0.0.1:1001 0";
 const ACCEPTED: &str = "tcp 127.0.0.1:1001 2001";
 const CLIENT: &str = "tcp 127.0.0.1:2001 1001";
 const LISTENER6: &str = "tcp6 :::1005 0";
-/// A client over IPv4 of the listener over IPv6, which sees a v4-mapped address.
+/// An IPv4 client of the IPv6 listener, which sees an IPv4-mapped address.
 const CLIENT_OF_6: &str = "tcp 127.0.0.2:2005 1005";
 const ACCEPTED6: &str = "tcp6 ::ffff:127.0.0.1:1005 2005";
 const UDP: &str = "udp 127.0.0.1:1003 0";
@@ -36,7 +36,7 @@ const SOL_SOCKET: i32 = 1;
 const SO_KEEPALIVE: i32 = 9;
 const SO_BINDTODEVICE: i32 = 25;
 
-/// Enters a namespace and makes the sockets; they live as long as the result.
+/// Enters a namespace and opens the sockets, which live as long as the result.
 fn world() -> Vec<OwnedFd> {
     enter_namespace();
     let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
@@ -71,7 +71,7 @@ fn world() -> Vec<OwnedFd> {
     ]
 }
 
-/// A socket that is bound and connected.
+/// Returns a socket that is bound and connected.
 fn connected(socket_type: SockType, local: SocketAddr, remote: SocketAddr) -> OwnedFd {
     let socket = open(AddressFamily::Inet, socket_type);
     bind(socket.as_raw_fd(), &SockaddrStorage::from(local)).expect("bind");
@@ -79,7 +79,7 @@ fn connected(socket_type: SockType, local: SocketAddr, remote: SocketAddr) -> Ow
     socket
 }
 
-/// A socket as the constants above name it.
+/// Returns the name of a socket, as in the constants above.
 fn label(socket: &Value) -> String {
     let local = &socket["local"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -105,7 +105,7 @@ fn changes_nothing(arguments: &str) {
     assert_eq!(stdout(&format!("-e {arguments}")), stdout("-e"), "knetstat {arguments}");
 }
 
-/// The name of this process, as the kernel keeps it.
+/// Returns the name of this process in the kernel.
 fn own_command() -> String {
     let command = std::fs::read_to_string("/proc/self/comm").expect("/proc/self/comm");
     command.trim_end().to_owned()
@@ -123,7 +123,7 @@ const fn case(flags: &'static [&'static str], check: fn(&str)) -> Case {
     Case { flags, check }
 }
 
-/// The flags of the program and, with the command's name before them, of its commands.
+/// The flags of the program, and those of its commands with the name of the command before them.
 const CASES: &[Case] = &[
     case(&["-t", "--tcp"], |flag| {
         shows(flag, &[LISTENER, ACCEPTED, CLIENT, LISTENER6, CLIENT_OF_6, ACCEPTED6]);
@@ -197,7 +197,7 @@ const CASES: &[Case] = &[
         let header = lines.next().unwrap_or_default();
         assert!(header.ends_with("State       PID/Program name     Diag Options"), "{header}");
         let row = lines.next().unwrap_or_default();
-        // A program that another test is starting has the descriptor for a moment, too.
+        // A child of another test holds the descriptor, too, until it calls execve(2).
         let program = format!("{}/{}", std::process::id(), own_command());
         let mut cells = row.split_whitespace().nth(6).unwrap_or_default().split(',');
         assert!(cells.any(|cell| cell == program), "{row}");
@@ -236,7 +236,7 @@ const CASES: &[Case] = &[
             "udp6 [::1]:53 *:* UNCONN -reuseaddr,-broadcast",
         ];
         assert_eq!(rows, expected);
-        // Timers run; of UDP sockets nothing does.
+        // Timers change from run to run. Those of UDP sockets do not.
         assert_eq!(stdout(&format!("{flag} -uJ")), stdout("-uJ"), "JSON stays as it is");
         assert_eq!(stdout(&format!("{flag} -u --ndjson")), stdout("-u --ndjson"));
     }),
@@ -247,7 +247,7 @@ const CASES: &[Case] = &[
     case(&["--ndjson"], |flag| {
         let text = stdout(flag);
         let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
-        // Timers run from one look to the next.
+        // Timers change between two runs.
         let still = |mut sockets: Vec<Value>| {
             sockets.iter_mut().for_each(|socket| socket["timer"] = Value::Null);
             sockets
@@ -313,7 +313,7 @@ const CASES: &[Case] = &[
         assert_eq!(stdout(&format!("{flag} -4 -H")), "");
     }),
     case(&["--sctp"], |flag| {
-        // families::sctp looks at what there is to see; not every kernel has SCTP.
+        // families::sctp tests the rows. Not every kernel has SCTP.
         let sctp = knetstat::kernel::syscall::socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
         let rows = stdout(&format!("{flag} -H -O nodelay"));
         match sctp {
@@ -457,9 +457,9 @@ fn flags_narrow_each_other() {
     shows("-u --port 1001", &[]);
 }
 
-// Which options
+// Selection of options
 
-/// The options that are shown of the client, in order.
+/// Returns the options that are shown for the client, in order.
 fn options(arguments: &str) -> Vec<String> {
     options_of("--tcp4 --sport 2001", arguments)
 }
@@ -536,7 +536,7 @@ fn json_has_all_options_unless_some_are_chosen() {
     assert_eq!(chosen["set"], serde_json::json!(["SO_KEEPALIVE"]));
 }
 
-// Which columns
+// Selection of columns
 
 #[test]
 fn columns_of_descriptors_can_be_zipped() {
@@ -547,7 +547,7 @@ fn columns_of_descriptors_can_be_zipped() {
     let (pid, command) = (std::process::id().to_string(), own_command());
     let rest = commands.split(',').zip(fds.split(',')).zip(nonblock.split(','));
     let zipped = pids.split(',').zip(rest);
-    // A child of another test that has not reached execve(2) yet holds the sockets too.
+    // A child of another test holds the sockets, too, until it calls execve(2).
     let own: Vec<_> = zipped.filter(|(holder, _)| *holder == pid).map(|(_, rest)| rest).collect();
     let mut numbers = [sockets[0].as_raw_fd(), copy.as_raw_fd()];
     numbers.sort();
@@ -576,7 +576,7 @@ fn the_usual_columns_can_be_chosen_too() {
     let _sockets = world();
     let usual = "protocol,recvq,sendq,local,remote,state,diag,options";
     assert_eq!(stdout(&format!("-e --columns {usual}")), stdout("-e"));
-    // A program that another test is about to start holds these sockets too, for a moment.
+    // A child of another test holds these sockets, too, until it calls execve(2).
     common::wait_until("both are the same", || {
         stdout(&format!("-p --columns {usual} -H")) == stdout("-pH")
     });
@@ -601,12 +601,12 @@ fn what_is_set_stands_out_on_a_terminal() {
     assert!(!bold("-J", &[]), "JSON has no colour");
 }
 
-/// Interfaces are looked up where the sockets are, which takes privileges; other wrong usage is in
-/// unprivileged::usage.
+/// Interfaces are looked up in the namespaces of the sockets, which requires privileges. Other wrong usage
+/// is in unprivileged::usage.
 #[test]
 fn an_interface_that_does_not_exist() {
     enter_namespace();
-    // What is bound to none has the index 0, which is no interface.
+    // Sockets that are not bound to an interface have the index 0, which is not an interface.
     assert_eq!(common::knetstat(["--interface", "0"]).status.code(), Some(2));
     let output = common::knetstat(["--interface", "nosuch"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -628,7 +628,7 @@ fn the_list_of_options_is_the_catalogue() {
         let line = lines.next().unwrap_or_default();
         assert_eq!(line[..3], [option.name, option.level.name, &option.number.to_string()]);
         let here = *line.last().expect("a cell");
-        // Where nobody uses SCTP, it is not asked for: that would load it.
+        // If no process uses SCTP, the option is not queried, because that would load the module.
         let is_unknown = here == "unknown" && option.level.name == "SOL_SCTP";
         assert!(matches!(here, "yes" | "no") || is_unknown, "{line:?}");
     }
@@ -636,9 +636,9 @@ fn the_list_of_options_is_the_catalogue() {
     assert!(text.lines().all(|line| line == line.trim()), "no line begins or ends with a blank");
 }
 
-// Outputs that nobody reads, or that cannot be written
+// Outputs whose reader is gone, or that cannot be written
 
-/// Everything that writes to the standard output.
+/// All commands that write to standard output.
 const WRITERS: [&str; 15] = [
     "-O all",
     "-J",
@@ -657,7 +657,7 @@ const WRITERS: [&str; 15] = [
     "options --help",
 ];
 
-/// So many sockets that their options do not fit a pipe and a buffer.
+/// Opens so many sockets that their options exceed the size of a pipe and a buffer.
 fn crowd() -> Vec<UdpSocket> {
     enter_namespace();
     (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect()

@@ -1,5 +1,5 @@
-//! Command lines as people type them who know ss(8), netstat(8) or only half of a word: each does the same as
-//! the line that is written out. Those that are wrong are in unprivileged::command_lines.
+//! Command lines that users of ss(8) or netstat(8) type, and abbreviations: each is equivalent to the full
+//! command line. Wrong command lines are in unprivileged::command_lines.
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
@@ -9,7 +9,7 @@ use crate::common::scene::inode;
 use crate::common::{enter_namespace, knetstat, sockets, stdout};
 use serde_json::Value;
 
-/// What is typed, and the line that is written out.
+/// Each command line as typed, and its full form.
 const SAME: &[(&str, &str)] = &[
     // Abbreviated options
     ("--listen", "--listening"),
@@ -32,7 +32,7 @@ const SAME: &[(&str, &str)] = &[
     ("--state syn-s", "--state SYN_SENT"),
     ("--state syn_recv", "--state SYN_RECV"),
     ("--state time-w", "--state TIME_WAIT"),
-    // Spellings of others
+    // Alternative spellings
     ("--colour never", "--color never"),
     ("--colo never", "--color never"),
     ("--inet", "-4"),
@@ -64,7 +64,7 @@ const SAME: &[(&str, &str)] = &[
     ("-f vsock", "--vsock"),
     ("-f xdp", "--xdp"),
     ("-f raw", "-w"),
-    // Lines that fingers know
+    // Common habits
     ("-tulpn", "-t -u -l -p"),
     ("-tanp", "-t -p"),
     ("-tlnp4", "-t -l -p -4"),
@@ -76,8 +76,8 @@ const SAME: &[(&str, &str)] = &[
     ("help help", "help --help"),
 ];
 
-/// The output without what another program that is being started changes: a child of another test has our
-/// descriptors too until it reaches execve(2).
+/// Compares two outputs without processes that may be children of another test, which have all descriptors
+/// of this process until they call execve(2).
 fn same(typed: &str, written: &str) -> bool {
     stdout(typed) == stdout(written)
 }
@@ -92,7 +92,7 @@ fn each_line_does_what_the_one_written_out_does() {
         UdpSocket::bind("[::1]:1004").expect("a UDP socket"),
     );
     for (typed, written) in SAME {
-        // Netlink sockets of the kernel and holders change while others run.
+        // Kernel netlink sockets and holders change while other tests run.
         let equal = (0..5).any(|_| same(typed, written));
         assert!(
             equal,
@@ -104,12 +104,12 @@ fn each_line_does_what_the_one_written_out_does() {
     assert_ne!(stdout("-f inet"), stdout("-f inet6"), "the namespace has both");
 }
 
-/// The inodes of the sockets that a command line shows.
+/// Returns the inodes of the sockets that a command line shows.
 fn inodes(arguments: &str) -> BTreeSet<u64> {
     sockets(arguments).iter().filter_map(|socket| socket["inode"].as_u64()).collect()
 }
 
-/// The inodes of all sockets that this process has descriptors of.
+/// Returns the inodes of all sockets that this process has descriptors of.
 fn own_sockets() -> BTreeSet<u64> {
     let entries = std::fs::read_dir("/proc/self/fd").expect("/proc/self/fd");
     let links = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -127,7 +127,7 @@ fn a_process_alone_shows_whatever_sockets_it_has() {
     };
     let path = std::env::temp_dir().join(format!("knetstat-lines-{}", std::process::id()));
     let held = [
-        // TCP, never bound; raw; packet; netlink; a family that has no flag (AF_ALG).
+        // TCP, never bound; raw; packet; netlink; a family without a flag (AF_ALG).
         open(2, 1, 0),
         open(10, 3, 58),
         open(17, 2, 0),
@@ -143,7 +143,7 @@ fn a_process_alone_shows_whatever_sockets_it_has() {
     for arguments in [format!("--pid {pid}"), format!("--command {}", command.trim_end())] {
         let shown = inodes(&arguments);
         assert!(shown.is_superset(&of_held), "{arguments}: {shown:?} and {of_held:?}");
-        // With a family that is named, only that one, and only what has a place in a table.
+        // If a family is named, only that family is shown, and only sockets that are in a table.
         let named = inodes(&format!("{arguments} -t"));
         assert_eq!(named.intersection(&of_held).count(), 1, "{arguments} -t");
         let listening = inodes(&format!("{arguments} -l"));
@@ -152,7 +152,7 @@ fn a_process_alone_shows_whatever_sockets_it_has() {
         assert!(!listening.contains(&&unbound), "what is not bound does not listen");
         assert!(listening.contains(&&inode(&held[4])));
     }
-    // Without a process nothing has changed: TCP and UDP.
+    // Without a process filter, the default applies: TCP and UDP.
     let plain = sockets("--user root");
     let is_default = |row: &Value| {
         let word = row["protocol"].as_str().unwrap_or_default();

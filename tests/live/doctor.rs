@@ -1,5 +1,5 @@
-//! `knetstat doctor` reports what works here and what does not, and agrees with what then happens: its
-//! exit status is that of a table of everything, and whoever follows a remedy is rid of the problem.
+//! `knetstat doctor` reports what works here and what does not, consistently with the actual behaviour: its
+//! exit status is that of a table of everything, and each remedy solves the problem.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -32,14 +32,14 @@ use seccompiler::{
 };
 use serde_json::Value;
 
-/// A table that needs everything.
+/// A table that requires everything.
 const EVERYTHING: [&str; 6] = ["-tuwx", "-4", "-6", "-p", "--unbound", "-J"];
 
-/// What `knetstat doctor --json` found.
+/// The findings of `knetstat doctor --json`.
 struct Findings(Value);
 
 impl Findings {
-    /// Also asserts that the exit status and the standard error are as the findings.
+    /// Parses the findings, and asserts that the exit status and standard error agree with them.
     fn of(output: &Output) -> Findings {
         let findings: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {output:?}"));
@@ -60,7 +60,7 @@ impl Findings {
         findings
     }
 
-    /// What does not work, each once.
+    /// Returns the checks that failed, each once.
     fn problems(&self) -> &[Value] {
         self.0["problems"].as_array().expect("a list")
     }
@@ -69,7 +69,7 @@ impl Findings {
         self.0["checks"].as_array().expect("a list")
     }
 
-    /// The names of the options that checks with this verdict are about.
+    /// Returns the names of the options in checks with this verdict.
     fn options(&self, verdict: &str) -> BTreeSet<&str> {
         let checks = self.checks().iter().filter(|check| check["verdict"] == verdict);
         checks.filter_map(|check| check["options"].as_array()).flatten().map(text).collect()
@@ -84,7 +84,7 @@ impl Findings {
         found.unwrap_or_else(|| panic!("nothing about {name} in {}", self.0))
     }
 
-    /// Asserts the verdict, and that what is said has all these words.
+    /// Asserts the verdict of a check, and that its text contains all these words.
     fn says(&self, name: &str, verdict: &str, words: &[&str]) {
         let check = self.check(name);
         assert_eq!(check["verdict"], verdict, "{check}");
@@ -94,7 +94,7 @@ impl Findings {
         }
     }
 
-    /// The names of the programs that find sockets or their owners.
+    /// Returns the names of the programs that find sockets or their owners.
     fn walks(&self) -> Vec<&str> {
         let programs = programs();
         let names = self.checks().iter().filter_map(|check| check["name"].as_str());
@@ -112,7 +112,7 @@ fn doctor() -> Findings {
     Findings::of(&knetstat(["doctor", "--json"]))
 }
 
-/// The programs that there are.
+/// Returns the names of all programs.
 fn programs() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for part in Part::ALL {
@@ -127,7 +127,7 @@ fn programs() -> BTreeSet<String> {
     names
 }
 
-// Who
+// Privileges
 
 #[test]
 fn root_has_all_that_the_table_needs() {
@@ -157,7 +157,7 @@ fn every_program_is_tried() {
         let walk = program.strip_suffix("_without_loop").unwrap_or(&program);
         assert!(walks.contains(&walk), "{program}");
         let verdict = &findings.check(walk)["verdict"];
-        // The iterator for unix sockets came with 5.15; it adds to what unix_files finds.
+        // The iterator for unix sockets was added in 5.15. It supplements unix_files.
         assert!(verdict == "ok" || walk == "unix_table", "{}", findings.check(walk));
     }
 }
@@ -305,7 +305,7 @@ fn the_kernel_and_its_setting_are_told() {
     findings.says("unprivileged BPF", "ok", &[&said]);
 }
 
-/// Runs something where the kernel gives these answers. Threads have filters of their own.
+/// Runs an action while the kernel returns these answers. Seccomp filters apply to a thread.
 fn where_kernel_answers<T: Send>(
     call: i64,
     rules: Vec<SeccompRule>,
@@ -345,7 +345,7 @@ fn where_bpf_is_forbidden_or_missing_it_says_so() {
 #[test]
 fn a_program_that_does_not_load_is_told() {
     let limited = |limit| format!("ulimit -S -n {limit}; exec {KNETSTAT} doctor --json");
-    // How many descriptors there are to begin with is not known.
+    // The number of descriptors that are open at the start is not known.
     let runs = (5..12).map(|limit| Findings::of(&run("sh", &["-c", &limited(limit)])));
     let is_short = |findings: &Findings| {
         let walk = findings.check("tcp_files");
@@ -354,13 +354,13 @@ fn a_program_that_does_not_load_is_told() {
     let findings = runs.into_iter().find(is_short).expect("one more descriptor is one too many");
     assert!(!findings.complete());
     for walk in findings.walks() {
-        // Whether there is an iterator is told by the kernel's types, which take no descriptor more.
+        // The kernel's types show whether there is an iterator, which requires no more descriptors.
         match walk == "unix_table" && !btf_has("bpf_iter_unix") {
             true => findings.says(walk, "note", &["no such iterator"]),
             false => findings.says(walk, "missing", &["too many open files", "ulimit -n"]),
         }
     }
-    // What could not be opened was not asked: it is not among those that the kernel lacks.
+    // Options of sockets that could not be opened were not queried: they are not reported as unsupported.
     let lacking: BTreeSet<&str> = options_lacking(&doctor()).collect();
     let told: BTreeSet<&str> = options_lacking(&findings).collect();
     assert!(told.is_subset(&lacking), "{told:?} of {lacking:?}");
@@ -388,7 +388,7 @@ fn the_network_namespace_is_told() {
 
 // Options
 
-/// What the sockets of this kernel show cannot be missing in it.
+/// An option that the sockets of this kernel show is not reported as unsupported.
 #[test]
 fn an_option_that_a_socket_shows_is_not_missing() {
     enter_namespace();
@@ -410,7 +410,7 @@ fn an_option_that_a_socket_shows_is_not_missing() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// The options that new sockets are asked for, which are not supported according to the report.
+/// Returns the options that new sockets are queried for and that are not supported according to the report.
 fn options_lacking(findings: &Findings) -> impl Iterator<Item = &'static str> + '_ {
     let unsupported = findings.options("note");
     let lacking = move |option: &&OptionSpec| unsupported.contains(option.name);
@@ -422,7 +422,7 @@ fn lacks_what_the_kernel_lacks(findings: &Findings) -> BTreeSet<&'static str> {
     let said: BTreeSet<&str> = options_lacking(findings).collect();
     assert!(said.is_disjoint(&there), "{said:?}");
     let unsaid: Vec<_> = lacking.difference(&said).collect();
-    // Of a level that no socket answers nobody knows.
+    // The options of a level that no socket supports are unknown.
     let unasked = |name: &&&str| {
         let option = CATALOGUE.iter().find(|option| option.name == **name);
         let level = option.expect("an option").level;
@@ -440,7 +440,7 @@ fn the_options_that_it_says_are_missing_are_those_that_getsockopt_does_not_know(
 
 const TAKEN: [&str; 3] = ["SO_PRIORITY", "TCP_CORK", "IPV6_TCLASS"];
 
-/// Rules for the calls of getsockopt(2) that ask for these options.
+/// Returns seccomp rules that match getsockopt(2) for these options.
 fn asked_for(names: &[&str]) -> Vec<SeccompRule> {
     let rule = |name: &&str| {
         let option = CATALOGUE.iter().find(|option| option.name == *name).expect("an option");
@@ -476,7 +476,8 @@ fn an_option_that_may_not_be_asked_for_is_unknown() {
 
 // Text
 
-/// Runs the program as nobody with these capabilities; its status, standard output and standard error.
+/// Runs the program as nobody with these capabilities. Returns its status, standard output and standard
+/// error.
 fn as_nobody(
     program: &Everybodys,
     capabilities: &[&str],
@@ -515,7 +516,8 @@ fn a_problem_is_one_line_with_what_why_and_what_to_do() {
         format!("{}: {} ({})\n", text(&it["what"]), text(&it["why"]), text(&it["remedy"]))
     };
     assert_eq!(said, json.problems().iter().map(problem).collect::<String>());
-    // Two capabilities, one problem. What else nobody lacks comes with sudo too.
+    // Two capabilities are missing, but this is one problem. sudo also provides everything else that nobody
+    // lacks.
     assert_eq!(said.lines().count(), 1, "{said}");
     for word in ["table: ", "CAP_BPF", "CAP_PERFMON", "not held", &to_give(&program)] {
         assert!(said.contains(word), "{word}: {said}");
@@ -555,12 +557,12 @@ fn what_does_not_work_of_a_table_that_works_is_listed() {
     ] {
         assert!(words.iter().all(|word| line.contains(word)), "{line}");
     }
-    // The kernel answers as the sentence and the lines say.
+    // The kernel behaves as the sentence and the lines state.
     let (works, _, error) = as_nobody(&program, capabilities, &["-t", "--all-netns"]);
     assert!(!works && error.contains("network namespace"), "{error}");
 }
 
-/// The words of the list of checks as they are in the JSON.
+/// Returns the words of the list of checks in the JSON output.
 fn words_of(findings: &Findings) -> Vec<String> {
     let mut words = Vec::new();
     for check in findings.checks() {
@@ -574,7 +576,7 @@ fn words_of(findings: &Findings) -> Vec<String> {
     words
 }
 
-/// The list of checks of `doctor -v`, below what `doctor` prints too.
+/// Returns the list of checks of `doctor -v`, without the part that `doctor` prints too.
 fn list(verbose: &str) -> &str {
     verbose.split_once("\n\n").unwrap_or_else(|| panic!("no list in {verbose}")).1
 }
@@ -617,7 +619,7 @@ fn the_list_of_checks_fits_a_terminal() {
 
 #[test]
 fn capabilities_are_given_up_before_anything_is_written() {
-    // Nothing more fits the pipe: the program waits where it begins to write.
+    // The pipe is full: the program blocks at its first write.
     let (read, write) = pipe().expect("a pipe");
     let size = fcntl(&write, FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
     let mut full = File::from(write.try_clone().expect("dup"));

@@ -1,5 +1,5 @@
-//! Text from outside reaches neither the terminal nor a script with characters that are obeyed, that are
-//! not seen, or, in the words of a table, that look like blanks.
+//! Text from outside reaches a terminal or a script without characters that terminals or shells interpret,
+//! that are invisible, or that look like blanks between the words of a table.
 
 use std::fs;
 use std::net::{Ipv6Addr, UdpSocket};
@@ -18,35 +18,35 @@ use crate::common::{
 use nix::net::if_::if_nametoindex;
 use serde_json::Value;
 
-/// Bidi_Control, then others of the categories Cf, Zl and Zp, then others that have no width.
+/// Bidi_Control, then other characters of the categories Cf, Zl and Zp, then others without a width.
 const NEVER: &str =
     "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\
     \u{2068}\u{2069}\u{ad}\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{fff9}\u{e0041}\u{2028}\u{2029}\
     \u{115f}\u{3164}\u{fe0f}\u{34f}";
 
-/// White_Space, but for the blank, control characters, Zl and Zp.
+/// White_Space except the blank, control characters, Zl and Zp.
 const BLANKS: &str =
     "\u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\
     \u{2008}\u{2009}\u{200a}\u{202f}\u{205f}\u{3000}";
 
-/// Asserts that no such character is in a text, which may have lines.
+/// Asserts that a text contains none of these characters. It may have several lines.
 fn is_visible(what: &str, text: &str) {
     let bad = text.chars().find(|c| NEVER.contains(*c) || c.is_control() && *c != '\n');
     assert_eq!(bad, None, "{what}: {text:?}");
 }
 
-/// The same, and the only blank is the blank.
+/// Asserts the same, and that the blank is the only white space.
 fn has_words(what: &str, text: &str) {
     is_visible(what, text);
     assert_eq!(text.chars().find(|c| BLANKS.contains(*c)), None, "{what}: {text:?}");
 }
 
-/// The bytes of a text as they are to be shown.
+/// Returns the bytes of a text in their escaped form.
 fn bytes(text: &str) -> String {
     text.bytes().map(|byte| format!("\\x{byte:02x}")).collect()
 }
 
-/// All these characters, in pieces of at most so many bytes.
+/// Returns all these characters in pieces of at most `length` bytes.
 fn pieces(length: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for c in NEVER.chars().chain(BLANKS.chars()) {
@@ -58,7 +58,7 @@ fn pieces(length: usize) -> Vec<String> {
     pieces
 }
 
-/// A directory for files and programs with names like that.
+/// A directory for files and programs with such names.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -75,18 +75,18 @@ impl Drop for Directory {
     }
 }
 
-/// A process whose command has this name, and that holds the socket.
+/// A process whose command has such a name, and that holds the socket.
 struct Holder(Child);
 
 impl Holder {
     fn new(directory: &Path, name: &str, socket: impl Into<OwnedFd>) -> Holder {
-        // The kernel takes the name from the path that is executed; busybox goes by the argument.
+        // The kernel takes the name from the executed path. busybox chooses its command by the argument.
         let path = directory.join(name);
         symlink("/bin/sleep", &path).expect("a link");
         let mut command = Command::new(path);
         command.arg0("sleep").arg("600").stdin(Stdio::from(socket.into()));
         let holder = Holder(command.spawn().expect("sleep(1)"));
-        // execve(2) lets the parent go on before the name is there.
+        // The parent may continue before execve(2) has set the name.
         let comm = format!("/proc/{}/comm", holder.0.id());
         wait_until("the kernel has the name as it is", || {
             fs::read_to_string(&comm).is_ok_and(|it| it.trim_end_matches('\n') == name)
@@ -102,7 +102,7 @@ impl Drop for Holder {
     }
 }
 
-/// The forms of output in which everything is shown, for these families.
+/// Returns the command lines of every output format that shows everything, for these families.
 fn every_output(families: &str) -> [(String, bool); 5] {
     [
         (format!("{families} -p -O all"), true),
@@ -113,11 +113,11 @@ fn every_output(families: &str) -> [(String, bool); 5] {
     ]
 }
 
-/// Asserts of every output that it has no such characters, and that it shows the text as bytes: the
-/// table all of it, JSON at least what is not a blank.
+/// Asserts that no output contains such characters, and that the text is shown as escaped bytes: all of it
+/// in the table, and at least everything except white space in JSON.
 fn shown_everywhere(families: &str, texts: &[String]) {
     for (arguments, is_table) in every_output(families) {
-        // Colour is the only thing that knetstat itself asks a terminal for.
+        // Colour sequences are the only ones that knetstat itself writes to a terminal.
         let output = without_color(&stdout(&arguments));
         match is_table {
             true => has_words(&arguments, &output),
@@ -133,7 +133,7 @@ fn shown_everywhere(families: &str, texts: &[String]) {
     }
 }
 
-/// A character as a string of JSON has it.
+/// Returns a character as a JSON string contains it.
 fn in_json(c: char) -> String {
     match NEVER.contains(c) {
         true => bytes(&c.to_string()).replace('\\', "\\\\"),
@@ -190,7 +190,8 @@ fn of_interfaces() {
     let mut names = Vec::new();
     let mut bound = Vec::new();
     for piece in pieces(15) {
-        // The kernel has no blanks in names, and takes some bytes for one: dev_valid_name().
+        // The kernel allows no white space in interface names, and treats some other bytes as such:
+        // dev_valid_name().
         let name: String =
             piece.chars().filter(|c| !c.to_string().bytes().any(|byte| byte == 0xa0)).collect();
         if name.is_empty() {
@@ -213,8 +214,8 @@ fn of_interfaces() {
     assert!(names.iter().any(|name| said.contains(&bytes(name))), "{said}");
 }
 
-/// A command may have no characters (tests/exclusive/owners/names.rs), and so may an abstract name. The
-/// kernel has no other name without any.
+/// A command may be empty (tests/exclusive/owners/names.rs), and so may an abstract name. No other name in
+/// the kernel can be.
 #[test]
 fn of_names_without_characters() {
     enter_namespace();
@@ -240,7 +241,7 @@ fn of_names_without_characters() {
     }
 }
 
-/// The answer to wrong usage, which has no such characters.
+/// Returns the message for wrong usage, after asserting that it contains no such characters.
 fn refused(arguments: &[&str]) -> String {
     let output = knetstat(arguments);
     let said = String::from_utf8(output.stderr).expect("UTF-8");
@@ -250,7 +251,7 @@ fn refused(arguments: &[&str]) -> String {
     said
 }
 
-/// A network namespace with a name of ip(8), until it is dropped.
+/// A network namespace with a name of ip(8). It is removed when the value is dropped.
 struct Named(String);
 
 impl Drop for Named {
@@ -281,7 +282,7 @@ fn of_network_namespaces() {
 #[test]
 fn of_arguments() {
     let control: String = ('\0'..='\u{9f}').filter(|c| c.is_control() && *c != '\0').collect();
-    // Some by themselves too: they could end an argument, or its name.
+    // Some are tested alone too, because they could end an argument or a name.
     let single = ["\n", "\x1b", "\u{9b}", "\u{200b}", "\u{202e}", "\u{2028}"].map(String::from);
     let words = single.into_iter().chain([format!("x{control}y"), format!("x{NEVER}y")]);
     for word in words {
@@ -309,11 +310,12 @@ fn of_arguments() {
         ] {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let said = refused(&arguments);
-            // An argument of one line is answered with one: nothing of it looks like another message.
+            // An argument of one line has a message of one line: no part of it can look like another
+            // message.
             assert!(said.contains(&shown), "{arguments:?}: {said}");
         }
     }
-    // A number may have blanks around it.
+    // A number may be surrounded by blanks.
     refused(&["--port", "9-\u{2028}8"]);
 }
 

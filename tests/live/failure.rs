@@ -1,5 +1,5 @@
-//! Where knetstat cannot run, it says in one line what is missing and what can be done about it; and
-//! it runs with exactly the capabilities that it asks for, which it then gives up.
+//! If knetstat cannot run, it reports in one line what is missing and how to fix it. It runs with exactly
+//! the capabilities that it requires, and drops them afterwards.
 
 use std::env;
 use std::fs;
@@ -18,10 +18,10 @@ use nix::libc::{SYS_bpf, SYS_getsockopt, SYS_memfd_create, SYS_socket};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use serde_json::Value;
 
-/// With what each failure to start begins.
+/// The beginning of each message that reports a failure to start.
 const CANNOT: &str = "knetstat: cannot load the BPF programs that read the sockets: ";
 
-/// Asserts that it failed, with one line that has all these words.
+/// Asserts that knetstat failed with one line that contains all these words.
 fn failed(output: &Output, words: &[&str]) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -100,7 +100,7 @@ fn capabilities_of_a_user_namespace_are_not_enough() {
 #[test]
 fn capabilities_are_given_up_before_anything_is_written() {
     enter_namespace();
-    // More than fits the pipe, so that the program waits for us with the rest.
+    // More output than the pipe holds, so that the program blocks until this test reads.
     let _sockets: Vec<UdpSocket> =
         (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect();
     let mut command = Command::new(KNETSTAT);
@@ -110,7 +110,7 @@ fn capabilities_are_given_up_before_anything_is_written() {
     pipe.read_exact(&mut text).expect("the first byte");
 
     let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).expect("it waits");
-    // A thread may end before it is looked at; the one that writes stays.
+    // A thread may end before its status is read. The thread that writes remains.
     let statuses: Vec<String> = tasks
         .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
         .collect();
@@ -127,14 +127,14 @@ fn capabilities_are_given_up_before_anything_is_written() {
     assert_eq!(shown.len(), 300, "what was open is read to the end");
 }
 
-/// A line of /proc/PID/status.
+/// Returns a member of /proc/PID/status.
 fn member<'a>(status: &'a str, name: &str) -> &'a str {
     let lines = status.lines().filter_map(|line| line.split_once(':'));
     let value = lines.filter(|(member, _)| *member == name).map(|(_, value)| value.trim()).next();
     value.unwrap_or_else(|| panic!("no {name} in {status}"))
 }
 
-// What the kernel lacks
+// Missing kernel features
 
 fn run_without(directories: &[&str]) -> Output {
     sandbox::run_without(directories, "-J")
@@ -165,13 +165,13 @@ fn without_proc_it_works() {
     assert_eq!(shown[0]["inode"], inode(&socket));
 }
 
-/// The variables that tell the helper below which system call is to answer with which error.
+/// The environment variables that select the system call to fail, and its error.
 const CALL: &str = "KNETSTAT_TEST_CALL";
 const ERRNO: &str = "KNETSTAT_TEST_ERRNO";
 const ARGUMENTS: &str = "KNETSTAT_TEST_ARGUMENTS";
 
-/// No test, but what the tests below start: it becomes knetstat in a sandbox without bpf(2) or another
-/// call, as containers are.
+/// A helper that the tests below start, not a test: it executes knetstat in a sandbox without bpf(2) or
+/// another system call, as in a container.
 #[test]
 #[ignore = "the tests of a missing bpf(2) start it"]
 fn knetstat_without_bpf() {
@@ -229,7 +229,7 @@ fn too_few_descriptors_are_told_as_such() {
     assert!(!good.is_empty(), "so many descriptors are enough");
 }
 
-/// The call by which libbpf makes files in memory: without it nothing loads, but bpf(2) is there.
+/// libbpf creates files in memory with this system call. Without it nothing loads, although bpf(2) works.
 #[test]
 fn without_memfd_create_it_says_so() {
     for errno in [Errno::ENOSYS, Errno::EPERM, Errno::EACCES] {
@@ -238,7 +238,7 @@ fn without_memfd_create_it_says_so() {
     }
 }
 
-/// With each number of descriptors, a run is complete, or names the limit.
+/// With any limit of descriptors, a run is complete or its message names the limit.
 #[test]
 fn few_descriptors_are_named_by_every_command() {
     enter_namespace();
@@ -262,15 +262,15 @@ fn few_descriptors_are_named_by_every_command() {
     }
 }
 
-/// What a run wrote, without what the harness of the tests writes before it becomes knetstat.
+/// Returns the rows that a run printed, without the output of the test harness before execve(2).
 fn lines_of_sockets(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let is_row = |line: &&str| !line.is_empty() && !line.starts_with("running ");
     text.lines().filter(is_row).map(String::from).collect()
 }
 
-/// Sockets of several families, each with an option of which the kernel keeps a mark where it is set,
-/// and one of which it keeps none.
+/// Opens sockets of several families, each with an option that the kernel marks as set, and an option
+/// without such a mark.
 fn sockets_with_options() -> Vec<OwnedFd> {
     const SOL_SOCKET: i32 = 1;
     const SO_RCVBUF: i32 = 8;
@@ -287,7 +287,7 @@ fn sockets_with_options() -> Vec<OwnedFd> {
         .collect()
 }
 
-/// Without new sockets to compare with, only what the kernel marks is known to be set.
+/// Without new sockets to compare with, an option is known to be set only if the kernel marks it.
 #[test]
 fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
     const WORDS: [&str; 7] = ["tcp", "tcp6", "udp", "udp6", "unix", "raw", "netlink"];
@@ -296,7 +296,7 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
     let sockets = sockets_with_options();
     let whole = run(KNETSTAT, &format!("{FAMILIES} -O set").split(' ').collect::<Vec<_>>());
     let rows = lines_of_sockets(&whole);
-    // Each network namespace has netlink sockets of the kernel too.
+    // Each network namespace also has netlink sockets of the kernel.
     let ours = |row: &&String| row.contains("SO_RCVBUF=60000,");
     assert_eq!(rows.iter().filter(ours).count(), sockets.len(), "{whole:?}");
     assert!(rows.iter().filter(ours).all(|row| row.contains("SO_PRIORITY=3")), "{rows:?}");
@@ -320,7 +320,7 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
         let said = String::from_utf8_lossy(&output.stderr);
         WORDS.iter().for_each(|word| assert!(said.contains(word), "no {word}: {said}"));
         let rows = lines_of_sockets(&output);
-        // SOCK_RCVBUF_LOCK is a mark of the kernel; of the priority it keeps none.
+        // SOCK_RCVBUF_LOCK is a mark of the kernel. The priority has no mark.
         assert_eq!(rows.iter().filter(ours).count(), sockets.len(), "{rows:?}");
         for row in &rows {
             assert!(row.ends_with(if row.contains('=') { ",?" } else { " ?" }), "{row}");
@@ -335,7 +335,7 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
             let row: Value = serde_json::from_str(&row).expect("an object");
             assert_eq!(row["set"], Value::Null, "{row}");
         }
-        // What is asked for by name is known.
+        // An option that is selected by name is shown.
         let output = ask("-O priority");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         assert!(output.status.success());
@@ -345,7 +345,7 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
     }
 }
 
-/// Which protocols the kernel has is read from /proc, so that none is loaded.
+/// The protocols of the kernel are read from /proc, so that no module is loaded.
 #[test]
 fn without_proc_what_raw_sockets_have_set_is_said_to_be_unknown() {
     enter_namespace();
@@ -353,7 +353,7 @@ fn without_proc_what_raw_sockets_have_set_is_said_to_be_unknown() {
     let output = sandbox::run_without(&["/proc"], "-wH -O set");
     failed(&output, &["what raw sockets have set", "mount -t proc"]);
     assert!(String::from_utf8_lossy(&output.stdout).ends_with(" ?\n"), "{output:?}");
-    // Where there are no such sockets, nothing is missing.
+    // If there are no such sockets, nothing is missing.
     let output = sandbox::run_without(&["/proc"], "-uH --netlink");
     assert!(output.status.success(), "{output:?}");
 }
@@ -364,7 +364,7 @@ fn without_proc_what_raw_sockets_have_set_is_said_to_be_unknown() {
 const COMMANDS: [&str; 8] =
     ["-tH", "-tJ", "--ndjson", "--help", "--version", "options", "completions bash", "doctor"];
 
-/// Runs a command of sh(1), of which `$0` is knetstat.
+/// Runs a command of sh(1). `$0` is knetstat.
 fn shell(script: &str) -> Output {
     run("sh", &["-c", script, KNETSTAT])
 }
@@ -386,7 +386,7 @@ fn a_file_that_may_not_grow_is_an_error() {
     enter_namespace();
     let place = env::temp_dir().join(format!("knetstat-{}-limited", std::process::id()));
     for arguments in ["-tuxwJ -O all", "--help", "options", "options all", "completions bash"] {
-        // The file has grown to its limit already: a block of sh(1) is 512 bytes.
+        // The file has already reached its limit: a block of sh(1) is 512 bytes.
         let script = format!("yes | head -c 51200 >$1; ulimit -f 100; exec $0 {arguments} >>$1");
         let output = run("sh", &["-c", &script, KNETSTAT, place.to_str().expect("UTF-8")]);
         failed(&output, &["cannot write the output: File too large"]);
@@ -394,7 +394,7 @@ fn a_file_that_may_not_grow_is_an_error() {
     fs::remove_file(place).expect("the file");
 }
 
-/// The limit of files is one of those in memory too, of which the start makes one.
+/// The limit of file sizes applies to files in memory too, one of which is created at the start.
 #[test]
 fn a_limit_of_files_does_not_matter_to_a_pipe() {
     enter_namespace();
@@ -407,7 +407,7 @@ fn a_limit_of_files_does_not_matter_to_a_pipe() {
     }
 }
 
-/// Words as long as an argument may be are answered at once.
+/// Arguments of the maximum length are answered at once.
 #[test]
 fn long_words_are_refused_in_no_time() {
     let word = "a".repeat(131_000);
@@ -418,6 +418,6 @@ fn long_words_are_refused_in_no_time() {
     }
     let output = run(KNETSTAT, &["options", &word]);
     assert_eq!(output.status.code(), Some(2));
-    // One of them took half a minute, and as much time of the processor.
+    // One of them once took half a minute of processor time.
     assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }

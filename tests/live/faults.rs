@@ -1,8 +1,8 @@
-//! A system call that fails in the middle of `knetstat -tp --all-netns` leaves the output complete, or it
-//! is said in one line that it is not.
+//! A system call that fails in the middle of `knetstat -tp --all-netns` leaves the output complete, or one
+//! line reports that it is incomplete.
 //!
-//! The runs are in a PID namespace with two network namespaces, where nothing else happens. The first is
-//! traced, to learn which calls there are; each other has one call fail.
+//! The runs are in a PID namespace with two network namespaces, in which nothing else happens. The first
+//! run is traced to list the system calls. In each other run, one call fails.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::{connect, enter_namespace, not_tested, say, wait_until, KNETSTAT};
 
-/// The errors that a call may end with, by its name; of any other call the last.
+/// The errors of a call by its name. The last line is for all others.
 const ERRORS: &[(&str, &[&str])] = &[
     ("openat", &["EMFILE", "EACCES", "ENOENT"]),
     ("read", &["EIO", "EINTR"]),
@@ -34,8 +34,8 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("", &["EPERM", "ENOMEM"]),
 ];
 
-/// Calls that have no way to fail, or whose failure no program looks at: memory that is given back,
-/// descriptors that are closed, and what the C library and Rust's do for a thread by themselves.
+/// Calls that cannot fail, or whose failure no program checks: freeing memory, closing descriptors, and
+/// what the C library and the Rust runtime do for a thread by themselves.
 const NEVER: &[&str] = &[
     "brk",
     "close",
@@ -53,20 +53,20 @@ const NEVER: &[&str] = &[
     "execve",
 ];
 
-/// How many of the calls of each kind fail: a spread from the first to the last.
+/// The number of calls of each kind that fail, spread from the first to the last.
 const SPREAD: usize = 6;
 
-/// Processes in a PID namespace of their own that hold sockets of two network namespaces.
+/// Processes in their own PID namespace that hold sockets of two network namespaces.
 struct Scene {
     unshare: Child,
     init: String,
-    /// The other end of a connection, which no process of the namespace holds.
+    /// The other end of a connection, which no process of the PID namespace holds.
     _server: TcpStream,
 }
 
 impl Scene {
     fn new() -> Scene {
-        // The sockets of the other namespace, which lives by them alone.
+        // The sockets of the other namespace, which exists only through them.
         let elsewhere = thread::spawn(|| {
             enter_namespace();
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 4001)).expect("bind");
@@ -77,7 +77,8 @@ impl Scene {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 4000)).expect("bind");
         let (client, server) = connect(&listener, Ipv4Addr::LOCALHOST.into());
         let script = "mount -t tmpfs none /run && exec sleep 300";
-        // A child's three standard descriptors are the only ones that no other test's child gets too.
+        // The three standard descriptors of a child are the only ones that no child of another test
+        // inherits.
         let unshare = Command::new("unshare")
             .args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script])
             .stdin(OwnedFd::from(listener))
@@ -95,7 +96,7 @@ impl Scene {
         Scene { init: init(), unshare, _server: server }
     }
 
-    /// Runs knetstat with strace(1) before it.
+    /// Runs knetstat through strace(1).
     fn run(&self, strace: &[&str]) -> Output {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.init, "--pid", "--mount", "--net"]);
@@ -112,7 +113,7 @@ impl Drop for Scene {
     }
 }
 
-/// How often the first thread calls each call: before the program begins, and in all.
+/// Returns how many times the first thread makes each call: before the program begins, and in total.
 fn calls(trace: &str) -> BTreeMap<String, (usize, usize)> {
     let mut calls: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let (mut first, mut begun) = (None, false);
@@ -121,7 +122,7 @@ fn calls(trace: &str) -> BTreeMap<String, (usize, usize)> {
         if *first.get_or_insert(thread) != thread {
             continue;
         }
-        // The first that the program itself does: it reads the kernel's types.
+        // The first call of the program itself: it reads the kernel's types.
         begun |= rest.contains("/sys/kernel/btf/vmlinux");
         let Some((name, _)) = rest.trim_start().split_once('(') else { continue };
         if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
@@ -134,13 +135,13 @@ fn calls(trace: &str) -> BTreeMap<String, (usize, usize)> {
     calls
 }
 
-/// A call and how strace(1) makes it fail.
+/// A system call, and the arguments of strace(1) that make it fail.
 struct Fault {
     call: String,
     inject: String,
 }
 
-/// The faults of a run with these calls.
+/// Returns the faults of a run with these calls.
 fn faults(calls: &BTreeMap<String, (usize, usize)>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, (before, all)) in calls.iter().filter(|(name, _)| !NEVER.contains(&name.as_str())) {
@@ -160,16 +161,16 @@ fn faults(calls: &BTreeMap<String, (usize, usize)>) -> Vec<Fault> {
     faults
 }
 
-/// The words of a table without the runs beside, which for a moment hold the socket of a namespace that
-/// they enter.
+/// Returns the words of a table without the other runs of knetstat, which for a moment hold the socket of a
+/// namespace that they enter.
 fn of_the_scene(table: &str) -> Vec<String> {
     let is_of_scene = |part: &&str| !part.ends_with("/knetstat");
     let of_scene = |word: &str| word.split(',').filter(is_of_scene).collect::<Vec<_>>().join(",");
     table.split_whitespace().map(of_scene).collect()
 }
 
-/// What is wrong with a run in which a call failed; `None` if it is as complete as without, or if it said
-/// in one line that it is not.
+/// Returns what is wrong with a run in which a call failed. `None` if it is as complete as without the
+/// failure, or reported in one line that it is not.
 fn judge(output: &Output, whole: &str) -> Option<String> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -183,7 +184,7 @@ fn judge(output: &Output, whole: &str) -> Option<String> {
     }
 }
 
-/// A file for a trace, until it is dropped.
+/// A file for a trace. It is removed when the value is dropped.
 struct Trace(PathBuf);
 
 impl Drop for Trace {
@@ -215,11 +216,11 @@ fn a_call_that_fails_costs_no_row_in_silence() {
     assert!(tried > 0, "no call failed");
 }
 
-/// Injects the faults, as many as a minute has time for; what is wrong.
+/// Injects as many faults as fit the time limit. Returns how many, and what is wrong.
 fn inject(scene: &Scene, faults: &[Fault], whole: &str) -> (usize, Vec<String>) {
     const LIMIT: Duration = Duration::from_secs(40);
     const RUNS: usize = 4;
-    /// Neighbours are alike: in steps through the list, as far as the time goes.
+    /// Neighbours in the list are similar, so it is processed in strides, as far as time allows.
     const STEP: usize = 7;
     let order: Vec<&Fault> =
         (0..STEP).flat_map(|first| faults.iter().skip(first).step_by(STEP)).collect();

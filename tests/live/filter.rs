@@ -1,5 +1,5 @@
-//! What the filter lets through. The expected rows are chosen here, from the JSON of all sockets, which
-//! are those of /proc/net.
+//! Filters. The expected rows are chosen here, from the JSON of all sockets, which is compared with
+//! /proc/net.
 
 use std::fs::File;
 use std::io::Write;
@@ -18,7 +18,7 @@ use serde_json::Value;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOCALHOST6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// Many sockets, and what knetstat shows of them without a filter.
+/// Many sockets, and their rows without a filter.
 struct Scene {
     _states: Vec<EveryState>,
     _others: Vec<OwnedFd>,
@@ -26,7 +26,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// TCP in every state by IPv4, IPv6 and both, and UDP.
+    /// Opens TCP sockets in every state over IPv4, IPv6 and both, and UDP sockets.
     fn new() -> Scene {
         enter_namespace();
         let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped().into();
@@ -39,40 +39,41 @@ impl Scene {
         Scene::of(states, udp_sockets())
     }
 
-    /// These sockets only. This thread has entered a namespace for them.
+    /// Uses only these sockets, for which this thread has entered a namespace.
     fn of(states: Vec<EveryState>, others: Vec<OwnedFd>) -> Scene {
         Scene { _states: states, _others: others, all: assert_same_rows() }
     }
 
-    /// Asserts that the arguments let through exactly the sockets that `wanted` says: some, not all.
-    /// Once with the kernel side's filter, and once without.
+    /// Asserts that the arguments select exactly the sockets that `wanted` accepts: some, not all. Checks
+    /// it with and without the kernel-side filter.
     fn check(&self, arguments: &str, wanted: impl Fn(&Value) -> bool) {
         self.check_once(arguments, &wanted);
         self.check_once(&format!("{NO_KERNEL_FILTER} {arguments}"), &wanted);
     }
 
-    /// The same once only: for what the kernel side does not decide, or other words for what is
-    /// checked already.
+    /// Checks it only once: for filters that the kernel side does not apply, or other spellings of a filter
+    /// that is checked already.
     fn check_once(&self, arguments: &str, wanted: impl Fn(&Value) -> bool) {
         let expected = cookies(self.all.iter().filter(|socket| wanted(socket)));
         assert!(!expected.is_empty(), "{arguments}: the scene has no such socket");
         assert!(expected.len() < self.all.len(), "{arguments}: the scene has no other socket");
         if cookies(&sockets(arguments)) != expected {
-            // The kernel may have given up a connection meanwhile. What is wrong is so at a second look.
+            // The kernel may have given up a connection meanwhile. A real difference remains at the second
+            // attempt.
             let expected = cookies(assert_same_rows().iter().filter(|socket| wanted(socket)));
             assert!(!expected.is_empty(), "{arguments}: the scene has no such socket any more");
             assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
         }
     }
 
-    /// Where no socket is wanted, or every one.
+    /// Checks filters that select no socket, or all sockets.
     fn check_extreme(&self, arguments: &str, all: bool) {
         let expected = cookies(self.all.iter().filter(|_| all));
         assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
     }
 }
 
-/// Who the sockets are.
+/// Returns the cookies that identify the sockets.
 fn cookies<'a>(sockets: impl IntoIterator<Item = &'a Value>) -> Vec<u64> {
     let mut cookies: Vec<u64> =
         sockets.into_iter().map(|socket| socket["cookie"].as_u64().expect("a cookie")).collect();
@@ -80,7 +81,7 @@ fn cookies<'a>(sockets: impl IntoIterator<Item = &'a Value>) -> Vec<u64> {
     cookies
 }
 
-/// Bound, and connected, by both versions and by IPv4 on an IPv6 socket.
+/// Opens bound and connected sockets, over IPv4, IPv6, and over IPv4 on an IPv6 socket.
 fn udp_sockets() -> Vec<OwnedFd> {
     let addresses = ["127.0.0.1:7000", "[::1]:7001", "0.0.0.0:7002", "[::]:7003", "127.1.2.3:7004"];
     let mut sockets: Vec<UdpSocket> =
@@ -186,7 +187,7 @@ fn states_in_the_words_of_netstat() {
     scene.check_extreme("--state UNKNOWN", false);
 }
 
-/// Checks words for the states of TCP that netstat has other words for.
+/// Checks the names of TCP states for which netstat has other names.
 fn check_words(scene: &Scene, words: &[(&str, &str)]) {
     for (word, meant) in words {
         scene.check_once(&format!("-t --state {word}"), |socket| {
@@ -268,7 +269,7 @@ fn listeners() {
     scene.check_extreme("-l --state established", false);
 }
 
-/// Listeners and datagram sockets at ports 7000 to 7019, and a connection to each listener.
+/// Opens listeners and datagram sockets at ports 7000 to 7019, and a connection to each listener.
 fn ports() -> Scene {
     enter_namespace();
     let mut others: Vec<OwnedFd> = Vec::new();
@@ -312,7 +313,7 @@ fn ports_by_number_range_and_list() {
     scene.check_extreme("--port 1", false);
 }
 
-/// What has no peer has the remote port 0.
+/// A socket without a peer has the remote port 0.
 #[test]
 fn port_0() {
     let scene = ports();
@@ -323,7 +324,7 @@ fn port_0() {
     scene.check_extreme("--sport 0", false);
 }
 
-/// More than the kernel side has room for.
+/// More port ranges than the kernel side has room for.
 #[test]
 fn more_than_eight_ranges() {
     let scene = ports();
@@ -352,7 +353,7 @@ fn ports_by_the_name_of_a_service() {
         .check("--sport ssh,7000-7001", |socket| [22, 7000, 7001].contains(&port(socket, "local")));
 }
 
-/// Runs knetstat where a file has these bytes.
+/// Runs knetstat with other contents of a file.
 fn run_with(path: &str, bytes: &[u8], arguments: &str) -> Output {
     let mut file = tempfile();
     file.1.write_all(bytes).expect("a new file");
@@ -362,7 +363,7 @@ fn run_with(path: &str, bytes: &[u8], arguments: &str) -> Output {
     output
 }
 
-/// A new file and its path.
+/// Creates a temporary file, and returns its path.
 fn tempfile() -> (String, File) {
     let template = std::env::temp_dir().join("knetstat-XXXXXX");
     let (fd, path) = nix::unistd::mkstemp(&template).expect("a new file");
@@ -390,7 +391,7 @@ fn names_of_users_and_services_in_any_encoding() {
     drop(scene);
 }
 
-/// The word that needed the file is refused, and the file named. A number needs none.
+/// A name that requires the file is rejected, and the message names the file. A number does not require it.
 #[test]
 fn files_of_names_that_cannot_be_read() {
     let scene = ports();
@@ -434,7 +435,7 @@ fn several_parts_of_the_filter_at_once() {
     scene.check_extreme("-u --state listen", false);
 }
 
-/// Whether the address is in the network. One of IPv4 has the v4-mapped addresses too.
+/// Whether the address is in the network. An IPv4 network also contains the IPv4-mapped IPv6 addresses.
 fn within(network: &str, address: IpAddr) -> bool {
     let (base, length) = network.split_once('/').expect("address/length");
     let length: u32 = length.parse().expect("a length");
@@ -454,7 +455,7 @@ fn within(network: &str, address: IpAddr) -> bool {
     }
 }
 
-/// Checks `--src` with one network, written as `word`.
+/// Checks `--src` with one network, spelled as `word`.
 fn check_source(scene: &Scene, word: &str, network: &str) {
     scene.check_once(&format!("--src {word}"), |socket| within(network, address(socket, "local")));
 }
@@ -493,7 +494,7 @@ fn networks_in_other_words() {
     check_source(&scene, "127.9.9.9/8", "127.0.0.0/8");
     check_source(&scene, "::1", "::1/128");
     check_source(&scene, "[::1]", "::1/128");
-    // One of IPv4 that is written as IPv6
+    // An IPv4 network in IPv6 notation
     check_source(&scene, "::ffff:127.0.0.0/104", "127.0.0.0/8");
     check_source(&scene, "::ffff:127.0.0.1/128", "127.0.0.1/32");
     check_source(&scene, "::ffff:127.0.0.1", "127.0.0.1/32");
@@ -517,7 +518,7 @@ fn interfaces() {
         }
     }
     others.push(UdpSocket::bind("127.0.0.1:0").expect("bind").into());
-    // A link-local address binds to its interface, the requests and remains of connections too.
+    // A link-local address is bound to its interface, for request and TIME_WAIT sockets too.
     let scope = nix::net::if_::if_nametoindex("veth0").expect("veth0");
     let at: SocketAddr = SocketAddrV6::new("fe80::1".parse().unwrap(), 4000, 0, scope).into();
     let listener = TcpListener::bind(at).expect("bind");
@@ -543,7 +544,7 @@ fn interfaces() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("veth"), "it names those there are");
 }
 
-/// The lines of the table and of NDJSON are filtered as the array is.
+/// Filters apply to the table and to NDJSON in the same way as to the JSON array.
 #[test]
 fn every_form_of_output_is_filtered() {
     let scene = Scene::new();

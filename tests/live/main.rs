@@ -1,5 +1,5 @@
-//! Tests with real sockets, which require root. Each runs in a thread and a network namespace of its
-//! own, at the same time as others; see `tests/exclusive` for those that cannot.
+//! Tests with real sockets, which require root. Each runs in its own thread and network namespace, in
+//! parallel with others. See `tests/exclusive` for tests that cannot.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -2,7 +2,7 @@
 
 pub use nix::libc::*;
 
-// include/uapi/linux: what the C library does not have yet.
+// include/uapi/linux: constants that the C library does not have yet.
 pub const SO_RCVPRIORITY: i32 = 82;
 pub const SO_PASSRIGHTS: i32 = 83;
 pub const SO_INQ: i32 = 84;

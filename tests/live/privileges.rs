@@ -1,5 +1,5 @@
-//! What knetstat does not do with its privileges: it writes nothing with them, and where it has more than
-//! its caller, neither the environment nor a path of the caller's makes use of them.
+//! What knetstat does not do with its privileges: it drops them before it writes, and if it has more than
+//! its caller, neither the environment nor a path of the caller can use them.
 
 use std::ffi::CString;
 use std::fs::{self, File, Permissions};
@@ -23,24 +23,24 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, pipe2};
 
-// What is written
+// Output
 
-/// The stream that a process is to be stopped at.
+/// The stream at which a process is stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stream {
     Out,
     Err,
 }
 
-/// A process that waits in write(2), because the pipe that it writes to is full.
+/// A process that is blocked in write(2), because its pipe is full.
 struct Writing {
     child: Child,
-    /// Nobody reads it, but without this end nothing can be written to the other.
+    /// Never read, but a write to the other end fails if this one is closed.
     _reader: OwnedFd,
 }
 
 impl Writing {
-    /// Starts a process, and waits until it writes for the first time to this stream.
+    /// Starts a process, and waits for its first write to this stream.
     fn start(command: &mut Command, stream: Stream) -> Writing {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
         fill(&writer);
@@ -63,14 +63,14 @@ impl Writing {
         format!("/proc/{}/{name}", self.child.id())
     }
 
-    /// A file of each of its threads.
+    /// Returns a file of each of its threads in /proc.
     fn task_files(&self, name: &str) -> Vec<String> {
         let tasks = fs::read_dir(self.file("task")).expect("it is there");
         let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join(name)).ok());
         texts.collect()
     }
 
-    /// Whether a line of /proc/PID/syscall is that of a thread that waits in write(2) to a pipe.
+    /// Whether a line of /proc/PID/syscall is that of a thread blocked in write(2) to a pipe.
     fn is_write(&self, line: &str) -> bool {
         let mut words = line.split_whitespace();
         let call = words.next().and_then(|word| word.parse::<i64>().ok());
@@ -83,7 +83,7 @@ impl Writing {
         matches!(call, Some(libc::SYS_write | libc::SYS_writev)) && fd.is_some_and(is_pipe)
     }
 
-    /// Asserts that no thread has a capability, or can get one.
+    /// Asserts that no thread has a capability or can gain one.
     fn has_no_capabilities(&self, what: &str) {
         let statuses = self.task_files("status");
         assert!(!statuses.is_empty(), "{what}");
@@ -103,7 +103,7 @@ impl Drop for Writing {
     }
 }
 
-/// Writes to a pipe until nothing more fits.
+/// Fills a pipe.
 fn fill(pipe: &OwnedFd) {
     fcntl(pipe, FcntlArg::F_SETPIPE_SZ(4096)).expect("F_SETPIPE_SZ");
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("O_NONBLOCK");
@@ -112,7 +112,7 @@ fn fill(pipe: &OwnedFd) {
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).expect("no O_NONBLOCK");
 }
 
-/// A line of /proc/PID/status.
+/// Returns a member of /proc/PID/status.
 fn member<'a>(status: &'a str, name: &str) -> &'a str {
     let lines = status.lines().filter_map(|line| line.split_once(':'));
     let value = lines.filter(|(member, _)| *member == name).map(|(_, value)| value.trim()).next();
@@ -159,7 +159,7 @@ fn nothing_is_written_with_capabilities() {
 #[test]
 fn no_failure_is_told_with_capabilities() {
     for failing in [
-        // No types, too few descriptors, no room for the output.
+        // No types, too few descriptors, no space for the output.
         "mount -t tmpfs none /sys && exec \"$0\" -t",
         "ulimit -n 6 && exec \"$0\" -t",
         "exec \"$0\" -t >/dev/full",
@@ -186,28 +186,28 @@ fn the_user_of_a_set_user_id_program_is_given_up() {
     }
 }
 
-// Programs with more rights than their caller
+// Programs with more privileges than their caller
 
-/// The bits of CAP_PERFMON and CAP_BPF and, where loading requires it, CAP_SYS_RESOURCE.
+/// Returns CAP_PERFMON and CAP_BPF as bits, and CAP_SYS_RESOURCE if loading requires it.
 fn to_load() -> u64 {
     let third = if counts_bpf_as_locked_memory() { 1 << 24 } else { 0 };
     1 << 38 | 1 << 39 | third
 }
 
-/// Those and CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_SYS_ADMIN.
+/// Returns the same with CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_SYS_ADMIN.
 fn to_look_everywhere() -> u64 {
     to_load() | 1 << 1 | 1 << 2 | 1 << 19 | 1 << 21
 }
 
-/// A copy of the program with these file capabilities, for everybody: capabilities(7), as setcap(8)
-/// writes them. `None` where the file system has none.
+/// Returns a copy of the program with these file capabilities that all users can run: capabilities(7), as
+/// written by setcap(8). `None` if the file system does not support them.
 fn with_file_capabilities(test: &str, capabilities: u64) -> Option<Everybodys> {
     let program = Everybodys::new(test);
     // struct vfs_cap_data: VFS_CAP_REVISION_2 and the effective flag, then permitted and inheritable.
     let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
     let data: Vec<u8> = [0x0200_0001, low, 0, high, 0].map(u32::to_le_bytes).concat();
     let path = CString::new(program.program.as_str()).expect("a path");
-    // SAFETY: both strings end with a zero, and the pointer and the length describe `data`.
+    // SAFETY: both strings end with a zero byte, and the pointer and the length describe `data`.
     let result = unsafe {
         let name = c"security.capability".as_ptr();
         libc::setxattr(path.as_ptr(), name, data.as_ptr().cast(), data.len(), 0)
@@ -222,14 +222,14 @@ fn with_file_capabilities(test: &str, capabilities: u64) -> Option<Everybodys> {
     }
 }
 
-/// The program, run by a user without capabilities.
+/// Runs the program as a user without capabilities.
 fn as_nobody(program: &Everybodys) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", &program.program]);
     command
 }
 
-/// The same by a user who has the capabilities that reading sockets requires, and passes them on.
+/// Runs the program as a user who has the capabilities for reading sockets, and passes them on.
 fn as_nobody_with_capabilities(program: &Everybodys) -> Command {
     let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
     let capabilities = format!("+bpf,+perfmon{third}");
@@ -254,19 +254,19 @@ fn the_environment_does_not_reach_libbpf() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), stdout("-u"));
 
-    // execve(2) takes names that unsetenv(3) does not.
+    // execve(2) accepts names that unsetenv(3) rejects.
     let output = run(as_nobody(&program).arg("-u").env("=a", "b"));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), stdout("-u"));
 
-    // libbpf obeys it where the caller has the capabilities: it is the right variable.
+    // libbpf uses the variable if the caller has the capabilities, so this is the right variable.
     let plain = Everybodys::new("token-plain");
     let output = run(as_nobody_with_capabilities(&plain).arg("-u").env(variable.0, variable.1));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(run(as_nobody_with_capabilities(&plain).arg("-u")).status.success());
 }
 
-/// How many bytes a run reads to show no socket at all.
+/// Returns the number of bytes that a run reads to show no socket.
 fn bytes_read(command: &mut Command) -> i64 {
     let writing = Writing::start(command.args(["-u", "--sport", "1"]), Stream::Out);
     let io = fs::read_to_string(writing.file("io")).expect("/proc/PID/io");
@@ -275,7 +275,7 @@ fn bytes_read(command: &mut Command) -> i64 {
 
 #[test]
 fn the_variable_of_the_tests_is_for_callers_with_capabilities() {
-    /// Less than the records of the sockets below have.
+    /// Less than the size of the records of the sockets below.
     const LITTLE: i64 = 50_000;
     enter_namespace();
     let _sockets: Vec<UdpSocket> =
@@ -292,7 +292,7 @@ fn the_variable_of_the_tests_is_for_callers_with_capabilities() {
     assert!((obeyed - filtered).abs() < LITTLE, "{obeyed} and {filtered}");
 }
 
-/// A directory that nobody but root may enter.
+/// A directory that only root may enter.
 struct Private(PathBuf);
 
 impl Private {
@@ -310,8 +310,8 @@ impl Drop for Private {
     }
 }
 
-/// What is said of a path that is not the way to a network namespace: wrong usage, unless the caller may
-/// not look there, which is an error of the run.
+/// Returns the message for a path that is not a network namespace: wrong usage, or an error of the run if
+/// the caller may not follow the path.
 fn refused(command: &mut Command, path: &str) -> String {
     let output = run(command.args(["--netns", path]));
     let is_forbidden = String::from_utf8_lossy(&output.stderr).contains("Permission denied");
@@ -321,8 +321,8 @@ fn refused(command: &mut Command, path: &str) -> String {
     String::from_utf8(output.stderr).expect("UTF-8")
 }
 
-/// What the kernel says of a path to a user without capabilities, who may not look there: that it is
-/// forbidden or, in a /proc with hidepid, that there is nothing.
+/// Returns the error of a path for a user without capabilities: permission denied or, with hidepid, no such
+/// file.
 fn answer_to_nobody(path: &str) -> String {
     let mut stat = Command::new("setpriv");
     stat.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
@@ -356,7 +356,7 @@ fn a_path_is_looked_up_with_the_rights_of_the_caller() {
                 assert!(said.contains(&answer_to_nobody(&path)), "{said}");
             }
         }
-        // The network namespace of root's process, by its number and by a path.
+        // The network namespace of a process of root, by PID and by path.
         let own = std::process::id().to_string();
         let output = run(as_nobody(program).args(["-uH", "--netns", &own]));
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -367,7 +367,7 @@ fn a_path_is_looked_up_with_the_rights_of_the_caller() {
         let output = run(as_nobody(program).args(["-uH", "--netns", "/proc/self/ns/net"]));
         assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
-    // Root's own rights are those of its caller.
+    // Root's own privileges are those of its caller.
     let path = format!("/proc/{}/ns/net", std::process::id());
     assert!(run(Command::new(KNETSTAT).args(["-uH", "--netns", &path])).status.success());
 }
@@ -380,7 +380,7 @@ fn what_is_no_namespace_is_not_opened() {
     let path = place.to_str().expect("UTF-8");
     let mut writer = Command::new("sh");
     let mut writer = writer.args(["-c", "echo data > \"$0\"", path]).spawn().expect("sh");
-    // It waits in open(2) for a reader.
+    // It is blocked in open(2) until there is a reader.
     let call = format!("/proc/{}/syscall", writer.id());
     let opens = [libc::SYS_openat.to_string(), "2".to_owned()];
     wait_until("the writer waits for a reader", || {
@@ -400,9 +400,9 @@ fn what_is_no_namespace_is_not_opened() {
     assert!(writer.wait().expect("wait").success());
 }
 
-// Types that may not be read
+// Types without read permission
 
-/// Runs a program to its end, which must come.
+/// Runs a program, which must end.
 fn run_to_its_end(command: &mut Command) -> Output {
     let mut child =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -411,7 +411,7 @@ fn run_to_its_end(command: &mut Command) -> Output {
         thread::sleep(Duration::from_millis(20));
     }
     let hangs = child.try_wait().expect("wait").is_none();
-    // It may have ended just now.
+    // It may just have ended.
     let _ = child.kill();
     assert!(!hangs, "{command:?} does not end");
     child.wait_with_output().expect("its output")
@@ -425,7 +425,7 @@ fn it_ends_where_the_types_may_not_be_read() {
     let copy = private.0.join("btf");
     fs::copy("/sys/kernel/btf/vmlinux", &copy).expect("BTF");
     fs::set_permissions(&copy, Permissions::from_mode(0o400)).expect("chmod");
-    // The user's limit of memory is not infinite, which makes the program ask what counts against it.
+    // A finite memory limit of the user makes the program check what counts against it.
     let hide: String = PLACES_OF_BTF[1..]
         .iter()
         .filter(|place| Path::new(place).is_dir())

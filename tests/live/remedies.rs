@@ -1,4 +1,4 @@
-//! Whoever does what `knetstat doctor` says is rid of the problem.
+//! Each remedy of `knetstat doctor` solves the problem.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use crate::common::{counts_bpf_as_locked_memory, not_tested, KNETSTAT, PLACES_OF
 use crate::sandbox::{run, sufficient, Everybodys};
 use serde_json::Value;
 
-/// The commands in a text, which stand in backticks, as root types them.
+/// Returns the commands in a text, which are in backticks, as root would type them.
 fn commands(text: &str) -> Vec<String> {
     let commands = text.split('`').skip(1).step_by(2);
     commands.map(|command| command.trim_start_matches("sudo ").to_owned()).collect()
@@ -24,14 +24,14 @@ fn check<'a>(findings: &'a Value, name: &str) -> &'a Value {
     checks.find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
-/// The commands of the remedy of a check.
+/// Returns the commands in the remedy of a check.
 fn remedy(findings: &Value, name: &str) -> Vec<String> {
     let check = check(findings, name);
     assert!(check["verdict"] != "ok", "nothing is wrong with {check}");
     commands(check["remedy"].as_str().unwrap_or_else(|| panic!("no remedy: {check}")))
 }
 
-/// What `knetstat doctor` finds as nobody with these capabilities.
+/// Returns the findings of `knetstat doctor`, run as nobody with these capabilities.
 fn as_nobody(program: &Everybodys, capabilities: &[&str]) -> Value {
     findings(&program.run(capabilities, &["doctor", "--json"]))
 }
@@ -40,8 +40,8 @@ fn sh(script: &str) -> Output {
     run("unshare", &["--mount", "sh", "-c", script])
 }
 
-/// Asserts that a check fails after the first script, and no longer when its remedy follows on that.
-/// `program` is what runs `knetstat` then.
+/// Asserts that a check fails after the first script, and passes after its remedy. `program` is the command
+/// that runs `knetstat` then.
 fn helps(name: &str, before: &str, program: &str) {
     let doctor = format!("exec {program} doctor --json");
     let wrong = findings(&sh(&format!("{before} && {doctor}")));
@@ -65,7 +65,7 @@ fn mounts() {
     }
 }
 
-/// The file of the protocols is not in a /proc for processes alone.
+/// The list of protocols is missing in a /proc with only processes.
 #[test]
 fn a_proc_of_processes_alone() {
     let subset = "mount -t proc -o subset=pid proc /proc";
@@ -75,7 +75,7 @@ fn a_proc_of_processes_alone() {
     }
 }
 
-/// What others do is hidden, but nothing that knetstat needs.
+/// Processes of other users are hidden, but nothing that knetstat requires.
 #[test]
 fn a_proc_that_hides_processes() {
     let program = Everybodys::new("remedy-hidepid");
@@ -95,7 +95,7 @@ fn lockdown_is_known_where_its_file_is_mounted() {
     }
 }
 
-/// What runs the program as nobody with the capabilities that the table requires.
+/// Returns the command that runs the program as nobody with the capabilities that the table requires.
 fn nobody(program: &Everybodys) -> String {
     let capabilities = sufficient()[0].iter().map(|name| format!("+{name}"));
     let capabilities = capabilities.collect::<Vec<_>>().join(",");
@@ -120,14 +120,14 @@ fn hard_limit_of_open_files() {
     let doctor = format!("exec {} doctor --json", nobody(&program));
     let wrong = findings(&sh(&format!("ulimit -n 8 && {doctor}")));
     let commands = remedy(&wrong, "table");
-    // A container without CAP_SYS_RESOURCE has to be started with a higher limit.
+    // A container without CAP_SYS_RESOURCE must be started with a higher limit.
     let follow = match &commands[..] {
         [prlimit] if prlimit.starts_with("prlimit ") => format!("ulimit -n 8 && {prlimit}"),
         [option, _] if option == "--ulimit nofile=1024" => {
             not_tested("prlimit as a remedy: root lacks CAP_SYS_RESOURCE here");
             "ulimit -n 1024".into()
         }
-        // The capability that BPF requires on this kernel raises this limit too.
+        // The capability that BPF requires on this kernel also allows this limit to be raised.
         [ulimit] if counts_bpf_as_locked_memory() => format!("ulimit -S -n 8 && {ulimit}"),
         _ => panic!("{commands:?}"),
     };
@@ -174,7 +174,7 @@ fn sudo() {
         (sufficient()[0], "CAP_SYS_PTRACE"),
     ] {
         let commands = remedy(&as_nobody(&program, held), name);
-        // What sudo(8) does, is to run it as root. It runs only what root's PATH has, or a path.
+        // Simulates sudo(8): runs the command as root. sudo finds only programs in root's PATH, or by path.
         assert_eq!(commands[0], program.program, "{name}");
         let findings = findings(&run(&commands[0], &["doctor", "--json"]));
         assert_eq!(check(&findings, name)["verdict"], "ok");
@@ -182,7 +182,7 @@ fn sudo() {
     }
 }
 
-/// setcap(8) is of no use where the capabilities of files do not count.
+/// setcap(8) has no effect where file capabilities are ignored.
 #[test]
 fn capabilities_of_a_file_that_do_not_count() {
     let program = Everybodys::new("remedy-nosuid");
@@ -197,12 +197,12 @@ fn capabilities_of_a_file_that_do_not_count() {
     };
     let nobodys = findings(&sh(&script("")));
     assert_eq!(remedy(&nobodys, "CAP_BPF"), [program.program.as_str()], "sudo alone");
-    // It would not have helped.
+    // setcap(8) would not have helped.
     let given = format!("setcap cap_bpf,cap_perfmon=ep {};", program.program);
     assert_eq!(findings(&sh(&script(&given)))["complete"], false);
 }
 
-/// Where a container or a service takes a capability away, sudo does not bring it back.
+/// If a container or a service drops a capability, sudo does not restore it.
 #[test]
 fn capabilities_that_the_container_lacks() {
     let in_container = |kept: &str| {

@@ -1,4 +1,4 @@
-//! The rows are those of /proc/net/{tcp,tcp6,udp,udp6}, one to one.
+//! The rows match those of /proc/net/{tcp,tcp6,udp,udp6} one to one.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -35,12 +35,12 @@ const IPV6_V6ONLY: i32 = 26;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOCALHOST6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// What knetstat shows of a socket, which must be there.
+/// Returns the row of a socket, which must be shown.
 fn shown<'a>(sockets: &'a [Value], socket: &impl AsFd) -> &'a Value {
     find(sockets, socket).unwrap_or_else(|| panic!("no row for cookie {}", cookie(socket)))
 }
 
-/// Makes a socket in every state, and asserts that they are shown as /proc has them.
+/// Opens a socket in every state, and asserts that the rows match /proc.
 fn check_every_state(at: IpAddr, target: IpAddr) {
     enter_namespace();
     let scene = EveryState::new(at, target);
@@ -124,7 +124,7 @@ fn listener(address: SocketAddr, backlog: i32) -> OwnedFd {
     socket
 }
 
-/// Port, receive queue and send queue of each listener.
+/// Returns the port, receive queue and send queue of each listener.
 fn queues(sockets: &[Value]) -> Vec<[u64; 3]> {
     let mut queues: Vec<[u64; 3]> = sockets
         .iter()
@@ -138,7 +138,7 @@ fn queues(sockets: &[Value]) -> Vec<[u64; 3]> {
     queues
 }
 
-/// The same as ss(8) has it.
+/// Returns the same from ss(8).
 fn queues_of_ss() -> Vec<[u64; 3]> {
     let output = Command::new("ss").args(["-Hltn"]).output().expect("ss(8) comes with ip(8)");
     let mut queues: Vec<[u64; 3]> = String::from_utf8(output.stdout)
@@ -181,7 +181,7 @@ fn an_accept_queue_that_is_full() {
     enter_namespace();
     let address = "[::1]:4000".parse().unwrap();
     let listener = listener(address, 1);
-    // The queue takes one more than its limit; the SYN after that is not answered.
+    // The queue accepts one connection more than its limit. The next SYN is not answered.
     let queued = [0, 1].map(|_| TcpStream::connect(address).unwrap());
     let refused = open(AddressFamily::Inet6, SockType::Stream);
     begin_connecting(&refused, address);
@@ -227,7 +227,7 @@ fn data_in_the_queues() {
     assert_eq!(shown(&all, &server)["recv_queue"], 70);
     assert_eq!(shown(&all, &server)["send_queue"], 300);
 
-    // The end of the stream counts as nothing.
+    // The FIN does not count as data.
     reading.shutdown(Shutdown::Write).unwrap();
     wait_for_state(&server, "CLOSE_WAIT");
     assert_same_rows();
@@ -252,7 +252,7 @@ fn orphans_are_as_proc_has_them() {
     assert_ne!(orphan["options"], json!({}), "it is a full socket still");
 }
 
-/// The ports of rows of /proc/net/tcp and tcp6, chosen by the words of their lines.
+/// Returns the ports of rows of /proc/net/tcp and tcp6, selected by the words of their lines.
 fn ports_in_proc(is_wanted: impl Fn(&[&str]) -> bool) -> BTreeSet<(u64, u64)> {
     let port = |word: &str| {
         let (_, port) = word.split_once(':').expect("a port");
@@ -264,14 +264,15 @@ fn ports_in_proc(is_wanted: impl Fn(&[&str]) -> bool) -> BTreeSet<(u64, u64)> {
     wanted.map(|words| (port(words[1]), port(words[2]))).collect()
 }
 
-/// The ports of the rows with null in this member.
+/// Returns the ports of the rows in which this member is null.
 fn ports_of_null(rows: &[Value], member: &str) -> BTreeSet<(u64, u64)> {
     let port = |end: &Value| end["port"].as_u64().expect("a port");
     let without = rows.iter().filter(|row| row[member].is_null());
     without.map(|row| (port(&row["local"]), port(&row["remote"]))).collect()
 }
 
-/// 0 is the number of root and of no inode. What the kernel does not keep is null, and no filter finds it.
+/// 0 is the UID of root, and never an inode. Values that the kernel does not keep are null and match no
+/// filter.
 #[test]
 fn what_the_kernel_does_not_keep_is_null() {
     enter_namespace();
@@ -284,7 +285,7 @@ fn what_the_kernel_does_not_keep_is_null() {
     let _client = TcpStream::connect("127.0.0.1:4000").unwrap();
     let all = assert_same_rows();
 
-    // Of a closed connection the file has the timer 3: net/ipv4/tcp_ipv4.c, get_timewait4_sock().
+    // A closed connection has the timer 3 in the file: net/ipv4/tcp_ipv4.c, get_timewait4_sock().
     let is_closed = |words: &[&str]| words[5].starts_with("03:");
     let is_request = |words: &[&str]| words[3] == "03";
     let closed = ports_in_proc(is_closed);
@@ -297,7 +298,7 @@ fn what_the_kernel_does_not_keep_is_null() {
     assert!(without_inode.len() > mini.len() + 3, "orphans, and the one that waits");
     assert_eq!(ports_of_null(&all, "inode"), without_inode);
 
-    // In the table there is no 0 either.
+    // The table does not show 0 either.
     let table = stdout("-tH --columns uid,drops,inode,state");
     let count = |wanted: [&str; 2]| {
         let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -363,7 +364,7 @@ fn datagrams_that_were_dropped() {
         assert!(shown(&all, &small)["drops"].as_u64() > Some(40), "{:?}", shown(&all, &small));
         assert_eq!(shown(&all, &client)["drops"], 0);
 
-        // What a filter refuses counts too.
+        // Packets that a socket filter rejects count too.
         let before = shown(&all, &small)["drops"].as_u64();
         attach_return(&small, SOL_SOCKET, 26, 0).unwrap();
         client.send_to(&[0; 10], ("127.0.0.1", port)).unwrap();
@@ -424,7 +425,7 @@ fn only_sockets_of_this_namespace() {
     assert_eq!(assert_same_rows().len(), 1);
 }
 
-/// The Diag marks of a connection that two ends do not read from, or one, or none.
+/// The Diag marks of a connection if both, one or none of its ends stop reading.
 #[test]
 fn windows_that_are_closed() {
     enter_namespace();
@@ -451,8 +452,8 @@ fn windows_that_are_closed() {
     assert_eq!(table.lines().filter(|line| line.contains(" >|< ")).count(), 2, "{table}");
 }
 
-/// Writes until nothing more goes through. The reader's buffer stays as it is: where it was made smaller
-/// than the window that it has offered, older kernels drop what arrives and leave the window open.
+/// Writes until the peer's window is closed. The buffer of the reader is not changed: if it became smaller
+/// than the offered window, older kernels would drop the data and leave the window open.
 fn fill(writer: &mut TcpStream) {
     set(writer, SOL_SOCKET, SO_SNDBUF, 4096).unwrap();
     writer.set_nonblocking(true).unwrap();
@@ -488,7 +489,7 @@ fn data_that_is_not_acknowledged() {
     assert_eq!(table.lines().filter(|line| line.contains(" ># ")).count(), 1, "{table}");
 }
 
-/// A veth pair in this namespace; veth0 has the address fe80::1.
+/// Adds a veth pair in this namespace. veth0 has the address fe80::1.
 fn add_veth() {
     ip("link add veth0 type veth peer name veth1");
     ip("link set veth0 up");
@@ -496,8 +497,8 @@ fn add_veth() {
     ip("addr add fe80::1/64 dev veth0 nodad");
 }
 
-/// `-` stands for no interface, `*` for all, and a number for one that is gone. A name has to be told from
-/// them, and is found by what is printed.
+/// `-` means no interface, `*` all interfaces, and a number an interface that is gone. Interface names
+/// differ from these, and the printed name is accepted by the filter.
 #[test]
 fn interfaces_called_like_something_else() {
     enter_namespace();
@@ -522,7 +523,7 @@ fn interfaces_called_like_something_else() {
             socket
         })
         .collect();
-    // One that is bound to none, and one whose interface is gone.
+    // A socket that is not bound to an interface, and one whose interface is gone.
     let unbound = UdpSocket::bind("0.0.0.0:0").unwrap();
     let gone = UdpSocket::bind("0.0.0.0:0").unwrap();
     ip("link add gone index 77 type veth peer name gone2");
@@ -555,9 +556,9 @@ fn interfaces_called_like_something_else() {
     assert!(stdout("-0H").contains(" arp:* "), "{}", stdout("-0H"));
 }
 
-/// Binds a packet socket to ARP at an interface; 0: all.
+/// Binds a packet socket to ARP on an interface (0: all).
 fn bind_packet(socket: &OwnedFd, index: u32) {
-    // SAFETY: a struct of numbers may be zero.
+    // SAFETY: all members are integers, for which zero is valid.
     let mut address: nix::libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = nix::libc::AF_PACKET as u16;
     address.sll_protocol = (nix::libc::ETH_P_ARP as u16).to_be();
@@ -675,7 +676,7 @@ fn long_values_push_their_line_and_are_not_cut() {
 
 #[test]
 fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
-    // A TIME_WAIT lasts a minute, and not longer than these runs in an emulated machine.
+    // A TIME_WAIT socket lasts a minute, which may be shorter than these runs in an emulated machine.
     let new_scene = || {
         enter_namespace();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -695,14 +696,14 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
         assert_eq!(minis, if arguments.contains('e') && arguments != "-O set" { 0 } else { 2 });
     }
     let _scene = new_scene();
-    // With -e, the user, the inode and the group of a mini-socket stand last.
+    // With -e, the last columns of a mini-socket are the user, the inode and the group.
     let table = stdout("-et");
     let minis: Vec<Vec<&str>> = table
         .lines()
         .filter(|line| line.contains("TIME_WAIT") || line.contains("SYN_RECV"))
         .map(|line| line.split_whitespace().skip(6).collect())
         .collect();
-    // Of the request, the user is that of the listener.
+    // The user of the request is that of the listener.
     assert_eq!(BTreeSet::from_iter(minis), BTreeSet::from([vec!["-"; 3], vec!["0", "-", "-"]]));
 
     let _scene = new_scene();
@@ -716,11 +717,11 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
         assert!(!mini || socket["set"] == json!([]), "{socket}");
         minis += usize::from(mini);
     }
-    // The scene has three, of which the kernel gives up some while an emulated machine looks.
+    // The scene has three, some of which the kernel may drop during slow runs in an emulated machine.
     assert!(minis > 0 && minis < all.len(), "{minis} mini-sockets of {}", all.len());
 }
 
-/// Enough sockets that an iterator needs many reads, each shown exactly once.
+/// Enough sockets that an iterator needs many reads. Each is shown exactly once.
 #[test]
 fn thousands_of_sockets() {
     enter_namespace();
@@ -746,7 +747,7 @@ fn thousands_of_sockets() {
     assert_eq!(stdout("-H").lines().count(), all.len());
 }
 
-/// What these tests compare with: the reader of /proc/net, on a socket whose numbers are known.
+/// The reader of /proc/net, with which these tests compare, tested on a socket with known values.
 #[test]
 fn the_addresses_of_proc() {
     enter_namespace();

@@ -1,4 +1,4 @@
-//! Hosts and users that lack something.
+//! Hosts and users with missing features or privileges.
 
 use std::env;
 use std::fs;
@@ -8,16 +8,16 @@ use std::process::{Command, Output};
 
 use crate::common::{counts_bpf_as_locked_memory, KNETSTAT};
 
-/// Runs a program to its end.
+/// Runs a program until it ends.
 pub fn run(program: &str, arguments: &[&str]) -> Output {
     let output = Command::new(program).args(arguments).output();
     output.unwrap_or_else(|error| panic!("{program}, which make installs: {error}"))
 }
 
-/// The program where everybody can reach it: the directory that cargo builds in may be private.
+/// A copy of the program that all users can run. The build directory of cargo may be private.
 pub struct Everybodys {
     directory: PathBuf,
-    /// Its path.
+    /// The path of the copy.
     pub program: String,
 }
 
@@ -31,7 +31,7 @@ impl Everybodys {
         Everybodys { directory, program: program.display().to_string() }
     }
 
-    /// Runs it as nobody, with these capabilities.
+    /// Runs the copy as nobody with these capabilities.
     pub fn run(&self, capabilities: &[&str], arguments: &[&str]) -> Output {
         let ambient: Vec<String> = capabilities.iter().map(|name| format!("+{name}")).collect();
         let ambient = ambient.join(",");
@@ -47,19 +47,19 @@ impl Everybodys {
 
 impl Drop for Everybodys {
     fn drop(&mut self) {
-        // What is left behind in a temporary directory harms nobody.
+        // Files left in a temporary directory do no harm.
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// Runs knetstat where these directories are empty.
+/// Runs knetstat with these directories empty.
 pub fn run_without(directories: &[&str], arguments: &str) -> Output {
     let there = directories.iter().filter(|directory| Path::new(directory).is_dir());
     let mounts: String = there.map(|path| format!("mount -t tmpfs none {path} && ")).collect();
     run("unshare", &["--mount", "sh", "-c", &format!("{mounts}exec {KNETSTAT} {arguments}")])
 }
 
-/// The sets of capabilities each of which suffices on this kernel.
+/// Returns the sets of capabilities, each of which is sufficient on this kernel.
 pub fn sufficient() -> [&'static [&'static str]; 2] {
     match counts_bpf_as_locked_memory() {
         true => [&["bpf", "perfmon", "sys_resource"], &["sys_admin", "sys_resource"]],
@@ -67,7 +67,7 @@ pub fn sufficient() -> [&'static [&'static str]; 2] {
     }
 }
 
-/// What the program says that setcap(8) is to be told.
+/// Returns the setcap(8) command that the program recommends.
 pub fn to_give(program: &Everybodys) -> String {
     let third = if counts_bpf_as_locked_memory() { ",cap_sys_resource" } else { "" };
     format!("setcap cap_bpf,cap_perfmon{third}=ep {}", program.program)

@@ -1,4 +1,4 @@
-//! The JSON Schema of rows accepts what is printed of live sockets, of every family.
+//! The JSON Schema accepts the rows of live sockets of every family.
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 const AF_ALG: i32 = 38;
 const SOCK_SEQPACKET: i32 = 5;
 
-/// Sockets of every kind that this kernel has, of which some are bound and connected.
+/// Opens sockets of every kind that this kernel has, some of them bound and connected.
 fn world() -> (Vec<OwnedFd>, BTreeSet<&'static str>) {
     enter_namespace();
     ip("address add fe80::7/64 dev lo");
@@ -29,13 +29,13 @@ fn world() -> (Vec<OwnedFd>, BTreeSet<&'static str>) {
             words.insert(kind.word());
         }
     }
-    // Of a family that knetstat does not know.
+    // A family without a program of its own.
     all.extend(socket(AF_ALG, SOCK_SEQPACKET, 0));
     for (address, ip) in [("127.0.0.1:0", [127, 0, 0, 1].into()), ("[::]:0", [127, 0, 0, 1].into())]
     {
         let listener = TcpListener::bind(address).expect("a listener");
         let (client, server) = connect(&listener, ip);
-        // One more connection, whose end that closes first is in TIME_WAIT.
+        // One more connection, whose first end to close is in TIME_WAIT.
         let (first, last) = connect(&listener, ip);
         drop(first);
         drop(last);

@@ -1,4 +1,4 @@
-//! Which options count as set. What is expected comes from what the tests set with setsockopt(2).
+//! The options that count as set. The expected options are those that the tests set with setsockopt(2).
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -23,7 +23,7 @@ const IPPROTO_IPV6: i32 = 41;
 const IPPROTO_TCP: i32 = 6;
 const IPPROTO_UDP: i32 = 17;
 
-/// The levels whose options no new socket of TCP or UDP has: `families` and `tls` look at those.
+/// Levels whose options no new TCP or UDP socket has. `families` and `tls` test them.
 const OTHER_LEVELS: [&str; 8] = [
     "SOL_RAW",
     "SOL_ICMPV6",
@@ -35,13 +35,13 @@ const OTHER_LEVELS: [&str; 8] = [
     "SOL_TLS",
 ];
 
-/// The index of the loopback interface: the kernel gives it the first one.
+/// The index of the loopback interface, which is always 1.
 const LO: i32 = 1;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOCALHOST6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// The four kinds of socket, and some of them.
+/// The four kinds of sockets, and sets of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Kinds(u8);
 
@@ -60,7 +60,7 @@ impl Kinds {
         self.0 & kind.0 != 0
     }
 
-    /// The word of one kind.
+    /// Returns the name of one kind.
     fn word(self) -> &'static str {
         match self {
             TCP4 => "tcp",
@@ -76,7 +76,7 @@ impl Kinds {
     }
 }
 
-/// A call of setsockopt(2), and which options of the socket count as set after it.
+/// A call of setsockopt(2), and the options of the socket that count as set after it.
 struct Setting {
     kinds: Kinds,
     level: i32,
@@ -85,7 +85,7 @@ struct Setting {
     expected: &'static str,
 }
 
-/// `rows!(level: (kinds, number, value, "what is set then"), ...)`
+/// `rows!(level: (kinds, number, value, "options that are set then"), ...)`
 macro_rules! rows {
     ($level:expr; $(($kinds:expr, $number:expr, $value:expr, $expected:expr),)*) => {
         vec![$(Setting {
@@ -98,12 +98,12 @@ macro_rules! rows {
     };
 }
 
-/// Numbers of 32 bits, as they stand in a C struct.
+/// Returns the bytes of 32-bit numbers in a C struct.
 fn bytes(numbers: &[i32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }
 
-/// The 64 bits of a struct timeval's members.
+/// Returns the members of a 64-bit struct timeval.
 fn timeval(seconds: i64, microseconds: i64) -> [i32; 4] {
     let halves = |number: i64| (number as i32, (number >> 32) as i32);
     let ((a, b), (c, d)) = (halves(seconds), halves(microseconds));
@@ -113,7 +113,7 @@ fn timeval(seconds: i64, microseconds: i64) -> [i32; 4] {
     }
 }
 
-/// Four bytes of network order.
+/// Returns four bytes in network byte order.
 fn be(bytes: [u8; 4]) -> i32 {
     i32::from_ne_bytes(bytes)
 }
@@ -123,8 +123,8 @@ fn socket_settings() -> Vec<Setting> {
     let timeouts = |number, name| rows![SOL_SOCKET;
         (ALL, number, timeval(1, 500_000), name),
         (ALL, number, timeval(0, 1), name), // less than a tick
-        (ALL, number, timeval(-1, 0), name), // do not wait; reads as 0
-        (ALL, number, timeval(0, 0), ""), // wait without end, as before
+        (ALL, number, timeval(-1, 0), name), // do not wait: getsockopt(2) returns 0
+        (ALL, number, timeval(0, 0), ""), // no timeout, the default
     ];
     let mut rows = rows![SOL_SOCKET;
         (ALL, 1, [1], "SO_DEBUG"),
@@ -147,7 +147,7 @@ fn socket_settings() -> Vec<Setting> {
         (ALL, 15, [1], "SO_REUSEPORT"),
         (ALL, 16, [1], "SO_PASSCRED"),
         (ALL, 18, [100], "SO_RCVLOWAT"),
-        (ALL, 18, [0], ""), // becomes 1, as before
+        (ALL, 18, [0], ""), // becomes 1, the default
         (ALL, 25, [be(*b"lo\0\0")], "SO_BINDTODEVICE SO_BINDTOIFINDEX"),
         (ALL, 62, [LO], "SO_BINDTODEVICE SO_BINDTOIFINDEX"),
         (ALL, 29, [1], "SO_TIMESTAMP"),
@@ -168,10 +168,10 @@ fn socket_settings() -> Vec<Setting> {
         (ALL, 46, [50], "SO_BUSY_POLL"),
         (ALL, 47, [1_000_000], "SO_MAX_PACING_RATE"),
         (ALL, 47, [-1], ""), // unlimited
-        (ALL, 49, [1], ""), // SO_INCOMING_CPU: the kernel changes it all the time
+        (ALL, 49, [1], ""), // SO_INCOMING_CPU: the kernel changes it constantly
         (ALL, 60, [1], "SO_ZEROCOPY"),
         (ALL, 61, [1, 1], "SO_TXTIME"),
-        (ALL, 61, [0, 0], "SO_TXTIME"), // CLOCK_REALTIME, which reads as before
+        (ALL, 61, [0, 0], "SO_TXTIME"), // CLOCK_REALTIME: getsockopt(2) returns the same as before
         (ALL, 69, [1], "SO_PREFER_BUSY_POLL"),
         (ALL, 70, [16], "SO_BUSY_POLL_BUDGET"),
         (ALL, 72, [1], "SO_BUF_LOCK SO_SNDBUF"),
@@ -204,12 +204,12 @@ fn tcp_settings() -> Vec<Setting> {
         (TCP, 7, [6], "TCP_SYNCNT"), // the default
         (TCP, 8, [60], "TCP_LINGER2"), // the default
         (TCP, 8, [-1], "TCP_LINGER2"),
-        (TCP, 8, [0], ""), // the system's
+        (TCP, 8, [0], ""), // the sysctl applies
         (TCP, 9, [5], "TCP_DEFER_ACCEPT"),
         (TCP, 9, [0], ""),
         (TCP, 10, [10_000], "TCP_WINDOW_CLAMP"),
         (TCP, 10, [0], ""),
-        (TCP, 12, [0], ""), // TCP_QUICKACK: the kernel switches it with the traffic
+        (TCP, 12, [0], ""), // TCP_QUICKACK: traffic changes it
         (TCP, 12, [1], ""),
         (TCP, 13, [be(*b"reno")], "TCP_CONGESTION"),
         (TCP, 13, [be(*b"cubi"), be(*b"c\0\0\0")], "TCP_CONGESTION"), // the default
@@ -252,10 +252,10 @@ fn ip_settings() -> Vec<Setting> {
         (ALL, 1, [0x10], "IP_TOS SO_PRIORITY"),
         (ALL, 1, [0], ""),
         (UDP, 1, [1], "IP_TOS"),
-        (TCP, 1, [1], ""), // the kernel keeps the ECN bits of TCP for itself
+        (TCP, 1, [1], ""), // the ECN bits of TCP are reserved for the kernel
         (ALL, 2, [64], "IP_TTL"), // the default
         (ALL, 2, [9], "IP_TTL"),
-        (ALL, 2, [-1], ""), // the system's
+        (ALL, 2, [-1], ""), // the sysctl applies
         (ALL, 4, [be([7, 7, 4, 0]), 0], "IP_OPTIONS"),
         (ALL, 6, [1], "IP_RECVOPTS"),
         (ALL, 7, [1], "IP_RETOPTS"),
@@ -277,13 +277,13 @@ fn ip_settings() -> Vec<Setting> {
         (UDP, 25, [1], "IP_RECVFRAGSIZE"),
         (ALL, 26, [1], "IP_RECVERR_RFC4884"),
         (UDP, 32, [localhost], "IP_MULTICAST_IF"),
-        (UDP, 32, [0, 0, LO], "IP_MULTICAST_IF"), // by index: reads as 0.0.0.0
+        (UDP, 32, [0, 0, LO], "IP_MULTICAST_IF"), // by index: getsockopt(2) returns 0.0.0.0
         (UDP, 33, [9], "IP_MULTICAST_TTL"),
         (UDP, 33, [-1], ""),
         (ALL, 34, [0], "IP_MULTICAST_LOOP"),
         (UDP, 35, [group, 0, LO], "IP_ADD_MEMBERSHIP"),
         (V4, 49, [0], "IP_MULTICAST_ALL"),
-        (V6, 49, [1], "IP_MULTICAST_ALL"), // which they begin without
+        (V6, 49, [1], "IP_MULTICAST_ALL"), // off on new IPv6 sockets
         (ALL, 50, [LO.to_be()], "IP_UNICAST_IF"),
         (ALL, 51, [40_000 | 41_000 << 16], "IP_LOCAL_PORT_RANGE"),
     ]
@@ -307,14 +307,14 @@ fn ipv6_settings() -> Vec<Setting> {
         (V6, 11, [1], "IPV6_FLOWINFO"),
         (V6, 16, [64], "IPV6_UNICAST_HOPS"), // the default
         (V6, 16, [9], "IPV6_UNICAST_HOPS"),
-        (V6, 16, [-1], ""), // the route's or the system's
+        (V6, 16, [-1], ""), // the route's value or the sysctl applies
         (UDP6, 17, [LO], "IPV6_MULTICAST_IF"),
         (UDP6, 18, [9], "IPV6_MULTICAST_HOPS"),
         (UDP6, 18, [-1], ""),
         (V6, 19, [0], "IPV6_MULTICAST_LOOP"),
         (UDP6, 20, [group, 0, 0, be([0, 0, 0x12, 0x34]), LO], "IPV6_JOIN_GROUP"),
         (V6, 23, [2], "IPV6_MTU_DISCOVER"),
-        (V6, 24, [1400], ""), // IPV6_MTU is read back from another place; it is not shown
+        (V6, 24, [1400], ""), // getsockopt(2) reads IPV6_MTU from the route: it is not shown
         (V6, 25, [1], "IPV6_RECVERR"),
         (V6, 26, [1], "IPV6_V6ONLY"),
         (V6, 26, [0], ""),
@@ -338,7 +338,7 @@ fn ipv6_settings() -> Vec<Setting> {
         (V6, 66, [1], "IPV6_RECVTCLASS"),
         (V6, 67, [0x20], "IPV6_TCLASS"),
         (UDP6, 67, [1], "IPV6_TCLASS"),
-        (TCP6, 67, [1], ""), // the kernel keeps the ECN bits of TCP for itself
+        (TCP6, 67, [1], ""), // the ECN bits of TCP are reserved for the kernel
         (V6, 67, [-1], ""), // becomes 0
         (V6, 70, [1], "IPV6_AUTOFLOWLABEL"), // the default
         (V6, 70, [0], "IPV6_AUTOFLOWLABEL"),
@@ -359,15 +359,15 @@ fn settings() -> Vec<Setting> {
     levels.into_iter().flatten().collect()
 }
 
-/// A socket of one kind.
+/// Opens a socket of one kind.
 fn open_kind(kind: Kinds) -> OwnedFd {
     let family = if V6.contains(kind) { AddressFamily::Inet6 } else { AddressFamily::Inet };
     let socket_type = if TCP.contains(kind) { SockType::Stream } else { SockType::Datagram };
     open(family, socket_type)
 }
 
-/// Brings a socket into the kernel's tables, where knetstat finds it: at any address, which sets
-/// nothing, and a port of its own.
+/// Adds a socket to the kernel's tables, where knetstat finds it: binds it to the wildcard address, which
+/// sets no option, and to a port of its own.
 fn publish(socket: &impl AsFd, kind: Kinds) {
     static PORT: AtomicU16 = AtomicU16::new(1024);
     let any: IpAddr = match V6.contains(kind) {
@@ -380,12 +380,12 @@ fn publish(socket: &impl AsFd, kind: Kinds) {
     }
 }
 
-/// The words of a list, in any order.
+/// Returns the words of a list as a set.
 fn names(words: &str) -> BTreeSet<&str> {
     words.split_whitespace().collect()
 }
 
-/// Those of the options that the kernel has for this socket.
+/// Returns the options in a list that the kernel has for this socket.
 fn known<'a>(socket: &impl AsFd, words: &'a str) -> BTreeSet<&'a str> {
     let is_known = |name: &&str| {
         let option = CATALOGUE.iter().find(|option| option.name == *name).expect("an option");
@@ -397,14 +397,14 @@ fn known<'a>(socket: &impl AsFd, words: &'a str) -> BTreeSet<&'a str> {
     words.split_whitespace().filter(is_known).collect()
 }
 
-/// What knetstat says is set of a socket.
+/// Returns the options that count as set for a socket.
 fn set_of<'a>(sockets: &'a [Value], socket: &impl AsFd) -> BTreeSet<&'a str> {
     let shown = find(sockets, socket).unwrap_or_else(|| panic!("no row for {}", cookie(socket)));
     let set = shown["set"].as_array().unwrap_or_else(|| panic!("no set: {shown}"));
     set.iter().map(|name| name.as_str().expect("a name")).collect()
 }
 
-/// Asserts that nothing counts as set of any of the sockets.
+/// Asserts that no option counts as set on the sockets.
 fn assert_nothing_set(sockets: &[&dyn AsFd]) {
     assert!(!sockets.is_empty());
     let all = common::sockets("");
@@ -413,7 +413,7 @@ fn assert_nothing_set(sockets: &[&dyn AsFd]) {
     }
 }
 
-/// Whether the kernel says that it does not have the option for this kind of socket.
+/// Whether the error means that the kernel does not have the option for this kind of socket.
 fn is_refusal(error: &io::Error) -> bool {
     const ENOPROTOOPT: i32 = 92;
     const EOPNOTSUPP: i32 = 95;
@@ -428,7 +428,7 @@ fn name_of(level: i32, number: i32) -> Option<&'static str> {
 #[test]
 fn each_setting_alone() {
     enter_namespace();
-    // What IPV6_JOIN_ANYCAST wants: a router with an address of that network
+    // IPV6_JOIN_ANYCAST requires a router with an address in that network.
     sysctl("net/ipv6/conf/all/forwarding", "1");
     ip("addr add fd00::1/64 dev lo nodad");
 
@@ -468,7 +468,7 @@ fn each_setting_alone() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
-    // What cannot be set here is not there.
+    // An option that cannot be set here is not shown.
     for (what, socket, option) in &refused {
         let options = &find(&all, socket).expect("a row")["options"];
         assert!(option.is_none_or(|name| options.get(name).is_none()), "{what}");
@@ -484,8 +484,8 @@ fn each_setting_alone() {
     }
 }
 
-/// A new option must come with a row in the tables above, or stand here with the test that has it
-/// or the reason why there is none.
+/// A new option must have a row in the tables above, or be listed here with the test that covers it, or the
+/// reason why there is none.
 #[test]
 fn every_option_is_tested() {
     const ELSEWHERE: &[&str] = &[
@@ -521,7 +521,7 @@ fn every_option_is_tested() {
     }
 }
 
-/// Sockets of each kind, listening and bound, and both ends of a connection of each version.
+/// Opens sockets of each kind, listening and bound, and both ends of a connection of each IP version.
 fn fresh_sockets() -> Vec<OwnedFd> {
     let mut sockets: Vec<OwnedFd> = ALL
         .each()
@@ -547,7 +547,7 @@ fn fresh_sockets() -> Vec<OwnedFd> {
     sockets
 }
 
-/// Asserts that nothing counts as set of new sockets.
+/// Asserts that no option counts as set on new sockets.
 fn assert_fresh_sockets_have_nothing_set() {
     let fresh = fresh_sockets();
     let shown = sockets("");
@@ -563,7 +563,7 @@ fn nothing_is_set_of_new_sockets() {
     assert_fresh_sockets_have_nothing_set();
 }
 
-/// bind(2) to an address of IPv6 makes the kernel switch IPV6_V6ONLY on: nobody set it.
+/// bind(2) to an IPv6 address makes the kernel enable IPV6_V6ONLY, which does not count as set.
 #[test]
 fn an_ipv6_address_sets_nothing() {
     enter_namespace();
@@ -579,7 +579,7 @@ fn an_ipv6_address_sets_nothing() {
     assert_nothing_set(&[&udp, &tcp, &client, &server, &mapped]);
 }
 
-/// A new namespace whose defaults are not the usual ones.
+/// A new namespace with unusual defaults.
 #[test]
 fn nothing_is_set_by_the_system() {
     const SYSCTLS: &[(&str, &str)] = &[
@@ -597,7 +597,7 @@ fn nothing_is_set_by_the_system() {
         ("net/ipv4/tcp_rmem", "8192 50000 6291456"),
         ("net/ipv4/tcp_congestion_control", "reno"),
         ("net/ipv4/tcp_notsent_lowat", "16384"),
-        ("net/ipv4/tcp_fastopen", "1027"), // 0x403: listen(2) sets TCP_FASTOPEN by itself
+        ("net/ipv4/tcp_fastopen", "1027"), // 0x403: listen(2) sets TCP_FASTOPEN itself
     ];
     for (name, value) in SYSCTLS {
         enter_namespace();
@@ -609,7 +609,7 @@ fn nothing_is_set_by_the_system() {
     assert_fresh_sockets_have_nothing_set();
 }
 
-/// Where the kernel has a marker, a sysctl that changes later makes no difference.
+/// If the kernel marks a value as set, a later change of the sysctl makes no difference.
 #[test]
 fn a_sysctl_that_changes_later() {
     enter_namespace();
@@ -634,7 +634,7 @@ fn a_sysctl_that_changes_later() {
     assert_nothing_set(&fresh);
 }
 
-/// Fast Open that the system gives to every listener, and that somebody asked for all the same.
+/// Fast Open that the kernel enables on every listener, and Fast Open that a program enables nevertheless.
 #[test]
 fn fast_open_beside_the_systems() {
     enter_namespace();
@@ -645,7 +645,7 @@ fn fast_open_beside_the_systems() {
     assert_eq!(set_of(&sockets(""), &asked), names("TCP_FASTOPEN"));
 }
 
-/// Data in both directions until both ends have larger buffers than they began with.
+/// Transfers data in both directions until the kernel has enlarged the buffers of both ends.
 #[test]
 fn what_the_kernel_changes_by_itself() {
     for (kind, ip) in [(TCP4, LOCALHOST), (TCP6, LOCALHOST6)] {
@@ -682,7 +682,7 @@ fn exchange(mut from: &TcpStream, mut to: &TcpStream) {
     });
 }
 
-/// An option that is a number.
+/// Returns an option that is a number.
 fn option(sockets: &[Value], socket: &impl AsFd, name: &str) -> i64 {
     let shown = find(sockets, socket).expect("a row");
     shown["options"][name].as_i64().unwrap_or_else(|| panic!("no {name} in {shown}"))
@@ -718,7 +718,7 @@ fn an_accepted_socket_inherits_from_its_listener() {
         (IPPROTO_TCP, 1, 1),
         (IPPROTO_TCP, 2, 1000),
         (IPPROTO_TCP, 4, 7200),
-        (IPPROTO_TCP, 9, 5), // TCP_DEFER_ACCEPT stays with the listener
+        (IPPROTO_TCP, 9, 5), // TCP_DEFER_ACCEPT is not inherited
         (IPPROTO_TCP, 18, 30_000),
     ] {
         set(&listener, level, number, value).unwrap();
@@ -735,7 +735,7 @@ fn an_accepted_socket_inherits_from_its_listener() {
     let listener = TcpListener::from(listener);
     let port = listener.local_addr().unwrap().port();
     let mut client = TcpStream::connect((LOCALHOST6, port)).unwrap();
-    client.write_all(b"now").unwrap(); // what TCP_DEFER_ACCEPT waits for
+    client.write_all(b"now").unwrap(); // TCP_DEFER_ACCEPT waits for data
     let unaccepted = sockets("--state established").len();
     assert_eq!(unaccepted, 2, "the server's end waits to be accepted");
     let (server, _) = listener.accept().unwrap();
@@ -748,7 +748,7 @@ fn an_accepted_socket_inherits_from_its_listener() {
     assert_eq!(set_of(&all, &listener), expected);
 }
 
-/// What is set on the accepted socket is not set on its listener.
+/// Options that are set on the accepted socket are not set on its listener.
 #[test]
 fn a_connection_has_its_own() {
     enter_namespace();
@@ -787,7 +787,7 @@ fn programs() {
         assert_eq!(set_of(&all, balanced), names("SO_REUSEPORT SO_ATTACH_REUSEPORT_CBPF"));
     }
 
-    // Taken away again
+    // Removed again
     let (filtered, balanced) = &sockets[0];
     set(filtered, SOL_SOCKET, 27, 0).unwrap();
     set(balanced, SOL_SOCKET, 68, 0).unwrap();
@@ -822,7 +822,7 @@ fn keys_and_policies() {
     }
 }
 
-/// A struct tcp_md5sig (include/uapi/linux/tcp.h) for a peer of this family.
+/// Returns a struct tcp_md5sig (include/uapi/linux/tcp.h) for a peer of this family.
 fn md5sig(family: u16) -> Vec<u8> {
     const ADDRESS: usize = 128; // struct __kernel_sockaddr_storage
     let mut key = vec![0; ADDRESS + 8 + 80];
@@ -836,7 +836,7 @@ fn md5sig(family: u16) -> Vec<u8> {
     key
 }
 
-/// A struct xfrm_userpolicy_info (include/uapi/linux/xfrm.h) that lets everything in.
+/// Returns a struct xfrm_userpolicy_info (include/uapi/linux/xfrm.h) that allows all incoming packets.
 fn policy(family: u16) -> Vec<u8> {
     const FAMILY: usize = 40; // sel.family
     let mut policy = vec![0; 168];
@@ -844,7 +844,7 @@ fn policy(family: u16) -> Vec<u8> {
     policy
 }
 
-/// TCP_REPAIR, which makes the kernel write SO_REUSEADDR.
+/// TCP_REPAIR makes the kernel write SO_REUSEADDR.
 #[test]
 fn repair() {
     enter_namespace();
@@ -857,8 +857,8 @@ fn repair() {
     assert_eq!(set_of(&sockets(""), &client), names(""));
 }
 
-/// The kernel writes options of the TCP sockets below an MPTCP socket by itself; connections that
-/// turn out to be plain TCP keep some of that.
+/// The kernel itself sets options of the subflows of an MPTCP socket. Connections that fall back to TCP
+/// keep some of them.
 #[test]
 fn mptcp_sets_nothing() {
     enter_namespace();
@@ -881,7 +881,7 @@ fn mptcp_sets_nothing() {
         assert_eq!(shown["set"], serde_json::json!([]), "{shown}");
     }
 
-    // What is set on the MPTCP socket, the kernel sets on those below.
+    // The kernel copies options of the MPTCP socket to its subflows.
     client.set_keepalive(true).expect("SO_KEEPALIVE");
     set(&plain, IPPROTO_TCP, 25, 16_384).expect("TCP_NOTSENT_LOWAT");
     let all = sockets("");
@@ -896,7 +896,8 @@ fn mptcp_socket() -> socket2::Socket {
     socket.expect("an MPTCP socket: CONFIG_MPTCP, and net.mptcp.enabled")
 }
 
-/// In the table, `-O set` shows nothing else, and the default adds it to what everyone asks for.
+/// In the table, `-O set` shows only the options that are set, and the default selection adds them to the
+/// common options.
 #[test]
 fn set_in_the_table() {
     enter_namespace();

@@ -1,4 +1,4 @@
-//! The words of `--short`.
+//! The abbreviations of `--short`.
 
 use std::net::{Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 
@@ -8,7 +8,7 @@ use crate::common::{
 use crate::numbers::*;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// The options of the only UDP or TCP socket that these arguments select.
+/// Returns the options of the only UDP or TCP socket that these arguments select.
 fn options(arguments: &str) -> String {
     let text = stdout(&format!("--short -H --columns options {arguments}"));
     assert_eq!(text.lines().count(), 1, "{arguments}: {text}");
@@ -32,10 +32,10 @@ fn the_parts_of_keepalive_are_one() {
     assert_eq!(shown("common"), "-reuseaddr,keepalive=/10s×3,-nodelay");
     probes(TCP_KEEPIDLE, 30);
     assert_eq!(shown("common"), "-reuseaddr,keepalive=30s/10s×3,-nodelay");
-    // In whatever order they were asked for.
+    // Regardless of the order of the selection.
     assert_eq!(shown("keepcnt,nodelay,keepalive,keepidle"), "-nodelay,keepalive=30s×3");
     assert_eq!(shown("keepalive,keepintvl"), "keepalive=/10s");
-    // Numbers alone are not those of a keepalive that is on.
+    // Without SO_KEEPALIVE, the parameters are shown separately.
     assert_eq!(shown("keepidle,keepcnt"), "keepidle=30s,keepcnt=3");
     let colored = on_a_terminal(80, "-tH --short --dport 80 --columns options -O keep*", &[]);
     let bold = |text: &str| format!("\x1b[1m{text}\x1b[0m");
@@ -61,13 +61,13 @@ fn flags_are_words() {
     assert_eq!(shown("linger,cork"), "linger=off,-udp_cork");
     set(&socket, IPPROTO_IP, IP_FREEBIND, 1).expect("IP_FREEBIND");
     assert_eq!(shown("freebind"), "ip_freebind");
-    // What is shown is understood.
+    // Option names are accepted in the form in which they are shown.
     assert_eq!(shown("ip_freebind,udp_cork,broadcast"), "ip_freebind,-udp_cork,broadcast");
     let set = stdout("-uH --short --columns set -O broadcast,mark,freebind,priority");
     assert_eq!(set, "broadcast,mark,ip_freebind\n");
 }
 
-/// The protocol and the local and remote address of the socket at a port.
+/// Returns the protocol and the local and remote address of the socket at a port.
 fn ends(port: u16) -> String {
     let columns = "protocol,local,remote";
     let text = stdout(&format!("-tuwH --mptcp --short --sport {port} --columns {columns}"));
@@ -94,7 +94,7 @@ fn addresses_cannot_be_misread() {
     assert_eq!(ends(1004), "udp6 [fe80::7%eth0]:1004 *:*");
 }
 
-/// Whether IPv4 reaches a listener over IPv6 is what the kernel says: by a connection.
+/// Whether an IPv6 listener accepts IPv4 connections is tested with a connection.
 #[test]
 fn dual_stack_listeners_are_marked() {
     enter_namespace();
@@ -117,7 +117,7 @@ fn dual_stack_listeners_are_marked() {
     assert_eq!(listening(1001), "tcp46 *:1001");
     assert_eq!(listening(1002), "tcp6 *:1002");
     assert_eq!(listening(1003), "tcp6 [::1]:1003");
-    // The connection that IPv4 makes has one address.
+    // The IPv4 connection has a single address.
     let _client = TcpStream::connect("127.0.0.1:1001").expect("a connection");
     let accepted = "-tH --short --state established --sport 1001 --columns protocol,local";
     let accepted = stdout(accepted);
@@ -132,7 +132,7 @@ fn dual_stack_listeners_are_marked() {
         }
         Err(error) => not_tested(&format!("mptcp46: {error}")),
     }
-    // Only the table has other words.
+    // Only the table is abbreviated.
     let protocols: Vec<_> = sockets("-l").iter().map(|row| row["protocol"].clone()).collect();
     assert!(protocols.iter().all(|protocol| protocol != "tcp46"), "{protocols:?}");
 }

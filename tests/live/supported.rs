@@ -1,4 +1,4 @@
-//! Which options this kernel has, by what getsockopt(2) says of new sockets.
+//! The options that this kernel supports, according to getsockopt(2) on new sockets.
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
@@ -9,12 +9,12 @@ use knetstat::options::spec::OptionSpec;
 use knetstat::socket::kind::SocketKind;
 use nix::errno::Errno;
 
-/// Whether a new socket tells of the option: it has a getter, and not only with TLS on top.
+/// Whether a new socket is queried for the option: it has a getter that does not require TLS.
 pub fn is_asked_for(option: &&OptionSpec) -> bool {
     option.kept_in.0.is_empty()
 }
 
-/// The options with a getter that no new socket has, and those that some has.
+/// Returns the options with a getter that no new socket supports, and those that some socket supports.
 pub fn options_asked() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
     let sockets: Vec<_> = SocketKind::ALL
         .iter()

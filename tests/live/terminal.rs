@@ -1,4 +1,5 @@
-//! The table on terminals of several widths, in names of every length, and what only a terminal gets.
+//! The table on terminals of several widths, with names of every length, and output that only a terminal
+//! gets.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,10 +19,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 const WIDTHS: [u16; 4] = [40, 80, 120, 200];
 
-/// No shorter address names this host.
+/// An IPv6 address without a shorter form.
 const LONG_ADDRESS: &str = "2001:db8:1234:5678:9abc:def0:1234:5678";
 
-/// A kind of socket by the word of its protocol, and the arguments of socket(2).
+/// A kind of socket by the name of its protocol, and the arguments of socket(2).
 const KINDS: [(&str, (i32, i32, i32)); 12] = [
     ("raw", (AF_INET, SOCK_RAW, 253)),
     ("raw6", (AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)),
@@ -37,8 +38,8 @@ const KINDS: [(&str, (i32, i32, i32)); 12] = [
     ("udplite", (AF_INET, SOCK_DGRAM, 136)),
 ];
 
-/// Sockets of every family that this kernel has, which live as long as the result, the protocols of all of them,
-/// and what this kernel does not have.
+/// Opens sockets of every family that this kernel has, which live as long as the result. Also returns their
+/// protocols, and the protocols that this kernel does not have.
 fn world() -> (Vec<OwnedFd>, Vec<&'static str>, Vec<String>) {
     enter_namespace();
     sysctl("net/ipv4/ping_group_range", "0 2147483647");
@@ -60,7 +61,7 @@ fn world() -> (Vec<OwnedFd>, Vec<&'static str>, Vec<String>) {
     (sockets, protocols, missing)
 }
 
-/// TCP sockets with short and long addresses, and with many options.
+/// Opens TCP sockets with short and long addresses, and with many options.
 fn streams() -> Vec<OwnedFd> {
     let listener = TcpListener::bind("0.0.0.0:80").expect("a listener");
     let both = TcpListener::bind("[::]:443").expect("a listener over IPv6");
@@ -85,8 +86,8 @@ fn streams() -> Vec<OwnedFd> {
     vec![listener.into(), both.into(), long.into(), client.into(), server.into()]
 }
 
-/// A UDP socket with a value that is longer than most terminals are wide, one over IPv6, and unix sockets with
-/// names of every length: of letters, and of characters that are wide, have no width, or are escaped.
+/// Opens a UDP socket with a value that is wider than most terminals, an IPv6 UDP socket, and unix sockets
+/// with names of every length: of letters, and of characters that are wide, have no width, or are escaped.
 fn datagrams() -> Vec<OwnedFd> {
     let udp = UdpSocket::bind("127.0.0.1:5353").expect("a socket");
     for group in 1..=15 {
@@ -105,7 +106,7 @@ fn datagrams() -> Vec<OwnedFd> {
     sockets
 }
 
-/// Asserts that rows are continued between two values, with colour and without.
+/// Asserts that rows are continued only between two values, with and without colour.
 fn folds(arguments: &str) {
     let pipe = stdout(arguments);
     for columns in WIDTHS {
@@ -151,7 +152,7 @@ fn lists_of_descriptors() {
     let _others: Vec<_> = (0..60).map(|_| socket.try_clone().expect("a descriptor")).collect();
     let arguments = "-u --columns local,fd,remote,command,options,nonblock";
     for columns in [40, 120] {
-        // Other tests start processes, which have all descriptors until they execute their program.
+        // Children of other tests have all descriptors until they call execve(2).
         wait_until("nobody else has the descriptors", || {
             let pipe = stdout(arguments);
             let terminal = on_a_terminal(columns, arguments, &[("NO_COLOR", "1")]);
@@ -164,7 +165,7 @@ fn lists_of_descriptors() {
     }
 }
 
-/// Whatever is said of the width of a screen, a pipe has none.
+/// Output to a pipe is not folded, regardless of the width that is reported for the screen.
 #[test]
 fn a_pipe_has_a_line_for_each_row() {
     let _sockets = world();
@@ -184,7 +185,7 @@ fn a_pipe_has_a_line_for_each_row() {
     }
 }
 
-/// Columns stand below their titles, on the lines that continue a row too.
+/// Columns are aligned with their titles, on continuation lines too.
 #[test]
 fn continued_lines_are_aligned() {
     enter_namespace();
@@ -226,7 +227,7 @@ fn wide_characters_fill_their_columns() {
 struct Sharers(Vec<Child>);
 
 impl Sharers {
-    /// `name`: of their command.
+    /// `name` is the name of their command.
     fn of(socket: &impl AsFd, name: &str, count: usize) -> Sharers {
         let directory =
             std::env::temp_dir().join(format!("knetstat-{name}-{}", std::process::id()));
@@ -236,7 +237,7 @@ impl Sharers {
         let sleep = |_| {
             let socket = socket.as_fd().try_clone_to_owned().expect("a descriptor");
             let mut command = Command::new(&path);
-            // busybox goes by the argument.
+            // busybox chooses its command by the argument.
             command.arg0("sleep").arg("600").stdin(Stdio::from(socket));
             command.spawn().expect("sleep(1)")
         };
@@ -245,7 +246,7 @@ impl Sharers {
         sharers
     }
 
-    /// As netstat would write them.
+    /// Returns the processes in netstat's format.
     fn words(&self, name: &str) -> Vec<String> {
         let mut pids: Vec<u32> = self.0.iter().map(Child::id).collect();
         pids.sort_unstable();
@@ -262,7 +263,7 @@ impl Drop for Sharers {
     }
 }
 
-/// Asserts that a pipe gets the names of so many processes, and a terminal what is expected of them.
+/// Asserts that a pipe gets all names of so many processes, and a terminal the expected form of them.
 fn shared_by(name: &str, count: usize, on_terminal: impl FnOnce(&[String]) -> String) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let port = socket.local_addr().expect("an address").port();
@@ -270,7 +271,7 @@ fn shared_by(name: &str, count: usize, on_terminal: impl FnOnce(&[String]) -> St
     drop(socket);
     let words = sharers.words(name);
     let arguments = format!("-upH --sport {port} --columns program");
-    // Other tests start processes too, which have all descriptors until they execute their program.
+    // Children of other tests have all descriptors until they call execve(2).
     let whole = format!("{}\n", words.join(","));
     wait_until("a pipe has every process", || stdout(&arguments) == whole);
     let expected = on_terminal(&words);
@@ -282,11 +283,11 @@ fn many_processes_are_the_first_and_their_number() {
     enter_namespace();
     shared_by("a-server", 3, |words| format!("{},+2\n", words[0]));
     shared_by("a-server-of-fif", 1, |words| format!("{}\n", words[0]));
-    // No longer than the column is wide, whatever the numbers.
+    // Never longer than the width of the column, whatever the PIDs.
     shared_by("s", 2, |words| format!("{}\n", words.join(",")));
 }
 
-/// The sequences that colour a text on a terminal.
+/// The colour sequences of a terminal.
 #[test]
 fn states_and_options_have_colours() {
     enter_namespace();

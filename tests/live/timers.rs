@@ -1,5 +1,5 @@
-//! The timers of `-o` and of JSON, against /proc/net/tcp: which runs, how long still, how often
-//! something was sent again, how many probes went unanswered.
+//! The timers of `-o` and of JSON, compared with /proc/net/tcp: the pending timer, the time until it
+//! expires, the number of retransmissions and of unanswered probes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -15,10 +15,10 @@ use serde_json::Value;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOCALHOST6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// How much two clocks may differ that are read one after the other, and rounded: in seconds.
+/// The maximum difference between two clocks that are read one after the other and rounded, in seconds.
 const SLACK: f64 = 0.05;
 
-/// What /proc says of a timer. The addresses as it writes them are the key.
+/// The timer of a socket in /proc. The key is the addresses as /proc writes them.
 #[derive(Clone, Debug)]
 struct Timer {
     /// 0 none, 1 retransmit, 2 keepalive, 3 time-wait, 4 probe.
@@ -28,7 +28,7 @@ struct Timer {
     probes: u64,
 }
 
-/// The timers of /proc/net/tcp and tcp6, by protocol, ports and remote ports, which are different in
+/// Returns the timers of /proc/net/tcp and tcp6 by protocol, ports and remote ports, which are unique in
 /// each scene below.
 fn proc_timers() -> BTreeMap<(String, u64, u64), Timer> {
     let hex = |word: &str| u64::from_str_radix(word, 16).expect("a number in hexadecimal");
@@ -55,10 +55,10 @@ fn number(value: &Value) -> u64 {
     value.as_u64().expect("a number")
 }
 
-/// The number that /proc has for what JSON calls this.
+/// Returns the number in /proc of a timer in JSON.
 fn number_of(timer: &Value) -> u64 {
     match timer["kind"].as_str() {
-        // /proc does not have that of acknowledgements.
+        // /proc does not have the timer of delayed acknowledgements.
         None | Some("delack") => 0,
         Some("retransmit") => 1,
         Some("keepalive") => 2,
@@ -68,8 +68,8 @@ fn number_of(timer: &Value) -> u64 {
     }
 }
 
-/// Asserts that knetstat shows the timers that /proc shows before and after; returns the numbers of
-/// those that ran from the one look to the other, and so could be compared in all.
+/// Asserts that knetstat shows the timers that /proc shows before and after. Returns the numbers of the
+/// timers that were pending in both, so that all their values could be compared.
 fn assert_same_timers() -> BTreeSet<u64> {
     let before = proc_timers();
     let shown = sockets("-t");
@@ -83,7 +83,7 @@ fn assert_same_timers() -> BTreeSet<u64> {
             panic!("{key:?} is not in /proc");
         };
         let timer = &socket["timer"];
-        // It may have run out meanwhile, and another, or the same again, have begun.
+        // The timer may have expired meanwhile, and another, or the same one, may have been started.
         if before.number != after.number || before.seconds < after.seconds {
             assert!([before.number, after.number].contains(&number_of(timer)), "{key:?}: {timer}");
             continue;
@@ -117,7 +117,7 @@ fn of_every_state() {
     }
 }
 
-/// Data that nobody acknowledges, until it was sent again.
+/// Unacknowledged data that has been retransmitted.
 #[test]
 fn of_data_that_was_sent_again() {
     enter_namespace();
@@ -132,13 +132,13 @@ fn of_data_that_was_sent_again() {
     assert!(shown.iter().any(|socket| retransmits(socket) >= 2), "{shown:?}");
 }
 
-/// A window of 0, until it was asked about.
+/// A closed window that has been probed.
 #[test]
 fn of_a_window_that_is_closed() {
     enter_namespace();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    // The window must be small from the beginning: one that shrinks is not asked about, data is
-    // sent again.
+    // The window must be small from the beginning. A window that shrinks is not probed: the data is
+    // retransmitted.
     set(&listener, SOL_SOCKET, SO_RCVBUF, 16384).unwrap();
     let (mut client, _server) = connect(&listener, LOCALHOST);
     client.set_nonblocking(true).unwrap();
@@ -151,7 +151,7 @@ fn of_a_window_that_is_closed() {
     assert!(table.lines().any(|line| line.contains(" probe (")), "{table}");
 }
 
-/// An idle connection whose peer does not answer, until it was probed.
+/// An idle connection that has been probed, and whose peer does not answer.
 #[test]
 fn of_an_idle_connection() {
     enter_namespace();
@@ -167,7 +167,7 @@ fn of_an_idle_connection() {
     assert!(keepalive(&client).contains("/0/1)"), "one probe is unanswered");
 }
 
-/// An acknowledgement that is held back, because little arrived and the program may yet answer.
+/// An acknowledgement that is delayed, because little data arrived and the program may reply.
 #[test]
 fn of_a_delayed_acknowledgement() {
     enter_namespace();
@@ -178,7 +178,7 @@ fn of_a_delayed_acknowledgement() {
     let of = |row: &&Value| row["local"]["port"] == port && row["remote"]["port"] != 0;
     let timer = || sockets("-t").iter().find(of).expect("a row")["timer"].clone();
     assert!(timer().is_null());
-    // No longer than this may one be held back (include/net/tcp.h, TCP_DELACK_MAX).
+    // The longest delay (include/net/tcp.h, TCP_DELACK_MAX).
     const MOST: f64 = 0.2;
     let ends = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -203,7 +203,7 @@ fn of_a_delayed_acknowledgement() {
     wait_until("all is acknowledged", || timer().is_null());
 }
 
-/// The words of netstat, in the table.
+/// The format of netstat, in the table.
 #[test]
 fn in_the_table() {
     enter_namespace();
@@ -221,7 +221,7 @@ fn in_the_table() {
     assert!(udp.iter().all(|socket| socket["timer"].is_null()), "{udp:?}");
 }
 
-/// What the table says of the timer of this connection.
+/// Returns the timer of this connection in the table.
 fn keepalive(client: &TcpStream) -> String {
     let port = client.local_addr().expect("an address").port();
     let table = stdout(&format!("-toH --sport {port}"));

@@ -1,5 +1,5 @@
-//! TLS on top of TCP, in the kernel: what knetstat shows of it, compared with getsockopt(2). This
-//! takes a kernel with CONFIG_TLS; `make test-kernels` runs it on such.
+//! Kernel TLS: the options compared with getsockopt(2). This requires a kernel with CONFIG_TLS, as in `make
+//! test-kernels`.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,20 +15,20 @@ use serde_json::{json, Value};
 const TLS_1_2: u16 = 0x303;
 const TLS_1_3: u16 = 0x304;
 
-/// Each cipher, and how long its struct tls12_crypto_info is.
+/// Each cipher, and the size of its struct tls12_crypto_info.
 const CIPHERS: [(u16, usize); 8] =
     [(51, 40), (52, 56), (53, 40), (54, 56), (55, 40), (56, 40), (57, 40), (58, 56)];
 
 /// Every byte of every key.
 const KEY: u8 = 0x5a;
 
-/// Both ends of a connection.
+/// Returns both ends of a connection.
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
     common::connect(&listener, Ipv4Addr::LOCALHOST.into())
 }
 
-/// Puts TLS on top of a connection; `false` where the kernel has none.
+/// Attaches the ULP `tls` to a connection. Returns `false` if the kernel does not have it.
 fn has_tls(socket: &TcpStream) -> bool {
     match setsockopt(socket.as_fd(), IPPROTO_TCP, TCP_ULP, b"tls") {
         Ok(()) => true,
@@ -40,7 +40,7 @@ fn has_tls(socket: &TcpStream) -> bool {
     }
 }
 
-/// `struct tls12_crypto_info_...` of a direction.
+/// Sets `struct tls12_crypto_info_...` for a direction.
 fn encrypt(
     socket: &TcpStream,
     direction: i32,
@@ -53,7 +53,7 @@ fn encrypt(
     setsockopt(socket.as_fd(), SOL_TLS, direction, &info)
 }
 
-/// A connection with TLS on top.
+/// A connection with the ULP `tls`.
 struct Subject<'a>(&'a TcpStream);
 
 impl getsockopt::Subject for Subject<'_> {
@@ -70,7 +70,7 @@ impl getsockopt::Subject for Subject<'_> {
     }
 }
 
-/// Compares every option of these connections, and returns which of TLS are set.
+/// Compares every option of these connections, and returns the TLS options that are set.
 fn compare(tally: &mut Tally, sockets: &[&TcpStream]) -> Vec<Value> {
     let subjects: Vec<_> = sockets.iter().map(|socket| Subject(socket)).collect();
     tally.compare("-t", &subjects);
@@ -78,7 +78,7 @@ fn compare(tally: &mut Tally, sockets: &[&TcpStream]) -> Vec<Value> {
     let set = |socket: &&TcpStream| {
         let row = common::find(&rows, *socket).expect("the socket is shown");
         assert_eq!(row["options"]["TCP_ULP"], "tls");
-        // An accepted socket has others from its listener.
+        // An accepted socket has more set options, from its listener.
         let set = row["set"].as_array().expect("a list").iter().filter_map(Value::as_str);
         set.filter(|name| name.starts_with("TLS_") || *name == "TCP_ULP").collect()
     };
@@ -103,7 +103,7 @@ fn every_version_and_cipher() {
     let without_keys = compare(&mut tally, &clients);
     assert!(without_keys.iter().all(|set| *set == json!(["TCP_ULP"])), "{without_keys:?}");
 
-    // No kernel has all.
+    // No kernel supports all of them.
     let taken: Vec<_> = all
         .iter()
         .filter(|(version, cipher, (client, _))| encrypt(client, TLS_TX, *version, *cipher).is_ok())
@@ -140,7 +140,7 @@ fn what_a_program_sets() {
     }
     let set = |option, value: &[u8]| setsockopt(client.as_fd(), SOL_TLS, option, value).is_ok();
     let mut expected = vec!["TCP_ULP", "TLS_TX", "TLS_RX"];
-    // Older kernels do not have these.
+    // Older kernels do not support these options.
     let on = 1i32.to_ne_bytes();
     expected.extend(set(TLS_TX_ZEROCOPY_RO, &on).then_some("TLS_TX_ZEROCOPY_RO"));
     expected.extend(set(TLS_RX_EXPECT_NO_PAD, &on).then_some("TLS_RX_EXPECT_NO_PAD"));

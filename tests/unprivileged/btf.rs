@@ -1,5 +1,5 @@
-//! The kernel's types as the program reads them, and the file with a few of them that libbpf is given:
-//! both agree with what libbpf reads.
+//! The kernel's types as the program reads them, and the small file of types for libbpf: both agree with
+//! the types that libbpf reads.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ fn kernel() -> KernelBtf {
     KernelBtf::from_file(KERNEL).expect("the types of this kernel are understood")
 }
 
-/// The members of a structure: where they begin, and how large those are that have a size.
+/// Returns the members of a structure: their offsets, and the sizes of those that have one.
 fn members(types: &Btf, name: &str) -> BTreeMap<String, String> {
     let of: Composite = types.type_by_name(name).unwrap_or_else(|| panic!("no {name}"));
     let described = of.iter().map(|member| {
@@ -71,12 +71,12 @@ fn what_the_kernel_has_is_asked_of_its_types() {
     assert!(btf.has_helper("BPF_FUNC_seq_write") && !btf.has_helper("BPF_FUNC_no_such_helper"));
     assert!(btf.has_member("sock", "sk_protocol") && !btf.has_member("sock", "no_such_member"));
     assert!(!btf.has_member("no_such_sock", "sk_protocol"));
-    // In a union without a name.
+    // In an unnamed union.
     assert!(btf.has_member("packet_fanout", "bpf_prog"));
     assert!(KernelBtf::from_file("/nowhere").is_none());
 }
 
-/// Of no damage anything worse comes than that libbpf has to look for itself.
+/// The worst consequence of a damaged file is that libbpf has to search itself.
 #[test]
 fn damage() {
     let whole = fs::read(KERNEL).expect("BTF");
@@ -95,7 +95,7 @@ fn damage() {
         damaged[place..place + 4].fill(0xff);
         assert!(!taken(&damaged), "at {place}");
     }
-    // A kind of type that came later.
+    // A kind of type that was added later.
     let mut damaged = whole.clone();
     let header = u32::from_ne_bytes([whole[4], whole[5], whole[6], whole[7]]) as usize;
     damaged[header + 7] = 31;

@@ -1,5 +1,5 @@
-//! The columns, without a kernel: what each reads from replayed records, and how the table and JSON
-//! show it.
+//! The columns, tested without a kernel: their values from replayed records, and their form in the table
+//! and in JSON.
 
 use crate::records::{self, Stream};
 use knetstat::commands::table::pipeline::{self, Ownership};
@@ -23,7 +23,7 @@ fn request(words: &str) -> ColumnRequest {
     ColumnRequest { chosen, ..ColumnRequest::default() }
 }
 
-/// The listener of [`records::some`], which two processes hold.
+/// Returns the holders of the listener of [`records::some`]: two processes.
 fn holders() -> Stream {
     let mut stream = Stream::default();
     for (pid, fd, flags) in [(9, 3, 0), (8, 5, 0o4000), (8, 4, 0)] {
@@ -36,7 +36,7 @@ fn holders() -> Stream {
     stream
 }
 
-/// Writes the stream, whose listener two processes hold, to an output.
+/// Writes the stream, whose listener is held by two processes, to an output.
 fn replay(stream: &Stream, config: &Config, output: &mut dyn Output) {
     let namespaces = records::namespaces(&Defaults::default(), config);
     let holders = holders().bytes;
@@ -107,7 +107,7 @@ fn without_a_header_only_rows() {
     assert_eq!(bytes, b" 5432\n  443\n 8080\n 5353\n 5353\n");
 }
 
-/// An output that asserts that every cell is of the type of its column.
+/// An output that asserts that each cell has the type of its column.
 #[derive(Default)]
 struct Types {
     rows: usize,
@@ -154,7 +154,7 @@ fn every_cell_is_of_the_type_of_its_column() {
     assert!(types.rows >= 10, "{} rows", types.rows);
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
-    // The streams have no peers, no names of network namespaces and no SO_REUSEPORT groups.
+    // The streams have no peers, no namespace names and no SO_REUSEPORT groups.
     assert_eq!(never, ["peer", "netns_name", "group"]);
 }
 

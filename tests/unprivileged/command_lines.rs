@@ -1,12 +1,12 @@
-//! Command lines that are answered with one line: what is wrong, and what to type. Those that work are in
-//! live::command_lines.
+//! Command lines that are rejected with one line, which names the mistake and the correct command line.
+//! Valid command lines are in live::command_lines.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::common::{knetstat, not_tested, KNETSTAT};
 
-/// What is typed, and the whole answer after `knetstat: `.
+/// Each command line, and the whole message after `knetstat: `.
 #[rustfmt::skip]
 const LINES: &[(&str, &str)] = &[
     // Values
@@ -57,7 +57,7 @@ const LINES: &[(&str, &str)] = &[
     ("--color sometimes", "--color: unknown value 'sometimes' (expected auto, always or never)"),
     ("--colour sometimes", "--color: unknown value 'sometimes' (expected auto, always or never)"),
     ("--color", "--color requires a value (such as --color never)"),
-    // Options that exclude each other, or do not exist
+    // Options that cannot be combined or do not exist
     ("--tcp4 -6", "--tcp4 and --ipv6 cannot be combined"),
     ("--tcp6 -4", "--tcp6 and --ipv4 cannot be combined"),
     ("--udp4 -6", "--udp4 and --ipv6 cannot be combined"),
@@ -104,7 +104,7 @@ const LINES: &[(&str, &str)] = &[
     ("help opt", "help: unknown command 'opt' (did you mean options?)"),
     ("help keepalive", "help: no command 'keepalive' (use knetstat options keepalive)"),
     ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, schema, completions or help)"),
-    // Words that are no options
+    // Words that are not options
     ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),
     (":443", "unexpected word ':443' (for a port: knetstat --port 443)"),
     ("-t 443", "unexpected word '443' (for a port: knetstat -t --port 443; for a process: knetstat -t --pid 443)"),
@@ -210,7 +210,7 @@ const LINES: &[(&str, &str)] = &[
     ("--uid 0", "no --uid here; to choose a user use knetstat --user 1000"),
 ];
 
-/// Runs the program where there are no files whose names could be meant.
+/// Runs the program in a directory without files that could match a pattern.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(KNETSTAT);
     let output = command.args(arguments).current_dir("/proc/self/task").output().expect("knetstat");
@@ -229,7 +229,7 @@ fn each_wrong_line_is_answered_with_one_line() {
     }
 }
 
-/// The commands that the answers say to type.
+/// Returns the commands that a message recommends.
 fn hints(answer: &str) -> impl Iterator<Item = &str> {
     let parts = answer.split(['(', ')', ';']).flat_map(|part| part.split(", to "));
     parts.filter_map(|part| {
@@ -242,7 +242,7 @@ fn hints(answer: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A shell takes what is to be typed as it is, and the program takes it for right usage.
+/// Each recommended command is passed unchanged by a shell, and accepted by the program.
 #[test]
 fn what_an_answer_says_to_type_is_right_usage() {
     let directory = PathBuf::from(KNETSTAT);
@@ -251,12 +251,12 @@ fn what_an_answer_says_to_type_is_right_usage() {
     let mut tried = 0;
     for (line, answer) in LINES {
         for hint in hints(answer) {
-            // Those that are not meant to be typed as they are.
+            // Placeholders, which are not meant to be typed.
             let words = ["LIST", "NAME", "eth0", "select", "jq"];
             if words.iter().any(|word| hint.contains(word)) {
                 continue;
             }
-            // What the list of the line has is as wrong as before.
+            // The list in the command line is still wrong.
             if *line == "-O a b" {
                 continue;
             }
@@ -272,7 +272,7 @@ fn what_an_answer_says_to_type_is_right_usage() {
     assert!(tried > 60, "{tried}");
 }
 
-/// What an answer cannot have: the words of clap, more than a line, numbers of errors.
+/// Text that a message must not contain: messages of clap, more than one line, error numbers.
 #[test]
 fn no_answer_is_in_the_words_of_a_library() {
     for (line, answer) in LINES {
@@ -289,7 +289,7 @@ fn one_argument_may_be_an_expression() {
     assert_eq!(status, Some(2));
 }
 
-/// A directory with files that options could be meant by.
+/// A directory with files whose names match option patterns.
 struct Files(PathBuf);
 
 impl Files {
@@ -304,7 +304,7 @@ impl Files {
         Files(path)
     }
 
-    /// What is said to a command line that a shell reads here.
+    /// Returns the message for a command line that a shell runs in this directory.
     fn shell(&self, line: &str) -> String {
         let mut shell = Command::new("sh");
         let script = format!("exec {KNETSTAT} {line}");
@@ -332,7 +332,7 @@ fn a_pattern_that_the_shell_has_expanded_is_recognised() {
         let said = one.shell(line);
         assert!(said.contains("'TCP_A'") && said.contains("quote the pattern"), "{said}");
     }
-    // Where there is no such file, nothing is said of files.
+    // If no such file exists, the message does not mention files.
     assert!(!one.shell("-O TCP_B").contains("quote"));
 }
 
@@ -381,7 +381,7 @@ fn an_argument_of_other_bytes_is_answered() {
     }
 }
 
-/// The letters and long options that another program says it has.
+/// Returns the options that the help of another program lists.
 fn options_of(program: &str, help: &[&str]) -> Option<Vec<String>> {
     let output = Command::new(program).args(help).output();
     let Ok(output) = output else {
@@ -405,7 +405,7 @@ fn options_of(program: &str, help: &[&str]) -> Option<Vec<String>> {
     Some(words.filter(is_option).map(str::to_owned).collect())
 }
 
-/// Each option of ss(8), netstat(8) and lsof(8) is one here, or is answered with the command that does it.
+/// Each option of ss(8), netstat(8) and lsof(8) exists here, or its message names the equivalent command.
 #[test]
 fn no_option_of_other_programs_is_unknown() {
     for (program, help, few) in
@@ -414,7 +414,7 @@ fn no_option_of_other_programs_is_unknown() {
         let Some(options) = options_of(program, help) else { continue };
         assert!(options.len() > few, "{program}: {options:?}");
         for option in options {
-            // Nothing is read where the output is wrong usage already.
+            // Wrong usage: the program reads no sockets.
             let output = knetstat([option.as_str(), "--color", "sometimes"]);
             let said = String::from_utf8(output.stderr).expect("UTF-8");
             assert!(!said.contains("unknown option"), "{program} {option}: {said}");

@@ -1,4 +1,4 @@
-//! Completions, as bash, zsh and fish make them of what is typed.
+//! Completions in bash, zsh and fish.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,7 +14,7 @@ use knetstat::options::catalogue::CATALOGUE;
 use knetstat::query::columns::Column;
 use nix::pty::{openpty, Winsize};
 
-/// What the program offers for a line, of which the last word may be empty.
+/// Returns the completions of a line, whose last word may be empty.
 fn offered(line: &str) -> BTreeSet<String> {
     let output = knetstat(["complete", "--"].into_iter().chain(line.split(' ')));
     assert!(output.status.success(), "{output:?}");
@@ -26,14 +26,14 @@ fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| word.to_string()).collect()
 }
 
-// What there is to choose from
+// Candidates
 
 #[test]
 fn every_flag_and_command_is_offered() {
     let longs = offered("knetstat --");
     let shorts = offered("knetstat -");
     for flag in flags(|argument| !argument.is_hide_set()) {
-        // A second letter of a flag is not offered.
+        // Alternative letters of a flag are not offered.
         if !flag.contains(' ') && flag != "-A" {
             assert!(longs.contains(&flag) || shorts.contains(&flag), "{flag}");
         }
@@ -83,14 +83,14 @@ fn names_are_offered_in_the_spelling_that_was_begun() {
     }
 }
 
-/// What a completion offers is right usage.
+/// Each completion is a valid argument.
 #[test]
 fn what_is_offered_is_understood() {
     for (flag, few) in [("--state", 15), ("--columns", 20), ("-O", 200), ("--family", 10)] {
         let words = offered(&format!("knetstat {flag} "));
         assert!(words.len() > few, "{flag}: {words:?}");
         let list = words.into_iter().collect::<Vec<_>>().join(",");
-        // The line is wrong for another reason, so that nothing is read.
+        // The line is wrong for another reason, so that the program reads no sockets.
         let output = knetstat([flag, &list, "--port", "x"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.starts_with("knetstat: --port: "), "{said}");
@@ -116,8 +116,7 @@ fn what_this_host_has_is_offered() {
     assert_eq!(offered("knetstat --port "), services.map(str::to_owned).collect());
 }
 
-/// Completing does nothing with privileges: no program is loaded, and capabilities are dropped before anything
-/// is looked up.
+/// Completion uses no privileges: no program is loaded, and capabilities are dropped before any lookup.
 #[test]
 fn completing_loads_nothing() {
     let mut strace = Command::new("strace");
@@ -135,16 +134,17 @@ fn completing_loads_nothing() {
 struct Shell {
     child: Child,
     terminal: File,
-    /// What the terminal shows, as it comes.
+    /// The output on the terminal.
     shown: Receiver<String>,
     read: String,
 }
 
-/// The time for an answer of a shell on a busy machine.
+/// The time limit for a response of a shell on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Shell {
-    /// The shell with its completions, prepared by this script; `None` where it is not installed.
+    /// Starts the shell with its completions, prepared by this script. `None` if the shell is not
+    /// installed.
     fn start(name: &str, arguments: &[&str], prepare: &str) -> Option<Shell> {
         if Command::new(name).arg("--version").stdout(Stdio::null()).status().is_err() {
             not_tested(&format!("completions of {name}: it is not installed"));
@@ -174,7 +174,7 @@ impl Shell {
         self.terminal.write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
-    /// Reads to the end of these words, and returns what came before them.
+    /// Reads until these words, and returns the output before them.
     fn read_to(&mut self, words: &str) -> String {
         while !self.read.contains(words) {
             match self.shown.recv_timeout(PATIENCE) {
@@ -188,9 +188,9 @@ impl Shell {
         before
     }
 
-    /// What becomes of the line after so many tabs.
+    /// Returns the line after a number of tabs.
     fn complete(&mut self, line: &str, tabs: usize) -> String {
-        // To the beginning of the line, to its end, return.
+        // Ctrl-A moves to the beginning of the line, Ctrl-E to its end, and the newline runs it.
         self.type_in(&format!("{line}{}\x01echo \"LINE \x05\"\n", "\t".repeat(tabs)));
         self.read_to("\nLINE ");
         self.read_to("\r\n").trim_end().to_owned()
@@ -201,7 +201,7 @@ impl Shell {
     }
 }
 
-/// Reads a terminal to its end.
+/// Reads a terminal until it is closed.
 fn follow(mut terminal: File) -> Receiver<String> {
     let (sender, shown) = channel();
     std::thread::spawn(move || {
@@ -215,13 +215,13 @@ fn follow(mut terminal: File) -> Receiver<String> {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // setsid(1) has become the shell.
+        // setsid(1) has executed the shell.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Lines, tabs, and what they become in a shell whose tab goes from one completion to the next.
+/// Lines, the number of tabs, and the completed lines in a shell whose tab cycles through the completions.
 const LINES: &[(&str, usize, &str)] = &[
     ("knetstat comp", 1, "knetstat completions"),
     ("knetstat --unb", 1, "knetstat --unbound"),
@@ -242,7 +242,7 @@ const LINES: &[(&str, usize, &str)] = &[
     ("knetstat --command nosuchproc", 1, "knetstat --command nosuchproc"),
 ];
 
-/// A process whose name a shell could misread.
+/// Starts a process with a name that contains special characters of shells.
 fn misleading() -> Child {
     let name = "printf 'a$(b)*' > /proc/$$/comm; read line";
     let child = Command::new("sh").args(["-c", name]).stdin(Stdio::piped()).spawn().expect("sh");
@@ -262,7 +262,7 @@ fn bash_completes() {
     };
     LINES.iter().for_each(|(line, tabs, expected)| bash.becomes(line, *tabs, expected));
     let mut process = misleading();
-    // Quoted, so that the shell reads the name again. Between double quotes, echo gets \$ as $.
+    // Quoted, so that the shell reads the original name. Within double quotes, echo receives \$ as $.
     let line = bash.complete("knetstat --command a$", 1);
     drop(process.stdin.take());
     process.wait().expect("sh ends");
@@ -279,7 +279,7 @@ fn zsh_completes() {
     LINES.iter().for_each(|(line, tabs, expected)| zsh.becomes(line, *tabs, expected));
 }
 
-/// As packages install it: a function that zsh loads when it is used.
+/// As installed by packages: zsh loads the function on first use.
 #[test]
 fn zsh_loads_the_file_of_a_package() {
     let prepare = "d=$(mktemp -d); knetstat completions zsh > $d/_knetstat; fpath=($d $fpath)

@@ -1,5 +1,5 @@
-//! The README, the manual page and the other documents name what exists: each `knetstat …` command
-//! line is accepted, and each flag, option, member of the JSON, file and target of make is there.
+//! The README, the manual page and the other documents name things that exist: each `knetstat …` command
+//! line is accepted, and each flag, option, JSON member, file and make target exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,14 +21,14 @@ use crate::{common, records};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The pages in Markdown.
+/// The Markdown pages.
 const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The text as it is read in a terminal.
+/// Returns the manual page as plain text.
 fn man() -> String {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/man/knetstat.8");
     let groff = process::Command::new("groff")
@@ -36,7 +36,7 @@ fn man() -> String {
         .output();
     let output = groff.expect("groff(1), which make installs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // Bold and underlined characters are printed twice: x, backspace, x.
+    // Bold and underlined characters are overstruck: x, backspace, x.
     let mut read = String::new();
     for c in text.chars() {
         if c == '\u{8}' {
@@ -48,7 +48,7 @@ fn man() -> String {
     read
 }
 
-/// The pieces of a Markdown page in code: the lines of blocks, and what stands between backquotes.
+/// Returns the code in a Markdown page: the lines of code blocks, and inline code.
 fn code(page: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     for (index, part) in page.split("```").enumerate() {
@@ -63,8 +63,7 @@ fn code(page: &str) -> Vec<String> {
 
 // Command lines
 
-/// The command of a line of a shell that runs knetstat, without sudo, the pipe behind it, and the
-/// remark beside it.
+/// Returns the knetstat command of a shell line, without sudo, the rest of the pipeline and a comment.
 fn command(line: &str) -> Option<&str> {
     let line = line.trim_start().trim_start_matches("$ ").trim_start_matches("# ");
     let line = line.strip_prefix("sudo ").unwrap_or(line);
@@ -81,7 +80,7 @@ fn command(line: &str) -> Option<&str> {
     Some(command[..end.map_or(command.len(), |(at, _)| at)].trim_end_matches(" |").trim())
 }
 
-/// Its words, as a shell splits them.
+/// Returns the words of a command, as split by a shell.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec!["knetstat".to_owned()];
     let mut quoted = false;
@@ -98,7 +97,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// Why the program refuses a command line, if it does.
+/// Returns the reason why the program rejects a command line, or `None`.
 fn refusal(command: &str) -> Option<String> {
     let cli = match Cli::try_parse_from(words(command)) {
         Ok(cli) => cli,
@@ -117,7 +116,7 @@ fn refusal(command: &str) -> Option<String> {
     }
 }
 
-/// The command lines of all documents, and the document of each.
+/// Returns the command lines of all documents, each with its document.
 fn commands() -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     for name in PAGES {
@@ -128,7 +127,7 @@ fn commands() -> Vec<(&'static str, String)> {
     let typed = picture.split("</tspan>").filter_map(|line| line.split_once("</text>"));
     all.extend(typed.map(|(line, _)| ("docs/session.svg", line.to_owned())));
     let commands = all.iter().filter_map(|(name, line)| Some((*name, command(line)?.to_owned())));
-    // The manual page begins sentences and usage lines with the name.
+    // In the manual page, sentences and usage lines begin with the name.
     let is_usage = |command: &str| command.contains(['[', '.']) || command.contains("SHELL");
     let is_sentence =
         |command: &str| command.starts_with("- ") || command.starts_with(char::is_lowercase);
@@ -158,7 +157,7 @@ fn every_command_line_is_accepted() {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
 
-/// `make picture` was run when the script was changed.
+/// The picture was updated with `make picture` after a change of the script.
 #[test]
 fn the_picture_has_the_commands_of_its_script() {
     let script = text("docs/picture.py");
@@ -195,7 +194,7 @@ fn every_long_flag_is_in_the_program() {
     let mut found = 0;
     for page in ["README.md", "CHANGELOG.md"] {
         for piece in code(&text(page)) {
-            // Flags of knetstat alone stand between backquotes or follow its name.
+            // Flags of knetstat are in backquotes by themselves, or follow its name.
             let flags = match (piece.starts_with("--"), command(&piece)) {
                 (true, _) => piece.as_str(),
                 (false, Some(command)) => &piece[piece.find(command).unwrap_or_default()..],
@@ -232,7 +231,7 @@ fn every_option_is_in_the_catalogue() {
     assert!(found > 30, "only {found} options were found");
 }
 
-/// The members that a jq program of a document names exist: `.options.TCP_NODELAY`, `.local`.
+/// The members in the jq programs of the documents exist: `.options.TCP_NODELAY`, `.local`.
 #[test]
 fn every_member_that_jq_reads_is_in_the_json() {
     let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
@@ -270,7 +269,7 @@ fn members(value: &Json, names: &mut BTreeSet<String>) {
     }
 }
 
-// Places
+// Files and targets
 
 #[test]
 fn every_relative_link_leads_somewhere() {

@@ -1,10 +1,10 @@
-//! Records that have the form of real ones and any content: whatever the decoder makes of them, it does not
-//! panic, and what is printed is whole, well formed and fit for a terminal.
+//! Records with the form of real ones and arbitrary content. The decoder does not panic, and the output is
+//! complete, well formed and safe for a terminal.
 //!
-//! The records are made from numbers that look random, by a seed for each stream, so that a failure can be
-//! repeated: `KNETSTAT_FUZZ_SEED=n` runs one stream. `KNETSTAT_FUZZ_SECONDS=n` goes on for longer. A stream
-//! that was found to be wrong stays: its seed in [`FOUND`], or what is special in it as a test of
-//! replay.rs. The programs under test are built with overflow checks.
+//! The records are generated pseudorandomly, with a seed for each stream, so that a failure can be
+//! reproduced: `KNETSTAT_FUZZ_SEED=n` runs one stream, and `KNETSTAT_FUZZ_SECONDS=n` sets the duration. A
+//! stream that failed is kept: its seed in [`FOUND`], or its special property as a test in replay.rs. The
+//! programs under test are built with overflow checks.
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -23,14 +23,14 @@ use knetstat::query::columns::Column;
 use knetstat::record::Records;
 use serde_json::Value as Json;
 
-/// Seeds of streams that once were wrong.
+/// Seeds of streams that have failed.
 const FOUND: &[u64] = &[];
 
-/// How long it goes on where nothing else is asked for, and how many streams it looks at at least.
+/// The default duration, and the minimum number of streams.
 const USUAL: Duration = Duration::from_secs(4);
 const AT_LEAST: u64 = 200;
 
-/// Numbers that look random and are the same each time: splitmix64.
+/// A generator of reproducible pseudorandom numbers: splitmix64.
 struct Random(u64);
 
 impl Random {
@@ -50,7 +50,7 @@ impl Random {
         all[self.below(all.len())]
     }
 
-    /// A number as arithmetic goes wrong with: near the ends of each width, small, or any.
+    /// Returns a number that arithmetic may mishandle: near the limits of each width, small, or any.
     fn number(&mut self) -> u64 {
         const ENDS: [u64; 9] = [
             0,
@@ -86,8 +86,8 @@ impl Random {
     }
 }
 
-/// Adds sections of these types, in the order of the record, where their bit is in `$sections`: any bytes,
-/// and facts of which each is there or not.
+/// Adds sections of these types, in the order of the record, if their bit is in `$sections`. The bytes are
+/// arbitrary, and each fact is present or absent.
 macro_rules! sections {
     ($stream:ident, $random:ident, $sections:ident: $($section:ident = $bit:ident),+ $(,)?) => {$(
         if $sections & section::$bit.0 != 0 {
@@ -98,14 +98,14 @@ macro_rules! sections {
                 part.has_values = $random.number() | $random.next();
                 part.values.iter_mut().for_each(|value| *value = $random.number());
             });
-            // What is no fact: names, addresses.
+            // Bytes other than facts: names, addresses.
             let facts = facts_of(|part: &$section| std::mem::size_of_val(&part.values));
             $random.bytes(&mut $stream.bytes[begin + std::mem::offset_of!($section, values) + facts..]);
         }
     )+};
 }
 
-/// The size of a member, by a function that is given a section of zeros.
+/// Returns the size of a member, computed from a section of zeros.
 fn facts_of<T: plain::Plain>(size: impl Fn(&T) -> usize) -> usize {
     let mut stream = Stream::default();
     let mut found = 0;
@@ -113,7 +113,7 @@ fn facts_of<T: plain::Plain>(size: impl Fn(&T) -> usize) -> usize {
     found
 }
 
-/// Address family, protocol, type, and the sections that go with them.
+/// Address family, protocol, type, and their sections.
 const KINDS: &[(u16, u16, u8, &[section])] = {
     use section as s;
     const IP: section = s::SECTION_IP;
@@ -138,7 +138,7 @@ const KINDS: &[(u16, u16, u8, &[section])] = {
     ]
 };
 
-/// Adds a record: mostly with the sections that its family has, sometimes with any.
+/// Adds a record, usually with the sections of its family, sometimes with arbitrary ones.
 fn add_record(stream: &mut Stream, random: &mut Random) {
     let (family, protocol, kind, usual) = random.of(KINDS);
     let every = (1 << section_number::SECTION_COUNT.0) - 1;
@@ -187,7 +187,7 @@ fn add_sections(stream: &mut Stream, random: &mut Random, sections: u32) {
     );
 }
 
-/// Adds items of any kind, some of which are too short for it.
+/// Adds items of arbitrary kinds, some of which are too short for their kind.
 fn add_items(stream: &mut Stream, random: &mut Random) {
     for _ in 0..random.below(6) {
         let kind = item_kind(random.below(item_kind::ITEM_CUT.0 as usize + 2) as u32);
@@ -202,7 +202,7 @@ fn add_items(stream: &mut Stream, random: &mut Random) {
     stream.item(item_kind::ITEM_END, &[]);
 }
 
-/// The descriptors that hold some of the sockets.
+/// Returns descriptors that hold some of the sockets.
 fn holders(random: &mut Random) -> Stream {
     let mut stream = Stream::default();
     for _ in 0..random.below(5) {
@@ -216,13 +216,13 @@ fn holders(random: &mut Random) -> Stream {
     stream
 }
 
-/// Every column and every option, in this format.
+/// Returns a configuration with every column and every option in this format.
 fn everything(format: Format) -> Config {
     let request = ColumnRequest { chosen: Column::ALL.to_vec(), ..ColumnRequest::default() };
     Config { selection: Selection::all(), ..records::config(format, &request) }
 }
 
-/// The stream of this seed, and the descriptors that hold its sockets.
+/// Returns the stream of a seed, and the descriptors that hold its sockets.
 fn made(seed: u64) -> (Stream, Stream) {
     let mut random = Random(seed);
     let mut stream = Stream::default();
@@ -233,7 +233,7 @@ fn made(seed: u64) -> (Stream, Stream) {
     (stream, holders)
 }
 
-/// The objects that are printed of the stream of this seed.
+/// Returns the JSON objects of the stream of a seed.
 pub fn objects(seed: u64) -> Vec<Json> {
     let (stream, holders) = made(seed);
     let object = |line: &str| -> Json {
@@ -245,7 +245,7 @@ pub fn objects(seed: u64) -> Vec<Json> {
     printed(&stream, &holders, &everything(LINES)).lines().map(object).collect()
 }
 
-/// Makes the stream of this seed and prints it in both formats.
+/// Prints the stream of a seed in both formats, and checks the output.
 fn look_at(seed: u64) {
     objects(seed);
     let (stream, holders) = made(seed);
@@ -269,7 +269,7 @@ fn printed(stream: &Stream, holders: &Stream, config: &Config) -> String {
     String::from_utf8(bytes).expect("what is printed is UTF-8")
 }
 
-/// A number of the environment.
+/// Returns a number from the environment.
 fn asked(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().expect("a number"))
 }

@@ -1,4 +1,4 @@
-//! `make install` where cargo must not be run: there is none, or sudo runs make.
+//! `make install` when cargo must not be run: it is missing, or sudo runs make.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use crate::common::{knetstat, KNETSTAT};
 
-/// A directory that is removed at the end.
+/// A directory that is removed when the value is dropped.
 struct Directory(PathBuf);
 
 impl Drop for Directory {
@@ -16,7 +16,7 @@ impl Drop for Directory {
     }
 }
 
-/// Runs make, with a cargo that does not exist or always fails.
+/// Runs make with a cargo that is missing or always fails.
 fn make(target: &str, program: &str, directory: &Directory, is_sudo: bool) -> Output {
     let mut make = Command::new("make");
     make.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().env("PATH", "/usr/bin:/bin");

@@ -1,5 +1,5 @@
-//! Tests that need no privilege: recorded streams, the documents, BTF, and the part of the command line
-//! that reads no sockets.
+//! Tests that require no privileges: recorded streams, the documents, BTF, and command lines that read no
+//! sockets.
 
 #[path = "../common/mod.rs"]
 mod common;

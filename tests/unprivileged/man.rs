@@ -1,5 +1,5 @@
-//! The manual page says what the program does: every flag, option, state, mark and member, and
-//! nothing that is not there.
+//! The manual page matches the program: it describes every flag, option, state, mark and member, and
+//! nothing that does not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -22,14 +22,14 @@ use serde_json::Value as Json;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/man/knetstat.8");
 const PAGE: &str = include_str!("../../man/knetstat.8");
 
-/// A section of the page as it was typed.
+/// Returns the source of a section of the page.
 fn section(name: &str) -> &'static str {
     let sections = PAGE.split("\n.SH ").filter_map(|section| section.split_once('\n'));
     let found = sections.filter(|(heading, _)| *heading == name).map(|(_, text)| text).next();
     found.unwrap_or_else(|| panic!("the page has no section {name}"))
 }
 
-/// The text as it is read, more or less: without changes of type.
+/// Returns the text without font changes, approximately as it is read.
 fn read(text: &str) -> String {
     ["\\fR", "\\fP", "\\fI", "\\fB"]
         .iter()
@@ -39,7 +39,7 @@ fn read(text: &str) -> String {
         .replace('"', "")
 }
 
-/// What a section explains: its headings and what follows each, up to the next.
+/// Returns the entries of a section: each heading, and the text up to the next one.
 fn entries(section: &str) -> Vec<(String, String)> {
     let section = section.replace(".TQ\n", ".TP\n");
     let entries = section.split(".TP\n").skip(1).filter_map(|entry| entry.split_once('\n'));
@@ -91,14 +91,14 @@ fn every_indented_list_ends_before_the_next() {
 
 // Flags
 
-/// The flags of the program and its commands, but for hidden ones.
+/// Returns the flags of the program and its commands, except hidden ones.
 fn flags() -> BTreeSet<String> {
     let flags = common::flags::flags(|argument| !argument.is_hide_set());
     let without_command = |flag: &String| flag.rsplit(' ').next().unwrap_or_default().to_owned();
     flags.iter().map(without_command).collect()
 }
 
-/// The words of a text that look like flags; joined letters one by one.
+/// Returns the words of a text that look like flags. Combined letters are separated.
 fn flags_in(text: &str) -> BTreeSet<String> {
     let text = read(text);
     let words = text.split(|c: char| c.is_whitespace() || ",'()[]|".contains(c));
@@ -145,7 +145,7 @@ fn no_flag_is_unknown() {
         assert!(unknown.is_empty(), "{name}: {unknown:?}");
         all.extend(found);
     }
-    // There are flags that are only explained, and in no example.
+    // Some flags are only described, and are in no example.
     assert!(all.len() > flags.len() / 2, "the page names only {all:?}");
 }
 
@@ -165,9 +165,9 @@ fn every_command_is_explained() {
     }
 }
 
-// Options of sockets
+// Socket options
 
-/// The section as the catalogue has it.
+/// Returns the section as generated from the catalogue.
 fn options_of_sockets() -> String {
     let mut text = String::new();
     let mut level = "";
@@ -199,7 +199,7 @@ fn entry(option: &OptionSpec) -> String {
     text
 }
 
-/// The help as a sentence, with its minus signs as troff wants them.
+/// Returns the help as a sentence, with minus signs escaped for troff.
 fn sentence(help: &str) -> String {
     let mut text = String::new();
     let mut rest = help.chars().peekable();
@@ -216,7 +216,7 @@ fn every_option_of_sockets_is_as_in_the_catalogue() {
     let text = section("OPTIONS OF SOCKETS");
     let begin = text.find(".SS ").expect("the levels have headings");
     let (page, catalogue) = (text[begin..].trim_end(), options_of_sockets());
-    // The first line that differs, rather than two pages.
+    // Reports only the first line that differs, instead of two pages.
     let differ = page.lines().zip(catalogue.lines()).find(|(page, catalogue)| page != catalogue);
     assert_eq!(differ, None, "{HOW}");
     assert_eq!(page.lines().count(), catalogue.lines().count(), "{HOW}");
@@ -231,7 +231,7 @@ fn print_the_options_of_sockets() {
     println!("{}", options_of_sockets());
 }
 
-// Words
+// Names of states, marks and members
 
 #[test]
 fn every_state_is_explained() {
@@ -247,14 +247,14 @@ fn every_state_is_explained() {
             synonyms += 1;
         }
     }
-    // Those of ss and of the module.
+    // The names of ss(8) and of the kernel module.
     assert!(synonyms > state::ALL.len(), "the page has only {synonyms} synonyms");
 }
 
 #[test]
 fn every_group_of_states_is_explained() {
     let page = section("STATES");
-    // Asked for a word that is near nothing, the program tells all that it has.
+    // The message for an unknown word lists all words.
     let answer = state::parse("?").expect_err("no such state");
     let (_, words) = answer.split_once("(expected ").expect("a list of words");
     for word in words.trim_end_matches(')').split([',', ' ']).filter(|it| !matches!(*it, "" | "or"))
@@ -268,7 +268,7 @@ fn every_mark_is_explained() {
     let marks =
         [Diag::PeerWindowZero, Diag::OwnWindowZero, Diag::BothWindowsZero, Diag::Unacknowledged];
     for mark in marks {
-        // A new mark has to be added to the list above.
+        // Does not compile with a new mark, which must be added to the list above.
         match mark {
             Diag::PeerWindowZero | Diag::OwnWindowZero | Diag::BothWindowsZero => {}
             Diag::Unacknowledged => {}
@@ -327,7 +327,7 @@ fn every_member_is_explained() {
 
 #[test]
 fn every_member_of_what_doctor_finds_is_explained() {
-    // Too few descriptors are a problem for everybody.
+    // Too few descriptors are a problem for every user.
     let script = format!("ulimit -n 6; exec {} doctor --json", common::KNETSTAT);
     let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
     let mut printed = BTreeSet::new();
@@ -340,7 +340,7 @@ fn every_member_of_what_options_finds_is_explained() {
     let found = common::stdout("options all --json");
     let mut entries: Vec<Json> = serde_json::from_str(&found).expect("an array");
     for entry in &mut entries {
-        // Numbers name the words. The members of a value are those of the option in JSON.
+        // The names in `words` are numbers. The members of a value are those of the option in the rows.
         entry["words"].take();
         let defaults = entry["defaults"].as_array_mut().into_iter().flatten();
         defaults.for_each(|default| drop(default["value"].take()));
@@ -363,7 +363,7 @@ fn every_topic_is_named_in_order() {
     assert_eq!(words.collect::<Vec<_>>(), topics.collect::<Vec<_>>());
 }
 
-/// The names of all members, at any depth, that are not options.
+/// Collects the names of all members, at any depth, that are not options.
 fn members(value: &Json, names: &mut BTreeSet<String>) {
     match value {
         Json::Array(values) => values.iter().for_each(|value| members(value, names)),

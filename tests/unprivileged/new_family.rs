@@ -1,4 +1,4 @@
-//! What the compiler does not ask of a new family.
+//! Requirements for a new family that the compiler does not check.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use knetstat::kernel::family::Family;
 use knetstat::kernel::programs::{Subject, PROGRAMS};
 use knetstat::socket::kind::SocketKind;
 
-/// Families whose options are compared by tests/live/options.
+/// Families whose options tests/live/options compares.
 const COMPARED_WITH_OPTIONS: [Family; 2] = [Family::Tcp, Family::Udp];
 
 #[test]
@@ -21,7 +21,7 @@ fn every_family_has_a_program_a_kind_a_flag_and_a_comparison() {
         let is_of = |kind: &SocketKind| kind.family() == family;
         assert!(SocketKind::ALL.iter().any(is_of), "{family}: no kind of socket");
         checked += 1;
-        // No flag asks for what has no name.
+        // The other families have no flag of their own.
         if family == Family::Other {
             continue;
         }

@@ -1,7 +1,7 @@
-//! Streams of records as the BPF programs write them (bpf/record.h), without a kernel.
+//! Streams of records in the format of the BPF programs (bpf/record.h), without a kernel.
 //!
-//! They are built by the names of the generated types, so that they follow when the record or the
-//! list of options changes. There are no recorded files that would grow old.
+//! They are built from the generated types, so that they follow changes of the record or of the list of
+//! options. Recorded files would become outdated.
 
 use std::io;
 use std::mem::{align_of, size_of};
@@ -21,7 +21,7 @@ use knetstat::record::Records;
 use knetstat::socket::kind::{Family, SocketKind};
 use plain::Plain;
 
-/// The clock of the host that the streams are of.
+/// The clock frequency of the host of the streams.
 pub const HZ: u64 = 250;
 
 pub const TCP: u16 = 6;
@@ -41,7 +41,7 @@ pub const TIME_WAIT: u8 = 6;
 pub const CLOSE: u8 = 7;
 pub const LISTEN: u8 = 10;
 
-/// `flags!(section, TCP_flag::TCP_NODELAY = 1)`: the kernel has these facts, with these values.
+/// `flags!(section, TCP_flag::TCP_NODELAY = 1)`: marks the flags as present, with these values.
 macro_rules! flags {
     ($to:expr, $($flag:path = $on:literal),+) => {{$(
         $to.has_flags |= 1 << $flag.0;
@@ -49,7 +49,7 @@ macro_rules! flags {
     )+}};
 }
 
-/// `values!(section, TCP_value::TCP_KEEPIDLE = 60 * HZ)`: the same for numbers.
+/// `values!(section, TCP_value::TCP_KEEPIDLE = 60 * HZ)`: the same for values.
 macro_rules! values {
     ($to:expr, $($value:path = $number:expr),+) => {{$(
         $to.has_values |= 1 << $value.0;
@@ -57,10 +57,10 @@ macro_rules! values {
     )+}};
 }
 
-#[allow(unused_imports)] // not every test builds records of its own
+#[allow(unused_imports)] // not every test builds its own records
 pub(crate) use {flags, values};
 
-/// Fills in every fact there is.
+/// Fills in every fact.
 macro_rules! every_fact {
     ($to:expr) => {{
         $to.has_flags = u64::MAX;
@@ -70,7 +70,7 @@ macro_rules! every_fact {
     }};
 }
 
-/// The bytes of some records, and where each ends.
+/// The bytes of some records, and the offset of the end of each.
 #[derive(Default)]
 pub struct Stream {
     pub bytes: Vec<u8>,
@@ -87,7 +87,7 @@ impl Stream {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Adds a header; the sections have to follow.
+    /// Adds a header. The sections must follow.
     pub fn header(&mut self, sections: &[section], fill: impl FnOnce(&mut record_header)) {
         self.part(|header: &mut record_header| {
             header.magic = u32::from_ne_bytes(*b"knst");
@@ -109,7 +109,7 @@ impl Stream {
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
     }
 
-    /// Adds a joined group; the sources are addresses one after the other.
+    /// Adds a group membership, with the concatenated addresses of its sources.
     pub fn membership(
         &mut self,
         kind: item_kind,
@@ -142,23 +142,23 @@ impl Stream {
     }
 }
 
-/// What is asked for where nothing is.
+/// Returns the default filter.
 pub fn tcp_and_udp() -> Filter {
     let wanted = |kind: SocketKind| matches!(kind.family(), Family::Tcp | Family::Udp);
     Filter { kinds: SocketKind::ALL.map(wanted), ..Filter::default() }
 }
 
-/// A namespace of which everything is said.
+/// Returns a namespace with these defaults.
 pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
     let (defaults, host) = (defaults.clone(), Host::with(HZ, 2, None));
     Namespaces::one(Some(Namespace { defaults, host, filter: config.filter.clone() }))
 }
 
-/// A table without colour, for a pipe.
+/// A table without colour, as in a pipe.
 pub const PLAIN: Style =
     Style { header: true, protocol_width: 5, color: false, short: false, terminal: None };
 
-/// What is shown in this format, with these columns, if nothing else is asked for.
+/// Returns the default configuration for this format and these columns.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
         lost: knetstat::query::lost::Lost::default(),
@@ -179,13 +179,12 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
     }
 }
 
-/// What is printed of whole records when nothing is known of new sockets, and a process holds the
-/// listener of [`some`].
+/// Prints complete records without defaults of new sockets. A process holds the listener of [`some`].
 pub fn printed(stream: &Stream, format: Format, request: &ColumnRequest) -> String {
     printed_as(stream, &Config { selection: Selection::all(), ..config(format, request) })
 }
 
-/// The same with everything chosen.
+/// Prints complete records with this configuration.
 pub fn printed_as(stream: &Stream, config: &Config) -> String {
     let namespaces = namespaces(&Defaults::default(), config);
     let mut bytes = Vec::new();
@@ -211,19 +210,19 @@ pub fn printed_as(stream: &Stream, config: &Config) -> String {
     String::from_utf8(bytes).expect("what is printed is UTF-8")
 }
 
-/// For streams of which nobody asks who holds the sockets.
+/// For streams that are printed without processes.
 pub fn nobody() -> Option<Ownership<io::Empty>> {
     None
 }
 
-/// The first bytes of an address, as a record has them.
+/// Returns an address field of a record that begins with these bytes.
 pub fn address(bytes: &[u8]) -> [u8; 16] {
     let mut address = [0; 16];
     address[..bytes.len()].copy_from_slice(bytes);
     address
 }
 
-/// A few sockets with a few options each: replay.rs has what is printed of them.
+/// Returns a few sockets with a few options each. replay.rs has the expected output.
 pub fn some() -> Stream {
     let mut stream = Stream::default();
     listener(&mut stream);
@@ -297,7 +296,7 @@ fn connection(stream: &mut Stream) {
     stream.end();
 }
 
-/// A mini-socket: a header is all there is.
+/// Adds a mini-socket, which consists of a header only.
 fn time_wait(stream: &mut Stream) {
     stream.header(&[], |header| {
         (header.protocol, header.state, header.family) = (TCP, TIME_WAIT, INET);
@@ -332,19 +331,19 @@ fn multicast_receiver(stream: &mut Stream) {
     stream.end();
 }
 
-/// The kernel has what the lists and blobs of IPv4 are read from.
+/// Marks the lists and blobs of IPv4 as known.
 fn lists(ip: &mut ip_section) {
     flags!(ip, IP_flag::IP_ADD_MEMBERSHIP = 1, IP_flag::IP_OPTIONS = 1);
 }
 
-/// The same of IPv6.
+/// Marks the lists and blobs of IPv6 as known.
 fn lists6(ipv6: &mut ipv6_section) {
     flags!(ipv6, IPV6_flag::IPV6_JOIN_GROUP = 1, IPV6_flag::IPV6_JOIN_ANYCAST = 1);
     flags!(ipv6, IPV6_flag::IPV6_HOPOPTS = 1, IPV6_flag::IPV6_RTHDRDSTOPTS = 1);
     flags!(ipv6, IPV6_flag::IPV6_RTHDR = 1, IPV6_flag::IPV6_DSTOPTS = 1);
 }
 
-/// A router alert.
+/// Returns a router alert.
 fn ip_options() -> Vec<u8> {
     let mut stream = Stream::default();
     stream.part(|item: &mut ip_options_item| {
@@ -354,7 +353,7 @@ fn ip_options() -> Vec<u8> {
     stream.bytes
 }
 
-/// Everything of IPv6 that stands at the end of a record.
+/// Adds all IPv6 items.
 fn extended(stream: &mut Stream) {
     let [socket, ip, udp, items] = UDP_SECTIONS;
     stream.header(&[socket, ip, section::SECTION_IPV6, udp, items], |header| {
@@ -386,7 +385,8 @@ fn extended(stream: &mut Stream) {
     stream.end();
 }
 
-/// A BGP speaker: a listener with keys for more peers than fit a record, and a connection with keys of TCP-AO.
+/// Returns the sockets of a BGP speaker: a listener with keys for more peers than fit a record, and a
+/// connection with TCP-AO keys.
 pub fn speaker() -> Stream {
     let [md5, ao] = [item_kind::ITEM_TCP_MD5_KEY, item_kind::ITEM_TCP_AO_KEY];
     let mut stream = Stream::default();
@@ -425,7 +425,7 @@ pub fn speaker() -> Stream {
     stream
 }
 
-/// A sniffer, with a ring and more memberships than fit a record.
+/// Returns a packet socket with a ring, and with more memberships than fit a record.
 pub fn sniffer() -> Stream {
     let mut stream = Stream::default();
     let sections = [section::SECTION_SOCKET, section::SECTION_PACKET, section::SECTION_ITEMS];
@@ -449,8 +449,8 @@ pub fn sniffer() -> Stream {
     stream
 }
 
-/// An SCTP socket that is connected, and one that is not: the times of the first are in jiffies, and
-/// its cookie lives for nanoseconds.
+/// Returns an SCTP socket with an association and one without. The times of the association are in jiffies,
+/// except the life of its cookie, which is in nanoseconds.
 pub fn sctp() -> Stream {
     let mut stream = Stream::default();
     for (state, second) in [(ESTABLISHED, HZ), (CLOSE, 1_000)] {
@@ -496,7 +496,7 @@ pub fn sctp() -> Stream {
     stream
 }
 
-/// Two sockets with every option that there is of TCP and UDP, and those of other families; one
+/// Returns two sockets with every option of TCP and UDP, and sockets of the other families. One of them
 /// shares its port.
 pub fn everything() -> Stream {
     let mut stream = Stream::default();
@@ -521,7 +521,7 @@ pub fn everything() -> Stream {
                 });
                 stream.part(|tls: &mut tls_section| {
                     every_fact!(tls);
-                    // Only of TLS 1.3 that software decrypts.
+                    // Only for TLS 1.3 that is decrypted in software.
                     values!(tls, TLS_value::TLS_RX_EXPECT_NO_PAD__version = 0x304);
                     values!(tls, TLS_value::TLS_RX__mode = 1);
                 });
@@ -541,7 +541,7 @@ pub fn everything() -> Stream {
     });
     stream.part(|sctp: &mut sctp_section| {
         every_fact!(sctp);
-        // Of an association there is less to tell.
+        // Without an association, because fewer options are known with one.
         sctp.flags &= !(1 << SCTP_flag::SCTP_STATUS__association.0);
     });
     stream.end();

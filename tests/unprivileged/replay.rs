@@ -1,7 +1,7 @@
-//! Streams of records without a kernel: what they read as, and what becomes of damaged ones.
+//! Streams of records without a kernel: how they are read, and what happens if they are damaged.
 //!
-//! The streams are built in records.rs, not recorded, so nothing has to be made anew
-//! when the record changes. What these tests expect as text is written out here.
+//! The streams are built in records.rs, not recorded, so that they follow changes of the record. The
+//! expected output is written out here.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -32,7 +32,7 @@ use knetstat::socket::kind::SocketKind;
 use knetstat::socket::owner::Owners;
 use serde_json::{json, Value as Json};
 
-/// What is known of new sockets: that these options are off.
+/// Returns defaults in which these options are off.
 fn defaults() -> Defaults {
     let answers: Answers = CATALOGUE
         .iter()
@@ -51,7 +51,7 @@ fn config(format: Format) -> Config {
     Config { filter, ..records::config(format, &ColumnRequest::default()) }
 }
 
-/// The columns of `-e`, without header, in colour.
+/// The columns of `-e`, without a header, in colour.
 fn extended() -> Config {
     let request = ColumnRequest { extended: true, ..ColumnRequest::default() };
     let mut config = Config { columns: ColumnList::for_table(&request), ..config(TABLE) };
@@ -59,7 +59,7 @@ fn extended() -> Config {
     config
 }
 
-/// What is printed of a stream, and the error if there was one.
+/// Returns the output for a stream, and the error if there is one.
 fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Option<String>) {
     let namespaces = records::namespaces(defaults, config);
     let mut bytes = Vec::new();
@@ -78,7 +78,7 @@ fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Op
     (text, result.err().map(|error| error.to_string()))
 }
 
-/// The same of a stream that is whole.
+/// Returns the output for a complete stream.
 fn print_whole(source: impl Read, format: Format) -> String {
     let (text, error) = print(source, &config(format), &defaults());
     assert_eq!(error, None);
@@ -186,14 +186,14 @@ fn without_new_sockets_nobody_knows_what_is_set() {
     assert_eq!(error, None);
     assert_eq!(rows(&text).count(), stream.ends.len());
     for row in rows(&text) {
-        // A mini-socket has no options, so none of them is set.
+        // A mini-socket has no options, so none counts as set.
         let expected = if row["state"] == "TIME_WAIT" { Json::Array(vec![]) } else { Json::Null };
         assert_eq!(row["set"], expected, "{row}");
     }
 }
 
-/// What is set is found in two ways: by a quick look at the raw facts where only that is shown, by
-/// the value where everything is.
+/// Whether an option is set is decided in two ways: from the raw facts if only set options are shown, and
+/// from the value if all are shown.
 #[test]
 fn what_is_set_does_not_depend_on_what_is_shown() {
     let defaults = defaults();
@@ -221,7 +221,8 @@ fn what_is_set_does_not_depend_on_what_is_shown() {
     assert!(compared > 4_000 && set_options > 20_000, "{set_options} options of {compared} rows");
 }
 
-/// Each number of each record at the ends of its range: arithmetic on it wraps on purpose, or not at all.
+/// Sets each number of each record to the limits of its range. Arithmetic on it must not overflow, unless
+/// it wraps on purpose.
 #[test]
 fn no_number_is_too_large() {
     const EXTREMES: [u64; 4] = [u64::MAX, 1 << 63, u64::MAX >> 1, 0];
@@ -273,7 +274,7 @@ fn sctp_sockets() {
         assert_eq!(on.collect::<std::collections::BTreeSet<_>>(), expected.into());
         assert_eq!(events.len(), 14);
     }
-    // The scheduler of an association is not known.
+    // The scheduler of an association is unknown.
     assert!(rows[0]["options"].get("SCTP_STREAM_SCHEDULER").is_none());
     assert_eq!(rows[1]["options"]["SCTP_STREAM_SCHEDULER"], 2);
 
@@ -302,8 +303,8 @@ fn every_fact_of_every_option_is_shown() {
     assert_eq!(hidden.collect::<Vec<_>>(), NOT_IN_EVERYTHING);
 }
 
-/// The first needs an interface's name, the second is absent in what defaults() says; the others are
-/// of raw sockets, of which there is none.
+/// The first requires the name of an interface, and defaults() contains the second as absent. The others
+/// are options of raw sockets, of which there are none.
 const NOT_IN_EVERYTHING: [&str; 5] =
     ["SO_BINDTODEVICE", "SO_RXQ_OVFL", "ICMP_FILTER", "ICMPV6_FILTER", "IPV6_CHECKSUM"];
 
@@ -319,7 +320,7 @@ fn a_list_that_was_cut_says_so() {
     assert!(table.contains(",NETLINK_LIST_MEMBERSHIPS=1|32|33|...,"), "{table}");
 }
 
-/// A connection with TLS, of these facts, as a row of JSON.
+/// Returns a TLS connection with these facts as a JSON row.
 fn with_tls(fill: impl FnOnce(&mut tls_section)) -> Json {
     let mut stream = Stream::default();
     stream.header(&[section::SECTION_SOCKET, section::SECTION_TLS], |header| {
@@ -333,7 +334,7 @@ fn with_tls(fill: impl FnOnce(&mut tls_section)) -> Json {
     row.expect("a row")
 }
 
-/// As include/uapi/linux/tls.h numbers them.
+/// The numbers of include/uapi/linux/tls.h.
 const TLS_1_2: u64 = 0x303;
 const TLS_1_3: u64 = 0x304;
 const AES_GCM_256: u64 = 52;
@@ -366,8 +367,8 @@ fn tls_of_both_directions() {
     assert_eq!(row["set"], json!(set));
 }
 
-/// getsockopt(2) gives EBUSY for a direction without keys, and EINVAL for TLS_RX_EXPECT_NO_PAD where
-/// it means nothing.
+/// getsockopt(2) fails with EBUSY for a direction without keys, and with EINVAL if TLS_RX_EXPECT_NO_PAD
+/// does not apply.
 #[test]
 fn tls_of_one_direction() {
     let row = with_tls(|tls| {
@@ -396,7 +397,7 @@ fn tls_in_words() {
     assert_eq!(text(0x305, 99, 4), "773|99|4", "what is not known here is a number");
 }
 
-/// The record of an MPTCP socket with these traits, as a row of JSON.
+/// Returns the record of an MPTCP socket with these traits as a JSON row.
 fn mptcp(traits: socket_trait, fill: impl FnOnce(&mut tcp_section)) -> Json {
     const MPTCP: u16 = 262;
     let mut stream = Stream::default();
@@ -417,7 +418,7 @@ fn mptcp(traits: socket_trait, fill: impl FnOnce(&mut tcp_section)) -> Json {
     row.expect("a row")
 }
 
-/// MPTCP keeps these times in seconds, TCP in jiffies.
+/// MPTCP stores these times in seconds, TCP in jiffies.
 #[test]
 fn the_clock_of_mptcp() {
     let fill = |is_mptcp: u64, time| {
@@ -439,7 +440,7 @@ fn the_clock_of_mptcp() {
     }
 }
 
-/// Without a subflow there is nobody to ask for TCP_ULP.
+/// Without a subflow, TCP_ULP cannot be queried.
 #[test]
 fn mptcp_without_a_subflow() {
     let with = |ulp: &'static [u8]| {
@@ -458,11 +459,11 @@ fn rows(text: &str) -> impl Iterator<Item = Json> + '_ {
 
 // Reads
 
-/// A source that gives so many bytes at a time, or fails.
+/// A source that returns so many bytes at a time, or fails.
 struct Pieces<'a> {
     bytes: &'a [u8],
     size: usize,
-    /// What happens before each piece.
+    /// The errors before each piece.
     interruptions: VecDeque<io::ErrorKind>,
 }
 
@@ -495,7 +496,7 @@ fn where_reads_cut_makes_no_difference() {
     }
 }
 
-/// The same sockets several times.
+/// Returns the same sockets several times.
 fn many(times: usize) -> Stream {
     let mut stream = records::some();
     stream.bytes = stream.bytes.repeat(times);
@@ -594,7 +595,7 @@ fn a_record_without_an_end_is_given_up() {
     assert!(error.contains("damaged at byte 0"), "{error}");
 }
 
-/// The same bytes for ever.
+/// Repeats the same bytes without end.
 struct Repeat<'a>(&'a [u8]);
 
 impl Read for Repeat<'_> {
@@ -625,22 +626,21 @@ fn random_damage_where_every_option_is_shown() {
     finishes_in_time(|| damage(&records::everything(), 3_000));
 }
 
-/// Runs it in a thread of its own, so that a loop without an end is a failure and not a test that
-/// never ends.
+/// Runs a test on its own thread, so that an endless loop is reported as a failure.
 fn finishes_in_time(test: impl FnOnce() + Send + 'static) {
     let (done, wait) = mpsc::channel();
     let thread = thread::spawn(move || {
         test();
         done.send(()).expect("somebody waits");
     });
-    // It takes some ten seconds, or many times that where others use the processors too.
+    // The test takes about ten seconds, and much longer on a busy machine.
     match wait.recv_timeout(Duration::from_secs(300)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("a damaged stream makes it hang"),
         _ => thread.join().expect("no damaged stream makes it panic"),
     }
 }
 
-/// Damages the stream in many ways. Whatever comes out is well formed.
+/// Damages the stream in many ways, and asserts that the output is well formed.
 fn damage(stream: &Stream, times: u64) {
     let defaults = defaults();
     let forms = [config(LINES), extended()];
@@ -686,13 +686,13 @@ fn hurt(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Whether there are no control characters but those of lines and of colour.
+/// Whether a text contains no control characters except newlines and colour sequences.
 fn is_fit_for_a_terminal(text: &str) -> bool {
     let text = common::without_color(text);
     text.chars().all(|c| c == '\n' || !c.is_control())
 }
 
-/// The most memory that this process had, in KiB.
+/// Returns the peak memory of this process in KiB.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("/proc is mounted");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -700,7 +700,7 @@ fn peak_memory() -> u64 {
     number.expect("a VmHWM line").expect("a number")
 }
 
-/// Numbers that look random and are the same each time: xorshift64*.
+/// A generator of reproducible pseudorandom numbers: xorshift64*.
 struct Random(u64);
 
 impl Random {
@@ -718,9 +718,9 @@ impl Random {
     }
 }
 
-// Owners
+// Holders
 
-/// Descriptors of some processes, a record each.
+/// Returns descriptors of some processes, a record each.
 fn descriptors(count: u32) -> Stream {
     let mut stream = Stream::default();
     for n in 0..count {
@@ -728,7 +728,7 @@ fn descriptors(count: u32) -> Stream {
             record.magic = u32::from_ne_bytes(*b"knso");
             (record.pid, record.fd) = (100 + n % 7, n);
             record.flags = if n % 2 == 0 { 0 } else { 0o4000 };
-            // Some are of the sockets of records::some(), and several of one socket.
+            // Some are descriptors of the sockets in records::some(), several of the same socket.
             record.cookie = 77 + u64::from(n % 5);
             record.inode = 31_337 + u64::from(n % 5);
             record.command = [b'a' + (n % 7) as u8; 16];
@@ -738,17 +738,17 @@ fn descriptors(count: u32) -> Stream {
     stream
 }
 
-/// What the owners are found to be, sorted as they are, or the error.
+/// Returns the holders in their order, or the error.
 fn owners(source: impl Read) -> Result<String, String> {
     Owners::read(source).map(|owners| format!("{owners:?}")).map_err(|error| error.to_string())
 }
 
-/// How many descriptors are among them.
+/// Returns the number of descriptors among the holders.
 fn holders(owners: &str) -> usize {
     owners.matches("Holder {").count()
 }
 
-/// The usual sockets, as sockets that a process can hold.
+/// Returns the usual sockets with the trait that a process can hold them.
 fn accepted() -> Stream {
     let mut stream = records::some();
     let begins = std::iter::once(0).chain(stream.ends.iter().copied());
@@ -760,7 +760,7 @@ fn accepted() -> Stream {
     stream
 }
 
-/// What is printed of these sockets with these owners.
+/// Returns the output for these sockets and holders.
 fn print_owned(first: &[u8], second: &[u8], format: Format) -> (String, Option<String>) {
     let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
     print_owned_as(first, second, &records::config(format, &request))
@@ -787,7 +787,7 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
     (text, result.err().map(|error| error.to_string()))
 }
 
-/// Where this kernel does not tell who holds a socket, a filter that wants to know lets none through.
+/// If this kernel does not report the holders of sockets, a filter by process matches no socket.
 #[test]
 fn without_owners_nobody_is_the_process_that_was_asked_for() {
     let mut config = config(LINES);
@@ -799,7 +799,7 @@ fn without_owners_nobody_is_the_process_that_was_asked_for() {
     assert_eq!((text.as_str(), error), ("", None));
 }
 
-/// A descriptor of a process.
+/// Returns a descriptor of a process.
 fn descriptor(pid: u32, cookie: u64) -> Stream {
     let mut stream = Stream::default();
     stream.part(|record: &mut owner_record| {
@@ -809,8 +809,8 @@ fn descriptor(pid: u32, cookie: u64) -> Stream {
     stream
 }
 
-/// Nobody has the sockets in the first walk. In a section whose rows are held back another one is made,
-/// though the section before has had one too.
+/// The first read finds no holder. Each section with deferred rows has its own second read, even if the
+/// section before it had one.
 #[test]
 fn each_section_has_a_second_look() {
     let mut stream = accepted();
@@ -900,7 +900,7 @@ fn interruptions_of_the_walk_for_owners_are_no_errors() {
     source.interruptions = [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].repeat(3).into();
     assert_eq!(owners(source), whole);
 
-    // In the middle of a record, and at the end.
+    // In the middle of a record, and at the end of the stream.
     let (begin, end) = stream.bytes.split_at(stream.ends[0] + 9);
     let pause = || {
         let mut source = Pieces::new(&[], 1);
@@ -947,14 +947,14 @@ fn damaged_owners_are_named_with_their_place() {
             assert_eq!(owners(bytes.as_slice()), Err(expected), "record {number}, bit {bit}");
         }
     }
-    // A socket is no descriptor.
+    // A socket record is not a descriptor record.
     let error = owners(records::some().bytes.as_slice()).expect_err("the other magic number");
     assert!(error.contains("damaged at byte 0"), "{error}");
 }
 
 #[test]
 fn a_damaged_second_walk_is_an_error_too() {
-    // Nobody holds any of them, so the second walk is wanted.
+    // No process holds any of the sockets, so the second read is required.
     let damaged = descriptors(1).bytes;
     for (first, second) in [(&damaged[..9], &[][..]), (&[][..], &damaged[..9])] {
         let (text, error) = print_owned(first, second, ARRAY);
@@ -962,7 +962,7 @@ fn a_damaged_second_walk_is_an_error_too() {
         assert!(error.ends_with("ends in the middle of a record, at byte 0"), "{error}");
         assert!(!text.ends_with("]\n"), "the array is left open: {text}");
     }
-    // The first explains everything that is to be explained; then nobody reads the second.
+    // The first read explains every socket, so the second is not made.
     let mut all = Stream::default();
     for cookie in [77, 79, 80, u64::from(u32::MAX) + 1] {
         all.part(|record: &mut owner_record| {
@@ -1004,7 +1004,7 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
             for _ in 0..=random.below(3) {
                 hurt(&mut bytes, &mut random);
             }
-            // What is not noticed is well formed.
+            // Output after undetected damage is well formed.
             let format = [LINES, TABLE][random.below(2)];
             let (text, error) = print_owned(&bytes, &bytes, format);
             printed += text.lines().count();
@@ -1015,7 +1015,7 @@ fn random_damage_of_owners_never_panics_hangs_or_takes_memory() {
                 true => assert!(rows(&text).all(|row| row.is_object()), "seed {seed}"),
                 false => assert!(is_fit_for_a_terminal(&text), "seed {seed}: {text:?}"),
             }
-            // Without anything that could be right.
+            // Without any valid bytes.
             bytes.iter_mut().for_each(|byte| *byte = random.next() as u8);
             let error = owners(Pieces::new(&bytes, 1 + random.below(4096))).err();
             assert_eq!(error.is_none(), bytes.is_empty(), "seed {seed}");

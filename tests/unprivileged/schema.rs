@@ -1,5 +1,5 @@
-//! The JSON Schema of rows: a validator accepts every row of the recorded streams by it, and refuses wrong
-//! ones.
+//! The JSON Schema of rows: a validator accepts every row of the streams in records.rs, and rejects wrong
+//! rows.
 
 use crate::common::validator::{accepts, closed, errors};
 use crate::common::{is_option, stdout};
@@ -25,7 +25,7 @@ fn recorded() -> [Stream; 5] {
     ]
 }
 
-/// The objects that are printed of every recorded stream.
+/// Returns the JSON objects of all these streams.
 fn objects(request: &ColumnRequest) -> Vec<Json> {
     let texts = recorded().map(|stream| records::printed(&stream, LINES, request));
     let lines = texts.iter().flat_map(|text| text.lines());
@@ -52,10 +52,10 @@ fn recorded_sockets_follow_it() {
     }
 }
 
-/// Options of which the kernel keeps less than the numbers that records have room for: no kernel can write
-/// what the made-up records have there.
+/// Options that are smaller in the kernel than the numbers in records. No kernel can write the values of
+/// the generated records.
 const SMALLER_IN_THE_KERNEL: [&str; 13] = [
-    // Bits, bytes, and sizes of packets.
+    // Bits, bytes, and packet sizes.
     "IP_IPSEC_POLICY",
     "IPV6_IPSEC_POLICY",
     "IP_TTL",
@@ -122,7 +122,7 @@ fn is_described(schema: &Json) {
 #[test]
 fn members_of_members_are_described() {
     let mut schema = printed_schema();
-    // The members of structures have the names that the manual pages of the options have.
+    // The members of structures have the names in the manual pages of the options.
     let members = schema["properties"].as_object_mut().expect("members");
     members.remove("options").expect("options");
     is_described(&schema);
@@ -151,7 +151,7 @@ fn a_member_of_a_newer_version_is_accepted() {
     assert!(!errors(&closed(&schema), &[object])[0].is_empty(), "the closed schema is closed");
 }
 
-/// A wrong value in an object that is right otherwise, by the path to it.
+/// Returns a valid object with a wrong value at this path.
 fn with(object: &Json, path: &str, value: Json) -> Json {
     let mut object = object.clone();
     let (parent, name) = path.rsplit_once('/').expect("a path");
@@ -171,7 +171,7 @@ fn wrong_objects_are_refused() {
         let found = objects.iter().find(|object| object.pointer(path).is_some());
         found.unwrap_or_else(|| panic!("no {path} in the streams"))
     };
-    // A listener with options and a process; one with keys; one with a path; a packet socket.
+    // A listener with options and a process, a socket with keys, a socket with a path, and a packet socket.
     let tcp = found("/processes/0");
     let speaker = found("/options/TCP_MD5SIG_prefixes/0");
     let unix = found("/local/path");

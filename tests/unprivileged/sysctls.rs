@@ -1,4 +1,4 @@
-//! The sysctls that the kernel side reads are those that `knetstat options` names.
+//! `knetstat options` names the sysctls that the BPF programs read.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use knetstat::options::reference::sysctls;
 
 const FACTS: &str = include_str!("../../bpf/options.h");
 
-/// The option of a fact, and the last part of the name of the sysctl that the fact is read from:
+/// Returns the option of a fact, and the last part of the name of the sysctl that the fact is read from:
 /// `VALUE(IP_TTL__sysctl, BITS(net, ipv4.sysctl_ip_default_ttl))`
 fn sysctl(line: &str) -> Option<(&str, &str)> {
     const BEFORE: [&str; 4] =

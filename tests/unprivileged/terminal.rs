@@ -10,7 +10,7 @@ use knetstat::output::Style;
 use knetstat::query::column_list::ColumnRequest;
 use knetstat::query::columns::Column;
 
-/// The usual columns, those of -tpoe, and others in an order of their own.
+/// Returns the default columns, those of -tpoe, all columns, and a selection in its own order.
 fn requests() -> [ColumnRequest; 4] {
     let all = ColumnRequest {
         netns: true,

@@ -27,7 +27,7 @@ fn every_option_is_explained() {
     }
 }
 
-/// The first lines of what is said of each option.
+/// Returns the first line of the explanation of each option.
 fn heads(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with(' '))
 }

@@ -1,4 +1,4 @@
-//! Sockets that stay, while others come and go as fast as they can.
+//! Sockets that stay open while others are opened and closed as fast as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,19 +13,19 @@ use crate::common::{not_tested, sockets, walks_are_exact};
 const STAYING: usize = 2_000;
 const RUNS: usize = 20;
 
-/// What the process holds, by inode.
+/// Returns the sockets that the process holds, by inode.
 fn held_by(puppet: &Puppet) -> Held {
     let mut held = Held::new();
     truth::held_by(puppet.pid(), &mut held);
     held
 }
 
-/// The rows by their inode; none is there twice.
+/// Returns the rows by inode. Asserts that no inode occurs twice.
 fn by_inode(rows: &[Value]) -> BTreeMap<u64, &Value> {
     let mut found = BTreeMap::new();
     for row in rows {
         let inode = row["inode"].as_u64().expect("an inode");
-        // Those that were closed in this moment have none any more.
+        // Sockets that are being closed have no inode any more.
         if inode != 0 {
             assert_eq!(found.insert(inode, row), None, "a second row of {row}");
         }
@@ -48,7 +48,7 @@ fn sockets_that_stay_keep_their_owner() {
         churner.ask("churn");
         let rows = sockets("-p -O nodelay");
         count += churner.number("stop");
-        // What is still open has been held all the time that it was in a table.
+        // Sockets that are still open were held during the whole run.
         let still_open = held_by(&churner);
         let rows = by_inode(&rows);
         for (inode, holders) in &staying {
@@ -60,7 +60,7 @@ fn sockets_that_stay_keep_their_owner() {
             assert_eq!(row["owner"], "process", "run {run}");
         }
         for (inode, holders) in &still_open {
-            // It may have been opened when its table had been walked already.
+            // The socket may have been opened after its table was read.
             let Some(row) = rows.get(inode) else {
                 continue;
             };
@@ -71,7 +71,7 @@ fn sockets_that_stay_keep_their_owner() {
     }
     match walks_are_exact() {
         true => assert_eq!(missed, 0, "sockets that stayed have no row"),
-        // A walk that was interrupted in a bucket passes over one for each that was closed there.
+        // An iterator that was interrupted in a bucket skips a socket for each socket closed there.
         false => {
             not_tested(&format!(
                 "that each socket has a row: this kernel's walks count ({missed} had none)"

@@ -9,13 +9,13 @@ use crate::common::{knetstat, sockets, stdout, NO_KERNEL_FILTER};
 
 const NONE: [u16; 0] = [];
 
-/// The local ports of what the arguments let through.
+/// Returns the local ports of the rows that match the arguments.
 fn shown(arguments: &str) -> Vec<u16> {
     ports(&sockets(&format!("{arguments} -O nodelay")))
 }
 
-/// The same; and with -p, in the table, and without the kernel side's filter there is no more and no
-/// less.
+/// Returns the same, and asserts that -p, the table and a run without the kernel-side filter show the same
+/// rows.
 fn shown_in_every_form(arguments: &str) -> Vec<u16> {
     let rows = shown(arguments);
     for more in ["-p", NO_KERNEL_FILTER] {
@@ -25,7 +25,7 @@ fn shown_in_every_form(arguments: &str) -> Vec<u16> {
     rows
 }
 
-/// Two processes that share one socket and have others for themselves, and a connection.
+/// Two processes that share a socket and have others of their own, and a connection.
 struct Scene {
     first: Puppet,
     second: Puppet,
@@ -44,7 +44,7 @@ impl Scene {
         first.ask("post first");
         second.ask(&format!("send {shared} first"));
         first.ask("receive");
-        // A socket that no process has.
+        // A socket that no process holds.
         let fd = first.number("udp 127.0.0.1:4004");
         first.ask(&format!("send {fd} office"));
         first.ask(&format!("close {fd}"));
@@ -66,12 +66,12 @@ fn by_process() {
     assert_eq!(shown(&format!("-tu --pid {second}")), [4002, 4003]);
     assert_eq!(shown(&format!("-tu --pid {first},{second}")), [4000, 4001, 4002, 4003]);
     assert_eq!(shown(&format!("-tu --pid {first} --pid {second}")), [4000, 4001, 4002, 4003]);
-    // No process has the number 0 or the largest one.
+    // No process has the PID 0 or the largest PID.
     assert_eq!(shown("-tu --pid 0"), NONE);
     assert_eq!(shown("-tu --pid 4294967295"), NONE);
     assert_eq!(shown(&format!("-tu --pid 4294967295,{second}")), [4002, 4003]);
 
-    // All processes of a row are shown, not only those that were asked for.
+    // All processes of a row are shown, not only those that match.
     let rows = owned(&format!("-tu --pid {first} --sport 4003"));
     assert_eq!(rows[0]["processes"].as_array().map(Vec::len), Some(2));
 
@@ -108,7 +108,7 @@ fn by_command() {
     assert_eq!(shown("-l -t --command web*"), [4000, 4002]);
     assert_eq!(shown("--port 4001 -tu --command web*"), [4001]);
 
-    // As it is shown, in the table and in JSON, and as it is.
+    // The name as shown in the table and in JSON, and the unescaped name.
     let escaped = |pattern: &str| {
         let output = knetstat(["-tuJ", "--command", pattern]);
         assert!(output.status.success(), "{output:?}");
@@ -123,7 +123,7 @@ fn by_command() {
     assert_eq!(escaped("web 2"), NONE);
     assert_eq!(escaped("web\\\\x202\\\\x0a"), NONE);
 
-    // Process and command have to be those of one holder.
+    // Process and command must match the same holder.
     let (first, second) = scene.pids();
     assert_eq!(shown(&format!("-tu --pid {first} --command web")), web);
     assert_eq!(
@@ -158,13 +158,13 @@ fn by_user() {
     for row in owned(&format!("--user {uid}")) {
         assert_eq!(row["uid"], uid);
     }
-    // Somebody in /etc/passwd who has none of them.
+    // A user in /etc/passwd who holds none of the sockets.
     let passwd = std::fs::read_to_string("/etc/passwd").expect("/etc/passwd");
     let nobody = passwd.lines().filter_map(|line| line.split(':').next()).find(|n| *n == "nobody");
     assert_eq!(nobody.map(|name| shown(&format!("--user {name}"))), Some(vec![]));
 }
 
-/// With a connection, whose two ends are of two processes.
+/// The two ends of the connection belong to two processes.
 #[test]
 fn the_ends_of_a_connection() {
     let _turn = with_puppets();

@@ -1,4 +1,4 @@
-//! Which processes hold a socket, with which descriptors.
+//! The processes that hold a socket, and their descriptors.
 
 use serde_json::{json, Value};
 
@@ -7,7 +7,7 @@ use super::truth::{held, owned};
 use super::{at_port, line_at_port, with_puppets};
 use crate::common::stdout;
 
-/// The descriptors of a row, as (process, descriptor).
+/// Returns the descriptors of a row as (PID, descriptor).
 fn descriptors(row: &Value) -> Vec<(u32, u32)> {
     let processes = row["processes"].as_array().expect("processes");
     let number = |value: &Value| value.as_u64().expect("a number") as u32;
@@ -40,7 +40,7 @@ fn the_sockets_of_several_processes() {
         }
     }
 
-    // When a process ends, so do its sockets.
+    // When a process ends, its sockets are closed.
     let ended = puppets.remove(2);
     let pid = ended.pid();
     drop(ended);
@@ -66,7 +66,7 @@ fn several_descriptors_are_one_row() {
     let table = stdout("-pH");
     assert_eq!(table.matches(&format!("{pid}/")).count(), 1, "a process once: {table}");
 
-    // The first one goes, the others stay.
+    // The first descriptor is closed. The others remain.
     puppet.ask(&format!("close {fd}"));
     assert_eq!(descriptors(at_port(&owned(""), 4000)), &expected[1..]);
 }
@@ -92,7 +92,7 @@ fn nonblock_is_that_of_the_descriptor_now() {
         [4000, 4001].map(|port| at_port(rows, port)["processes"][0]["nonblock"].clone())
     };
     assert_eq!(nonblock(&owned("")), [false, false]);
-    // Another flag is not this flag.
+    // Another file flag does not change O_NONBLOCK.
     puppet.ask(&format!("append {listener}"));
     assert_eq!(nonblock(&owned("")), [false, false]);
     puppet.ask(&format!("nonblock {udp} on"));
@@ -123,7 +123,7 @@ fn a_forked_process_holds_what_its_parent_holds() {
         .collect();
     assert_eq!(commands, ["cat"]);
 
-    // What the parent closes, the heir still has.
+    // The heir still has the descriptor that the parent closes.
     puppet.ask(&format!("close {fd}"));
     assert_eq!(descriptors(at_port(&owned(""), 4000)), [(heir, fd)]);
 }
@@ -163,7 +163,7 @@ fn the_table_joins_the_processes_of_a_socket() {
              PID/Program name     Diag Options"
         )
     );
-    // With -e between the group and the options.
+    // With -e, the column is between the reuseport group and the options.
     let table = stdout("-epH -u");
     let words: Vec<&str> = table.split_whitespace().skip(9).collect();
     assert_eq!(words[0], format!("{}/puppet", puppet.pid()), "{table}");
@@ -179,7 +179,7 @@ fn a_descriptor_on_its_way_between_processes() {
     let rows = owned("");
     assert_eq!(descriptors(at_port(&rows, 4000)), [(sender.pid(), fd)], "it is a copy that went");
 
-    // Now nobody holds it but the message.
+    // Now only the message holds the socket.
     sender.ask(&format!("close {fd}"));
     let rows = owned("");
     assert_eq!(at_port(&rows, 4000)["owner"], "elsewhere");
@@ -214,12 +214,13 @@ fn a_thread_with_descriptors_of_its_own() {
     let pid = puppet.pid();
 
     let rows = owned("");
-    // The thread has a copy of the first, by the same number: still one descriptor of one process.
+    // The thread has a copy of the first descriptor under the same number: still one descriptor of one
+    // process.
     assert_eq!(descriptors(at_port(&rows, 4000)), [(pid, before)]);
     assert_eq!(descriptors(at_port(&rows, 4001)), [(pid, fd)]);
     assert_eq!(descriptors(at_port(&rows, 4002)), [(pid, after)]);
 
-    // What the first thread closes, the other still has.
+    // The other thread still has the descriptor that the first thread closes.
     puppet.ask(&format!("close {before}"));
     assert_eq!(descriptors(at_port(&owned(""), 4000)), [(pid, before)]);
 }
@@ -245,7 +246,7 @@ fn without_the_flag_there_are_no_owners() {
     assert_eq!(with["processes"].as_array().map(Vec::len), Some(1));
 }
 
-/// What these tests compare with: the reader of /proc, on descriptors that are known.
+/// The reader of /proc, with which these tests compare, tested on known descriptors.
 #[test]
 fn the_truth_of_proc() {
     let _turn = with_puppets();

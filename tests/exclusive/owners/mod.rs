@@ -1,5 +1,5 @@
-//! Who holds each socket: the column of `-p`, the members `processes` and `owner`, and the filters
-//! by process, command and user. Compared with /proc/PID: its fd, fdinfo and comm.
+//! The processes that hold each socket: the column of `-p`, the members `processes` and `owner`, and the
+//! filters by process, command and user. Compared with fd, fdinfo and comm in /proc/PID.
 
 mod churn;
 mod filters;
@@ -23,15 +23,15 @@ fn with_puppets() -> RwLockReadGuard<'static, ()> {
     turn
 }
 
-/// Enters a namespace whose sockets this process holds. A program that is about to start holds for a
-/// moment all descriptors of the process that starts it: another test would be seen in the rows.
+/// Enters a namespace whose sockets this process holds. A child holds all descriptors of the process that
+/// starts it until it calls execve(2), so that another test would appear in the rows.
 fn alone() -> RwLockWriteGuard<'static, ()> {
     let turn = crate::exclusive();
     enter_namespace();
     turn
 }
 
-/// The one row with this local port, which is not that of a connection's other rows.
+/// Returns the row with this local port, of which there must be exactly one.
 fn at_port(rows: &[Value], port: u16) -> &Value {
     let found: Vec<&Value> = rows.iter().filter(|row| row["local"]["port"] == port).collect();
     assert_eq!(found.len(), 1, "rows with the local port {port}: {found:#?}");
@@ -46,7 +46,7 @@ fn ports(rows: &[Value]) -> Vec<u16> {
     ports
 }
 
-/// The line of the table with this local port.
+/// Returns the line of the table with this local port.
 fn line_at_port(table: &str, port: u16) -> &str {
     let mut lines = table.lines().filter(|line| {
         line.split_whitespace().nth(3).is_some_and(|local| local.ends_with(&format!(":{port}")))

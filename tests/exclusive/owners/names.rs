@@ -1,4 +1,4 @@
-//! The names of processes are whatever a process writes.
+//! A process may give itself any name.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::truth::owned;
 use super::{at_port, line_at_port, with_puppets};
 use crate::common::{sockets, stdout};
 
-/// What a process calls itself, and how it is shown.
+/// The names of processes, and how they are shown.
 const NAMES: [(&[u8], &str); 20] = [
     (b"nginx: worker", "nginx: worker"),
     (b"(sd-pam)", "(sd-pam)"),
@@ -24,22 +24,22 @@ const NAMES: [(&[u8], &str); 20] = [
     (b"say \"hi\"", "say \"hi\""),
     ("\u{e9}t\u{e9}".as_bytes(), "\u{e9}t\u{e9}"),
     (b"\xff\xfe latin \xe9", "\\xff\\xfe latin \\xe9"),
-    // C1 control characters, which some terminals obey.
+    // C1 control characters, which some terminals interpret.
     ("\u{9b}31m".as_bytes(), "\\xc2\\x9b31m"),
     (b"", ""),
     (b"fifteen-letters", "fifteen-letters"),
-    // The kernel cuts these at 15 bytes, the second in the middle of a letter.
+    // The kernel truncates these to 15 bytes, the second one within a character.
     (b"sixteen-letters-", "sixteen-letters"),
     ("1234567890123\u{2603}".as_bytes(), "1234567890123\\xe2\\x98"),
 ];
 
 fn rename(puppet: &mut Puppet, name: &[u8]) {
     let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-    // A byte of zero ends a name: writing nothing at all would not be a write.
+    // A zero byte ends the name, because an empty write(2) would not change it.
     puppet.ask(&format!("name {hex}00"));
 }
 
-/// Each name is found by what the table and JSON print.
+/// Each name is found by its form in the table and in JSON.
 #[test]
 fn a_name_as_it_is_printed_finds_its_process() {
     const MORE: [&[u8]; 10] =
@@ -60,7 +60,7 @@ fn a_name_as_it_is_printed_finds_its_process() {
     for (puppet, port) in &puppets {
         let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let row = row.clone().find(|row| row[0] == port.to_string()).expect("a row");
-        // /proc says how the process is called: some have the same name.
+        // /proc has the name of the process: some have the same name.
         let comm = |puppet: &Puppet| std::fs::read(format!("/proc/{}/comm", puppet.pid()));
         let comm_of = |puppet| comm(puppet).expect("the puppet is there");
         let same = puppets.iter().filter(|(other, _)| comm_of(other) == comm_of(puppet));
@@ -77,7 +77,7 @@ fn a_name_as_it_is_printed_finds_its_process() {
         let found: Vec<u16> = text.lines().map(|line| line.trim().parse().unwrap()).collect();
         assert_eq!(found, expected, "{command}");
     }
-    // What stands for none, and for a subflow, is no name.
+    // The placeholders for no process and for a subflow are not names.
     assert!(table.lines().any(|line| line.ends_with(" \\x2d")), "{table}");
     assert!(stdout("-p").contains("/x\\x28subflow)"));
 }
@@ -103,7 +103,7 @@ fn names_of_all_kinds() {
         let process = &at_port(&rows, port)["processes"][0];
         assert_eq!(process["command"], shown, "{name:?}");
         let line = line_at_port(&table, port);
-        // A column of the table has no blanks of its own.
+        // A column of the table contains no blanks.
         let shown = if name.is_empty() { "\"\"".into() } else { shown.replace(' ', "\\x20") };
         let program = format!(" UNCONN      {}/{shown} ", puppet.pid());
         assert!(line.contains(&program), "{program} in {line}");
@@ -130,7 +130,7 @@ fn two_hostile_names_in_one_cell() {
     owned("");
 }
 
-/// A list has an entry for each descriptor, also for that of a process whose name has no characters.
+/// A list has an entry for each descriptor, including those of a process with an empty name.
 #[test]
 fn a_name_of_no_characters_in_a_list() {
     let _turn = with_puppets();
@@ -151,7 +151,7 @@ fn a_name_of_no_characters_in_a_list() {
     let [commands, pids, programs] = [0, 1, 2].map(|nth| words[nth].split(',').collect::<Vec<_>>());
     assert_eq!(commands.len(), names.len(), "{table}");
     for ((command, pid), program) in commands.iter().zip(&pids).zip(&programs) {
-        // As /proc has it; a quotation mark stands before what is really called like the mark.
+        // The name in /proc. In a name that looks like the placeholder, the first character is escaped.
         let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).expect("comm");
         let expected = match comm.trim_end_matches('\n') {
             "" => r#""""#,
@@ -163,7 +163,7 @@ fn a_name_of_no_characters_in_a_list() {
     }
 }
 
-/// What a pattern has in the place of `*` and `?` need not be shown as one character.
+/// The characters that `*` and `?` match need not be shown as one character.
 #[test]
 fn patterns_for_names() {
     let _turn = with_puppets();
@@ -194,7 +194,7 @@ fn the_name_is_that_of_the_first_thread() {
     rename(&mut puppet, b"leader");
     puppet.ask("name-a-thread renamed");
     puppet.ask("udp 127.0.0.1:4000");
-    // It was opened by a thread that is not the first, and is held by one of another name.
+    // The socket was opened by a thread other than the first, and its holder has another name.
     puppet.ask("thread-of-its-own 127.0.0.1:4001");
     let command = |rows: &[Value], port| at_port(rows, port)["processes"][0]["command"].clone();
     let rows = owned("");

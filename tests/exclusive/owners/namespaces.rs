@@ -1,4 +1,4 @@
-//! Processes have the numbers that knetstat's own pid namespace gives them.
+//! Processes have their PIDs in knetstat's own PID namespace.
 
 use serde_json::{json, Value};
 
@@ -7,7 +7,7 @@ use super::truth::{assert_held, owned, Held};
 use super::{at_port, ports, with_puppets};
 use crate::common::{stdout, wait_until};
 
-/// What knetstat shows to a puppet, and what /proc does.
+/// Returns the output of knetstat in a puppet's namespace, and the holders in its /proc.
 fn seen_by(puppet: &mut Puppet, arguments: &str) -> (Vec<Value>, Held) {
     let text = puppet.ask(&format!("knetstat -J -O nodelay {arguments}"));
     let rows = serde_json::from_str(&text).expect("a JSON array");
@@ -27,7 +27,7 @@ fn from_inside_and_from_outside() {
     assert_eq!(inner.ask("pid"), "1");
     assert!(heir > 1 && heir < 100, "the namespace is new");
 
-    // From outside: the outer numbers of all of them, as the outer /proc has them.
+    // From outside: the outer PIDs of all processes, as in the outer /proc.
     let rows = owned("");
     assert_eq!(rows.len(), 4);
     let pid = |rows: &[Value], port| at_port(rows, port)["processes"][0]["pid"].clone();
@@ -38,7 +38,7 @@ fn from_inside_and_from_outside() {
     assert!(status.contains(&format!("NSpid:\t{init}\t1\n")), "{status}");
     assert_eq!(at_port(&rows, 5000)["processes"].as_array().map(Vec::len), Some(2));
 
-    // From inside: the inner numbers; of what is outside nothing but that it is.
+    // From inside: the inner PIDs. Processes outside have none here.
     let (rows, held) = seen_by(&mut inner, "-p");
     assert_eq!(rows.len(), 4);
     assert_held(&rows, &held);
@@ -51,7 +51,7 @@ fn from_inside_and_from_outside() {
         assert_eq!(at_port(&rows, port)["processes"], json!([]));
     }
 
-    // The filter means the same numbers.
+    // The filter uses the same PIDs.
     assert_eq!(ports(&seen_by(&mut inner, "-tu --pid 1").0), [5000, 5001]);
     assert_eq!(ports(&seen_by(&mut inner, &format!("-tu --pid {heir}")).0), [5000]);
     assert_eq!(ports(&owned(&format!("-tu --pid {init}"))), [5000, 5001]);
@@ -90,8 +90,8 @@ fn from_the_middle_of_three() {
     let rows = owned("");
     assert_eq!(rows.len(), 4);
 
-    // The deepest's number in the namespace that is in the middle of its three: that of the second
-    // unshare(1)'s child, which is the parent of the program.
+    // The PID of the deepest process in the middle one of its three namespaces: the child of the second
+    // unshare(1), which is the parent of the program.
     let pid = at_port(&rows, 4003)["processes"][0]["pid"].as_u64().expect("a number");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).expect("numbers");
@@ -111,7 +111,7 @@ fn from_the_middle_of_three() {
     wait_until("the namespaces are gone", || owned("").len() == 2);
 }
 
-/// The process so many generations before.
+/// Returns the PID of the ancestor so many generations up.
 fn ancestor(pid: u64, generations: usize) -> u64 {
     (0..generations).fold(pid, |pid, _| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");

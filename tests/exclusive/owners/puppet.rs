@@ -1,6 +1,6 @@
-//! Processes that hold sockets: copies of this test program that do what they are told, one command
-//! a line on a socket that is their standard input. They end with it, so with the test at the
-//! latest.
+//! Processes that hold sockets: copies of this test program that execute commands. They read one command a
+//! line from a socket that is their standard input, and end when it is closed, so at the latest with the
+//! test.
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -24,25 +24,25 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::common::KNETSTAT;
 
-/// In the environment of a puppet.
+/// The environment variable that makes the test program a puppet.
 const PUPPET: &str = "KNETSTAT_TEST_PUPPET";
 
-/// A process that obeys.
+/// A process that executes commands.
 pub struct Puppet {
     child: Child,
     wire: BufReader<UnixStream>,
 }
 
 impl Puppet {
-    /// A child of this process, in the namespaces of this thread.
+    /// Starts a child of this process in the namespaces of this thread.
     pub fn new() -> Puppet {
         Puppet::start(&[])
     }
 
-    /// The first process of a pid namespace that is so many levels below this one, with its own
+    /// Starts the first process of a PID namespace that is so many levels below this one, with its own
     /// /proc.
     pub fn in_pid_namespace(depth: usize) -> Puppet {
-        // The program that unshare(1) starts dies with unshare(1).
+        // The program that unshare(1) starts is killed with unshare(1).
         Puppet::start(&["unshare", "-pf", "--kill-child", "--mount-proc"].repeat(depth))
     }
 
@@ -61,7 +61,7 @@ impl Puppet {
         Puppet { child, wire: BufReader::new(ours) }
     }
 
-    /// Has it obey a command; what it answers.
+    /// Executes a command and returns the answer.
     pub fn ask(&mut self, command: &str) -> String {
         let mut line = String::new();
         let asked = writeln!(self.wire.get_mut(), "{command}");
@@ -70,13 +70,13 @@ impl Puppet {
         serde_json::from_str(&line).expect("the answer is a string in JSON")
     }
 
-    /// The same where the answer is a number.
+    /// Executes a command whose answer is a number.
     pub fn number(&mut self, command: &str) -> u32 {
         let answer = self.ask(command);
         answer.parse().unwrap_or_else(|_| panic!("'{command}' gave {answer}"))
     }
 
-    /// What this pid namespace calls it. Only for one that is in the same.
+    /// Returns the PID. Only for a puppet in the same PID namespace.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -84,13 +84,13 @@ impl Puppet {
 
 impl Drop for Puppet {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // If the process has ended by itself, there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What a puppet runs.
+/// The program of a puppet.
 #[test]
 #[ignore = "the tests of owners start it"]
 fn puppet() {
@@ -110,7 +110,7 @@ fn puppet() {
     }
 }
 
-/// What a puppet has.
+/// The descriptors, threads and children of a puppet.
 #[derive(Default)]
 struct Stage {
     sockets: HashMap<RawFd, Socket>,
@@ -123,7 +123,7 @@ struct Stage {
 impl Stage {
     fn obey(&mut self, words: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
         Ok(match words {
-            // Sockets; the answer is the number of the descriptor.
+            // Sockets. The answer is the number of the descriptor.
             ["listen", protocol, address] => self.keep(listen(protocol, address)?),
             ["connect", protocol, address] => {
                 let address: SocketAddr = address.parse()?;
@@ -200,14 +200,14 @@ impl Stage {
                 on_a_thread(move || Ok(nix::sys::prctl::set_name(&name)?))?;
                 String::new()
             }
-            // A thread with a table of descriptors of its own, where one more socket is, and a copy
-            // of all that were there before.
+            // A thread with its own table of descriptors, which contains one more socket and a copy of all
+            // previous descriptors.
             ["thread-of-its-own", address] => {
                 let address = address.to_string();
                 let fd = on_a_thread(move || {
                     unshare(CloneFlags::CLONE_FILES)?;
                     let socket = udp(&address)?;
-                    // It is that thread's; nobody else may close it.
+                    // The descriptor belongs to that thread. No other thread may close it.
                     Ok(std::os::fd::IntoRawFd::into_raw_fd(socket))
                 })?;
                 fd.to_string()
@@ -273,12 +273,12 @@ fn udp(address: &str) -> Result<Socket, Box<dyn std::error::Error>> {
     Ok(socket)
 }
 
-/// An abstract name: each network namespace has its own.
+/// Returns an abstract address: each network namespace has its own.
 fn post(name: &str) -> std::io::Result<net::SocketAddr> {
     net::SocketAddr::from_abstract_name(name)
 }
 
-/// Takes a message with a descriptor out; the number that it gets here.
+/// Receives a message with a descriptor, and returns the number of the new descriptor.
 fn receive(post: &UnixDatagram) -> Result<RawFd, Box<dyn std::error::Error>> {
     let (mut text, mut rights) = ([0; 16], nix::cmsg_space!([RawFd; 1]));
     let mut texts = [IoSliceMut::new(&mut text)];
@@ -292,12 +292,12 @@ fn receive(post: &UnixDatagram) -> Result<RawFd, Box<dyn std::error::Error>> {
     Err("no descriptor came".into())
 }
 
-/// `66 6f 6f` without the blanks.
+/// Parses hexadecimal bytes such as `666f6f`.
 fn bytes(hex: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16)).collect()
 }
 
-/// Runs it on a thread that then stays until the process ends.
+/// Runs an action on a thread that then remains until the process ends.
 fn on_a_thread<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, Box<dyn std::error::Error>> + Send + 'static,
 ) -> Result<T, String> {
@@ -312,8 +312,8 @@ fn on_a_thread<T: Send + 'static>(
     wait.recv_timeout(Duration::from_secs(10)).map_err(|error| error.to_string())?
 }
 
-/// A process that has got a socket from its parent, as fork(2) hands them on. It ends when its
-/// parent does, whose end of the pipe it waits for.
+/// A process that has inherited a socket from its parent through fork(2). It waits for the end of a pipe,
+/// and so ends with its parent.
 struct Heir(Child, #[allow(dead_code)] Option<ChildStdin>);
 
 impl Heir {
@@ -326,16 +326,16 @@ impl Heir {
     }
 }
 
-/// Opens and closes sockets as fast as it can, and lets some of them stay.
+/// Opens and closes sockets as fast as possible, and keeps some of them open.
 struct Churn {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(usize, Vec<Socket>)>,
 }
 
 impl Churn {
-    /// One of so many sockets stays.
+    /// One of so many sockets is kept.
     const STAYS: usize = 64;
-    /// More do not; it is a test, not a load.
+    /// The limit of sockets that are kept, to bound the load.
     const STAY_MAX: usize = 50;
 
     fn start() -> Churn {
@@ -353,7 +353,7 @@ impl Churn {
                 let socket = socket.expect("a socket");
                 if count % Churn::STAYS == 0 {
                     stay.push(socket);
-                    // The last ones are of more interest: the others were there at the first walk.
+                    // The most recent ones are kept, because the others existed at the first read.
                     stay.drain(..stay.len().saturating_sub(Churn::STAY_MAX));
                 }
                 count += 1;
@@ -363,7 +363,7 @@ impl Churn {
         Churn { stop, thread }
     }
 
-    /// Ends it; how many sockets there were, and those that stay.
+    /// Stops, and returns the number of sockets opened and those that are kept.
     fn stop(self) -> (usize, Vec<Socket>) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the sockets could be opened")

@@ -1,4 +1,4 @@
-//! What /proc says of who holds which socket.
+//! The holders of sockets according to /proc.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,15 +8,14 @@ use serde_json::{json, Value};
 
 use crate::common::sockets;
 
-/// A descriptor of a socket: process, number, whether it has O_NONBLOCK, and the process's name.
+/// A descriptor of a socket: PID, number, whether it has O_NONBLOCK, and the name of the process.
 type Holder = (u32, u32, bool, String);
 
-/// All that is held, by the number of the socket's inode: the descriptors of every process and
-/// every thread that /proc shows.
+/// All held sockets by inode: the descriptors of every process and every thread in /proc.
 pub type Held = BTreeMap<u64, BTreeSet<Holder>>;
 
-/// Looks through the processes of this thread's network namespace, and through this process. What
-/// ends meanwhile is passed over.
+/// Reads the processes in this thread's network namespace, and this process. Processes that end meanwhile
+/// are skipped.
 pub fn held() -> Held {
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
     let here = namespace("thread-self");
@@ -29,7 +28,7 @@ pub fn held() -> Held {
     held
 }
 
-/// Looks at one process.
+/// Reads one process.
 pub fn held_by(pid: u32, held: &mut Held) {
     let Some(command) = command(pid) else {
         return;
@@ -47,7 +46,7 @@ pub fn held_by(pid: u32, held: &mut Held) {
     }
 }
 
-/// The names in a directory that are numbers.
+/// Returns the names in a directory that are numbers.
 fn numbers(directory: impl AsRef<Path>) -> Vec<u32> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -55,7 +54,7 @@ fn numbers(directory: impl AsRef<Path>) -> Vec<u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// `socket:[4711]`
+/// Parses `socket:[4711]`.
 fn socket_inode(link: &str) -> Option<u64> {
     let target = fs::read_link(link).ok()?;
     target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
@@ -67,7 +66,7 @@ fn flags(fdinfo: &str) -> Option<i32> {
     i32::from_str_radix(flags.trim(), 8).ok()
 }
 
-/// The name of the thread group's leader, worded as the manual page says.
+/// Returns the name of the thread group's leader, escaped as the manual page describes.
 fn command(pid: u32) -> Option<String> {
     let bytes = fs::read(format!("/proc/{pid}/comm")).ok()?;
     Some(escaped(bytes.strip_suffix(b"\n")?))
@@ -90,14 +89,14 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
-/// The member `processes` for these holders.
+/// Returns the member `processes` for these holders.
 pub fn processes(holders: &BTreeSet<Holder>) -> Value {
     let process = |(pid, fd, nonblock, command): &Holder| json!({"pid": pid, "command": command, "fd": fd, "nonblock": nonblock});
     holders.iter().map(process).collect()
 }
 
-/// Asserts that the rows have the processes that hold them, all of them and each descriptor once, and
-/// `process` as their owner; and that those that nobody holds have none, and another word.
+/// Asserts that the rows have all processes that hold them, each descriptor once, and the owner `process`.
+/// Rows without a holder must have no processes and another owner.
 pub fn assert_held(rows: &[Value], held: &Held) {
     assert!(!rows.is_empty());
     for row in rows {
@@ -114,7 +113,8 @@ pub fn assert_held(rows: &[Value], held: &Held) {
     }
 }
 
-/// The sockets that knetstat shows in this thread's namespace, whose owners are those of /proc.
+/// Returns the sockets that knetstat shows in this thread's namespace, after asserting that their owners
+/// match /proc.
 pub fn owned(arguments: &str) -> Vec<Value> {
     let rows = sockets(&format!("-p -O nodelay {arguments}"));
     assert_held(&rows, &held());

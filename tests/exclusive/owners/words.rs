@@ -1,4 +1,4 @@
-//! Why a socket has no process: one word for each reason, on sockets made to be so.
+//! The reason why a socket has no process: one word for each reason, on sockets prepared for it.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
@@ -12,11 +12,11 @@ use super::{alone, at_port, line_at_port, with_puppets};
 use crate::common::scene::{proc_rows, EveryState};
 use crate::common::{has_mptcp, ip, not_tested, sockets, stdout, sysctl, wait_until};
 
-/// The word that a row of [`EveryState`] has to have.
+/// Returns the expected word for a row of [`EveryState`].
 fn word(row: &Value) -> &'static str {
     match (row["state"].as_str().expect("a state"), row["inode"].is_null()) {
         ("TIME_WAIT", true) => "time-wait",
-        // Its process is gone and only a mini-socket is left, which the kernel keeps as TIME_WAIT.
+        // The process is gone, and only a mini-socket is left, which the kernel keeps as TIME_WAIT.
         ("FIN_WAIT2", true) => "time-wait",
         ("SYN_RECV", true) => "request",
         ("FIN_WAIT1", true) => "orphan",
@@ -36,7 +36,7 @@ fn check_every_state(at: IpAddr, target: IpAddr) {
     let words: BTreeSet<&str> = rows.iter().filter_map(|row| row["owner"].as_str()).collect();
     assert_eq!(words, BTreeSet::from(["time-wait", "request", "orphan", "process"]));
 
-    // In the table, in parentheses.
+    // In the table, the word is in parentheses.
     let table = stdout("-pH");
     for (state, owner) in [("TIME_WAIT", "(time-wait)"), ("SYN_RECV", "(request)")] {
         let lines = table.lines().filter(|line| line.split_whitespace().nth(5) == Some(state));
@@ -96,7 +96,7 @@ fn a_socket_of_the_kernel() {
     let output = Command::new("ip").args(add.split(' ')).output().expect("ip(8)");
     let stderr = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        // Nothing but that this kernel has none.
+        // The only accepted failure: this kernel does not have the device.
         assert!(stderr.contains("Unknown device type"), "{stderr}");
         return not_tested("a socket of vxlan's, which this kernel does not have");
     }
@@ -112,7 +112,7 @@ fn a_socket_of_the_kernel() {
     let table = stdout("-p");
     assert_eq!(line_at_port(&table, 4789).split_whitespace().nth(6), Some("(tunnel)"));
 
-    // The number is the kernel's, for any tunnel: the word for it is for IPsec.
+    // The kernel has the same number for any tunnel. The word for it names IPsec.
     for row in sockets("-u --sport 4789") {
         assert_eq!(row["options"]["UDP_ENCAP"], 1, "{row}");
     }
@@ -123,7 +123,7 @@ fn a_socket_of_the_kernel() {
     assert_eq!(table.lines().count(), of_kernel.len());
 }
 
-/// The rows of MPTCP have the processes of the connection that they are a part of.
+/// The rows of MPTCP subflows have the processes of the connection that they belong to.
 #[test]
 fn the_parts_of_an_mptcp_connection() {
     let _turn = with_puppets();
@@ -155,7 +155,7 @@ fn the_parts_of_an_mptcp_connection() {
     let held = held();
     for (row, puppet, fds) in row_of {
         assert_eq!(row["owner"], "subflow", "{row}");
-        // The number of the master's inode is in /proc of its process only.
+        // Only /proc of its process has the inode number of the master.
         let of_process = held.values().find(|holders| {
             holders.iter().any(|(pid, fd, _, _)| *pid == puppet.pid() && fds.contains(fd))
         });
@@ -203,7 +203,7 @@ fn an_mptcp_connection_that_is_passed_on_and_closed() {
     let server = puppet.number(&format!("accept {listener}"));
     puppet.ask(&format!("send {client} office"));
     puppet.ask(&format!("close {client}"));
-    // Whether a run before has met the connection makes no difference.
+    // The result does not depend on whether a previous run has seen the connection.
     for _ in 0..2 {
         let rows = sockets("-p --dport 4000");
         assert_eq!(rows.len(), 1);
@@ -215,7 +215,7 @@ fn an_mptcp_connection_that_is_passed_on_and_closed() {
     assert_eq!(row["owner"], "subflow");
     assert_eq!(row["processes"][0]["pid"], receiver.pid());
 
-    // The one end is closed, then the other: no row is left that the kernel made for itself.
+    // One end is closed, then the other: no row is left of a socket that the kernel created for itself.
     drop(receiver);
     for _ in 0..2 {
         let rows = sockets("-p");
@@ -233,7 +233,7 @@ fn an_mptcp_connection_that_is_passed_on_and_closed() {
     }
 }
 
-/// Two that stay when there is no process: what is printed does not depend on the second walk.
+/// Two sockets that remain without a process: the output does not depend on the second read.
 #[test]
 fn several_words_in_one_run() {
     let _turn = with_puppets();
@@ -252,7 +252,7 @@ fn several_words_in_one_run() {
         let owner = if fds[..3].contains(fd) { "elsewhere" } else { "process" };
         assert_eq!(at_port(&rows, port)["owner"], owner);
     }
-    // What was put off is shown all the same, in each form, and filters still apply to it.
+    // The rows that were deferred are shown in each form, and filters still apply to them.
     assert_eq!(stdout("-pH").lines().count(), 5);
     assert_eq!(stdout("-pH --sport 4001").lines().count(), 1);
     assert_eq!(stdout("-H -tu --command *").lines().count(), 2, "no process, no command");

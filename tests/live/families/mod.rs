@@ -1,4 +1,4 @@
-//! The families besides TCP and UDP: compared with getsockopt(2), ioctl(2) and /proc/net.
+//! The families other than TCP and UDP: compared with getsockopt(2), ioctl(2) and /proc/net.
 
 mod mptcp;
 mod netlink;
@@ -15,7 +15,7 @@ mod xdp;
 use crate::common;
 use crate::getsockopt::SECOND;
 
-/// A namespace with the interfaces that the table of options names.
+/// Enters a namespace with the interfaces that the table of options names.
 fn enter() {
     common::enter_namespace();
     common::ip(&format!("link add second index {SECOND} type veth peer name third"));

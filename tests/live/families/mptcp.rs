@@ -1,4 +1,4 @@
-//! MPTCP sockets: options, rows, and those that no process holds.
+//! MPTCP sockets: options, rows, and sockets that no process holds.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -15,7 +15,8 @@ use crate::numbers::*;
 
 const VERSIONS: [Domain; 2] = [Domain::IPV4, Domain::IPV6];
 
-/// A namespace where a connection of MPTCP may have a second subflow; `false` where there is no MPTCP.
+/// Enters a namespace in which an MPTCP connection may have a second subflow. Returns `false` if the kernel
+/// has no MPTCP.
 fn enter(test: &str) -> bool {
     super::enter();
     if !has_mptcp(test) {
@@ -54,28 +55,28 @@ fn listener(domain: Domain) -> Socket {
     listener_of(domain, Protocol::MPTCP)
 }
 
-/// A connection to a listener, which nobody has accepted yet.
+/// Connects to a listener, which does not accept the connection yet.
 fn connect(listener: &Socket) -> Socket {
     let client = fresh(listener.domain().expect("SO_DOMAIN"));
     client.connect(&listener.local_addr().expect("an address")).expect("connect");
     client
 }
 
-/// Both ends of a connection, the one that connected first.
+/// Returns both ends of a connection, the connecting one first.
 fn pair(listener: &Socket) -> (Socket, Socket) {
     let client = connect(listener);
     let (server, _) = listener.accept().expect("accept");
     (client, server)
 }
 
-/// The client of a server that does not know MPTCP.
+/// Returns the client of a server that does not support MPTCP.
 fn fallen_back(domain: Domain) -> (Socket, Vec<Socket>) {
     let listener = listener_of(domain, Protocol::TCP);
     let (client, server) = pair(&listener);
     (client, vec![listener, server])
 }
 
-/// The kinds of one version.
+/// Returns the kinds of sockets of one IP version.
 fn makers_of(domain: Domain, kinds: [&'static str; 6]) -> Vec<Maker> {
     let maker = |kind, make: Box<dyn Fn() -> (Socket, Vec<Socket>)>| Maker { kind, make };
     let [new, bound, listening, connected, accepted, fallback] = kinds;
@@ -126,8 +127,8 @@ fn every_option_of_mptcp_sockets() {
     walk_but("mptcp", "--mptcp", &makers(), is_without_effect);
 }
 
-/// What setsockopt(2) takes and forgets: net/mptcp/sockopt.c, mptcp_setsockopt_sol_socket(). Two are
-/// kept, but a connection does not tell, or has no use for it.
+/// Options that setsockopt(2) accepts and ignores: net/mptcp/sockopt.c, mptcp_setsockopt_sol_socket(). Two
+/// others are stored, but a connection does not report or use them.
 fn is_without_effect(option: &str, kind: &str) -> bool {
     const FORGOTTEN: [&str; 10] = [
         "SO_PASSCRED",
@@ -145,7 +146,7 @@ fn is_without_effect(option: &str, kind: &str) -> bool {
     FORGOTTEN.contains(&option) || connection && matches!(option, "TCP_MAXSEG" | "TCP_DEFER_ACCEPT")
 }
 
-/// A new socket has no subflow before somebody asks for what only a subflow has.
+/// A new socket has no subflow until a process queries an option of the subflow.
 #[test]
 fn options_of_sockets_that_nobody_asked() {
     if !enter("options_of_sockets_that_nobody_asked") {
@@ -156,7 +157,7 @@ fn options_of_sockets_that_nobody_asked() {
     untouched("mptcp: untouched, with reno", "--mptcp", &makers());
 }
 
-/// Nothing is set of sockets as they are made, and what a program sets is.
+/// No option counts as set on a new socket, and each option that a program sets does.
 #[test]
 fn what_is_set() {
     if !enter("what_is_set") {
@@ -181,7 +182,7 @@ fn what_is_set() {
         int(IPPROTO_TCP, TCP_CORK, 1).expect("TCP_CORK");
         let name = knetstat::kernel::syscall::setsockopt;
         name(socket.as_fd(), IPPROTO_TCP, TCP_CONGESTION, other.as_bytes()).expect(kind);
-        // Not every kernel has these of MPTCP.
+        // Not every kernel supports these options of MPTCP.
         changed.push(int(IPPROTO_TCP, TCP_KEEPIDLE, 33).is_ok());
     }
     let rows = common::sockets("--mptcp");
@@ -196,10 +197,10 @@ fn what_is_set() {
     }
 }
 
-/// What ss(8) and knetstat both tell of a socket.
+/// The properties of a socket that both ss(8) and knetstat show.
 type Row = (String, u64, u64, String, String, u64);
 
-/// Listeners and connections, as the kernel tells ss(8).
+/// Returns listeners and connections as the kernel reports them to ss(8).
 fn listed() -> BTreeSet<Row> {
     let output = Command::new("ss").args(["-Manme", "-H", "-O"]).output().expect("ss(8)");
     assert!(output.status.success(), "ss: {}", String::from_utf8_lossy(&output.stderr));
@@ -221,7 +222,7 @@ fn parse(line: &str) -> Option<Row> {
     Some((state, number(1)?, number(2)?, (*words.get(3)?).into(), (*words.get(4)?).into(), inode))
 }
 
-/// The same of what knetstat shows, but for what is idle, which ss(8) does not know.
+/// Returns the same properties from knetstat, without idle sockets, which ss(8) does not show.
 fn shown() -> BTreeSet<Row> {
     let rows = common::sockets("--mptcp");
     let rows: Vec<Row> = rows.iter().filter(|row| row["state"] != "CLOSE").map(row).collect();
@@ -246,18 +247,17 @@ fn row(shown: &Value) -> Row {
     };
     let state = shown["state"].as_str().expect("a word").to_owned();
     let queues = (number("recv_queue"), number("send_queue"));
-    // ss(8) has 0 for none.
+    // ss(8) shows 0 if there is none.
     let inode = shown["inode"].as_u64().unwrap_or_default();
     (state, queues.0, queues.1, end("local"), end("remote"), inode)
 }
 
-/// Sockets of all sorts: with data in their queues, half closed, waiting to be accepted, without a
-/// process.
+/// Sockets of all kinds: with data in their queues, half closed, waiting to be accepted, without a process.
 struct Crowd {
     listeners: Vec<Socket>,
     connections: Vec<(Socket, Socket)>,
     waiting: Vec<Socket>,
-    /// The ends whose other ends were closed by their processes while there was data to send.
+    /// The ends whose other ends were closed by their processes with unsent data.
     left: Vec<Socket>,
     _idle: Vec<Socket>,
 }
@@ -276,7 +276,7 @@ impl Crowd {
     }
 }
 
-/// Closes one end of a connection with more to send than the other takes, and returns the other.
+/// Closes one end of a connection with more unsent data than the other end accepts, and returns the other.
 fn orphan(listener: &Socket) -> Socket {
     let (client, server) = pair(listener);
     client.set_nonblocking(true).expect("O_NONBLOCK");
@@ -301,7 +301,7 @@ fn mptcp_sockets_are_those_of_ss() {
         before == listed()
     });
     let (listed, shown) = (listed(), shown());
-    // Listeners, both ends of the connections, those that wait and their clients, and the orphans
+    // Listeners, both ends of the connections, the waiting connections and their clients, and the orphans
     // with their other ends.
     let ends = 2 * (crowd.connections.len() + crowd.waiting.len() + crowd.left.len());
     assert_eq!(listed.len(), crowd.listeners.len() + ends, "{listed:#?}");
@@ -310,7 +310,7 @@ fn mptcp_sockets_are_those_of_ss() {
     assert!(listed.iter().any(|row| row.0 == "FIN_WAIT1"), "{listed:#?}");
 }
 
-/// Those that no process holds are found too, each once, and it is told why nobody holds them.
+/// Sockets that no process holds are found too, each once, and the reason is shown.
 #[test]
 fn sockets_without_a_process() {
     if !enter("sockets_without_a_process") {
@@ -332,7 +332,7 @@ fn sockets_without_a_process() {
     }
 }
 
-/// The rows of TCP that are subflows say so, and whose.
+/// The rows of TCP subflows are marked, and name their MPTCP socket.
 #[test]
 fn subflows_are_marked() {
     if !enter("subflows_are_marked") {
@@ -342,7 +342,7 @@ fn subflows_are_marked() {
     let listener = listener(Domain::IPV4);
     let (client, server) = pair(&listener);
     let waiting = connect(&listener);
-    // A connection gets another subflow once the other end has acknowledged something.
+    // A connection creates another subflow once its peer has acknowledged data.
     client.send(b"first").expect("send");
     waiting.send(b"first").expect("send");
     let tcp = listener_of(Domain::IPV4, Protocol::TCP);
@@ -358,7 +358,7 @@ fn subflows_are_marked() {
         wait_until("there are two subflows", || subflows(socket) == 2);
     }
     assert_eq!(subflows(&listener), 1);
-    // The other end of `waiting` was not accepted: it has no inode, which is not the inode 0.
+    // The other end of `waiting` is not accepted: it has no inode, which differs from the inode 0.
     let rows = common::sockets("-t");
     let masters = rows.iter().map(|row| &row["master"]).filter(|master| master.is_object());
     assert_eq!(masters.filter(|master| master["inode"].is_null()).count(), 2, "{rows:#?}");
@@ -372,13 +372,13 @@ fn subflows_are_marked() {
         assert_eq!(row["master"] != Value::Null, has_ulp, "{row}");
     }
 
-    // However many subflows a socket has, it is shown once: also the one that nobody holds yet.
+    // A socket is shown once regardless of the number of its subflows, even if no process holds it yet.
     let masters = common::sockets("--mptcp");
     assert_eq!(masters.len(), 5, "{masters:#?}");
     assert!(masters.iter().all(|row| row["master"] == Value::Null));
 }
 
-/// A socket that is reached through a second subflow when the first is gone.
+/// A socket is found through its second subflow when the first is gone.
 #[test]
 fn the_first_subflow_is_gone() {
     if !enter("the_first_subflow_is_gone") {
@@ -399,7 +399,7 @@ fn the_first_subflow_is_gone() {
     wait_until("there are two subflows", || subflows("remote") == 2 && subflows("local") == 2);
     common::ip("mptcp endpoint delete id 0 127.0.0.3");
     wait_until("there is one subflow", || subflows("remote") == 1 && subflows("local") == 1);
-    // Its process closes it with more to send than the other end takes.
+    // The process closes it with more unsent data than the other end accepts.
     client.set_nonblocking(true).expect("O_NONBLOCK");
     while client.send(&[7; 65536]).is_ok() {}
     drop(client);
@@ -423,8 +423,8 @@ fn those_of_another_namespace_are_not_shown() {
     assert!(common::find(&rows, &here).is_some());
 }
 
-/// What an MPTCP socket takes without a look before it has a subflow, which then refuses it. Asking makes
-/// the subflow, so that knetstat looks first.
+/// An MPTCP socket without a subflow accepts some options unchecked, and the subflow rejects them later. A
+/// query creates the subflow, so that knetstat reads the record first.
 #[test]
 fn numbers_that_the_first_subflow_refuses() {
     if !enter("numbers_that_the_first_subflow_refuses") {
@@ -469,7 +469,7 @@ fn numbers_that_the_first_subflow_refuses() {
         let answer = asked.ok().map(|_| i64::from(i32::from_ne_bytes(answer)));
         let row = common::find(&shown, socket).expect("a row");
         let ours = row["options"][name].as_i64();
-        // SO_MARK is a number without a sign, of the same bits.
+        // SO_MARK is unsigned, with the same bits.
         if ours.map(|number| number as i32) != answer.map(|number| number as i32) {
             wrong.push(format!("{name} after {value}: {ours:?} instead of {answer:?}"));
         }

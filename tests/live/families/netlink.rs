@@ -14,7 +14,7 @@ use super::walk::{walk, Maker};
 use crate::common::{self, number, say, scene::inode};
 use crate::numbers::*;
 
-/// The words of the protocols: include/uapi/linux/netlink.h.
+/// The names of the protocols: include/uapi/linux/netlink.h.
 const WORDS: [(i32, &str); 18] = [
     (NETLINK_ROUTE, "route"),
     (NETLINK_USERSOCK, "usersock"),
@@ -47,14 +47,14 @@ fn open(socket_type: Type, protocol: i32) -> Socket {
     socket.unwrap_or_else(|error| panic!("a netlink socket of protocol {protocol}: {error}"))
 }
 
-/// bind(2) or connect(2).
+/// Calls bind(2) or connect(2).
 fn call(
     function: unsafe extern "C" fn(i32, *const sockaddr, u32) -> i32,
     socket: &impl AsFd,
     portid: u32,
     groups: u32,
 ) {
-    // SAFETY: a `sockaddr_nl` is integers; all zeros is a valid value.
+    // SAFETY: a `sockaddr_nl` consists of integers. All zeros is a valid value.
     let mut address: sockaddr_nl = unsafe { std::mem::zeroed() };
     address.nl_family = AF_NETLINK as u16;
     (address.nl_pid, address.nl_groups) = (portid, groups);
@@ -64,16 +64,16 @@ fn call(
     assert_eq!(result, 0, "{portid} {groups}: {}", std::io::Error::last_os_error());
 }
 
-/// A socket that is bound: with portid 0 the kernel chooses one.
+/// Opens and binds a socket. With portid 0, the kernel chooses the port ID.
 fn bound(protocol: i32, portid: u32, groups: u32) -> Socket {
     let socket = open(Type::RAW, protocol);
     call(bind, &socket, portid, groups);
     socket
 }
 
-/// getsockname(2).
+/// Returns the port ID from getsockname(2).
 fn portid(socket: &Socket) -> u32 {
-    // SAFETY: a `sockaddr_nl` is integers; all zeros is a valid value.
+    // SAFETY: a `sockaddr_nl` consists of integers. All zeros is a valid value.
     let mut address: sockaddr_nl = unsafe { std::mem::zeroed() };
     let mut size = std::mem::size_of::<sockaddr_nl>() as u32;
     // SAFETY: the pointer and the length describe `address`, which lives longer than the call.
@@ -100,7 +100,7 @@ fn every_option_of_netlink_sockets() {
     walk("netlink", "--netlink --unbound", &makers);
 }
 
-/// A number of netlink is none of the Internet, whose protocols have words in the table.
+/// A netlink protocol number is not an IP protocol, whose names the table shows.
 #[test]
 fn protocols_that_are_no_words_of_the_internet() {
     common::enter_namespace();
@@ -124,7 +124,7 @@ fn protocols_that_are_no_words_of_the_internet() {
     assert_eq!(options(&table), Some("SO_PROTOCOL=TCP".into()), "{table}");
 }
 
-/// What getsockopt(2) says of NETLINK_LIST_MEMBERSHIPS.
+/// Returns NETLINK_LIST_MEMBERSHIPS.
 fn memberships(socket: &Socket) -> Vec<u32> {
     let mut buffer = [0; 4096];
     let length = knetstat::kernel::syscall::getsockopt(
@@ -143,7 +143,7 @@ fn memberships(socket: &Socket) -> Vec<u32> {
     groups.collect()
 }
 
-/// All the groups that a protocol has, each third one, and the last one alone.
+/// All groups of a protocol, every third group, and the last group alone.
 #[test]
 fn groups_by_the_hundred() {
     common::enter_namespace();
@@ -178,19 +178,19 @@ fn groups_by_the_hundred() {
     assert!(most > 32, "no protocol has more groups than fit a word of getsockopt(2)");
 }
 
-/// A line of /proc/net/netlink, in the words of JSON.
+/// A line of /proc/net/netlink, with the names of the JSON output.
 #[derive(Debug, PartialEq)]
 struct Listed {
     protocol: String,
     portid: u32,
-    /// The first 32.
+    /// The first 32 groups.
     groups: u32,
     recv_queue: u32,
     send_queue: u32,
     drops: u32,
 }
 
-/// /proc/net/netlink by inode.
+/// Returns the lines of /proc/net/netlink by inode.
 fn listed() -> BTreeMap<u64, Listed> {
     let text = common::proc_net("netlink");
     let lines = text.lines().skip(1).map(|line| {
@@ -209,7 +209,7 @@ fn listed() -> BTreeMap<u64, Listed> {
     lines.collect()
 }
 
-/// The same of what knetstat shows.
+/// Returns the same from knetstat.
 fn shown() -> BTreeMap<u64, Listed> {
     let mut all = BTreeMap::new();
     for row in common::sockets("--netlink") {
@@ -231,7 +231,7 @@ fn shown() -> BTreeMap<u64, Listed> {
     all
 }
 
-/// Sockets of several protocols, some with something in their queues, one that had no room.
+/// Opens sockets of several protocols, some with data in their queues, and one that has dropped messages.
 fn scene() -> Vec<Socket> {
     let small = bound(NETLINK_USERSOCK, 0, 2);
     common::set(&small, SOL_SOCKET, SO_RCVBUF, 0).expect("SO_RCVBUF");
@@ -239,7 +239,7 @@ fn scene() -> Vec<Socket> {
     let sender = open(Type::RAW, NETLINK_USERSOCK);
     call(connect, &sender, 0, 2);
     for _ in 0..20 {
-        // ENOBUFS, when none of them takes it, is no error here.
+        // ENOBUFS, if no socket receives the message, is not an error here.
         let _ = sender.send(&[7; 700]);
     }
     let peer = bound(NETLINK_USERSOCK, 77_777, 0);
@@ -286,7 +286,7 @@ fn ends() {
 
     let rows = common::sockets("--netlink");
     let row = common::find(&rows, &socket).expect("the socket is shown");
-    // The mask of groups becomes the number of the first: net/netlink/af_netlink.c, netlink_connect()
+    // The mask of groups becomes the number of the first group: net/netlink/af_netlink.c, netlink_connect()
     assert_eq!(row["remote"], json!({"portid": portid(&peer), "group": 3}));
     assert_eq!((&row["state"], &row["type"]), (&json!("ESTABLISHED"), &json!("dgram")));
     let row = common::find(&rows, &peer).expect("the socket is shown");
@@ -303,7 +303,7 @@ fn ends() {
     assert!(table.lines().any(|line| ends(line) == [&*local, "*"]), "{table}");
 }
 
-/// ss(8) has the same sockets, apart from its own.
+/// ss(8) shows the same sockets, apart from its own.
 #[test]
 fn netlink_sockets_are_those_of_ss() {
     common::enter_namespace();
@@ -312,7 +312,7 @@ fn netlink_sockets_are_those_of_ss() {
     let output = output.expect("ss(8) is needed: it comes with ip(8)");
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    // The first such word of a line is the local end. Some are there twice.
+    // The first such word of a line is the local end. Some occur twice.
     let of_ss: BTreeSet<String> = text
         .lines()
         .filter_map(|line| line.split_whitespace().find(|word| word.contains(':')))
@@ -322,7 +322,7 @@ fn netlink_sockets_are_those_of_ss() {
         .values()
         .map(|row| {
             let protocol = WORDS.iter().find(|(_, word)| *word == row.protocol);
-            // It takes them for signed.
+            // ss(8) treats port IDs as signed.
             format!("{}:{}", protocol.expect("a known protocol").0, row.portid as i32)
         })
         .collect();
@@ -349,7 +349,7 @@ fn those_never_bound_are_found_by_their_descriptors() {
         assert_eq!(rows.len(), 1, "{rows:#?}");
         let local = json!({"protocol": protocol, "portid": 0, "groups": []});
         assert_eq!((&rows[0]["local"], &rows[0]["owner"]), (&local, &json!("process")));
-        // Another test may have begun a process, which has copies until it runs its program.
+        // A child of another test holds copies until it calls execve(2).
         let holders = rows[0]["processes"].as_array().expect("a list").iter();
         assert_eq!(holders.filter(|holder| holder["pid"] == std::process::id()).count(), 2);
     }
@@ -381,7 +381,7 @@ fn those_of_another_namespace_are_not_shown() {
     assert!(rows.iter().all(|row| row["netns"] == rows[0]["netns"]), "{rows:#?}");
 }
 
-/// Sockets that only the queue of a unix socket holds: no process has a descriptor of them.
+/// Creates sockets that are only in the queue of a unix socket: no process has a descriptor of them.
 fn in_flight(count: usize) -> (Vec<u64>, [OwnedFd; 2]) {
     use nix::sys::socket::{sendmsg, socketpair, AddressFamily, SockFlag, SockType};
     use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr};
@@ -399,8 +399,9 @@ fn in_flight(count: usize) -> (Vec<u64>, [OwnedFd; 2]) {
     (sockets.iter().map(common::cookie).collect(), [one, other])
 }
 
-/// While others open and close at full speed, none is shown twice, and none that has a descriptor is
-/// missed. Of those without one, of which only the table's walk knows, some may be: they are counted.
+/// While other sockets are opened and closed at full speed, no socket is shown twice, and no socket with a
+/// descriptor is missed. Sockets without a descriptor, which only the iterator of the table finds, may be
+/// missed and are counted.
 #[test]
 fn churn() {
     const RUNS: usize = 20;
@@ -427,7 +428,8 @@ fn churn() {
             let mut seen = BTreeSet::new();
             let mut without_cookie = BTreeSet::new();
             for row in &rows {
-                // Before 5.12 only sockets have a cookie that were asked for it, as the staying ones.
+                // Before 5.12, only sockets that a process has asked for a cookie have one, such as the
+                // staying sockets.
                 let first = match (row["cookie"].as_u64(), row["inode"].as_u64()) {
                     (Some(cookie), _) => seen.insert(cookie),
                     (None, Some(0) | None) => true, // closed meanwhile

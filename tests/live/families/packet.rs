@@ -1,5 +1,5 @@
-//! Packet sockets: compared with getsockopt(2), /proc/net/packet, and what the kernel tells by
-//! sock_diag(7) of what getsockopt does not.
+//! Packet sockets: compared with getsockopt(2), /proc/net/packet, and with sock_diag(7) for what
+//! getsockopt(2) does not report.
 
 use std::collections::BTreeMap;
 use std::mem::{size_of, zeroed};
@@ -14,23 +14,23 @@ use crate::common::{self, scene::inode};
 use crate::getsockopt::{is_answered, LOOPBACK, SECOND};
 use crate::numbers::*;
 
-/// SOCK_PACKET, which the C library calls deprecated.
+/// SOCK_PACKET, which the C library deprecates.
 const OLD_PACKET: i32 = 10;
 
-/// The last has no options of its own.
+/// The kinds of packet sockets. The last kind has no options of its own.
 const KINDS: [(&str, i32); 3] =
     [("packet raw", SOCK_RAW), ("packet dgram", SOCK_DGRAM), ("packet old", OLD_PACKET)];
 
-/// A socket that receives packets of this type; 0: none.
+/// Opens a socket that receives packets of this type (0: none).
 fn open(socket_type: i32, ethertype: u16) -> Socket {
     let protocol = Protocol::from(i32::from(ethertype.to_be()));
     let socket = Socket::new(Domain::from(AF_PACKET), Type::from(socket_type), Some(protocol));
     socket.unwrap_or_else(|error| panic!("packet socket {socket_type} {ethertype:#x}: {error}"))
 }
 
-/// bind(2) to an interface; 0: all.
+/// Calls bind(2) with an interface (0: all).
 fn bind(socket: &Socket, ethertype: u16, ifindex: i32) {
-    // SAFETY: a `sockaddr_ll` is integers.
+    // SAFETY: a `sockaddr_ll` consists of integers.
     let mut address: sockaddr_ll = unsafe { zeroed() };
     address.sll_family = AF_PACKET as u16;
     address.sll_protocol = ethertype.to_be();
@@ -47,7 +47,7 @@ fn set(socket: &Socket, number: i32, value: &[u32]) {
         .unwrap_or_else(|error| panic!("SOL_PACKET {number} = {value:?}: {error}"));
 }
 
-/// getsockopt(2) of as many words.
+/// Returns `N` words from getsockopt(2).
 fn get<const N: usize>(socket: &Socket, number: i32) -> [u32; N] {
     let mut bytes = vec![0; N * 4];
     let length =
@@ -57,7 +57,7 @@ fn get<const N: usize>(socket: &Socket, number: i32) -> [u32; N] {
     [(); N].map(|()| words.next().expect("as many words"))
 }
 
-/// What knetstat shows of a socket.
+/// Returns the row of a socket.
 fn shown(socket: &Socket) -> Value {
     let rows = common::sockets("-0");
     common::find(&rows, socket).unwrap_or_else(|| panic!("not shown: {rows:#?}")).clone()
@@ -67,7 +67,7 @@ fn is_set(row: &Value, name: &str) -> bool {
     row["set"].as_array().expect("a list").iter().any(|set| set == name)
 }
 
-/// The words of the only row of the table that has this inode, and those of its options.
+/// Returns the words of the only row of the table with this inode, and its options.
 fn line(socket: &Socket, arguments: &str) -> (Vec<String>, String) {
     let text = common::stdout(&format!("-0eH {arguments}"));
     let inode = inode(socket).to_string();
@@ -118,7 +118,7 @@ fn what_is_set_is_told() {
 
 // Rows
 
-/// A line of /proc/net/packet, in the words of JSON.
+/// Parses a line of /proc/net/packet, with the names of the JSON output.
 fn parse(line: &str) -> Option<(u64, Value)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let number = |at: usize| words.get(at)?.parse::<u64>().ok();
@@ -240,7 +240,7 @@ fn the_interface_may_be_gone() {
     assert_eq!(line(&socket, "").0[3], "all:-1");
 }
 
-// What getsockopt does not tell
+// Properties that getsockopt(2) does not report
 
 /// include/uapi/linux/packet_diag.h
 mod diag {
@@ -251,7 +251,7 @@ mod diag {
     pub const FANOUT: u16 = 4;
 }
 
-/// What sock_diag(7) tells of a packet socket: the bytes of its attributes by their numbers.
+/// Returns the attributes that sock_diag(7) reports for a packet socket, by number.
 fn diagnosed(socket: &Socket) -> BTreeMap<u16, Vec<u8>> {
     const SOCK_DIAG_BY_FAMILY: u16 = 20;
     const DUMP: u16 = 0x300 | 1; // NLM_F_DUMP, NLM_F_REQUEST
@@ -312,7 +312,8 @@ fn promiscuous(ifindex: i32) -> Vec<u32> {
     membership(ifindex, 1, &[])
 }
 
-/// PACKET_DIAG_MCLIST, in the words of JSON: an index and a count, type and length, 32 bytes each.
+/// Returns PACKET_DIAG_MCLIST with the names of the JSON output: an index and a count, type and length, 32
+/// bytes each.
 fn diagnosed_memberships(socket: &Socket) -> Value {
     let list = diagnosed(socket).remove(&diag::MCLIST).unwrap_or_default();
     let entry = |entry: &[u8]| {
@@ -330,7 +331,7 @@ fn diagnosed_memberships(socket: &Socket) -> Value {
     list.chunks_exact(44).map(entry).collect()
 }
 
-/// How often ip(8) says that somebody made the interface promiscuous.
+/// Returns the number of requests for promiscuous mode that ip(8) reports.
 fn promiscuity(interface: &str) -> u32 {
     let output = std::process::Command::new("ip").args(["-d", "link", "show", interface]).output();
     let text = String::from_utf8(output.expect("ip(8)").stdout).expect("UTF-8");
@@ -366,7 +367,7 @@ fn memberships_are_those_that_the_kernel_has() {
         |MULTICAST:01:80:c2:00:00:00%second|ALLMULTI%lo|PROMISC%second*2";
     assert_eq!(text, expected);
 
-    // A device without a filter for its own addresses is promiscuous for the second one, too.
+    // A device without a unicast filter becomes promiscuous for the second address, too.
     set(&socket, PACKET_DROP_MEMBERSHIP, &membership(SECOND, 3, &OWN));
     set(&socket, PACKET_DROP_MEMBERSHIP, &promiscuous(SECOND));
     set(&socket, PACKET_DROP_MEMBERSHIP, &promiscuous(SECOND));
@@ -374,7 +375,7 @@ fn memberships_are_those_that_the_kernel_has() {
     assert_eq!(promiscuity("second"), 0);
 }
 
-/// The question that people have: who made this interface promiscuous?
+/// A common question: which process made this interface promiscuous?
 #[test]
 fn who_holds_an_interface_in_promiscuous_mode() {
     super::enter();
@@ -387,7 +388,7 @@ fn who_holds_an_interface_in_promiscuous_mode() {
     assert!(lines[0].contains(&format!(" {}/", std::process::id())), "{text}");
 }
 
-/// A list that is longer than a record can be is cut, and says so.
+/// A list that exceeds the size of a record is cut, and marked as such.
 #[test]
 fn a_long_list_of_memberships() {
     super::enter();
@@ -410,7 +411,7 @@ fn a_long_list_of_memberships() {
     let (length, more, mut list) = count(&shown(&socket));
     assert!((20..1000).contains(&length) && more, "{length} of 1000, more: {more}");
     list.last_mut().and_then(Value::as_object_mut).map(|last| last.remove("more"));
-    // In one message of sock_diag there is no room for so many: these are known by how they were set.
+    // A message of sock_diag has no room for so many. They are compared with the values that were set.
     for (n, entry) in (0..1000).rev().zip(list) {
         let bytes = address(n).map(|byte| format!("{byte:02x}")).join(":");
         assert_eq!((&entry["mr_address"], &entry["count"]), (&json!(bytes), &json!(1)));
@@ -420,7 +421,7 @@ fn a_long_list_of_memberships() {
 
 // Rings
 
-/// `struct tpacket_req`, as JSON has it.
+/// Returns `struct tpacket_req` as in the JSON output.
 fn ring(block_size: u32, blocks: u32, frame_size: u32) -> Value {
     json!({
         "tp_block_size": block_size,
@@ -430,7 +431,7 @@ fn ring(block_size: u32, blocks: u32, frame_size: u32) -> Value {
     })
 }
 
-/// The same as setsockopt(2) wants it; `struct tpacket_req3` has three more.
+/// Returns the same for setsockopt(2). `struct tpacket_req3` has three more members.
 fn request(ring: &Value, version: u32) -> Vec<u32> {
     let names = ["tp_block_size", "tp_block_nr", "tp_frame_size", "tp_frame_nr"];
     let mut words = names.map(|name| ring[name].as_u64().expect("a number") as u32).to_vec();
@@ -440,9 +441,9 @@ fn request(ring: &Value, version: u32) -> Vec<u32> {
     words
 }
 
-/// mmap(2) of the rings of a socket, which need not be there to be read.
+/// Maps the rings of a socket with mmap(2), which is not required for their options to be shown.
 fn map(socket: &Socket, length: usize) {
-    // SAFETY: nothing is at this address yet: the kernel chooses it.
+    // SAFETY: the kernel chooses an unused address.
     let address =
         unsafe { mmap(std::ptr::null_mut(), length, PROT_READ, MAP_SHARED, socket.as_raw_fd(), 0) };
     assert_ne!(address, MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
@@ -532,8 +533,8 @@ fn fanout_groups() {
     }
 }
 
-/// What chooses among the sockets of a group, which cannot be asked for: what was set. Groups of another
-/// type count in its place.
+/// The program that chooses among the sockets of a group, which getsockopt(2) does not report: it is
+/// compared with what was set. Groups of another type store a counter in its place.
 #[test]
 fn programs_of_fanout_groups() {
     super::enter();
@@ -560,9 +561,9 @@ fn programs_of_fanout_groups() {
     assert_eq!(text, "PACKET_FANOUT_DATA=classic");
 }
 
-// What is counted
+// Counters
 
-/// Sends so many datagrams over the loopback interface.
+/// Sends `count` datagrams over the loopback interface.
 fn send(count: usize) {
     let sender = UdpSocket::bind("127.0.0.1:0").expect("bind");
     let to = sender.local_addr().expect("an address");
@@ -596,14 +597,14 @@ fn statistics_are_shown_and_not_cleared() {
         assert_eq!(first, answer);
         let number = |name: &str| answer[name].as_u64().expect("a number");
         assert!(number("tp_drops") > 0 && number("tp_packets") > number("tp_drops"), "{answer}");
-        // Asking has cleared it.
+        // getsockopt(2) has cleared the counters.
         let row = shown(&socket);
         assert_eq!(row["options"]["PACKET_STATISTICS"]["tp_packets"], 0);
         assert!(!is_set(&row, "PACKET_STATISTICS"));
     }
 }
 
-/// A ring of the third version whose blocks are all full is frozen.
+/// A ring of version 3 is frozen when all its blocks are full.
 #[test]
 fn a_frozen_ring_is_counted() {
     super::enter();
@@ -644,7 +645,7 @@ fn rollovers_are_counted() {
     }
     assert!(all > 0, "nothing was rolled over");
 
-    // Without the flag, getsockopt says EINVAL.
+    // Without the flag, getsockopt(2) fails with EINVAL.
     let other = join(6, HASH);
     let mut buffer = [0; 24];
     let answer = knetstat::kernel::syscall::getsockopt(

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::walk::{walk, Maker};
 use crate::common::{self, scene::inode};
 
-/// The kinds: what they are called, and how they are opened.
+/// The kinds of sockets: their names, and the arguments of socket(2).
 const KINDS: [(&str, Domain, Type, i32); 8] = [
     ("raw ICMP", Domain::IPV4, Type::RAW, 1),
     ("raw 253", Domain::IPV4, Type::RAW, 253),
@@ -26,7 +26,7 @@ fn open(domain: Domain, socket_type: Type, protocol: i32) -> Socket {
     socket.unwrap_or_else(|error| panic!("socket {domain:?} {socket_type:?} {protocol}: {error}"))
 }
 
-/// A namespace in which everybody may have ping sockets.
+/// Enters a namespace in which all users may open ping sockets.
 fn enter() {
     super::enter();
     common::sysctl("net/ipv4/ping_group_range", "0 2147483647");
@@ -39,13 +39,13 @@ fn loopback(domain: Domain) -> IpAddr {
     }
 }
 
-/// Binds to the loopback address; what that means for a port depends on the kind.
+/// Binds to the loopback address. The meaning of the port depends on the kind.
 fn bind(socket: &Socket, domain: Domain, port: u16) {
     let address = SocketAddr::new(loopback(domain), port);
     socket.bind(&SockAddr::from(address)).unwrap_or_else(|error| panic!("bind: {error}"));
 }
 
-/// A ping socket is in a table only once it is bound, so these are. A raw one stays as it was made.
+/// A ping socket is in a table only once it is bound, so these are bound. Raw sockets are left as opened.
 fn makers() -> Vec<Maker> {
     let maker = |(kind, domain, socket_type, protocol)| {
         let make = move || {
@@ -68,7 +68,7 @@ fn every_option_of_raw_sockets() {
     walk("raw", "-w", &makers());
 }
 
-/// A line of /proc/net/raw and its like, in the words of JSON.
+/// Parses a line of /proc/net/raw or a similar file, with the names of the JSON output.
 fn parse(line: &str, protocol: &str) -> Option<(u64, Value)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let hex = |text: &str| u32::from_str_radix(text, 16).ok();
@@ -92,7 +92,7 @@ fn parse(line: &str, protocol: &str) -> Option<(u64, Value)> {
     Some((number(9)?, row))
 }
 
-/// An address and a port, as /proc/net has them: words of 32 bits in the order of the host.
+/// Parses an address and a port of /proc/net: 32-bit words in host byte order.
 fn end(text: &str) -> Option<Value> {
     let (address, port) = text.split_once(':')?;
     let word = |at| u32::from_str_radix(&address[at..at + 8], 16).map(u32::to_ne_bytes).ok();
@@ -106,7 +106,7 @@ fn end(text: &str) -> Option<Value> {
     Some(json!({"address": address, "port": u16::from_str_radix(port, 16).ok()?}))
 }
 
-/// The file of /proc/net that lists a socket.
+/// Returns the file of /proc/net that lists a socket.
 fn file(socket: &Socket) -> &'static str {
     let v4 = socket.domain().expect("SO_DOMAIN") == Domain::IPV4;
     match (v4, socket.r#type().expect("SO_TYPE") == Type::RAW) {
@@ -117,8 +117,8 @@ fn file(socket: &Socket) -> &'static str {
     }
 }
 
-/// What the kernel lists, by inode. Its lists of ping sockets have those of the other version too
-/// (net/ipv4/ping.c, ping_get_next()): these lines are left out.
+/// Returns the sockets that the kernel lists, by inode. Its lists of ping sockets also contain those of the
+/// other IP version (net/ipv4/ping.c, ping_get_next()). These lines are left out.
 fn listed(sockets: &[Socket]) -> BTreeMap<u64, Value> {
     let files: BTreeMap<u64, &str> =
         sockets.iter().map(|socket| (inode(socket), file(socket))).collect();
@@ -136,7 +136,7 @@ fn listed(sockets: &[Socket]) -> BTreeMap<u64, Value> {
     all
 }
 
-/// Everything that knetstat lists, by inode, with the members that the kernel lists.
+/// Returns all rows of knetstat by inode, with the members that the kernel lists.
 fn shown() -> BTreeMap<u64, Value> {
     let mut all = BTreeMap::new();
     for row in common::sockets("-w") {
@@ -150,12 +150,12 @@ fn shown() -> BTreeMap<u64, Value> {
     all
 }
 
-/// An echo request.
+/// Returns an echo request.
 fn echo(domain: Domain) -> [u8; 8] {
     [if domain == Domain::IPV4 { 8 } else { 128 }, 0, 0, 0, 0, 0, 0, 1]
 }
 
-/// Sockets that are fresh, bound, and connected, with something in the queues of some.
+/// Opens new, bound and connected sockets, some with data in their queues.
 fn sockets() -> Vec<Socket> {
     let mut all = Vec::new();
     for (_, domain, socket_type, protocol) in KINDS {
@@ -167,7 +167,7 @@ fn sockets() -> Vec<Socket> {
             .connect(&SocketAddr::new(loopback(domain), 0).into())
             .unwrap_or_else(|error| panic!("connect: {error}"));
         if protocol != 255 {
-            // The raw sockets of the protocol receive it, and a ping socket its answer.
+            // The raw sockets of the protocol receive the request, and a ping socket the reply.
             connected.send(&echo(domain)).unwrap_or_else(|error| panic!("send: {error}"));
         }
         if !ping {
@@ -188,7 +188,7 @@ fn raw_sockets_are_those_of_proc() {
     assert_eq!(result, 0, "fchown");
     sockets.push(other);
 
-    // What was sent arrives at once on the loopback interface, but for what a softirq does later.
+    // Data arrives immediately on the loopback interface, except for the work of a later softirq.
     common::wait_until("the queues are quiet", || {
         let before = listed(&sockets);
         std::thread::sleep(std::time::Duration::from_millis(20));

@@ -41,7 +41,7 @@ fn groups_are_numbered_as_they_appear() {
     }
     assert_eq!(groups.len(), 2);
 
-    // The table has the same in a column.
+    // The table has the same group in a column.
     let table = common::stdout("-ueH -O mark");
     for (line, row) in table.lines().zip(&rows) {
         let group = match row["reuseport"]["group"].as_u64() {
@@ -54,7 +54,8 @@ fn groups_are_numbered_as_they_appear() {
     assert_eq!(table.lines().count(), rows.len());
 }
 
-/// A socket that has the option and no port is in no group yet; one that left takes a place away.
+/// A socket with the option but without a port is in no group yet. A socket that leaves is no longer
+/// counted.
 #[test]
 fn a_group_is_as_large_as_it_is_now() {
     common::enter_namespace();

@@ -1,5 +1,5 @@
-//! SCTP sockets. Where the kernel has no SCTP, which a test says aloud, this compares nothing: the
-//! kernels of `make test-kernels` have it.
+//! SCTP sockets. If the kernel has no SCTP, the tests report this and compare nothing. The kernels of `make
+//! test-kernels` have it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,8 @@ use crate::getsockopt::{Tally, ASSOCIATED, SOL_SCTP};
 
 const SCTP: Protocol = Protocol::SCTP;
 
-/// Whether this kernel has SCTP. When it has not, knetstat must not show any.
+/// Enters a namespace. Returns whether this kernel has SCTP. If not, knetstat must not show any SCTP
+/// socket.
 fn enter() -> bool {
     super::enter();
     match Socket::new(Domain::IPV4, Type::STREAM, Some(SCTP)) {
@@ -40,12 +41,12 @@ fn enter() -> bool {
 
 // Sockets
 
-/// What both ends have agreed upon; setting it is for the next association.
+/// Options that both ends have agreed on. A new value applies to the next association.
 pub fn is_agreed(option: &str, kind: &str) -> bool {
     option.ends_with("_SUPPORTED") && ASSOCIATED.contains(&kind)
 }
 
-/// Those that nothing was done with.
+/// The kinds of sockets that are left as opened.
 const NEW: [&str; 4] = ["sctp", "sctp6", "sctp many", "sctp6 many"];
 
 fn open(domain: Domain, socket_type: Type) -> Socket {
@@ -72,7 +73,7 @@ fn listening(domain: Domain, socket_type: Type) -> Socket {
     socket
 }
 
-/// Who connected, who accepted that, and who listens.
+/// Returns the connecting socket, the accepted socket and the listener.
 fn connected(domain: Domain) -> [Socket; 3] {
     let listener = listening(domain, Type::STREAM);
     let client = open(domain, Type::STREAM);
@@ -82,7 +83,7 @@ fn connected(domain: Domain) -> [Socket; 3] {
     [client, server, listener]
 }
 
-/// A socket of many associations that has one, with the other end of that.
+/// Returns a one-to-many socket with one association, and the socket at its other end.
 fn many(domain: Domain) -> [Socket; 2] {
     let listener = listening(domain, Type::SEQPACKET);
     let client = open(domain, Type::SEQPACKET);
@@ -91,25 +92,25 @@ fn many(domain: Domain) -> [Socket; 2] {
     [client, listener]
 }
 
-/// A socket to which the only association of another was moved: SCTP_SOCKOPT_PEELOFF
+/// Returns a socket to which the only association of another was moved: SCTP_SOCKOPT_PEELOFF
 fn peeled_off() -> [Socket; 3] {
     const PEELOFF: i32 = 102;
     const ASSOCIATIONS: i32 = 29;
     let [client, listener] = many(Domain::IPV4);
-    let mut list = [0; 8]; // how many there are, and the first
+    let mut list = [0; 8]; // the number of associations, and the first one
     let size =
         knetstat::kernel::syscall::getsockopt(client.as_fd(), SOL_SCTP, ASSOCIATIONS, &mut list);
     assert_eq!(size.expect("SCTP_GET_ASSOC_ID_LIST"), 8);
     let mut request = [0; 8]; // the association, and the new descriptor
     request[..4].copy_from_slice(&list[4..]);
     let (fd, mut size) = (common::number(&client), 8);
-    // This one returns the descriptor.
-    // SAFETY: the pointers are to these two, and the size is that of the request.
+    // This option returns the descriptor.
+    // SAFETY: the pointers are to `request` and `size`, which is the size of `request`.
     let descriptor = unsafe {
         nix::libc::getsockopt(fd, SOL_SCTP, PEELOFF, request.as_mut_ptr().cast(), &mut size)
     };
     assert!(descriptor > 0, "SCTP_SOCKOPT_PEELOFF: {}", std::io::Error::last_os_error());
-    // SAFETY: the kernel has just made the descriptor, and nobody else knows of it.
+    // SAFETY: the kernel has just created the descriptor, and nothing else owns it.
     [unsafe { Socket::from_raw_fd(descriptor) }, client, listener]
 }
 
@@ -153,14 +154,14 @@ fn every_option_of_sctp_sockets() {
     if !enter() {
         return;
     }
-    // The others are new ones too, as far as options of other levels are concerned.
+    // The other kinds are new sockets, too, with regard to options of other levels.
     let (new, others): (Vec<_>, Vec<_>) =
         makers().into_iter().partition(|it| NEW.contains(&it.kind));
     walk("sctp", "--sctp", &new);
     walk_with("sctp: in use", "--sctp", &others, |setting| setting.level == SOL_SCTP);
 }
 
-/// The sockets of associations with options that both ends must agree upon.
+/// Sockets of associations with options that both ends must agree on.
 #[test]
 fn options_that_a_namespace_allows() {
     if !enter() {
@@ -168,7 +169,7 @@ fn options_that_a_namespace_allows() {
     }
     for name in ["intl_enable", "addip_enable", "auth_enable", "reconf_enable", "ecn_enable"] {
         let path = format!("net/sctp/{name}");
-        // Newer than the oldest kernel.
+        // This sysctl is not in the oldest kernels.
         if fs::exists(format!("/proc/sys/{path}")).is_ok_and(|exists| exists) {
             common::sysctl(&path, "1");
         }
@@ -181,7 +182,7 @@ fn options_that_a_namespace_allows() {
 
 // Rows
 
-/// What the kernel lists of listeners and associations, by inode: /proc/net/sctp/eps, assocs.
+/// Returns the listeners and associations that the kernel lists, by inode: /proc/net/sctp/eps, assocs.
 fn listed() -> BTreeMap<u64, Value> {
     let mut all = BTreeMap::new();
     let read = |name| common::proc_net(&format!("sctp/{name}"));
@@ -217,7 +218,7 @@ fn number(word: &str) -> u64 {
     word.parse().unwrap_or_else(|_| panic!("a number: {word}"))
 }
 
-/// Addresses up to something else; that of the primary path has a mark.
+/// Returns the addresses up to the first other word. The address of the primary path has a mark.
 fn addresses(words: &[&str]) -> Vec<String> {
     let addresses = words.iter().map_while(|word| word.trim_start_matches('*').parse().ok());
     addresses.map(|address: IpAddr| address.to_string()).collect()
@@ -248,7 +249,7 @@ fn sctp_sockets_are_those_of_proc() {
         client.write_all(&[7; 3000]).expect("send");
         sockets.extend([client, server, listener]);
         sockets.extend(many(domain));
-        // Its peer is gone.
+        // The peer is gone.
         let [client, mut server, listener] = connected(domain);
         drop(client);
         assert_eq!(server.read(&mut [0; 1]).expect("the end"), 0);
@@ -271,7 +272,7 @@ fn sctp_sockets_are_those_of_proc() {
         assert_eq!(row["type"], if sequenced { "seqpacket" } else { "stream" });
         assert_eq!(row["local"]["port"], common::local_address(socket).port(), "{row}");
         let Some(expected) = listed.get(&inode(socket)) else {
-            // It has no association, or none any more.
+            // The socket has no association, or no longer has one.
             assert!(row["state"] == "CLOSE" || row["state"] == "CLOSE_WAIT", "{row}");
             continue;
         };
@@ -322,7 +323,7 @@ fn sctp_sockets_that_listen() {
     assert_eq!(common::sockets(&format!("--sctp --dport {port} --state connected")).len(), 1);
 }
 
-/// What a socket has from its peer, or from its path, nobody has set.
+/// Values that a socket has received from its peer or its path do not count as set.
 #[test]
 fn what_counts_as_set() {
     if !enter() {
@@ -337,7 +338,7 @@ fn what_counts_as_set() {
     }
     for subject in &subjects {
         common::set(&subject.socket, SOL_SCTP, 3, 1).expect("SCTP_NODELAY");
-        // Behind an association that is none: the delay and the frequency, the burst.
+        // After an association ID of 0: the delay and frequency, the burst.
         let sack = [0, 300u32, 3].map(u32::to_ne_bytes).concat();
         common::set_bytes(&subject.socket, SOL_SCTP, 16, &sack).expect("SCTP_DELAYED_SACK");
         let burst = [0, 9u32].map(u32::to_ne_bytes).concat();
@@ -347,7 +348,7 @@ fn what_counts_as_set() {
     for subject in &subjects {
         let row = common::find(&shown, &subject.socket).expect("the socket is shown");
         let mut expected = vec!["SCTP_NODELAY", "SCTP_DELAYED_SACK", "SCTP_MAX_BURST"];
-        // The delay is also among the parameters of a path.
+        // The delay is also a parameter of a path.
         if !ASSOCIATED.contains(&subject.kind) {
             expected.insert(1, "SCTP_PEER_ADDR_PARAMS");
         }

@@ -1,4 +1,4 @@
-//! UDP-Lite: sockets of the family of UDP, in a table of their own.
+//! UDP-Lite: sockets of the UDP family, in a table of their own.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,7 +30,8 @@ fn connected(domain: Domain, to: &str) -> Socket {
     socket
 }
 
-/// Whether the kernel has UDP-Lite; if not, the test says so. Enters a namespace.
+/// Enters a namespace. Returns whether the kernel has UDP-Lite, and reports `test` as not tested if it has
+/// not.
 fn enter(test: &str) -> bool {
     super::enter();
     match open(Domain::IPV4) {
@@ -43,7 +44,7 @@ fn enter(test: &str) -> bool {
     }
 }
 
-/// What the rows say that /proc/net/udplite and udplite6 list too, by inode.
+/// Returns the rows of /proc/net/udplite and udplite6 by inode.
 fn in_proc() -> BTreeMap<u64, Value> {
     let row = |protocol: &str, line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -69,7 +70,7 @@ fn in_proc() -> BTreeMap<u64, Value> {
     rows("udplite").into_iter().chain(rows("udplite6")).collect()
 }
 
-/// The same of the rows of UDP-Lite that knetstat shows, each of which must come once.
+/// Returns the UDP-Lite rows of knetstat, each of which must occur once.
 fn shown(arguments: &str) -> BTreeMap<u64, Value> {
     let rows = common::sockets(arguments);
     let rows: Vec<&Value> =
@@ -118,7 +119,7 @@ fn rows_are_those_of_proc() {
     };
     for arguments in ["", "-u", "-tu", "-p", "--user 0"] {
         assert_eq!(shown(arguments), listed, "{arguments}");
-        // Nor do those of UDP that are not bound come along.
+        // UDP sockets that are not bound are not shown either.
         let rows = common::sockets(arguments);
         assert!(common::find(&rows, &idle_udp).is_none(), "{arguments}");
     }
@@ -147,7 +148,7 @@ fn rows_are_those_of_proc() {
         ["udplite", "udplite6"],
         "{table}"
     );
-    // Its words are longer than those of others, and stay in their column.
+    // The protocol names are longer than others, and still fit their column.
     for arguments in ["-u", "-4u", "-tu", "--all-netns -u --sport 7301"] {
         let table = common::stdout(arguments);
         let state = table.find("State").expect("a heading");
@@ -161,7 +162,7 @@ fn rows_are_those_of_proc() {
     drop((server, server6, client, client6, copies));
 }
 
-/// In another namespace, and in all of them.
+/// In another namespace, and in all namespaces.
 #[test]
 fn in_other_namespaces() {
     if !enter("in_other_namespaces") {

@@ -14,14 +14,15 @@ use crate::numbers::*;
 /// sizeof(sun_family)
 const OFFSET: usize = 2;
 
-/// What a unix socket is bound to or connects to.
+/// The address of a unix socket.
 #[repr(C)]
 struct Address {
     family: u16,
     name: [u8; 108],
 }
 
-/// bind(2) or connect(2) to a name of any bytes; without any, bind(2) chooses an abstract one.
+/// Calls bind(2) or connect(2) with a name of any bytes. With an empty name, bind(2) chooses an abstract
+/// one.
 fn call(
     function: unsafe extern "C" fn(i32, *const sockaddr, u32) -> i32,
     socket: &Socket,
@@ -45,10 +46,10 @@ fn bound(socket_type: Type, name: &[u8]) -> Socket {
     socket
 }
 
-/// The name that bind(2) chose, or that it was given: getsockname(2).
+/// Returns the name from getsockname(2).
 fn name(socket: &Socket) -> Vec<u8> {
     let mut address = Address { family: 0, name: [0; 108] };
-    // The kernel adds a zero to a name of a file that fills all.
+    // The kernel appends a zero byte to a path that fills the address.
     let mut size = std::mem::size_of::<Address>() as u32;
     // SAFETY: the pointer and the length describe `address`, which lives longer than the call.
     let result = unsafe { getsockname(number(socket), (&raw mut address).cast(), &mut size) };
@@ -65,7 +66,7 @@ fn pair(socket_type: Type) -> (Socket, Socket) {
     Socket::pair(Domain::UNIX, socket_type, None).expect("socketpair")
 }
 
-/// A listener, and both ends of a connection to it.
+/// Returns a listener, and both ends of a connection to it.
 fn connection(socket_type: Type) -> [Socket; 3] {
     let listener = bound(socket_type, b"");
     listener.listen(5).expect("listen");
@@ -75,7 +76,7 @@ fn connection(socket_type: Type) -> [Socket; 3] {
     [listener, client, server]
 }
 
-/// Two datagram sockets, of which the first has the second as its peer.
+/// Returns two datagram sockets, the first of which has the second as its peer.
 fn correspondents() -> (Socket, Socket) {
     let (from, to) = (open(Type::DGRAM), bound(Type::DGRAM, b""));
     call(connect, &from, &name(&to));
@@ -119,7 +120,7 @@ fn every_option_of_unix_sockets() {
     walk("unix", "-x", &makers());
 }
 
-/// SO_PEERCRED, as `struct ucred` has it.
+/// Returns SO_PEERCRED, as `struct ucred`.
 fn peer_credentials(socket: &Socket) -> Value {
     let mut buffer = [0; 12];
     let result = knetstat::kernel::syscall::getsockopt(
@@ -150,7 +151,7 @@ fn credentials_of_the_peer() {
     assert!(known >= 9, "only {known} sockets have a peer of this process");
 }
 
-/// Not every kernel has it, and none tells it: so it is compared with what was set.
+/// Not every kernel has this option, and none has a getter. It is compared with what was set.
 #[test]
 fn what_is_told_with_each_message() {
     const OPTIONS: [(&str, i32, &[Type]); 2] = [
@@ -177,7 +178,7 @@ fn what_is_told_with_each_message() {
     }
 }
 
-/// What /proc/net/unix says of a socket: type, state, name.
+/// The properties of a socket in /proc/net/unix: type, state, name.
 #[derive(Debug, PartialEq)]
 struct Listed {
     socket_type: &'static str,
@@ -185,8 +186,8 @@ struct Listed {
     name: Vec<u8>,
 }
 
-/// /proc/net/unix by inode, without what was not accepted, which has none. A name may have any byte
-/// but zero, for which the kernel writes `@`: these tests have none with a line's end.
+/// Returns /proc/net/unix by inode, without sockets that are not accepted and have none. A name may contain
+/// any byte except zero, which the kernel writes as `@`. In these tests, no name contains a newline.
 fn listed() -> BTreeMap<u64, Listed> {
     let text = std::fs::read("/proc/thread-self/net/unix").expect("/proc/net/unix");
     let lines = text.split(|byte| *byte == b'\n').skip(1).filter(|line| !line.is_empty());
@@ -194,7 +195,7 @@ fn listed() -> BTreeMap<u64, Listed> {
 }
 
 fn parse(line: &[u8]) -> (u64, Listed) {
-    // The inode is right-aligned in five columns; one blank is before the name.
+    // The inode is right-aligned in five columns. One blank precedes the name.
     let text = String::from_utf8_lossy(line);
     let words: Vec<&str> = text.split_ascii_whitespace().take(7).collect();
     let listening = u32::from_str_radix(words[3], 16).expect("flags") & (1 << 16) != 0;
@@ -204,7 +205,7 @@ fn parse(line: &[u8]) -> (u64, Listed) {
         "0005" => "seqpacket",
         other => panic!("type {other}"),
     };
-    // include/uapi/linux/net.h, socket_state; the words are those of netstat.
+    // include/uapi/linux/net.h, socket_state, with the names of netstat.
     let state = match words[5] {
         "01" if listening => "LISTENING",
         "01" => "UNCONN",
@@ -218,7 +219,7 @@ fn parse(line: &[u8]) -> (u64, Listed) {
     (words[6].parse().expect("an inode"), Listed { socket_type, state, name })
 }
 
-/// Where the seventh word ends: all before the name is ASCII.
+/// Returns the length of the first seven words. Everything before the name is ASCII.
 fn fixed_length(line: &[u8]) -> usize {
     let mut words = 0;
     let mut inside = false;
@@ -235,7 +236,7 @@ fn fixed_length(line: &[u8]) -> usize {
     line.len()
 }
 
-/// The bytes that a string of JSON stands for: `\xNN` a byte, `\\` a backslash.
+/// Returns the bytes of a JSON string: `\xNN` is a byte, `\\` is a backslash.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
@@ -260,7 +261,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The name that the member `path` stands for; an abstract one begins with `@`.
+/// Returns the name in the member `path`. An abstract name begins with `@`.
 fn shown_name(path: &Value, is_abstract: bool) -> Vec<u8> {
     let Some(text) = path.as_str() else {
         assert!(path.is_null(), "{path}");
@@ -275,7 +276,7 @@ fn shown_name(path: &Value, is_abstract: bool) -> Vec<u8> {
     name
 }
 
-/// A directory of its own for a test's sockets.
+/// A directory for the sockets of a test.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -289,7 +290,7 @@ impl Directory {
         [self.0.as_os_str().as_encoded_bytes(), b"/", name].concat()
     }
 
-    /// A name of 108 bytes: there is no room for a zero at its end.
+    /// Returns a path of 108 bytes, without room for a terminating zero byte.
     fn longest(&self) -> Vec<u8> {
         let mut name = self.file(b"");
         name.resize(108, b'n');
@@ -303,7 +304,7 @@ impl Drop for Directory {
     }
 }
 
-/// Names as unpleasant as bind(2) takes them.
+/// Returns the most difficult names that bind(2) accepts.
 fn names(directory: &Directory) -> Vec<Vec<u8>> {
     vec![
         directory.file(b"plain"),
@@ -350,7 +351,7 @@ fn names_of_all_sorts() {
     assert_table_is_clean(sockets.len());
 }
 
-/// A table that a terminal shows as it is, with a line for each socket.
+/// Asserts that the table contains no control characters, and has a line for each socket.
 fn assert_table_is_clean(sockets: usize) {
     for arguments in ["-x", "-xep", "-x -O all"] {
         let table = common::stdout(arguments);
@@ -360,7 +361,7 @@ fn assert_table_is_clean(sockets: usize) {
     }
 }
 
-/// Sockets of every type in every state.
+/// Opens sockets of every type in every state.
 fn scene() -> Vec<Socket> {
     let mut all = Vec::new();
     for maker in makers() {
@@ -396,7 +397,7 @@ fn unix_sockets_are_those_of_proc() {
     assert_table_is_clean(sockets.len());
 }
 
-/// The other end of each: `from` has `to` as its peer.
+/// Asserts that the peer of `from` is `to`.
 fn assert_peer(rows: &[Value], from: &Socket, to: Option<&Socket>) {
     let row = common::find(rows, from).expect("the socket is shown");
     let expected = match to {
@@ -418,7 +419,7 @@ fn peers() {
         let rows = common::sockets("-x");
         assert_peer(&rows, &one, Some(&other));
         assert_peer(&rows, &other, Some(&one));
-        // Of a stream the peer stays known as long as this end lives; it has no inode any more.
+        // The peer of a stream remains known as long as this end is open, but has no inode any more.
         drop(other);
         let rows = common::sockets("-x");
         assert_eq!(common::find(&rows, &one).expect("a row")["remote"]["inode"], Value::Null);
@@ -436,7 +437,7 @@ fn peers() {
     assert_peer(&rows, &to, None);
 }
 
-/// How much ioctl(2) says is in a queue.
+/// Returns the length of a queue from ioctl(2).
 fn queue(socket: &Socket, request: u64) -> i32 {
     let mut bytes = 0;
     // SAFETY: the request takes a pointer to an int, which lives longer than the call.
@@ -462,11 +463,11 @@ fn queues() {
         for length in [5, 700, 3000] {
             assert_eq!(one.send(&vec![7; length]).expect("send"), length);
         }
-        // Of datagrams ioctl(2) counts the first one only.
+        // For datagrams, ioctl(2) counts only the first one.
         let all = if socket_type == Type::DGRAM { 5 } else { 3705 };
         assert_eq!(assert_queues(&other), (all, 0));
         assert!(assert_queues(&one).1 >= 3705);
-        // A part of a message, of which a stream leaves the rest.
+        // Reads a part of a message. A stream keeps the rest.
         let mut buffer = [std::mem::MaybeUninit::uninit(); 3];
         assert_eq!(other.recv(&mut buffer).expect("recv"), 3);
         let left = match socket_type {
@@ -479,7 +480,7 @@ fn queues() {
     }
 }
 
-/// Of a listener the queues are those of connections: how many wait, and how many may.
+/// The queues of a listener are those of connections: the number waiting, and the limit.
 #[test]
 fn connections_that_wait() {
     common::enter_namespace();
@@ -491,12 +492,13 @@ fn connections_that_wait() {
         let rows = common::sockets("-x");
         let row = common::find(&rows, &listener).expect("the socket is shown");
         assert_eq!((&row["recv_queue"], &row["send_queue"]), (&json!(2), &json!(7)));
-        // The kernel lists also what was not accepted, without an inode. Nobody has a descriptor of it.
+        // The kernel also lists sockets that are not accepted, without an inode. No process has a
+        // descriptor of them.
         let waiting = rows.iter().filter(|row| row["inode"].is_null()).collect::<Vec<_>>();
         let listed = if common::btf_has("bpf_iter_unix") { 2 } else { 0 };
         assert_eq!(waiting.len(), listed, "{rows:#?}");
         assert!(waiting.iter().all(|row| row["state"] == "CONNECTING"), "{waiting:#?}");
-        // Its user is whoever accepts it. Until then the kernel has a 0, which is not root.
+        // Their user is the one that accepts them. Until then the kernel has a 0, which does not mean root.
         assert!(waiting.iter().all(|row| row["uid"].is_null()), "{waiting:#?}");
         let of_root = common::sockets("-x --user 0");
         assert_eq!(of_root.len(), rows.len() - listed, "{of_root:#?}");
@@ -512,13 +514,13 @@ fn connections_that_wait() {
     }
 }
 
-/// The kernel's own list writes the file `@x` and the abstract name `x` alike.
+/// /proc/net/unix shows the file `@x` and the abstract name `x` alike.
 #[test]
 fn names_that_look_like_something_else() {
     common::enter_namespace();
     let directory = std::env::temp_dir().join(format!("knetstat-names-{}", std::process::id()));
     std::fs::create_dir(&directory).expect("a new directory");
-    // Each thread gets a working directory of its own.
+    // Each thread needs its own working directory.
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).expect("unshare");
     std::env::set_current_dir(&directory).expect("chdir");
     let names: [(&[u8], &str, &str); 12] = [
@@ -550,7 +552,7 @@ fn names_that_look_like_something_else() {
     }
     let shown: std::collections::BTreeSet<_> = names.iter().map(|(_, text, _)| text).collect();
     assert_eq!(shown.len(), names.len());
-    // One that is not bound, and the other end of one that is.
+    // A socket that is not bound, and its peer, which is bound.
     let peer = bound(Type::STREAM, b"\0-");
     peer.listen(1).expect("listen");
     let client = open(Type::STREAM);
@@ -566,7 +568,7 @@ fn names_that_look_like_something_else() {
     assert_eq!(line(&accepted), "@- -");
 }
 
-/// The iterator of the kernel's table passes over some as soon as its buffer was full once.
+/// The iterator of the kernel's table skips sockets once its buffer has been full.
 #[test]
 fn each_of_many_is_shown_once() {
     common::enter_namespace();

@@ -18,7 +18,7 @@ fn open(socket_type: Type) -> Socket {
     try_open(socket_type).unwrap_or_else(|error| panic!("a vsock of {socket_type:?}: {error}"))
 }
 
-/// Whether this kernel has such sockets; if not, the test that asks says so and has nothing to do.
+/// Whether this kernel has vsock. If not, reports `test` as not tested.
 fn is_here(test: &str) -> bool {
     match try_open(Type::STREAM) {
         Ok(_) => true,
@@ -30,7 +30,7 @@ fn is_here(test: &str) -> bool {
     }
 }
 
-/// Whether the kernel tells how its vsock sockets are made: where that is a module, only since 5.11.
+/// Whether the types of vsock are known. Those of a module are known only since 5.11.
 fn is_told(test: &str) -> bool {
     let modules = std::fs::read_to_string("/proc/modules").unwrap_or_default();
     let is_module = modules.lines().any(|line| line.starts_with("vsock "));
@@ -41,7 +41,7 @@ fn is_told(test: &str) -> bool {
     told
 }
 
-/// The types of which a socket can be opened without a virtual machine.
+/// Returns the types of sockets that can be opened without a virtual machine.
 fn types() -> Vec<(&'static str, Type)> {
     let all = [("stream", Type::STREAM), ("dgram", Type::DGRAM), ("seqpacket", Type::SEQPACKET)];
     let (here, missing): (Vec<_>, Vec<_>) =
@@ -59,7 +59,7 @@ fn call(
     cid: u32,
     port: u32,
 ) -> std::io::Result<()> {
-    // SAFETY: a `sockaddr_vm` is integers; all zeros is a valid value.
+    // SAFETY: a `sockaddr_vm` consists of integers. All zeros is a valid value.
     let mut address: sockaddr_vm = unsafe { std::mem::zeroed() };
     address.svm_family = AF_VSOCK as u16;
     (address.svm_cid, address.svm_port) = (cid, port);
@@ -71,7 +71,7 @@ fn call(
     }
 }
 
-/// A socket that is bound to any virtual machine's number, and a port that the kernel chooses.
+/// Returns a socket that is bound to any CID, and to a port that the kernel chooses.
 fn bound(socket_type: Type) -> Socket {
     let socket = open(socket_type);
     call(bind, &socket, VMADDR_CID_ANY, VMADDR_PORT_ANY).expect("bind");
@@ -84,12 +84,12 @@ fn listening(socket_type: Type) -> Socket {
     socket
 }
 
-/// getsockname(2) or getpeername(2), in the words of JSON.
+/// Returns the address from getsockname(2) or getpeername(2), with the names of the JSON output.
 fn name(
     function: unsafe extern "C" fn(i32, *mut sockaddr, *mut u32) -> i32,
     socket: &Socket,
 ) -> Option<Value> {
-    // SAFETY: a `sockaddr_vm` is integers; all zeros is a valid value.
+    // SAFETY: a `sockaddr_vm` consists of integers. All zeros is a valid value.
     let mut address: sockaddr_vm = unsafe { std::mem::zeroed() };
     let mut size = std::mem::size_of::<sockaddr_vm>() as u32;
     // SAFETY: the pointer and the length describe `address`, which lives longer than the call.
@@ -97,7 +97,7 @@ fn name(
     (result == 0).then(|| json!({"cid": address.svm_cid, "port": address.svm_port}))
 }
 
-/// No virtual machine and no port.
+/// Returns the address with any CID and any port.
 fn any() -> Value {
     json!({"cid": VMADDR_CID_ANY, "port": VMADDR_PORT_ANY})
 }
@@ -149,8 +149,8 @@ fn ends_and_states() {
     assert_eq!(of_table, [&format!("*:{port}"), "*:*", "LISTEN"]);
 }
 
-/// Connects to a listener of this very machine, if it can: not every kernel has the loopback of vsock.
-/// Without it the other end is beyond the machine, and silent.
+/// Connects to a listener of this machine, if the kernel has the loopback of vsock. Otherwise the peer is
+/// outside the machine and does not answer.
 #[test]
 fn connections() {
     if !is_here("connections") || !is_told("connections") {
@@ -202,12 +202,12 @@ fn each_is_shown_once_and_here_alone() {
     assert_eq!(rows.len(), 1, "{rows:#?}");
     assert!(common::find(&rows, &elsewhere).is_none());
     assert_eq!(rows[0]["inode"], inode(&here));
-    // Another test may have begun a process, which has copies until it runs its program.
+    // A child of another test holds copies until it calls execve(2).
     let holders = rows[0]["processes"].as_array().expect("a list").iter();
     assert_eq!(holders.filter(|holder| holder["pid"] == std::process::id()).count(), 2);
 }
 
-/// A row has what every socket has, also where the kernel does not tell how this one is made.
+/// A row has the properties of every socket, even if the types of vsock are unknown.
 #[test]
 fn what_every_socket_has() {
     if !is_here("what_every_socket_has") {
@@ -227,7 +227,7 @@ fn what_every_socket_has() {
     assert_eq!(row["options"].get("SO_VM_SOCKETS_BUFFER_SIZE").is_some(), told, "{row:#?}");
 }
 
-/// Ports have 32 bits; those that fit 16 can be asked for.
+/// Ports have 32 bits. Those that fit 16 bits can be selected.
 #[test]
 fn ports() {
     if !is_here("ports") || !is_told("ports") {

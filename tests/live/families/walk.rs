@@ -1,4 +1,4 @@
-//! Sockets of a family, and for each value of each option one of every kind where that alone is set.
+//! Sockets of a family: for each value of each option, a socket of every kind with only that option set.
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,10 +13,10 @@ use crate::numbers::*;
 /// A socket to compare.
 pub struct Subject {
     pub socket: Socket,
-    /// What must stay open with it: its peer, its listener.
+    /// Sockets that must stay open with it: its peer, its listener.
     pub _rest: Vec<Socket>,
     pub kind: &'static str,
-    /// What was set.
+    /// The options that were set.
     pub story: String,
 }
 
@@ -34,21 +34,21 @@ impl getsockopt::Subject for Subject {
     }
 }
 
-/// How sockets of one kind are made.
+/// Makes sockets of one kind.
 pub struct Maker {
     pub kind: &'static str,
     pub make: Box<dyn Fn() -> (Socket, Vec<Socket>)>,
 }
 
 impl Maker {
-    /// A new one.
+    /// Returns a new socket.
     pub fn subject(&self) -> Subject {
         let (socket, _rest) = (self.make)();
         Subject { socket, _rest, kind: self.kind, story: String::new() }
     }
 }
 
-/// Every value to set of every option.
+/// Returns every value to set for every option.
 fn settings() -> Vec<Setting> {
     let rows = rows().chain(SET_BY_RAW_SOCKETS);
     let mut settings: Vec<Setting> = rows.flat_map(Row::settings).collect();
@@ -56,13 +56,13 @@ fn settings() -> Vec<Setting> {
     settings
 }
 
-/// Compares fresh sockets of every kind, and for each value of each option that a kind takes one
-/// where it alone is set, so that nothing hides behind anything else.
+/// Compares new sockets of every kind, and, for each value of each option that a kind accepts, a socket
+/// with only that option set, so that no option hides another.
 pub fn walk(what: &str, arguments: &str, makers: &[Maker]) {
     walk_some(what, arguments, makers, |_| true, |_, _| false);
 }
 
-/// The same where the kernel takes values of some options, of some kinds, without effect.
+/// Does the same, except for options that the kernel accepts without effect on some kinds.
 pub fn walk_but(
     what: &str,
     arguments: &str,
@@ -72,7 +72,7 @@ pub fn walk_but(
     walk_some(what, arguments, makers, |_| true, without_effect);
 }
 
-/// The same with some of the settings only.
+/// Does the same with only some of the settings.
 pub fn walk_with(what: &str, arguments: &str, makers: &[Maker], wanted: impl Fn(&Setting) -> bool) {
     walk_some(what, arguments, makers, wanted, |_, _| false);
 }
@@ -84,7 +84,7 @@ fn walk_some(
     wanted: impl Fn(&Setting) -> bool,
     without_effect: fn(option: &str, kind: &str) -> bool,
 ) {
-    const MOST: usize = 150; // each has descriptors, of which a process has few
+    const MOST: usize = 150; // each has descriptors, which are limited for a process
     let mut tally = Tally::default();
     tally.compare(arguments, &makers.iter().map(Maker::subject).collect::<Vec<_>>());
 
@@ -112,7 +112,7 @@ fn walk_some(
     tally.finish(what, "");
 }
 
-/// Compares sockets of every kind that were never asked for an option before.
+/// Compares sockets of every kind of which no option was queried before.
 pub fn untouched(what: &str, arguments: &str, makers: &[Maker]) {
     let mut tally = Tally::default();
     let subjects: Vec<Subject> = makers.iter().map(Maker::subject).collect();
@@ -120,10 +120,11 @@ pub fn untouched(what: &str, arguments: &str, makers: &[Maker]) {
     tally.finish(what, "");
 }
 
-/// Newer kernels let only sockets of the Internet switch it on, but everyone off.
+/// Newer kernels allow this option to be enabled only on IPv4 and IPv6 sockets, and disabled on all.
 const ONLY_OFF: &str = "SO_REUSEPORT";
 
-/// An option that can be set was seen with two values at least, or the comparison says little.
+/// Asserts that an option that can be set was seen with at least two values: otherwise the comparison
+/// proves little.
 fn assert_several_values(tally: &Tally, accepted: &BTreeSet<(&'static str, &'static str)>) {
     assert!(!accepted.is_empty(), "no socket accepts any option");
     let once: Vec<_> = accepted

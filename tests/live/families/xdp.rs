@@ -11,7 +11,7 @@ use crate::common::{self, scene::inode};
 use crate::getsockopt::SECOND;
 use crate::numbers::*;
 
-/// How many descriptors a ring has here, and the size of the memory behind them.
+/// The number of descriptors in a ring of these tests, and the size of the memory behind them.
 const ENTRIES: i32 = 4;
 const MEMORY: usize = 4 * 4096;
 
@@ -28,16 +28,16 @@ fn set<T>(socket: &Socket, number: i32, value: &T) {
     assert_eq!(result, 0, "SOL_XDP {number}: {}", std::io::Error::last_os_error());
 }
 
-/// A socket with memory and rings.
+/// Returns a socket with memory and rings.
 fn prepared() -> Socket {
     let socket = open();
-    // SAFETY: nothing is at this address yet: the kernel chooses it.
+    // SAFETY: the kernel chooses an unused address.
     let memory = unsafe {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS;
         mmap(std::ptr::null_mut(), MEMORY, PROT_READ | PROT_WRITE, flags, -1, 0)
     };
     assert_ne!(memory, MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-    // SAFETY: an `xdp_umem_reg` is integers.
+    // SAFETY: an `xdp_umem_reg` consists of integers.
     let mut umem: xdp_umem_reg = unsafe { zeroed() };
     (umem.addr, umem.len, umem.chunk_size) = (memory as u64, MEMORY as u64, 4096);
     set(&socket, XDP_UMEM_REG, &umem);
@@ -47,7 +47,7 @@ fn prepared() -> Socket {
     socket
 }
 
-/// A socket that is bound to a queue of an interface.
+/// Returns a socket that is bound to a queue of an interface.
 fn bound(ifindex: i32, queue: u32) -> Socket {
     let socket = prepared();
     bind(&socket, ifindex, queue);
@@ -55,7 +55,7 @@ fn bound(ifindex: i32, queue: u32) -> Socket {
 }
 
 fn bind(socket: &Socket, ifindex: i32, queue: u32) {
-    // SAFETY: a `sockaddr_xdp` is integers.
+    // SAFETY: a `sockaddr_xdp` consists of integers.
     let mut address: sockaddr_xdp = unsafe { zeroed() };
     address.sxdp_family = AF_XDP as u16;
     address.sxdp_flags = XDP_COPY;
@@ -67,7 +67,7 @@ fn bind(socket: &Socket, ifindex: i32, queue: u32) {
     assert_eq!(result, 0, "bind: {}", std::io::Error::last_os_error());
 }
 
-/// A namespace whose second interface has two queues.
+/// Enters a namespace whose second interface has two queues.
 fn enter() {
     common::enter_namespace();
     common::ip(&format!(
@@ -83,7 +83,7 @@ fn shown(socket: &Socket) -> Value {
     common::find(&rows, socket).unwrap_or_else(|| panic!("not shown: {rows:#?}")).clone()
 }
 
-/// The words of its row in the table.
+/// Returns the words of the socket's row in the table.
 fn line(socket: &Socket) -> Vec<String> {
     let text = common::stdout("--xdp -eH");
     let inode = inode(socket).to_string();
@@ -134,7 +134,7 @@ fn the_interface_may_be_gone() {
     assert_eq!(line(&socket)[3..6], ["*:*", "*", "CLOSE"]);
 }
 
-/// XDP_STATISTICS as getsockopt(2) gives it: include/uapi/linux/if_xdp.h, struct xdp_statistics
+/// Returns XDP_STATISTICS from getsockopt(2): include/uapi/linux/if_xdp.h, struct xdp_statistics
 fn statistics(socket: &Socket) -> Value {
     let mut bytes = [0; 48];
     let length =
@@ -153,17 +153,17 @@ fn statistics(socket: &Socket) -> Value {
     names.iter().map(|name| (name.to_string(), json!(numbers.next()))).collect()
 }
 
-/// Puts a descriptor of memory that there is not into the ring of what is to be sent. Older kernels let
-/// no ring be mapped after the socket was bound.
+/// Puts a descriptor of memory that does not exist into the transmit ring. Older kernels do not allow a
+/// ring to be mapped after the socket was bound.
 fn fill_in_nonsense(socket: &Socket) {
     let mut bytes = [0; size_of::<xdp_mmap_offsets>()];
     knetstat::kernel::syscall::getsockopt(socket.as_fd(), SOL_XDP, XDP_MMAP_OFFSETS, &mut bytes)
         .expect("XDP_MMAP_OFFSETS");
-    // SAFETY: an `xdp_mmap_offsets` is integers.
+    // SAFETY: an `xdp_mmap_offsets` consists of integers.
     let offsets: xdp_mmap_offsets = unsafe { std::mem::transmute(bytes) };
     let length = offsets.tx.desc as usize + ENTRIES as usize * size_of::<xdp_desc>();
-    // SAFETY: nothing is at the address yet; what is written lies in what was mapped, where the
-    // kernel says that it expects it.
+    // SAFETY: the kernel chooses an unused address. The writes are within the mapping, at the offsets that
+    // the kernel has reported.
     unsafe {
         let ring = mmap(
             std::ptr::null_mut(),
@@ -181,7 +181,7 @@ fn fill_in_nonsense(socket: &Socket) {
     }
 }
 
-/// sendto(2) without anything: the kernel looks into the ring.
+/// Calls sendto(2) without data, so that the kernel reads the ring.
 fn wake(socket: &Socket) {
     // SAFETY: there is no buffer and no address.
     unsafe {
@@ -208,7 +208,7 @@ fn statistics_are_those_of_getsockopt() {
     assert_eq!(row["set"], json!(RINGS));
 }
 
-/// What `prepared` sets.
+/// The options that `prepared` sets.
 const RINGS: [&str; 5] = [
     "XDP_UMEM_REG",
     "XDP_RX_RING",
@@ -217,7 +217,7 @@ const RINGS: [&str; 5] = [
     "XDP_UMEM_COMPLETION_RING",
 ];
 
-/// What cannot be asked for: what was set, before and after the socket has a queue.
+/// Options without a getter: compared with what was set, before and after the socket has a queue.
 #[test]
 fn rings_and_memory() {
     enter();
@@ -248,7 +248,7 @@ fn how_many_packets_a_call_sends() {
     const XDP_MAX_TX_SKB_BUDGET: i32 = 9;
     enter();
     let socket = open();
-    set(&socket, XDP_TX_RING, &64i32); // no more than that
+    set(&socket, XDP_TX_RING, &64i32); // the maximum of the budget
     if let Err(error) = common::set(&socket, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, 64) {
         assert!(!common::btf_has("max_tx_budget"), "{error}");
         return common::not_tested("XDP_MAX_TX_SKB_BUDGET, which this kernel does not have");

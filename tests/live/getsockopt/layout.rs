@@ -1,17 +1,17 @@
-//! The forms in which getsockopt(2) lays out its answers.
+//! The layouts of the values of getsockopt(2).
 
 use std::net::Ipv4Addr;
 
 use serde_json::{json, Value};
 
-/// What getsockopt(2) lays out.
+/// The layout of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     Int,
     Uint,
-    /// 16 bits, without a sign.
+    /// 16 bits, unsigned.
     Short,
-    /// 64 bits, without a sign.
+    /// 64 bits, unsigned.
     Long,
     /// `struct linger`
     Linger,
@@ -23,30 +23,30 @@ pub enum Layout {
     Txtime,
     /// Two ports in 32 bits.
     Ports,
-    /// A string that ends with a zero or with the buffer.
+    /// A string that ends with a zero byte or with the buffer.
     Name,
     /// `struct in_addr`
     Address,
-    /// An interface index in network order.
+    /// An interface index in network byte order.
     NetworkIndex,
     /// Bytes.
     Blob,
-    /// A bit for each group from 1 on, in words of 32 bits.
+    /// A bitmap of 32-bit words, whose first bit is group 1.
     Groups,
-    /// These members of a structure of that size: name, where it begins, how many bytes it has.
+    /// Members of a structure of the size given: name, offset, number of bytes.
     Members(&'static [(&'static str, usize, usize)], usize),
-    /// A number of 32 bits, where it begins in a structure of that size.
+    /// A 32-bit number: its offset in a structure of the size given.
     Inside(usize, usize),
-    /// A port in network order, where it begins in a structure of that size.
+    /// A port in network byte order: its offset in a structure of the size given.
     Port(usize, usize),
-    /// No value but a length, the number of instructions: SO_GET_FILTER without a buffer.
+    /// Only a length, the number of instructions: SO_GET_FILTER without a buffer.
     Filter,
-    /// `struct tls_crypto_info`, of a connection that no network device encrypts.
+    /// `struct tls_crypto_info` of a connection that is not encrypted by a network device.
     Tls,
 }
 
 impl Layout {
-    /// How large a buffer is offered.
+    /// Returns the size of the buffer that is passed.
     pub fn size(self) -> usize {
         match self {
             Layout::Long | Layout::Linger | Layout::Timestamping | Layout::Txtime => 8,
@@ -59,7 +59,7 @@ impl Layout {
         }
     }
 
-    /// The JSON that stands for an answer of `length` bytes.
+    /// Returns the JSON of a value of `length` bytes.
     pub fn json(self, bytes: &[u8], length: usize) -> Value {
         let int = |at: usize| i32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
         let long = |at: usize| i64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
@@ -70,7 +70,7 @@ impl Layout {
             Layout::Long => json!(long(0) as u64),
             Layout::Linger => json!({"l_onoff": int(0), "l_linger": int(4)}),
             Layout::Timeval => json!({"tv_sec": long(0), "tv_usec": long(8)}),
-            // Before 5.14 there are only the flags.
+            // Before 5.14, there are only the flags.
             Layout::Timestamping => {
                 json!({"flags": int(0), "bind_phc": if length < 8 { 0 } else { int(4) }})
             }
@@ -103,7 +103,7 @@ impl Layout {
     }
 }
 
-/// A number without a sign.
+/// Returns an unsigned number.
 fn number(bytes: &[u8]) -> u64 {
     let mut number = [0; 8];
     let place = if cfg!(target_endian = "little") { 0 } else { 8 - bytes.len() };
@@ -111,7 +111,7 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_ne_bytes(number)
 }
 
-/// Bytes in hexadecimal.
+/// Returns bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,7 @@
-//! The comparison with getsockopt(2): each option that knetstat shows of a socket must have the value
-//! that getsockopt answers for that very socket, and each that getsockopt answers must be shown.
+//! The comparison with getsockopt(2). Each option that knetstat shows of a socket must have the value that
+//! getsockopt(2) returns for that socket, and each option that getsockopt(2) supports must be shown.
 
-/// `row!(LEVEL NAME, layout, values)`; with `NAME = NUMBER` for an option that the C library does not name.
+/// `row!(LEVEL NAME, layout, values)`, or `NAME = NUMBER` for an option that the C library does not name.
 macro_rules! row {
     ($level:ident $name:ident, $layout:expr, $values:expr) => {
         row!($level $name = $name, $layout, $values)
@@ -44,19 +44,19 @@ use table::NOT_COMPARED;
 pub trait Subject {
     fn socket(&self) -> BorrowedFd<'_>;
 
-    /// What kind of socket it is, on which depends which options it has.
+    /// The kind of socket, which determines the options that it has.
     fn kind(&self) -> &'static str;
 
-    /// What was done to it, for the message about a difference.
+    /// The options that were set and the operations that were done, for the message about a difference.
     fn story(&self) -> String;
 
-    /// Whether it is a socket that knetstat need not show, such as a connection that was reset.
+    /// Whether knetstat need not show the socket, for example because its connection was reset.
     fn is_closed(&self) -> bool {
         false
     }
 }
 
-/// How getsockopt(2) answers.
+/// The answer of getsockopt(2).
 #[derive(Clone, Debug, PartialEq)]
 enum Answer {
     Value(Value),
@@ -65,8 +65,8 @@ enum Answer {
     Error(Errno),
 }
 
-/// What the kernel changes by itself as packets arrive, or do not. The two of IPv6 multicast are
-/// where a TCP socket keeps how its last packet came.
+/// Options that the kernel changes by itself as packets arrive, or do not arrive. A TCP socket stores how
+/// its last packet arrived in the two of IPv6 multicast.
 const VOLATILE: [&str; 9] = [
     "IPV6_MULTICAST_HOPS",
     "IPV6_MULTICAST_IF",
@@ -88,11 +88,11 @@ fn is_volatile((option, kind): &(&str, &str)) -> bool {
     VOLATILE.contains(option) || kind.starts_with("sctp") && VOLATILE_IN_SCTP.contains(option)
 }
 
-/// Before Linux 6.4, PACKET_QDISC_BYPASS is a pointer to the function that sends: the kernel answers it,
-/// but knetstat cannot read it. The bit that it became is in the BTF of the kernels that have it.
+/// Before Linux 6.4, PACKET_QDISC_BYPASS depends on a pointer to the transmit function: the kernel reports
+/// the option, but knetstat cannot read it. Newer kernels have a bit, whose name is in their BTF.
 static HAS_QDISC_BYPASS: LazyLock<bool> = LazyLock::new(|| btf_has("PACKET_SOCK_QDISC_BYPASS"));
 
-/// Whether knetstat cannot show the option of such a socket, although getsockopt(2) answers it.
+/// Whether knetstat cannot show the option of such a socket, although getsockopt(2) supports it.
 fn is_out_of_reach(option: &str, kind: &str) -> bool {
     match option {
         "PACKET_QDISC_BYPASS" => !*HAS_QDISC_BYPASS,
@@ -102,7 +102,7 @@ fn is_out_of_reach(option: &str, kind: &str) -> bool {
     }
 }
 
-/// Asks for an option.
+/// Queries an option.
 fn ask(socket: BorrowedFd, row: &Row) -> Answer {
     let mut buffer = [0; 2048];
     let buffer = &mut buffer[..row.layout.size()];
@@ -123,19 +123,19 @@ fn ask(socket: BorrowedFd, row: &Row) -> Answer {
     }
 }
 
-/// Whether knetstat is to show the option of this socket: getsockopt(2) answers it.
+/// Whether knetstat must show the option of this socket, because getsockopt(2) supports it.
 pub fn is_answered(socket: &impl AsFd, option: &str) -> bool {
     let row = rows().find(|row| row.name == option).expect("a row of the table");
     matches!(ask(socket.as_fd(), row), Answer::Value(_)) && !is_out_of_reach(option, "")
 }
 
-/// Asks for every option.
+/// Queries every option.
 fn ask_all(subject: &impl Subject) -> Vec<Answer> {
     rows().map(|row| ask(subject.socket(), row)).collect()
 }
 
-/// The same without SO_ERROR, which is cleared by asking: there is no error, or else it may come while
-/// knetstat looks. `options::states` has the test that knetstat sees it.
+/// Queries every option except SO_ERROR, which a query clears. The sockets have no error, or it may occur
+/// while knetstat runs. `options::states` tests that knetstat shows it.
 fn ask_without_touching(subject: &impl Subject) -> Vec<Answer> {
     let ask = |row: &Row| match row.name {
         "SO_ERROR" => Answer::Value(0.into()),
@@ -144,28 +144,27 @@ fn ask_without_touching(subject: &impl Subject) -> Vec<Answer> {
     rows().map(ask).collect()
 }
 
-/// What was compared so far.
+/// The results of comparisons so far.
 #[derive(Default)]
 pub struct Tally {
     sockets: usize,
     values: usize,
-    /// Options that getsockopt(2) refused and knetstat did not show.
+    /// Options that getsockopt(2) rejected and knetstat did not show.
     refused: usize,
-    /// Sockets that were closed before knetstat looked.
+    /// Sockets that were closed before knetstat read them.
     closed: usize,
     /// How many values changed while knetstat ran, by option and kind of socket.
     changed: BTreeMap<(&'static str, &'static str), usize>,
     differences: Vec<String>,
-    /// How many differences each option has on each kind of socket.
+    /// The number of differences, by option and kind of socket.
     different: BTreeMap<(&'static str, &'static str), usize>,
-    /// Which values each option was seen with on each kind of socket.
+    /// The values seen, by option and kind of socket.
     seen: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
 }
 
 impl Tally {
-    /// Compares every option of every one of the sockets with what knetstat shows when it is run with
-    /// these arguments. Each socket is asked before and after: a value that the kernel changes
-    /// meanwhile may be either.
+    /// Compares every option of each socket with the output of knetstat for these arguments. Each socket is
+    /// queried before and after: if the kernel changes a value meanwhile, both values are accepted.
     pub fn compare(&mut self, arguments: &str, subjects: &[impl Subject]) {
         let before: Vec<_> = subjects.iter().map(ask_without_touching).collect();
         let shown = common::sockets(arguments);
@@ -177,7 +176,8 @@ impl Tally {
         }
     }
 
-    /// The same where asking changes something: each is asked only after knetstat looked.
+    /// Compares options for which a query has side effects: each socket is queried only after knetstat has
+    /// read it.
     pub fn compare_untouched(&mut self, arguments: &str, subjects: &[impl Subject]) {
         let shown = common::sockets(arguments);
         for subject in subjects {
@@ -252,7 +252,8 @@ impl Tally {
         self.differences.push(format!("{kind}: {text}; {story}"));
     }
 
-    /// How many different values an option was seen with on sockets of one kind; 0: it is absent.
+    /// Returns the number of different values of an option that were seen on sockets of one kind (0: it is
+    /// absent).
     pub fn different_values(&self, option: &'static str, kind: &'static str) -> usize {
         self.seen.get(&(option, kind)).map_or(0, BTreeSet::len)
     }
@@ -262,8 +263,8 @@ impl Tally {
         self.seen.keys().any(|(name, _)| *name == option)
     }
 
-    /// Reports what was compared, `what` being the family and, after a colon, what is special about the
-    /// sockets. Fails if anything was different, or nothing was compared. tests/summary reads the line.
+    /// Reports what was compared: `what` is the family and, after a colon, a property of the sockets. Fails
+    /// if there was a difference, or if nothing was compared. tests/summary reads the line.
     pub fn finish(self, what: &str, remark: &str) {
         let Tally { sockets, values, refused, closed, changed, differences, different, .. } = self;
         say(&format!(

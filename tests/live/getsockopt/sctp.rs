@@ -6,14 +6,14 @@ use Values::{Fixed, Flag, Ints, Made};
 
 pub const SOL_SCTP: i32 = 132;
 
-/// The kinds of sockets, of those that families::sctp makes, that have but one association.
+/// The kinds of sockets of families::sctp that have a single association.
 pub const ASSOCIATED: [&str; 5] =
     ["sctp client", "sctp server", "sctp6 client", "sctp6 server", "sctp peeled off"];
 
 /// `struct sctp_assoc_value`
 const ASSOC_VALUE: Layout = Inside(4, 8);
 
-/// The options of SCTP, as include/uapi/linux/sctp.h lays them out.
+/// The options of SCTP, laid out as in include/uapi/linux/sctp.h.
 #[rustfmt::skip]
 pub static SCTP: &[Row] = &[
     row!(SOL_SCTP SCTP_RTOINFO = 0, Members(&[("srto_initial", 4, 4), ("srto_max", 8, 4), ("srto_min", 12, 4)], 16), Made(retransmissions)),
@@ -33,7 +33,7 @@ pub static SCTP: &[Row] = &[
     row!(SOL_SCTP SCTP_FRAGMENT_INTERLEAVE = 18, Int, Flag),
     row!(SOL_SCTP SCTP_PARTIAL_DELIVERY_POINT = 19, Uint, Ints(&[1000, 0, i32::MAX])),
     row!(SOL_SCTP SCTP_MAX_BURST = 20, ASSOC_VALUE, Made(|| assoc_values("SCTP_MAX_BURST", 20, &[9, 0]))),
-    // Only a socket that is bound to every address takes it.
+    // Only a socket that is bound to every address accepts it.
     row!(SOL_SCTP SCTP_AUTO_ASCONF = 30, Int, Ints(&[1])),
     row!(SOL_SCTP SCTP_PEER_ADDR_THLDS = 31, Members(&[("spt_pathmaxrxt", 136, 2), ("spt_pathpfthld", 138, 2)], 144), Made(|| thresholds("SCTP_PEER_ADDR_THLDS", 31))),
     row!(SOL_SCTP SCTP_RECVRCVINFO = 32, Int, Flag),
@@ -64,7 +64,7 @@ fn assoc_values(name: &'static str, number: i32, values: &[u32]) -> Vec<Setting>
     values.iter().map(|number_| set(name, number, value(number_))).collect()
 }
 
-/// Numbers of 32 bits behind the association.
+/// Returns 32-bit numbers after an association ID of 0.
 fn words<const N: usize>(words: [u32; N]) -> Vec<u8> {
     let words = words.into_iter().flat_map(u32::to_ne_bytes);
     [0; 4].into_iter().chain(words).collect()
@@ -89,7 +89,7 @@ fn beginnings() -> Vec<Setting> {
     values.map(|values| set("SCTP_INITMSG", 2, shorts(values))).into()
 }
 
-/// An address of 128 bytes that is none, behind an association that is none; packed or not.
+/// Returns an unspecified address of 128 bytes after an association ID of 0, packed or not.
 fn nowhere(packed: bool) -> Vec<u8> {
     vec![0; if packed { 132 } else { 136 }]
 }
@@ -137,7 +137,7 @@ fn send_infos() -> Vec<Setting> {
     vec![set(2, 1, [7, 8]), set(u16::MAX, 8, [u32::MAX; 2]), set(0, 0, [0; 2])]
 }
 
-/// Each event alone, and all.
+/// Returns each event alone, and all events.
 fn events() -> Vec<Setting> {
     let one = |at: usize| (0..14).map(|n| u8::from(n == at)).collect();
     (0..14)

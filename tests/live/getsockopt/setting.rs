@@ -1,8 +1,8 @@
-//! The rows of the table, and the calls of setsockopt(2) that they stand for.
+//! The rows of the table, and the setsockopt(2) calls that they describe.
 
 use super::Layout;
 
-/// An option that getsockopt(2) answers.
+/// An option that getsockopt(2) supports.
 pub struct Row {
     pub name: &'static str,
     pub level: i32,
@@ -11,9 +11,9 @@ pub struct Row {
     pub values: Values,
 }
 
-/// What can be set.
+/// The values that can be set.
 pub enum Values {
-    /// None: it cannot be set, or only by raw sockets.
+    /// None: the option is read-only, or only raw sockets can set it.
     Fixed,
     /// 0 and 1.
     Flag,
@@ -21,9 +21,10 @@ pub enum Values {
     Ints(&'static [i32]),
     /// The numbers from the first to the second.
     Between(i32, i32),
-    /// These; the second ones would break a connection that is yet to be made.
+    /// Lists for unconnected and connected sockets. The second list would break a connection that is yet to
+    /// be established.
     EarlyLate(&'static [i32], &'static [i32]),
-    /// What the function makes.
+    /// The settings that the function returns.
     Made(fn() -> Vec<Setting>),
 }
 
@@ -35,7 +36,7 @@ pub struct Setting {
     pub level: i32,
     pub number: i32,
     pub value: Vec<u8>,
-    /// Only for a socket that is connected already: the value would be in the way of that.
+    /// Only for a socket that is already connected, because the value would prevent that.
     pub late: bool,
 }
 
@@ -56,7 +57,7 @@ impl Setting {
 }
 
 impl Row {
-    /// Some values to set, the extremes among them.
+    /// Returns some values to set, including the extremes.
     pub fn settings(&self) -> Vec<Setting> {
         let early = |values: &[i32]| values.iter().map(|&n| Setting::new(self, n, false)).collect();
         match self.values {
@@ -77,10 +78,10 @@ impl Row {
         }
     }
 
-    /// Any value, chosen by a random number.
+    /// Returns any value, chosen by a random number.
     pub fn random(&self, random: u64) -> Option<Setting> {
         if let Values::Between(low, high) = self.values {
-            // One time in two an extreme; otherwise anything between.
+            // Half of the time an extreme, otherwise any value between.
             if random % 2 == 0 {
                 let span = (i64::from(high) - i64::from(low) + 1) as u64;
                 let value = i64::from(low) + ((random >> 1) % span) as i64;

@@ -1,7 +1,7 @@
-//! The options that getsockopt(2) answers: number, layout, and values to set.
+//! The options that getsockopt(2) supports: number, layout, and values to set.
 //!
-//! The table is written down a second time, on purpose: nothing in it comes from the program under
-//! test. The numbers are those of the C library's headers.
+//! This repeats a table of the program on purpose: nothing here comes from the program under test. The
+//! numbers are those of the C library's headers.
 
 use super::sctp::SCTP;
 use super::values::*;
@@ -13,16 +13,16 @@ use Layout::{
 };
 use Values::{Between, EarlyLate, Fixed, Flag, Ints, Made};
 
-/// The index of the loopback interface, and the one that the tests give another interface.
+/// The indexes of the loopback interface and of another interface in the tests.
 pub const LOOPBACK: i32 = 1;
 pub const SECOND: i32 = 77;
 
-/// Every option that is compared, of every family.
+/// Returns every option that is compared, of all families.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     TCP_AND_UDP.iter().chain(OTHERS).chain(SCTP)
 }
 
-/// The options that TCP and UDP sockets have.
+/// The options of TCP and UDP sockets.
 #[rustfmt::skip]
 pub static TCP_AND_UDP: &[Row] = &[
     row!(SOL_SOCKET SO_DEBUG, Int, Flag),
@@ -104,7 +104,7 @@ pub static TCP_AND_UDP: &[Row] = &[
     row!(IPPROTO_TCP TCP_RTO_MAX_MS, Uint, Between(1000, 120_000)),
     row!(IPPROTO_TCP TCP_RTO_MIN_US, Uint, Between(8000, 200_000)),
     row!(IPPROTO_TCP TCP_DELACK_MAX_US, Uint, Between(8000, 200_000)),
-    // With it on, connect(2) asks nobody, and no connection arrives.
+    // With this option, connect(2) sends no packet, and no connection arrives.
     row!(IPPROTO_TCP TCP_REPAIR, Int, EarlyLate(&[0], &[1, -1])),
 
     row!(IPPROTO_UDP UDP_CORK, Int, Flag),
@@ -183,13 +183,13 @@ pub static TCP_AND_UDP: &[Row] = &[
     row!(IPPROTO_IPV6 IPV6_RECVFRAGSIZE, Int, Flag),
     row!(IPPROTO_IPV6 IPV6_FREEBIND, Int, Flag),
 
-    // What a connection has as soon as TLS is on top of it, before it has keys.
+    // The options that a connection has as soon as the ULP `tls` is attached, before it has keys.
     row!(SOL_TLS TLS_TX_ZEROCOPY_RO, Int, Fixed),
     row!(SOL_TLS TLS_TX_MAX_PAYLOAD_LEN, Short, Fixed),
 ];
 
-/// The options that only sockets of other families have, and connections with TLS. Those of SCTP are in a
-/// table of their own.
+/// The options that only sockets of other families have, and connections with TLS. Those of SCTP have their
+/// own table.
 #[rustfmt::skip]
 static OTHERS: &[Row] = &[
     row!(SOL_SOCKET SO_PASSRIGHTS, Int, Flag),
@@ -229,7 +229,7 @@ static OTHERS: &[Row] = &[
     row!(SOL_XDP XDP_STATISTICS, Members(&[("rx_dropped", 0, 8), ("rx_invalid_descs", 8, 8), ("tx_invalid_descs", 16, 8), ("rx_ring_full", 24, 8), ("rx_fill_ring_empty_descs", 32, 8), ("tx_ring_empty_descs", 40, 8)], 48), Fixed),
 ];
 
-/// Rows of [`TCP_AND_UDP`] again, with the values that raw sockets let be set.
+/// Rows of [`TCP_AND_UDP`] again, with values that raw sockets accept.
 pub static SET_BY_RAW_SOCKETS: &[Row] = &[
     row!(IPPROTO_IP IP_HDRINCL, Int, Flag),
     row!(IPPROTO_IP IP_NODEFRAG, Int, Flag),
@@ -237,8 +237,8 @@ pub static SET_BY_RAW_SOCKETS: &[Row] = &[
     row!(IPPROTO_IPV6 IPV6_ROUTER_ALERT, Int, Ints(&[0, 7, -1])),
 ];
 
-/// The options of the catalogue that are not compared with getsockopt(2), why, and the tests that look
-/// at them instead.
+/// The options of the catalogue that are not compared with getsockopt(2), the reasons, and the tests that
+/// cover them instead.
 pub const NOT_COMPARED: [(&str, &str); 28] = [
     ("SO_BUSY_POLL_BUDGET", "has no getter: options::unseen"),
     ("SO_ATTACH_REUSEPORT_CBPF", "has no getter: options::programs"),
@@ -270,7 +270,7 @@ pub const NOT_COMPARED: [(&str, &str); 28] = [
     ("PACKET_ROLLOVER_STATS", "only members of some fanout groups have it: families::packet"),
 ];
 
-/// An option of the catalogue is compared, or it is named above with the reason.
+/// Each option of the catalogue is compared, or listed above with a reason.
 #[test]
 fn no_option_is_left_out() {
     use knetstat::options::catalogue::CATALOGUE;

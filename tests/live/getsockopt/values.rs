@@ -1,9 +1,9 @@
-//! Values to set of options that are more than a number.
+//! Values to set for options that are not just a number.
 
 use super::{Setting, LOOPBACK, SECOND};
 use crate::numbers::*;
 
-/// Members of a C structure one after another.
+/// Concatenates the members of a C structure.
 pub fn structure<const N: usize>(members: [&[u8]; N]) -> Vec<u8> {
     members.concat()
 }
@@ -62,7 +62,7 @@ pub fn devices() -> Vec<Setting> {
     vec![set("lo"), set(""), set("second").late()]
 }
 
-/// Programs that let every packet pass.
+/// Returns programs that accept every packet.
 pub fn filters() -> Vec<Setting> {
     let set = |number, value| Setting::with("SO_GET_FILTER", SOL_SOCKET, number, value);
     vec![
@@ -76,10 +76,10 @@ pub fn filters() -> Vec<Setting> {
 /// BPF_MAXINSNS
 pub const MOST_INSTRUCTIONS: usize = 4096;
 
-/// `struct sock_fprog` of that many instructions of classic BPF: nothing but returns, so that the
-/// end of a longer program is one too.
+/// Returns `struct sock_fprog` with that many instructions of classic BPF. All are returns, so that a
+/// program of any length ends with one.
 pub fn classic_program(instructions: usize) -> Vec<u8> {
-    // `struct sock_filter`: BPF_RET | BPF_K, and how much of the packet passes: all.
+    // `struct sock_filter`: BPF_RET | BPF_K, and the number of bytes to accept: all.
     static PROGRAM: [[u8; 8]; MOST_INSTRUCTIONS] =
         [[6, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]; MOST_INSTRUCTIONS];
     let length = u16::try_from(instructions).expect("a program is that short");
@@ -88,7 +88,7 @@ pub fn classic_program(instructions: usize) -> Vec<u8> {
 }
 
 pub fn timestampings() -> Vec<Setting> {
-    // SOF_TIMESTAMPING_...: combinations that belong together.
+    // SOF_TIMESTAMPING_...: valid combinations.
     const TRANSMIT: i32 = 1 | 2 | 16;
     const RECEIVE: i32 = 4 | 8 | 64;
     const IDENTIFIED: i32 = 2 | 16 | 128 | 2048;
@@ -122,7 +122,7 @@ pub fn transmit_times() -> Vec<Setting> {
     vec![set(1, 1), set(11, 3), set(0, 2), set(1, 0)]
 }
 
-/// The algorithms that this kernel has, but for those that it would have to load.
+/// Returns the congestion control algorithms of this kernel whose modules are loaded.
 pub fn congestion_algorithms() -> Vec<Setting> {
     let available = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control");
     let available = available.expect("the kernel has TCP");
@@ -134,12 +134,12 @@ pub fn upper_layers() -> Vec<Setting> {
     vec![Setting::with("TCP_ULP", IPPROTO_TCP, TCP_ULP, "tls").late()]
 }
 
-/// Options of the IP header that change nothing on the way: the others are in blobs.rs.
+/// Returns IP options that do not affect the path. The others are in blobs.rs.
 pub fn ip_options() -> Vec<Setting> {
     let set = |value: &[u8]| Setting::with("IP_OPTIONS", IPPROTO_IP, IP_OPTIONS, value);
     vec![
         set(&[1, 1, 1, 0]),
-        // Record route with room for two addresses.
+        // Record route, with room for two addresses.
         set(&[7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0]),
         set(&[]),
     ]
@@ -172,12 +172,12 @@ pub fn port_ranges() -> Vec<Setting> {
     vec![set(40_000, 50_000), set(0, 0), set(1, 65_535), set(0, 50_000), set(40_000, 0)]
 }
 
-/// A header of options: one that is eight bytes of padding, and one as large as the kernel takes.
+/// Returns options headers: eight bytes of padding, and the largest header that the kernel accepts.
 pub fn extension_headers(name: &'static str, number: i32) -> Vec<Setting> {
     let set = |value: Vec<u8>| Setting::with(name, IPPROTO_IPV6, number, value);
     let padding = set(vec![0, 0, 1, 4, 0, 0, 0, 0]);
     vec![
-        // A SYN with destination options arrives, one with the others does not.
+        // A SYN with destination options arrives. A SYN with one of the others does not.
         if number == IPV6_DSTOPTS { padding } else { padding.late() },
         set(extension_header(48)).late(),
         set(extension_header(2040)).late(),
@@ -185,7 +185,7 @@ pub fn extension_headers(name: &'static str, number: i32) -> Vec<Setting> {
     ]
 }
 
-/// An extension header of that many bytes, with an option that whoever does not know it skips.
+/// Returns an extension header of that many bytes. Its option is skipped by hosts that do not support it.
 pub fn extension_header(length: usize) -> Vec<u8> {
     const SKIPPED: u8 = 0x1e;
     let mut header: Vec<u8> = (0..length).map(|at| at as u8).collect();
@@ -196,13 +196,14 @@ pub fn extension_header(length: usize) -> Vec<u8> {
     header
 }
 
-/// Segment routing headers of one and of two segments: the only kind that every kernel still takes.
+/// Returns segment routing headers of one and of two segments: the only type that every kernel still
+/// accepts.
 pub fn routing_headers() -> Vec<Setting> {
     let set = |value| Setting::with("IPV6_RTHDR", IPPROTO_IPV6, IPV6_RTHDR, value);
     vec![set(routing_header(1)).late(), set(routing_header(2)).late(), set(Vec::new())]
 }
 
-/// `struct ipv6_sr_hdr` with its segments.
+/// Returns `struct ipv6_sr_hdr` with its segments.
 pub fn routing_header(segments: u8) -> Vec<u8> {
     const SEGMENT_ROUTING: u8 = 4;
     let mut header = vec![0, segments * 2, SEGMENT_ROUTING, segments - 1, segments - 1, 0, 0, 0];
@@ -212,13 +213,13 @@ pub fn routing_header(segments: u8) -> Vec<u8> {
     header
 }
 
-/// `struct icmp6_filter`: some bits, all, none.
+/// Returns `struct icmp6_filter`: some bits, all, none.
 pub fn icmpv6_filters() -> Vec<Setting> {
     let set = |value: Vec<u8>| Setting::with("ICMPV6_FILTER", IPPROTO_ICMPV6, ICMPV6_FILTER, value);
     vec![set((1..=32).collect()), set(vec![0xff; 32]), set(vec![0; 32])]
 }
 
-/// What joins groups of netlink: the first ones, and those around the end of a word.
+/// Returns settings that join netlink groups: the first ones, and those around the end of a word.
 pub fn netlink_groups() -> Vec<Setting> {
     const NAME: &str = "NETLINK_LIST_MEMBERSHIPS";
     let set =
@@ -226,14 +227,14 @@ pub fn netlink_groups() -> Vec<Setting> {
     [1, 5, 31, 32, 33].map(set).into()
 }
 
-/// Values of 64 bits for an option of vsock.
+/// Returns 64-bit values for a vsock option.
 fn vsock(name: &'static str, number: i32, values: &[u64]) -> Vec<Setting> {
     let set = |value: &u64| Setting::with(name, AF_VSOCK, number, value.to_ne_bytes());
     values.iter().map(set).collect()
 }
 
 pub fn vsock_sizes() -> Vec<Setting> {
-    // What is beyond the limits the kernel cuts.
+    // The kernel clamps values beyond the limits.
     vsock("SO_VM_SOCKETS_BUFFER_SIZE", SO_VM_SOCKETS_BUFFER_SIZE, &[4096, 128, 0, u64::MAX])
 }
 
@@ -247,7 +248,7 @@ pub fn vsock_most() -> Vec<Setting> {
     vsock("SO_VM_SOCKETS_BUFFER_MAX_SIZE", SO_VM_SOCKETS_BUFFER_MAX_SIZE, &values)
 }
 
-/// `struct timeval`: seconds and microseconds.
+/// Returns `struct timeval`: seconds and microseconds.
 pub fn vsock_timeouts() -> Vec<Setting> {
     const NAME: &str = "SO_VM_SOCKETS_CONNECT_TIMEOUT";
     let set = |(seconds, microseconds): (i64, i64)| {

@@ -1,5 +1,5 @@
-//! Every member that some program reads, one after the other: a kernel that lacks it costs what is made of
-//! it, and no value becomes another.
+//! Each member that a program reads, one after the other: a kernel that lacks it loses what depends on it,
+//! and no value changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +12,13 @@ use super::types::{ARRAY, CONST, ENUM, ENUM64, RESTRICT, STRUCT, TYPEDEF, UNION,
 use crate::common::{enter_namespace, say};
 use serde_json::Value;
 
-/// The programs as they are built. Their relocations (BPF CO-RE) name each member that they read.
+/// The objects as they are built. Their relocations (BPF CO-RE) name each member that they read.
 const OBJECTS: [&[u8]; 2] = [
     include_bytes!(concat!(env!("OUT_DIR"), "/tables.bpf.o")),
     include_bytes!(concat!(env!("OUT_DIR"), "/files.bpf.o")),
 ];
 
-/// A section of an ELF file of 64 bits.
+/// Returns a section of a 64-bit ELF file.
 fn section<'a>(object: &'a [u8], name: &str) -> &'a [u8] {
     let number = |at: usize, size: usize| {
         let mut bytes = [0; 8];
@@ -37,7 +37,7 @@ fn section<'a>(object: &'a [u8], name: &str) -> &'a [u8] {
     content((0..count).find(named).unwrap_or_else(|| panic!("no section {name}")))
 }
 
-/// The relocations of an object: a type, the way from it to a member, and the kind.
+/// Returns the relocations of an object: a type, the access path to a member, and the kind.
 fn relocations(object: &[u8]) -> Vec<[usize; 3]> {
     let ext = section(object, ".BTF.ext");
     let number =
@@ -53,12 +53,11 @@ fn relocations(object: &[u8]) -> Vec<[usize; 3]> {
     all
 }
 
-/// The last kind of relocation of a member, and the kinds of those of an enumerator: enum
-/// bpf_core_relo_kind.
+/// The last kind of field relocation, and the kinds of enumerator relocations: enum bpf_core_relo_kind.
 const FIELDS: usize = 5;
 const ENUMERATORS: std::ops::RangeInclusive<usize> = 10..=11;
 
-/// Adds the members, `type.member`, on the way to what a relocation is about.
+/// Adds the members, `type.member`, on the access path of a relocation.
 fn add_members(types: &Types, [id, way, kind]: [usize; 3], to: &mut BTreeSet<String>) {
     if kind > FIELDS && !ENUMERATORS.contains(&kind) {
         return;
@@ -84,7 +83,7 @@ fn add_members(types: &Types, [id, way, kind]: [usize; 3], to: &mut BTreeSet<Str
     }
 }
 
-/// A type without what qualifies it.
+/// Returns a type without its qualifiers.
 fn bare(types: &Types, id: usize) -> Option<Type> {
     let it = types.get(id)?;
     match it.kind {
@@ -93,7 +92,7 @@ fn bare(types: &Types, id: usize) -> Option<Type> {
     }
 }
 
-/// Every member that some program reads.
+/// Returns every member that a program reads.
 fn members() -> Vec<String> {
     let mut all = BTreeSet::new();
     for object in OBJECTS {
@@ -104,8 +103,8 @@ fn members() -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// Structures that stand inside others and what tells one socket from another. Without one of these there
-/// is nothing to show of a family, which the run says.
+/// Structures that are embedded in others, and the members that identify a socket. Without one of these, no
+/// socket of a family can be shown, which the run reports.
 const ESSENTIAL: &[&str] = &[
     "sock.__sk_common",
     "inet_sock.sk",
@@ -128,19 +127,19 @@ const ESSENTIAL: &[&str] = &[
     "sock_common.skc_v6_daddr",
     "sock.sk_protocol",
     "sock.sk_type",
-    // What sockets without a table are found by: descriptors, in the namespace of the reader
+    // Members that find sockets without a table: descriptors, in the namespace of the reader
     "bpf_func_id.BPF_FUNC_sock_from_file",
     "socket.sk",
     "file.f_inode",
     "file.private_data",
     "inode.i_sb",
     "super_block.s_magic",
-    // ... and, before 6.18, the inode by which descriptors and sockets are joined
+    // Before 6.18, the inode that joins descriptors and sockets
     "socket_alloc.vfs_inode",
     "inode.i_ino",
     "task_struct.nsproxy",
     "nsproxy.net_ns",
-    // ... and MPTCP sockets without a descriptor: subflows
+    // MPTCP sockets without a descriptor: subflows
     "bpf_iter__tcp.sk_common",
     "tcp_sock.is_mptcp",
     "inet_connection_sock.icsk_ulp_data",
@@ -148,7 +147,7 @@ const ESSENTIAL: &[&str] = &[
     "mptcp_sock.first",
 ];
 
-/// The members that more than [`USUAL`] options are made of, with how many options at most.
+/// The members that more than [`USUAL`] options depend on, and the maximum number of these options.
 const OF_MANY: &[(&str, usize)] = &[
     ("inet_sock.inet_flags", 32),
     ("inet_sock.cmsg_flags", 9),
@@ -161,15 +160,15 @@ const OF_MANY: &[(&str, usize)] = &[
     ("udp_sock.udp_flags", 4),
 ];
 
-/// The most options that one of the other members costs: those that a word or a list has.
+/// The maximum number of options that another member may cost: those of a word or a list.
 const USUAL: usize = 4;
 
-/// All sockets of the scene, with everything that is shown of them.
+/// Shows all sockets of the scene with all columns and options.
 const ARGUMENTS: &str = "-tuwx0 --netlink --mptcp --vsock --xdp --unbound --columns \
     protocol,type,state,recvq,sendq,drops,local,remote,interface,uid,inode,cookie,netns,master,group,\
     diag,owner,options,set -O all --ndjson";
 
-/// A run: its rows by their cookies, its status and its errors.
+/// A run: its rows by cookie, its status and its errors.
 struct Run {
     rows: BTreeMap<u64, Value>,
     status: Option<i32>,
@@ -180,7 +179,7 @@ fn run(types: &Types) -> Run {
     let output = TypesFile::new(types).run(ARGUMENTS);
     let rows = String::from_utf8_lossy(&output.stdout).into_owned();
     let rows = rows.lines().map(|row| serde_json::from_str::<Value>(row).expect("a row"));
-    // Before 5.12 not every socket has a cookie.
+    // Before 5.12, not every socket has a cookie.
     let key = |row: &Value| row["cookie"].as_u64().or(row["inode"].as_u64()).filter(|it| *it != 0);
     Run {
         rows: rows.filter_map(|row| Some((key(&row)?, row))).collect(),
@@ -189,17 +188,17 @@ fn run(types: &Types) -> Run {
     }
 }
 
-/// What a run without a member has lost against the whole.
+/// The differences between a run without a member and the complete run.
 #[derive(Default, Debug)]
 struct Lost {
     rows: usize,
-    /// The options that are absent.
+    /// Options that are absent.
     options: BTreeSet<String>,
-    /// Options with another value than before.
+    /// Options with a different value.
     wrong: BTreeSet<String>,
-    /// Columns that have no value any more.
+    /// Columns without a value.
     columns: BTreeSet<String>,
-    /// Columns with another value than before.
+    /// Columns with a different value.
     changed: BTreeSet<String>,
 }
 
@@ -240,7 +239,7 @@ impl Lost {
     }
 }
 
-/// What is wrong with a run without a member; `None` where it cost its options or its columns.
+/// Returns what is wrong with a run without a member. `None` if it lost options or columns.
 fn judge(member: &str, whole: &Run, after: &Run) -> Option<String> {
     let lost = Lost::between(whole, after);
     let many = OF_MANY.iter().find(|(name, _)| *name == member).map_or(USUAL, |(_, many)| *many);
@@ -265,10 +264,10 @@ fn judge(member: &str, whole: &Run, after: &Run) -> Option<String> {
     Some(format!("{member}: {problem}: {lost:?}, {:?}, {}", after.status, after.error))
 }
 
-/// Takes the members away, one at a time, as many as there is time for; what is wrong.
+/// Removes the members, one at a time, as many as fit the time limit. Returns how many, and what is wrong.
 fn without_each(members: &[String], limit: Duration) -> (usize, Vec<String>) {
     let kernel = Types::of_kernel();
-    run(&kernel); // From then on, each socket has its cookie.
+    run(&kernel); // generates the cookies of all sockets
     let whole = run(&kernel);
     assert_eq!((whole.status, whole.error.as_str()), (Some(0), ""));
     assert!(whole.rows.len() > 15, "only {} rows", whole.rows.len());
@@ -294,7 +293,7 @@ fn without_each(members: &[String], limit: Duration) -> (usize, Vec<String>) {
     (looked_at.into_inner(), wrong.into_inner().expect("no panic"))
 }
 
-/// How many runs go on at the same time: most of one is waiting for the kernel.
+/// The number of concurrent runs. A run mostly waits for the kernel.
 const RUNS: usize = 6;
 
 #[test]
@@ -302,7 +301,7 @@ fn a_spread_of_members() {
     enter_namespace();
     let _scene = super::scene();
     let all = members();
-    // Neighbours are alike: in steps through the list, as far as the time goes.
+    // Neighbours in the list are similar, so it is processed in strides, as far as time allows.
     const STEP: usize = 17;
     let spread: Vec<String> =
         (0..STEP).flat_map(|first| all.iter().skip(first).step_by(STEP)).cloned().collect();

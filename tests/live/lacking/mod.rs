@@ -1,7 +1,7 @@
-//! A kernel whose types lack a member, or have it under another name, costs the options that are made of
-//! it and nothing else.
+//! A kernel whose types lack a member, or have it under another name, loses the options that depend on it
+//! and nothing else.
 //!
-//! Such kernels are made of the one that runs: knetstat finds a copy of its BTF in which a member has
+//! Such a kernel is simulated with the running one: knetstat gets a copy of its BTF in which a member has
 //! lost the first letter of its name.
 
 mod members;
@@ -18,24 +18,24 @@ use crate::supported::options_asked;
 use serde_json::Value;
 use types::{Types, TypesFile};
 
-/// What is taken away, `type.member` or `enum.enumerator`; which sockets are looked at; the options that
-/// they lose.
+/// The members that are removed, `type.member` or `enum.enumerator`, the arguments that select sockets, and
+/// the options that the sockets lose.
 type Case = (&'static [&'static str], &'static str, &'static str);
 
-/// Some of each kind.
+/// Cases of each kind.
 const CASES: &[Case] = &[
-    // A member, of the socket and of what stands inside it
+    // Members of the socket and of structures inside it
     (&["sock.sk_rcvlowat"], "-tu", "SO_RCVLOWAT"),
     (&["sock_common.skc_incoming_cpu"], "-tu", "SO_INCOMING_CPU"),
     (&["ipv6_pinfo.tclass"], "-tu", "IPV6_TCLASS"),
-    // One that two options are made of
+    // A member that two options depend on
     (&["tcp_sock.nonagle"], "-t", "TCP_NODELAY TCP_CORK"),
     // Bit fields
     (&["sock_common.skc_reuseport"], "-tu", "SO_REUSEPORT"),
     (&["tcp_sock.repair"], "-t", "TCP_REPAIR TCP_MAXSEG"),
     // A bit of a word, whose number is an enumerator
     (&["sock_flags.SOCK_KEEPOPEN"], "-tu", "SO_KEEPALIVE"),
-    // One that was a bit field and became a bit of a word, and such words
+    // Members that were bit fields and became bits of a word, and such words
     (&["inet_sock.inet_flags"], "-u", FLAGS_OF_INET),
     (&["netlink_sock.flags"], "--netlink", FLAGS_OF_NETLINK),
     (
@@ -43,14 +43,14 @@ const CASES: &[Case] = &[
         "--packet",
         "PACKET_AUXDATA",
     ),
-    // Other widths and shapes in other kernels
+    // Members with other widths and shapes in other kernels
     (&["sock.sk_tsflags"], "-tu", "SO_TIMESTAMPING"),
     (&["inet_sock.local_port_range"], "-tu", "IP_LOCAL_PORT_RANGE"),
-    // Those of the namespace and of what a pointer leads to, without which the value is not known
+    // Members of the namespace and behind pointers, without which the value is unknown
     (&["netns_ipv4.sysctl_tcp_keepalive_time"], "-t", "TCP_KEEPIDLE"),
     (&["tcp_congestion_ops.name"], "-t", "TCP_CONGESTION"),
     (&["ipv6_devconf.hop_limit"], "-u", "IPV6_UNICAST_HOPS"),
-    // Lists, which are shown as not complete
+    // Lists, which are shown as incomplete
     (&["ip_mc_socklist.sfmode"], "-u", "IP_ADD_MEMBERSHIP"),
     (&["ipv6_mc_socklist.addr"], "-u", "IPV6_JOIN_GROUP"),
     (&["packet_mclist.count"], "--packet", "PACKET_ADD_MEMBERSHIP"),
@@ -65,7 +65,7 @@ const CASES: &[Case] = &[
     (&["sock_reuseport.prog"], "-tu", "SO_ATTACH_REUSEPORT_CBPF"),
 ];
 
-/// What is in one word since 6.6, for a socket of UDP.
+/// The options of a UDP socket in one word since 6.6.
 const FLAGS_OF_INET: &str =
     "IPV6_AUTOFLOWLABEL IPV6_DONTFRAG IPV6_FLOWINFO_SEND IPV6_FREEBIND IPV6_MULTICAST_ALL \
      IPV6_MULTICAST_LOOP IPV6_RECVERR IPV6_RECVERR_RFC4884 IPV6_ROUTER_ALERT \
@@ -77,7 +77,7 @@ const FLAGS_OF_INET: &str =
 const FLAGS_OF_NETLINK: &str = "NETLINK_PKTINFO NETLINK_BROADCAST_ERROR NETLINK_NO_ENOBUFS \
      NETLINK_LISTEN_ALL_NSID NETLINK_CAP_ACK NETLINK_EXT_ACK NETLINK_GET_STRICT_CHK";
 
-/// Sockets of the families that the cases are about, with something in each list.
+/// Opens sockets of the families of the cases, with an entry in each list.
 fn scene() -> Vec<OwnedFd> {
     use nix::libc::{AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, IPPROTO_ICMP, SOCK_DGRAM, SOCK_RAW};
     let mut all: Vec<OwnedFd> = Vec::new();
@@ -106,7 +106,7 @@ fn scene() -> Vec<OwnedFd> {
     all
 }
 
-/// The sockets without these options.
+/// Returns the sockets without these options.
 fn without(mut sockets: Vec<Value>, lost: &BTreeSet<&str>) -> Vec<Value> {
     for socket in &mut sockets {
         let options = socket["options"].as_object_mut().expect("options");
@@ -117,7 +117,7 @@ fn without(mut sockets: Vec<Value>, lost: &BTreeSet<&str>) -> Vec<Value> {
     sockets
 }
 
-/// The options that the second have no more, or with another value.
+/// Returns the options that are absent or different in `shown`.
 fn cost<'a>(whole: &'a [Value], shown: &[Value]) -> BTreeSet<&'a str> {
     let identities = |sockets: &[Value]| -> Vec<[Value; 2]> {
         sockets.iter().map(|socket| ["inode", "cookie"].map(|name| socket[name].clone())).collect()
@@ -136,7 +136,7 @@ fn cost<'a>(whole: &'a [Value], shown: &[Value]) -> BTreeSet<&'a str> {
 fn each_member_costs_its_options() {
     enter_namespace();
     let _scene = scene();
-    // Later kernels give each socket a cookie when it is first shown; and none changes after that.
+    // Since 5.12, the first run generates the cookies of all sockets, which then do not change.
     common::sockets("-tuwx0 --netlink");
     let (not_here, _) = options_asked();
     let (mut wrong, mut compared) = (Vec::new(), 0);
@@ -172,8 +172,8 @@ fn each_member_costs_its_options() {
     assert!(compared > CASES.len() / 2, "only {compared} options were lost");
 }
 
-/// The types of this kernel without a member that some programs read unguarded: the verifier refuses
-/// those programs. `None` where this kernel does not have it either.
+/// Returns the types of this kernel without a member that some programs read unguarded: the verifier
+/// rejects those programs. `None` if this kernel does not have the member.
 fn types_without(member: &str) -> Option<TypesFile> {
     let mut types = Types::of_kernel();
     if !types.take(member) {
@@ -183,7 +183,7 @@ fn types_without(member: &str) -> Option<TypesFile> {
     Some(TypesFile::new(&types))
 }
 
-/// The rows of a run that was not complete, and its error.
+/// Returns the rows and the message of an incomplete run.
 fn incomplete(output: &Output) -> (Vec<Value>, String) {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{error}");
@@ -192,7 +192,7 @@ fn incomplete(output: &Output) -> (Vec<Value>, String) {
     (rows.lines().map(|row| serde_json::from_str(row).expect("a row")).collect(), error)
 }
 
-/// Each row by its cookie, with the names of its options: values may change between two runs.
+/// Returns the cookie and the option names of each row, because values may change between two runs.
 fn shapes(rows: &[Value]) -> Vec<(u64, Vec<&str>)> {
     rows.iter()
         .map(|row| {
@@ -211,7 +211,7 @@ fn a_program_that_is_refused_costs_its_rows() {
     let types = types_without("unix_sock.sk"); // read by the programs of unix sockets only
     let types = types.expect("the socket inside");
     let (rows, error) = incomplete(&types.run("-tx --ndjson"));
-    // Before 5.15 there is no program for unix sockets without a descriptor.
+    // Before 5.15, there is no program for unix sockets without a descriptor.
     assert!(
         error.starts_with("knetstat: the table is incomplete: missing unix sockets"),
         "{error}"
@@ -222,7 +222,7 @@ fn a_program_that_is_refused_costs_its_rows() {
     assert_eq!(shapes(&rows), shapes(&common::sockets("-t")), "the others are there, as ever");
     assert!(!rows.is_empty());
 
-    // What does not need the program is complete.
+    // Output that does not depend on the program is complete.
     assert_eq!(shapes(&types.sockets("-t").expect("TCP sockets")), shapes(&rows));
 
     // Without any program, nothing is printed.
@@ -253,14 +253,14 @@ fn without_the_program_for_owners_the_sockets_are_there() {
     let (rows, error) = incomplete(&types.run("-tu -p --ndjson"));
     assert!(error.starts_with(begin), "{error}");
     assert_eq!(shapes(&rows), shapes(&common::sockets("-tu")));
-    // Whether a socket is wanted is not known: none is shown.
+    // Whether a socket matches is unknown, so none is shown.
     let (rows, error) = incomplete(&types.run("-tu --pid 1 --ndjson"));
     assert!(error.starts_with(begin), "{error}");
     assert_eq!(rows.len(), 0);
 }
 
-/// What is taken away; which sockets are looked at; the columns that they lose, by the names of their
-/// members in JSON; whether listeners lose them, and whether others do; a filter that would select by 0.
+/// The members that are removed, the arguments that select sockets, the columns that they lose by JSON
+/// name, whether listeners lose them, whether others do, and a filter that would match 0.
 type LostColumns =
     (&'static str, &'static str, &'static [&'static str], (bool, bool), &'static str);
 
@@ -275,7 +275,8 @@ const LOST_COLUMNS: &[LostColumns] = &[
     ("inet_connection_sock.icsk_pending", "-t", &["timer"], (true, true), ""),
 ];
 
-/// A column without its member is null, and `-` in the table: 0 is a value. Other columns stay as they are.
+/// A column without its member is null, and `-` in the table, because 0 is a value. Other columns are
+/// unchanged.
 #[test]
 fn columns_without_their_members_are_unknown() {
     enter_namespace();
@@ -322,7 +323,7 @@ fn without_options(mut rows: Vec<Value>) -> Vec<Value> {
     rows
 }
 
-/// A program that is refused and columns that cannot be filled are both said, in one line.
+/// A rejected program and columns without a value are reported together, in one line.
 #[test]
 fn a_refused_program_beside_lacking_columns() {
     enter_namespace();
@@ -340,7 +341,7 @@ fn a_refused_program_beside_lacking_columns() {
     assert!(error.starts_with(begin), "{error}");
     assert!(error.contains(&format!("; missing {columns}")), "{error}");
     assert_eq!(shapes(&rows), shapes(&whole));
-    // Where nobody asks for that program, the columns alone are missing.
+    // If the program is not needed, only the columns are missing.
     let (rows, error) = incomplete(&types.run("-tu --ndjson"));
     assert!(
         error.starts_with(&format!("knetstat: the table is incomplete: missing {columns}")),

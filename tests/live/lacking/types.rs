@@ -28,7 +28,7 @@ const DATASEC: u32 = 15;
 const DECL_TAG: u32 = 17;
 pub const ENUM64: u32 = 19;
 
-/// A type: where it begins, its kind, how many members it has, and how long each of them is.
+/// A type: its offset, its kind, the number of its members, and their size.
 #[derive(Clone, Copy)]
 pub struct Type {
     pub begin: usize,
@@ -38,31 +38,31 @@ pub struct Type {
 }
 
 impl Type {
-    /// Where the member of this number begins.
+    /// Returns the offset of a member by its index.
     pub fn member(&self, number: usize) -> usize {
         self.begin + 12 + number * self.size
     }
 }
 
-/// Types by their numbers.
+/// Types by number.
 #[derive(Clone)]
 pub struct Types {
     bytes: Vec<u8>,
-    /// Where the names begin.
+    /// The offset of the names.
     names: usize,
-    /// From number 1 on; number 0 is void.
+    /// The types from number 1 on. Number 0 is void.
     all: Arc<Vec<Type>>,
-    /// The structures, unions and enumerations of each name.
+    /// The structures, unions and enumerations by name.
     owners: Arc<HashMap<String, Vec<Type>>>,
 }
 
 impl Types {
-    /// The types of the running kernel.
+    /// Returns the types of the running kernel.
     pub fn of_kernel() -> Types {
         Types::parse(fs::read(KERNEL_BTF).expect("BTF"))
     }
 
-    /// The types of a file, or of a section `.BTF`.
+    /// Parses the types of a file, or of a section `.BTF`.
     pub fn parse(bytes: Vec<u8>) -> Types {
         let mut types = Types { bytes, names: 0, all: Arc::default(), owners: Arc::default() };
         let [length, begin, size, names] = [4, 8, 12, 16].map(|at| types.number(at));
@@ -95,28 +95,29 @@ impl Types {
         all
     }
 
-    /// The type of this number.
+    /// Returns the type of this number.
     pub fn get(&self, number: usize) -> Option<Type> {
         self.all.get(number.checked_sub(1)?).copied()
     }
 
-    /// A number of 32 bits.
+    /// Returns the 32-bit number at an offset.
     pub fn number(&self, at: usize) -> usize {
         u32::from_ne_bytes(self.bytes[at..at + 4].try_into().expect("four bytes")) as usize
     }
 
-    /// The name whose place in the list of names stands here.
+    /// Returns the name whose position in the list of names is stored at an offset.
     pub fn name(&self, at: usize) -> &str {
         self.string(self.number(at))
     }
 
-    /// The name at this place in the list of names.
+    /// Returns the name at this position in the list of names.
     pub fn string(&self, place: usize) -> &str {
         let name = self.bytes[self.names + place..].split(|byte| *byte == 0).next();
         std::str::from_utf8(name.unwrap_or_default()).expect("a name")
     }
 
-    /// Where the names of a type's members stand, those of unnamed structures inside it included.
+    /// Returns the offsets of the names of a type's members, including those of unnamed structures inside
+    /// it.
     fn members(&self, owner: Type) -> Vec<usize> {
         let mut all = Vec::new();
         for member in (0..owner.count).map(|number| owner.member(number)) {
@@ -130,7 +131,7 @@ impl Types {
         all
     }
 
-    /// Takes a `type.member` away; false if there is none.
+    /// Removes a `type.member`. Returns false if there is none.
     pub fn take(&mut self, what: &str) -> bool {
         let (owner, name) = what.split_once('.').expect("type.member");
         let owners = self.owners.get(owner).cloned().unwrap_or_default();
@@ -144,7 +145,7 @@ impl Types {
     }
 }
 
-/// A file with a kernel's types, until it is dropped.
+/// A file with a kernel's types. It is removed when the value is dropped.
 pub struct TypesFile(PathBuf);
 
 impl TypesFile {
@@ -157,7 +158,7 @@ impl TypesFile {
         TypesFile(path)
     }
 
-    /// Runs knetstat where these are the kernel's types.
+    /// Runs knetstat with these types as the kernel's.
     pub fn run(&self, arguments: &str) -> Output {
         let script = format!(
             "mount --bind {} {KERNEL_BTF} && exec {KNETSTAT} {arguments}",
@@ -167,7 +168,7 @@ impl TypesFile {
         output.expect("unshare(1)")
     }
 
-    /// What knetstat shows where these are the kernel's types, or what it complains of.
+    /// Returns the sockets that knetstat shows with these types as the kernel's, or its message.
     pub fn sockets(&self, arguments: &str) -> Result<Vec<Value>, String> {
         let output = self.run(&format!("{arguments} -J"));
         let stderr = String::from_utf8_lossy(&output.stderr);

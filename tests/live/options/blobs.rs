@@ -1,5 +1,4 @@
-//! Options that are strings of bytes, which the kernel partly takes apart: what it gives back, in
-//! many lengths and shapes.
+//! Options that are byte strings, which the kernel parses in part: their values in many lengths and shapes.
 
 use std::os::fd::AsFd;
 
@@ -9,14 +8,14 @@ use crate::getsockopt::Tally;
 use crate::getsockopt::{extension_header, hex, routing_header};
 use crate::numbers::*;
 
-/// The sockets of both protocols, before they are given anything to compare.
+/// Returns the sockets of both protocols, before any option to compare is set.
 fn sockets(scene: &Scene, version: Version) -> Vec<Subject> {
     let mut sockets = scene.tcp(version, &mut |_| ()).expect("a connection");
     sockets.extend(scene.udp(version, &mut |_| ()).expect("UDP sockets"));
     sockets
 }
 
-/// Sets an option on all sockets; false: at least one refused.
+/// Sets an option on all sockets. Returns false if at least one rejected it.
 fn set_all(sockets: &mut [Subject], level: i32, number: i32, value: &[u8]) -> bool {
     let mut accepted = true;
     for Subject { socket, story, .. } in sockets {
@@ -27,7 +26,7 @@ fn set_all(sockets: &mut [Subject], level: i32, number: i32, value: &[u8]) -> bo
     accepted
 }
 
-/// An option with room for addresses or times, its pointer at `pointer`.
+/// Returns an option with room for addresses or times. `pointer` is its pointer byte.
 fn route(kind: u8, length: u8, pointer: u8) -> Vec<u8> {
     let mut option = vec![kind, length, pointer];
     // The addresses 127.0.0.1, 127.0.0.2 ...
@@ -50,7 +49,7 @@ fn timestamp(length: u8, pointer: u8, flags: u8) -> Vec<u8> {
     option
 }
 
-/// One or more options of the IP header, most of them such as the kernel takes.
+/// Returns one or more IP options, most of them acceptable to the kernel.
 fn random_ip_options(random: &mut Random) -> Vec<u8> {
     let mut options = Vec::new();
     for _ in 0..=random.below(3) {
@@ -71,7 +70,7 @@ fn random_ip_options(random: &mut Random) -> Vec<u8> {
     options
 }
 
-/// Which of the options there are, for the count of what was tried.
+/// Returns the types of the options, to count what was tried.
 fn kinds(options: &[u8]) -> Vec<u8> {
     let mut kinds = Vec::new();
     let mut at = 0;
@@ -116,8 +115,8 @@ fn options_of_the_ip_header() {
     tally.finish("tcp/udp: IP options", "");
 }
 
-/// The options of a SYN are answered by those of the accepted connection. A source route is not
-/// among them: no SYN with one arrives over the loopback interface.
+/// The accepted connection answers with the options of the SYN. A source route is not among them: no SYN
+/// with a source route arrives over the loopback interface.
 #[test]
 fn ip_options_that_came_with_the_connection() {
     let scene = Scene::enter();
@@ -176,10 +175,10 @@ fn ipv6_extension_headers() {
             );
             set_all(&mut sockets, IPPROTO_IPV6, IPV6_RTHDR, &routing_header(1 + round as u8));
             if round % 3 == 2 {
-                // One is taken away again.
+                // Removes one again.
                 set_all(&mut sockets, IPPROTO_IPV6, IPV6_DSTOPTS, &[]);
             }
-            // What follows the header's own length is not part of it.
+            // Bytes after the header's own length are not part of it.
             let longer = [extension_header(8), vec![0xaa; 16]].concat();
             if round % 3 == 1 {
                 assert!(set_all(&mut sockets, IPPROTO_IPV6, IPV6_HOPOPTS, &longer));

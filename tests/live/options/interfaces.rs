@@ -1,4 +1,4 @@
-//! Options that name an interface: the text has its name, JSON its index.
+//! Options that name an interface: the table shows its name, JSON its index.
 
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::common::{enter_namespace, find, ip, set, set_bytes, sockets, stdout};
 use crate::numbers::*;
 
-/// A socket of UDP that is bound to a port of its own, by which its row is found.
+/// Opens a UDP socket that is bound to its own port, by which its row is found.
 fn open(family: i32, port: u16) -> OwnedFd {
     let socket = knetstat::kernel::syscall::socket(family, SOCK_DGRAM, 0).expect("socket");
     let any: std::net::IpAddr = match family {
@@ -20,7 +20,7 @@ fn open(family: i32, port: u16) -> OwnedFd {
     socket
 }
 
-/// What the table shows of an option of the socket at this port.
+/// Returns an option in the table of the socket at this port.
 fn text(option: &str, port: u16) -> String {
     let table = stdout(&format!("-uH --sport {port} -O {option}"));
     table.split_whitespace().last().expect("a row").to_owned()
@@ -44,7 +44,7 @@ fn the_interface_of_multicast() {
         (request([0; 4], left), "0.0.0.0%left", Some(left)),
         (request([0; 4], right), "0.0.0.0%right", Some(right)),
         (request([10, 1, 1, 1], 0), "10.1.1.1%left", Some(left)),
-        (request([10, 1, 1, 1], right), "10.1.1.1%right", Some(right)), // they leave by the index
+        (request([10, 1, 1, 1], right), "10.1.1.1%right", Some(right)), // the index selects the interface
         (vec![0; 4], "0.0.0.0", None),
     ];
     for (family, first) in [(AF_INET, 5000_u16), (AF_INET6, 6000)] {
@@ -108,7 +108,7 @@ fn interfaces_are_named() {
     shown("left");
     ip("link set left name a,b");
     shown(r"a\x2cb");
-    // Of an interface that is gone there is the number.
+    // An interface that is gone is shown by its index.
     ip("link delete right");
     shown(&left.to_string());
     for (socket, _) in &cases[..2] {
@@ -117,7 +117,7 @@ fn interfaces_are_named() {
     assert_eq!(text("SO_BINDTOIFINDEX", 5000), "SO_BINDTOIFINDEX=0");
 }
 
-/// Names that look like what stands where there is no name.
+/// Names that look like the placeholder for a missing name.
 #[test]
 fn names_that_look_like_marks() {
     enter_namespace();
@@ -135,8 +135,8 @@ fn names_that_look_like_marks() {
     }
 }
 
-/// A list of joined groups, taken apart as the manual page tells: the group, the name of the interface as
-/// it is, and what stands behind that.
+/// Parses a list of memberships as the manual page describes: the group, the unescaped name of the
+/// interface, and what follows.
 fn entries(list: &str) -> Vec<(String, String, Vec<String>)> {
     let is_source = |text: &str| {
         let end = text.find(['+', '-']).unwrap_or(text.len());
@@ -155,7 +155,7 @@ fn entries(list: &str) -> Vec<(String, String, Vec<String>)> {
     list.split('|').map(entry).collect()
 }
 
-/// A printed name of ASCII characters as it is.
+/// Unescapes a printed name of ASCII characters.
 fn as_it_is(printed: &str) -> String {
     let mut name = String::new();
     let mut rest = printed;
@@ -167,7 +167,7 @@ fn as_it_is(printed: &str) -> String {
     name + rest
 }
 
-/// Names that look like what stands between the entries of a list.
+/// Names that look like the separators of a list.
 #[test]
 fn names_that_look_like_separators() {
     const NAMES: [&str; 11] = [
@@ -190,7 +190,7 @@ fn names_that_look_like_separators() {
         ip.args(["link", "add", name, "type", "veth", "peer", "name", &peer]);
         ip.output().expect("ip(8)").status.success()
     };
-    // The kernel takes a percent sign for the place of a number, and so may no name have one.
+    // The kernel expands a percent sign to a number, so no name contains one.
     assert!(!add("a%b", 99), "an interface called a%b: add it to the names");
     let (v4, v6) = (open(AF_INET, 5000), open(AF_INET6, 5001));
     let packet = knetstat::kernel::syscall::socket(AF_PACKET, SOCK_DGRAM, 0).expect("a socket");
@@ -226,7 +226,7 @@ fn names_that_look_like_separators() {
         assert_eq!(names, expected, "{list}");
         assert!(entries.iter().all(|(of, _, more)| of == group && more == behind), "{entries:?}");
     }
-    // A minus by itself separates nothing.
+    // A minus alone is not a separator.
     assert!(text("IP_ADD_MEMBERSHIP", 5000).contains("%a-b-10.9.9.9"));
 }
 

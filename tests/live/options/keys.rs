@@ -1,4 +1,4 @@
-//! Keys of TCP signatures: for which peers there are keys is shown, they themselves never are.
+//! Keys of TCP signatures: the peers with a key are shown, the keys never are.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,7 +21,7 @@ const TCP_MD5SIG_EXT: i32 = 32;
 const TCP_MD5SIG_FLAG_PREFIX: u8 = 1;
 const TCP_MD5SIG_FLAG_IFINDEX: u8 = 2;
 
-/// The peers of a key: addresses with this prefix, in this VRF if one is named.
+/// The peers of a key: addresses with this prefix, in this VRF if there is one.
 #[derive(Clone, Copy)]
 struct Peers {
     address: IpAddr,
@@ -34,7 +34,7 @@ impl Peers {
         Peers { address: address.parse().expect("an address"), prefix, vrf }
     }
 
-    /// The loopback address alone.
+    /// Returns the loopback address only.
     fn loopback(version: Version) -> Peers {
         let (address, prefix) = match version {
             Version::V4 => ("127.0.0.1", 32),
@@ -44,13 +44,13 @@ impl Peers {
         Peers::new(address, prefix, None)
     }
 
-    /// As the kernel has it, where the address of a v4-mapped one is that of IPv4.
+    /// Returns the peers as the kernel stores them: an IPv4-mapped address as an IPv4 address.
     fn shown(&self) -> String {
         format!("{}/{}", self.address.to_canonical(), self.prefix)
     }
 }
 
-/// An address as a `struct sockaddr_storage`.
+/// Returns an address as a `struct sockaddr_storage`.
 fn socket_address(address: IpAddr) -> Vec<u8> {
     let mut bytes = vec![0; 128];
     let family = if address.is_ipv4() { AF_INET } else { AF_INET6 };
@@ -73,13 +73,13 @@ fn md5_signature(peers: Peers, flags: u8, key: &[u8]) -> Vec<u8> {
     structure([&socket_address(peers.address), &head, &padded])
 }
 
-/// Gives a socket a key for these peers.
+/// Adds a key for these peers to a socket.
 fn add_md5_key(socket: &Socket, peers: Peers) -> io::Result<()> {
     let signature = md5_signature(peers, TCP_MD5SIG_FLAG_PREFIX, b"lisbonne-1755-key");
     common::set_bytes(socket, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature)
 }
 
-/// Whether the kernel has signatures; the test says so where it has none.
+/// Whether the kernel supports TCP-MD5. If not, reports the test as not tested.
 fn has_md5(scene: &Scene) -> bool {
     let probe = scene.subject(Version::V4, SockType::Stream, "bound").socket;
     let Err(error) = add_md5_key(&probe, Peers::loopback(Version::V4)) else {
@@ -90,7 +90,7 @@ fn has_md5(scene: &Scene) -> bool {
     false
 }
 
-/// Neither the key itself nor its bytes in hexadecimal may be in anything that knetstat writes.
+/// Asserts that neither the key itself nor its bytes in hexadecimal are in any output of knetstat.
 fn assert_secret(key: &[u8]) {
     let key = String::from_utf8_lossy(key).to_lowercase();
     let hexadecimal = hex(key.as_bytes());
@@ -102,7 +102,7 @@ fn assert_secret(key: &[u8]) {
     }
 }
 
-/// What knetstat shows of an option of a socket: the word of the table, and the list of JSON.
+/// Returns an option of a socket as shown: the word in the table, and the list in JSON.
 fn shown(socket: &Socket, option: &str) -> (String, Vec<Value>) {
     let all = common::sockets(&format!("-t --unbound -O {option}"));
     let row = common::find(&all, socket).expect("the socket is shown");
@@ -115,7 +115,8 @@ fn shown(socket: &Socket, option: &str) -> (String, Vec<Value>) {
     (word.strip_prefix(&format!("{option}=")).expect("the option").to_owned(), list)
 }
 
-/// The peers of each listener's MD5 keys, as ss(8) has them from the kernel, which tells the keys too.
+/// Returns the peers of the MD5 keys of each listener according to ss(8). The kernel reports the keys to it
+/// too.
 fn peers_of_ss() -> BTreeSet<String> {
     let output = Command::new("ss").args(["-H", "-t", "-l", "-n", "-i"]).output().expect("ss");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -138,7 +139,7 @@ fn md5_keys_are_seen_and_not_shown() {
     let signature = |version, key| md5_signature(Peers::loopback(version), 0, key);
     let mut all = Vec::new();
     for version in Version::ALL {
-        // A listener for both versions has the key of the IPv4 address, which is a mapped one.
+        // A dual-stack listener stores the key of the IPv4 address, which is IPv4-mapped.
         let made = scene.tcp(version, &mut |subject| {
             set(&subject.socket, IPPROTO_TCP, TCP_MD5SIG, &signature(version, KEY));
         });
@@ -161,7 +162,7 @@ fn md5_keys_are_seen_and_not_shown() {
     assert_shown(&sockets(&plain), "TCP_MD5SIG", &json!(0), false);
 }
 
-/// One listener serves many peers: each prefix is there, while it is bound and once it listens.
+/// A listener has a key for each of many prefixes, before and after listen(2).
 #[test]
 fn each_prefix_with_an_md5_key_is_listed() {
     let scene = Scene::enter();
@@ -193,7 +194,7 @@ fn each_prefix_with_an_md5_key_is_listed() {
     listen(&speaker, Backlog::new(8).expect("a backlog")).expect("listen");
     compare(&expected);
     assert_eq!(peers_of_ss(), expected);
-    // Without its key, a peer is gone from the list.
+    // Without its key, a peer is no longer in the list.
     let gone = peers[2];
     let signature = md5_signature(gone, TCP_MD5SIG_FLAG_PREFIX, b"");
     set(&speaker, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature);
@@ -202,8 +203,8 @@ fn each_prefix_with_an_md5_key_is_listed() {
     assert_eq!(peers_of_ss(), expected);
 }
 
-/// As many peers as the kernel has memory for: a list that is cut says so, and has no other entries. They are
-/// too many for the answer that ss(8) would get.
+/// As many peers as the kernel has memory for: a list that is cut is marked as such, and its entries are
+/// right. They exceed the size of the message that ss(8) would get.
 #[test]
 fn hundreds_of_md5_keys_are_listed() {
     const UNROLLED: usize = 32;
@@ -218,7 +219,7 @@ fn hundreds_of_md5_keys_are_listed() {
     for number in 0..600_u32 {
         let peers = Peers::new(&format!("2001:db8:0:{number:x}::"), 64, None);
         if let Err(error) = add_md5_key(&speaker, peers) {
-            // net.core.optmem_max, which was 20 KiB before 6.8.
+            // The limit is net.core.optmem_max, which was 20 KiB before 6.8.
             assert_eq!(error.raw_os_error(), Some(Errno::ENOMEM as i32), "{error}");
             break;
         }
@@ -237,7 +238,7 @@ fn hundreds_of_md5_keys_are_listed() {
     }
 }
 
-/// A key for the peers of one VRF, and one for those of none.
+/// A key for the peers in one VRF, and a key for peers in none.
 #[test]
 fn a_key_for_one_vrf_names_it() {
     let scene = Scene::enter();
@@ -263,7 +264,7 @@ fn a_key_for_one_vrf_names_it() {
 fn authentication_key(peers: Peers, ids: (u8, u8), key: &[u8]) -> Vec<u8> {
     let mut algorithm = b"hmac(sha1)".to_vec();
     algorithm.resize(64, 0);
-    // The interface and the flags, then: prefix, sndid, rcvid, maclen, keyflags, keylen.
+    // The interface and flags, then prefix, sndid, rcvid, maclen, keyflags, keylen.
     let vrf = peers.vrf.unwrap_or_default().to_ne_bytes();
     let flags = u8::from(peers.vrf.is_some()); // TCP_AO_KEYF_IFINDEX
     let rest = [0, 0, 0, 0, 0, 0, peers.prefix, ids.0, ids.1, 12, flags, key.len() as u8];
@@ -314,7 +315,7 @@ fn authentication_keys_are_seen_and_not_shown() {
     }
 }
 
-/// An address that is nothing but a prefix of eight bits, which the kernel requires.
+/// Returns an address without bits after a prefix of eight bits, as the kernel requires.
 fn first_of_eight(version: Version) -> IpAddr {
     let address = if version == Version::V4 { "10.0.0.0" } else { "2000::" };
     address.parse().expect("an address")

@@ -1,5 +1,5 @@
-//! What counts as set over the whole life of a socket on which nobody set anything: new, bound,
-//! connecting, connected, closed in every way, and used again. The kernel fills in much of it by itself.
+//! No option counts as set during the whole life of a socket on which none was set: new, bound, connecting,
+//! connected, closed in every way, and used again. The kernel itself changes many of the values.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,14 +16,14 @@ use crate::common::{
 };
 use crate::numbers::*;
 
-/// How a stream socket is opened, and where on this host its peers are.
+/// The kind of a stream socket, and the address of its peers on this host.
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
     family: i32,
     protocol: i32,
     at: IpAddr,
-    /// Whether those who connect have options that their peers can see in the packets.
+    /// Whether connecting sockets have options that their peers can see in the packets.
     marks: bool,
 }
 
@@ -61,7 +61,7 @@ impl Kind {
         listener
     }
 
-    /// Both ends of a connection: the one that connected, the one that was accepted.
+    /// Returns both ends of a connection: the connecting and the accepted one.
     fn pair(self) -> (OwnedFd, OwnedFd) {
         let listener = self.listener();
         let client = self.connected_to(&listener);
@@ -74,12 +74,12 @@ impl Kind {
         client
     }
 
-    /// A kind for peers that can be deaf, as MPTCP sockets cannot.
+    /// Returns a kind for peers that can be deaf, which MPTCP sockets cannot.
     fn peer(self) -> Kind {
         Kind { protocol: IPPROTO_TCP, ..self }
     }
 
-    /// A socket that is to be connected.
+    /// Returns a socket that is to be connected.
     fn client(self) -> OwnedFd {
         let client = self.open();
         if self.marks {
@@ -97,7 +97,7 @@ impl Kind {
         }
     }
 
-    /// What such a socket has set.
+    /// Returns the options that are set on such a socket.
     fn set_of_client(self) -> Value {
         match self.marks {
             true if self.at == V6 => json!(["SO_MARK", "IPV6_TCLASS"]),
@@ -115,30 +115,30 @@ fn reconnect(socket: &OwnedFd, listener: &OwnedFd) -> nix::Result<()> {
 fn accepted(listener: &OwnedFd) -> OwnedFd {
     use std::os::fd::FromRawFd;
     let accepted = accept(number(listener)).expect("accept");
-    // SAFETY: the descriptor is new, and nobody else's.
+    // SAFETY: the descriptor is new, and nothing else owns it.
     unsafe { OwnedFd::from_raw_fd(accepted) }
 }
 
-/// Dissolves the association of a socket: connect(2), AF_UNSPEC.
+/// Dissolves the association of a socket with connect(2), AF_UNSPEC.
 fn disconnect(socket: &OwnedFd) {
-    // SAFETY: a `sockaddr` is integers; zero is AF_UNSPEC.
+    // SAFETY: a `sockaddr` consists of integers. Zero is AF_UNSPEC.
     let nowhere: sockaddr = unsafe { std::mem::zeroed() };
     // SAFETY: the address is valid for its size.
     let result = unsafe { connect(number(socket), &nowhere, size_of_val(&nowhere) as u32) };
     assert_eq!(result, 0, "connect to AF_UNSPEC: {}", io::Error::last_os_error());
 }
 
-/// Closes a socket so that its peer is reset.
+/// Closes a socket so that the connection of its peer is reset.
 fn reset(socket: OwnedFd) {
     set_bytes(&socket, SOL_SOCKET, SO_LINGER, &[1, 0, 0, 0, 0, 0, 0, 0]).expect("SO_LINGER");
 }
 
-/// An address where nobody listens.
+/// Returns an address without a listener.
 fn nobody(kind: Kind) -> SocketAddr {
     SocketAddr::new(kind.at, 1)
 }
 
-/// Sockets, each with a word on what became of it.
+/// Sockets, each with a description of its history.
 #[derive(Default)]
 struct Lives {
     sockets: Vec<Life>,
@@ -151,19 +151,19 @@ struct Life {
 }
 
 impl Lives {
-    /// Adds a socket on which nobody set anything.
+    /// Adds a socket without options set.
     fn keep(&mut self, kind: Kind, what: &str, socket: OwnedFd) {
         let what = format!("{}: {what}", kind.name);
         self.sockets.push(Life { what, socket, expected: json!([]) });
     }
 
-    /// Adds one that connected.
+    /// Adds a socket that has connected.
     fn keep_client(&mut self, kind: Kind, what: &str, socket: OwnedFd) {
         self.keep(kind, what, socket);
         self.sockets.last_mut().expect("a socket").expected = kind.set_of_client();
     }
 
-    /// Every stage of a stream socket.
+    /// Adds sockets in every stage of a stream socket.
     fn of(&mut self, kind: Kind) {
         self.unconnected(kind);
         self.connected(kind);
@@ -193,14 +193,14 @@ impl Lives {
         self.keep(kind, "its peer", accepted(&listener));
     }
 
-    /// Adds sockets in SYN_SENT; those of a namespace that gives up early will time out.
+    /// Adds sockets in SYN_SENT. In a namespace with short timeouts, they time out.
     fn connecting(&mut self, kind: Kind, what: &str) {
         let listener = kind.peer().listener();
         deafen(&listener);
         let socket = kind.client();
         begin_connecting(&socket, local_address(&listener));
         self.keep_client(kind, what, socket);
-        std::mem::forget(listener); // it is deaf for as long as it lives
+        std::mem::forget(listener); // deaf for as long as it is open
     }
 
     fn connected(&mut self, kind: Kind) {
@@ -245,7 +245,7 @@ impl Lives {
         self.keep_client(kind, "disconnected by its peer", client);
         self.keep(kind, "accepted, disconnected", server);
         if kind.protocol == IPPROTO_MPTCP {
-            return; // it does not take them in again on every kernel
+            return; // not every kernel allows it to be reused
         }
         let (client, server) = kind.pair();
         disconnect(&server);
@@ -274,7 +274,7 @@ impl Lives {
         self.keep(kind, "listener, shut down, listening again", listener);
     }
 
-    /// Sends into connections whose peer does not answer any more.
+    /// Sends data to peers that no longer answer.
     fn dying(&mut self, kind: Kind) {
         let listener = kind.peer().listener();
         let (client, server) = (kind.connected_to(&listener), accepted(&listener));
@@ -290,7 +290,7 @@ impl Lives {
         std::mem::forget(client);
     }
 
-    /// Asserts that nothing counts as set but what was.
+    /// Asserts that only the options that were set count as set.
     fn check(&self, arguments: &str, sysctls: &str) {
         let shown = sockets(arguments);
         let mut wrong = Vec::new();
@@ -305,7 +305,7 @@ impl Lives {
     }
 }
 
-/// Sysctls by which a connection takes something from its peer or from the system.
+/// Sysctls by which a connection takes values from its peer or from the system.
 const SYSCTLS: &[(&str, &str)] = &[
     ("net/ipv4/tcp_reflect_tos", "1"),
     ("net/ipv4/tcp_fwmark_accept", "1"),
@@ -314,10 +314,10 @@ const SYSCTLS: &[(&str, &str)] = &[
     ("net/ipv4/tcp_rto_max_ms", "60000"),
 ];
 
-/// A namespace in which connections give up after a second or two.
+/// Enters a namespace in which connections give up after a second or two.
 fn enter_hasty_namespace(sysctls: &[(&str, &str)]) {
     enter_namespace();
-    // Sockets of an unanswered SYN, and of unanswered data, are closed soon.
+    // Sockets with an unanswered SYN, or with unanswered data, are closed soon.
     for (name, value) in
         [("tcp_syn_retries", "1"), ("tcp_syn_linear_timeouts", "0"), ("tcp_retries2", "1")]
     {
@@ -343,7 +343,7 @@ fn is_closed(shown: &[Value], socket: &OwnedFd) -> bool {
     find(shown, socket).is_some_and(|row| row["state"] == "CLOSE")
 }
 
-/// All stages of some kinds of socket, under these sysctls.
+/// Tests all stages of some kinds of sockets with these sysctls.
 fn live(kinds: &[Kind], sysctls: &[(&str, &str)]) {
     enter_hasty_namespace(sysctls);
     let mut dying = Lives::default();
@@ -365,7 +365,7 @@ fn live(kinds: &[Kind], sysctls: &[(&str, &str)]) {
     dying.check(arguments, &sysctls);
 }
 
-/// The same kinds, of which those who connect set what their peers can see.
+/// Returns the same kinds. Their connecting sockets have options that their peers can see.
 fn marked(kinds: [Kind; 3]) -> [Kind; 3] {
     kinds.map(|kind| Kind { marks: true, ..kind })
 }
@@ -390,8 +390,8 @@ fn of_an_mptcp_socket() {
     }
 }
 
-/// Datagram sockets: connected, connected elsewhere, and disconnected; also to an address of a link, by
-/// which the kernel binds them to the interface.
+/// Datagram sockets: connected, connected to another address, and disconnected. Also with a link-local
+/// address, by which the kernel binds them to the interface.
 #[test]
 fn of_a_udp_socket() {
     enter_namespace();
@@ -451,8 +451,8 @@ fn of_a_udp_socket() {
     lives.check("-u --unbound", "");
 }
 
-/// What the kernel fills in of TCP sockets where it keeps what others send multicast by: there, no program
-/// can have set it.
+/// Values of the members that a TCP socket uses for its own purposes and other sockets for multicast: no
+/// program can have set them.
 #[test]
 fn streams_refuse_the_options_of_multicast() {
     enter_namespace();

@@ -1,5 +1,5 @@
-//! Multicast and anycast memberships, which getsockopt(2) does not list: compared with what was
-//! joined, and with /proc/net.
+//! Multicast and anycast memberships, which getsockopt(2) does not list: compared with the calls that
+//! joined the groups, and with /proc/net.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,7 +13,7 @@ use crate::common::{self, not_tested};
 use crate::getsockopt::{structure, LOOPBACK, SECOND};
 use crate::numbers::*;
 
-// include/uapi/linux/in.h; the C library has no names for these.
+// include/uapi/linux/in.h. The C library does not name these.
 const MCAST_JOIN_GROUP: i32 = 42;
 const MCAST_BLOCK_SOURCE: i32 = 43;
 const MCAST_LEAVE_GROUP: i32 = 45;
@@ -24,7 +24,7 @@ const MCAST_MSFILTER: i32 = 48;
 /// The address of the second interface, see [`Scene::enter`].
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 7, 7, 7);
 
-/// A list as a set: the kernel's order is its own business. The sources are put in order too.
+/// Returns a list as a set, because the order of the kernel is not defined. Sources are sorted too.
 fn unordered(list: &Value) -> BTreeSet<String> {
     let list = list.as_array().unwrap_or_else(|| panic!("{list} is not a list"));
     let entry = |entry: &Value| {
@@ -39,7 +39,7 @@ fn unordered(list: &Value) -> BTreeSet<String> {
     entries
 }
 
-/// Compares what is shown of a socket with what it joined; false: with a part of that.
+/// Compares the memberships of a socket with those that it joined. Returns false if only a part is shown.
 fn assert_joined(subject: &Subject, option: &str, expected: &[Value]) -> bool {
     let mut list = shown(&[&subject.socket], option).remove(0);
     let (kind, expected) = (subject.kind, unordered(&json!(expected)));
@@ -53,8 +53,8 @@ fn assert_joined(subject: &Subject, option: &str, expected: &[Value]) -> bool {
     false
 }
 
-/// Takes the mark off a list that has more than is shown. Only kernels before 5.17 may need it for
-/// these: they have no bpf_loop().
+/// Removes the mark of a list that was cut. Only kernels before 5.17, which have no bpf_loop(), cut the
+/// lists of these tests.
 fn take_more(list: &mut Value) -> bool {
     let last = list.as_array_mut().and_then(|list| list.last_mut());
     if last.and_then(|last| last.as_object_mut()?.remove("more")).is_none() {
@@ -139,7 +139,7 @@ fn source6(n: u16) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n)
 }
 
-/// The groups of this test in /proc/net/igmp: index of the interface and group.
+/// Returns the groups of this test in /proc/net/igmp: index of the interface and group.
 fn igmp() -> BTreeSet<(i32, Ipv4Addr)> {
     let mut index = 0;
     let mut groups = BTreeSet::new();
@@ -148,7 +148,7 @@ fn igmp() -> BTreeSet<(i32, Ipv4Addr)> {
         if line.starts_with(char::is_numeric) {
             index = first.parse().expect("an interface's index");
         } else {
-            // In hexadecimal, as the machine reads the bytes of the address.
+            // In hexadecimal, as a number in host byte order.
             let group = u32::from_str_radix(first, 16).expect("a group");
             groups.insert((index, Ipv4Addr::from(group.to_ne_bytes())));
         }
@@ -157,7 +157,7 @@ fn igmp() -> BTreeSet<(i32, Ipv4Addr)> {
     groups
 }
 
-/// The lines of /proc/net/igmp6 and /proc/net/anycast6 that have such an address.
+/// Returns the lines of /proc/net/igmp6 or /proc/net/anycast6 with such an address.
 fn addresses6(file: &str, first: u16) -> BTreeSet<(i32, Ipv6Addr)> {
     let parse = |line: &str| {
         let columns: Vec<_> = line.split_whitespace().collect();
@@ -168,7 +168,7 @@ fn addresses6(file: &str, first: u16) -> BTreeSet<(i32, Ipv6Addr)> {
     all.lines().map(parse).filter(|(_, address)| address.segments()[0] == first).collect()
 }
 
-/// How many sources /proc/net/mcfilter or mcfilter6 has, included and excluded.
+/// Returns the number of included and excluded sources in /proc/net/mcfilter or mcfilter6.
 fn source_filters(file: &str) -> (usize, usize) {
     let all = common::proc_net(file);
     let columns = |line: &str| line.split_whitespace().map(String::from).collect::<Vec<_>>();
@@ -177,7 +177,7 @@ fn source_filters(file: &str) -> (usize, usize) {
     (count(4), count(5))
 }
 
-/// What a list says of interfaces and groups.
+/// Returns the interfaces and groups of a list.
 fn places<A: std::str::FromStr + Ord>(
     list: &Value,
     group: &str,
@@ -241,7 +241,7 @@ fn many_ipv4_groups_and_sources() {
         set(&subject.socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_index(group(n), SECOND));
         expected.push(ip_entry(group(n), Ipv4Addr::UNSPECIFIED, SECOND, "exclude", &[]));
     }
-    // `struct ip_msfilter`: one group hears nobody but these.
+    // `struct ip_msfilter`: the group receives only from these sources.
     let sources: Vec<_> = (1..=150).map(source).collect();
     let list = sources.iter().flat_map(Ipv4Addr::octets).collect::<Vec<_>>();
     let counted = (sources.len() as u32).to_ne_bytes();
@@ -260,7 +260,7 @@ fn many_ipv4_groups_and_sources() {
 }
 
 /// Waits until the second interface has joined the groups of its own addresses. The kernel lists the
-/// sources of an interface in /proc only if the group that it joined last has some.
+/// sources of an interface in /proc only if the group that it joined last has sources.
 fn wait_for_own_groups() {
     const TENTATIVE: u32 = 0x40;
     common::wait_until("the link-local address is usable", || {
@@ -293,7 +293,7 @@ fn ipv6_groups() {
         join(MCAST_JOIN_GROUP, group_request(SECOND, &[v6(group6(101))]));
         join(MCAST_BLOCK_SOURCE, group_request(SECOND, &[v6(group6(101)), v6(source6(8))]));
         expected.push(ipv6_entry(group6(101), SECOND, "exclude", &[source6(8)]));
-        // `struct group_filter`: as many sources as there may be.
+        // `struct group_filter` with the maximum number of sources.
         let sources: Vec<_> = (1000..1064).map(source6).collect();
         for (group, mode) in [(group6(102), "include"), (group6(103), "exclude")] {
             join(MCAST_JOIN_GROUP, group_request(SECOND, &[v6(group)]));
@@ -319,7 +319,7 @@ fn ipv6_groups() {
     }
 }
 
-/// An IPv6 socket may be in groups of both kinds, next to extension headers.
+/// An IPv6 socket may be in groups of both kinds, and have extension headers.
 #[test]
 fn everything_that_is_a_list_on_one_socket() {
     let scene = Scene::enter();
@@ -349,7 +349,7 @@ fn everything_that_is_a_list_on_one_socket() {
 fn anycast_addresses() {
     let scene = Scene::enter();
     let mut made = scene.udp(Version::V6, &mut |_| ()).expect("UDP sockets");
-    // TCP sockets may have them too, and a connection does not inherit them.
+    // TCP sockets may have anycast memberships too, which a connection does not inherit.
     made.extend(scene.tcp(Version::V6, &mut |_| ()).expect("a connection"));
     let sockets: Vec<_> = made.iter().map(|subject| &subject.socket).collect();
     let mut all = BTreeSet::new();
@@ -373,7 +373,7 @@ fn anycast_addresses() {
     assert!(left == Some(24) || !complete, "{left:?} are left");
 }
 
-/// A group whose interface is gone stays in the list, with the index that there was.
+/// A group whose interface is gone remains in the list, with the old index.
 #[test]
 fn a_group_whose_interface_is_gone() {
     let scene = Scene::enter();
@@ -384,7 +384,7 @@ fn a_group_whose_interface_is_gone() {
     assert_joined(&subject, "IP_ADD_MEMBERSHIP", &[expected]);
 }
 
-/// No TCP socket can join; and what cannot be there is not shown.
+/// No TCP socket can join a multicast group, and none is shown for it.
 #[test]
 fn tcp_sockets_have_no_groups() {
     let scene = Scene::enter();

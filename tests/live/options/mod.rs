@@ -1,5 +1,5 @@
-//! Every option of TCP and UDP sockets, compared with what getsockopt(2) answers for that very socket.
-//! Options that getsockopt does not answer are compared with what was set, or with /proc/net.
+//! Every option of TCP and UDP sockets, compared with getsockopt(2) on the same socket. Options that it
+//! does not support are compared with what was set, or with /proc/net.
 
 mod blobs;
 mod interfaces;

@@ -1,4 +1,4 @@
-//! The BPF programs of sockets, of which getsockopt(2) tells only the classic filters.
+//! The BPF programs of sockets. getsockopt(2) reports only classic filters.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::common;
 use crate::getsockopt::{classic_program, MOST_INSTRUCTIONS};
 use crate::numbers::*;
 
-/// An eBPF program for sockets, which lets every packet pass.
+/// An eBPF program for sockets, which accepts every packet.
 struct Ebpf(Object);
 
 impl Ebpf {
@@ -24,7 +24,7 @@ impl Ebpf {
         Ebpf::compile(source).expect("the kernel takes the program")
     }
 
-    /// The programs of a text in C; an error where the kernel does not take them.
+    /// Compiles and loads the programs in a C source. Fails if the kernel rejects them.
     fn compile(source: &str) -> libbpf_rs::Result<Ebpf> {
         let mut clang = Command::new("clang")
             .args(["-target", "bpf", "-O2", "-g", "-x", "c", "-c", "-o", "-", "-"])
@@ -40,13 +40,13 @@ impl Ebpf {
         Ok(Ebpf(object.load()?))
     }
 
-    /// Its descriptor, as setsockopt(2) takes it.
+    /// Returns the descriptor for setsockopt(2).
     fn descriptor(&self) -> [u8; 4] {
         let program = self.0.progs().next().expect("there is one program");
         common::number(&program.as_fd()).to_ne_bytes()
     }
 
-    /// How it is shown: by the id that bpf(2) tells.
+    /// Returns the JSON of the program, with its ID from bpf(2).
     fn json(&self) -> Value {
         let program = self.0.progs().next().expect("there is one program");
         let id = Program::id_from_fd(program.as_fd()).expect("a program has an id");
@@ -79,7 +79,7 @@ fn ebpf_filters() {
     all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_DETACH_FILTER, &[0; 4]));
     assert_shown(&all, NAME, &none(), false);
 
-    // A connection has the filter of the listener that it came through.
+    // A connection has the filter of its listener.
     let [ebpf, _] = &programs;
     let made = scene.tcp(Version::V6, &mut |subject| {
         set(&subject.socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor());
@@ -93,8 +93,8 @@ fn attach(to: &[&Socket], number: i32, value: &[u8]) {
     to.iter().for_each(|socket| set(socket, SOL_SOCKET, number, value));
 }
 
-/// Before Linux 6.8 the longest program is more than what one socket may use by default: each
-/// instruction becomes two, of eight bytes. Older kernels do not tell that in a namespace.
+/// Before Linux 6.8, the longest program exceeds the default limit of a socket: each instruction becomes
+/// two, of eight bytes. Older kernels do not show the limit in a network namespace.
 fn most_instructions() -> usize {
     let limit = std::fs::read_to_string("/proc/sys/net/core/optmem_max");
     let limit: usize = limit.map_or(20480, |limit| limit.trim().parse().expect("a number"));
@@ -111,7 +111,7 @@ fn reuseport_programs() {
         };
         let mut made = scene.tcp(version, reuse).expect("a connection");
         made.extend(scene.udp(version, reuse).expect("UDP sockets"));
-        // The listener and the UDP socket that is bound have a group; who is connected has not.
+        // The listener and the bound UDP socket have a group. Connected sockets have none.
         let [listener, client, accepted, bound] = [0, 1, 2, 3].map(|n| &made[n].socket);
         let unconnected = [listener, bound];
         assert_shown(&unconnected, REUSEPORT, &none(), false);
@@ -129,7 +129,7 @@ fn reuseport_programs() {
     }
 }
 
-/// Every member of the group has the program that one of them got.
+/// Every member of the group has the program that was attached to one of them.
 #[test]
 fn a_reuseport_group_shares_its_program() {
     let scene = Scene::enter();
@@ -146,7 +146,7 @@ fn a_reuseport_group_shares_its_program() {
     assert_shown(&members, REUSEPORT, &json!({"kind": "classic", "instructions": 7}), true);
 }
 
-/// What only BPF programs can set, which an iterator does here for the sockets of its namespace.
+/// Options that only BPF programs can set. An iterator sets them here for the sockets of its namespace.
 #[test]
 fn options_that_bpf_programs_set() {
     const SOURCE: &str = r#"
@@ -191,7 +191,7 @@ fn options_that_bpf_programs_set() {
     }
     let text = common::stdout("-tH -O TCP_BPF_SOCK_OPS_CB_FLAGS,SK_BPF_CB_FLAGS");
     for (name, member, value, words) in OPTIONS {
-        // The helper does not set each of them on every kernel that has it.
+        // Not every kernel with the helper can set all of them.
         let shown = super::unseen::shown(&made, name);
         if !common::btf_has(member) || shown.iter().all(|shown| *shown == json!(0)) {
             common::not_tested(&format!("{name}, which a BPF program cannot set here"));

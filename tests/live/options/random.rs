@@ -5,17 +5,17 @@ use super::walk::{Attempts, Stage};
 use crate::common::say;
 use crate::getsockopt::{Setting, Tally, TCP_AND_UDP};
 
-/// How often sockets are made: three or two at a time.
+/// The number of times that sockets are made: two or three each time.
 const ROUNDS: usize = 400;
 
-/// How many rounds are compared at once.
+/// The number of rounds that are compared at once.
 const BATCH: usize = 100;
 
-/// xorshift64*, which is random enough for a choice.
+/// xorshift64*, which is sufficient to choose options.
 pub struct Random(u64);
 
 impl Random {
-    /// Always the same numbers, unless the environment asks for others.
+    /// Starts with a fixed seed, unless the environment sets another.
     pub fn new() -> Random {
         let seed = std::env::var("KNETSTAT_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or(20_130_407);
@@ -34,14 +34,14 @@ impl Random {
         self.next() as usize % limit
     }
 
-    /// Settings of about one option in `rarity`.
+    /// Returns settings of about one option in `rarity`.
     fn settings(&mut self, rarity: usize) -> Vec<Setting> {
         let rows: Vec<_> = TCP_AND_UDP.iter().filter(|_| self.below(rarity) == 0).collect();
         rows.into_iter().filter_map(|row| row.random(self.next())).collect()
     }
 }
 
-/// Sockets that get some settings each before they are connected, and some after.
+/// Makes sockets with some settings before and some after they are connected.
 fn sockets(scene: &Scene, random: &mut Random, attempts: &mut Attempts) -> Vec<Subject> {
     let version = Version::ALL[random.below(3)];
     let rarity = 2 + random.below(20);
@@ -49,7 +49,7 @@ fn sockets(scene: &Scene, random: &mut Random, attempts: &mut Attempts) -> Vec<S
     let mut set = |subject: &mut Subject, stage| {
         random.settings(rarity).iter().for_each(|setting| attempts.set(subject, setting, stage));
     };
-    // What forbids a connection is found out by trying.
+    // Settings that prevent a connection are found by trying.
     let made = make(scene, version, &mut |subject| set(subject, Stage::Early));
     let mut made = made.unwrap_or_default();
     made.iter_mut().for_each(|subject| set(subject, Stage::Late));

@@ -1,4 +1,4 @@
-//! What the default choice of options says once, and `-O set` twice.
+//! Options that the default selection shows once, and `-O set` twice.
 
 use std::net::UdpSocket;
 
@@ -10,7 +10,7 @@ const SO_BUF_LOCK: i32 = 72;
 const SO_TIMESTAMP_NEW: i32 = 63;
 const SO_TIMESTAMPNS_NEW: i32 = 64;
 
-/// The names of the options that are shown of the only UDP socket, without those that always are.
+/// Returns the names of the options of the only UDP socket, except those that are always shown.
 fn shown(arguments: &str) -> String {
     let text = stdout(&format!("-uH --columns options {arguments}"));
     let names = text.trim_end().split(',').filter_map(|option| option.split_once('='));
@@ -36,7 +36,7 @@ fn a_buffer_whose_size_was_set() {
     assert_eq!(shown("-O rcvbuf,buf_lock"), "SO_RCVBUF SO_BUF_LOCK");
     set(&socket, SOL_SOCKET, SO_SNDBUF, 50_000).expect("SO_SNDBUF");
     assert_eq!(shown(""), "SO_SNDBUF SO_RCVBUF");
-    // The lock alone, with the sizes as they were.
+    // Sets only the lock and keeps the sizes.
     set(&socket, SOL_SOCKET, SO_BUF_LOCK, 1).expect("SO_BUF_LOCK");
     assert_eq!(shown(""), "SO_SNDBUF");
     set(&socket, SOL_SOCKET, SO_BUF_LOCK, 0).expect("SO_BUF_LOCK");
@@ -59,7 +59,7 @@ fn a_device_that_is_there_and_gone() {
     assert!(stdout("-uH").contains(&format!("SO_BINDTOIFINDEX={index}")));
 }
 
-/// One bit in the kernel for two options: both are what was set, by either.
+/// Two options share a bit in the kernel: both count as set, whichever was used.
 #[test]
 fn options_that_are_one_in_the_kernel() {
     enter_namespace();
@@ -81,7 +81,7 @@ fn options_that_are_one_in_the_kernel() {
         assert_eq!(shown(""), once);
         assert_eq!(shown("-O set"), twice);
     }
-    // IPv4 sockets have one of them only.
+    // IPv4 sockets have only one of them.
     let socket = UdpSocket::bind("127.0.0.1:5000").expect("a socket");
     set(&socket, IPPROTO_IP, IP_FREEBIND, 1).expect("IP_FREEBIND");
     assert_eq!(shown(""), "IP_FREEBIND");

@@ -1,4 +1,4 @@
-//! Sockets in every state that has options, in a network namespace of the test's own.
+//! Sockets in every state that has options, in the test's own network namespace.
 
 use std::cell::Cell;
 use std::io;
@@ -16,8 +16,8 @@ use crate::common;
 use crate::getsockopt::{self, SECOND};
 use crate::numbers::*;
 
-/// A socket that is gone at once when it is closed: without this, one that lingers could wait for
-/// a peer that cannot answer any more, and each connection would leave a TIME_WAIT behind.
+/// A socket that disappears when it is closed. Otherwise, a lingering socket could wait for a peer that no
+/// longer answers, and each connection would leave a TIME_WAIT socket behind.
 pub struct Socket(OwnedFd);
 
 impl AsFd for Socket {
@@ -33,12 +33,12 @@ impl Drop for Socket {
     }
 }
 
-/// Which addresses a socket has.
+/// The addresses of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     V4,
     V6,
-    /// An IPv6 socket that talks to an IPv4 address.
+    /// An IPv6 socket that is connected to an IPv4 address.
     Mapped,
 }
 
@@ -61,7 +61,7 @@ impl Version {
     }
 }
 
-/// What a socket is: options that one kind has, another may not have.
+/// The kind of a socket, which determines the options that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     Tcp4,
@@ -73,7 +73,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name in messages.
+    /// Returns the name of the kind in messages.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Tcp4 => "tcp",
@@ -90,13 +90,13 @@ impl Kind {
     }
 }
 
-/// A socket under test, and how it came to be.
+/// A socket under test, and its history.
 pub struct Subject {
     pub socket: Socket,
     pub kind: Kind,
     /// listening, connected ...
     pub state: &'static str,
-    /// What was set, and when.
+    /// The options that were set, and when.
     pub story: String,
 }
 
@@ -113,8 +113,8 @@ impl getsockopt::Subject for Subject {
         format!("{}; set: {}", self.state, self.story)
     }
 
-    /// A TCP socket that is neither listening nor connected stands in no table. A peer that was bound
-    /// to another device meanwhile, for one, answers what arrives with a reset.
+    /// A TCP socket that is neither listening nor connected is in no table. A peer that was bound to
+    /// another device meanwhile, for example, answers with a reset.
     fn is_closed(&self) -> bool {
         const CLOSE: u8 = 7;
         let mut info = [0; 8]; // `struct tcp_info` begins with the state
@@ -125,7 +125,7 @@ impl getsockopt::Subject for Subject {
     }
 }
 
-/// What is done to a socket before it is bound or connected.
+/// An action on a socket before it is bound or connected.
 pub type Prepare<'a> = dyn FnMut(&mut Subject) + 'a;
 
 /// Makes sockets in this thread's namespace.
@@ -134,7 +134,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Moves the thread into a namespace of its own, with a second interface.
+    /// Moves the thread into a new namespace with a second interface.
     pub fn enter() -> Scene {
         common::enter_namespace();
         common::ip(&format!("link add second index {SECOND} type veth peer name other"));
@@ -142,12 +142,12 @@ impl Scene {
         common::ip("link set other up");
         common::ip("address add 10.7.7.7/24 dev second");
         common::ip("address add 2001:db8::7/64 dev second nodad");
-        // A connection that cannot come about is to fail soon.
+        // A connection that cannot be established fails soon.
         common::sysctl("net/ipv4/tcp_syn_retries", "1");
         Scene { port: Cell::new(1024) }
     }
 
-    /// A TCP listener, a connection to it and the accepted end of that.
+    /// Makes a TCP listener, a connection to it and the accepted end.
     pub fn tcp(&self, version: Version, prepare: &mut Prepare) -> io::Result<Vec<Subject>> {
         let listener = self.listener(version, prepare)?;
         let mut client = self.subject(version, SockType::Stream, "connected");
@@ -165,7 +165,7 @@ impl Scene {
         Ok(vec![listener, client, accepted])
     }
 
-    /// A UDP socket that is bound, and one that is connected to it.
+    /// Makes a bound UDP socket, and a socket that is connected to it.
     pub fn udp(&self, version: Version, prepare: &mut Prepare) -> io::Result<Vec<Subject>> {
         let mut bound = self.subject(version, SockType::Datagram, "bound");
         prepare(&mut bound);
@@ -179,7 +179,7 @@ impl Scene {
     fn listener(&self, version: Version, prepare: &mut Prepare) -> io::Result<Subject> {
         let mut listener = self.subject(version, SockType::Stream, "listening");
         prepare(&mut listener);
-        // A listener for IPv4 connections in an IPv6 socket is one for both.
+        // An IPv6 listener for IPv4 connections is dual-stack.
         let address = match version {
             Version::Mapped => Ipv6Addr::UNSPECIFIED.into(),
             _ => version.loopback(),
@@ -189,9 +189,9 @@ impl Scene {
         Ok(listener)
     }
 
-    /// A socket as it comes from socket(2).
+    /// Returns a new socket.
     pub fn subject(&self, version: Version, kind: SockType, state: &'static str) -> Subject {
-        // The listener does not block, so that a connection that does not arrive is noticed.
+        // The listener is non-blocking, so that a connection that does not arrive is noticed.
         let flags = match state {
             "listening" => SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             _ => SockFlag::SOCK_CLOEXEC,
@@ -209,21 +209,21 @@ impl Scene {
         Subject { socket, kind, state, story: String::new() }
     }
 
-    /// Binds to a port that nobody has.
+    /// Binds to a port that is not in use.
     pub fn bind(&self, socket: &Socket, address: IpAddr) -> io::Result<()> {
         loop {
             let port = self.port.get().checked_add(1).unwrap_or(1025);
             self.port.set(port);
             let address = SockaddrStorage::from(SocketAddr::new(address, port));
             match bind(common::number(socket), &address) {
-                // A connection may have chosen it.
+                // A connection may be using the port.
                 Err(Errno::EADDRINUSE) => {}
                 result => return Ok(result?),
             }
         }
     }
 
-    /// Where the socket that was bound last is found.
+    /// Returns the address of the socket that was bound last.
     pub fn there(&self, version: Version) -> SocketAddr {
         SocketAddr::new(version.loopback(), self.port.get())
     }
@@ -234,8 +234,8 @@ impl Scene {
     }
 }
 
-/// Accepts the connection of `client`. With TCP_DEFER_ACCEPT it only arrives with data, and with
-/// TCP_FASTOPEN_CONNECT it is only begun by that.
+/// Accepts the connection of `client`. With TCP_DEFER_ACCEPT it arrives only with data, and with
+/// TCP_FASTOPEN_CONNECT only data starts it.
 fn accept(listener: &Socket, client: &Socket) -> io::Result<Socket> {
     let deadline = Instant::now() + Duration::from_secs(2);
     let listener = TcpListener::from(listener.as_fd().try_clone_to_owned()?);

@@ -1,4 +1,4 @@
-//! Sockets whose state changes what they answer.
+//! Sockets whose state changes the values of their options.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,8 +14,8 @@ use crate::getsockopt::Tally;
 use crate::getsockopt::SECOND;
 use crate::numbers::*;
 
-/// IPV6_ADDRFORM makes an IPv4 socket of one that was connected to an IPv4 address: it then has the
-/// options of that.
+/// IPV6_ADDRFORM converts a socket that is connected to an IPv4 address into an IPv4 socket, which then has
+/// the options of IPv4.
 #[test]
 fn converted_to_ipv4() {
     let scene = Scene::enter();
@@ -37,7 +37,7 @@ fn converted_to_ipv4() {
     tally.finish("tcp/udp: converted to IPv4", "");
 }
 
-/// The error that waits to be reported. Asking for it clears it, but knetstat's looking does not.
+/// The pending error. getsockopt(2) clears it, but knetstat does not.
 #[test]
 fn pending_errors() {
     let scene = Scene::enter();
@@ -45,7 +45,7 @@ fn pending_errors() {
     for version in Version::ALL {
         let made = scene.udp(version, &mut |_| ()).expect("UDP sockets");
         let client = &made[1].socket;
-        // A port where nobody is: the kernel answers what is sent there.
+        // A port without a socket: the kernel answers with an ICMP error.
         let nobody = SocketAddr::new(scene.there(version).ip(), 1);
         scene.connect(client, nobody).expect("connect");
         nix::unistd::write(client, b"?").expect("send");
@@ -58,7 +58,7 @@ fn pending_errors() {
     tally.finish("tcp/udp: pending errors", "");
 }
 
-/// A socket keeps the index of the device that it was bound to; a name there is none any more.
+/// A socket keeps the index of the device that it was bound to, which no longer has a name.
 #[test]
 fn the_device_is_gone() {
     let scene = Scene::enter();
@@ -79,8 +79,7 @@ fn the_device_is_gone() {
     tally.finish("tcp/udp: the device is gone", "");
 }
 
-/// Connections on their way to the end, which still have a struct sock: their options are those
-/// that getsockopt tells.
+/// Connections that are being closed and still have a struct sock: their options match getsockopt(2).
 #[test]
 fn half_closed() {
     let scene = Scene::enter();
@@ -105,11 +104,11 @@ fn half_closed() {
     tally.finish("tcp/udp: half closed", "");
 }
 
-/// A connection that nobody answers.
+/// A connection attempt without an answer.
 #[test]
 fn waiting_for_an_answer() {
     let scene = Scene::enter();
-    // Nobody answers, and the kernel does not find that out.
+    // No host answers, and the kernel does not detect that.
     common::ip("neighbour add 10.7.7.99 lladdr 02:00:00:00:00:01 dev second");
     let mut subject = scene.subject(Version::V4, SockType::Stream, "listening");
     subject.state = "connecting";
@@ -123,7 +122,7 @@ fn waiting_for_an_answer() {
     tally.finish("tcp/udp: connecting", "");
 }
 
-/// Traffic changes buffers, the window and TCP_QUICKACK.
+/// Traffic changes the buffers, the window and TCP_QUICKACK.
 #[test]
 fn after_traffic() {
     let scene = Scene::enter();

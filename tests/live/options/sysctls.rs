@@ -1,11 +1,11 @@
-//! Values that come from the network namespace or from a route as long as the socket has none of its
-//! own, and those that a socket copies when it is made.
+//! Values that come from the network namespace or from a route while the socket has none of its own, and
+//! values that a socket copies when it is created.
 
 use super::scene::{Scene, Subject, Version};
 use crate::common::{self, not_tested};
 use crate::getsockopt::Tally;
 
-/// What is set, one value after the other. Not every kernel has all of them.
+/// The values to set, one after the other. Not every kernel has all sysctls.
 const SYSCTLS: [(&str, &[&str]); 24] = [
     ("net/ipv4/tcp_keepalive_time", &["300", "32767", "1"]),
     ("net/ipv4/tcp_keepalive_intvl", &["7", "32767", "1"]),
@@ -33,7 +33,7 @@ const SYSCTLS: [(&str, &[&str]); 24] = [
     ("net/core/txrehash", &["0", "1"]),
 ];
 
-/// Those that this kernel has.
+/// Returns the sysctls that this kernel has.
 fn sysctls() -> Vec<(&'static str, &'static [&'static str])> {
     let is_here = |(name, _): &(&str, _)| {
         std::fs::exists(format!("/proc/sys/{name}")).is_ok_and(|there| there)
@@ -51,7 +51,7 @@ fn sockets(scene: &Scene, when: &str) -> Vec<Subject> {
     for version in Version::ALL {
         for make in [Scene::tcp, Scene::udp] {
             let made = make(scene, version, &mut |_| ()).unwrap_or_else(|error| {
-                // With bindv6only no IPv6 socket talks to an IPv4 address.
+                // With bindv6only, an IPv6 socket cannot be connected to an IPv4 address.
                 let only = std::fs::read_to_string("/proc/sys/net/ipv6/bindv6only");
                 let is_forbidden = version == Version::Mapped && only.is_ok_and(|it| it != "0\n");
                 assert!(is_forbidden, "{version:?} {when}: {error}");
@@ -64,7 +64,7 @@ fn sockets(scene: &Scene, when: &str) -> Vec<Subject> {
     all
 }
 
-/// Sockets from before and after a change: some values change with it, and some do not.
+/// Sockets from before and after a change. Some values change with the sysctl, and others do not.
 #[test]
 fn values_of_the_namespace() {
     let scene = Scene::enter();

@@ -1,5 +1,5 @@
-//! What getsockopt(2) cannot tell: compared with what was set, and with what the kernel says
-//! elsewhere. Programs, keys and memberships are in files of their own.
+//! Options that getsockopt(2) does not support: compared with what was set, and with what the kernel
+//! reports elsewhere. Programs, keys and memberships have their own files.
 
 use std::os::fd::AsFd;
 use std::process::Command;
@@ -12,25 +12,25 @@ use crate::common::not_tested;
 use crate::getsockopt::{structure, LOOPBACK, SECOND};
 use crate::numbers::*;
 
-/// setsockopt(2), which must succeed.
+/// Calls setsockopt(2), which must succeed.
 pub fn set(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) {
     let result = knetstat::kernel::syscall::setsockopt(socket.as_fd(), level, number, value);
     result.unwrap_or_else(|error| panic!("setsockopt {level} {number}: {error}"));
 }
 
-/// What knetstat shows of an option on each of these sockets; null where it does not show it.
+/// Returns the values of an option on each of these sockets, null if it is not shown.
 pub fn shown(sockets: &[&Socket], name: &str) -> Vec<Value> {
     look(sockets).iter().map(|socket| socket["options"][name].clone()).collect()
 }
 
-/// What knetstat shows of these sockets.
+/// Returns the rows of these sockets.
 fn look(sockets: &[&Socket]) -> Vec<Value> {
     let all = common::sockets("-tu");
     let find = |socket: &&Socket| common::find(&all, *socket).expect("the socket is shown").clone();
     sockets.iter().map(find).collect()
 }
 
-/// Asserts that all these sockets have an option with this value, and whether it counts as set.
+/// Asserts the value of an option on all these sockets, and whether it counts as set.
 pub fn assert_shown(sockets: &[&Socket], name: &str, value: &Value, is_set: bool) {
     assert!(!sockets.is_empty(), "no socket that could have {name}");
     for socket in look(sockets) {
@@ -87,7 +87,7 @@ fn sticky_packet_information() {
     }
 }
 
-/// Gives a socket a policy of its own: everything may pass.
+/// Sets a socket policy for IPsec that allows everything.
 fn set_policy(subject: &Subject, outwards: bool) {
     let (family, level, number) = match subject.kind.is_v6() {
         true => (AF_INET6, IPPROTO_IPV6, IPV6_XFRM_POLICY),
@@ -120,7 +120,7 @@ fn ipsec_policies() {
         assert_shown(v6, "IPV6_IPSEC_POLICY", &json!(expected), expected != 0);
         assert_shown(v4, "IPV6_IPSEC_POLICY", &Value::Null, false);
 
-        // The kernel's own list has a policy for each direction of each socket.
+        // ip-xfrm(8) lists a policy for each direction of each socket.
         let listed = Command::new("ip").args(["xfrm", "policy"]).output().expect("ip(8) is there");
         let listed = String::from_utf8_lossy(&listed.stdout).matches("socket ").count();
         assert_eq!(listed, all.len() * directions.len());

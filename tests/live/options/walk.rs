@@ -1,5 +1,5 @@
-//! The walk: every option, every value that the table has for it, on every kind of socket in every
-//! state, set before and after the socket is connected.
+//! Every option with every value in the table, on every kind of socket in every state, set before and after
+//! the socket is connected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,18 +10,18 @@ use nix::errno::Errno;
 use super::scene::{Kind, Scene, Subject, Version};
 use crate::getsockopt::{hex, Setting, Tally, TCP_AND_UDP};
 
-/// How many settings one socket gets, of as many options.
+/// The number of settings of one socket, of as many options.
 const PACK: usize = 6;
 
 /// When options are set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Before bind(2) and connect(2); what is accepted inherits from the listener.
+    /// Before bind(2) and connect(2). Accepted sockets inherit from the listener.
     Early,
     Late,
 }
 
-/// How setsockopt(2) answered.
+/// The results of setsockopt(2).
 #[derive(Default)]
 pub struct Attempts {
     accepted: BTreeSet<(&'static str, Kind)>,
@@ -29,8 +29,8 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Sets an option and writes that into the socket's story. A refusal is only kept in mind:
-    /// which options a socket takes depends on its kind and state.
+    /// Sets an option and records that in the socket's history. A failure is only counted: the options that
+    /// a socket accepts depend on its kind and state.
     pub fn set(&mut self, subject: &mut Subject, setting: &Setting, stage: Stage) {
         if stage == Stage::Early && setting.late {
             return;
@@ -51,7 +51,8 @@ impl Attempts {
         }
     }
 
-    /// The options that no socket took. This must be because the kernel does not have what it takes.
+    /// Returns the options that no socket accepted. The only permitted reason is that the kernel lacks a
+    /// feature.
     fn impossible(&self) -> Vec<&'static str> {
         let taken = |name| self.accepted.iter().any(|(taken, _)| taken == name);
         let refused = self.refused.iter().filter(|(name, _)| !taken(*name));
@@ -65,9 +66,8 @@ impl Attempts {
     }
 }
 
-/// All settings in packs: first the first value of each option, then the second ones ..., so that a
-/// pack has no option twice. What stands side by side in the table, and may have to do with each
-/// other, comes into different packs.
+/// Returns all settings in packs: the first value of each option, then the second ones, and so on, so that
+/// no pack has an option twice. Neighbours in the table, which may interact, are in different packs.
 fn packs() -> Vec<Vec<Setting>> {
     let options: Vec<Vec<Setting>> = TCP_AND_UDP.iter().map(|row| row.settings()).collect();
     let most = options.iter().map(Vec::len).max().unwrap_or_default();
@@ -80,7 +80,7 @@ fn packs() -> Vec<Vec<Setting>> {
     (0..most).flat_map(packs).collect()
 }
 
-/// Sockets of each kind and state, with these settings.
+/// Makes sockets of each kind and state with these settings.
 fn sockets(scene: &Scene, pack: &[Setting], attempts: &mut Attempts) -> Vec<Subject> {
     let mut all = Vec::new();
     for version in Version::ALL {
@@ -102,7 +102,7 @@ fn sockets(scene: &Scene, pack: &[Setting], attempts: &mut Attempts) -> Vec<Subj
     all
 }
 
-/// The only early setting that is in the way of a connection is one that forbids it.
+/// The only early settings that may prevent a connection are those that forbid it.
 fn made_or_explained(
     made: io::Result<Vec<Subject>>,
     pack: &[Setting],
@@ -116,7 +116,7 @@ fn made_or_explained(
     })
 }
 
-/// With it on, a socket has no business with IPv4 addresses.
+/// Whether the option prevents a socket from using IPv4 addresses.
 fn forbids_mapped(name: &str, kind: Kind) -> bool {
     name == "IPV6_V6ONLY" && matches!(kind, Kind::TcpMapped | Kind::UdpMapped)
 }
@@ -127,7 +127,7 @@ fn every_option_of_every_kind_of_socket() {
     let mut tally = Tally::default();
     let mut attempts = Attempts::default();
 
-    // One that nobody touched, of each kind and state.
+    // First, sockets of each kind and state without settings.
     tally.compare("-tu", &sockets(&scene, &[], &mut attempts));
     for some in packs().chunks(8) {
         let subjects: Vec<_> =

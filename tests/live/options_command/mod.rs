@@ -1,4 +1,4 @@
-//! `knetstat options`: what it reports of defaults and values is what the kernel does, and it fits a
+//! `knetstat options`: the defaults and values that it reports are those of the kernel, and it fits a
 //! terminal.
 
 mod sysctls;
@@ -14,18 +14,18 @@ use serde_json::Value;
 
 use crate::common::{self, enter_namespace, on_a_terminal, open, stdout};
 
-/// What `knetstat options --json` reports of these.
+/// Returns the report of `knetstat options --json` on these options.
 fn report(names: &str) -> Vec<Value> {
     serde_json::from_str(&stdout(&format!("options --json {names}"))).expect("an array")
 }
 
-/// The level of an option of a report, and its number.
+/// Returns the level and the number of an option in a report.
 fn place(option: &Value) -> (i32, i32) {
     let number = |value: &Value| value.as_i64().expect("a number") as i32;
     (number(&option["level"]["number"]), number(&option["number"]))
 }
 
-/// What getsockopt(2) lays out for an option of a report; `None` where the socket does not have it.
+/// Returns the bytes of getsockopt(2) for an option in a report, `None` if the socket does not have it.
 fn ask(socket: &OwnedFd, option: &Value) -> Option<Vec<u8>> {
     let (level, number) = place(option);
     let mut buffer = [0; 512];
@@ -33,7 +33,8 @@ fn ask(socket: &OwnedFd, option: &Value) -> Option<Vec<u8>> {
     Some(buffer[..length].into())
 }
 
-/// A new socket of each kind, with its word. Kinds that have one word begin alike where it matters here.
+/// Returns a new socket of each kind, by the name of the kind. Kinds with the same name have the same
+/// defaults here.
 fn new_sockets() -> BTreeMap<&'static str, OwnedFd> {
     let mut sockets = BTreeMap::new();
     for kind in SocketKind::ALL {
@@ -51,7 +52,7 @@ fn strings(list: &Value) -> BTreeSet<&str> {
     list.as_array().expect("a list").iter().filter_map(Value::as_str).collect()
 }
 
-/// The default that a report has for a socket.
+/// Returns the default for a socket in a report.
 fn default_of<'a>(option: &'a Value, socket: &str) -> Option<&'a Value> {
     let defaults = option["defaults"].as_array().expect("a list");
     let of = defaults.iter().find(|default| strings(&default["sockets"]).contains(socket))?;
@@ -66,7 +67,7 @@ fn defaults_are_what_new_sockets_answer() {
     for option in report("all") {
         let is_number =
             ["number", "boolean", "enumeration"].contains(&option["kind"].as_str().unwrap());
-        // Of raw sockets some begin otherwise, by their protocol.
+        // Some raw sockets have other defaults, which depend on their protocol.
         for (word, socket) in sockets.iter().filter(|(word, _)| !word.starts_with("raw")) {
             let Some(default) = default_of(&option, word).and_then(Value::as_i64) else { continue };
             let answer = ask(socket, &option).expect("what has a default is answered");
@@ -117,7 +118,7 @@ fn the_members_of_values_are_listed() {
     assert_eq!(entries.len(), 4, "only {entries:?} are lists of objects");
 }
 
-/// A UDP socket that joined an IPv4 group, an IPv6 group and an anycast address.
+/// Returns a UDP socket that has joined an IPv4 group, an IPv6 group and an anycast address.
 fn join_groups() -> OwnedFd {
     let socket = UdpSocket::bind("[::]:0").expect("a UDP socket");
     socket.join_multicast_v6(&"ff02::114".parse().expect("a group"), 1).expect("IPV6_JOIN_GROUP");
@@ -131,7 +132,7 @@ fn join_groups() -> OwnedFd {
     socket
 }
 
-/// A packet socket that asked for everything on the loopback interface.
+/// Returns a packet socket that has requested promiscuous mode on the loopback interface.
 fn join_promiscuously() -> OwnedFd {
     let socket = open(AddressFamily::Packet, SockType::Raw);
     let request = [&1i32.to_ne_bytes()[..], &1u16.to_ne_bytes(), &[0; 10]].concat();

@@ -1,4 +1,5 @@
-//! The sysctls that `knetstat options` names do what it says of them, and no other decides a default.
+//! The sysctls that `knetstat options` names have the effect that it describes, and no other sysctl
+//! determines a default.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::{ask, default_of, new_sockets, place, report, strings};
 use crate::common::{self, enter_namespace, not_tested, set};
 
-/// Another value for each sysctl that a namespace has of its own.
+/// A different value for each sysctl that belongs to a network namespace.
 const OTHER_VALUES: [(&str, &str); 36] = [
     ("net.core.txrehash", "0"),
     ("net.ipv4.ip_default_ttl", "33"),
@@ -78,8 +79,8 @@ fn defaults_come_from_the_sysctls() {
     assert!(changed > 30, "only {changed} defaults changed with a sysctl");
 }
 
-/// Asserts that the default of each socket that the sysctl is for changes with it, and of no other; returns
-/// of how many it did.
+/// Asserts that the sysctl changes the default of each socket that it is for, and of no other. Returns the
+/// number of sockets.
 fn changes(option: &Value, sysctl: &Value, value: &str) -> usize {
     let (name, sysctl_name) = (option["name"].as_str().expect("a name"), &sysctl["name"]);
     let path = sysctl_name.as_str().expect("a name").replace('.', "/");
@@ -107,8 +108,8 @@ fn changes(option: &Value, sysctl: &Value, value: &str) -> usize {
     sockets.iter().filter(|word| after.contains_key(*word)).count()
 }
 
-/// Asserts that new sockets begin with the number of a sysctl that the whole host shares, which a test
-/// leaves alone.
+/// Asserts that new sockets start with the value of a sysctl of the whole host, which a test does not
+/// change.
 fn is_the_default(option: &Value, sysctl: &Value) {
     let value: i64 = sysctl["value"].as_str().and_then(|text| text.parse().ok()).expect("a number");
     for word in strings(&sysctl["sockets"]) {
@@ -131,7 +132,7 @@ fn limits_are_those_of_the_sysctls() {
     {
         let option = &report(name)[0];
         let (level, option_number) = place(option);
-        // SO_SNDBUF and SO_RCVBUF show their limit to this namespace since Linux 6.12.
+        // SO_SNDBUF and SO_RCVBUF show their limit in this namespace since Linux 6.12.
         let Some(limit) = limit(option) else {
             not_tested(&format!("the limit of {name}: its sysctl is not in this namespace"));
             continue;
@@ -142,25 +143,25 @@ fn limits_are_those_of_the_sysctls() {
     }
 }
 
-// What the notes say of sysctls that no default comes from
+// The notes on sysctls that are not the source of a default
 
 const SOCK_STREAM: i32 = 1;
 const SOCK_DGRAM: i32 = 2;
 const AF_INET: i32 = 2;
 const AF_INET6: i32 = 10;
 
-/// A new socket of the protocol that goes with the type.
+/// Returns a new socket of the protocol of the type.
 fn socket(domain: i32, socket_type: i32) -> OwnedFd {
     sys::socket(domain, socket_type, 0).expect("a socket")
 }
 
-/// What getsockopt(2) gives for an option that is a number.
+/// Returns an option that is a number from getsockopt(2).
 fn number(socket: &OwnedFd, name: &str) -> i32 {
     let answer = ask(socket, &report(name)[0]).unwrap_or_else(|| panic!("no {name}"));
     i32::from_ne_bytes(answer[..4].try_into().expect("four bytes"))
 }
 
-/// The note of an option's sysctl, which must be one that is here.
+/// Returns the note on a sysctl of an option. This kernel must have the sysctl.
 fn note(option: &str, sysctl: &str) -> String {
     let report = report(option);
     let mut sysctls = report[0]["sysctls"].as_array().expect("a list").iter();
@@ -243,9 +244,9 @@ fn accepted_sockets_take_from_the_peer_what_sysctls_say() {
     }
 }
 
-// What the table of sysctls may lack
+// Sysctls that the table may lack
 
-/// The answers of new sockets for every option that they report.
+/// Returns the options of new sockets from getsockopt(2).
 fn snapshot(options: &[Value]) -> BTreeMap<(String, &'static str), Vec<u8>> {
     let mut answers = BTreeMap::new();
     for (word, socket) in new_sockets() {
@@ -263,7 +264,7 @@ fn strings_of_defaults(option: &Value) -> BTreeSet<&str> {
     defaults.flat_map(|default| strings(&default["sockets"])).collect()
 }
 
-/// The sysctls of this namespace that are numbers, by their paths under /proc/sys.
+/// Returns the numeric sysctls of this namespace, by their paths under /proc/sys.
 fn numeric_sysctls() -> Vec<(String, Vec<i64>)> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("/proc/sys/net")];
@@ -312,13 +313,13 @@ fn no_other_sysctl_changes_a_default() {
             }
             written += 1;
             let changed = snapshot(&options);
-            // Some sysctls decide which sockets there are.
+            // Some sysctls determine which sockets can be opened.
             let differ = changed
                 .iter()
                 .filter(|(key, answer)| before.get(key).is_some_and(|before| before != *answer));
             missing.extend(differ.map(|((option, _), _)| (option.clone(), name.clone())));
         }
-        // Not every value that was there may be written.
+        // Not every value that a sysctl had can be written.
         let _ = fs::write(&path, text(|number| number));
     }
     assert!(written > 200, "only {written} values written");
