@@ -13,6 +13,12 @@
 /* No entry is begun after this many bytes of items, so that a record fits the 32 KiB buffer of a read. */
 #define ITEMS_ROOM 24576
 
+/*
+ * The same for the lists before the extension headers, which are always written whole: four of at most 2,056
+ * bytes. The kernel ends a read in which a record does not fit.
+ */
+#define LISTS_ROOM (ITEMS_ROOM - 4 * 2056)
+
 #define CHUNK 256
 
 /*
@@ -133,7 +139,7 @@ static long step(__u32 index, struct walk *walk)
 		copy_chunk(walk, done);
 		return 0;
 	}
-	if (!entry || written(walk->seq) - walk->start > ITEMS_ROOM)
+	if (!entry || written(walk->seq) - walk->start > LISTS_ROOM)
 		return 1;
 	walk->length = 0;
 	walk->first = index + 1;

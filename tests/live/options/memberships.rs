@@ -401,3 +401,47 @@ fn tcp_sockets_have_no_groups() {
     assert_eq!(shown(&sockets, "IP_ADD_MEMBERSHIP"), [Value::Null, Value::Null, Value::Null]);
     assert_eq!(shown(&sockets, "IPV6_JOIN_GROUP"), [Value::Null, Value::Null, Value::Null]);
 }
+
+/// The lists of a socket and its extension headers must fit one record together: the kernel ends a read in
+/// which a record does not fit its buffer.
+#[test]
+fn lists_and_extension_headers_fit_one_record() {
+    const SOURCES: u32 = 512; // the most that are copied of an entry
+    let scene = Scene::enter();
+    common::sysctl("net/ipv4/igmp_max_memberships", "2000");
+    common::sysctl("net/ipv4/igmp_max_msf", "2000");
+    let socket = bound(&scene, Version::V6).socket;
+    let join = |n: u16, sources: u32| {
+        let [high, low] = n.to_be_bytes();
+        let group = Ipv4Addr::new(239, 9, high, low);
+        common::set_bytes(&socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_address(group, ADDRESS))?;
+        if sources == 0 {
+            return Ok(());
+        }
+        let list: Vec<u8> = (0..sources).flat_map(|n| (0x0a07_0000 + n).to_be_bytes()).collect();
+        let (include, count) = (1_u32.to_ne_bytes(), sources.to_ne_bytes());
+        let filter = structure([&group.octets(), &ADDRESS.octets(), &include, &count, &list]);
+        common::set_bytes(&socket, IPPROTO_IP, IP_MSFILTER, &filter)
+    };
+    // The kernel puts a new entry before the others: the last one that is begun is as long as can be.
+    let sources = [vec![SOURCES], vec![0; 25], vec![SOURCES; 11]].concat();
+    for (n, sources) in (0..).zip(sources) {
+        if let Err(error) = join(n, sources) {
+            assert_eq!(error.raw_os_error(), Some(nix::libc::ENOBUFS), "{error}");
+            return not_tested("lists that fill a record: net.core.optmem_max is too small");
+        }
+    }
+    // An extension header has 2,040 bytes at most, and may be padding (PadN) alone.
+    let mut header = vec![0; 2040];
+    header[1] = (header.len() / 8 - 1) as u8;
+    for option in [IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS] {
+        set(&socket, IPPROTO_IPV6, option, &header);
+    }
+    let rows = common::sockets("-u");
+    let options = &common::find(&rows, &socket).expect("a row")["options"];
+    for option in ["IPV6_HOPOPTS", "IPV6_RTHDRDSTOPTS", "IPV6_DSTOPTS"] {
+        assert_eq!(options[option].as_str().map(str::len), Some(2 * header.len()), "{option}");
+    }
+    let shown = options["IP_ADD_MEMBERSHIP"].as_array().expect("a list");
+    assert!(shown.len() >= 2, "{} groups", shown.len());
+}
