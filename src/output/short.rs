@@ -65,9 +65,9 @@ fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     }
 }
 
-/// Whether 0 is off and 1 is on. SO_REUSEADDR may be more than on.
+/// Whether 0 is off and 1 is on. SO_REUSEADDR may be more than on, and keys may be listed.
 fn is_flag(kind: ValueKind) -> bool {
-    kind == ValueKind::Bool || kind == ValueKind::Enum(constants::REUSE)
+    matches!(kind, ValueKind::Bool | ValueKind::Keys) || kind == ValueKind::Enum(constants::REUSE)
 }
 
 /// The protocol, with the mark of a socket that takes IPv4 and IPv6 alike: `tcp46`, as in netstat of the BSDs.
