@@ -90,6 +90,6 @@ mod tests {
     #[test]
     fn topics_are_among_the_suggestions() {
         let error = parse(&["bufers".to_owned()]).expect_err("nothing has that name");
-        assert!(error.ends_with("did you mean buffers?"), "{error}");
+        assert!(error.ends_with("(did you mean buffers?)"), "{error}");
     }
 }
