@@ -25,7 +25,7 @@ Examples:
   knetstat -t                         TCP sockets: common options, and options that are set
   knetstat --tcp6 --state LISTEN      listening sockets over IPv6
   knetstat -t --port 5432 -O 'keep*'  keepalive of the connections to PostgreSQL
-  knetstat -tJ | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
+  knetstat -tJ --state established | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
   knetstat options keepidle           what an option is and who sets it
   knetstat doctor                     why it does not work here, and what to do
 
@@ -245,8 +245,8 @@ pub struct TableArgs {
         help_heading = "What to show"
     )]
     pub options: Vec<String>,
-    /// The columns to show, in this order: names in any case, or unambiguous prefixes. -p, -o, -e and
-    /// --netns add theirs
+    /// The columns to show, in this order: names in any case, or unambiguous prefixes. -p, -o, -e,
+    /// --netns and --all-netns add theirs
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ColumnParser, add = Completer::new(values::columns), help_heading = "What to show")]
     pub columns: Vec<Column>,
     /// Add the processes that hold the socket, or the reason why there is none
@@ -262,7 +262,7 @@ pub struct TableArgs {
     #[arg(short = 'H', long, help_heading = "What to show")]
     pub no_header: bool,
     /// A shorter table: option names in lower case without prefix, flags as words (-nodelay: off), IPv6
-    /// addresses in brackets, * for any address, and tcp46 for dual-stack listeners
+    /// addresses in brackets, * for any address, and tcp46 for dual-stack sockets
     #[arg(long, help_heading = "What to show")]
     pub short: bool,
 
@@ -272,7 +272,7 @@ pub struct TableArgs {
     /// Write one JSON object per line
     #[arg(long, help_heading = "Output")]
     pub ndjson: bool,
-    /// Whether to use colour: options that are set stand out
+    /// When to use colour: options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
 

@@ -69,7 +69,7 @@ pub enum Error {
     /// Rows or columns are missing: which, why, and what to do.
     #[error("the table is incomplete: missing {0}")]
     Incomplete(String),
-    /// There were too few descriptors to find out which options the kernel has.
+    /// There were too few descriptors to query which options the kernel has.
     #[error("cannot find out which options this kernel has: too many open files ({MORE_FILES})")]
     NotAsked,
     /// The doctor found that the table does not work here, or would not be complete.
@@ -96,14 +96,14 @@ pub enum LoadError {
     /// The file exists, but this user may not read it.
     #[error("the kernel's BTF type information in {0} cannot be read")]
     UnreadableBtf(&'static str),
-    #[error("this kernel counts them as locked memory, of which the limit is too low")]
+    #[error("on this kernel BPF programs count as locked memory, and the limit is too low")]
     MemoryLimit,
-    #[error("the kernel refuses bpf(2) although the capabilities are there")]
+    #[error("the kernel refuses bpf(2) although the capabilities are held")]
     Forbidden,
     /// The verifier rejects a program, with this message.
     #[error("rejected by this kernel's verifier ({0})")]
     Verifier(String),
-    #[error("the kernel has no such iterator")]
+    #[error("the kernel does not have this iterator")]
     NoIterator,
     /// Any other error, with the message of libbpf.
     #[error("{0}")]
@@ -125,13 +125,13 @@ impl LoadError {
                 "it must be built with CONFIG_DEBUG_INFO_BTF, and /sys must be mounted"
             }
             LoadError::UnreadableBtf(_) => {
-                "make it readable for everybody, as it is on other hosts (chmod a+r), or use sudo"
+                "make it readable for all users, as it usually is (chmod a+r), or use sudo"
             }
             LoadError::MemoryLimit => {
-                "give CAP_SYS_RESOURCE too, or raise the limit as root (ulimit -l unlimited)"
+                "grant CAP_SYS_RESOURCE too, or raise the limit as root (ulimit -l unlimited)"
             }
             LoadError::Forbidden => {
-                "in a container, allow bpf(2), and give CAP_BPF and CAP_PERFMON outside of a user \
+                "in a container, allow bpf(2), and grant CAP_BPF and CAP_PERFMON outside of a user \
                  namespace; kernel lockdown in confidentiality mode forbids it everywhere"
             }
             LoadError::Verifier(_) => "please report it with the version of the kernel",

@@ -385,7 +385,10 @@ impl NetnsSet {
                 Ok(_) => {}
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
-                    let why = format!("cannot open {inode}, that {found}: {}", reason(&error));
+                    let why = format!(
+                        "cannot open {inode}, the network namespace {found}: {}",
+                        reason(&error)
+                    );
                     self.refuse(inode, why + remedy(&error));
                 }
             }
@@ -404,8 +407,8 @@ impl NetnsSet {
     /// Records that the namespace of the program is missing, if neither /proc nor a walk showed it.
     pub fn check_own(&mut self) {
         if !self.has_own {
-            let why = "the one that knetstat is in, whose number /proc tells; \
-                       'mount -t proc proc /proc'";
+            let why = "the one that knetstat is in, which is found in /proc \
+                       (`mount -t proc proc /proc`)";
             self.unseen.push(why.into());
         }
     }

@@ -51,6 +51,20 @@ families! {
     Unix = "unix", Some("unix_sock");
 }
 
+impl Family {
+    /// The name in a sentence: acronyms in capitals.
+    pub fn title(self) -> &'static str {
+        match self {
+            Family::Tcp => "TCP",
+            Family::Udp => "UDP",
+            Family::Mptcp => "MPTCP",
+            Family::Xdp => "XDP",
+            Family::Sctp => "SCTP",
+            family => family.name(),
+        }
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(self.name())

@@ -116,13 +116,14 @@ impl fmt::Display for Program {
             (Subject::Owners, _) => write!(f, "processes"),
             (Subject::Tasks, _) => write!(f, "network namespaces"),
             (Subject::Sockets(Family::Other), _) => write!(f, "sockets of other families"),
-            (Subject::Sockets(family), When::Always) => write!(f, "{family} sockets"),
-            (Subject::Sockets(family), When::Unbound) => write!(f, "unbound {family} sockets"),
-            (Subject::Sockets(family), When::UnboundOrUdpLite) => {
-                write!(f, "unbound {family} and UDP-Lite sockets")
-            }
-            (Subject::Sockets(family), When::Iterator(_)) => {
-                write!(f, "{family} sockets without a descriptor")
+            (Subject::Sockets(family), when) => {
+                let family = family.title();
+                match when {
+                    When::Always => write!(f, "{family} sockets"),
+                    When::Unbound => write!(f, "unbound {family} sockets"),
+                    When::UnboundOrUdpLite => write!(f, "unbound {family} and UDP-Lite sockets"),
+                    When::Iterator(_) => write!(f, "{family} sockets without a descriptor"),
+                }
             }
         }
     }

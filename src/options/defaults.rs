@@ -135,7 +135,8 @@ impl Defaults {
     pub fn obstacle(&self, kind: SocketKind) -> String {
         match &self.kinds[kind.index()] {
             None => {
-                "cannot see whether the kernel has the protocol (`mount -t proc proc /proc`)".into()
+                "cannot determine whether the kernel has the protocol (`mount -t proc proc /proc`)"
+                    .into()
             }
             Some(Err(errno)) => unopened(*errno),
             Some(Ok(answers)) => {
@@ -145,7 +146,7 @@ impl Defaults {
                 });
                 let (name, errno) = refused.unwrap_or(("options", Errno::UnknownErrno));
                 let why = errno.desc();
-                format!("cannot ask a new socket for {name}: {why} ({})", remedy(errno))
+                format!("cannot query {name} of a new socket: {why} ({})", remedy(errno))
             }
         }
     }

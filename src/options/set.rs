@@ -10,6 +10,13 @@ use crate::socket::kind::Family;
 /// The bits of IP_TOS and IPV6_TCLASS that belong to ECN: RFC 3168.
 const ECN: u64 = 3;
 
+/// The explanation of [`Marker::Differs`].
+const DIFFERS: &str = "if its value differs from that of a new socket";
+/// The explanation of a mark that the kernel keeps.
+const RECORDED: &str =
+    "if the kernel has recorded that it was set, on this socket or on the listening socket \
+                        that accepted it";
+
 /// The mark by which an option is recognized as set.
 #[derive(Clone, Copy)]
 pub enum Marker {
@@ -36,31 +43,23 @@ pub enum Marker {
 }
 
 impl Marker {
-    /// How a user can recognize that the option is set.
+    /// Returns when the option counts as set, in words that follow "counts as set".
     pub fn explanation(&self) -> String {
         match self {
-            Marker::Differs => "its value differs from that of a new socket".into(),
-            Marker::DiffersApartFromEcn => "its value differs from that of a new socket; of TCP and \
-                                            SCTP without the bits of ECN, which the kernel changes by \
-                                            itself, and not known of an accepted socket while the \
-                                            sysctl net.ipv4.tcp_reflect_tos is on"
-                .into(),
+            Marker::Differs => DIFFERS.into(),
+            Marker::DiffersApartFromEcn => format!(
+                "{DIFFERS}, apart from the ECN bits of TCP, MPTCP and SCTP sockets, which the kernel \
+                 changes; never for {}",
+                REFLECTED.text
+            ),
             Marker::DiffersUnless(rule) => {
-                format!(
-                    "its value differs from that of a new socket; not known of {}, where the \
-                     kernel fills it in by itself",
-                    rule.text
-                )
+                format!("{DIFFERS}; never for {}, where the kernel may set it", rule.text)
             }
-            Marker::IsNot(..) | Marker::HasBit(..) => {
-                "the kernel keeps a mark where it was set, on this socket or the listener it was \
-                 accepted from"
-                    .into()
-            }
+            Marker::IsNot(..) | Marker::HasBit(..) => RECORDED.into(),
             Marker::When(rule) => rule.text.into(),
-            Marker::NotEmpty => "there is something to show".into(),
+            Marker::NotEmpty => "if it is not empty".into(),
             Marker::Never => {
-                "never: it cannot be set, or the kernel changes it by itself all the time".into()
+                "never, because a program cannot set it or the kernel keeps changing it".into()
             }
         }
     }
@@ -87,7 +86,7 @@ pub struct Rule {
 
 /// `rule!(function, [facts], text)`: a rule whose function receives these facts.
 macro_rules! rule {
-    ($function:path, [$($fact:expr),*], $text:literal) => {
+    ($function:path, [$($fact:expr),*], $text:expr) => {
         Rule {
             facts: &[$($fact),*],
             holds: |context| $function(context, [$(context.get($fact)),*]),
@@ -98,8 +97,7 @@ macro_rules! rule {
 
 /// For options that a program cannot set on a stream socket, and that an accepted TCP connection takes from
 /// its peer.
-pub const UNLESS_TCP: Marker =
-    Marker::DiffersUnless(rule!(is_tcp, [], "a TCP socket, of which a program cannot set it"));
+pub const UNLESS_TCP: Marker = Marker::DiffersUnless(rule!(is_tcp, [], "a TCP socket"));
 /// For TCP_WINDOW_CLAMP, which follows the connection, and on some kernels the receive buffer.
 pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
     clamp_follows,
@@ -110,41 +108,41 @@ pub const UNLESS_CLAMPED: Marker = Marker::DiffersUnless(rule!(
         value!(TCP TCP_WINDOW_CLAMP__scaling),
         flag!(TCP TCP_WINDOW_CLAMP__connected)
     ],
-    "a TCP socket that is or was connected, or of a value that follows from SO_RCVBUF"
+    "a TCP socket that is or was connected, or for a value that follows from SO_RCVBUF"
 ));
 /// For TCP_RTO_MIN_US, which is reset to a constant by connect(2) with AF_UNSPEC, by a refused connection,
 /// and by the shutdown of a listener (net/ipv4/tcp.c, tcp_disconnect()).
 pub const UNLESS_RTO_MIN_RESET: Marker = Marker::DiffersUnless(rule!(
     was_reset,
     [value!(TCP TCP_RTO_MIN_US), flag!(TCP TCP_WINDOW_CLAMP__connected)],
-    "200 milliseconds on a TCP socket that is or was connected"
+    "the value 200ms of a TCP socket that is or was connected"
 ));
 /// For TCP_DELACK_MAX_US, which is reset in the same cases.
 pub const UNLESS_DELACK_MAX_RESET: Marker = Marker::DiffersUnless(rule!(
     was_reset,
     [value!(TCP TCP_DELACK_MAX_US), flag!(TCP TCP_WINDOW_CLAMP__connected)],
-    "200 milliseconds on a TCP socket that is or was connected"
+    "the value 200ms of a TCP socket that is or was connected"
 ));
 /// For SO_RCVLOWAT, which MPTCP changes in its subflows. The change remains in plain TCP connections that an
 /// MPTCP listener accepts.
 pub const UNLESS_MPTCP: Marker = Marker::DiffersUnless(rule!(
     came_from_mptcp,
     [value!(SOCKET SO_RCVLOWAT)],
-    "a socket that MPTCP made"
+    "a socket that MPTCP created"
 ));
 /// For TCP_NOTSENT_LOWAT, which MPTCP changes in its subflows too. An MPTCP socket that has fallen back to
 /// TCP reports it from its subflow.
 pub const UNLESS_SUBFLOW: Marker = Marker::DiffersUnless(rule!(
     answers_by_subflow,
     [value!(SOCKET SO_RCVLOWAT)],
-    "a socket that MPTCP made"
+    "a socket that MPTCP created"
 ));
 /// For IP_MULTICAST_ALL, whose default is not the same for IPv4 and IPv6 sockets, or for accepted and newly
 /// opened SCTP sockets (net/sctp/socket.c, sctp_copy_sock()).
 pub const UNLESS_CONVERTED: Marker = Marker::DiffersUnless(rule!(
     was_converted,
     [flag!(IP IP_MULTICAST_ALL__was_ipv6)],
-    "an SCTP socket, or one that IPV6_ADDRFORM made one of IPv4"
+    "an SCTP socket, or one that IPV6_ADDRFORM converted to IPv4"
 ));
 /// For SO_MARK, which an accepted connection can take from its peer's packets.
 pub const UNLESS_ACCEPTED_WITH_MARK: Marker = Marker::DiffersUnless(rule!(
@@ -167,12 +165,12 @@ pub const UNLESS_ASSOCIATED: Marker = Marker::DiffersUnless(rule!(
 pub const UNLESS_SCTP: Marker = Marker::DiffersUnless(rule!(is_sctp, [], "an SCTP socket"));
 /// For IPV6_V6ONLY, which bind(2) can change.
 pub const UNLESS_BOUND: Marker =
-    Marker::DiffersUnless(rule!(has_ipv6_address, [], "a socket with an IPv6 address of its own"));
+    Marker::DiffersUnless(rule!(has_ipv6_address, [], "a socket with a local IPv6 address"));
 /// For SO_BINDTODEVICE and SO_BINDTOIFINDEX, which the kernel also takes from a link-local address.
 pub const BOUND_TO_DEVICE: Marker = Marker::When(rule!(
     has_chosen_device,
     [],
-    "there is one; not known of a socket with a link-local address, which the kernel binds by itself"
+    "if there is one; never for a socket with a link-local address, which the kernel binds to the interface"
 ));
 /// For TCP_FASTOPEN, which the kernel may set on every listener.
 pub const FASTOPEN: Marker = Marker::When(rule!(
@@ -182,41 +180,38 @@ pub const FASTOPEN: Marker = Marker::When(rule!(
         value!(TCP TCP_FASTOPEN__sysctl),
         flag!(TCP TCP_WINDOW_CLAMP__connected)
     ],
-    "its value is not 0; where the sysctl net.ipv4.tcp_fastopen gives every listener its backlog, it \
-     is another, and the socket did not stop listening"
+    "if its value is not 0; while the sysctl net.ipv4.tcp_fastopen enables it for every listening socket, \
+     only if it also differs from the backlog, and never for a socket that is or was connected or has \
+     stopped listening"
 ));
 /// For TCP_CONGESTION.
 pub const CONGESTION: Marker = Marker::When(rule!(
     has_chosen_congestion,
     [flag!(TCP TCP_CONGESTION__set)],
-    "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from; \
-     of an MPTCP socket it is another than that of a new one; not known of its subflows, where the \
-     kernel sets it too"
+    "if the kernel has recorded that it was set, on this socket or on the listening socket that \
+     accepted it; for an MPTCP socket, if it differs from that of a new socket; never for a subflow of \
+     MPTCP, where the kernel may set it"
 ));
 /// For TCP_MAXSEG.
-pub const MAXSEG: Marker = Marker::When(rule!(
-    has_chosen_maxseg,
-    [value!(TCP TCP_MAXSEG__user)],
-    "the kernel keeps a mark where it was set, on this socket or the listener it was accepted from"
-));
+pub const MAXSEG: Marker =
+    Marker::When(rule!(has_chosen_maxseg, [value!(TCP TCP_MAXSEG__user)], RECORDED));
 /// For XDP_MAX_TX_SKB_BUDGET, which has no getter, so that a new socket cannot report its default.
 pub const TX_BUDGET: Marker = Marker::When(rule!(
     has_chosen_tx_budget,
     [value!(XDP XDP_MAX_TX_SKB_BUDGET)],
-    "its value is not 32, with which new sockets begin"
+    "if its value is not 32, that of a new socket"
 ));
 /// For TCP_ULP.
 pub const ULP: Marker = Marker::When(rule!(
     has_chosen_ulp,
     [],
-    "there is one, and it is not mptcp, which the kernel sets by itself"
+    "if there is one other than mptcp, which the kernel sets"
 ));
 /// For IP_MULTICAST_IF.
 pub const MULTICAST_INTERFACE: Marker = Marker::When(rule!(
     has_chosen_multicast_interface,
     [value!(IP IP_MULTICAST_IF), value!(IP IP_MULTICAST_IF__ifindex)],
-    "the kernel keeps an address or an interface where it was set; never of a TCP socket, of which a \
-     program cannot set it"
+    "if there is an address or an interface; never for a TCP socket, where a program cannot set it"
 ));
 
 /// Whether an accepted socket may have taken IP_TOS or IPV6_TCLASS from its peer (net/ipv4/tcp_ipv4.c,

@@ -66,9 +66,9 @@ fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     }
 }
 
-/// Whether 0 is off and 1 is on. SO_REUSEADDR can also be FORCE.
+/// Whether 0 is off and 1 is on. SO_REUSEADDR can also be FORCE, and keys may be listed.
 fn is_flag(kind: ValueKind) -> bool {
-    kind == ValueKind::Bool || kind == ValueKind::Enum(constants::REUSE)
+    matches!(kind, ValueKind::Bool | ValueKind::Keys) || kind == ValueKind::Enum(constants::REUSE)
 }
 
 /// The protocol. A dual-stack socket is marked, as `tcp46`, like in netstat of the BSDs.

@@ -111,7 +111,7 @@ macro_rules! columns {
 columns! {
     Protocol = "protocol", default("protocol"), both(left("Proto", 5)), Nothing, Word, |row| Cell::Word(row.socket.word()), "Protocol, as in /proc/net";
     Type = "type", default("type"), both(left("Type", 9)), Nothing, Word, |row| Cell::Word(row.socket.type_word()), "Type of the socket, as in socket(2)";
-    State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, Word, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words";
+    State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, Word, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words, and UNCONN of ss";
     Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet, or connections not accepted yet";
     Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
     Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| number(row.socket.drops), "Packets dropped by the socket";

@@ -152,7 +152,7 @@ fn joined(line: &Line, option: &str, first: &str) -> String {
     let words = words.flat_map(|word| word.split([',', ' '])).filter(|word| !word.is_empty());
     let list = words.collect::<Vec<_>>().join(",");
     let before = &line.before[..line.before.len() - 1];
-    format!("{option}: a list is joined by commas ({})", line.command(before, &[list]))
+    format!("{option}: a list is separated by commas ({})", line.command(before, &[list]))
 }
 
 /// Returns the message for words that are all names of files, because the shell has expanded an unquoted
@@ -164,7 +164,7 @@ fn expanded(option: &str, words: &[&str]) -> Option<String> {
     (words.len() > 1 && words.iter().all(is_file)).then(|| {
         let pattern = format!("{}*", common_beginning(words));
         format!(
-            "{option}: the shell has replaced a pattern by the names of files (quote it: {option} {})",
+            "{option}: the shell replaced a pattern with the names of files (quote it: {option} {})",
             quoted(&escaped(pattern.as_bytes()))
         )
     })
@@ -181,7 +181,7 @@ pub fn with_file_hint(words: &[String], message: &str) -> String {
     match words.iter().find(|word| is_file(word)) {
         Some(word) => {
             let word = escaped(word.as_bytes());
-            format!("unknown option '{word}' (if the shell found the file {word} for a pattern, quote the pattern)")
+            format!("unknown option '{word}' (if the shell replaced a pattern with the file name {word}, quote the pattern)")
         }
         None => message.to_owned(),
     }

@@ -315,7 +315,7 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
         let output = ask("-O set");
         failed(
             &output,
-            &["the table is incomplete: missing what ", " sockets have set: ", errno.desc()],
+            &["the table is incomplete: missing the set options of ", " sockets: ", errno.desc()],
         );
         let said = String::from_utf8_lossy(&output.stderr);
         WORDS.iter().for_each(|word| assert!(said.contains(word), "no {word}: {said}"));
@@ -327,10 +327,10 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
             assert!(!row.contains("SO_PRIORITY"), "{row}");
         }
         let output = ask("--columns set");
-        failed(&output, &["the table is incomplete: missing what "]);
+        failed(&output, &["the table is incomplete: missing the set options of "]);
         assert!(lines_of_sockets(&output).iter().all(|row| row == "?"), "{output:?}");
         let output = ask("--ndjson");
-        failed(&output, &["the table is incomplete: missing what "]);
+        failed(&output, &["the table is incomplete: missing the set options of "]);
         for row in lines_of_sockets(&output) {
             let row: Value = serde_json::from_str(&row).expect("an object");
             assert_eq!(row["set"], Value::Null, "{row}");
@@ -351,7 +351,7 @@ fn without_proc_what_raw_sockets_have_set_is_said_to_be_unknown() {
     enter_namespace();
     let _socket = knetstat::kernel::syscall::socket(2, 3, 253).expect("a raw socket");
     let output = sandbox::run_without(&["/proc"], "-wH -O set");
-    failed(&output, &["what raw sockets have set", "mount -t proc"]);
+    failed(&output, &["the set options of raw sockets", "mount -t proc"]);
     assert!(String::from_utf8_lossy(&output.stdout).ends_with(" ?\n"), "{output:?}");
     // If there are no such sockets, nothing is missing.
     let output = sandbox::run_without(&["/proc"], "-uH --netlink");

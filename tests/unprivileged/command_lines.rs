@@ -22,20 +22,20 @@ const LINES: &[(&str, &str)] = &[
     ("-O nosuch*", "--options: unknown option 'nosuch*' ('knetstat options' lists them)"),
     ("-O ,", "--options: empty list (name at least one option, or common, set or all)"),
     ("-O", "--options requires a value (such as --options keepalive,nodelay)"),
-    ("-O nodelay keepalive", "-O: a list is joined by commas (knetstat -O nodelay,keepalive)"),
-    ("-O a b", "-O: a list is joined by commas (knetstat -O a,b)"),
-    ("-O keepalive mark -t", "-O: a list is joined by commas (knetstat -O keepalive,mark -t)"),
+    ("-O nodelay keepalive", "-O: a list is separated by commas (knetstat -O nodelay,keepalive)"),
+    ("-O a b", "-O: a list is separated by commas (knetstat -O a,b)"),
+    ("-O keepalive mark -t", "-O: a list is separated by commas (knetstat -O keepalive,mark -t)"),
     ("--columns lokal", "--columns: unknown column 'lokal' (did you mean local?)"),
     ("--columns local,re", "--columns: ambiguous column 're' (did you mean recvq or remote?)"),
     ("--columns local,", "--columns: empty word (name at least one column)"),
     ("--columns", "--columns requires a value (such as --columns local,remote,options)"),
-    ("--columns local remote", "--columns: a list is joined by commas (knetstat --columns local,remote)"),
+    ("--columns local remote", "--columns: a list is separated by commas (knetstat --columns local,remote)"),
     ("-t --columns peer", "--columns: these families do not have the column peer"),
     ("--port htpp", "--port: unknown service 'htpp' (did you mean http?)"),
     ("--port x", "--port: invalid port 'x' (expected 0-65535, a range such as 8000-8100, or a service name)"),
     ("--port 65536", "--port: invalid port '65536' (expected 0-65535, a range such as 8000-8100, or a service name)"),
     ("--port 90-80", "--port: invalid port range '90-80' (did you mean 80-90?)"),
-    ("--port 80 443", "--port: a list is joined by commas (knetstat --port 80,443)"),
+    ("--port 80 443", "--port: a list is separated by commas (knetstat --port 80,443)"),
     ("--port", "--port requires a value (such as --port 443)"),
     ("--sport domian", "--sport: unknown service 'domian' (did you mean domain or domain-s?)"),
     ("--dport -1", "--dport: invalid port '-1' (expected 0-65535, a range such as 8000-8100, or a service name)"),
@@ -323,7 +323,7 @@ impl Drop for Files {
 #[test]
 fn a_pattern_that_the_shell_has_expanded_is_recognised() {
     let several = Files::new(&["TCP_A", "TCP_B"]);
-    let answer = "the shell has replaced a pattern by the names of files (quote it: -O 'TCP_*')\n";
+    let answer = "the shell replaced a pattern with the names of files (quote it: -O 'TCP_*')\n";
     assert_eq!(several.shell("-t -O TCP_*"), format!("knetstat: -O: {answer}"));
     let said = several.shell("options TCP_*");
     assert!(said.contains("quote the pattern"), "{said}");

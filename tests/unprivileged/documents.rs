@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser};
 use knetstat::cli::{Cli, Command};
 use knetstat::config::Config;
 use knetstat::options::catalogue::CATALOGUE;
+use knetstat::options::reference::topics;
 use knetstat::options::selection;
 use knetstat::output::json::LINES;
 use knetstat::query::column_list::ColumnRequest;
@@ -110,7 +111,9 @@ fn refusal(command: &str) -> Option<String> {
     match cli.command {
         None => Config::new(&cli.table).err().map(|error| error.to_string()),
         Some(Command::Options { names, .. }) => {
-            names.iter().find_map(|name| selection::find(name).err())
+            let is_word = |name: &str| name == "topics" || topics::named(name).is_some();
+            let mut options = names.iter().filter(|name| !is_word(name));
+            options.find_map(|name| selection::find(name).err())
         }
         Some(_) => None,
     }

@@ -123,7 +123,7 @@ fn bpf() -> Check {
                 "in a container, allow bpf(2) in its seccomp profile",
             ),
         ),
-        _ => Check::ok(NAME, "permitted"),
+        _ => Check::ok(NAME, "the system call is available"),
     }
     .needed()
 }

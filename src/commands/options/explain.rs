@@ -51,7 +51,7 @@ fn explain(page: &mut Page<impl Write>, index: usize, host: &Host) -> io::Result
         item("sysctl", &describe(sysctl))?;
     }
     if !option.has_getter {
-        item("getsockopt", "does not report it; knetstat reads it in the kernel")?;
+        item("getsockopt", "does not report it; knetstat reads it from the kernel")?;
     }
     if host.is_supported(index) == Some(false) {
         item("here", "this kernel does not have the option")?;
@@ -82,7 +82,7 @@ fn describe(sysctl: Sysctl) -> String {
     };
     let role = match sysctl.role {
         Role::Default => format!("{ordinal}the default{}", whose(sysctl)),
-        Role::Unset => "applies while this is not set".into(),
+        Role::Unset => "applies while the option is not set".into(),
         Role::Limit => "the limit".into(),
         Role::Other => String::new(),
     };

@@ -36,7 +36,7 @@ impl Namespace {
     fn obstacle(&self) -> Option<String> {
         let why = match self.host.obstacle()? {
             Errno::EBADF => self.defaults.no_socket(),
-            errno => format!("cannot ask the kernel for them: {}", errno.desc()),
+            errno => format!("cannot query them: {}", errno.desc()),
         };
         Some(format!("names of interfaces: {why}"))
     }

@@ -80,7 +80,7 @@ impl Unknown {
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         self.0.iter().map(|(reason, kinds)| {
             let kinds: Vec<&str> = kinds.iter().copied().collect();
-            format!("what {} sockets have set: {reason}", kinds.join(", "))
+            format!("the set options of {} sockets: {reason}", kinds.join(", "))
         })
     }
 }
