@@ -103,6 +103,7 @@ const LINES: &[(&str, &str)] = &[
     ("completions bash zsh", "completions: unexpected word 'zsh' (knetstat help completions)"),
     ("help opt", "help: unknown command 'opt' (did you mean options?)"),
     ("help keepalive", "help: no command 'keepalive' (use knetstat options keepalive)"),
+    ("options topics keepalive", "options: 'topics' cannot be combined with other names (omit it)"),
     ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, schema, completions or help)"),
     // Words that are not options
     ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),

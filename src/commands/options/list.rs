@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tabled::builder::Builder;
 use tabled::settings::object::Rows;
-use tabled::settings::{Alignment, Style};
+use tabled::settings::{Alignment, Padding, Style};
 
 use super::facts::Host;
 use super::page::Page;
@@ -22,7 +22,7 @@ const HELP: usize = 32;
 /// When it cannot be written.
 pub fn by_level(page: &mut Page<impl Write>, host: &Host) -> io::Result<()> {
     let mut builder = Builder::default();
-    builder.push_record(["Name", "Level", "Number", "Kind", "Here"]);
+    builder.push_record(["Name", "Level", "Number", "Here", "Kind"]);
     for (index, option) in CATALOGUE.iter().enumerate() {
         let here = match host.is_supported(index) {
             Some(true) => "yes",
@@ -30,10 +30,11 @@ pub fn by_level(page: &mut Page<impl Write>, host: &Host) -> io::Result<()> {
             None => "unknown",
         };
         let number = option.number.to_string();
-        builder.push_record([option.name, option.level.name, &number, &kind(option), here]);
+        builder.push_record([option.name, option.level.name, &number, here, &kind(option)]);
     }
     let mut table = builder.build();
-    table.with(Style::blank()).modify(Rows::new(..), Alignment::left());
+    let alignment = (Alignment::left(), Padding::new(0, 1, 0, 0));
+    table.with(Style::blank()).modify(Rows::new(..), alignment);
     for line in table.to_string().lines() {
         page.line(line.trim(), 2)?;
     }

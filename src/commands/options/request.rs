@@ -35,7 +35,10 @@ impl Request {
 pub fn parse(words: &[String]) -> Result<Request, String> {
     match words {
         [] => return Ok(Request::List),
-        [word] if word.eq_ignore_ascii_case("topics") => return Ok(Request::Topics),
+        [word] if is_topics(word) => return Ok(Request::Topics),
+        _ if words.iter().any(|word| is_topics(word)) => {
+            return Err("'topics' cannot be combined with other names (omit it)".into());
+        }
         _ => {}
     }
     let mut found = Vec::new();
@@ -63,6 +66,10 @@ fn find(word: &str) -> Result<Vec<usize>, String> {
             .flat_map(|option| [option.name].into_iter().chain(option.aliases.iter().copied()));
         suggest::unknown("option", word, options.chain(topics::all().map(|topic| topic.name)))
     })
+}
+
+fn is_topics(word: &str) -> bool {
+    word.eq_ignore_ascii_case("topics")
 }
 
 #[cfg(test)]
