@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use terminal_size::{terminal_size_of, Width};
+use crate::output::terminal;
 
 /// The narrowest text that stands behind a name: below that, words of usual length would stand alone.
 const NARROWEST: usize = 20;
@@ -19,10 +19,7 @@ pub struct Page<'a, W> {
 impl<'a, W: Write> Page<'a, W> {
     /// A page for what goes to standard output in the end.
     pub fn of_stdout(to: &'a mut W) -> Page<'a, W> {
-        let size = terminal_size_of(io::stdout());
-        // A terminal that does not say how wide it is has 0 columns.
-        let columns = size.map(|(Width(columns), _)| usize::from(columns)).filter(|it| *it > 0);
-        Page { to, columns }
+        Page { to, columns: terminal::width() }
     }
 
     /// Writes an empty line.
