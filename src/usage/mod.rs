@@ -92,7 +92,7 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     if let Some(letter) = option.strip_prefix('-').filter(|it| it.chars().count() == 1) {
         let value = value_after(letter, words).unwrap_or_default();
         let letter = letter.chars().next().unwrap_or_default();
-        if let Some(options) = lsof::options(letter, &value) {
+        if let Some(options) = lsof::line(words).or_else(|| lsof::options(letter, &value)) {
             return format!("no {option} here; use knetstat {}", words::shell(&options));
         }
     }
