@@ -4,19 +4,15 @@
 mod sysctls;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
 use std::net::{Ipv6Addr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Command;
 
 use knetstat::kernel::syscall as sys;
 use knetstat::socket::kind::SocketKind;
-use nix::pty::{openpty, Winsize};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 
-use crate::common::{self, enter_namespace, open, stdout, KNETSTAT};
+use crate::common::{self, enter_namespace, on_a_terminal, open, stdout};
 
 /// What `knetstat options --json` reports of these.
 fn report(names: &str) -> Vec<Value> {
@@ -143,28 +139,13 @@ fn join_promiscuously() -> OwnedFd {
     socket
 }
 
-/// What is printed on a terminal of this width.
-fn on_a_terminal(arguments: &str, columns: u16) -> String {
-    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    let terminal = openpty(Some(&size), None).expect("a terminal");
-    let mut command = Command::new(KNETSTAT);
-    command.args(arguments.split_whitespace()).stdout(terminal.slave);
-    let mut child = command.spawn().expect("knetstat can be started");
-    drop(command); // and with it our copy of the terminal, so that reading comes to an end
-    let mut text = Vec::new();
-    // The end of a terminal is an error, EIO.
-    let _ = File::from(terminal.master).read_to_end(&mut text);
-    assert!(child.wait().expect("it ends").success());
-    String::from_utf8(text).expect("the output is UTF-8").replace("\r\n", "\n")
-}
-
 #[test]
 fn lines_fit_the_terminal() {
     enter_namespace();
     for arguments in ["options", "options topics", "options all"] {
         let piped = stdout(arguments);
         for columns in [40, 80, 120, 200] {
-            let shown = on_a_terminal(arguments, columns);
+            let shown = on_a_terminal(columns, arguments, &[]);
             // A single word may be longer than the terminal is wide.
             let is_long = |line: &&str| {
                 let is_word = !line.trim_start().contains(' ') && line == &line.trim_start();
@@ -175,9 +156,12 @@ fn lines_fit_the_terminal() {
             assert!(shown.split_whitespace().eq(piped.split_whitespace()), "{arguments} {columns}");
         }
         assert!(
-            piped.lines().count() < on_a_terminal(arguments, 40).lines().count(),
+            piped.lines().count() < on_a_terminal(40, arguments, &[]).lines().count(),
             "{arguments}"
         );
+        // A terminal that does not know its width, as in the table.
+        let told = on_a_terminal(0, arguments, &[("COLUMNS", "40")]);
+        assert_eq!(told, on_a_terminal(40, arguments, &[]), "{arguments}");
     }
 }
 
