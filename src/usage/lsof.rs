@@ -11,6 +11,10 @@ pub fn options(letter: char, value: &str) -> Option<Vec<String>> {
             (!value.is_empty() && !is_number(value)).then(|| vec!["--command".into(), value.into()])
         }
         'p' => value.split(',').all(is_number).then(|| vec!["--pid".into(), value.into()]),
+        'u' => {
+            let is_name = !value.is_empty() && !value.starts_with('^');
+            is_name.then(|| vec!["--user".into(), value.into()])
+        }
         's' => {
             let (protocol, words) = value.split_once(':')?;
             let protocol = protocol_option(protocol)?;
@@ -107,6 +111,7 @@ mod tests {
             ("-Pni :22", "--port 22"),
             ("-a -p 1 -i :22", "--pid 1 --port 22"),
             ("-p 1 -a -i", "--pid 1"),
+            ("-u root -i :22 -a", "--user root --port 22"),
         ] {
             assert_eq!(meant(typed).as_deref(), Some(expected), "{typed}");
         }
