@@ -329,7 +329,7 @@ pub fn help(command: Option<&str>) -> Result<String, Error> {
     let mut program = program();
     program.build();
     let Some(name) = command else { return Ok(program.render_long_help().to_string()) };
-    match program.find_subcommand_mut(name) {
+    match program.find_subcommand_mut(name).filter(|command| !command.is_hide_set()) {
         // Like clap, use the short form if there is no long one.
         Some(command) if command.get_long_about().is_some() => {
             Ok(command.render_long_help().to_string())

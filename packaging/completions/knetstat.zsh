@@ -8,6 +8,8 @@ _knetstat() {
 	for line in ${(f)"$(${(Q)words[1]} complete -- "${(@Q)words[1,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)"}; do
 		value=${line%%$'\t'*}
 		values+=("$value")
+		# _describe reads backslashes, which stand in the names of some processes.
+		value=${value//\\/\\\\}
 		descriptions+=("${value//:/\\:}:${line#*$'\t'}")
 	done
 	if (( $#values )); then

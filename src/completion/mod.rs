@@ -12,7 +12,7 @@ use nix::net::if_::if_nameindex;
 use crate::host::{netns_names, services as services_file, users as users_file};
 use crate::options::catalogue::CATALOGUE;
 use crate::options::reference::topics;
-use crate::options::short::without_prefix;
+use crate::options::short::{names, without_prefix};
 use crate::query::columns::Column;
 use crate::socket::{family, state};
 use crate::text::Word;
@@ -44,7 +44,7 @@ pub fn option_list(begun: &OsStr) -> Vec<Candidate> {
 pub fn option_names(begun: &OsStr) -> Vec<Candidate> {
     let mut found: BTreeMap<String, &str> = BTreeMap::new();
     for option in CATALOGUE {
-        for name in [option.name].into_iter().chain(option.aliases.iter().copied()) {
+        for name in names(option) {
             let bare = without_prefix(name);
             let lower = [name.to_lowercase(), bare.to_lowercase()];
             let spellings = [name.to_owned(), lower[0].clone(), bare.to_owned(), lower[1].clone()];

@@ -95,7 +95,12 @@ static FOREIGN: &[Foreign] = &[
     to(&["--quiet", "-q"], "test for a socket", "knetstat -H --port 443 | grep -q ."),
     to(&["--long"], "show all options", "knetstat -O all"),
     to(&["--pager"], "page the output", "knetstat | less -S"),
-    to(&["--no-color", "--no-colour", "--nocolor"], "disable colour", "knetstat --color never"),
+    to(
+        &["--no-color", "--no-colour", "--nocolor", "--nocolour"],
+        "disable colour",
+        "knetstat --color never",
+    ),
+    to(&["--no-resolve", "--no-dns"], "show numbers", "knetstat (numbers are the default)"),
     to(&["--established"], "choose a state", "knetstat --state ESTABLISHED"),
     to(&["--connected"], "choose a group of states", "knetstat --state connected"),
     to(&["--source"], "choose a local address", "knetstat --src 10.0.0.0/8"),

@@ -11,6 +11,10 @@ pub fn options(letter: char, value: &str) -> Option<Vec<String>> {
             (!value.is_empty() && !is_number(value)).then(|| vec!["--command".into(), value.into()])
         }
         'p' => value.split(',').all(is_number).then(|| vec!["--pid".into(), value.into()]),
+        'u' => {
+            let is_name = !value.is_empty() && !value.starts_with('^');
+            is_name.then(|| vec!["--user".into(), value.into()])
+        }
         's' => {
             let (protocol, words) = value.split_once(':')?;
             let protocol = protocol_option(protocol)?;
@@ -21,6 +25,37 @@ pub fn options(letter: char, value: &str) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// The options that mean the same as a whole command line of lsof(8), such as `-nP -iTCP -sTCP:LISTEN`; `None`
+/// if a letter has no meaning here.
+pub fn line(words: &[String]) -> Option<Vec<String>> {
+    let mut found: Vec<Vec<String>> = Vec::new();
+    let (mut selections, mut are_joined) = (0, false);
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        let mut rest = word.strip_prefix('-').filter(|it| !it.is_empty())?;
+        while let Some(letter) = rest.chars().next() {
+            rest = &rest[letter.len_utf8()..];
+            if matches!(letter, 'n' | 'P' | 'a') {
+                are_joined |= letter == 'a';
+                continue;
+            }
+            let is_next = rest.is_empty() && words.peek().is_some_and(|it| !it.starts_with('-'));
+            let value = if is_next { words.next()?.as_str() } else { std::mem::take(&mut rest) };
+            selections += usize::from(letter != 's');
+            if letter != 'i' || !value.is_empty() {
+                found.push(options(letter, value)?);
+            }
+        }
+    }
+    // lsof lists what one of several selections selects, unless -a joins them.
+    let mut all: Vec<String> = Vec::new();
+    for options in found {
+        let is_repeated = options.first().is_some_and(|first| all.contains(first));
+        all.extend(options.into_iter().skip(is_repeated.into()));
+    }
+    (!all.is_empty() && (selections < 2 || are_joined)).then_some(all)
 }
 
 /// Parses the value of `-i`: `[46][protocol][@host][:port]`.
@@ -63,6 +98,29 @@ fn is_number(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines() {
+        let meant = |line_: &str| {
+            let words: Vec<String> = line_.split(' ').map(str::to_owned).collect();
+            line(&words).map(|options| options.join(" "))
+        };
+        for (typed, expected) in [
+            ("-nP -iTCP -sTCP:LISTEN", "-t --state LISTEN"),
+            ("-iTCP:22 -sTCP:LISTEN -P -n", "-t --port 22 --state LISTEN"),
+            ("-Pni :22", "--port 22"),
+            ("-a -p 1 -i :22", "--pid 1 --port 22"),
+            ("-p 1 -a -i", "--pid 1"),
+            ("-u root -i :22 -a", "--user root --port 22"),
+        ] {
+            assert_eq!(meant(typed).as_deref(), Some(expected), "{typed}");
+        }
+        // Either of two, no value, and letters of other programs.
+        for typed in ["-p 1 -i :22", "-i :22 -i :80", "-nPi", "-ti :22", "--tcp -i :22", "-i :22 x"]
+        {
+            assert_eq!(meant(typed), None, "{typed}");
+        }
+    }
 
     #[test]
     fn letters_with_values() {

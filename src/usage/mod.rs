@@ -92,8 +92,17 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     if let Some(letter) = option.strip_prefix('-').filter(|it| it.chars().count() == 1) {
         let value = value_after(letter, words).unwrap_or_default();
         let letter = letter.chars().next().unwrap_or_default();
-        if let Some(options) = lsof::options(letter, &value) {
-            return format!("no {option} here; use knetstat {}", words::shell(&options));
+        let meant = lsof::options(letter, &value);
+        let line =
+            lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
+        match (line, meant) {
+            (Some(line), _) => {
+                return format!("no {option} here; use knetstat {}", words::shell(&line))
+            }
+            (None, Some(meant)) => {
+                return format!("no {option} here; in its place use {}", words::shell(&meant))
+            }
+            (None, None) => {}
         }
     }
     let option = option.split('=').next().unwrap_or_default();
@@ -133,6 +142,28 @@ fn value_after(letter: &str, words: &[String]) -> Option<String> {
         false => Some(rest.to_owned()),
         true => words.next().filter(|next| !next.starts_with('-')).cloned(),
     }
+}
+
+/// The command line with these options in place of a letter and its value, if it is right then.
+fn replaced(
+    letter: char,
+    options: &[String],
+    command: &Command,
+    words: &[String],
+) -> Option<Vec<String>> {
+    let has_letter =
+        |it: &String| it.starts_with('-') && !it.starts_with("--") && it.contains(letter);
+    let place = words.iter().position(has_letter)?;
+    let (before, value) = words[place].split_once(letter)?;
+    let is_next = value.is_empty() && words.get(place + 1).is_some_and(|it| !it.starts_with('-'));
+    let kept = Some(before.to_owned()).filter(|before| before.len() > 1);
+    let line = words[..place].iter().cloned().chain(kept).chain(options.iter().cloned());
+    let line: Vec<String> =
+        line.chain(words[place + 1 + usize::from(is_next)..].iter().cloned()).collect();
+    let program = command.clone().no_binary_name(true);
+    let matches = program.try_get_matches_from(&line).ok()?;
+    let has_words = matches.try_contains_id("words").unwrap_or(false);
+    (!has_words).then_some(line)
 }
 
 fn missing_value(option: &str, command: &Command) -> String {

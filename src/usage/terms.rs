@@ -49,10 +49,10 @@ fn term(words: &[&str]) -> Option<(Vec<String>, usize)> {
         [end @ ("src" | "dst"), address, ..] => {
             Some((address_options(&format!("--{end}"), port_of(end), address)?, 2))
         }
-        [end @ ("sport" | "dport"), op, port, ..] if range(op, port).is_some() => {
+        [end @ ("port" | "sport" | "dport"), op, port, ..] if range(op, port).is_some() => {
             Some((option(&format!("--{end}"), &range(op, port)?), 3))
         }
-        [end @ ("sport" | "dport"), port, ..] => {
+        [end @ ("port" | "sport" | "dport"), port, ..] => {
             Some((option(&format!("--{end}"), &range("=", port)?), 2))
         }
         [word, ..] => alone(word).map(|options| (options, 1)),
@@ -68,6 +68,9 @@ fn alone(word: &str) -> Option<Vec<String>> {
     }
     if let Some(options) = address_options("--addr", "--port", word) {
         return Some(options);
+    }
+    if ["tcp4", "tcp6", "udp4", "udp6"].contains(&word) {
+        return Some(vec![format!("--{word}")]);
     }
     match family::parse(word) {
         Ok(Families::One(_)) if word != "link" && word != "udplite" => {
@@ -145,11 +148,17 @@ fn numbers(word: &str) -> Option<String> {
     (is_number && word.split(',').all(|port| parse(port).is_ok())).then(|| word.to_owned())
 }
 
-/// The option and the value of a comparison such as `keepalive=0` or `TCP_NODELAY==1`.
-pub fn comparison(word: &str) -> Option<(&str, &str)> {
-    let (name, value) = word.split_once('=')?;
-    let (name, value) = (name.trim_end_matches(['!', '<', '>']), value.trim_start_matches('='));
-    (!name.is_empty()).then_some((name, value))
+/// The option, the operator and the value of a comparison such as `keepalive=0` or `rcvbuf>=65536`.
+pub fn comparison(word: &str) -> Option<(&str, &str, &str)> {
+    let is_operator = |c: char| "=!<>".contains(c);
+    let (name, rest) = word.split_at(word.find(is_operator).filter(|begin| *begin > 0)?);
+    let (op, value) = rest.split_at(rest.find(|c| !is_operator(c)).unwrap_or(rest.len()));
+    let op = match op {
+        "=" | "==" => "==",
+        "!=" | "<" | "<=" | ">" | ">=" => op,
+        _ => return None,
+    };
+    Some((name, op, value))
 }
 
 #[cfg(test)]
@@ -185,6 +194,7 @@ mod tests {
             ("listening", "--state listening"),
             ("TCP_NODELAY", "-O TCP_NODELAY"),
             ("unix", "--unix"),
+            ("tcp6 port 443", "--tcp6 --port 443"),
             ("inet6", "-f inet6"),
             // Expressions without an equivalent option.
             ("dport = :80 or dport = :443", "-"),

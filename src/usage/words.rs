@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 
-use clap::Command;
+use clap::{ArgAction, Command};
+use nix::net::if_::if_nametoindex;
 
 use crate::host::users;
 use crate::kernel::caller;
@@ -29,9 +30,8 @@ pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command)
     let text = |words: &[OsString]| -> Vec<String> {
         words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
     };
+    let place = place_of_first(arguments, program);
     let (words, arguments) = (text(words), text(arguments.get(1..).unwrap_or_default()));
-    let first = words.first().map(String::as_str).unwrap_or_default();
-    let place = arguments.iter().position(|argument| argument == first).unwrap_or_default();
     let mut rest = words.iter().peekable();
     let after = arguments[place..].iter().filter(|argument| rest.next_if_eq(argument).is_none());
     let after = after.cloned().collect();
@@ -41,7 +41,8 @@ pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command)
         after,
         program,
     };
-    let known: [fn(&Line) -> Option<String>; 10] = [
+    let known: [fn(&Line) -> Option<String>; 12] = [
+        empty_or_option,
         dash,
         list,
         value_of_letter,
@@ -49,11 +50,23 @@ pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command)
         options,
         comparison,
         expression,
+        interface,
         letters,
         place_or_host,
         loose_list,
     ];
     known.iter().find_map(|answer| answer(&line)).unwrap_or_else(|| line.unknown())
+}
+
+/// How many arguments are before the first word. The same text may be the value of an option before it, as in
+/// `--port 443 443`: the word is the last argument of the shortest command line that has one.
+fn place_of_first(arguments: &[OsString], program: &Command) -> usize {
+    let has_words = |arguments: &[OsString]| {
+        let matches = program.clone().try_get_matches_from(arguments);
+        matches.is_ok_and(|matches| matches.contains_id("words"))
+    };
+    let mut places = 0..arguments.len().saturating_sub(1);
+    places.find(|place| has_words(&arguments[..place + 2])).unwrap_or_default()
 }
 
 impl Line<'_> {
@@ -73,7 +86,9 @@ impl Line<'_> {
 
     /// The whole command with other words before and in place of the words.
     fn command(&self, before: &[String], options: &[String]) -> String {
-        let words: Vec<String> = before.iter().chain(options).chain(&self.after).cloned().collect();
+        // Behind two dashes, no option is one.
+        let before = before.iter().filter(|word| *word != "--");
+        let words: Vec<String> = before.chain(options).chain(&self.after).cloned().collect();
         format!("knetstat {}", shell(&words))
     }
 
@@ -95,6 +110,18 @@ impl Line<'_> {
                 self.with(&["--command".into(), word.into()])
             }),
         }
+    }
+}
+
+/// An empty word, such as an unset variable in quotes, or an option after `--`.
+fn empty_or_option(line: &Line) -> Option<String> {
+    match line.first() {
+        "" => Some("unexpected empty word (omit it)".into()),
+        option if option.len() > 1 && option.starts_with('-') => {
+            let shown = escaped(option.as_bytes());
+            Some(format!("unexpected word '{shown}' (options come before '--')"))
+        }
+        _ => None,
     }
 }
 
@@ -243,7 +270,9 @@ fn options(line: &Line) -> Option<String> {
     let typed = line.typed();
     let command = line.with(&options);
     Some(match &options[..] {
-        [option, port] if option == "--port" && port.parse::<u32>().is_ok() => {
+        [option, port]
+            if option == "--port" && line.words.len() == 1 && port.parse::<u32>().is_ok() =>
+        {
             let process = line.with(&["--pid".into(), port.clone()]);
             match line.first() != port {
                 true => format!("unexpected word '{typed}' (for a port: {command})"),
@@ -253,6 +282,9 @@ fn options(line: &Line) -> Option<String> {
             }
         }
         [option, name] if option == "-O" => {
+            if selection::find(name).is_err() {
+                return Some(format!("unexpected word '{typed}' (use {command})"));
+            }
             let explain = shell(&["options".into(), name.clone()]);
             format!("unexpected word '{typed}' (to show the option: {command}; to explain it: knetstat {explain})")
         }
@@ -265,13 +297,20 @@ fn options(line: &Line) -> Option<String> {
 
 /// A comparison of an option with a value.
 fn comparison(line: &Line) -> Option<String> {
-    let (name, value) = terms::comparison(line.first()).filter(|_| line.words.len() == 1)?;
+    let (name, op, value) = terms::comparison(line.first()).filter(|_| line.words.len() == 1)?;
     let found = selection::find(name).ok()?;
     let option = selection::name(*found.first()?);
     let number: i64 = value.parse().ok()?;
-    let command = line.with(&["--ndjson".into()]);
+    let is_other = |word: &&String| !["--json", "-J", "--ndjson"].contains(&word.as_str());
+    let before: Vec<String> = line.before.iter().filter(is_other).cloned().collect();
+    let command = line.command(&before, &["--ndjson".into()]);
+    // For jq, null is less than every number. A socket that does not have the option is not meant.
+    let condition = match op {
+        "==" | ">" | ">=" => format!(".options.{option} {op} {number}"),
+        op => format!(".options.{option} | . != null and . {op} {number}"),
+    };
     Some(format!(
-        "'{}' is an expression, which is not supported ({command} | jq 'select(.options.{option} == {number})')",
+        "'{}' is an expression, which is not supported ({command} | jq 'select({condition})')",
         line.typed()
     ))
 }
@@ -288,6 +327,9 @@ fn expression(line: &Line) -> Option<String> {
 
 /// A command that is not the first word.
 fn command(line: &Line) -> Option<String> {
+    if line.first() == "version" {
+        return Some("unknown command 'version' (did you mean --version?)".into());
+    }
     let is_command = |word: &&str| line.program.get_subcommands().any(|it| it.get_name() == *word);
     let place = line.words.iter().position(is_command)?;
     let word = line.words[place];
@@ -295,10 +337,22 @@ fn command(line: &Line) -> Option<String> {
     Some(format!("'{word}' is a command, and commands come first (knetstat {})", shell(&words)))
 }
 
+/// The name of a network interface of this namespace.
+fn interface(line: &Line) -> Option<String> {
+    let word = line.first();
+    let shown = escaped(word.as_bytes());
+    if_nametoindex(word).ok().map(|_| {
+        let command = line.with(&["--interface".into(), word.into()]);
+        format!("unexpected word '{shown}' (for sockets bound to the interface: {command})")
+    })
+}
+
 /// Letters without their dash, as ps(1) accepts them.
 fn letters(line: &Line) -> Option<String> {
     let word = line.first();
-    let known: Vec<char> = line.program.get_arguments().filter_map(clap::Arg::get_short).collect();
+    let flags =
+        line.program.get_arguments().filter(|it| matches!(it.get_action(), ArgAction::SetTrue));
+    let known: Vec<char> = flags.filter_map(clap::Arg::get_short).collect();
     let are_letters = word.len() > 1 && word.len() < 9 && word.chars().all(|c| known.contains(&c));
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }

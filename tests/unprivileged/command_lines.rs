@@ -104,11 +104,17 @@ const LINES: &[(&str, &str)] = &[
     ("help opt", "help: unknown command 'opt' (did you mean options?)"),
     ("help keepalive", "help: no command 'keepalive' (use knetstat options keepalive)"),
     ("options topics keepalive", "options: 'topics' cannot be combined with other names (omit it)"),
+    ("help complete", "help: unknown command 'complete' (did you mean completions?)"),
     ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, schema, completions or help)"),
     // Words that are not options
     ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),
     (":443", "unexpected word ':443' (for a port: knetstat --port 443)"),
     ("-t 443", "unexpected word '443' (for a port: knetstat -t --port 443; for a process: knetstat -t --pid 443)"),
+    ("--port 443 443", "--port: a list is joined by commas (knetstat --port 443,443)"),
+    ("--state listen -t listen", "unexpected word 'listen' (use knetstat --state listen -t --state listen)"),
+    ("443 --user 443", "unexpected word '443' (for a port: knetstat --port 443 --user 443; for a process: knetstat --pid 443 --user 443)"),
+    ("-t -- -u", "unexpected word '-u' (options come before '--')"),
+    ("-t -- 443", "unexpected word '443' (for a port: knetstat -t --port 443; for a process: knetstat -t --pid 443)"),
     ("-tln :https", "unexpected word ':https' (use knetstat -tln --port https)"),
     ("8000-8100", "unexpected word '8000-8100' (use knetstat --port 8000-8100)"),
     ("80,443", "unexpected word '80,443' (use knetstat --port 80,443)"),
@@ -127,12 +133,20 @@ const LINES: &[(&str, &str)] = &[
     ("established", "unexpected word 'established' (use knetstat --state established)"),
     ("LISTEN", "unexpected word 'LISTEN' (use knetstat --state LISTEN)"),
     ("tcp", "unexpected word 'tcp' (use knetstat --tcp)"),
+    ("tcp6", "unexpected word 'tcp6' (use knetstat --tcp6)"),
+    ("port 443", "unexpected words 'port 443' (use knetstat --port 443)"),
+    ("lo", "unexpected word 'lo' (for sockets bound to the interface: knetstat --interface lo)"),
+    ("follow", "unexpected word 'follow' (for a process: knetstat --command follow)"),
+    ("version", "unknown command 'version' (did you mean --version?)"),
+    ("set", "unexpected word 'set' (use knetstat -O set)"),
     ("inet6", "unexpected word 'inet6' (use knetstat -f inet6)"),
     ("TCP_NODELAY", "unexpected word 'TCP_NODELAY' (to show the option: knetstat -O TCP_NODELAY; to explain it: knetstat options TCP_NODELAY)"),
     ("nodelay", "unexpected word 'nodelay' (to show the option: knetstat -O nodelay; to explain it: knetstat options nodelay)"),
     ("TCP_*", "unexpected word 'TCP_*' (to show the option: knetstat -O 'TCP_*'; to explain it: knetstat options 'TCP_*')"),
     ("keepalive=0", "'keepalive=0' is an expression, which is not supported (knetstat --ndjson | jq 'select(.options.SO_KEEPALIVE == 0)')"),
     ("TCP_NODELAY==1", "'TCP_NODELAY==1' is an expression, which is not supported (knetstat --ndjson | jq 'select(.options.TCP_NODELAY == 1)')"),
+    ("rcvbuf>=65536", "'rcvbuf>=65536' is an expression, which is not supported (knetstat --ndjson | jq 'select(.options.SO_RCVBUF >= 65536)')"),
+    ("-t --json keepalive!=0", "'keepalive!=0' is an expression, which is not supported (knetstat -t --ndjson | jq 'select(.options.SO_KEEPALIVE | . != null and . != 0)')"),
     ("nginx", "unexpected word 'nginx' (for a process: knetstat --command nginx)"),
     ("tulpn", "options begin with a dash (knetstat -tulpn)"),
     ("/run/docker.sock", "unexpected word '/run/docker.sock' (for a unix socket: knetstat -x | grep /run/docker.sock)"),
@@ -171,6 +185,12 @@ const LINES: &[(&str, &str)] = &[
     ("-i tcp:22", "no -i here; use knetstat -t --port 22"),
     ("-i 4tcp@10.0.0.5:22", "no -i here; use knetstat -4 -t --addr 10.0.0.5 --port 22"),
     ("-i @10.0.0.5", "no -i here; use knetstat --addr 10.0.0.5"),
+    ("-nP -iTCP -sTCP:LISTEN", "no -P here; use knetstat -t --state LISTEN"),
+    ("-t -i :22", "no -i here; use knetstat -t --port 22"),
+    ("-tpi :22 -o", "no -i here; use knetstat -tp --port 22 -o"),
+    ("-iTCP -sTCP:^LISTEN", "no -i here; in its place use -t"),
+    ("--no-resolve", "no --no-resolve here; to show numbers use knetstat (numbers are the default)"),
+    ("-iTCP:22 -sTCP:LISTEN", "no -i here; use knetstat -t --port 22 --state LISTEN"),
     ("-i eth0", "no -i here; to show TCP internals use ss -i, to show interface counters use ip -s link, to choose a port or an address use knetstat --port 443 --addr 10.0.0.0/8"),
     ("-r", "no -r here; to resolve host names use ss -r, to show routes use ip route, to repeat the table use watch -n 1 knetstat"),
     ("-m", "no -m here; to show socket memory use ss -m"),
@@ -281,6 +301,13 @@ fn no_answer_is_in_the_words_of_a_library() {
             assert!(!answer.contains(word), "knetstat {line}: {answer}");
         }
     }
+}
+
+#[test]
+fn a_word_may_be_empty() {
+    let (status, said) = run(&["-t", ""]);
+    assert_eq!(said, "knetstat: unexpected empty word (omit it)\n");
+    assert_eq!(status, Some(2));
 }
 
 #[test]

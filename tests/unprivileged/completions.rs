@@ -243,11 +243,11 @@ const LINES: &[(&str, usize, &str)] = &[
 ];
 
 /// Starts a process with a name that contains special characters of shells.
-fn misleading() -> Child {
-    let name = "printf 'a$(b)*' > /proc/$$/comm; read line";
-    let child = Command::new("sh").args(["-c", name]).stdin(Stdio::piped()).spawn().expect("sh");
+fn misleading(name: &str) -> Child {
+    let script = format!("printf %s '{name}' > /proc/$$/comm; read line");
+    let child = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh");
     let comm = format!("/proc/{}/comm", child.id());
-    while std::fs::read_to_string(&comm).expect("comm") != "a$(b)*\n" {
+    while std::fs::read_to_string(&comm).expect("comm") != format!("{name}\n") {
         std::thread::yield_now();
     }
     child
@@ -261,7 +261,7 @@ fn bash_completes() {
         return;
     };
     LINES.iter().for_each(|(line, tabs, expected)| bash.becomes(line, *tabs, expected));
-    let mut process = misleading();
+    let mut process = misleading("a$(b)*");
     // Quoted, so that the shell reads the original name. Within double quotes, echo receives \$ as $.
     let line = bash.complete("knetstat --command a$", 1);
     drop(process.stdin.take());
@@ -272,11 +272,17 @@ fn bash_completes() {
 #[test]
 fn zsh_completes() {
     let prepare =
-        "autoload -Uz compinit; compinit -D -u; setopt menu_complete; unsetopt list_beep beep
+        "autoload -Uz compinit; compinit -D -u; setopt menu_complete bsd_echo; unsetopt list_beep beep
         bindkey -e; zle_highlight=(none); unset zle_bracketed_paste
         source <(knetstat completions zsh)";
     let Some(mut zsh) = Shell::start("zsh", &["-f", "-i"], prepare) else { return };
     LINES.iter().for_each(|(line, tabs, expected)| zsh.becomes(line, *tabs, expected));
+    let mut process = misleading("red\x1bname");
+    // The name is offered as the table prints it, and its backslash is quoted, which echo gets as one.
+    let line = zsh.complete("knetstat --command red", 1);
+    drop(process.stdin.take());
+    process.wait().expect("sh ends");
+    assert_eq!(line, r"knetstat --command red\x1bname");
 }
 
 /// As installed by packages: zsh loads the function on first use.

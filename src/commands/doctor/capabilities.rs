@@ -4,10 +4,11 @@ use caps::{CapSet, Capability};
 use nix::sys::resource::{getrlimit, Resource};
 use nix::sys::statvfs::{statvfs, FsFlags};
 
-use super::check::{as_root, joined, Check, Problem, TABLE};
+use super::check::{as_root, Check, Problem, TABLE};
 use super::namespaces::is_in_first_user_namespace;
 use crate::error::MORE_FILES;
 use crate::kernel::capability::{self, NEEDED};
+use crate::text::suggest::listed;
 
 /// The remedy for root in a user namespace, whose capabilities do not suffice.
 const LEAVE: &str = "run it outside of the user namespace, on the host";
@@ -69,7 +70,7 @@ fn check(which: Capability, all: &[Capability], what: &str) -> Check {
 /// Returns the problem that some of these capabilities are not held, with its remedy.
 fn lack(all: &[Capability], what: &str) -> Problem {
     let lacking: Vec<Capability> = all.iter().copied().filter(|which| !has(*which)).collect();
-    let names = joined(&lacking.iter().map(Capability::to_string).collect::<Vec<_>>());
+    let names = listed(&lacking.iter().map(Capability::to_string).collect::<Vec<_>>(), "and");
     let are = if lacking.len() == 1 { "is" } else { "are" };
     if lacking.iter().copied().all(capability::has) {
         return Problem::new(what, format!("{names} {are} held in a user namespace only"), LEAVE);

@@ -126,26 +126,3 @@ pub fn as_root(command: &str) -> String {
 pub fn mount_proc() -> String {
     as_root("mount -t proc proc /proc")
 }
-
-/// Names joined as in a sentence: `A`, `A and B`, `A, B and C`.
-pub fn joined(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => name.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_joined_as_in_a_sentence() {
-        let joined =
-            |names: &[&str]| joined(&names.iter().map(|it| it.to_string()).collect::<Vec<_>>());
-        assert_eq!(joined(&["A"]), "A");
-        assert_eq!(joined(&["A", "B"]), "A and B");
-        assert_eq!(joined(&["A", "B", "C"]), "A, B and C");
-    }
-}

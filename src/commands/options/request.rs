@@ -3,6 +3,7 @@
 use crate::options::catalogue::CATALOGUE;
 use crate::options::reference::topics;
 use crate::options::selection;
+use crate::options::short::names;
 use crate::text::suggest;
 
 /// The text to print.
@@ -61,9 +62,7 @@ fn find(word: &str) -> Result<Vec<usize>, String> {
         return Ok(topic.options().collect());
     }
     selection::find(word).map_err(|_| {
-        let options = CATALOGUE
-            .iter()
-            .flat_map(|option| [option.name].into_iter().chain(option.aliases.iter().copied()));
+        let options = CATALOGUE.iter().flat_map(names);
         suggest::unknown("option", word, options.chain(topics::all().map(|topic| topic.name)))
     })
 }
@@ -76,7 +75,7 @@ fn is_topics(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn names(words: &[&str]) -> Vec<&'static str> {
+    fn named(words: &[&str]) -> Vec<&'static str> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         match parse(&words) {
             Ok(Request::Explain(options)) => {
@@ -88,11 +87,11 @@ mod tests {
 
     #[test]
     fn a_word_is_a_topic_or_names_options() {
-        let keepalive = names(&["KeepAlive"]);
+        let keepalive = named(&["KeepAlive"]);
         assert_eq!(keepalive[..2], ["SO_KEEPALIVE", "TCP_KEEPIDLE"]);
-        assert_eq!(names(&["so_keepalive"]), ["SO_KEEPALIVE"], "the option alone");
-        assert_eq!(names(&["keepidle", "keepalive"]).len(), keepalive.len(), "each once");
-        assert_eq!(names(&["all"]).len(), CATALOGUE.len());
+        assert_eq!(named(&["so_keepalive"]), ["SO_KEEPALIVE"], "the option alone");
+        assert_eq!(named(&["keepidle", "keepalive"]).len(), keepalive.len(), "each once");
+        assert_eq!(named(&["all"]).len(), CATALOGUE.len());
     }
 
     #[test]

@@ -160,6 +160,9 @@ fn lines_fit_the_terminal() {
             piped.lines().count() < on_a_terminal(40, arguments, &[]).lines().count(),
             "{arguments}"
         );
+        // A terminal that does not know its width, as in the table.
+        let told = on_a_terminal(0, arguments, &[("COLUMNS", "40")]);
+        assert_eq!(told, on_a_terminal(40, arguments, &[]), "{arguments}");
     }
 }
 
