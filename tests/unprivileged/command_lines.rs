@@ -110,7 +110,7 @@ const LINES: &[(&str, &str)] = &[
     ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),
     (":443", "unexpected word ':443' (for a port: knetstat --port 443)"),
     ("-t 443", "unexpected word '443' (for a port: knetstat -t --port 443; for a process: knetstat -t --pid 443)"),
-    ("--port 443 443", "--port: a list is joined by commas (knetstat --port 443,443)"),
+    ("--port 443 443", "--port: a list is separated by commas (knetstat --port 443,443)"),
     ("--state listen -t listen", "unexpected word 'listen' (use knetstat --state listen -t --state listen)"),
     ("443 --user 443", "unexpected word '443' (for a port: knetstat --port 443 --user 443; for a process: knetstat --pid 443 --user 443)"),
     ("-t -- -u", "unexpected word '-u' (options come before '--')"),
