@@ -537,16 +537,13 @@ fn with_proc_of_another_pid_namespace() {
 #[test]
 fn processes_that_proc_hides() {
     let _turn = exclusive();
-    let changes_user = std::process::Command::new("setpriv").args(["--reuid=0", "true"]).output();
-    if !changes_user.is_ok_and(|output| output.status.success()) {
-        return common::not_tested("hidden processes: setpriv(1) cannot change the user here");
-    }
     let recluse = recluse(7130);
     let copy = std::env::temp_dir().join(format!("knetstat-{}-hidden", std::process::id()));
     fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
     let run = |capabilities: &str, arguments: &str| {
+        // By its path: the shell of busybox has a setpriv of its own, which can do less.
         let script = format!(
-            "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid=65534 --clear-groups \
+            "mount -t proc -o hidepid=2 proc /proc && exec $(which setpriv) --reuid=65534 --clear-groups \
              --inh-caps={capabilities} --ambient-caps={capabilities} $0 {arguments}"
         );
         shell(&script, copy.to_str().expect("UTF-8"))
