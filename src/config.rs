@@ -11,6 +11,7 @@ use crate::host::users;
 use crate::options::selection::Selection;
 use crate::output::{json, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
+use crate::query::columns::Needs;
 use crate::query::filter::{self, Filter};
 use crate::query::lost::Lost;
 use crate::socket::kind::{Family, SocketKind, Version};
@@ -28,6 +29,8 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// The options to show.
     pub selection: Selection,
+    /// The options that are asked for by keys, to filter, sort or group by them.
+    pub asked: Selection,
     pub columns: ColumnList,
     /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
@@ -51,6 +54,7 @@ impl Config {
             scope: scope(args),
             interfaces: args.interface.clone(),
             selection: selection(args, format)?,
+            asked: Selection::default(),
             columns: columns(args, format, &filter)?,
             lost: Lost::default(),
             format,
@@ -64,6 +68,11 @@ impl Config {
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
             filter,
         })
+    }
+
+    /// The options to show. `None` if no column shows them.
+    pub fn shown_options(&self) -> Option<&Selection> {
+        self.columns.needs(Needs::Options).then_some(&self.selection)
     }
 }
 

@@ -18,21 +18,11 @@ impl Serialize for Value {
             Value::Name(name) => to.collect_str(&Escaped(name.as_bytes())),
             Value::Interface(interface) => to.serialize_u32(interface.index),
             Value::Multicast { address, .. } => to.collect_str(address),
-            Value::Linger { on, seconds } => {
-                object(to, &[("l_onoff", i64::from(*on)), ("l_linger", i64::from(*seconds))])
-            }
-            Value::Timeval { seconds, microseconds } => {
-                object(to, &[("tv_sec", *seconds), ("tv_usec", *microseconds)])
-            }
-            Value::Timestamping { flags, bind_phc } => {
-                object(to, &[("flags", i64::from(*flags)), ("bind_phc", i64::from(*bind_phc))])
-            }
-            Value::Txtime { clockid, flags, .. } => {
-                object(to, &[("clockid", i64::from(*clockid)), ("flags", i64::from(*flags))])
-            }
-            Value::PortRange { low, high } => {
-                object(to, &[("lo", i64::from(*low)), ("hi", i64::from(*high))])
-            }
+            Value::Linger { .. }
+            | Value::Timeval { .. }
+            | Value::Timestamping { .. }
+            | Value::Txtime { .. }
+            | Value::PortRange { .. } => to.collect_map(self.pair().into_iter().flatten()),
             Value::Program(program) => program.serialize(to),
             Value::Blob(bytes) => to.collect_str(&Hex(bytes)),
             Value::Pktinfo { address, interface } => {
@@ -68,10 +58,6 @@ impl Serialize for Value {
             }
         }
     }
-}
-
-fn object<S: Serializer>(to: S, members: &[(&str, i64)]) -> Result<S::Ok, S::Error> {
-    to.collect_map(members.iter().copied())
 }
 
 impl Serialize for AttachedProgram {

@@ -18,6 +18,7 @@ mod json;
 pub mod keys;
 pub mod kind;
 pub mod layouts;
+mod members;
 pub mod memberships;
 pub mod plan;
 pub mod reference;

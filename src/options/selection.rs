@@ -37,7 +37,13 @@ impl Selection {
 
     /// All options, which is the default of JSON.
     pub fn all() -> Selection {
-        Selection { parts: (0..CATALOGUE.len()).map(SelectedPart::Option).collect(), set: false }
+        Selection::of(0..CATALOGUE.len())
+    }
+
+    /// These options, by their indexes in the catalogue.
+    pub fn of(options: impl IntoIterator<Item = usize>) -> Selection {
+        let parts = options.into_iter().map(SelectedPart::Option).collect();
+        Selection { parts, set: false }
     }
 
     /// Parses names with or without their prefix, globs, and the words `common`, `set` and `all`, in any

@@ -300,9 +300,8 @@ pub fn parse(word: &str) -> Result<Column, String> {
     if wanted.is_empty() {
         return Err(unknown(word));
     }
-    let exact = Column::ALL.iter().find(|column| column.words().any(|word| bare(word) == wanted));
-    if let Some(column) = exact {
-        return Ok(*column);
+    if let Some(column) = exact(word) {
+        return Ok(column);
     }
     let begins = |other: &str| bare(other).starts_with(&wanted);
     // A prefix of a name takes precedence over a prefix of a title or a member.
@@ -318,6 +317,12 @@ pub fn parse(word: &str) -> Result<Column, String> {
             Err(suggest::ambiguous("column", word, &names))
         }
     }
+}
+
+/// The column with this name, JSON member or title, in any case and with or without punctuation.
+pub fn exact(word: &str) -> Option<Column> {
+    let wanted = bare(word);
+    Column::ALL.into_iter().find(|column| column.words().any(|word| bare(word) == wanted))
 }
 
 fn unknown(word: &str) -> String {

@@ -15,6 +15,8 @@ pub struct Row<'a> {
     pub lost: ColumnSet,
     /// The options to show.
     pub options: &'a [OptionValue],
+    /// The options that are asked for by keys, to filter, sort or group by them.
+    pub asked: &'a [OptionValue],
     /// Whether options may be missing, because it is unknown whether they are set.
     pub is_partial: bool,
     /// Whether it is known which options are set.

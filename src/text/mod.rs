@@ -4,6 +4,7 @@ mod apart;
 mod escape;
 mod name;
 pub mod suggest;
+pub mod units;
 
 pub use apart::{is_number, set_apart, unescaped, First, EMPTY};
 pub use escape::{escaped, Escaped, Part, Word};

@@ -161,6 +161,7 @@ pub const PLAIN: Style =
 /// Returns the default configuration for this format and these columns.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
+        asked: Selection::default(),
         lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
         filter: Filter::default(),

@@ -65,7 +65,8 @@ pub fn print<R: Read, W: Read>(
     let mut printer = Printer {
         config,
         namespaces,
-        plans: Plans::new(config, namespaces.all().len()),
+        plans: Plans::new(config.shown_options(), namespaces.all().len()),
+        asked_plans: Plans::new(Some(&config.asked), namespaces.all().len()),
         noted: vec![[false; SocketKind::ALL.len()]; namespaces.all().len()],
         unknown: Unknown::default(),
         ownership,
@@ -75,6 +76,7 @@ pub fn print<R: Read, W: Read>(
         held: Vec::new(),
         looked_again: false,
         shown: Vec::new(),
+        asked: Vec::new(),
         output,
     };
     printer.output.begin().map_err(Error::Output)?;
@@ -92,6 +94,8 @@ struct Printer<'a, W> {
     config: &'a Config,
     namespaces: &'a Namespaces,
     plans: Plans<'a>,
+    /// The plans for the options that keys ask for.
+    asked_plans: Plans<'a>,
     /// Whether a kind is already in `unknown`, by the index of the network namespace.
     noted: Vec<[bool; SocketKind::ALL.len()]>,
     unknown: Unknown,
@@ -107,6 +111,7 @@ struct Printer<'a, W> {
     /// Whether the second walk for this section has been made.
     looked_again: bool,
     shown: Vec<OptionValue>,
+    asked: Vec<OptionValue>,
     output: &'a mut dyn Output,
 }
 
@@ -173,12 +178,14 @@ impl<W: Read> Printer<'_, W> {
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
+        self.asked_plans.of(index, namespace, socket.kind).apply(&context, &mut self.asked);
         let is_partial = plan.is_partial && !socket.is_mini();
         let row = Row {
             socket: &socket,
             context,
             lost: self.config.lost.by(&socket),
             options: &self.shown,
+            asked: &self.asked,
             is_partial,
             knows_set: plan.knows_set,
             reuseport: number_of_group(&mut self.groups, &socket),

@@ -1,20 +1,20 @@
-//! The plans for the options to show, one for each kind of socket in each network namespace. A plan is
-//! made when the first such socket is read. Namespaces whose new sockets have the same option values
-//! share it.
+//! The plans for the options to show, and for those that keys ask for, one for each kind of socket in each
+//! network namespace. A plan is made when the first such socket is read. Namespaces whose new sockets have
+//! the same option values share it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::commands::table::namespaces::Namespace;
-use crate::config::Config;
 use crate::options::defaults::Answers;
 use crate::options::plan::Plan;
-use crate::query::columns::Needs;
+use crate::options::selection::Selection;
 use crate::socket::kind::{Family, SocketKind};
 
-/// The plans of a run.
+/// The plans of a run for one selection of options.
 pub struct Plans<'a> {
-    config: &'a Config,
+    /// `None` for no options.
+    selection: Option<&'a Selection>,
     /// The plans, by the index of the network namespace, then by the index of the kind.
     plans: Vec<[Option<Rc<Plan>>; SocketKind::ALL.len()]>,
     made: Vec<Made>,
@@ -28,23 +28,23 @@ struct Made {
 }
 
 impl<'a> Plans<'a> {
-    /// Prepares plans for this many network namespaces.
-    pub fn new(config: &'a Config, namespaces: usize) -> Plans<'a> {
+    /// Prepares plans for this many network namespaces. `None` selects no options.
+    pub fn new(selection: Option<&'a Selection>, namespaces: usize) -> Plans<'a> {
         let plans = (0..namespaces).map(|_| SocketKind::ALL.map(|_| None)).collect();
-        Plans { config, plans, made: Vec::new() }
+        Plans { selection, plans, made: Vec::new() }
     }
 
     /// The plan for a kind in the network namespace with this index.
     pub fn of(&mut self, index: usize, namespace: &Namespace, kind: SocketKind) -> &Plan {
-        let Plans { config, plans, made } = self;
-        plans[index][kind.index()].get_or_insert_with(|| share(made, config, namespace, kind))
+        let Plans { selection, plans, made } = self;
+        plans[index][kind.index()].get_or_insert_with(|| share(made, *selection, namespace, kind))
     }
 }
 
 /// Returns the plan that was made from the same answers, or a new one.
 fn share(
     made: &mut Vec<Made>,
-    config: &Config,
+    selection: Option<&Selection>,
     namespace: &Namespace,
     kind: SocketKind,
 ) -> Rc<Plan> {
@@ -55,10 +55,8 @@ fn share(
     if let Some(same) = made.iter().find(is_same) {
         return Rc::clone(&same.plan);
     }
-    let plan = Rc::new(match config.columns.needs(Needs::Options) {
-        true => config.selection.plan(kind, &namespace.defaults),
-        false => Plan::default(),
-    });
+    let plan = selection.map(|selection| selection.plan(kind, &namespace.defaults));
+    let plan = Rc::new(plan.unwrap_or_default());
     made.push(Made { kind, answers: answers.cloned(), plan: Rc::clone(&plan) });
     plan
 }

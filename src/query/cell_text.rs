@@ -1,0 +1,295 @@
+//! Cells as text, in the words of netstat(8) where it has such a column. Only the timer contains a blank.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::options::constants;
+use crate::options::kind::ValueKind;
+use crate::options::plan::OptionValue;
+use crate::options::text::Text;
+use crate::options::value::Value;
+use crate::query::cell::{Cell, End, Interface};
+use crate::socket::owner::{Holder, Owner};
+use crate::socket::{Endpoint, Timer};
+use crate::text::{is_number, set_apart, Word, EMPTY};
+
+/// Appends the text of a cell, which may be empty. `short`: addresses are written so that they cannot be
+/// misread, as in `--short`.
+///
+/// # Errors
+///
+/// None, because writing to a `Vec` does not fail.
+pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
+    match cell {
+        Cell::Absent => to.push(b'-'),
+        Cell::Unknown => to.push(b'?'),
+        Cell::Number(number) => number_to(to, *number),
+        Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
+        Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
+        Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),
+        Cell::Bytes(bytes) => {
+            name_to(to, bytes, matches!(*bytes, b"-" | b"?") || is_empty_mark(bytes))?
+        }
+        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell, short)?,
+        Cell::Interface(interface) => interface_to(to, interface)?,
+        Cell::End(end) => end_to(to, end, short)?,
+        Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
+        Cell::Netns(inode, None) => number_to(to, (*inode).into()),
+        Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
+        Cell::Group(group, members) => write!(to, "{group}/{members}")?,
+        Cell::Program(holders, owner) => to.extend(program(holders, *owner, None).into_bytes()),
+        Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
+        Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
+        Cell::Options(options, is_partial) => options_to(to, options, *is_partial)?,
+        Cell::Set(options) => set(to, options),
+    }
+    Ok(())
+}
+
+fn number_to(to: &mut Vec<u8>, number: u64) {
+    to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends the values of all descriptors, joined by commas, so that the values of several columns
+/// correspond.
+fn per_holder(
+    to: &mut Vec<u8>,
+    holders: &[Holder],
+    cell: fn(&Holder) -> Cell,
+    short: bool,
+) -> io::Result<()> {
+    if holders.is_empty() {
+        to.push(b'-');
+    }
+    for (n, holder) in holders.iter().enumerate() {
+        if n > 0 {
+            to.push(b',');
+        }
+        write(to, &cell(holder), short)?;
+    }
+    Ok(())
+}
+
+/// Appends a name from outside. If the name looks like a mark, or like the text that replaces a missing
+/// name, its first character is escaped.
+fn name_to(to: &mut Vec<u8>, name: &[u8], is_mark: bool) -> io::Result<()> {
+    let (first, rest) = set_apart(name, is_mark);
+    write!(to, "{first}{}", Word(rest))
+}
+
+/// Appends an interface by name, or by index if the name is unknown.
+fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
+    match interface.name {
+        Some(name) => {
+            let name = name.as_bytes();
+            name_to(to, name, is_number(name) || matches!(name, b"-" | b"*"))
+        }
+        None => write!(to, "{}", interface.index),
+    }
+}
+
+fn end_to(to: &mut Vec<u8>, end: &End, short: bool) -> io::Result<()> {
+    match end {
+        End::Any => to.push(b'*'),
+        End::Internet { endpoint, scope } => endpoint_to(to, endpoint, scope.as_ref(), short)?,
+        End::Unix { path, peer } if path.is_empty() && !peer.is_empty() => {
+            to.extend_from_slice(b"->");
+            path_to(to, peer)?;
+        }
+        End::Unix { path, .. } | End::UnixPeer { path, .. } => path_to(to, path)?,
+        End::Packet { ethertype, interface } => packet(to, *ethertype, interface.as_ref())?,
+        End::Queue(None) => to.extend_from_slice(b"*:*"),
+        End::Queue(Some((interface, queue))) => {
+            interface_to(to, interface)?;
+            write!(to, ":{queue}")?;
+        }
+        End::Netlink { protocol, portid, .. } => {
+            match constants::word(constants::NETLINK, (*protocol).into()) {
+                Some(word) => write!(to, "{word}:")?,
+                None => write!(to, "{protocol}:")?,
+            }
+            number_or_any(to, *portid, 0);
+        }
+        End::NetlinkPeer { portid, .. } => number_or_any(to, *portid, 0),
+        End::Vm(end) => {
+            number_or_any(to, end.cid, u32::MAX);
+            to.push(b':');
+            number_or_any(to, end.port, u32::MAX);
+        }
+    }
+    Ok(())
+}
+
+fn number_or_any(to: &mut Vec<u8>, number: u32, any: u32) {
+    match number == any {
+        true => to.push(b'*'),
+        false => number_to(to, number.into()),
+    }
+}
+
+/// Appends an address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`. The
+/// short forms are `*:22` for any address, and `[fe80::1%eth0]:22`.
+fn endpoint_to(
+    to: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    scope: Option<&Interface>,
+    short: bool,
+) -> io::Result<()> {
+    match endpoint.address {
+        address if short && address.is_unspecified() => to.push(b'*'),
+        IpAddr::V4(address) => address_to(to, address),
+        IpAddr::V6(address) => {
+            to.extend_from_slice(if short { b"[" } else { b"" });
+            write!(to, "{address}")?;
+            if let Some(scope) = scope {
+                to.push(b'%');
+                interface_to(to, scope)?;
+            }
+            to.extend_from_slice(if short { b"]" } else { b"" });
+        }
+    }
+    to.push(b':');
+    number_or_any(to, endpoint.port.into(), 0);
+    Ok(())
+}
+
+/// The formatter of the standard library takes five times as long.
+fn address_to(to: &mut Vec<u8>, address: Ipv4Addr) {
+    let mut dot: &[u8] = b"";
+    for octet in address.octets() {
+        to.extend_from_slice(dot);
+        to.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+        dot = b".";
+    }
+}
+
+/// Appends the path of a unix socket. An abstract name begins with `@`. The first character of a file
+/// name is escaped if the name looks abstract, missing, or like the path of the peer.
+fn path_to(to: &mut Vec<u8>, path: &[u8]) -> io::Result<()> {
+    match path.split_first() {
+        None => to.push(b'-'),
+        Some((0, name)) => write!(to, "@{}", Word(name))?,
+        Some(_) => {
+            let is_mark = path == b"-" || path.starts_with(b"@") || path.starts_with(b"->");
+            name_to(to, path, is_mark)?;
+        }
+    }
+    Ok(())
+}
+
+/// Appends the protocol and the interface that a packet socket receives from, as ss writes them:
+/// `ip:eth0`.
+fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io::Result<()> {
+    match (ethertype, constants::word(constants::ETHERTYPES, ethertype.into())) {
+        (0, _) => to.push(b'-'),
+        (_, Some(word)) => to.extend_from_slice(word.as_bytes()),
+        (number, None) => write!(to, "{number:#06x}")?,
+    }
+    to.push(b':');
+    match interface {
+        None => to.push(b'*'),
+        Some(interface) => interface_to(to, interface)?,
+    }
+    Ok(())
+}
+
+/// Returns the processes as netstat writes them, each once, joined by commas, or the reason why there is
+/// none. A list that is too long becomes the first process and the number of others: `25011/nginx,+2`.
+pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String {
+    let mut last = None;
+    let processes = holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid));
+    let word = |holder: &Holder| format!("{}/{}", holder.pid, command(holder.command.as_bytes()));
+    let words: Vec<String> = processes.map(word).collect();
+    let mut text = words.join(",");
+    if room.is_some_and(|room| words.len() > 1 && text.width() > room) {
+        text = format!("{},+{}", words[0], words.len() - 1);
+    }
+    match owner {
+        Owner::Process => text,
+        Owner::Unknown => owner.word().into(),
+        owner => format!("{text}({})", owner.word()),
+    }
+}
+
+/// Returns the command of a process, escaped where it ends like the mark of a subflow or looks like an
+/// empty name.
+fn command(name: &[u8]) -> String {
+    if name.is_empty() {
+        return EMPTY.into();
+    }
+    match name.strip_suffix(b"(subflow)") {
+        Some(begin) => format!("{}\\x28subflow)", Word(begin)),
+        None => {
+            let (first, rest) = set_apart(name, is_empty_mark(name));
+            format!("{first}{}", Word(rest))
+        }
+    }
+}
+
+/// Whether a name looks like the text for an empty name.
+fn is_empty_mark(name: &[u8]) -> bool {
+    name == EMPTY.as_bytes()
+}
+
+/// The timer as netstat writes it: seconds until it expires, retransmits, unanswered probes.
+fn timer_to(to: &mut Vec<u8>, timer: Option<&Timer>, hz: u64) -> io::Result<()> {
+    match timer {
+        None => to.write_all(b"off (0.00/0/0)"),
+        Some(timer) => {
+            let (word, seconds) = (timer.kind.netstat_word(), timer.seconds(hz));
+            write!(to, "{word} ({seconds:.2}/{}/{})", timer.retransmits, timer.probes)
+        }
+    }
+}
+
+/// Appends the options, joined by commas, and a question mark if some may be missing.
+fn options_to(to: &mut Vec<u8>, options: &[OptionValue], is_partial: bool) -> io::Result<()> {
+    for (n, shown) in options.iter().enumerate() {
+        to.extend_from_slice(if n > 0 { b"," } else { b"" });
+        option_to(to, shown)?;
+    }
+    if is_partial {
+        to.extend_from_slice(if options.is_empty() { b"?" } else { b",?" });
+    }
+    Ok(())
+}
+
+/// Appends an option as `NAME=value`.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
+    to.extend_from_slice(shown.option.name.as_bytes());
+    to.push(b'=');
+    value_to(to, shown)
+}
+
+/// Appends the value of an option.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn value_to(
+    to: &mut Vec<u8>,
+    OptionValue { option, value, .. }: &OptionValue,
+) -> io::Result<()> {
+    match (value, option.kind) {
+        // Most values are of this kind, so they have a faster path.
+        (Value::Int(number @ 0..=9), ValueKind::Bool) => to.push(b'0' + *number as u8),
+        _ => write!(to, "{}", Text(value, option.kind))?,
+    }
+    Ok(())
+}
+
+/// Appends the names of the options that are set, joined by commas, or a dash.
+fn set(to: &mut Vec<u8>, options: &[OptionValue]) {
+    let set: Vec<&str> =
+        options.iter().filter(|shown| shown.set).map(|shown| shown.option.name).collect();
+    match set.is_empty() {
+        true => to.push(b'-'),
+        false => to.extend_from_slice(set.join(",").as_bytes()),
+    }
+}

@@ -1,0 +1,215 @@
+//! What a key yields for a socket, in the form in which it is compared, sorted and grouped.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+use crate::options::kind::ValueKind;
+use crate::options::plan::OptionValue;
+use crate::options::text::Text;
+use crate::options::value::Value;
+use crate::query::cell::{Cell, End, Interface};
+use crate::query::cell_text;
+use crate::query::columns::Column;
+use crate::query::key::Key;
+use crate::query::row::Row;
+use crate::socket::Endpoint;
+
+/// A value of a column or an option. Data of different variants are not equal. Their order is that of the
+/// variants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Datum<'a> {
+    /// The socket has no value, or it is not known.
+    Nothing,
+    /// The value is that the option is off, where it would be a time or a program otherwise.
+    Off,
+    Number(i128),
+    /// In microseconds.
+    Time(i128),
+    Text(Cow<'a, [u8]>),
+    Address(IpAddr, u16),
+    /// Larger than every number and every time.
+    Never,
+    /// At least one datum, for each descriptor or each entry of a list.
+    List(Vec<Datum<'a>>),
+}
+
+impl<'a> Datum<'a> {
+    fn text(text: &'a [u8]) -> Datum<'a> {
+        Datum::Text(Cow::Borrowed(text))
+    }
+
+    fn list(data: impl Iterator<Item = Datum<'a>>) -> Datum<'a> {
+        let data: Vec<Datum> = data.collect();
+        if data.is_empty() {
+            Datum::Nothing
+        } else {
+            Datum::List(data)
+        }
+    }
+
+    /// The order for sorting: ascending, with missing values at the end in either direction.
+    pub fn cmp_for_sorting(&self, other: &Datum, descending: bool) -> Ordering {
+        match (self, other) {
+            (Datum::Nothing, Datum::Nothing) => Ordering::Equal,
+            (Datum::Nothing, _) => Ordering::Greater,
+            (_, Datum::Nothing) => Ordering::Less,
+            _ if descending => other.cmp(self),
+            _ => self.cmp(other),
+        }
+    }
+}
+
+impl PartialOrd for Datum<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Datum<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Datum::Number(a), Datum::Number(b)) | (Datum::Time(a), Datum::Time(b)) => a.cmp(b),
+            (Datum::Text(a), Datum::Text(b)) => a.cmp(b),
+            (Datum::Address(a, port), Datum::Address(b, other)) => (a, port).cmp(&(b, other)),
+            (Datum::List(a), Datum::List(b)) => a.cmp(b),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl Datum<'_> {
+    fn rank(&self) -> u8 {
+        match self {
+            Datum::Nothing => 0,
+            Datum::Off => 1,
+            Datum::Number(_) => 2,
+            Datum::Time(_) => 3,
+            Datum::Text(_) => 4,
+            Datum::Address(..) => 5,
+            Datum::Never => 6,
+            Datum::List(_) => 7,
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// What the key yields for this socket. The options of keys must be among [`Row::asked`].
+    pub fn datum(&'a self, key: Key) -> Datum<'a> {
+        match key {
+            Key::Column(column) => of_cell(column, column.read(self)),
+            Key::Option(index) => {
+                self.option(index).map_or(Datum::Nothing, |it| of_value(&it.value, it.option.kind))
+            }
+            Key::Member(index, member) => {
+                let number = self.option(index).and_then(|it| it.value.member(member));
+                number.map_or(Datum::Nothing, |number| Datum::Number(number.into()))
+            }
+        }
+    }
+
+    /// The value of an option that a key asks for, by its index in the catalogue.
+    pub fn option(&self, index: usize) -> Option<&'a OptionValue> {
+        let option = &crate::options::catalogue::CATALOGUE[index];
+        self.asked.iter().find(|asked| std::ptr::eq(asked.option, option))
+    }
+
+    /// Appends what the key yields as the table prints it, or a dash if there is no value.
+    pub fn write_text(&self, key: Key, to: &mut Vec<u8>) {
+        // Writing to a `Vec` does not fail.
+        let _ = match key {
+            Key::Column(column) => cell_text::write(to, &column.read(self), false),
+            Key::Option(index) => match self.option(index) {
+                Some(shown) => cell_text::value_to(to, shown),
+                None => cell_text::write(to, &Cell::Absent, false),
+            },
+            Key::Member(index, member) => {
+                match self.option(index).and_then(|it| it.value.member(member)) {
+                    Some(number) => std::io::Write::write_fmt(to, format_args!("{number}")),
+                    None => cell_text::write(to, &Cell::Absent, false),
+                }
+            }
+        };
+    }
+}
+
+fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
+    match cell {
+        Cell::Absent | Cell::Unknown | Cell::Options(..) | Cell::Timer(None, _) => Datum::Nothing,
+        Cell::Number(number) => Datum::Number(number.into()),
+        Cell::Flag(flag) => Datum::Number(flag.into()),
+        Cell::Word(word) => Datum::text(word.as_bytes()),
+        Cell::Bytes(bytes) => Datum::text(bytes),
+        Cell::PerHolder(holders, cell) => {
+            Datum::list(holders.iter().map(|holder| of_cell(column, cell(holder))))
+        }
+        Cell::Interface(interface) => of_interface(interface),
+        Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
+            Datum::Address(address, port)
+        }
+        Cell::End(End::Unix { path, .. } | End::UnixPeer { path, .. }) => {
+            match path.split_first() {
+                None => Datum::Nothing,
+                Some((0, name)) => Datum::Text(Cow::Owned([b"@", name].concat())),
+                Some(_) => Datum::text(path),
+            }
+        }
+        Cell::Netns(inode, _) => Datum::Number(inode.into()),
+        Cell::Master(master) => of_cell(column, Cell::nonzero(master.inode)),
+        Cell::Group(group, _) => Datum::Number(group as i128),
+        Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
+        Cell::Diag(None) => Datum::Nothing,
+        Cell::Set(options) => {
+            let set = options.iter().filter(|shown| shown.set);
+            Datum::list(set.map(|shown| Datum::text(shown.option.name.as_bytes())))
+        }
+        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..)) => {
+            let mut text = Vec::new();
+            let _ = cell_text::write(&mut text, &cell, false);
+            Datum::Text(Cow::Owned(text))
+        }
+    }
+}
+
+/// An interface by its name, or by its index if it has none any more.
+fn of_interface<'a>(interface: Interface) -> Datum<'a> {
+    match interface.name {
+        Some(name) => Datum::Text(Cow::Owned(name.as_bytes().to_vec())),
+        None => Datum::Number(interface.index.into()),
+    }
+}
+
+/// The microseconds in a unit of time.
+pub fn microseconds_in(kind: ValueKind) -> Option<i128> {
+    match kind {
+        ValueKind::Seconds | ValueKind::Linger | ValueKind::Timeval => Some(1_000_000),
+        ValueKind::Milliseconds => Some(1000),
+        ValueKind::Microseconds => Some(1),
+        _ => None,
+    }
+}
+
+fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
+    let number = |number: i128| match microseconds_in(kind) {
+        Some(unit) => Datum::Time(number * unit),
+        None => Datum::Number(number),
+    };
+    match value {
+        Value::Int(it) => number((*it).into()),
+        Value::Uint64(u64::MAX) if kind == ValueKind::Rate => Datum::Never,
+        Value::Uint64(it) => Datum::Number((*it).into()),
+        Value::Wordless(it) => Datum::Number((*it).into()),
+        Value::Linger { on: true, seconds } => number((*seconds).into()),
+        Value::Timeval { seconds, microseconds } => {
+            Datum::Time(i128::from(*seconds) * 1_000_000 + i128::from(*microseconds))
+        }
+        Value::Linger { on: false, .. } | Value::Txtime { on: false, .. } => Datum::Off,
+        Value::Name(name) => Datum::Text(Cow::Owned(name.as_bytes().to_vec())),
+        Value::Interface(it) if it.name.is_empty() => Datum::Number(it.index.into()),
+        Value::Interface(it) => Datum::Text(Cow::Owned(it.name.as_bytes().to_vec())),
+        Value::Groups(groups) => {
+            Datum::list(groups.numbers.iter().map(|number| Datum::Number((*number).into())))
+        }
+        value => Datum::Text(Cow::Owned(Text(value, kind).to_string().into_bytes())),
+    }
+}
