@@ -9,7 +9,8 @@ use clap_complete::engine::ArgValueCompleter as Completer;
 use crate::completion as values;
 use crate::error::Error;
 use crate::query::columns::{self, Column};
-use crate::query::filter;
+use crate::query::expression::Expression;
+use crate::query::network;
 use crate::socket::family::{self, Families};
 use crate::socket::state::{self, States};
 use crate::text::escaped;
@@ -43,7 +44,7 @@ Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. See knetstat(8).";
     args_conflicts_with_subcommands = true,
     args_override_self = true,
     infer_long_args = true,
-    override_usage = "knetstat [OPTIONS]\n       knetstat <COMMAND>",
+    override_usage = "knetstat [OPTIONS] [EXPRESSION]\n       knetstat <COMMAND>",
     disable_help_subcommand = true,
     max_term_width = 100
 )]
@@ -52,8 +53,8 @@ pub struct Cli {
     pub table: TableArgs,
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Words that are not options. Each gets an answer.
-    #[arg(hide = true, value_name = "WORD")]
+    /// The expression after the options
+    #[arg(hide = true, value_name = "EXPRESSION")]
     words: Vec<OsString>,
 }
 
@@ -179,6 +180,13 @@ pub struct TableArgs {
     /// Only listening sockets (for UDP and other connectionless protocols: unconnected sockets)
     #[arg(short, long, help_heading = "Sockets")]
     pub listening: bool,
+    /// Only sockets that match an expression, such as 'dport = 443 and not keepalive'; several are
+    /// joined by and. Words after the options are an expression too. See EXPRESSIONS in knetstat(8)
+    #[arg(long = "where", value_name = "EXPR", value_parser = parse_where, help_heading = "Filters")]
+    pub conditions: Vec<Expression>,
+    /// The expression after the options.
+    #[arg(skip)]
+    pub expression: Option<Expression>,
     /// Only sockets in one of these states, in the words of netstat, ss or the knetstat module, or in
     /// a group of ss: connected, synchronized, bucket, big, all. Words may be abbreviated
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state::parse, add = Completer::new(values::states), help_heading = "Filters")]
@@ -195,13 +203,13 @@ pub struct TableArgs {
     pub dport: Vec<String>,
     /// Only sockets with an address in one of these networks, local or remote; an IPv4 network also
     /// matches IPv4-mapped IPv6 addresses
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
     pub addr: Vec<ipnet::IpNet>,
     /// Only sockets with a local address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
     pub src: Vec<ipnet::IpNet>,
     /// Only sockets with a remote address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = filter::parse_network, help_heading = "Filters")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
     pub dst: Vec<ipnet::IpNet>,
     /// Only sockets bound to one of these interfaces, by name or index
     #[arg(long, value_name = "IF", value_delimiter = ',', add = Completer::new(values::interfaces), help_heading = "Filters")]
@@ -306,11 +314,33 @@ pub fn parse() -> Result<Cli, Error> {
     let mut program = program();
     let matches = program.try_get_matches_from_mut(&arguments);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) if cli.words.is_empty() => Ok(cli),
-        Ok(cli) => Err(Error::Usage(usage::unexpected(&cli.words, &arguments, &program))),
+        Ok(cli) => cli.with_expression(&arguments, &program),
         Err(error) if !error.use_stderr() => Err(Error::Answer(error)),
         Err(error) => Err(Error::Usage(usage::answer(&error, &program, &arguments))),
     }
+}
+
+impl Cli {
+    /// Parses the words after the options as an expression.
+    fn with_expression(
+        mut self,
+        arguments: &[OsString],
+        program: &clap::Command,
+    ) -> Result<Cli, Error> {
+        if !self.words.is_empty() {
+            let words: Vec<_> = self.words.iter().map(|word| word.to_string_lossy()).collect();
+            let parsed = Expression::parse(&words.join(" "));
+            self.table.expression = Some(parsed.map_err(|error| {
+                Error::Usage(usage::wrong_words(&self.words, arguments, program, &error))
+            })?);
+        }
+        Ok(self)
+    }
+}
+
+/// Parses the value of `--where`.
+fn parse_where(text: &str) -> Result<Expression, String> {
+    Expression::parse(text).map_err(|error| error.to_string())
 }
 
 /// Returns the program with its short help, in which only [`SUMMARY`] lists options.

@@ -11,7 +11,6 @@ use crate::text::{suggest, unescaped};
 
 /// The interfaces that were specified, looked up in one network namespace after the other.
 pub struct Interfaces<'a> {
-    words: &'a [String],
     /// The words for which no interface has been found yet.
     unknown: Vec<&'a str>,
     /// The names of existing interfaces, for suggestions.
@@ -22,29 +21,28 @@ impl<'a> Interfaces<'a> {
     /// Prepares to look up these words, which are names or indices.
     pub fn new(words: &'a [String]) -> Interfaces<'a> {
         let unknown = words.iter().map(String::as_str).collect();
-        Interfaces { words, unknown, names: BTreeSet::new() }
+        Interfaces { unknown, names: BTreeSet::new() }
     }
 
-    /// Returns the indices of those interfaces that the current network namespace has. `None` if
-    /// interfaces were specified, but this namespace has none of them.
+    /// Looks the interfaces up in the current network namespace.
     ///
     /// # Errors
     ///
     /// When an interface cannot be looked up.
-    pub fn here(&mut self) -> io::Result<Option<Vec<u32>>> {
-        let mut indices = Vec::new();
-        for word in self.words {
-            if let Some(index) = index_of(word)? {
-                indices.push(index);
-                self.unknown.retain(|unknown| unknown != word);
+    pub fn look_here(&mut self) -> io::Result<()> {
+        let mut unknown = Vec::new();
+        for word in self.unknown.drain(..) {
+            if index_of(word)?.is_none() {
+                unknown.push(word);
             }
         }
+        self.unknown = unknown;
         if !self.unknown.is_empty() {
             let here = if_nameindex();
             let names = here.iter().flatten().map(|it| it.name().to_bytes().to_vec());
             self.names.extend(names);
         }
-        Ok((self.words.is_empty() || !indices.is_empty()).then_some(indices))
+        Ok(())
     }
 
     /// Checks that each interface was found in some namespace.

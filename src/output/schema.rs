@@ -12,7 +12,7 @@ use serde_json::{json, Map, Value as Json};
 
 use crate::options::catalogue::CATALOGUE;
 use crate::options::schema::{about, list, members, object, or_null, up_to, with_optional};
-use crate::query::columns::{Column, ColumnType};
+use crate::query::columns::Column;
 use crate::socket::state;
 use crate::socket::Diag;
 
@@ -59,7 +59,7 @@ fn archive() -> [(String, Json); 3] {
 
 /// Returns the schema of a column. The type of the column decides if nothing more is known of it.
 fn schema(column: Column) -> Json {
-    let schema = match (column.column_type(), column) {
+    let schema = match (column.column_type().word(), column) {
         (_, Column::State) => json!({"type": "string", "examples": states()}),
         (_, Column::Local) => json!({"anyOf": local_ends()}),
         (_, Column::Remote) => json!({"anyOf": remote_ends()}),
@@ -84,10 +84,10 @@ fn schema(column: Column) -> Json {
         (_, Column::Nonblock) => list(boolean()),
         (_, Column::Diag) => list(json!({"enum": marks()})),
         (_, Column::Set) => list(json!({"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"})),
-        (ColumnType::Number, _) => number(),
-        (ColumnType::Word | ColumnType::Text, _) => text(),
-        (ColumnType::Address | ColumnType::Object, _) => json!({"type": "object"}),
-        (ColumnType::List, _) => json!({"type": "array"}),
+        ("number", _) => number(),
+        ("word" | "text", _) => text(),
+        ("list", _) => json!({"type": "array"}),
+        _ => json!({"type": "object"}),
     };
     match is_always_there(column) {
         true => schema,

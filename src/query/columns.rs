@@ -4,8 +4,8 @@
 use crate::query::cell::Cell;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
-use crate::socket::owner::{Holder, Owner};
-use crate::socket::Names;
+use crate::socket::owner::{self, Holder, Owner};
+use crate::socket::{kind, Names};
 use crate::text::suggest;
 
 /// The heading of a column in a layout of the table.
@@ -31,17 +31,30 @@ pub enum Needs {
 }
 
 /// The type of the values in a column. Any of them may be absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum ColumnType {
     Number,
-    /// A fixed word.
-    Word,
+    /// A number of bytes.
+    Bytes,
+    Port,
+    /// The number of a user.
+    User,
+    /// One of these words.
+    Word(fn() -> Vec<&'static str>),
+    State,
     /// Text that is not under control of knetstat.
     Text,
+    Interface,
     /// One end of a socket, in a form that depends on the family.
     Address,
     /// Named members with values of their own.
     Object,
+    /// The time until a timer expires, with other members.
+    Timer,
+    /// A number, a text, or on or off, for each descriptor.
+    Numbers,
+    Texts,
+    Switches,
     List,
 }
 
@@ -49,12 +62,16 @@ impl ColumnType {
     /// The word for the type in the manual page.
     pub fn word(self) -> &'static str {
         match self {
-            ColumnType::Number => "number",
-            ColumnType::Word => "word",
-            ColumnType::Text => "text",
+            ColumnType::Number | ColumnType::Bytes | ColumnType::Port | ColumnType::User => {
+                "number"
+            }
+            ColumnType::Word(_) | ColumnType::State => "word",
+            ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
-            ColumnType::Object => "object",
-            ColumnType::List => "list",
+            ColumnType::Object | ColumnType::Timer => "object",
+            ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
+                "list"
+            }
         }
     }
 }
@@ -81,7 +98,7 @@ struct ColumnSpec {
 }
 
 macro_rules! columns {
-    ($($id:ident = $name:literal, $member:expr, $headings:expr, $needs:ident, $type:ident, $read:expr, $help:literal;)*) => {
+    ($($id:ident = $name:literal, $member:expr, $headings:expr, $needs:ident, $type:ident $(($words:expr))?, $read:expr, $help:literal;)*) => {
         /// A column.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Column {
@@ -98,7 +115,7 @@ macro_rules! columns {
             member: $member,
             headings: $headings,
             needs: Needs::$needs,
-            column_type: ColumnType::$type,
+            column_type: ColumnType::$type $(($words))?,
             read: $read,
             help: $help,
         },)*];
@@ -109,35 +126,35 @@ macro_rules! columns {
 // query/column_list.rs.
 #[rustfmt::skip]
 columns! {
-    Protocol = "protocol", default("protocol"), both(left("Proto", 5)), Nothing, Word, |row| Cell::Word(row.socket.word()), "Protocol, as in /proc/net";
-    Type = "type", default("type"), both(left("Type", 9)), Nothing, Word, |row| Cell::Word(row.socket.type_word()), "Type of the socket, as in socket(2)";
-    State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, Word, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words, and UNCONN of ss";
-    Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet, or connections not accepted yet";
-    Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Number, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
+    Protocol = "protocol", default("protocol"), both(left("Proto", 5)), Nothing, Word(kind::words), |row| Cell::Word(row.socket.word()), "Protocol, as in /proc/net";
+    Type = "type", default("type"), both(left("Type", 9)), Nothing, Word(kind::type_words), |row| Cell::Word(row.socket.type_word()), "Type of the socket, as in socket(2)";
+    State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, State, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words, and UNCONN of ss";
+    Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet, or connections not accepted yet";
+    Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
     Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| number(row.socket.drops), "Packets dropped by the socket";
     Local = "local", default("local"), each(left("Local Address", 23), left("Path", 40)), Nothing, Address, |row| Cell::local(row), "Local address and port, or path";
-    Sport = "sport", JsonMember::Chosen, ends(right("Sport", 5)), Nothing, Number, |row| port(row, |(local, _)| local), "Local port";
+    Sport = "sport", JsonMember::Chosen, ends(right("Sport", 5)), Nothing, Port, |row| port(row, |(local, _)| local), "Local port";
     Remote = "remote", default("remote"), each(left("Foreign Address", 23), left("Peer Path", 40)), Nothing, Address, |row| Cell::remote(row), "Remote address and port, or path of the peer";
-    Dport = "dport", JsonMember::Chosen, ends(right("Dport", 5)), Nothing, Number, |row| port(row, |(_, remote)| remote), "Remote port";
+    Dport = "dport", JsonMember::Chosen, ends(right("Dport", 5)), Nothing, Port, |row| port(row, |(_, remote)| remote), "Remote port";
     Peer = "peer", JsonMember::Chosen, unix(left("Peer", 8)), Nothing, Number, peer, "Inode of the unix socket at the other end";
-    Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Text, |row| Cell::interface(row), "Interface that the socket is bound to";
-    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, Number, |row| number(row.socket.uid), "Number of the user that created the socket";
+    Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Interface, |row| Cell::interface(row), "Interface that the socket is bound to";
+    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, User, |row| number(row.socket.uid), "Number of the user that created the socket";
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
     Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot";
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
-    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
-    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, List, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
-    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, List, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
-    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, List, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
-    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word, |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
+    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
+    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
+    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
+    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
+    Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
-    Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Object, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
+    Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
     Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options, row.is_partial), "Socket options that -O selects";
-    Set = "set", default("set"), both(left("Set", 0)), Options, List, set, "Names of the shown options that are set";
+    Set = "set", default("set"), both(left("Set", 0)), Options, Texts, set, "Names of the shown options that are set";
 }
 
 const fn default(member: &'static str) -> JsonMember {

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::io::Write;
 use std::net::IpAddr;
 
+use crate::options::catalogue::CATALOGUE;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
 use crate::options::text::Text;
@@ -14,6 +16,7 @@ use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
 use crate::socket::Endpoint;
+use crate::text::Name;
 
 /// A value of a column or an option. Data of different variants are not equal. Their order is that of the
 /// variants.
@@ -96,39 +99,42 @@ impl Datum<'_> {
 impl<'a> Row<'a> {
     /// What the key yields for this socket. The options of keys must be among [`Row::asked`].
     pub fn datum(&'a self, key: Key) -> Datum<'a> {
-        match key {
-            Key::Column(column) => of_cell(column, column.read(self)),
-            Key::Option(index) => {
-                self.option(index).map_or(Datum::Nothing, |it| of_value(&it.value, it.option.kind))
-            }
-            Key::Member(index, member) => {
-                let number = self.option(index).and_then(|it| it.value.member(member));
+        match (key, self.option(key)) {
+            (Key::Column(column), _) => of_cell(column, column.read(self)),
+            (_, None) => Datum::Nothing,
+            (Key::Member(_, member), Some(it)) => {
+                let number = it.value.member(member);
                 number.map_or(Datum::Nothing, |number| Datum::Number(number.into()))
             }
+            (_, Some(it)) => of_value(&it.value, it.option.kind),
         }
     }
 
-    /// The value of an option that a key asks for, by its index in the catalogue.
-    pub fn option(&self, index: usize) -> Option<&'a OptionValue> {
-        let option = &crate::options::catalogue::CATALOGUE[index];
-        self.asked.iter().find(|asked| std::ptr::eq(asked.option, option))
+    /// The option that a key asks for, with its value.
+    pub fn option(&self, key: Key) -> Option<&'a OptionValue> {
+        let find = |index: usize| {
+            let option = &CATALOGUE[index];
+            self.asked.iter().find(|asked| std::ptr::eq(asked.option, option))
+        };
+        match key {
+            Key::Column(_) => None,
+            Key::Option(index) | Key::Member(index, _) => find(index),
+            Key::Versions(ip, ipv6) => find(ipv6).or_else(|| find(ip)),
+        }
     }
 
     /// Appends what the key yields as the table prints it, or a dash if there is no value.
     pub fn write_text(&self, key: Key, to: &mut Vec<u8>) {
+        let member = |name| self.option(key).and_then(|it| it.value.member(name));
         // Writing to a `Vec` does not fail.
-        let _ = match key {
-            Key::Column(column) => cell_text::write(to, &column.read(self), false),
-            Key::Option(index) => match self.option(index) {
-                Some(shown) => cell_text::value_to(to, shown),
+        let _ = match (key, self.option(key)) {
+            (Key::Column(column), _) => cell_text::write(to, &column.read(self), false),
+            (Key::Member(_, name), _) => match member(name) {
+                Some(number) => write!(to, "{number}"),
                 None => cell_text::write(to, &Cell::Absent, false),
             },
-            Key::Member(index, member) => {
-                match self.option(index).and_then(|it| it.value.member(member)) {
-                    Some(number) => std::io::Write::write_fmt(to, format_args!("{number}")),
-                    None => cell_text::write(to, &Cell::Absent, false),
-                }
-            }
+            (_, Some(shown)) => cell_text::value_to(to, shown),
+            (_, None) => cell_text::write(to, &Cell::Absent, false),
         };
     }
 }
@@ -143,7 +149,7 @@ fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
         Cell::PerHolder(holders, cell) => {
             Datum::list(holders.iter().map(|holder| of_cell(column, cell(holder))))
         }
-        Cell::Interface(interface) => of_interface(interface),
+        Cell::Interface(Interface { index, name }) => of_interface(name, index.into()),
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
             Datum::Address(address, port)
         }
@@ -171,12 +177,10 @@ fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
     }
 }
 
-/// An interface by its name, or by its index if it has none any more.
-fn of_interface<'a>(interface: Interface) -> Datum<'a> {
-    match interface.name {
-        Some(name) => Datum::Text(Cow::Owned(name.as_bytes().to_vec())),
-        None => Datum::Number(interface.index.into()),
-    }
+/// An interface, which has a name and an index. It may have lost its name.
+fn of_interface<'a>(name: Option<Name>, index: i128) -> Datum<'a> {
+    let name = name.map(|name| Datum::Text(Cow::Owned(name.as_bytes().to_vec())));
+    Datum::List(name.into_iter().chain([Datum::Number(index)]).collect())
 }
 
 /// The microseconds in a unit of time.
@@ -205,8 +209,9 @@ fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
         }
         Value::Linger { on: false, .. } | Value::Txtime { on: false, .. } => Datum::Off,
         Value::Name(name) => Datum::Text(Cow::Owned(name.as_bytes().to_vec())),
-        Value::Interface(it) if it.name.is_empty() => Datum::Number(it.index.into()),
-        Value::Interface(it) => Datum::Text(Cow::Owned(it.name.as_bytes().to_vec())),
+        Value::Interface(it) => {
+            of_interface(Some(it.name).filter(|name| !name.is_empty()), it.index.into())
+        }
         Value::Groups(groups) => {
             Datum::list(groups.numbers.iter().map(|number| Datum::Number((*number).into())))
         }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::options::catalogue::CATALOGUE;
+use crate::options::kind::ValueKind;
 use crate::options::short::{names, short_name, without_prefix};
 use crate::options::spec::OptionSpec;
 use crate::query::columns::{self, Column, Needs};
@@ -15,6 +16,9 @@ pub enum Key {
     Column(Column),
     /// An option, by its index in the catalogue.
     Option(usize),
+    /// An option that both versions of IP have, by the indexes of that of IPv4 and that of IPv6. The second
+    /// counts for a socket that has it.
+    Versions(usize, usize),
     /// A member of an option whose value is a structure, by its name in C.
     Member(usize, &'static str),
 }
@@ -35,20 +39,28 @@ impl Key {
             let index = option_named(option)?.ok_or_else(|| unknown(word))?;
             return member_of(index, member);
         }
-        option_named(word)?.map(Key::Option).ok_or_else(|| unknown(word))
-    }
-
-    /// The option, or the option that the member belongs to, by its index in the catalogue.
-    pub fn option(self) -> Option<usize> {
-        match self {
-            Key::Column(_) => None,
-            Key::Option(index) | Key::Member(index, _) => Some(index),
+        match versions(word) {
+            Some(key) => Ok(key),
+            None => option_named(word)?.map(Key::Option).ok_or_else(|| unknown(word)),
         }
     }
 
-    /// The option, or the option that the member belongs to.
-    pub fn option_spec(self) -> Option<&'static OptionSpec> {
-        self.option().map(|index| &CATALOGUE[index])
+    /// The options that must be known, by their indexes in the catalogue.
+    pub fn options(self) -> impl Iterator<Item = usize> {
+        let (first, second) = match self {
+            Key::Column(_) => (None, None),
+            Key::Option(index) | Key::Member(index, _) => (Some(index), None),
+            Key::Versions(ip, ipv6) => (Some(ip), Some(ipv6)),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The kind of the option's values. `None` for a column, and for a member, which is a number.
+    pub fn option_kind(self) -> Option<ValueKind> {
+        match self {
+            Key::Column(_) | Key::Member(..) => None,
+            Key::Option(index) | Key::Versions(index, _) => Some(CATALOGUE[index].kind),
+        }
     }
 
     /// Whether the descriptors that hold the socket must be known.
@@ -63,11 +75,25 @@ impl fmt::Display for Key {
         match self {
             Key::Column(column) => f.write_str(column.name()),
             Key::Option(index) => f.write_str(&CATALOGUE[*index].name.to_lowercase()),
+            Key::Versions(ip, _) => {
+                f.write_str(&without_prefix(CATALOGUE[*ip].name).to_lowercase())
+            }
             Key::Member(index, member) => {
                 write!(f, "{}.{member}", CATALOGUE[*index].name.to_lowercase())
             }
         }
     }
+}
+
+/// The option of both versions of IP that has this name without its prefix, if no other option has it.
+fn versions(word: &str) -> Option<Key> {
+    let is = |option: &OptionSpec| without_prefix(option.name).eq_ignore_ascii_case(word);
+    let found: Vec<usize> = (0..CATALOGUE.len()).filter(|index| is(&CATALOGUE[*index])).collect();
+    let [ip, ipv6] = found[..] else { return None };
+    let are_versions = CATALOGUE[ip].level.name == "IPPROTO_IP"
+        && CATALOGUE[ipv6].level.name == "IPPROTO_IPV6"
+        && CATALOGUE[ip].kind == CATALOGUE[ipv6].kind;
+    are_versions.then_some(Key::Versions(ip, ipv6))
 }
 
 /// The option with this name, by its index in the catalogue.
@@ -138,6 +164,8 @@ mod tests {
             ("type", "type"),
             ("so_type", "so_type"),
             ("linger.l_linger", "so_linger.l_linger"),
+            ("mtu_discover", "mtu_discover"),
+            ("ip_freebind", "ip_freebind"),
             ("SO_RCVTIMEO_OLD", "so_rcvtimeo"),
             ("Foreign Address", "remote"),
         ] {
@@ -149,7 +177,7 @@ mod tests {
     fn wrong_names() {
         for (word, part) in [
             ("keepalve", "unknown name 'keepalve' (did you mean keepalive?)"),
-            ("freebind", "ip_freebind or ipv6_freebind"),
+            ("multicast_if", "ip_multicast_if or ipv6_multicast_if"),
             ("zzzzz", "knetstat options"),
             ("linger.l_x", "l_onoff or l_linger"),
             ("nodelay.x", "TCP_NODELAY has no members"),

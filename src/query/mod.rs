@@ -6,6 +6,7 @@ pub mod column_list;
 pub mod column_set;
 pub mod columns;
 pub mod datum;
+pub mod expression;
 pub mod filter;
 pub mod glob;
 pub mod key;

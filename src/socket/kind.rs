@@ -298,6 +298,25 @@ pub fn type_word(socket_type: u8) -> &'static str {
     }
 }
 
+/// The words for all protocols.
+pub fn words() -> Vec<&'static str> {
+    let known = SocketKind::ALL.map(SocketKind::word);
+    let of_inet = [33, 115, 256].map(|protocol| other_word(INET as u16, protocol));
+    let others = (0..64).map(|domain| other_word(domain, 0));
+    let mut words: Vec<&str> = Vec::new();
+    for word in known.into_iter().chain(of_inet).chain(others) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The words for all types.
+pub fn type_words() -> Vec<&'static str> {
+    (1..=11).map(type_word).filter(|word| *word != "unknown").collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

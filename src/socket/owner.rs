@@ -64,6 +64,14 @@ impl Owner {
     }
 }
 
+/// The words for all owners that are known.
+pub fn words() -> Vec<&'static str> {
+    use Owner::*;
+    [Process, TimeWait, Request, AcceptQueue, Orphan, Kernel, Tunnel, Subflow, Elsewhere]
+        .map(Owner::word)
+        .into()
+}
+
 /// The holders of all sockets.
 #[derive(Debug, Default)]
 pub struct Owners {

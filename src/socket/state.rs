@@ -167,6 +167,12 @@ impl States {
     }
 }
 
+impl FromIterator<State> for States {
+    fn from_iter<T: IntoIterator<Item = State>>(states: T) -> States {
+        States(states.into_iter().fold(0, |bits, state| bits | 1 << state as u16))
+    }
+}
+
 /// The states that `-l` selects, including that of connectionless sockets without a peer.
 pub const LISTENING: States = States::of(&[Listen, Unconnected]);
 
@@ -254,6 +260,12 @@ fn begun_by(key: &str) -> Vec<(&'static str, States)> {
         }
     }
     meant
+}
+
+/// A word that [`parse`] reads as these states. Empty if it reads none so.
+pub fn word_of(states: States) -> &'static str {
+    let known = WORDS.iter().find(|(_, known)| *known == states);
+    known.map_or("", |(word, states)| printed(word, *states))
 }
 
 /// Whether this is a complete word for a state or a group.

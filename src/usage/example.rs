@@ -7,6 +7,7 @@ pub fn of(argument: &Arg) -> Option<&'static str> {
     let name = argument.get_value_names()?.first()?.as_str();
     Some(match (name, argument.get_long()?) {
         ("STATE", _) => "LISTEN",
+        ("EXPR", _) => "'not keepalive'",
         ("PORT", _) => "443",
         ("CIDR", _) => "10.0.0.0/8",
         ("IF", _) => "eth0",

@@ -14,7 +14,7 @@ use clap::Command;
 
 use crate::text::{escaped, suggest};
 
-pub use words::{no_help, unexpected, with_file_hint};
+pub use words::{no_help, with_file_hint, wrong_words};
 
 /// Returns the message for a command line that clap rejects.
 pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) -> String {

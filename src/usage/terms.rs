@@ -3,7 +3,7 @@
 
 use crate::host::services;
 use crate::options::selection;
-use crate::query::filter::parse_network;
+use crate::query::network::parse as parse_network;
 use crate::socket::family::{self, Families};
 use crate::socket::state;
 

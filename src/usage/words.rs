@@ -1,5 +1,5 @@
-//! The messages for words after the options, which knetstat does not accept. For a word that can be
-//! recognised, the message contains the options to type.
+//! The messages for words after the options that are no expression. For a word that can be recognised, the
+//! message contains what to type.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,6 +12,7 @@ use crate::host::users;
 use crate::kernel::caller;
 use crate::options::selection;
 use crate::query::columns;
+use crate::query::expression::ExpressionError;
 use crate::text::{escaped, suggest};
 use crate::usage::{lsof, terms};
 
@@ -25,8 +26,14 @@ struct Line<'a> {
     program: &'a Command,
 }
 
-/// Returns the message for words that follow the options.
-pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command) -> String {
+/// Returns the message for words after the options that are no expression. What looks like another mistake
+/// than one in an expression has its own message.
+pub fn wrong_words(
+    words: &[OsString],
+    arguments: &[OsString],
+    program: &Command,
+    error: &ExpressionError,
+) -> String {
     let text = |words: &[OsString]| -> Vec<String> {
         words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
     };
@@ -41,21 +48,20 @@ pub fn unexpected(words: &[OsString], arguments: &[OsString], program: &Command)
         after,
         program,
     };
-    let known: [fn(&Line) -> Option<String>; 12] = [
+    let known: [fn(&Line) -> Option<String>; 10] = [
         empty_or_option,
         dash,
         list,
         value_of_letter,
         command,
         options,
-        comparison,
-        expression,
         interface,
         letters,
-        place_or_host,
+        host,
         loose_list,
     ];
-    known.iter().find_map(|answer| answer(&line)).unwrap_or_else(|| line.unknown())
+    let answer = known.iter().find_map(|answer| answer(&line));
+    answer.or_else(|| line.name(error)).unwrap_or_else(|| error.to_string())
 }
 
 /// How many arguments are before the first word. The same text may be the value of an option before it, as in
@@ -98,17 +104,21 @@ impl Line<'_> {
         Some((&self.before[place], &self.before[place + 1..]))
     }
 
-    fn unknown(&self) -> String {
-        let word = self.first();
+    /// The message for a single word that is nearly a command, or that is near to no name.
+    fn name(&self, error: &ExpressionError) -> Option<String> {
+        let [word] = self.words[..] else { return None };
+        let is_name =
+            !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
         let commands = self.program.get_subcommands().filter(|command| !command.is_hide_set());
         let commands: Vec<&str> = commands.map(Command::get_name).collect();
-        let near = suggest::nearest(word, &commands);
         let shown = escaped(word.as_bytes());
-        match near.first() {
-            Some(near) => format!("unknown command '{shown}' (did you mean {near}?)"),
-            None => format!("unexpected word '{shown}' (for a process: {})", {
-                self.with(&["--command".into(), word.into()])
-            }),
+        match suggest::nearest(word, &commands).first() {
+            Some(near) => Some(format!("unknown command '{shown}' (did you mean {near}?)")),
+            None if is_name && error.is_far_from_any_name() => {
+                let command = self.with(&["--command".into(), word.into()]);
+                Some(format!("unexpected word '{shown}' (for a process: {command})"))
+            }
+            None => None,
         }
     }
 }
@@ -295,36 +305,6 @@ fn options(line: &Line) -> Option<String> {
     })
 }
 
-/// A comparison of an option with a value.
-fn comparison(line: &Line) -> Option<String> {
-    let (name, op, value) = terms::comparison(line.first()).filter(|_| line.words.len() == 1)?;
-    let found = selection::find(name).ok()?;
-    let option = selection::name(*found.first()?);
-    let number: i64 = value.parse().ok()?;
-    let is_other = |word: &&String| !["--json", "-J", "--ndjson"].contains(&word.as_str());
-    let before: Vec<String> = line.before.iter().filter(is_other).cloned().collect();
-    let command = line.command(&before, &["--ndjson".into()]);
-    // For jq, null is less than every number. A socket that does not have the option is not meant.
-    let condition = match op {
-        "==" | ">" | ">=" => format!(".options.{option} {op} {number}"),
-        op => format!(".options.{option} | . != null and . {op} {number}"),
-    };
-    Some(format!(
-        "'{}' is an expression, which is not supported ({command} | jq 'select({condition})')",
-        line.typed()
-    ))
-}
-
-/// An expression without equivalent options.
-fn expression(line: &Line) -> Option<String> {
-    terms::are_expression(&line.words).then(|| {
-        format!(
-            "'{}' is an expression, which is not supported (use --state, --port, --sport, --dport, --addr, --src, --dst or --interface)",
-            line.typed()
-        )
-    })
-}
-
 /// A command that is not the first word.
 fn command(line: &Line) -> Option<String> {
     if line.first() == "version" {
@@ -357,28 +337,17 @@ fn letters(line: &Line) -> Option<String> {
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }
 
-/// A path, a PID, or the name of a host.
-fn place_or_host(line: &Line) -> Option<String> {
+/// The name of a host.
+fn host(line: &Line) -> Option<String> {
     let word = line.first();
     let shown = escaped(word.as_bytes());
-    if word.starts_with(['/', '@']) {
-        let command = line.with(&["-x".into()]);
-        let pattern = quoted(&shown);
-        return Some(format!(
-            "unexpected word '{shown}' (for a unix socket: {command} | grep {pattern})"
-        ));
-    }
-    if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        let command = line.with(&["--pid".into(), word.into()]);
-        return Some(format!("unexpected word '{shown}' (for a process: {command})"));
-    }
     let host = word.rsplit_once(':').map_or(word, |(host, _)| host);
-    let is_host = host == "localhost"
-        || host.contains('.')
-            && host.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
-            && !host.ends_with('.');
+    let is_host = host.contains('.')
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
+        && host.contains(|c: char| c.is_ascii_alphabetic())
+        && !host.ends_with('.');
     is_host.then(|| {
-        format!("unexpected word '{shown}' (for a host, use --addr with an address of 'getent ahosts {host}')")
+        format!("unexpected word '{shown}' (for a host, use an address of 'getent ahosts {host}')")
     })
 }
 

@@ -12,7 +12,7 @@ use knetstat::output::table::TABLE;
 use knetstat::output::{Format, Output};
 use knetstat::query::cell::Cell;
 use knetstat::query::column_list::ColumnRequest;
-use knetstat::query::columns::{parse, Column, ColumnType};
+use knetstat::query::columns::{parse, Column};
 use knetstat::query::layout::Layout;
 use knetstat::query::row::Row;
 use knetstat::record::Records;
@@ -120,19 +120,15 @@ impl Output for Types {
         for column in Column::ALL {
             let found = match column.read(row) {
                 Cell::Absent | Cell::Unknown => continue,
-                Cell::Number(_) | Cell::Netns(..) => ColumnType::Number,
-                Cell::Word(_) => ColumnType::Word,
-                Cell::Bytes(_) | Cell::Interface(_) => ColumnType::Text,
-                Cell::End(_) => ColumnType::Address,
+                Cell::Number(_) | Cell::Netns(..) => "number",
+                Cell::Word(_) => "word",
+                Cell::Bytes(_) | Cell::Interface(_) => "text",
+                Cell::End(_) => "address",
                 Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
-                Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(..) => {
-                    ColumnType::Object
-                }
-                Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => {
-                    ColumnType::List
-                }
+                Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(..) => "object",
+                Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
             };
-            assert_eq!(found, column.column_type(), "{column:?}");
+            assert_eq!(found, column.column_type().word(), "{column:?}");
             let has = column.heading(row.layout()).is_some();
             self.present[column as usize] |= has;
         }

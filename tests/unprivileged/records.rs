@@ -16,6 +16,7 @@ use knetstat::options::defaults::Defaults;
 use knetstat::options::selection::Selection;
 use knetstat::output::{Format, Style};
 use knetstat::query::column_list::{ColumnList, ColumnRequest};
+use knetstat::query::expression::Expression;
 use knetstat::query::filter::Filter;
 use knetstat::record::Records;
 use knetstat::socket::kind::{Family, SocketKind};
@@ -145,13 +146,13 @@ impl Stream {
 /// Returns the default filter.
 pub fn tcp_and_udp() -> Filter {
     let wanted = |kind: SocketKind| matches!(kind.family(), Family::Tcp | Family::Udp);
-    Filter { kinds: SocketKind::ALL.map(wanted), ..Filter::default() }
+    Filter::new(SocketKind::ALL.map(wanted), false, Expression::everything())
 }
 
 /// Returns a namespace with these defaults.
 pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
     let (defaults, host) = (defaults.clone(), Host::with(HZ, 2, None));
-    Namespaces::one(Some(Namespace { defaults, host, filter: config.filter.clone() }))
+    Namespaces::one(Namespace { defaults, host, filter: config.filter.clone() })
 }
 
 /// A table without colour, as in a pipe.

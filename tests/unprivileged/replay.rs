@@ -26,6 +26,7 @@ use knetstat::output::json::{ARRAY, LINES};
 use knetstat::output::table::TABLE;
 use knetstat::output::Format;
 use knetstat::query::column_list::{ColumnList, ColumnRequest};
+use knetstat::query::expression::Expression;
 use knetstat::query::filter::Filter;
 use knetstat::record::Records;
 use knetstat::socket::kind::SocketKind;
@@ -794,7 +795,8 @@ fn without_owners_nobody_is_the_process_that_was_asked_for() {
     let all = accepted();
     let (text, error) = print(all.bytes.as_slice(), &config, &defaults());
     assert_eq!((rows(&text).count(), error), (all.ends.len(), None));
-    config.filter.pids = vec![812];
+    let held = Expression::parse("pid = 812").expect("an expression");
+    config.filter = Filter::new([true; SocketKind::ALL.len()], false, held);
     let (text, error) = print(all.bytes.as_slice(), &config, &defaults());
     assert_eq!((text.as_str(), error), ("", None));
 }

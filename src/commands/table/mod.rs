@@ -3,6 +3,7 @@
 pub mod namespaces;
 pub mod pipeline;
 pub mod plans;
+mod rows;
 
 use std::io::Write;
 
@@ -145,12 +146,10 @@ fn enter_all(
 ) -> Result<(Namespaces, Snapshot), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
     let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
-    let mut open = || -> Result<Option<Namespace>, Error> {
-        let here = interfaces.here().map_err(Error::Interfaces)?;
-        let Some(interfaces) = here else { return Ok(None) };
+    let mut open = || -> Result<Namespace, Error> {
+        interfaces.look_here().map_err(Error::Interfaces)?;
         programs.open(&mut snapshot)?;
-        let filter = Filter { interfaces, ..expected(config.filter.clone(), false) };
-        Namespace::here(filter, &mut pool).map(Some)
+        Namespace::here(expected(config.filter.clone(), false), &mut pool)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
     let namespaces = match is_one {
@@ -159,14 +158,14 @@ fn enter_all(
             let mut namespaces = Vec::new();
             for netns in std::mem::take(&mut netns_set.namespaces) {
                 match netns.enter() {
-                    Ok(()) => namespaces.extend(open()?.map(|namespace| (netns.inode, namespace))),
+                    Ok(()) => namespaces.push((netns.inode, open()?)),
                     Err(why) => netns_set.refuse(netns.inode, why),
                 }
             }
             Namespaces::several(namespaces)
         }
     };
-    interfaces.check().map_err(|error| cli::wrong("--interface", &error))?;
+    interfaces.check().map_err(Error::Usage)?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
     Ok((namespaces.with_names(names), snapshot))
 }

@@ -53,10 +53,9 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    /// Returns one namespace, to which every socket belongs, or none, which has no sockets.
-    pub fn one(namespace: Option<Namespace>) -> Namespaces {
-        let namespaces = Vec::from_iter(namespace);
-        Namespaces { namespaces, indexes: None, names: Names::default() }
+    /// Returns one namespace, to which every socket belongs.
+    pub fn one(namespace: Namespace) -> Namespaces {
+        Namespaces { namespaces: vec![namespace], indexes: None, names: Names::default() }
     }
 
     /// Returns several namespaces, with their inode numbers.
@@ -80,7 +79,7 @@ impl Namespaces {
     /// of them.
     pub fn index(&self, inode: u32) -> Option<usize> {
         match &self.indexes {
-            None => (!self.namespaces.is_empty()).then_some(0),
+            None => Some(0),
             Some(indexes) => indexes.get(&inode).copied(),
         }
     }

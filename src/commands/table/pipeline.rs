@@ -1,10 +1,11 @@
 //! From records to rows: decode, filter, find the owner, read the options, write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::Read;
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::{Plans, Unknown};
+use crate::commands::table::rows::Rows;
 use crate::config::Config;
 use crate::error::Error;
 use crate::options::context::Context;
@@ -65,18 +66,16 @@ pub fn print<R: Read, W: Read>(
     let mut printer = Printer {
         config,
         namespaces,
+        rows: Rows::new(config, namespaces),
         plans: Plans::new(config.shown_options(), namespaces.all().len()),
-        asked_plans: Plans::new(Some(&config.asked), namespaces.all().len()),
         noted: vec![[false; SocketKind::ALL.len()]; namespaces.all().len()],
         unknown: Unknown::default(),
         ownership,
         layout: None,
         seen: own_cookies.map(Identity::Cookie).collect(),
-        groups: HashMap::new(),
         held: Vec::new(),
         looked_again: false,
         shown: Vec::new(),
-        asked: Vec::new(),
         output,
     };
     printer.output.begin().map_err(Error::Output)?;
@@ -93,9 +92,8 @@ pub fn print<R: Read, W: Read>(
 struct Printer<'a, W> {
     config: &'a Config,
     namespaces: &'a Namespaces,
+    rows: Rows<'a>,
     plans: Plans<'a>,
-    /// The plans for the options that keys ask for.
-    asked_plans: Plans<'a>,
     /// Whether a kind is already in `unknown`, by the index of the network namespace.
     noted: Vec<[bool; SocketKind::ALL.len()]>,
     unknown: Unknown,
@@ -104,14 +102,11 @@ struct Printer<'a, W> {
     layout: Option<Layout>,
     /// The sockets from walks that may return a socket twice, and the sockets of knetstat itself.
     seen: HashSet<Identity>,
-    /// The numbers of the groups of sockets that share a port, by the identities of the groups.
-    groups: HashMap<u64, usize>,
     /// The records of sockets without a known holder, which may have been opened after the walk.
     held: Vec<u8>,
     /// Whether the second walk for this section has been made.
     looked_again: bool,
     shown: Vec<OptionValue>,
-    asked: Vec<OptionValue>,
     output: &'a mut dyn Output,
 }
 
@@ -122,7 +117,11 @@ impl<W: Read> Printer<'_, W> {
         let Some(index) = self.namespaces.index(socket.netns) else {
             return Ok(());
         };
-        if !self.namespaces.all()[index].filter.matches(&socket) || self.has_seen(&socket) {
+        if !self.namespaces.all()[index].filter.admits(&socket) {
+            return Ok(());
+        }
+        self.rows.ask(&socket, index);
+        if !self.config.filter.selects(&self.rows.of(&socket, index)) || self.has_seen(&socket) {
             return Ok(());
         }
         let layout = socket.kind.family().layout();
@@ -157,7 +156,6 @@ impl<W: Read> Printer<'_, W> {
 
     /// Writes a socket, or holds it back. `index` is the index of its network namespace.
     fn socket(&mut self, socket: Socket, index: usize) -> Result<(), Error> {
-        let filter = &self.config.filter;
         let mut holders = None;
         if let Some(ownership) = &self.ownership {
             let found = ownership.owners.of(&socket);
@@ -166,33 +164,21 @@ impl<W: Read> Printer<'_, W> {
                 self.held.extend_from_slice(socket.record.bytes);
                 return Ok(());
             }
-            if !filter.matches_holders(found.0) {
-                return Ok(());
-            }
             holders = Some(self.config.lost.without_reason(&socket, found));
-        } else if filter.needs_owners() {
-            // It is not known whether the socket matches.
+        }
+        let row = Row { holders, ..self.rows.of(&socket, index) };
+        if !self.config.filter.selects_holders(&row) {
             return Ok(());
         }
-        let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
+        self.rows.number_group(&socket);
+        let namespace = &self.namespaces.all()[index];
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
-        self.asked_plans.of(index, namespace, socket.kind).apply(&context, &mut self.asked);
-        let is_partial = plan.is_partial && !socket.is_mini();
-        let row = Row {
-            socket: &socket,
-            context,
-            lost: self.config.lost.by(&socket),
-            options: &self.shown,
-            asked: &self.asked,
-            is_partial,
-            knows_set: plan.knows_set,
-            reuseport: number_of_group(&mut self.groups, &socket),
-            netns_name: names.of(socket.netns),
-            knows_netns_names: names.are_complete(),
-            holders,
-        };
+        let (knows_set, is_partial) = (plan.knows_set, plan.is_partial && !socket.is_mini());
+        let row =
+            Row { options: &self.shown, is_partial, knows_set, ..self.rows.of(&socket, index) };
+        let row = Row { holders, ..row };
         self.output.row(&row).map_err(Error::Output)?;
         let columns = self.config.columns.of(row.layout());
         let asks = |column| columns.contains(&column);
@@ -217,17 +203,9 @@ impl<W: Read> Printer<'_, W> {
             let mut socket = Socket::decode(record);
             self.config.lost.take_from(&mut socket);
             let index = self.namespaces.index(socket.netns).unwrap_or_default();
+            self.rows.ask(&socket, index);
             self.socket(socket, index)?;
         }
         Ok(())
-    }
-}
-
-/// The number of the group with which a socket shares its port. Groups are numbered as they appear.
-fn number_of_group(groups: &mut HashMap<u64, usize>, socket: &Socket) -> Option<usize> {
-    let next = groups.len() + 1;
-    match socket.record.header.reuseport_group {
-        0 => None,
-        group => Some(*groups.entry(group).or_insert(next)),
     }
 }

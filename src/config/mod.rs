@@ -1,21 +1,22 @@
 //! The resolved settings: what the command line means, after services, users, columns and options are
 //! looked up.
 
+mod selected;
+
 use std::io::{self, IsTerminal};
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
 use crate::host::netns::Scope;
-use crate::host::services::{self, Ports};
-use crate::host::users;
 use crate::options::selection::Selection;
 use crate::output::{json, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
-use crate::query::columns::Needs;
-use crate::query::filter::{self, Filter};
+use crate::query::columns::{Column, Needs};
+use crate::query::expression::Expression;
+use crate::query::filter::Filter;
+use crate::query::key::Key;
 use crate::query::lost::Lost;
 use crate::socket::kind::{Family, SocketKind, Version};
-use crate::socket::state::States;
 use crate::usage;
 
 /// The sockets to show, their columns and options, and the output format.
@@ -23,9 +24,8 @@ use crate::usage;
 pub struct Config {
     /// The network namespaces to read.
     pub scope: Scope,
-    /// The filter without interfaces, whose indices differ between network namespaces.
     pub filter: Filter,
-    /// The names of the interfaces to filter by.
+    /// The names of the interfaces to filter by, which must exist.
     pub interfaces: Vec<String>,
     /// The options to show.
     pub selection: Selection,
@@ -52,9 +52,9 @@ impl Config {
         let (format, filter) = (format(args), filter(args)?);
         Ok(Config {
             scope: scope(args),
-            interfaces: args.interface.clone(),
+            interfaces: filter.interface_names(),
             selection: selection(args, format)?,
-            asked: Selection::default(),
+            asked: Selection::of(filter.options()),
             columns: columns(args, format, &filter)?,
             lost: Lost::default(),
             format,
@@ -86,44 +86,25 @@ fn scope(args: &TableArgs) -> Scope {
 
 fn filter(args: &TableArgs) -> Result<Filter, Error> {
     check_versions(args)?;
-    let [local_ports, remote_ports, either_ports] = ports(args)?;
-    Ok(Filter {
-        kinds: SocketKind::ALL.map(|kind| wants(args, kind)),
-        // A socket that is not bound does not listen.
-        unbound: args.unbound || is_of_every_family(args) && !args.listening,
-        states: args.state.iter().copied().reduce(States::union).unwrap_or(States::ALL),
-        listening: args.listening,
-        local_ports,
-        remote_ports,
-        either_ports,
-        local_networks: args.src.clone(),
-        remote_networks: args.dst.clone(),
-        either_networks: args.addr.clone(),
-        interfaces: Vec::new(),
-        users: users(&args.user)?,
-        pids: args.pid.clone(),
-        commands: args.command.iter().map(|typed| filter::command_pattern(typed)).collect(),
-    })
+    let expression = selected::expression(args)?;
+    let of_every_family = asks_for_processes(&expression) && !names_any(args);
+    // A socket that is not bound does not listen.
+    let unbound = args.unbound || of_every_family && !args.listening;
+    let every_family = args.unbound || of_every_family || asks_for_protocols(&expression);
+    let kinds = SocketKind::ALL.map(|kind| wants(args, kind, every_family));
+    Ok(Filter::new(kinds, unbound, expression))
 }
 
-/// The ports of `--sport`, `--dport` and `--port`.
-fn ports(args: &TableArgs) -> Result<[Vec<Ports>; 3], Error> {
-    let lists = [("--sport", &args.sport), ("--dport", &args.dport), ("--port", &args.port)];
-    let services = services::database();
-    let mut ports: [Vec<Ports>; 3] = Default::default();
-    for (ports, (option, words)) in ports.iter_mut().zip(lists) {
-        for word in words {
-            let found = services::parse(word, &services);
-            ports.extend(found.map_err(|error| wrong(option, &error))?);
-        }
-    }
-    Ok(ports)
+/// Whether the expression selects processes, which hold sockets of every family.
+fn asks_for_processes(expression: &Expression) -> bool {
+    use Column::{Command, Fd, Nonblock, Pid, Program};
+    let is_of_process = |key| matches!(key, Key::Column(Pid | Command | Program | Fd | Nonblock));
+    expression.keys().any(is_of_process)
 }
 
-fn users(words: &[String]) -> Result<Vec<u32>, Error> {
-    let passwd = users::database();
-    let users = words.iter().map(|word| users::parse(word, &passwd));
-    users.collect::<Result<_, _>>().map_err(|error| wrong("--user", &error))
+/// Whether the expression selects protocols itself.
+fn asks_for_protocols(expression: &Expression) -> bool {
+    expression.keys().any(|key| key == Key::Column(Column::Protocol))
 }
 
 /// Whether a flag selects sockets of this kind. Every family has a flag, or a reason to have none.
@@ -162,10 +143,9 @@ fn names(args: &TableArgs, kind: SocketKind) -> bool {
     names_protocol(kind) || by_version.into_iter().any(|it| it.contain(kind)) && names_no_ip()
 }
 
-/// Whether sockets of every family are requested, because processes are selected without a family.
-fn is_of_every_family(args: &TableArgs) -> bool {
-    let asks_for_processes = !args.pid.is_empty() || !args.command.is_empty();
-    asks_for_processes && !SocketKind::ALL.into_iter().any(|kind| names(args, kind))
+/// Whether a flag or a word of `--family` selects any sockets.
+fn names_any(args: &TableArgs) -> bool {
+    SocketKind::ALL.into_iter().any(|kind| names(args, kind))
 }
 
 /// Whether a version of IP is requested, by -4 and -6 or by inet and inet6.
@@ -177,11 +157,10 @@ fn has_version(args: &TableArgs, version: Version) -> bool {
     flag || args.family.iter().any(|families| families.version() == Some(version))
 }
 
-fn wants(args: &TableArgs, kind: SocketKind) -> bool {
-    let names_a_family = SocketKind::ALL.into_iter().any(|kind| names(args, kind));
-    let is_default = args.unbound
-        || is_of_every_family(args)
-        || matches!(kind.family(), Family::Tcp | Family::Udp);
+/// Whether sockets of this kind are selected. `every_family`: if no family is named, all are selected.
+fn wants(args: &TableArgs, kind: SocketKind, every_family: bool) -> bool {
+    let names_a_family = names_any(args);
+    let is_default = every_family || matches!(kind.family(), Family::Tcp | Family::Udp);
     let (ipv4, ipv6) = (has_version(args, Version::V4), has_version(args, Version::V6));
     let is_version = match kind.version() {
         Some(Version::V4) => ipv4 || !ipv6,

@@ -1,0 +1,84 @@
+//! Rows, with what the filter asks of them.
+
+use std::collections::HashMap;
+
+use crate::commands::table::namespaces::Namespaces;
+use crate::commands::table::plans::Plans;
+use crate::config::Config;
+use crate::options::context::Context;
+use crate::options::plan::OptionValue;
+use crate::query::row::Row;
+use crate::socket::Socket;
+
+/// Makes the row of one socket after the other.
+pub struct Rows<'a> {
+    config: &'a Config,
+    namespaces: &'a Namespaces,
+    /// The plans for the options that keys ask for.
+    plans: Plans<'a>,
+    /// The options of the last socket that keys ask for, and whether it is known which of them are set.
+    asked: Vec<OptionValue>,
+    knows_set: bool,
+    groups: Groups,
+}
+
+impl<'a> Rows<'a> {
+    /// Prepares rows of sockets in these namespaces.
+    pub fn new(config: &'a Config, namespaces: &'a Namespaces) -> Rows<'a> {
+        let plans = Plans::new(Some(&config.asked), namespaces.all().len());
+        let (asked, groups) = (Vec::new(), Groups::default());
+        Rows { config, namespaces, plans, asked, knows_set: false, groups }
+    }
+
+    /// Reads the options of a socket that keys ask for. `index` is the index of its network namespace.
+    pub fn ask(&mut self, socket: &Socket, index: usize) {
+        let namespace = &self.namespaces.all()[index];
+        let context = Context::new(&socket.record, &namespace.host);
+        let plan = self.plans.of(index, namespace, socket.kind);
+        plan.apply(&context, &mut self.asked);
+        self.knows_set = plan.knows_set;
+    }
+
+    /// The row of the socket that was last asked, without its holders and without the options to show.
+    pub fn of<'r>(&'r self, socket: &'r Socket, index: usize) -> Row<'r> {
+        let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
+        Row {
+            socket,
+            context: Context::new(&socket.record, &namespace.host),
+            lost: self.config.lost.by(socket),
+            options: &[],
+            asked: &self.asked,
+            is_partial: false,
+            knows_set: self.knows_set,
+            reuseport: self.groups.number(socket),
+            netns_name: names.of(socket.netns),
+            knows_netns_names: names.are_complete(),
+            holders: None,
+        }
+    }
+
+    /// Numbers the SO_REUSEPORT group of a socket that is shown.
+    pub fn number_group(&mut self, socket: &Socket) {
+        self.groups.add(socket);
+    }
+}
+
+/// The groups of sockets that share a port, numbered as they appear in the output.
+#[derive(Default)]
+struct Groups(HashMap<u64, usize>);
+
+impl Groups {
+    /// The number of the group that a socket belongs to. A group that has not appeared yet has the next one.
+    fn number(&self, socket: &Socket) -> Option<usize> {
+        match socket.record.header.reuseport_group {
+            0 => None,
+            group => Some(self.0.get(&group).copied().unwrap_or(self.0.len() + 1)),
+        }
+    }
+
+    fn add(&mut self, socket: &Socket) {
+        if let Some(number) = self.number(socket) {
+            self.0.entry(socket.record.header.reuseport_group).or_insert(number);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Decides an expression for a row. `None` means unknown.
+
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+use super::lexer::Comparison;
+use super::operand::{EndPattern, Operand};
+use super::{Condition, Expression, Subject, Test};
+use crate::host::services::Ports;
+use crate::options::value::Value;
+use crate::query::cell::Cell;
+use crate::query::columns::Column;
+use crate::query::datum::Datum;
+use crate::query::glob::Glob;
+use crate::query::key::Key;
+use crate::query::network;
+use crate::query::row::Row;
+use crate::socket::Endpoint;
+
+impl Expression {
+    /// Whether the row is selected. The options of all keys must be among [`Row::asked`].
+    pub fn holds(&self, row: &Row) -> Option<bool> {
+        match self {
+            Expression::All(all) => every(all.iter().map(|it| it.holds(row))),
+            Expression::Any(any) => some(any.iter().map(|it| it.holds(row))),
+            Expression::Not(inner) => inner.holds(row).map(|holds| !holds),
+            Expression::Test(test) => test.holds(row),
+        }
+    }
+}
+
+/// Whether all hold. False if one does not, even if another is unknown.
+pub(super) fn every(all: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut result = Some(true);
+    for holds in all {
+        match holds {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => result = None,
+        }
+    }
+    result
+}
+
+/// Whether one holds. True if one does, even if another is unknown.
+pub(super) fn some(any: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    every(any.into_iter().map(|holds| holds.map(|holds| !holds))).map(|none| !none)
+}
+
+impl Test {
+    fn holds(&self, row: &Row) -> Option<bool> {
+        match &self.condition {
+            Condition::On => self.is_on(row),
+            Condition::Has => self.has(row),
+            Condition::Set => self.is_set(row),
+            Condition::Compares(Comparison::NotEqual, operands) => {
+                self.compares(Comparison::Equal, operands, row).map(|equal| !equal)
+            }
+            Condition::Compares(comparison, operands) => self.compares(*comparison, operands, row),
+        }
+    }
+
+    fn is_on(&self, row: &Row) -> Option<bool> {
+        match self.subject {
+            Subject::Key(key @ Key::Column(_)) => equals(&row.datum(key), &Operand::Number(1)),
+            Subject::Key(key) => row.option(key).map(|shown| is_on(&shown.value)),
+            Subject::EitherPort | Subject::EitherEnd => None,
+        }
+    }
+
+    fn has(&self, row: &Row) -> Option<bool> {
+        match self.subject {
+            Subject::Key(Key::Column(column)) => match column.read(row) {
+                Cell::Unknown => None,
+                _ => Some(row.datum(Key::Column(column)) != Datum::Nothing),
+            },
+            Subject::Key(key) => Some(row.datum(key) != Datum::Nothing),
+            Subject::EitherPort => Some(row.socket.ports().is_some()),
+            Subject::EitherEnd => Some(
+                row.datum(Key::Column(Column::Local)) != Datum::Nothing
+                    || row.datum(Key::Column(Column::Remote)) != Datum::Nothing,
+            ),
+        }
+    }
+
+    fn is_set(&self, row: &Row) -> Option<bool> {
+        let Subject::Key(key) = self.subject else { return None };
+        match row.option(key)?.set {
+            true => Some(true),
+            false => row.knows_set.then_some(false),
+        }
+    }
+
+    /// Whether the value compares so with one of the operands.
+    fn compares(&self, comparison: Comparison, operands: &[Operand], row: &Row) -> Option<bool> {
+        let one = |test: &dyn Fn(&Operand) -> Option<bool>| some(operands.iter().map(test));
+        match self.subject {
+            Subject::EitherPort => {
+                let (local, remote) = row.socket.ports()?;
+                one(&|it| some([port(local, comparison, it), port(remote, comparison, it)]))
+            }
+            Subject::EitherEnd => one(&|it| {
+                some(
+                    [Column::Local, Column::Remote]
+                        .map(|end| compares_end(end, comparison, it, row)),
+                )
+            }),
+            Subject::Key(Key::Column(Column::Sport)) if comparison != Comparison::Like => {
+                let (local, _) = row.socket.ports()?;
+                one(&|it| port(local, comparison, it))
+            }
+            Subject::Key(Key::Column(Column::Dport)) if comparison != Comparison::Like => {
+                let (_, remote) = row.socket.ports()?;
+                one(&|it| port(remote, comparison, it))
+            }
+            Subject::Key(Key::Column(end @ (Column::Local | Column::Remote))) => {
+                one(&|it| compares_end(end, comparison, it, row))
+            }
+            Subject::Key(key) => one(&|it| compares(key, comparison, it, row)),
+        }
+    }
+}
+
+/// Whether an option is on: neither off, nor 0, nor empty.
+fn is_on(value: &Value) -> bool {
+    match value {
+        Value::Linger { on, .. } | Value::Txtime { on, .. } => *on,
+        Value::Fanout { joined, .. } => *joined,
+        value => !value.is_empty(),
+    }
+}
+
+/// Compares any other column or option.
+fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> Option<bool> {
+    match operand {
+        Operand::States(states) => Some(states.contains(row.socket.state)),
+        Operand::Glob(glob) => like(key, glob, row),
+        Operand::Text(text) if is_printed(key) => {
+            let mut printed = Vec::new();
+            printed_text(key, row, &mut printed)?;
+            Some(printed == *text)
+        }
+        operand => match comparison {
+            Comparison::Equal => equals(&row.datum(key), operand),
+            comparison => ordered(&row.datum(key), operand, comparison),
+        },
+    }
+}
+
+/// Whether values of the key are compared as they are printed, because they have no other form.
+fn is_printed(key: Key) -> bool {
+    super::types::Type::of(Subject::Key(key)) == super::types::Type::Printed
+}
+
+/// Appends the text of a value. Returns `None` if there is no value.
+fn printed_text(key: Key, row: &Row, to: &mut Vec<u8>) -> Option<()> {
+    let is_missing = match key {
+        Key::Column(column) => match column.read(row) {
+            Cell::Absent | Cell::Unknown | Cell::Diag(None) => true,
+            Cell::PerHolder(holders, _) => holders.is_empty(),
+            _ => false,
+        },
+        key => row.datum(key) == Datum::Nothing,
+    };
+    (!is_missing).then(|| row.write_text(key, to))
+}
+
+/// Whether a name or, for what is no name, the text matches.
+fn like(key: Key, glob: &Glob, row: &Row) -> Option<bool> {
+    match row.datum(key) {
+        Datum::Text(name) => Some(glob.matches(&name)),
+        Datum::List(list) if matches!(list[0], Datum::Text(_)) => {
+            let name = |it: &Datum| matches!(it, Datum::Text(name) if glob.matches(name));
+            Some(list.iter().any(name))
+        }
+        _ => {
+            let mut text = Vec::new();
+            printed_text(key, row, &mut text)?;
+            Some(glob.matches(&text))
+        }
+    }
+}
+
+/// Whether a value equals an operand. A list does if one of its entries does.
+fn equals(datum: &Datum, operand: &Operand) -> Option<bool> {
+    Some(match (datum, operand) {
+        (Datum::Nothing, _) => return None,
+        (Datum::List(list), operand) => return some(list.iter().map(|it| equals(it, operand))),
+        (Datum::Number(number), Operand::Number(other)) => number == other,
+        (Datum::Number(number), Operand::Masked(other, mask)) => number & mask == *other,
+        (Datum::Time(time), Operand::Time(other)) => time == other,
+        (Datum::Never, Operand::Never) | (Datum::Off, Operand::Off) => true,
+        (Datum::Text(text), Operand::Text(other)) => text.as_ref() == other.as_slice(),
+        // An interface that is gone has a number in place of a name.
+        (Datum::Number(number), Operand::Text(text)) => {
+            number.to_string().as_bytes() == text.as_slice()
+        }
+        _ => false,
+    })
+}
+
+/// Compares by order. What is off has no order.
+fn ordered(datum: &Datum, operand: &Operand, comparison: Comparison) -> Option<bool> {
+    let order = match (datum, operand) {
+        (Datum::List(list), operand) => {
+            return some(list.iter().map(|it| ordered(it, operand, comparison)))
+        }
+        (Datum::Number(a), Operand::Number(b)) | (Datum::Time(a), Operand::Time(b)) => a.cmp(b),
+        (Datum::Never, Operand::Never) => Ordering::Equal,
+        (Datum::Never, Operand::Number(_) | Operand::Time(_)) => Ordering::Greater,
+        (Datum::Number(_) | Datum::Time(_), Operand::Never) => Ordering::Less,
+        _ => return None,
+    };
+    Some(is_so(order, comparison))
+}
+
+fn is_so(order: Ordering, comparison: Comparison) -> bool {
+    match comparison {
+        Comparison::Less => order.is_lt(),
+        Comparison::AtMost => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::AtLeast => order.is_ge(),
+        Comparison::Equal | Comparison::NotEqual | Comparison::Like => order.is_eq(),
+    }
+}
+
+fn port(port: u32, comparison: Comparison, operand: &Operand) -> Option<bool> {
+    match (comparison, operand) {
+        (Comparison::Equal, Operand::Ports(ports)) => Some(has_port(ports, port)),
+        (comparison, Operand::Ports(ports)) => {
+            Some(is_so(port.cmp(&(*ports.start()).into()), comparison))
+        }
+        (_, Operand::Glob(glob)) => Some(glob.matches(port.to_string().as_bytes())),
+        _ => None,
+    }
+}
+
+fn has_port(ports: &Ports, port: u32) -> bool {
+    u16::try_from(port).is_ok_and(|port| ports.contains(&port))
+}
+
+/// Compares one end of a socket.
+fn compares_end(end: Column, comparison: Comparison, operand: &Operand, row: &Row) -> Option<bool> {
+    let key = Key::Column(end);
+    let Operand::End(pattern) = operand else {
+        return match (row.datum(key), operand) {
+            (Datum::Address(..), Operand::Text(_)) => Some(false),
+            _ => compares(key, comparison, operand, row),
+        };
+    };
+    let choose = |local, remote| if end == Column::Local { local } else { remote };
+    match (row.socket.ends(), row.socket.ports(), pattern) {
+        (Some((local, remote)), _, pattern) => Some(matches(choose(local, remote), pattern, row)),
+        // A vsock socket has ports, too.
+        (None, Some((local, remote)), EndPattern { network: None, ports: Some(ports), .. }) => {
+            let (local, remote) = (has_port(ports, local), has_port(ports, remote));
+            Some(if end == Column::Local { local } else { remote })
+        }
+        _ => None,
+    }
+}
+
+fn matches(endpoint: Endpoint, pattern: &EndPattern, row: &Row) -> bool {
+    let has = |network| network::contains(network, endpoint.address);
+    let is_bound_to = |interface: &Vec<u8>| {
+        let is_so =
+            equals(&row.datum(Key::Column(Column::Interface)), &Operand::Text(interface.clone()));
+        is_scoped(endpoint.address) && is_so == Some(true)
+    };
+    pattern.network.as_ref().is_none_or(has)
+        && pattern.interface.as_ref().is_none_or(is_bound_to)
+        && pattern.ports.as_ref().is_none_or(|ports| ports.contains(&endpoint.port))
+}
+
+/// Whether the address can have a scope.
+fn is_scoped(address: IpAddr) -> bool {
+    address.is_ipv6()
+}

@@ -1,0 +1,187 @@
+//! Takes an expression apart into tokens.
+
+use std::ops::Range;
+
+use winnow::combinator::{alt, cut_err, delimited, repeat};
+use winnow::error::{EmptyError, ErrMode, ParserError};
+use winnow::prelude::*;
+use winnow::stream::{LocatingSlice, Location, Stream};
+use winnow::token::{take_till, take_while};
+
+/// A token, and the bytes of the expression that it consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub kind: TokenKind,
+    pub span: Range<usize>,
+}
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    Open,
+    Close,
+    Not,
+    And,
+    Or,
+    /// A sign between a name and a value.
+    Sign(Comparison),
+    /// A word without its quotes, and whether a part of it was quoted.
+    Word(String, bool),
+}
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+    /// A glob.
+    Like,
+}
+
+impl Comparison {
+    /// The signs, the longer ones first.
+    const SIGNS: [(&'static str, Comparison); 8] = [
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        ("<=", Comparison::AtMost),
+        (">=", Comparison::AtLeast),
+        ("=", Comparison::Equal),
+        ("<", Comparison::Less),
+        (">", Comparison::Greater),
+        ("~", Comparison::Like),
+    ];
+
+    /// The words of ss(8).
+    const WORDS: [(&'static str, Comparison); 9] = [
+        ("eq", Comparison::Equal),
+        ("ne", Comparison::NotEqual),
+        ("neq", Comparison::NotEqual),
+        ("lt", Comparison::Less),
+        ("le", Comparison::AtMost),
+        ("leq", Comparison::AtMost),
+        ("gt", Comparison::Greater),
+        ("ge", Comparison::AtLeast),
+        ("geq", Comparison::AtLeast),
+    ];
+
+    /// The comparison that is written as a word.
+    pub fn of_word(word: &str) -> Option<Comparison> {
+        let known = Comparison::WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+        known.map(|(_, comparison)| *comparison)
+    }
+
+    /// The sign that is printed.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "!=",
+            Comparison::Less => "<",
+            Comparison::AtMost => "<=",
+            Comparison::Greater => ">",
+            Comparison::AtLeast => ">=",
+            Comparison::Like => "~",
+        }
+    }
+}
+
+type Input<'a> = LocatingSlice<&'a str>;
+
+type Parsed<T> = Result<T, ErrMode<EmptyError>>;
+
+/// Takes an expression apart.
+///
+/// # Errors
+///
+/// The place of a quote without an end.
+pub fn tokens(text: &str) -> Result<Vec<Token>, usize> {
+    let mut input = LocatingSlice::new(text);
+    let mut tokens = Vec::new();
+    loop {
+        let blank: Parsed<&str> = take_while(0.., char::is_whitespace).parse_next(&mut input);
+        if blank.is_err() || input.eof_offset() == 0 {
+            return Ok(tokens);
+        }
+        let begin = input.current_token_start();
+        match token.with_span().parse_next(&mut input) {
+            Ok((kind, span)) => tokens.push(Token { kind, span }),
+            Err(_) => return Err(begin),
+        }
+    }
+}
+
+fn token(input: &mut Input) -> Parsed<TokenKind> {
+    let sign = |input: &mut Input| {
+        let begun = |(sign, _): &&(&str, Comparison)| input.starts_with(sign);
+        let found = Comparison::SIGNS.iter().find(begun);
+        let (sign, comparison) = *found.ok_or_else(|| ErrMode::from_input(input))?;
+        input.next_slice(sign.len());
+        Ok(TokenKind::Sign(comparison))
+    };
+    alt((
+        "(".value(TokenKind::Open),
+        ")".value(TokenKind::Close),
+        alt(("&&", "&")).value(TokenKind::And),
+        alt(("||", "|")).value(TokenKind::Or),
+        sign,
+        "!".value(TokenKind::Not),
+        word,
+    ))
+    .parse_next(input)
+}
+
+/// A word: anything but blanks and signs, and quoted parts, which may contain them.
+fn word(input: &mut Input) -> Parsed<TokenKind> {
+    let plain = take_while(1.., |c: char| !c.is_whitespace() && !"()!=<>~&|\"'".contains(c))
+        .map(|part: &str| (part.to_owned(), false));
+    let parts = repeat(1.., alt((plain, quoted('"'), quoted('\''))));
+    let joined = parts.fold(
+        || (String::new(), false),
+        |(word, quoted), (part, is_quoted): (String, bool)| (word + &part, quoted || is_quoted),
+    );
+    joined.map(|(word, quoted)| TokenKind::Word(word, quoted)).parse_next(input)
+}
+
+fn quoted<'a>(mark: char) -> impl Parser<Input<'a>, (String, bool), ErrMode<EmptyError>> {
+    delimited(mark, take_till(0.., mark), cut_err(mark)).map(|text: &str| (text.to_owned(), true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<TokenKind> {
+        tokens(text).unwrap().into_iter().map(|token| token.kind).collect()
+    }
+
+    #[test]
+    fn an_expression_is_taken_apart() {
+        let word = |word: &str| TokenKind::Word(word.into(), false);
+        assert_eq!(
+            kinds("( dport=:443||!x)"),
+            [
+                TokenKind::Open,
+                word("dport"),
+                TokenKind::Sign(Comparison::Equal),
+                word(":443"),
+                TokenKind::Or,
+                TokenKind::Not,
+                word("x"),
+                TokenKind::Close
+            ]
+        );
+        assert_eq!(
+            kinds("a!='b c'd"),
+            [
+                word("a"),
+                TokenKind::Sign(Comparison::NotEqual),
+                TokenKind::Word("b cd".into(), true)
+            ]
+        );
+        assert_eq!(kinds("  "), []);
+        assert_eq!(tokens("a 'b"), Err(2));
+    }
+}
