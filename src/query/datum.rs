@@ -12,7 +12,6 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::query::cell_text;
-use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
 use crate::socket::Endpoint;
@@ -100,7 +99,7 @@ impl<'a> Row<'a> {
     /// What the key yields for this socket. The options of keys must be among [`Row::asked`].
     pub fn datum(&'a self, key: Key) -> Datum<'a> {
         match (key, self.option(key)) {
-            (Key::Column(column), _) => of_cell(column, column.read(self)),
+            (Key::Column(column), _) => of_cell(column.read(self)),
             (_, None) => Datum::Nothing,
             (Key::Member(_, member), Some(it)) => {
                 let number = it.value.member(member);
@@ -139,7 +138,7 @@ impl<'a> Row<'a> {
     }
 }
 
-fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
+fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Options(..) | Cell::Timer(None, _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
@@ -147,7 +146,7 @@ fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
         Cell::Word(word) => Datum::text(word.as_bytes()),
         Cell::Bytes(bytes) => Datum::text(bytes),
         Cell::PerHolder(holders, cell) => {
-            Datum::list(holders.iter().map(|holder| of_cell(column, cell(holder))))
+            Datum::list(holders.iter().map(|holder| of_cell(cell(holder))))
         }
         Cell::Interface(Interface { index, name }) => of_interface(name, index.into()),
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
@@ -161,7 +160,7 @@ fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
             }
         }
         Cell::Netns(inode, _) => Datum::Number(inode.into()),
-        Cell::Master(master) => of_cell(column, Cell::nonzero(master.inode)),
+        Cell::Master(master) => of_cell(Cell::nonzero(master.inode)),
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,

@@ -128,7 +128,7 @@ impl Expression {
 
 /// A wrong place in an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(self) struct Fault {
+struct Fault {
     /// The bytes that are wrong.
     span: Range<usize>,
     message: String,
