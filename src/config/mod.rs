@@ -86,25 +86,26 @@ fn scope(args: &TableArgs) -> Scope {
 
 fn filter(args: &TableArgs) -> Result<Filter, Error> {
     check_versions(args)?;
-    let expression = selected::expression(args)?;
-    let of_every_family = asks_for_processes(&expression) && !names_any(args);
+    let of_every_family = asks_for_processes(args) && !names_any(args);
     // A socket that is not bound does not listen.
     let unbound = args.unbound || of_every_family && !args.listening;
-    let every_family = args.unbound || of_every_family || asks_for_protocols(&expression);
+    let every_family = args.unbound || of_every_family || asks_for_protocols(args);
     let kinds = SocketKind::ALL.map(|kind| wants(args, kind, every_family));
-    Ok(Filter::new(kinds, unbound, expression))
+    Ok(Filter::new(kinds, unbound, selected::expression(args)?))
 }
 
-/// Whether the expression selects processes, which hold sockets of every family.
-fn asks_for_processes(expression: &Expression) -> bool {
+/// Whether processes are selected, which hold sockets of every family.
+fn asks_for_processes(args: &TableArgs) -> bool {
     use Column::{Command, Fd, Nonblock, Pid, Program};
     let is_of_process = |key| matches!(key, Key::Column(Pid | Command | Program | Fd | Nonblock));
-    expression.keys().any(is_of_process)
+    let by_flag = !args.pid.is_empty() || !args.command.is_empty();
+    by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }
 
-/// Whether the expression selects protocols itself.
-fn asks_for_protocols(expression: &Expression) -> bool {
-    expression.keys().any(|key| key == Key::Column(Column::Protocol))
+/// Whether an expression selects protocols itself.
+fn asks_for_protocols(args: &TableArgs) -> bool {
+    let mut keys = args.expressions().flat_map(Expression::keys);
+    keys.any(|key| key == Key::Column(Column::Protocol))
 }
 
 /// Whether a flag selects sockets of this kind. Every family has a flag, or a reason to have none.

@@ -258,7 +258,7 @@ fn every_member_that_jq_reads_is_in_the_json() {
             found += usize::from(!member.is_empty());
         }
     }
-    assert!(found > 5, "only {found} members were found");
+    assert!(found > 3, "only {found} members were found");
 }
 
 fn members(value: &Json, names: &mut BTreeSet<String>) {
