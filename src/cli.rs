@@ -314,13 +314,12 @@ pub enum ColorWhen {
     Never,
 }
 
-/// Parses the command line.
+/// Parses the command line, which begins with the name of the program.
 ///
 /// # Errors
 ///
 /// [`Error::Usage`] for wrong usage, [`Error::Answer`] for `--help` and `--version`.
-pub fn parse() -> Result<Cli, Error> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Error> {
     let mut program = program();
     let matches = program.try_get_matches_from_mut(&arguments);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {

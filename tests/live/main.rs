@@ -12,6 +12,7 @@ mod supported;
 mod cli;
 mod command_lines;
 mod doctor;
+mod documents;
 mod escaping;
 mod failure;
 mod families;

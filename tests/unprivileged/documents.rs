@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-use knetstat::cli::{Cli, Command};
+use clap::CommandFactory;
+use knetstat::cli::{self, Cli, Command};
 use knetstat::config::Config;
+use knetstat::error::Error;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::reference::topics;
 use knetstat::options::selection;
@@ -100,13 +100,10 @@ fn words(command: &str) -> Vec<String> {
 
 /// Returns the reason why the program rejects a command line, or `None`.
 fn refusal(command: &str) -> Option<String> {
-    let cli = match Cli::try_parse_from(words(command)) {
+    let cli = match cli::parse(words(command).into_iter().map(Into::into).collect()) {
         Ok(cli) => cli,
-        Err(error) => {
-            let is_answer =
-                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return (!is_answer).then(|| error.to_string());
-        }
+        Err(Error::Answer(_)) => return None,
+        Err(error) => return Some(error.to_string()),
     };
     match cli.command {
         None => Config::new(&cli.table).err().map(|error| error.to_string()),
