@@ -161,6 +161,7 @@ impl Filter {
             owners: self.needs_owners(),
             tasks: false,
             every_netns: false,
+            dead_after: false,
             prefilter: self.prefilter(),
         }
     }

@@ -1,0 +1,131 @@
+//! When the kernel gives up a TCP connection whose peer has vanished: the columns `dead_after` and
+//! `dead_after_sending`.
+//!
+//! `idle.rs` is for a connection without unacknowledged data, `sending.rs` for one with such data, and
+//! `window.rs` for data that waits for a closed window. Each follows the kernel's timer from one expiry to the
+//! next, with the numbers of this connection. `moment.rs` is the time in between. All times are in jiffies,
+//! except where a name ends in `_us`.
+
+mod idle;
+mod moment;
+mod sending;
+mod window;
+
+use crate::options::context::Context;
+use crate::options::dead_after::idle::Idle;
+use crate::options::dead_after::sending::Sending;
+use crate::record::fact::{flag, value, Fact};
+use crate::socket::state::State;
+use crate::socket::TimeLimit;
+
+/// The facts of [`idle`], in the order in which it takes them apart.
+pub(super) const IDLE: [Fact; 11] = [
+    flag!(SOCKET SO_KEEPALIVE),
+    value!(TCP TCP_KEEPIDLE),
+    value!(TCP TCP_KEEPIDLE__sysctl),
+    value!(TCP TCP_KEEPINTVL),
+    value!(TCP TCP_KEEPINTVL__sysctl),
+    value!(TCP TCP_KEEPCNT),
+    value!(TCP TCP_KEEPCNT__sysctl),
+    value!(TCP TCP_USER_TIMEOUT),
+    value!(TCP TCP_LINGER2),
+    value!(TCP TCP_LINGER2__sysctl),
+    value!(DEAD DEAD_AFTER__rto),
+];
+
+/// The facts of [`sending`], in the order in which it takes them apart.
+pub(super) const SENDING: [Fact; 17] = [
+    value!(DEAD DEAD_AFTER__rto),
+    value!(DEAD DEAD_AFTER__backoff),
+    value!(DEAD DEAD_AFTER__srtt),
+    value!(DEAD DEAD_AFTER__rttvar),
+    value!(DEAD DEAD_AFTER__packets),
+    value!(DEAD DEAD_AFTER__retries2),
+    value!(DEAD DEAD_AFTER__orphan_retries),
+    value!(DEAD DEAD_AFTER__syn_linear),
+    value!(TCP TCP_SYNCNT),
+    value!(TCP TCP_SYNCNT__sysctl),
+    value!(TCP TCP_USER_TIMEOUT),
+    value!(TCP TCP_RTO_MAX_MS),
+    value!(TCP TCP_RTO_MIN_US),
+    flag!(TCP TCP_THIN_LINEAR_TIMEOUTS),
+    flag!(DEAD DEAD_AFTER__thin),
+    flag!(DEAD DEAD_AFTER__sack),
+    flag!(DEAD DEAD_AFTER__loss_probes),
+];
+
+/// The time after which the kernel gives up the connection if it is idle and the peer is silent. `None` if the
+/// socket is no connection that can be idle, or if this kernel lacks a fact.
+pub fn idle(context: &Context) -> Option<TimeLimit> {
+    let (hz, state) = (context.host().hz, connection_state(context)?);
+    let [keepalive, time, system_time, interval, system_interval, probes, system_probes, user_timeout, linger2, fin_timeout, rto] =
+        IDLE.map(|fact| context.get(fact));
+    let idle = Idle {
+        hz,
+        keepalive: keepalive? != 0,
+        time: own_or_system(time?, system_time?),
+        interval: own_or_system(interval?, system_interval?),
+        probes: own_or_system(probes?, system_probes?),
+        user_timeout: milliseconds(user_timeout?, hz),
+    };
+    match (state, context.is_dead()) {
+        (State::FinWait2, true) => {
+            let jiffies = idle::fin_time(own_or_system(linger2?, fin_timeout?), rto?);
+            Some(TimeLimit::of_jiffies(jiffies, hz))
+        }
+        (State::Established | State::CloseWait | State::FinWait2, _) => Some(idle.limit()),
+        _ => None,
+    }
+}
+
+/// The time after which the kernel gives up the connection if the peer does not acknowledge what is sent.
+/// `None` if the socket is no connection that sends, or if this kernel lacks a fact.
+pub fn sending(context: &Context) -> Option<TimeLimit> {
+    let (hz, state) = (context.host().hz, connection_state(context)?);
+    let [rto, backoff, srtt_us, rttvar_us, packets, retries2, orphan_retries, syn_linear, syn_retries, system_syn_retries, user_timeout, rto_max, rto_min, thin, system_thin, sack, loss_probes] =
+        SENDING.map(|fact| context.get(fact));
+    let (header, tcp) = (context.header(), context.record().tcp?);
+    let sending = Sending {
+        hz,
+        state,
+        is_orphan: context.is_dead(),
+        rto: rto?.max(1),
+        // Since 6.15 for each socket, before a constant: include/net/tcp.h, TCP_RTO_MAX
+        rto_max: rto_max.unwrap_or(120 * hz).max(1),
+        // include/net/tcp.h, TCP_RTO_MIN
+        rto_min: rto_min.unwrap_or(hz / 5),
+        srtt_us: srtt_us?,
+        rttvar_us: rttvar_us?,
+        packets: packets?,
+        retransmits: header.retransmits.into(),
+        backoff: backoff?,
+        probes: header.probes.into(),
+        retries2: retries2?,
+        orphan_retries: orphan_retries?,
+        syn_retries: own_or_system(syn_retries?, system_syn_retries?),
+        // Since 6.5
+        syn_linear: syn_linear.unwrap_or_default(),
+        user_timeout: milliseconds(user_timeout?, hz),
+        is_thin: thin? | system_thin? != 0,
+        has_loss_probes: sack? & loss_probes? != 0,
+        is_window_closed: tcp.snd_wnd == 0,
+    };
+    Some(TimeLimit::of_jiffies(sending.limit()?, hz))
+}
+
+/// The state of a full TCP socket. An MPTCP socket is given up by other rules, and its subflows by these.
+fn connection_state(context: &Context) -> Option<State> {
+    let is_connection = context.is_tcp() && context.is_full() && !context.is_mptcp();
+    is_connection.then(|| State::of_tcp(context.header().state))
+}
+
+/// A number of 32 bits: the socket's own, or the system's if it is 0.
+fn own_or_system(own: u64, system: u64) -> u64 {
+    let number = if own != 0 { own } else { system };
+    u64::from(number as u32)
+}
+
+/// Converts milliseconds: kernel/time/time.c, msecs_to_jiffies()
+fn milliseconds(milliseconds: u64, hz: u64) -> u64 {
+    (u64::from(milliseconds as u32) * hz).div_ceil(1000)
+}
