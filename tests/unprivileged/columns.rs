@@ -128,6 +128,7 @@ impl Output for Types {
                 Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(..) => {
                     ColumnType::Object
                 }
+                Cell::Time(_) => ColumnType::Time,
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => {
                     ColumnType::List
                 }

@@ -43,9 +43,18 @@ impl Idle {
     }
 }
 
-/// How long an orphan waits in FIN_WAIT2, whether or not the peer answers: include/net/tcp.h, tcp_fin_time()
-pub(super) fn fin_time(timeout: u64, rto: u64) -> u64 {
-    timeout.max((rto << 2) - (rto >> 1))
+/// How long an orphan waits in FIN_WAIT2, whether or not the peer answers: include/net/tcp.h, tcp_fin_time().
+/// `timeout` is that of TCP_LINGER2. Of a longer time than a minute, the kernel waits for the part that exceeds
+/// a minute, and then for the same part again, in a mini-socket (tcp_keepalive_timer(), tcp_time_wait()).
+pub(super) fn fin_time(timeout: u64, rto: u64, hz: u64) -> u64 {
+    /// TCP_TIMEWAIT_LEN, in seconds
+    const TIME_WAIT: u64 = 60;
+    let shortest = (rto << 2) - (rto >> 1);
+    let time = timeout.max(shortest);
+    match time.saturating_sub(TIME_WAIT * hz) {
+        0 => time,
+        part => part + part.max(shortest),
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +106,9 @@ mod tests {
 
     #[test]
     fn an_orphan_waits_for_some_rto() {
-        assert_eq!(fin_time(60_000, 200), 60_000);
-        assert_eq!(fin_time(500, 200), 700);
+        assert_eq!(fin_time(60_000, 200, 1000), 60_000);
+        assert_eq!(fin_time(500, 200, 1000), 700);
+        assert_eq!(fin_time(70_000, 200, 1000), 20_000);
+        assert_eq!(fin_time(60_001, 200, 1000), 701);
     }
 }

@@ -6,14 +6,15 @@
 //! next, with the numbers of this connection. `moment.rs` is the time in between. All times are in jiffies,
 //! except where a name ends in `_us`.
 
+mod facts;
 mod idle;
 mod moment;
 mod sending;
 mod window;
 
 use crate::options::context::Context;
+use crate::options::dead_after::facts::Sending;
 use crate::options::dead_after::idle::Idle;
-use crate::options::dead_after::sending::Sending;
 use crate::record::fact::{flag, value, Fact};
 use crate::socket::state::State;
 use crate::socket::TimeLimit;
@@ -59,7 +60,7 @@ pub(super) const SENDING: [Fact; 17] = [
 pub fn idle(context: &Context) -> Option<TimeLimit> {
     let (hz, state) = (context.host().hz, connection_state(context)?);
     let [keepalive, time, system_time, interval, system_interval, probes, system_probes, user_timeout, linger2, fin_timeout, rto] =
-        IDLE.map(|fact| context.get(fact));
+        IDLE.map(|fact| word(context, fact));
     let idle = Idle {
         hz,
         keepalive: keepalive? != 0,
@@ -69,8 +70,10 @@ pub fn idle(context: &Context) -> Option<TimeLimit> {
         user_timeout: milliseconds(user_timeout?, hz),
     };
     match (state, context.is_dead()) {
+        // It does not wait at all, and is about to be closed.
+        (State::FinWait2, true) if (linger2? as i32) < 0 => None,
         (State::FinWait2, true) => {
-            let jiffies = idle::fin_time(own_or_system(linger2?, fin_timeout?), rto?);
+            let jiffies = idle::fin_time(own_or_system(linger2?, fin_timeout?), rto?, hz);
             Some(TimeLimit::of_jiffies(jiffies, hz))
         }
         (State::Established | State::CloseWait | State::FinWait2, _) => Some(idle.limit()),
@@ -83,7 +86,7 @@ pub fn idle(context: &Context) -> Option<TimeLimit> {
 pub fn sending(context: &Context) -> Option<TimeLimit> {
     let (hz, state) = (context.host().hz, connection_state(context)?);
     let [rto, backoff, srtt_us, rttvar_us, packets, retries2, orphan_retries, syn_linear, syn_retries, system_syn_retries, user_timeout, rto_max, rto_min, thin, system_thin, sack, loss_probes] =
-        SENDING.map(|fact| context.get(fact));
+        SENDING.map(|fact| word(context, fact));
     let (header, tcp) = (context.header(), context.record().tcp?);
     let sending = Sending {
         hz,
@@ -98,19 +101,25 @@ pub fn sending(context: &Context) -> Option<TimeLimit> {
         rttvar_us: rttvar_us?,
         packets: packets?,
         retransmits: header.retransmits.into(),
-        backoff: backoff?,
+        backoff: byte(backoff?),
         probes: header.probes.into(),
-        retries2: retries2?,
-        orphan_retries: orphan_retries?,
-        syn_retries: own_or_system(syn_retries?, system_syn_retries?),
+        retries2: byte(retries2?),
+        orphan_retries: byte(orphan_retries?),
+        syn_retries: byte(own_or_system(syn_retries?, system_syn_retries?)),
         // Since 6.5
-        syn_linear: syn_linear.unwrap_or_default(),
+        syn_linear: byte(syn_linear.unwrap_or_default()),
         user_timeout: milliseconds(user_timeout?, hz),
-        is_thin: thin? | system_thin? != 0,
+        is_thin: thin? | system_thin? != 0 && !is_bbr(context),
         has_loss_probes: sack? & loss_probes? != 0,
         is_window_closed: tcp.snd_wnd == 0,
     };
     Some(TimeLimit::of_jiffies(sending.limit()?, hz))
+}
+
+/// Whether the congestion control is BBR, in some version. Its connections never leave the initial slow start,
+/// in which no stream is thin: net/ipv4/tcp_bbr.c, bbr_ssthresh()
+fn is_bbr(context: &Context) -> bool {
+    context.congestion().is_some_and(|name| name.as_bytes().starts_with(b"bbr"))
 }
 
 /// The state of a full TCP socket. An MPTCP socket is given up by other rules, and its subflows by these.
@@ -119,13 +128,25 @@ fn connection_state(context: &Context) -> Option<State> {
     is_connection.then(|| State::of_tcp(context.header().state))
 }
 
-/// A number of 32 bits: the socket's own, or the system's if it is 0.
+/// A fact without the bits that the kernel does not have. All of these are unsigned, and none is longer.
+fn word(context: &Context, fact: Fact) -> Option<u64> {
+    context.get(fact).map(|fact| u64::from(fact as u32))
+}
+
+/// The same for a number that the kernel limits to a byte.
+fn byte(fact: u64) -> u64 {
+    u64::from(fact as u8)
+}
+
+/// The socket's own number, or the system's if it is 0.
 fn own_or_system(own: u64, system: u64) -> u64 {
-    let number = if own != 0 { own } else { system };
-    u64::from(number as u32)
+    match own {
+        0 => system,
+        own => own,
+    }
 }
 
 /// Converts milliseconds: kernel/time/time.c, msecs_to_jiffies()
 fn milliseconds(milliseconds: u64, hz: u64) -> u64 {
-    (u64::from(milliseconds as u32) * hz).div_ceil(1000)
+    (milliseconds * hz).div_ceil(1000)
 }

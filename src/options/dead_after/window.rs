@@ -1,6 +1,6 @@
 //! Data that waits for a window that the peer has closed: net/ipv4/tcp_timer.c, tcp_probe_timer()
 
-use crate::options::dead_after::sending::Sending;
+use crate::options::dead_after::facts::Sending;
 
 /// The time from the last answer of the peer until the connection is given up. TCP_USER_TIMEOUT, which begins
 /// with the first probe, ends it even if the peer answers.
