@@ -50,6 +50,7 @@ const CASES: &[Case] = &[
     }),
     ("SO_KEEPALIVE, TCP_USER_TIMEOUT instead of TCP_KEEPCNT", || keepalive(1, Some(2500))),
     ("TCP_USER_TIMEOUT", || sending(|client| set_tcp(client, TCP_USER_TIMEOUT, 1500))),
+    ("TCP_USER_TIMEOUT, with a long timeout before", long_timeout),
     ("tcp_retries2", || sending(|_| sysctl("net/ipv4/tcp_retries2", "2"))),
     ("tcp_retries2, without loss probes", || {
         sending(|_| {
@@ -69,7 +70,7 @@ const CASES: &[Case] = &[
     ("a FIN, tcp_retries2", half_closed),
     ("TCP_SYNCNT", || connecting(|client| set_tcp(client, TCP_SYNCNT, 1))),
     ("TCP_SYNCNT, TCP_USER_TIMEOUT", || {
-        connecting(|client| set_tcp(client, TCP_USER_TIMEOUT, 1500))
+        connecting(|client| set_tcp(client, TCP_USER_TIMEOUT, 2500))
     }),
     ("tcp_orphan_retries", orphan),
     ("a closed window, tcp_retries2", || window(None)),
@@ -144,6 +145,16 @@ fn sending(prepare: fn(&TcpStream)) -> Option<Outcome> {
     let start = Instant::now();
     client.write_all(b"hello?").expect("write");
     watch(&client, start, "dead_after_sending", &mut promised)
+}
+
+/// Two timeouts of a second, of the loss probe and the first retransmission, precede TCP_USER_TIMEOUT.
+fn long_timeout() -> Option<Outcome> {
+    if !btf_has("sysctl_tcp_rto_min_us") {
+        not_tested("dead_after with a long timeout: this kernel has no tcp_rto_min_us");
+        return None;
+    }
+    sysctl("net/ipv4/tcp_rto_min_us", "1000000");
+    sending(|client| set_tcp(client, TCP_USER_TIMEOUT, 500))
 }
 
 fn rto_max() -> Option<Outcome> {
