@@ -412,7 +412,7 @@ const fn is_used(fact: Fact) -> bool {
         }
         i += 1;
     }
-    contains(&dead_after::IDLE, fact) || contains(&dead_after::SENDING, fact)
+    contains(dead_after::IDLE, fact) || contains(dead_after::SENDING, fact)
 }
 
 const fn contains(facts: &[Fact], fact: Fact) -> bool {

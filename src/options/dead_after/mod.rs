@@ -19,61 +19,80 @@ use crate::record::fact::{flag, value, Fact};
 use crate::socket::state::State;
 use crate::socket::TimeLimit;
 
-/// The facts of [`idle`], in the order in which it takes them apart.
-pub(super) const IDLE: [Fact; 11] = [
-    flag!(SOCKET SO_KEEPALIVE),
-    value!(TCP TCP_KEEPIDLE),
-    value!(TCP TCP_KEEPIDLE__sysctl),
-    value!(TCP TCP_KEEPINTVL),
-    value!(TCP TCP_KEEPINTVL__sysctl),
-    value!(TCP TCP_KEEPCNT),
-    value!(TCP TCP_KEEPCNT__sysctl),
-    value!(TCP TCP_USER_TIMEOUT),
-    value!(TCP TCP_LINGER2),
-    value!(TCP TCP_LINGER2__sysctl),
-    value!(DEAD DEAD_AFTER__rto),
-];
+/// A list of facts, and a struct of their values, `None` where the kernel or the socket does not have them.
+macro_rules! facts {
+    ($list:ident $name:ident { $($member:ident: $fact:expr,)* }) => {
+        pub(super) const $list: &[Fact] = &[$($fact),*];
 
-/// The facts of [`sending`], in the order in which it takes them apart.
-pub(super) const SENDING: [Fact; 17] = [
-    value!(DEAD DEAD_AFTER__rto),
-    value!(DEAD DEAD_AFTER__backoff),
-    value!(DEAD DEAD_AFTER__srtt),
-    value!(DEAD DEAD_AFTER__rttvar),
-    value!(DEAD DEAD_AFTER__packets),
-    value!(DEAD DEAD_AFTER__retries2),
-    value!(DEAD DEAD_AFTER__orphan_retries),
-    value!(DEAD DEAD_AFTER__syn_linear),
-    value!(TCP TCP_SYNCNT),
-    value!(TCP TCP_SYNCNT__sysctl),
-    value!(TCP TCP_USER_TIMEOUT),
-    value!(TCP TCP_RTO_MAX_MS),
-    value!(TCP TCP_RTO_MIN_US),
-    flag!(TCP TCP_THIN_LINEAR_TIMEOUTS),
-    flag!(DEAD DEAD_AFTER__thin),
-    flag!(DEAD DEAD_AFTER__sack),
-    flag!(DEAD DEAD_AFTER__loss_probes),
-];
+        struct $name {
+            $($member: Option<u64>,)*
+        }
+
+        impl $name {
+            fn of(context: &Context) -> $name {
+                $name { $($member: word(context, $fact),)* }
+            }
+        }
+    };
+}
+
+facts! {
+    IDLE IdleFacts {
+        keepalive: flag!(SOCKET SO_KEEPALIVE),
+        time: value!(TCP TCP_KEEPIDLE),
+        system_time: value!(TCP TCP_KEEPIDLE__sysctl),
+        interval: value!(TCP TCP_KEEPINTVL),
+        system_interval: value!(TCP TCP_KEEPINTVL__sysctl),
+        probes: value!(TCP TCP_KEEPCNT),
+        system_probes: value!(TCP TCP_KEEPCNT__sysctl),
+        user_timeout: value!(TCP TCP_USER_TIMEOUT),
+        linger2: value!(TCP TCP_LINGER2),
+        fin_timeout: value!(TCP TCP_LINGER2__sysctl),
+        rto: value!(DEAD DEAD_AFTER__rto),
+    }
+}
+
+facts! {
+    SENDING SendingFacts {
+        rto: value!(DEAD DEAD_AFTER__rto),
+        rto_max: value!(TCP TCP_RTO_MAX_MS),
+        rto_min: value!(TCP TCP_RTO_MIN_US),
+        srtt: value!(DEAD DEAD_AFTER__srtt),
+        rttvar: value!(DEAD DEAD_AFTER__rttvar),
+        packets: value!(DEAD DEAD_AFTER__packets),
+        backoff: value!(DEAD DEAD_AFTER__backoff),
+        retries2: value!(DEAD DEAD_AFTER__retries2),
+        orphan_retries: value!(DEAD DEAD_AFTER__orphan_retries),
+        syn_retries: value!(TCP TCP_SYNCNT),
+        system_syn_retries: value!(TCP TCP_SYNCNT__sysctl),
+        syn_linear: value!(DEAD DEAD_AFTER__syn_linear),
+        user_timeout: value!(TCP TCP_USER_TIMEOUT),
+        thin: flag!(TCP TCP_THIN_LINEAR_TIMEOUTS),
+        system_thin: flag!(DEAD DEAD_AFTER__thin),
+        sack: flag!(DEAD DEAD_AFTER__sack),
+        loss_probes: flag!(DEAD DEAD_AFTER__loss_probes),
+    }
+}
 
 /// The time after which the kernel gives up the connection if it is idle and the peer is silent. `None` if the
 /// socket is no connection that can be idle, or if this kernel lacks a fact.
 pub fn idle(context: &Context) -> Option<TimeLimit> {
     let (hz, state) = (context.host().hz, connection_state(context)?);
-    let [keepalive, time, system_time, interval, system_interval, probes, system_probes, user_timeout, linger2, fin_timeout, rto] =
-        IDLE.map(|fact| word(context, fact));
+    let facts = IdleFacts::of(context);
     let idle = Idle {
         hz,
-        keepalive: keepalive? != 0,
-        time: own_or_system(time?, system_time?),
-        interval: own_or_system(interval?, system_interval?),
-        probes: own_or_system(probes?, system_probes?),
-        user_timeout: milliseconds(user_timeout?, hz),
+        keepalive: facts.keepalive? != 0,
+        time: own_or_system(facts.time?, facts.system_time?),
+        interval: own_or_system(facts.interval?, facts.system_interval?),
+        probes: own_or_system(facts.probes?, facts.system_probes?),
+        user_timeout: milliseconds(facts.user_timeout?, hz),
     };
     match (state, context.is_dead()) {
         // It does not wait at all, and is about to be closed.
-        (State::FinWait2, true) if (linger2? as i32) < 0 => None,
+        (State::FinWait2, true) if (facts.linger2? as i32) < 0 => None,
         (State::FinWait2, true) => {
-            let jiffies = idle::fin_time(own_or_system(linger2?, fin_timeout?), rto?, hz);
+            let jiffies =
+                idle::fin_time(own_or_system(facts.linger2?, facts.fin_timeout?), facts.rto?, hz);
             Some(TimeLimit::of_jiffies(jiffies, hz))
         }
         (State::Established | State::CloseWait | State::FinWait2, _) => Some(idle.limit()),
@@ -85,32 +104,31 @@ pub fn idle(context: &Context) -> Option<TimeLimit> {
 /// `None` if the socket is no connection that sends, or if this kernel lacks a fact.
 pub fn sending(context: &Context) -> Option<TimeLimit> {
     let (hz, state) = (context.host().hz, connection_state(context)?);
-    let [rto, backoff, srtt_us, rttvar_us, packets, retries2, orphan_retries, syn_linear, syn_retries, system_syn_retries, user_timeout, rto_max, rto_min, thin, system_thin, sack, loss_probes] =
-        SENDING.map(|fact| word(context, fact));
+    let facts = SendingFacts::of(context);
     let (header, tcp) = (context.header(), context.record().tcp?);
     let sending = Sending {
         hz,
         state,
         is_orphan: context.is_dead(),
-        rto: rto?.max(1),
+        rto: facts.rto?.max(1),
         // Since 6.15 for each socket, before a constant: include/net/tcp.h, TCP_RTO_MAX
-        rto_max: rto_max.unwrap_or(120 * hz).max(1),
+        rto_max: facts.rto_max.unwrap_or(120 * hz).max(1),
         // include/net/tcp.h, TCP_RTO_MIN
-        rto_min: rto_min.unwrap_or(hz / 5),
-        srtt_us: srtt_us?,
-        rttvar_us: rttvar_us?,
-        packets: packets?,
+        rto_min: facts.rto_min.unwrap_or(hz / 5),
+        srtt_us: facts.srtt?,
+        rttvar_us: facts.rttvar?,
+        packets: facts.packets?,
         retransmits: header.retransmits.into(),
-        backoff: byte(backoff?),
+        backoff: byte(facts.backoff?),
         probes: header.probes.into(),
-        retries2: byte(retries2?),
-        orphan_retries: byte(orphan_retries?),
-        syn_retries: byte(own_or_system(syn_retries?, system_syn_retries?)),
+        retries2: byte(facts.retries2?),
+        orphan_retries: byte(facts.orphan_retries?),
+        syn_retries: byte(own_or_system(facts.syn_retries?, facts.system_syn_retries?)),
         // Since 6.5
-        syn_linear: byte(syn_linear.unwrap_or_default()),
-        user_timeout: milliseconds(user_timeout?, hz),
-        is_thin: thin? | system_thin? != 0 && !is_bbr(context),
-        has_loss_probes: sack? & loss_probes? != 0,
+        syn_linear: byte(facts.syn_linear.unwrap_or_default()),
+        user_timeout: milliseconds(facts.user_timeout?, hz),
+        is_thin: (facts.thin? | facts.system_thin?) != 0 && !is_bbr(context),
+        has_loss_probes: (facts.sack? & facts.loss_probes?) != 0,
         is_window_closed: tcp.snd_wnd == 0,
     };
     Some(TimeLimit::of_jiffies(sending.limit()?, hz))
