@@ -32,7 +32,7 @@ struct prefilter {
 	__u8 want_ipv4;
 	__u8 want_ipv6;
 	__u8 every_netns; /* 0: only the network namespace of the reader */
-	__u8 unused;
+	__u8 want_dead_after; /* whether TCP sockets in a table have a section DEAD */
 };
 
 struct parameters {

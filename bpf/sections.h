@@ -211,6 +211,16 @@ static __always_inline bool has_tls(struct tcp_sock *tp)
 	return name[0] == 't' && name[1] == 'l' && name[2] == 's' && !name[3];
 }
 
+/* A socket that is only found at its descriptor has no connection. */
+static __always_inline bool writes_dead_after(void)
+{
+#ifdef TYPED_POINTERS
+	return parameters.prefilter.want_dead_after;
+#else
+	return false;
+#endif
+}
+
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
 				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
 {
@@ -228,6 +238,8 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_timer(&header, tp);
 	if (has_tls(tp))
 		header.sections |= SECTION_TLS;
+	if (writes_dead_after())
+		header.sections |= SECTION_DEAD;
 	if (may_have_keys(tp))
 		header.sections |= SECTION_ITEMS;
 	if (header.state == TCP_LISTEN) {

@@ -15,6 +15,7 @@
 #include "record.h"
 #include "read.h"
 #include "sections.h"
+#include "dead.h"
 #include "unix.h"
 #include "netlink.h"
 #include "filter.h"
@@ -104,6 +105,8 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	write_tcp(seq, tp, net);
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
+	if (sections & SECTION_DEAD)
+		write_dead(seq, tp, net);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, tp, false, loop_helper);
 	return 0;

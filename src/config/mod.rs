@@ -29,7 +29,9 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// The options to show.
     pub selection: Selection,
-    /// The options that are asked for by keys, to filter, sort or group by them.
+    /// The columns and options that are asked for, to filter by them.
+    pub keys: Vec<Key>,
+    /// The options among them.
     pub asked: Selection,
     pub columns: ColumnList,
     /// The columns that this kernel cannot fill, according to its types.
@@ -50,11 +52,12 @@ impl Config {
     /// [`Error::Usage`] for words without a meaning.
     pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
+        let keys: Vec<Key> = filter.keys().collect();
         Ok(Config {
             scope: scope(args),
             interfaces: filter.interface_names(),
             selection: selection(args, format)?,
-            asked: Selection::of(filter.options()),
+            asked: Selection::of(keys.iter().copied().flat_map(Key::options)),
             columns: columns(args, format, &filter)?,
             lost: Lost::default(),
             format,
@@ -66,13 +69,24 @@ impl Config {
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
+            keys,
             filter,
         })
     }
 
-    /// The options to show. `None` if no column shows them.
+    /// Whether the column is shown, or asked for by a key.
+    pub fn asks_for(&self, column: Column) -> bool {
+        self.columns.has(column) || self.keys.contains(&Key::Column(column))
+    }
+
+    /// Whether a column that is shown or asked for needs this to be collected.
+    pub fn needs(&self, needs: Needs) -> bool {
+        Column::ALL.into_iter().any(|column| column.needs() == needs && self.asks_for(column))
+    }
+
+    /// The options to show. `None` if no column that is shown or asked for has them.
     pub fn shown_options(&self) -> Option<&Selection> {
-        self.columns.needs(Needs::Options).then_some(&self.selection)
+        self.needs(Needs::Options).then_some(&self.selection)
     }
 }
 

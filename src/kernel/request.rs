@@ -22,6 +22,8 @@ pub struct Request {
     /// Whether programs that walk descriptors report sockets of every network namespace, and not
     /// only those of the namespace in which they are read.
     pub every_netns: bool,
+    /// Whether to read what determines when the kernel gives up a TCP connection.
+    pub dead_after: bool,
     pub prefilter: Prefilter,
 }
 
@@ -36,6 +38,7 @@ impl Request {
             owners: true,
             tasks: true,
             every_netns: true,
+            dead_after: true,
             prefilter: Prefilter::default(),
         }
     }
@@ -85,7 +88,7 @@ impl From<&Request> for prefilter {
             want_ipv4: ipv4.into(),
             want_ipv6: ipv6.into(),
             every_netns: request.every_netns.into(),
-            unused: 0,
+            want_dead_after: request.dead_after.into(),
         }
     }
 }

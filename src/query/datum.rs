@@ -14,7 +14,7 @@ use crate::query::cell::{Cell, End, Interface};
 use crate::query::cell_text;
 use crate::query::key::Key;
 use crate::query::row::Row;
-use crate::socket::Endpoint;
+use crate::socket::{Endpoint, TimeLimit};
 use crate::text::Name;
 
 /// A value of a column or an option. Data of different variants are not equal. Their order is that of the
@@ -164,6 +164,9 @@ fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,
+        // As it is printed.
+        Cell::Time(TimeLimit::After(time)) => Datum::Time(time.as_millis() as i128 * 1000),
+        Cell::Time(TimeLimit::Never) => Datum::Never,
         Cell::Set(options) => {
             let set = options.iter().filter(|shown| shown.set);
             Datum::list(set.map(|shown| Datum::text(shown.option.name.as_bytes())))

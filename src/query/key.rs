@@ -63,9 +63,9 @@ impl Key {
         }
     }
 
-    /// Whether the descriptors that hold the socket must be known.
-    pub fn needs_holders(self) -> bool {
-        matches!(self, Key::Column(column) if column.needs() == Needs::Holders)
+    /// Whether this must be collected for a column.
+    pub fn needs(self, needs: Needs) -> bool {
+        matches!(self, Key::Column(column) if column.needs() == needs)
     }
 }
 

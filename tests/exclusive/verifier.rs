@@ -66,6 +66,7 @@ fn filter(open: &mut OpenObject) -> libbpf_rs::Result<()> {
         tcp_states: 2,
         udp_states: 2,
         want_ipv6: 1,
+        want_dead_after: 1,
         local_ports: ports,
         remote_ports: ports,
         either_ports: ports,

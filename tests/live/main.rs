@@ -11,6 +11,7 @@ mod supported;
 
 mod cli;
 mod command_lines;
+mod dead_after;
 mod doctor;
 mod documents;
 mod escaping;

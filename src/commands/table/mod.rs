@@ -46,13 +46,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let filter = expected(config.filter.clone(), !is_one);
     let style = style(config, &filter, !is_one);
     let config = Config { filter, style, ..config.clone() };
-    let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
-    let (programs, lost) = load(&Request {
+    let asks_for_owners = config.needs(Needs::Holders);
+    let request = Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
+        dead_after: config.needs(Needs::DeadAfter),
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(&config)
-    })?;
+    };
+    let (programs, lost) = load(&request, &config)?;
     let config = &Config { lost, ..config };
     if *scope == Scope::All {
         programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
@@ -87,10 +89,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
 }
 
 /// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
-fn load(request: &Request) -> Result<(Programs, Lost), Error> {
+fn load(request: &Request, config: &Config) -> Result<(Programs, Lost), Error> {
     let loader = Loader::new();
     let programs = loader.load(request)?;
-    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families));
+    let lost =
+        loader.btf().map(|btf| Lost::of(btf, &request.families, |column| config.asks_for(column)));
     Ok((programs, lost.unwrap_or_default()))
 }
 

@@ -119,11 +119,6 @@ impl Expression {
             Subject::EitherPort | Subject::EitherEnd => None,
         })
     }
-
-    /// Whether the descriptors that hold the sockets must be known.
-    pub fn needs_holders(&self) -> bool {
-        self.keys().any(Key::needs_holders)
-    }
 }
 
 /// A wrong place in an expression.
