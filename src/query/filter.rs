@@ -181,6 +181,11 @@ impl Filter {
             local_ports: self.local_ports.clone(),
             remote_ports: self.remote_ports.clone(),
             either_ports: self.either_ports.clone(),
+            local_networks: self.local_networks.clone(),
+            remote_networks: self.remote_networks.clone(),
+            either_networks: self.either_networks.clone(),
+            uids: self.users.clone(),
+            ..Prefilter::default()
         }
     }
 }

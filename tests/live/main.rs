@@ -20,6 +20,7 @@ mod filter;
 mod lacking;
 mod options;
 mod options_command;
+mod prefilter;
 mod privileges;
 mod remedies;
 mod rows;
