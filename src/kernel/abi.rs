@@ -6,11 +6,12 @@ use plain::Plain;
 use super::skeleton::tables::types;
 
 pub use types::{
-    dead_section, identity_key, ip_options_item, ip_section, ipv6_section, item_header, item_kind,
-    key_item, membership_item, netlink_section, owner_record, packet_membership_item,
-    packet_section, parameters, port_filter, port_range, prefilter, raw_section, record_header,
-    sctp_section, section, section_number, socket_section, socket_trait, task_record, tcp_section,
-    timer, tls_section, udp_section, unix_section, vsock_section, xdp_section,
+    dead_section, fact_test, identity_key, ip_options_item, ip_section, ipv6_section, item_header,
+    item_kind, key_item, membership_item, netlink_section, network, network_filter, number_filter,
+    owner_record, packet_membership_item, packet_section, parameters, port_filter, port_range,
+    prefilter, raw_section, record_header, sctp_section, section, section_number, socket_section,
+    socket_trait, task_record, tcp_section, timer, tls_section, udp_section, unix_section,
+    vsock_section, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{
@@ -31,6 +32,10 @@ macro_rules! plain {
 }
 
 plain! {
+    number_filter: SIZE_OF_number_filter,
+    network: SIZE_OF_network,
+    network_filter: SIZE_OF_network_filter,
+    fact_test: SIZE_OF_fact_test,
     prefilter: SIZE_OF_prefilter,
     parameters: SIZE_OF_parameters,
     identity_key: SIZE_OF_identity_key,

@@ -145,6 +145,11 @@ impl Filter {
         state::ALL.into_iter().filter(is_possible).collect()
     }
 
+    /// The names or indexes of the interfaces that a socket must be bound to. `None` if any are possible.
+    pub fn required_interfaces(&self) -> Option<Vec<Vec<u8>>> {
+        self.early.required_interfaces()
+    }
+
     /// The names or indexes of all interfaces that are asked for, as they are printed.
     pub fn interface_names(&self) -> Vec<String> {
         [&self.early, &self.late].into_iter().flat_map(Expression::interfaces).collect()

@@ -22,6 +22,7 @@ mod filter;
 mod lacking;
 mod options;
 mod options_command;
+mod prefilter;
 mod privileges;
 mod remedies;
 mod rows;

@@ -54,7 +54,10 @@ fn code(page: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     for (index, part) in page.split("```").enumerate() {
         if index % 2 == 1 {
-            pieces.extend(part.lines().skip(1).map(str::to_owned));
+            // Without the output of commands, which come after a prompt.
+            let has_prompt = part.contains("\n$ ");
+            let lines = part.lines().skip(1).filter(|line| !has_prompt || line.starts_with("$ "));
+            pieces.extend(lines.map(str::to_owned));
         } else {
             pieces.extend(part.split('`').skip(1).step_by(2).map(|code| code.replace('\n', " ")));
         }
