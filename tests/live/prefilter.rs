@@ -13,7 +13,7 @@ use knetstat::kernel::abi::{
     IPV6_flag, IPV6_value, IP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value, UDP_value,
 };
 use knetstat::kernel::family::Family;
-use knetstat::kernel::load::Loader;
+use knetstat::kernel::load::{Loader, Programs};
 use knetstat::kernel::request::{FactNumber, FactTest, Prefilter, Request};
 use knetstat::kernel::snapshot::Snapshot;
 use knetstat::kernel::syscall;
@@ -43,8 +43,7 @@ const TIME_WAIT: u8 = 6;
 /// What a record is recognized by: the cookie of its socket, and its state if it is a mini-socket.
 type Seen = (BTreeSet<u64>, Vec<u8>);
 
-/// Loads programs with the prefilter and returns what they report in this network namespace.
-fn seen(loader: &Loader, prefilter: &Prefilter) -> Seen {
+fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
     let request = Request {
         families: vec![Family::Tcp, Family::Udp],
         udp_lite: false,
@@ -56,6 +55,11 @@ fn seen(loader: &Loader, prefilter: &Prefilter) -> Seen {
     };
     let programs = loader.load(&request).expect("root can load the programs");
     assert_eq!(programs.missing(), None);
+    programs
+}
+
+/// Returns what the programs report in this network namespace.
+fn seen(programs: &Programs) -> Seen {
     let mut snapshot = Snapshot::default();
     programs.open(&mut snapshot).expect("the iterators can be opened");
     let mut records = Records::new(snapshot);
@@ -102,7 +106,7 @@ impl Scene {
     }
 
     fn seen(&self, prefilter: &Prefilter) -> BTreeSet<u64> {
-        seen(&self.loader, prefilter).0
+        seen(&load(&self.loader, prefilter)).0
     }
 
     fn cookies(&self) -> BTreeSet<u64> {
@@ -385,31 +389,37 @@ fn more_alternatives_than_fit() {
 #[test]
 fn mini_sockets() {
     enter_namespace();
-    let _states = EveryState::new(V4, V4);
-    let loader = Loader::new();
-    let seen = |prefilter: &Prefilter| seen(&loader, prefilter);
-    let count = |prefilter: &Prefilter, state: u8| {
-        seen(prefilter).1.iter().filter(|it| **it == state).count()
-    };
-    let of_users = |uids: &[u32]| Prefilter { uids: uids.to_vec(), ..Prefilter::default() };
-    let everything = Prefilter::default();
-    assert_ne!(count(&everything, TIME_WAIT), 0);
-    assert_ne!(count(&everything, SYN_RECV), 0);
-    // A connection request has the user of its listener. No other mini-socket has a user.
-    assert_ne!(count(&of_users(&[0]), SYN_RECV), 0);
-    assert_eq!(count(&of_users(&[0]), TIME_WAIT), 0);
-    assert_eq!(seen(&of_users(&[USER])), Seen::default());
-
-    let networks = |network: &str| Prefilter {
+    let of_user = |uid| Prefilter { uids: vec![uid], ..Prefilter::default() };
+    let to = |network: &str| Prefilter {
         remote_networks: vec![network.parse().expect("a network")],
         ..Prefilter::default()
     };
-    assert_ne!(count(&networks("127.0.0.0/8"), TIME_WAIT), 0);
-    assert_ne!(count(&networks("127.0.0.0/8"), SYN_RECV), 0);
-    assert_eq!(seen(&networks("10.0.0.0/8")), Seen::default());
-
     let mark = Fact::Value(Section::Socket, SOCKET_value::SO_MARK.0 as u8);
-    let reported = seen(&test_of(mark, FactNumber::Unsigned32, &(0..=0), false));
-    assert_ne!(reported.0, BTreeSet::new());
-    assert_eq!(reported.1, Vec::<u8>::new(), "a mini-socket has no facts");
+    // Loaded first, because a mini-socket lives for a minute, which an emulated machine takes to load them.
+    let loader = Loader::new();
+    let [everything, of_root, of_user, here, elsewhere, unmarked] = [
+        Prefilter::default(),
+        of_user(0),
+        of_user(USER),
+        to("127.0.0.0/8"),
+        to("10.0.0.0/8"),
+        test_of(mark, FactNumber::Unsigned32, &(0..=0), false),
+    ]
+    .map(|prefilter| load(&loader, &prefilter));
+    let _states = EveryState::new(V4, V4);
+    let count =
+        |programs: &Programs, state: u8| seen(programs).1.iter().filter(|it| **it == state).count();
+
+    assert_ne!(count(&everything, TIME_WAIT), 0);
+    assert_ne!(count(&everything, SYN_RECV), 0);
+    // A connection request has the user of its listener. No other mini-socket has a user.
+    assert_ne!(count(&of_root, SYN_RECV), 0);
+    assert_eq!(count(&of_root, TIME_WAIT), 0);
+    assert_eq!(seen(&of_user), Seen::default());
+    assert_ne!(count(&here, TIME_WAIT), 0);
+    assert_ne!(count(&here, SYN_RECV), 0);
+    assert_eq!(seen(&elsewhere), Seen::default());
+    let (sockets, mini) = seen(&unmarked);
+    assert_ne!(sockets, BTreeSet::new());
+    assert_eq!(mini, Vec::<u8>::new(), "a mini-socket has no facts");
 }
