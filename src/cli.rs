@@ -1,6 +1,7 @@
 //! The command line as it was typed. [`crate::config`] interprets it.
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -10,9 +11,11 @@ use crate::completion as values;
 use crate::error::Error;
 use crate::query::columns::{self, Column};
 use crate::query::filter;
+use crate::query::key::Key;
+use crate::query::sort::SortKey;
 use crate::socket::family::{self, Families};
 use crate::socket::state::{self, States};
-use crate::text::escaped;
+use crate::text::{escaped, units};
 use crate::usage;
 
 /// The text that `-h` prints after the commands. `--help` lists every option in full instead.
@@ -258,6 +261,17 @@ pub struct TableArgs {
     /// Add the user, the inode, and the group of sockets that share the port (SO_REUSEPORT)
     #[arg(short, long, alias = "extended", help_heading = "What to show")]
     pub extend: bool,
+    /// Sort the rows by these columns and options, the first of which differs decides; '-KEY' sorts in
+    /// descending order. Rows without a value are last. The rows are buffered
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = SortKey::parse, allow_hyphen_values = true, add = Completer::new(values::sort_keys), conflicts_with_all = ["count_by", "summary"], help_heading = "What to show")]
+    pub sort: Vec<SortKey>,
+    /// Count the sockets by the values of these columns and options, the largest count first
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = Key::parse_in_list, add = Completer::new(values::keys), conflicts_with_all = ["columns", "summary"], help_heading = "What to show")]
+    pub count_by: Vec<Key>,
+    /// Count the sockets by protocol and state, and for each option that has been set: its sockets, values
+    /// and programs
+    #[arg(short, long, conflicts_with = "columns", help_heading = "What to show")]
+    pub summary: bool,
     /// Omit the header
     #[arg(short = 'H', long, help_heading = "What to show")]
     pub no_header: bool,
@@ -272,6 +286,16 @@ pub struct TableArgs {
     /// Write one JSON object per line
     #[arg(long, help_heading = "Output")]
     pub ndjson: bool,
+    /// Write CSV (RFC 4180): a header, and a record for each socket, with a field for each option of -O
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "summary"], help_heading = "Output")]
+    pub csv: bool,
+    /// Write no rows. The exit status is 0 if a socket matches, 1 if none does, 2 after any error
+    #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "count_by", "summary"], help_heading = "Output")]
+    pub quiet: bool,
+    /// Ask again until a socket matches or this time is over: seconds, or a number with a unit, such as
+    /// 500ms, 5s or 2min
+    #[arg(long, value_name = "TIME", value_parser = parse_wait, allow_negative_numbers = true, help_heading = "Output")]
+    pub wait: Option<Duration>,
     /// When to use colour: options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
@@ -366,6 +390,18 @@ fn parse_pid(text: &str) -> Result<u32, String> {
     let word = escaped(text.as_bytes());
     text.parse()
         .map_err(|_| format!("invalid PID '{word}' (for the name of a process, use --command)"))
+}
+
+/// Parses a duration: a number with a unit of time, or seconds.
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    let time = units::time(text).or_else(|| units::decimal(text, 1_000_000));
+    let time = time.and_then(|time| u64::try_from(time).ok()).map(Duration::from_micros);
+    time.ok_or_else(|| {
+        let word = escaped(text.as_bytes());
+        format!(
+            "invalid time '{word}' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"
+        )
+    })
 }
 
 /// Returns the error for wrong usage that clap cannot detect.

@@ -2,6 +2,7 @@
 //! looked up.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
@@ -9,11 +10,13 @@ use crate::host::netns::Scope;
 use crate::host::services::{self, Ports};
 use crate::host::users;
 use crate::options::selection::Selection;
-use crate::output::{json, table, terminal, Format, Style};
+use crate::output::{count, csv, json, summary, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
-use crate::query::columns::Needs;
+use crate::query::columns::{Column, Needs};
 use crate::query::filter::{self, Filter};
+use crate::query::key::Key;
 use crate::query::lost::Lost;
+use crate::query::sort::SortKey;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::States;
 use crate::usage;
@@ -32,6 +35,12 @@ pub struct Config {
     /// The options that are asked for by keys, to filter, sort or group by them.
     pub asked: Selection,
     pub columns: ColumnList,
+    /// The keys that rows are sorted by. Empty for rows in the order in which they are read.
+    pub sort: Vec<SortKey>,
+    /// Whether only the exit status is of interest: whether a socket matches.
+    pub quiet: bool,
+    /// How long to wait for a socket that matches.
+    pub wait: Option<Duration>,
     /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
     pub format: Format,
@@ -50,12 +59,16 @@ impl Config {
     /// [`Error::Usage`] for words without a meaning.
     pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
+        let selection = selection(args, format)?;
         Ok(Config {
             scope: scope(args),
             interfaces: args.interface.clone(),
-            selection: selection(args, format)?,
-            asked: Selection::default(),
-            columns: columns(args, format, &filter)?,
+            asked: asked(args),
+            sort: if args.quiet { Vec::new() } else { args.sort.clone() },
+            quiet: args.quiet,
+            wait: args.wait,
+            columns: columns(args, format, &filter, &selection)?,
+            selection,
             lost: Lost::default(),
             format,
             style: Style {
@@ -70,9 +83,31 @@ impl Config {
         })
     }
 
+    /// The same settings for finding out whether a socket matches. Nothing is collected to be shown.
+    pub fn for_match(&self) -> Config {
+        let (columns, sort) = (ColumnList::default(), Vec::new());
+        Config { columns, sort, quiet: true, ..self.clone() }
+    }
+
+    /// Whether a column that is shown, or that rows are sorted by, needs this to be collected.
+    fn needs(&self, needs: Needs) -> bool {
+        let is_sorted_by = |it: &SortKey| matches!(it.key, Key::Column(by) if by.needs() == needs);
+        self.columns.needs(needs) || self.sort.iter().any(is_sorted_by)
+    }
+
+    /// Whether the descriptors that hold the sockets must be known.
+    pub fn needs_owners(&self) -> bool {
+        self.needs(Needs::Holders) || self.filter.needs_owners()
+    }
+
+    /// Whether a column is shown, or rows are sorted by it.
+    pub fn uses(&self, column: Column) -> bool {
+        self.columns.has(column) || self.sort.iter().any(|it| it.key == Key::Column(column))
+    }
+
     /// The options to show. `None` if no column shows them.
     pub fn shown_options(&self) -> Option<&Selection> {
-        self.columns.needs(Needs::Options).then_some(&self.selection)
+        self.needs(Needs::Options).then_some(&self.selection)
     }
 }
 
@@ -213,13 +248,26 @@ fn check_versions(args: &TableArgs) -> Result<(), Error> {
 }
 
 fn format(args: &TableArgs) -> Format {
-    if args.json {
-        json::ARRAY
-    } else if args.ndjson {
-        json::LINES
+    let [table, array, lines, csv] = if !args.count_by.is_empty() {
+        [count::TABLE, count::ARRAY, count::LINES, count::CSV]
+    } else if args.summary {
+        // There is no summary as CSV. clap rejects it.
+        [summary::TEXT, summary::OBJECT, summary::LINE, summary::TEXT]
     } else {
-        table::TABLE
+        [table::TABLE, json::ARRAY, json::LINES, csv::CSV]
+    };
+    match (args.json, args.ndjson, args.csv) {
+        (true, ..) => array,
+        (_, true, _) => lines,
+        (_, _, true) => csv,
+        _ => table,
     }
+}
+
+/// The options among the keys.
+fn asked(args: &TableArgs) -> Selection {
+    let keys = args.sort.iter().map(|it| it.key).chain(args.count_by.iter().copied());
+    Selection::of(keys.filter_map(Key::option))
 }
 
 fn selection(args: &TableArgs, format: Format) -> Result<Selection, Error> {
@@ -231,7 +279,12 @@ fn selection(args: &TableArgs, format: Format) -> Result<Selection, Error> {
     }
 }
 
-fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnList, Error> {
+fn columns(
+    args: &TableArgs,
+    format: Format,
+    filter: &Filter,
+    selection: &Selection,
+) -> Result<ColumnList, Error> {
     let request = ColumnRequest {
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
@@ -239,9 +292,19 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
         programs: args.programs,
         timers: args.timers,
     };
-    let columns = match format.whole_sockets {
-        true => ColumnList::for_objects(&request),
-        false => ColumnList::for_table(&request),
+    let columns = if args.quiet {
+        return Ok(ColumnList::default());
+    } else if !args.count_by.is_empty() {
+        return Ok(ColumnList::for_keys(&args.count_by));
+    } else if args.summary {
+        return Ok(ColumnList::for_summary());
+    } else if args.csv {
+        let options = (!args.options.is_empty()).then(|| selection.fixed()).flatten();
+        ColumnList::for_records(&request, options)
+    } else if format.whole_sockets {
+        ColumnList::for_objects(&request)
+    } else {
+        ColumnList::for_table(&request)
     };
     let nothing = |layout: &_| columns.of(*layout).is_empty();
     if !args.columns.is_empty() && filter.layouts().iter().all(nothing) {

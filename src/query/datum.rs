@@ -10,7 +10,6 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::query::cell_text;
-use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
 use crate::socket::Endpoint;
@@ -45,6 +44,20 @@ impl<'a> Datum<'a> {
             Datum::Nothing
         } else {
             Datum::List(data)
+        }
+    }
+
+    /// The same value without borrowing from the socket.
+    pub fn into_owned(self) -> Datum<'static> {
+        match self {
+            Datum::Nothing => Datum::Nothing,
+            Datum::Off => Datum::Off,
+            Datum::Number(number) => Datum::Number(number),
+            Datum::Time(time) => Datum::Time(time),
+            Datum::Text(text) => Datum::Text(Cow::Owned(text.into_owned())),
+            Datum::Address(address, port) => Datum::Address(address, port),
+            Datum::Never => Datum::Never,
+            Datum::List(data) => Datum::List(data.into_iter().map(Datum::into_owned).collect()),
         }
     }
 
@@ -97,7 +110,7 @@ impl<'a> Row<'a> {
     /// What the key yields for this socket. The options of keys must be among [`Row::asked`].
     pub fn datum(&'a self, key: Key) -> Datum<'a> {
         match key {
-            Key::Column(column) => of_cell(column, column.read(self)),
+            Key::Column(column) => of_cell(column.read(self)),
             Key::Option(index) => {
                 self.option(index).map_or(Datum::Nothing, |it| of_value(&it.value, it.option.kind))
             }
@@ -133,7 +146,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
+/// The value of a cell.
+pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Options(..) | Cell::Timer(None, _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
@@ -141,7 +155,7 @@ fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
         Cell::Word(word) => Datum::text(word.as_bytes()),
         Cell::Bytes(bytes) => Datum::text(bytes),
         Cell::PerHolder(holders, cell) => {
-            Datum::list(holders.iter().map(|holder| of_cell(column, cell(holder))))
+            Datum::list(holders.iter().map(|holder| of_cell(cell(holder))))
         }
         Cell::Interface(interface) => of_interface(interface),
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
@@ -155,7 +169,7 @@ fn of_cell<'a>(column: Column, cell: Cell<'a>) -> Datum<'a> {
             }
         }
         Cell::Netns(inode, _) => Datum::Number(inode.into()),
-        Cell::Master(master) => of_cell(column, Cell::nonzero(master.inode)),
+        Cell::Master(master) => of_cell(Cell::nonzero(master.inode)),
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,

@@ -38,6 +38,18 @@ impl Key {
         option_named(word)?.map(Key::Option).ok_or_else(|| unknown(word))
     }
 
+    /// Parses a word of a list of names, which must not be empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Key::parse`].
+    pub fn parse_in_list(word: &str) -> Result<Key, String> {
+        match word.trim() {
+            "" => Err("empty word (name at least one column or option)".into()),
+            word => Key::parse(word),
+        }
+    }
+
     /// The option, or the option that the member belongs to, by its index in the catalogue.
     pub fn option(self) -> Option<usize> {
         match self {

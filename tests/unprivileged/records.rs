@@ -162,6 +162,9 @@ pub const PLAIN: Style =
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
         asked: Selection::default(),
+        sort: Vec::new(),
+        quiet: false,
+        wait: None,
         lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
         filter: Filter::default(),
