@@ -174,6 +174,7 @@ unshare = util-linux util-linux util-linux util-linux
 python3 = python3 python3 python python3
 strace = strace strace strace strace
 jsonschema = python3-jsonschema python3-jsonschema python-jsonschema python3-jsonschema
+pytest = python3-pytest python3-pytest python-pytest python3-pytest
 zsh = zsh zsh zsh zsh
 fish = fish fish fish fish
 netstat = net-tools net-tools net-tools net-tools
@@ -245,7 +246,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setcap setpriv strace jsonschema zsh fish netstat lsof /etc/services)
+	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest zsh fish netstat lsof /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

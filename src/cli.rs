@@ -29,10 +29,13 @@ Examples:
   knetstat --tcp6 --state LISTEN      listening sockets over IPv6
   knetstat -t --port 5432 -O 'keep*'  keepalive of the connections to PostgreSQL
   knetstat -tJ --state established | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
+  knetstat -t --count-by command,keepalive    who uses keepalive, and how often
+  knetstat -tq --port 5432 --wait 5s  for a script: wait for a socket, exit status 0 if there is one
   knetstat options keepidle           what an option is and who sets it
   knetstat doctor                     why it does not work here, and what to do
 
-Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. See knetstat(8).";
+Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. With -q: 0 a socket matched, 1 none did,
+2 any error. See knetstat(8).";
 
 /// Show the options of every live socket.
 #[derive(Debug, Parser)]

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::host::netns::Scope;
 use crate::host::services::{self, Ports};
 use crate::host::users;
+use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
 use crate::output::{count, csv, json, summary, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
@@ -299,8 +300,7 @@ fn columns(
     } else if args.summary {
         return Ok(ColumnList::for_summary());
     } else if args.csv {
-        let options = (!args.options.is_empty()).then(|| selection.fixed()).flatten();
-        ColumnList::for_records(&request, options)
+        ColumnList::for_records(&request, fields(args, selection, filter))
     } else if format.whole_sockets {
         ColumnList::for_objects(&request)
     } else {
@@ -313,6 +313,17 @@ fn columns(
         return Err(wrong("--columns", &error));
     }
     Ok(columns)
+}
+
+/// The options that are fields of CSV, by their indexes in the catalogue: those of -O that a selected family
+/// can have or, if there are none, all of them. `None` if each socket has other options.
+fn fields(args: &TableArgs, selection: &Selection, filter: &Filter) -> Option<Vec<usize>> {
+    let chosen = selection.fixed().filter(|_| !args.options.is_empty())?;
+    let families: Vec<Family> =
+        Family::ALL.into_iter().filter(|family| filter.wants_family(*family)).collect();
+    let can_be = |index: &usize| families.iter().any(|it| CATALOGUE[*index].may_be_of(*it));
+    let of_families: Vec<usize> = chosen.iter().copied().filter(can_be).collect();
+    Some(if of_families.is_empty() { chosen } else { of_families })
 }
 
 /// The length of the longest protocol that can occur. UDP-Lite counts only if `has_udp_lite`, because it

@@ -19,7 +19,8 @@ pub fn write(to: &mut dyn Write, records: Vec<Vec<String>>) -> io::Result<()> {
         return Ok(());
     }
     let mut table = Builder::from(records).build();
-    let alignment = (Alignment::left(), Padding::new(0, GAP, 0, 0));
+    // The style adds one blank.
+    let alignment = (Alignment::left(), Padding::new(0, GAP - 1, 0, 0));
     table.with(Style::blank()).modify(Rows::new(..), alignment);
     table.modify(Columns::first(), Alignment::right());
     table.to_string().lines().try_for_each(|line| writeln!(to, "{}", line.trim_end()))

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::query::datum::Datum;
 use crate::query::key::Key;
 use crate::query::row::Row;
+use crate::text::escaped;
 
 /// A key that rows are sorted by, and the direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,11 @@ impl SortKey {
     pub fn parse(word: &str) -> Result<SortKey, String> {
         let word = word.trim();
         let (descending, name) = word.strip_prefix('-').map_or((false, word), |name| (true, name));
+        if name.starts_with('-') {
+            let word = escaped(word.as_bytes());
+            let hint = "one minus before a name sorts in descending order";
+            return Err(format!("unknown name '{word}' ({hint})"));
+        }
         Ok(SortKey { key: Key::parse_in_list(name)?, descending })
     }
 }
