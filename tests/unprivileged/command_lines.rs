@@ -65,7 +65,6 @@ const LINES: &[(&str, &str)] = &[
     ("--count-by linger.l_on", "--count-by: unknown member of SO_LINGER 'l_on' (did you mean l_onoff?)"),
     ("--count-by zzzzz", "--count-by: unknown name 'zzzzz' (expected a column, or an option that 'knetstat options' lists)"),
     ("--count-by state keepalive", "unexpected word 'keepalive' (to show the option: knetstat --count-by state -O keepalive; to explain it: knetstat options keepalive)"),
-    ("--count-by state local", "--count-by: a list is separated by commas (knetstat --count-by state,local)"),
     ("--count-by", "--count-by requires a value (such as --count-by command,keepalive)"),
     ("--wait x", "--wait: invalid time 'x' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"),
     ("--wait -1", "--wait: invalid time '-1' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"),

@@ -61,6 +61,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     };
     let reading = Reading::open(&programs, config, netns_set)?;
     capability::drop_all()?;
+    let reading = reading.with_owners()?;
     match config.quiet {
         true => find_match(reading, &programs, config),
         false => print(reading, &programs, config),

@@ -28,6 +28,8 @@ pub struct Reading {
     snapshot: Snapshot,
     /// The first walk through all descriptors, and one for each section of the table, if they are needed.
     walks: Vec<Iter>,
+    /// The result of the first walk, once it has been read.
+    ownership: Option<Ownership<Iter>>,
 }
 
 impl Reading {
@@ -50,7 +52,19 @@ impl Reading {
         let walks = if config.needs_owners() { 1 + config.filter.layouts().len() } else { 0 };
         let walks = (0..walks).filter_map(|_| programs.owners().transpose());
         let walks = walks.collect::<Result<_, _>>()?;
-        Ok(Reading { netns_set, namespaces, snapshot, walks })
+        Ok(Reading { netns_set, namespaces, snapshot, walks, ownership: None })
+    }
+
+    /// Reads the first walk through all descriptors, if there is one, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn with_owners(mut self) -> Result<Reading, Error> {
+        if let Some(first) = self.walks.pop() {
+            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.walks))?);
+        }
+        Ok(self)
     }
 
     /// Reads the sockets. Returns what is missing, as the ends of sentences.
@@ -64,9 +78,7 @@ impl Reading {
         config: &Config,
         output: &mut dyn Output,
     ) -> Result<Vec<String>, Error> {
-        let Reading { netns_set, namespaces, snapshot, mut walks } = self;
-        let first = walks.pop();
-        let ownership = first.map(|first| Ownership::new(first, walks)).transpose()?;
+        let Reading { netns_set, namespaces, snapshot, ownership, .. } = self;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
         let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
         let unknown =
@@ -83,10 +95,8 @@ impl Reading {
     ///
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
-        let Reading { namespaces, snapshot, mut walks, .. } = self;
+        let Reading { namespaces, snapshot, ownership, .. } = self.with_owners()?;
         let mut quiet = Quiet::default();
-        let first = walks.pop();
-        let ownership = first.map(|first| Ownership::new(first, walks)).transpose()?;
         pipeline::print(Records::new(snapshot), config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())
     }
