@@ -332,6 +332,9 @@ pub fn parse() -> Result<Cli, Error> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let mut program = program();
     let matches = program.try_get_matches_from_mut(&arguments);
+    if let Some(answer) = matches.is_ok().then(|| usage::one_dash(&arguments, &program)).flatten() {
+        return Err(Error::Usage(answer));
+    }
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) if cli.words.is_empty() => Ok(cli),
         Ok(cli) => Err(Error::Usage(usage::unexpected(&cli.words, &arguments, &program))),

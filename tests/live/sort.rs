@@ -49,6 +49,7 @@ fn rows_are_in_the_order_of_an_option() {
     // As a number, 9000 comes before 30000. As text it would not.
     assert_eq!(column(&sockets("-u --sort rcvbuf"), "SO_RCVBUF"), sizes);
     sizes.reverse();
+    assert_eq!(sockets("-u --sort -state").len(), sizes.len(), "a key, and not a flag");
     for flag in ["--sort -rcvbuf", "--sort=-SO_RCVBUF", "--sort -so_rcvbuf,sport"] {
         assert_eq!(column(&sockets(&format!("-u {flag}")), "SO_RCVBUF"), sizes, "{flag}");
     }
