@@ -48,7 +48,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// The text of a cell, as [`write`] appends it.
+/// The text of a cell, as [`write()`] appends it.
 pub fn text(cell: &Cell) -> String {
     let mut text = Vec::new();
     // Writing to a `Vec` does not fail.
@@ -268,7 +268,7 @@ fn options_to(to: &mut Vec<u8>, options: &[OptionValue], is_partial: bool) -> io
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     to.extend_from_slice(shown.option.name.as_bytes());
     to.push(b'=');
@@ -279,7 +279,7 @@ pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn value_to(
     to: &mut Vec<u8>,
     OptionValue { option, value, .. }: &OptionValue,
