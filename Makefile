@@ -125,7 +125,7 @@ dist: static completions ## Build a tar file with the static program, its manual
 	rm -rf $(STATIC_DIST)
 	install -D -m 755 $(STATIC) $(STATIC_DIST)/knetstat
 	install -D -m 644 -t $(STATIC_DIST) man/knetstat.8 LICENSE README.md CHANGELOG.md
-	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg
+	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg docs/testing.md
 	install -D -m 644 -t $(STATIC_DIST)/completions $(COMPLETIONS)/knetstat.*
 	packaging/libraries-used $(STATIC_TARGET) > $(STATIC_DIST)/LIBRARIES
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(EPOCH) --mode=go=rX,u+rw,a-s \
@@ -174,6 +174,7 @@ unshare = util-linux util-linux util-linux util-linux
 python3 = python3 python3 python python3
 strace = strace strace strace strace
 jsonschema = python3-jsonschema python3-jsonschema python-jsonschema python3-jsonschema
+pytest = python3-pytest python3-pytest python-pytest python3-pytest
 zsh = zsh zsh zsh zsh
 fish = fish fish fish fish
 netstat = net-tools net-tools net-tools net-tools
@@ -246,7 +247,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setcap setpriv strace jsonschema zsh fish netstat lsof jq /etc/services)
+	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest zsh fish netstat lsof jq /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

@@ -1,6 +1,7 @@
 //! The command line as it was typed. [`crate::config`] interprets it.
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -10,10 +11,12 @@ use crate::completion as values;
 use crate::error::Error;
 use crate::query::columns::{self, Column};
 use crate::query::expression::Expression;
+use crate::query::key::Key;
 use crate::query::network;
+use crate::query::sort::SortKey;
 use crate::socket::family::{self, Families};
 use crate::socket::state::{self, States};
-use crate::text::escaped;
+use crate::text::{escaped, units};
 use crate::usage;
 
 /// The text that `-h` prints after the commands. `--help` lists every option in full instead.
@@ -30,10 +33,13 @@ Examples:
                                       connections that delay small segments
   knetstat -t state established '( dport = :443 or sport = :443 )'
                                       the same language, in the words of ss
+  knetstat -t --count-by command,keepalive    who uses keepalive, and how often
+  knetstat -tq --port 5432 --wait 5s  for a script: wait for a socket, exit status 0 if there is one
   knetstat options keepidle           what an option is and who sets it
   knetstat doctor                     why it does not work here, and what to do
 
-Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. See knetstat(8).";
+Exit status: 0 done, 1 failed or incomplete, 2 wrong usage. With -q: 0 a socket matched, 1 none did,
+2 any error. See knetstat(8).";
 
 /// Show the options of every live socket.
 #[derive(Debug, Parser)]
@@ -185,7 +191,7 @@ pub struct TableArgs {
     pub listening: bool,
     /// Only sockets that match an expression, such as 'dport = 443 and not keepalive'; several are
     /// joined by and. Words after the options are an expression too. See EXPRESSIONS in knetstat(8)
-    #[arg(long = "where", value_name = "EXPR", value_parser = parse_where, help_heading = "Filters")]
+    #[arg(long = "where", value_name = "EXPR", value_parser = parse_where, add = Completer::new(values::expression), help_heading = "Filters")]
     pub conditions: Vec<Expression>,
     /// The expression after the options.
     #[arg(skip)]
@@ -269,6 +275,17 @@ pub struct TableArgs {
     /// Add the user, the inode, and the group of sockets that share the port (SO_REUSEPORT)
     #[arg(short, long, alias = "extended", help_heading = "What to show")]
     pub extend: bool,
+    /// Sort the rows by these columns and options, the first of which differs decides; '-KEY' sorts in
+    /// descending order. Rows without a value are last. The rows are buffered
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = SortKey::parse, allow_hyphen_values = true, add = Completer::new(values::sort_keys), conflicts_with_all = ["count_by", "summary"], help_heading = "What to show")]
+    pub sort: Vec<SortKey>,
+    /// Count the sockets by the values of these columns and options, the largest count first
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = Key::parse_in_list, add = Completer::new(values::keys), conflicts_with_all = ["columns", "summary"], help_heading = "What to show")]
+    pub count_by: Vec<Key>,
+    /// Count the sockets by protocol and state, and for each option that has been set: its sockets, values
+    /// and programs
+    #[arg(short, long, conflicts_with = "columns", help_heading = "What to show")]
+    pub summary: bool,
     /// Omit the header
     #[arg(short = 'H', long, help_heading = "What to show")]
     pub no_header: bool,
@@ -283,6 +300,16 @@ pub struct TableArgs {
     /// Write one JSON object per line
     #[arg(long, help_heading = "Output")]
     pub ndjson: bool,
+    /// Write CSV (RFC 4180): a header, and a record for each socket, with a field for each option of -O
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "summary"], help_heading = "Output")]
+    pub csv: bool,
+    /// Write no rows. The exit status is 0 if a socket matches, 1 if none does, 2 after any error
+    #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "count_by", "summary"], help_heading = "Output")]
+    pub quiet: bool,
+    /// Ask again until a socket matches or this time is over: seconds, or a number with a unit, such as
+    /// 500ms, 5s or 2min
+    #[arg(long, value_name = "TIME", value_parser = parse_wait, allow_negative_numbers = true, help_heading = "Output")]
+    pub wait: Option<Duration>,
     /// When to use colour: options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
@@ -322,6 +349,9 @@ pub enum ColorWhen {
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Error> {
     let mut program = program();
     let matches = program.try_get_matches_from_mut(&arguments);
+    if let Some(answer) = matches.is_ok().then(|| usage::one_dash(&arguments, &program)).flatten() {
+        return Err(Error::Usage(answer));
+    }
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli.with_expression(&arguments, &program),
         Err(error) if !error.use_stderr() => Err(Error::Answer(error)),
@@ -410,6 +440,18 @@ fn parse_pid(text: &str) -> Result<u32, String> {
     let word = escaped(text.as_bytes());
     text.parse()
         .map_err(|_| format!("invalid PID '{word}' (for the name of a process, use --command)"))
+}
+
+/// Parses a duration: a number with a unit of time, or seconds.
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    let time = units::time(text).or_else(|| units::decimal(text, 1_000_000));
+    let time = time.and_then(|time| u64::try_from(time).ok()).map(Duration::from_micros);
+    time.ok_or_else(|| {
+        let word = escaped(text.as_bytes());
+        format!(
+            "invalid time '{word}' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"
+        )
+    })
 }
 
 /// Returns the error for wrong usage that clap cannot detect.

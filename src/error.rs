@@ -35,6 +35,9 @@ pub enum Error {
     /// Not an error: the text of `--help` or `--version`.
     #[error(transparent)]
     Answer(clap::Error),
+    /// Not an error: with `--quiet`, no socket matched. The exit status tells it.
+    #[error("no socket matched")]
+    NoMatch,
     #[error("cannot write the output: {}", reason(.0))]
     Output(io::Error),
     /// The BPF programs, or all that report sockets, could not be loaded.

@@ -73,6 +73,30 @@ pub fn columns(begun: &OsStr) -> Vec<Candidate> {
     described(columns.map(|column| (column.name().to_owned(), column.help().to_owned())))
 }
 
+/// The names of columns and options, for `--count-by`. A column takes precedence over an option of its name.
+pub fn keys(begun: &OsStr) -> Vec<Candidate> {
+    let mut found = columns(begun);
+    let is_column = |name: &Candidate| Column::ALL.iter().any(|it| name.get_value() == it.name());
+    found.extend(option_names(begun).into_iter().filter(|name| !is_column(name)));
+    found
+}
+
+/// The names of columns and options, for `--sort`, with a minus if one was begun with it.
+pub fn sort_keys(begun: &OsStr) -> Vec<Candidate> {
+    match begun.to_str().and_then(|begun| begun.strip_prefix('-')) {
+        Some(name) => keys(name.as_ref()).into_iter().map(|key| key.add_prefix("-")).collect(),
+        None => keys(begun),
+    }
+}
+
+/// The names of columns and options, for the last word of an expression.
+pub fn expression(begun: &OsStr) -> Vec<Candidate> {
+    let text = begun.to_str().unwrap_or_default();
+    let (before, name) =
+        text.split_at(text.rfind([' ', '(', '!', '&', '|']).map_or(0, |at| at + 1));
+    keys(name.as_ref()).into_iter().map(|key| key.add_prefix(before)).collect()
+}
+
 /// The commands that have help.
 pub fn commands(begun: &OsStr) -> Vec<Candidate> {
     plain(

@@ -4,18 +4,21 @@
 mod selected;
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
 use crate::host::netns::Scope;
+use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
-use crate::output::{json, table, terminal, Format, Style};
+use crate::output::{count, csv, json, summary, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::columns::{Column, Needs};
 use crate::query::expression::Expression;
 use crate::query::filter::Filter;
 use crate::query::key::Key;
 use crate::query::lost::Lost;
+use crate::query::sort::SortKey;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::usage;
 
@@ -29,11 +32,17 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// The options to show.
     pub selection: Selection,
-    /// The columns and options that are asked for, to filter by them.
+    /// The columns and options that are asked for, to filter, sort or count by them.
     pub keys: Vec<Key>,
     /// The options among them.
     pub asked: Selection,
     pub columns: ColumnList,
+    /// The keys that rows are sorted by. Empty for rows in the order in which they are read.
+    pub sort: Vec<SortKey>,
+    /// Whether only the exit status is of interest: whether a socket matches.
+    pub quiet: bool,
+    /// How long to wait for a socket that matches.
+    pub wait: Option<Duration>,
     /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
     pub format: Format,
@@ -52,13 +61,18 @@ impl Config {
     /// [`Error::Usage`] for words without a meaning.
     pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
-        let keys: Vec<Key> = filter.keys().collect();
+        let selection = selection(args, format)?;
+        let keys = keys(args, &filter);
         Ok(Config {
             scope: scope(args),
             interfaces: filter.interface_names(),
-            selection: selection(args, format)?,
             asked: Selection::of(keys.iter().copied().flat_map(Key::options)),
-            columns: columns(args, format, &filter)?,
+            keys,
+            sort: if args.quiet { Vec::new() } else { args.sort.clone() },
+            quiet: args.quiet,
+            wait: args.wait,
+            columns: columns(args, format, &filter, &selection)?,
+            selection,
             lost: Lost::default(),
             format,
             style: Style {
@@ -69,9 +83,15 @@ impl Config {
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
-            keys,
             filter,
         })
+    }
+
+    /// The same settings for finding out whether a socket matches. Nothing is collected to be shown.
+    pub fn for_match(&self) -> Config {
+        let (columns, sort, keys) =
+            (ColumnList::default(), Vec::new(), self.filter.keys().collect());
+        Config { columns, sort, keys, quiet: true, ..self.clone() }
     }
 
     /// Whether the column is shown, or asked for by a key.
@@ -207,13 +227,26 @@ fn check_versions(args: &TableArgs) -> Result<(), Error> {
 }
 
 fn format(args: &TableArgs) -> Format {
-    if args.json {
-        json::ARRAY
-    } else if args.ndjson {
-        json::LINES
+    let [table, array, lines, csv] = if !args.count_by.is_empty() {
+        [count::TABLE, count::ARRAY, count::LINES, count::CSV]
+    } else if args.summary {
+        // There is no summary as CSV. clap rejects it.
+        [summary::TEXT, summary::OBJECT, summary::LINE, summary::TEXT]
     } else {
-        table::TABLE
+        [table::TABLE, json::ARRAY, json::LINES, csv::CSV]
+    };
+    match (args.json, args.ndjson, args.csv) {
+        (true, ..) => array,
+        (_, true, _) => lines,
+        (_, _, true) => csv,
+        _ => table,
     }
+}
+
+/// The columns and options that are asked for, to filter, sort or count by them.
+fn keys(args: &TableArgs, filter: &Filter) -> Vec<Key> {
+    let sorted = args.sort.iter().map(|it| it.key).filter(|_| !args.quiet);
+    filter.keys().chain(sorted).chain(args.count_by.iter().copied()).collect()
 }
 
 fn selection(args: &TableArgs, format: Format) -> Result<Selection, Error> {
@@ -225,7 +258,12 @@ fn selection(args: &TableArgs, format: Format) -> Result<Selection, Error> {
     }
 }
 
-fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnList, Error> {
+fn columns(
+    args: &TableArgs,
+    format: Format,
+    filter: &Filter,
+    selection: &Selection,
+) -> Result<ColumnList, Error> {
     let request = ColumnRequest {
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
@@ -233,9 +271,18 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
         programs: args.programs,
         timers: args.timers,
     };
-    let columns = match format.whole_sockets {
-        true => ColumnList::for_objects(&request),
-        false => ColumnList::for_table(&request),
+    let columns = if args.quiet {
+        return Ok(ColumnList::default());
+    } else if !args.count_by.is_empty() {
+        return Ok(ColumnList::for_keys(&args.count_by));
+    } else if args.summary {
+        return Ok(ColumnList::for_summary());
+    } else if args.csv {
+        ColumnList::for_records(&request, fields(args, selection, filter))
+    } else if format.whole_sockets {
+        ColumnList::for_objects(&request)
+    } else {
+        ColumnList::for_table(&request)
     };
     let nothing = |layout: &_| columns.of(*layout).is_empty();
     if !args.columns.is_empty() && filter.layouts().iter().all(nothing) {
@@ -244,6 +291,17 @@ fn columns(args: &TableArgs, format: Format, filter: &Filter) -> Result<ColumnLi
         return Err(wrong("--columns", &error));
     }
     Ok(columns)
+}
+
+/// The options that are fields of CSV, by their indexes in the catalogue: those of -O that a selected family
+/// can have or, if there are none, all of them. `None` if each socket has other options.
+fn fields(args: &TableArgs, selection: &Selection, filter: &Filter) -> Option<Vec<usize>> {
+    let chosen = selection.fixed().filter(|_| !args.options.is_empty())?;
+    let families: Vec<Family> =
+        Family::ALL.into_iter().filter(|family| filter.wants_family(*family)).collect();
+    let can_be = |index: &usize| families.iter().any(|it| CATALOGUE[*index].may_be_of(*it));
+    let of_families: Vec<usize> = chosen.iter().copied().filter(can_be).collect();
+    Some(if of_families.is_empty() { chosen } else { of_families })
 }
 
 /// The length of the longest protocol that can occur. UDP-Lite counts only if `has_udp_lite`, because it

@@ -71,6 +71,32 @@ pub fn memory_limit() -> Option<u64> {
     (is_fixed && is_counted()).then_some(soft)
 }
 
+/// Keeps only the capabilities that opening iterators again requires, to wait for a socket: in the network
+/// namespace of the program or, if `is_one` is false, in others too, which have to be found and entered.
+///
+/// # Errors
+///
+/// When the kernel refuses, which is not expected.
+pub fn keep_for_reading(is_one: bool) -> Result<(), Error> {
+    use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+    let refused = |error: caps::errors::CapsError| Error::DropCapabilities(error.to_string());
+    let mut kept = vec![CAP_BPF, CAP_NET_RAW];
+    if !is_one {
+        kept.extend([CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_NET_ADMIN]);
+    } else if !has(CAP_BPF) {
+        kept.push(CAP_SYS_ADMIN);
+    }
+    let effective = caps::read(None, CapSet::Effective).map_err(refused)?;
+    let kept = kept.into_iter().filter(|capability| effective.contains(capability)).collect();
+    for set in [CapSet::Ambient, CapSet::Inheritable] {
+        caps::clear(None, set).map_err(refused)?;
+    }
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        caps::set(None, set, &kept).map_err(refused)?;
+    }
+    Ok(())
+}
+
 /// Drops every capability, and the user and group IDs that the set-ID bits of the file granted. Reading
 /// open iterators requires no privileges.
 ///

@@ -74,6 +74,19 @@ impl Selection {
         Ok(())
     }
 
+    /// The indexes in the catalogue of the options, if they are the same for every socket.
+    pub fn fixed(&self) -> Option<Vec<usize>> {
+        let mut options = Vec::new();
+        for part in &self.parts {
+            match part {
+                SelectedPart::Common => return None,
+                SelectedPart::Option(index) if options.contains(index) => {}
+                SelectedPart::Option(index) => options.push(*index),
+            }
+        }
+        (!self.set).then_some(options)
+    }
+
     /// Plans the options to show for sockets of one kind.
     pub fn plan(&self, kind: SocketKind, defaults: &Defaults) -> Plan {
         let mut always = Vec::new();

@@ -7,6 +7,7 @@ use crate::options::set::Marker;
 use crate::options::value::Value;
 use crate::options::{decode, getsockopt};
 use crate::record::fact::Fact;
+use crate::socket::kind::Family;
 
 /// An option.
 pub struct OptionSpec {
@@ -82,6 +83,25 @@ impl OptionSpec {
     pub(super) const fn also_called(mut self, aliases: &'static [&'static str]) -> OptionSpec {
         self.aliases = aliases;
         self
+    }
+
+    /// Whether sockets of a family can have the option, according to its level.
+    pub fn may_be_of(&self, family: Family) -> bool {
+        match self.level.name {
+            "IPPROTO_TCP" | "SOL_TLS" => matches!(family, Family::Tcp | Family::Mptcp),
+            "IPPROTO_UDP" => family == Family::Udp,
+            "IPPROTO_IP" | "IPPROTO_IPV6" => matches!(
+                family,
+                Family::Tcp | Family::Udp | Family::Raw | Family::Mptcp | Family::Sctp
+            ),
+            "SOL_RAW" | "SOL_ICMPV6" => family == Family::Raw,
+            "SOL_SCTP" => family == Family::Sctp,
+            "SOL_NETLINK" => family == Family::Netlink,
+            "AF_VSOCK" => family == Family::Vsock,
+            "SOL_PACKET" => family == Family::Packet,
+            "SOL_XDP" => family == Family::Xdp,
+            _ => true,
+        }
     }
 
     /// The name of the level and the number, such as `SOL_SOCKET 9`.

@@ -7,22 +7,34 @@ use std::net::IpAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Format, Output, Row};
+use crate::options::catalogue::CATALOGUE;
 use crate::options::constants;
 use crate::options::plan::OptionValue;
+use crate::options::short::without_prefix;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
+use crate::query::cell_text;
 use crate::query::column_list::ColumnList;
+use crate::query::columns::Column;
+use crate::query::groups;
+use crate::query::key::Key;
 use crate::socket::owner::Holder;
 use crate::socket::{TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Escaped};
 
 /// One array, with one object per line.
-pub const ARRAY: Format =
-    Format { whole_sockets: true, open: |to, columns, _| Box::new(Json::new(to, columns, true)) };
+pub const ARRAY: Format = Format {
+    whole_sockets: true,
+    has_sections: false,
+    open: |to, columns, _| Box::new(Json::new(to, columns, true)),
+};
 
 /// One object per line.
-pub const LINES: Format =
-    Format { whole_sockets: true, open: |to, columns, _| Box::new(Json::new(to, columns, false)) };
+pub const LINES: Format = Format {
+    whole_sockets: true,
+    has_sections: false,
+    open: |to, columns, _| Box::new(Json::new(to, columns, false)),
+};
 
 struct Json<'a> {
     to: Box<dyn Write + 'a>,
@@ -83,6 +95,42 @@ fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
         Cell::Options(options, _) => write_options(line, options)?,
         cell => serde_json::to_writer(line, cell)?,
+    }
+    Ok(())
+}
+
+/// The name of a key as a member. A column has the name of its member in the object of a socket, except that
+/// `program` is a text here, which contains the reason if there is no process.
+pub(super) fn member(key: Key) -> String {
+    match key {
+        Key::Column(Column::Program) => Column::Program.name().to_owned(),
+        Key::Column(column) => column.member().to_owned(),
+        Key::Option(index) => CATALOGUE[index].name.to_owned(),
+        Key::Versions(ip, _) => without_prefix(CATALOGUE[ip].name).to_owned(),
+        Key::Member(index, member) => format!("{}.{member}", CATALOGUE[index].name),
+    }
+}
+
+/// Appends the value of a key, in the type that it has in the object of a socket. Of the values of several
+/// descriptors, each is written once.
+pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
+    let option = row.option(key);
+    match key {
+        Key::Column(Column::Program) => {
+            let text = cell_text::text(&Column::Program.read(row));
+            let value = Some(text).filter(|text| text != "-");
+            serde_json::to_writer(to, &value)?;
+        }
+        Key::Column(column) => match groups::distinct(row, column) {
+            Some(cells) => serde_json::to_writer(to, &cells)?,
+            None => write(to, &column.read(row))?,
+        },
+        Key::Option(_) | Key::Versions(..) => {
+            serde_json::to_writer(to, &option.map(|shown| &shown.value))?
+        }
+        Key::Member(_, member) => {
+            serde_json::to_writer(to, &option.and_then(|shown| shown.value.member(member)))?;
+        }
     }
     Ok(())
 }

@@ -4,10 +4,15 @@
 //! add its flag to cli.rs and config.rs.
 
 mod color;
+pub mod count;
+pub mod csv;
 pub mod json;
 mod line;
+mod list;
+pub mod quiet;
 pub mod schema;
 mod short;
+pub mod summary;
 pub mod table;
 pub mod terminal;
 mod text;
@@ -52,6 +57,20 @@ pub trait Output {
     ///
     /// As [`Output::begin`].
     fn end(&mut self) -> io::Result<()>;
+
+    /// Writes everything that is buffered, of an output that is incomplete and must not look complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::begin`].
+    fn end_incomplete(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether no further socket is needed.
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 /// An output format, and how to open it.
@@ -60,6 +79,8 @@ pub struct Format {
     /// Whether a socket is shown with all of its members and options, unless the command line chooses
     /// them. Otherwise it is shown with the commonly needed ones.
     pub whole_sockets: bool,
+    /// Whether the sockets of each layout follow in a section of their own.
+    pub has_sections: bool,
     /// Opens an output that writes to the first argument.
     pub open: for<'a> fn(Box<dyn Write + 'a>, ColumnList, Style) -> Box<dyn Output + 'a>,
 }

@@ -14,6 +14,7 @@ use crate::query::layout::Layout;
 /// Aligned columns, with the commonly needed options and the options that are set.
 pub const TABLE: Format = Format {
     whole_sockets: false,
+    has_sections: true,
     open: |to, columns, style| Box::new(Table::new(to, &columns, style)),
 };
 

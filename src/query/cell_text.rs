@@ -49,6 +49,14 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// The text of a cell, as [`write()`] appends it.
+pub fn text(cell: &Cell) -> String {
+    let mut text = Vec::new();
+    // Writing to a `Vec` does not fail.
+    let _ = write(&mut text, cell, false);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 fn number_to(to: &mut Vec<u8>, number: u64) {
     to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
@@ -214,9 +222,9 @@ pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String 
     }
 }
 
-/// Returns the command of a process, escaped where it ends like the mark of a subflow or looks like an
+/// The command of a process, escaped where it ends like the mark of a subflow or looks like an
 /// empty name.
-fn command(name: &[u8]) -> String {
+pub fn command(name: &[u8]) -> String {
     if name.is_empty() {
         return EMPTY.into();
     }
@@ -272,7 +280,7 @@ fn options_to(to: &mut Vec<u8>, options: &[OptionValue], is_partial: bool) -> io
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     to.extend_from_slice(shown.option.name.as_bytes());
     to.push(b'=');
@@ -283,7 +291,7 @@ pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn value_to(
     to: &mut Vec<u8>,
     OptionValue { option, value, .. }: &OptionValue,

@@ -1,6 +1,7 @@
 //! The columns to show: those of netstat or of `--columns`, and those that other flags add.
 
 use crate::query::columns::{Column, Needs};
+use crate::query::key::Key;
 use crate::query::layout::Layout;
 
 /// The columns that the command line asks for.
@@ -18,14 +19,18 @@ pub struct ColumnRequest {
     pub timers: bool,
 }
 
-/// The columns to show in each layout, without duplicates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnList([Vec<Column>; Layout::ALL.len()]);
+/// The columns to show in each layout, without duplicates. By default none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnList {
+    columns: [Vec<Column>; Layout::ALL.len()],
+    /// The columns of an output in which every socket has the same ones, and options can be columns.
+    keys: Vec<Key>,
+}
 
 impl ColumnList {
     /// The columns of a table. Each layout omits the columns that it does not have.
     pub fn for_table(request: &ColumnRequest) -> ColumnList {
-        ColumnList(Layout::ALL.map(|layout| {
+        ColumnList::by_layout(|layout| {
             let first = match request.chosen.is_empty() {
                 true => netstat(layout),
                 false => &request.chosen,
@@ -33,7 +38,7 @@ impl ColumnList {
             let mut columns = with(first, &request.added());
             columns.retain(|column| column.heading(layout).is_some());
             columns
-        }))
+        })
     }
 
     /// The members of a JSON object, which are the same for every layout.
@@ -51,22 +56,83 @@ impl ColumnList {
                 with(&request.chosen, &added)
             }
         };
-        ColumnList(Layout::ALL.map(|_| columns.clone()))
+        ColumnList::by_layout(|_| columns.clone())
+    }
+
+    /// The fields of a record of CSV, which are the same for every layout: the members of a JSON object,
+    /// flat, or the chosen columns. If the options to show are the same for every socket, each of them has
+    /// a column, in place of the column of all options.
+    pub fn for_records(request: &ColumnRequest, options: Option<Vec<usize>>) -> ColumnList {
+        let mut columns = match request.chosen.is_empty() {
+            true => Column::ALL.into_iter().filter(|column| is_field(*column, request)).collect(),
+            false => with(&request.chosen, &request.added()),
+        };
+        if options.is_some() && !columns.contains(&Column::Options) {
+            columns.push(Column::Options);
+        }
+        let fields = |column: &Column| match (column, &options) {
+            (Column::Options, Some(options)) => options.iter().copied().map(Key::Option).collect(),
+            (column, _) => vec![Key::Column(*column)],
+        };
+        let keys = columns.iter().flat_map(fields).collect();
+        ColumnList { keys, ..ColumnList::by_layout(|_| columns.clone()) }
+    }
+
+    /// The columns among these keys, for an output that shows the keys.
+    pub fn for_keys(keys: &[Key]) -> ColumnList {
+        let mut distinct: Vec<Key> = Vec::new();
+        for key in keys {
+            if !distinct.contains(key) {
+                distinct.push(*key);
+            }
+        }
+        let column = |key: &Key| match key {
+            Key::Column(column) => Some(*column),
+            Key::Option(_) | Key::Versions(..) | Key::Member(..) => None,
+        };
+        let columns: Vec<Column> = distinct.iter().filter_map(column).collect();
+        ColumnList { keys: distinct, ..ColumnList::by_layout(|_| columns.clone()) }
+    }
+
+    /// The columns that the summary is made from.
+    pub fn for_summary() -> ColumnList {
+        use Column::{Options, Program, Protocol, State};
+        ColumnList::by_layout(|_| vec![Protocol, State, Program, Options])
+    }
+
+    fn by_layout(columns: impl FnMut(Layout) -> Vec<Column>) -> ColumnList {
+        ColumnList { columns: Layout::ALL.map(columns), keys: Vec::new() }
+    }
+
+    /// The columns and options of an output in which every socket has the same ones. Empty for others.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
     /// The columns of a layout, in order.
     pub fn of(&self, layout: Layout) -> &[Column] {
-        &self.0[layout as usize]
+        &self.columns[layout as usize]
     }
 
     /// Whether any layout has the column.
     pub fn has(&self, column: Column) -> bool {
-        self.0.iter().any(|columns| columns.contains(&column))
+        self.columns.iter().any(|columns| columns.contains(&column))
     }
 
     /// Whether one of the columns needs this to be collected.
     pub fn needs(&self, needs: Needs) -> bool {
-        self.0.iter().flatten().any(|column| column.needs() == needs)
+        self.columns.iter().flatten().any(|column| column.needs() == needs)
+    }
+}
+
+/// Whether a record of CSV has the column by default. The ports follow their addresses, and the processes
+/// have a field for each of their parts.
+fn is_field(column: Column, request: &ColumnRequest) -> bool {
+    match column {
+        Column::Sport | Column::Dport => true,
+        Column::Pid | Column::Command | Column::Owner => request.programs,
+        Column::Program => false,
+        column => column.is_default_member(),
     }
 }
 

@@ -50,6 +50,20 @@ impl<'a> Datum<'a> {
         }
     }
 
+    /// The same value without borrowing from the socket.
+    pub fn into_owned(self) -> Datum<'static> {
+        match self {
+            Datum::Nothing => Datum::Nothing,
+            Datum::Off => Datum::Off,
+            Datum::Number(number) => Datum::Number(number),
+            Datum::Time(time) => Datum::Time(time),
+            Datum::Text(text) => Datum::Text(Cow::Owned(text.into_owned())),
+            Datum::Address(address, port) => Datum::Address(address, port),
+            Datum::Never => Datum::Never,
+            Datum::List(data) => Datum::List(data.into_iter().map(Datum::into_owned).collect()),
+        }
+    }
+
     /// The order for sorting: ascending, with missing values at the end in either direction.
     pub fn cmp_for_sorting(&self, other: &Datum, descending: bool) -> Ordering {
         match (self, other) {
@@ -138,7 +152,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
+/// The value of a cell.
+pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Options(..) | Cell::Timer(None, _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),

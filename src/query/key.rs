@@ -45,6 +45,18 @@ impl Key {
         }
     }
 
+    /// Parses a word of a list of names, which must not be empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Key::parse`].
+    pub fn parse_in_list(word: &str) -> Result<Key, String> {
+        match word.trim() {
+            "" => Err("empty word (name at least one column or option)".into()),
+            word => Key::parse(word),
+        }
+    }
+
     /// The options that must be known, by their indexes in the catalogue.
     pub fn options(self) -> impl Iterator<Item = usize> {
         let (first, second) = match self {

@@ -21,8 +21,9 @@ macro_rules! sections {
         }
 
         impl<'a> Record<'a> {
-            /// Parses exactly one record. Returns `None` if there are too few bytes.
-            pub(super) fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
+            /// Parses exactly one record, whose integers must be aligned to eight bytes. Returns `None` if
+            /// they are not, or if there are too few bytes.
+            pub fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
                 let mut rest = bytes;
                 let header: &record_header = take(&mut rest)?;
                 Some(Record {

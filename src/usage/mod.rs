@@ -58,6 +58,22 @@ pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) ->
     }
 }
 
+/// The message for a long option with one dash, all of whose letters exist, such as `-state`. After `--sort`
+/// it is a key.
+pub fn one_dash(arguments: &[OsString], program: &Command) -> Option<String> {
+    let known = longs(program);
+    let mut before = "";
+    for word in arguments.iter().skip(1).map_while(|word| word.to_str()) {
+        let long = known.iter().find(|long| *word == long[1..]);
+        match long.filter(|_| !before.starts_with("--so")) {
+            Some(long) => return Some(format!("unknown option '{word}' (did you mean {long}?)")),
+            None if word == "--" => return None,
+            None => before = word,
+        }
+    }
+    None
+}
+
 /// The text that clap would print, as one line.
 fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();

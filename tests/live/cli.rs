@@ -223,6 +223,36 @@ const CASES: &[Case] = &[
         let inode = sockets("--tcp4 -l")[0]["inode"].to_string();
         assert_eq!(row[row.len() - 4..], ["0", &inode, "-", "SO_MARK=0"]);
     }),
+    case(&["--sort"], |flag| {
+        let ports = |arguments: &str| -> Vec<u64> {
+            let text = stdout(&format!("--tcp4 -H --columns sport {arguments}"));
+            text.split_whitespace().map(|word| word.parse().expect("a port")).collect()
+        };
+        assert_eq!(ports(&format!("{flag} sport")), [1001, 1001, 2001, 2005]);
+        assert_eq!(ports(&format!("{flag} -sport")), [2005, 2001, 1001, 1001]);
+        assert_eq!(ports(&format!("{flag}=keepalive {flag} dport")), [2001, 2005, 1001, 1001]);
+    }),
+    case(&["--count-by"], |flag| {
+        let text = stdout(&format!("{flag} protocol {flag} state -H"));
+        let mut rows: Vec<String> = text.lines().map(|line| words(line).join(" ")).collect();
+        rows.sort();
+        let expected = [
+            "1 tcp LISTEN",
+            "1 tcp6 ESTABLISHED",
+            "1 tcp6 LISTEN",
+            "1 udp ESTABLISHED",
+            "1 udp UNCONN",
+            "1 udp6 UNCONN",
+            "3 tcp ESTABLISHED",
+        ];
+        assert_eq!(rows, expected);
+    }),
+    case(&["-s", "--summary"], |flag| {
+        let text = stdout(flag);
+        let begin = format!("{} sockets\n\nCount  Proto  State\n", EVERYTHING.len());
+        assert!(text.starts_with(&begin), "{text}");
+        assert!(text.contains("\n    1  SO_BINDTODEVICE  lo "), "{text}");
+    }),
     case(&["-H", "--no-header"], |flag| {
         let with = stdout("");
         let (header, rows) = with.split_once('\n').unwrap_or_default();
@@ -262,6 +292,23 @@ const CASES: &[Case] = &[
         let lines = lines.expect("an object a line");
         assert_eq!(lines.len(), EVERYTHING.len());
         assert!(still(lines) == still(sockets("")));
+    }),
+    case(&["--csv"], |flag| {
+        let text = stdout(&format!("{flag} -tl4 --columns protocol,local,sport -O keepalive"));
+        assert_eq!(text, "protocol,local,sport,SO_KEEPALIVE\r\ntcp,127.0.0.1,1001,1\r\n");
+    }),
+    case(&["-q", "--quiet"], |flag| {
+        let status = |arguments: &str| {
+            let output = common::knetstat(arguments.split_whitespace());
+            assert_eq!((output.stdout.len(), output.stderr.len()), (0, 0), "{arguments}");
+            output.status.code()
+        };
+        assert_eq!(status(&format!("{flag} -t --port 1001")), Some(0));
+        assert_eq!(status(&format!("{flag} -t --port 1003")), Some(1));
+    }),
+    case(&["--wait"], |flag| {
+        changes_nothing(&format!("{flag} 5s"));
+        assert_eq!(stdout(&format!("{flag} 50ms -H --port 9")), "");
     }),
     case(&["--color"], |flag| {
         let bold =
@@ -646,10 +693,15 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs whose reader is gone, or that cannot be written
 
 /// All commands that write to standard output.
-const WRITERS: [&str; 15] = [
+const WRITERS: [&str; 20] = [
     "-O all",
     "-J",
     "--ndjson",
+    "--csv -O all",
+    "--sort -sport",
+    "--count-by sport",
+    "--count-by sport --csv",
+    "-s",
     "options",
     "options all",
     "doctor",

@@ -78,6 +78,9 @@ fn names_are_offered_in_the_spelling_that_was_begun() {
         ("knetstat --columns local,rem", &["local,remote"]),
         ("knetstat --state nosuch", &[]),
         ("knetstat --addr ", &[]),
+        ("knetstat --where keepi", &["keepidle", "keepintvl"]),
+        ("knetstat --where !keepid", &["!keepidle"]),
+        ("knetstat --where keepidle=", &[]),
     ] {
         assert_eq!(offered(line), set(expected), "{line}");
     }

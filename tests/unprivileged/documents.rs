@@ -23,7 +23,7 @@ use crate::{common, records};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The Markdown pages.
-const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const PAGES: [&str; 4] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/testing.md"];
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

@@ -100,7 +100,8 @@ fn flags() -> BTreeSet<String> {
 
 /// Returns the words of a text that look like flags. Combined letters are separated.
 fn flags_in(text: &str) -> BTreeSet<String> {
-    let text = read(text);
+    // A minus before a key reverses the order.
+    let text = read(text).replace("--sort -", "--sort ");
     let words = text.split(|c: char| c.is_whitespace() || ",'()[]|".contains(c));
     let words = words.map(|word| word.trim_end_matches('.'));
     words

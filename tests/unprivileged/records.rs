@@ -164,6 +164,9 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
         keys: Vec::new(),
         asked: Selection::default(),
+        sort: Vec::new(),
+        quiet: false,
+        wait: None,
         lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
         filter: Filter::default(),

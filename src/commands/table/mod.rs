@@ -1,54 +1,55 @@
-//! The table of sockets.
+//! The table of sockets, in any format, and what is counted of them.
 
 pub mod namespaces;
 pub mod pipeline;
 pub mod plans;
+mod reading;
 mod rows;
+mod sort;
+mod wait;
 
 use std::io::Write;
 
 use super::stdout;
-use crate::cli;
 use crate::config::{protocol_width, Config};
 use crate::error::Error;
-use crate::host::interfaces::{self, Interfaces};
-use crate::host::netns::{NetnsError, NetnsSet, Scope};
-use crate::host::netns_names::Names;
+use crate::host::interfaces;
+use crate::host::netns::Scope;
 use crate::host::protocols::has_udp_lite;
 use crate::kernel::capability;
 use crate::kernel::load::{Loader, Programs};
-use crate::kernel::read_ahead::ReadAhead;
 use crate::kernel::request::{Prefilter, Request};
-use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
-use crate::options::defaults::Pool;
-use crate::output::Style;
-use crate::query::columns::{Column, Needs};
+use crate::output::quiet::Quiet;
+use crate::output::{Output, Style};
+use crate::query::columns::Needs;
 use crate::query::filter::Filter;
 use crate::query::lost::Lost;
-use crate::record::Records;
-use namespaces::{Namespace, Namespaces};
-use pipeline::Ownership;
+use reading::{expected, find, Reading};
 
-/// Prints the table, as text or as JSON.
+/// Prints the table, in any format, or only finds out whether a socket matches.
 ///
 /// # Errors
 ///
 /// When the usage is wrong, the programs cannot be loaded, the sockets cannot be read, the output cannot
-/// be written, or the table is incomplete.
+/// be written, or the table is incomplete. [`Error::NoMatch`] if only a match is of interest and there is
+/// none.
 pub fn run(config: &Config) -> Result<(), Error> {
     let scope = &config.scope;
     if *scope != Scope::Own {
         syscall::allow_many_files();
     }
-    let mut netns_set = find(scope)?;
+    let netns_set = find(scope)?;
     let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
-    let filter = expected(config.filter.clone(), !is_one);
+    let filter = match config.wait {
+        // The first such socket may be opened meanwhile.
+        Some(_) => config.filter.clone(),
+        None => expected(config.filter.clone(), !is_one),
+    };
     let style = style(config, &filter, !is_one);
     let config = Config { filter, style, ..config.clone() };
-    let asks_for_owners = config.needs(Needs::Holders);
     let request = Request {
-        owners: asks_for_owners || *scope == Scope::All,
+        owners: config.needs(Needs::Holders) || *scope == Scope::All,
         tasks: *scope == Scope::All,
         dead_after: config.needs(Needs::DeadAfter),
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
@@ -56,36 +57,45 @@ pub fn run(config: &Config) -> Result<(), Error> {
     };
     let (programs, lost) = load(&request, &config)?;
     let config = &Config { lost, ..config };
-    if *scope == Scope::All {
-        programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
-        programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
-        netns_set.check_own();
-    }
-    let (namespaces, snapshot) = enter_all(&programs, config, &mut netns_set)?;
-    // The first walk, and one for each section of the table.
-    let walks = if asks_for_owners { 1 + config.filter.layouts().len() } else { 0 };
-    let mut walks: Vec<_> =
-        (0..walks).filter_map(|_| programs.owners().transpose()).collect::<Result<_, _>>()?;
+    let netns_set = match config.wait {
+        None => netns_set,
+        Some(limit) => match wait::for_match(&programs, config, netns_set, limit)? {
+            (true, _) if config.quiet => return Ok(()),
+            (_, netns_set) => netns_set,
+        },
+    };
+    let reading = Reading::open(&programs, config, netns_set)?;
     capability::drop_all()?;
+    let reading = reading.with_owners()?;
+    match config.quiet {
+        true => find_match(reading, &programs, config),
+        false => print(reading, &programs, config),
+    }
+}
 
-    let first = walks.pop();
-    let ownership = first.map(|first| Ownership::new(first, walks)).transpose()?;
+/// Prints the sockets.
+fn print(reading: Reading, programs: &Programs, config: &Config) -> Result<(), Error> {
     let mut out = stdout()?;
     let mut output = config.format.open(&mut out, &config.columns, config.style);
-    // A thread inherits the capabilities of its creator, so it is started after they were dropped.
-    let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
-    let unknown =
-        pipeline::print(Records::new(sockets), config, &namespaces, ownership, output.as_mut())?;
-    let missing = programs.missing().into_iter().chain(config.lost.missing());
-    let missing = missing.chain(netns_set.missing());
-    let missing = missing.chain(unknown.missing()).chain(namespaces.missing());
-    let missing: Vec<String> = missing.collect();
+    let missing = reading.read(programs, config, output.as_mut())?;
     if missing.is_empty() {
         return output.end().map_err(Error::Output);
     }
+    output.end_incomplete().map_err(Error::Output)?;
     drop(output);
     out.flush().map_err(Error::Output)?;
     Err(Error::Incomplete(missing.join("; missing ")))
+}
+
+/// Finds out whether a socket matches. If one does, it does not matter what is missing.
+fn find_match(reading: Reading, programs: &Programs, config: &Config) -> Result<(), Error> {
+    let mut quiet = Quiet::default();
+    let missing = reading.read(programs, config, &mut quiet)?;
+    match (quiet.is_done(), missing.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Error::NoMatch),
+        (false, false) => Err(Error::Incomplete(missing.join("; missing "))),
+    }
 }
 
 /// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
@@ -95,16 +105,6 @@ fn load(request: &Request, config: &Config) -> Result<(Programs, Lost), Error> {
     let lost =
         loader.btf().map(|btf| Lost::of(btf, &request.families, |column| config.asks_for(column)));
     Ok((programs, lost.unwrap_or_default()))
-}
-
-/// Leaves out UDP-Lite if it can have no rows, because it requires a walk through all descriptors.
-/// `anywhere`: all network namespaces count, and not only that of the program. The kernel does not count
-/// unbound sockets, so UDP-Lite is kept if these are requested.
-fn expected(mut filter: Filter, anywhere: bool) -> Filter {
-    if filter.request().udp_lite && !filter.unbound && !has_udp_lite(anywhere) {
-        filter.omit_udp_lite();
-    }
-    filter
 }
 
 /// The style, with room for the word of UDP-Lite if there may be such sockets.
@@ -124,61 +124,4 @@ fn request(config: &Config, is_one: bool) -> Request {
         true => request,
         false => Request { prefilter: Prefilter::default(), ..request },
     }
-}
-
-/// Finds the requested network namespaces, as far as that works without BPF programs. A single namespace
-/// is entered at once. The result is then empty, as it is for the namespace of the program.
-fn find(scope: &Scope) -> Result<NetnsSet, Error> {
-    let words = match scope {
-        Scope::Own => return Ok(NetnsSet::default()),
-        Scope::All => return Ok(NetnsSet::mounted()),
-        Scope::Named(words) => words,
-    };
-    let netns_set = NetnsSet::named(words).map_err(|error| match error {
-        NetnsError::Wrong(why) => cli::wrong("--netns", &why),
-        NetnsError::Refused(why) => Error::EnterNetns(why),
-    })?;
-    for netns in &netns_set.namespaces {
-        netns.enter().map_err(Error::EnterNetns)?;
-    }
-    Ok(if netns_set.namespaces.len() == 1 { NetnsSet::default() } else { netns_set })
-}
-
-/// Enters each of the namespaces, or stays in that of the program. There, queries new sockets for their
-/// defaults and opens the iterators.
-fn enter_all(
-    programs: &Programs,
-    config: &Config,
-    netns_set: &mut NetnsSet,
-) -> Result<(Namespaces, Snapshot), Error> {
-    let mut interfaces = Interfaces::new(&config.interfaces);
-    let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
-    let mut open = || -> Result<Namespace, Error> {
-        interfaces.look_here().map_err(Error::Interfaces)?;
-        programs.open(&mut snapshot)?;
-        Namespace::here(expected(config.filter.clone(), false), &mut pool)
-    };
-    let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
-    let namespaces = match is_one {
-        true => Namespaces::one(open()?),
-        false => {
-            let mut namespaces = Vec::new();
-            for netns in std::mem::take(&mut netns_set.namespaces) {
-                match netns.enter() {
-                    Ok(()) => namespaces.push((netns.inode, open()?)),
-                    Err(why) => netns_set.refuse(netns.inode, why),
-                }
-            }
-            Namespaces::several(namespaces)
-        }
-    };
-    interfaces.check().map_err(Error::Usage)?;
-    let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
-    Ok((namespaces.with_names(names), snapshot))
-}
-
-/// Whether network namespaces are shown by name. JSON has a separate member for the name.
-fn shows_netns_names(config: &Config) -> bool {
-    let shows = |column| config.columns.has(column);
-    shows(Column::NetnsName) || !config.format.whole_sockets && shows(Column::Netns)
 }

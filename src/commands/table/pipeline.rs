@@ -6,6 +6,7 @@ use std::io::Read;
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::{Plans, Unknown};
 use crate::commands::table::rows::Rows;
+use crate::commands::table::sort::{SortedRow, Sorter};
 use crate::config::Config;
 use crate::error::Error;
 use crate::options::context::Context;
@@ -49,8 +50,8 @@ impl<R: Read> Ownership<R> {
 }
 
 /// Writes every socket that the configuration selects, but does not end the output: the caller decides
-/// whether it is complete. Returns the protocols of sockets for which it is not known which options are
-/// set.
+/// whether it is complete. Ends early if the output needs no further socket. Returns the protocols of sockets
+/// for which it is not known which options are set.
 ///
 /// # Errors
 ///
@@ -75,6 +76,7 @@ pub fn print<R: Read, W: Read>(
         seen: own_cookies.map(Identity::Cookie).collect(),
         held: Vec::new(),
         looked_again: false,
+        sorter: (!config.sort.is_empty()).then(|| Sorter::new(&config.sort)),
         shown: Vec::new(),
         output,
     };
@@ -84,8 +86,12 @@ pub fn print<R: Read, W: Read>(
         if printer.held.len() > HELD_MAX {
             printer.write_held()?;
         }
+        if printer.output.is_done() {
+            return Ok(printer.unknown);
+        }
     }
     printer.change_to(None)?;
+    printer.write_sorted()?;
     Ok(printer.unknown)
 }
 
@@ -106,6 +112,8 @@ struct Printer<'a, W> {
     held: Vec<u8>,
     /// Whether the second walk for this section has been made.
     looked_again: bool,
+    /// The rows of this section, or of all sections if the output has none, if they are sorted.
+    sorter: Option<Sorter<'a>>,
     shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
 }
@@ -128,7 +136,7 @@ impl<W: Read> Printer<'_, W> {
         if self.layout != Some(layout) {
             self.change_to(Some(layout))?;
         }
-        self.socket(socket, index)
+        self.socket(socket, index, None)
     }
 
     /// Whether the socket has been shown already. A socket from a walk that returns each socket once is
@@ -143,6 +151,9 @@ impl<W: Read> Printer<'_, W> {
     /// Ends a section, and begins the sections up to this layout or, with `None`, all that are left.
     fn change_to(&mut self, layout: Option<Layout>) -> Result<(), Error> {
         self.write_held()?;
+        if self.config.format.has_sections {
+            self.write_sorted()?;
+        }
         for next in &self.config.filter.layouts() {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
                 self.output.section(*next).map_err(Error::Output)?;
@@ -154,10 +165,18 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    /// Writes a socket, or holds it back. `index` is the index of its network namespace.
-    fn socket(&mut self, socket: Socket, index: usize) -> Result<(), Error> {
+    /// Writes a socket, or holds it back, or adds it to the rows to sort. `index` is the index of its network
+    /// namespace. `sorted` is the row as it was when it was added.
+    fn socket(
+        &mut self,
+        socket: Socket,
+        index: usize,
+        sorted: Option<&SortedRow>,
+    ) -> Result<(), Error> {
         let mut holders = None;
-        if let Some(ownership) = &self.ownership {
+        if let Some(sorted) = sorted {
+            holders = sorted.holders();
+        } else if let Some(ownership) = &self.ownership {
             let found = ownership.owners.of(&socket);
             let may_hold = !self.looked_again && !ownership.again.is_empty();
             if found.1 == Owner::Elsewhere && may_hold {
@@ -166,9 +185,9 @@ impl<W: Read> Printer<'_, W> {
             }
             holders = Some(self.config.lost.without_reason(&socket, found));
         }
-        let filter = &self.config.filter;
+        let (filter, is_new) = (&self.config.filter, sorted.is_none());
         let row = Row { holders, ..self.rows.of(&socket, index) };
-        if !filter.needs_options() && !filter.selects_late(&row) {
+        if is_new && !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }
         let namespace = &self.namespaces.all()[index];
@@ -176,21 +195,36 @@ impl<W: Read> Printer<'_, W> {
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
         let (knows_set, is_partial) = (plan.knows_set, plan.is_partial && !socket.is_mini());
-        let row =
-            Row { options: &self.shown, is_partial, knows_set, ..self.rows.of(&socket, index) };
-        let row = Row { holders, ..row };
-        if filter.needs_options() && !filter.selects_late(&row) {
+        let row = Row { options: &self.shown, is_partial, knows_set, ..row };
+        if is_new && filter.needs_options() && !filter.selects_late(&row) {
+            return Ok(());
+        }
+        if let (Some(sorter), true) = (&mut self.sorter, is_new) {
+            sorter.add(&row, index);
             return Ok(());
         }
         self.output.row(&row).map_err(Error::Output)?;
-        let columns = self.config.columns.of(row.layout());
-        let asks = |column| columns.contains(&column);
-        let is_unknown = asks(Column::Options) && is_partial
-            || asks(Column::Set) && !row.knows_set && !socket.is_mini();
-        if is_unknown && !std::mem::replace(&mut self.noted[index][socket.kind.index()], true) {
+        if is_unknown(self.config, &row)
+            && !std::mem::replace(&mut self.noted[index][socket.kind.index()], true)
+        {
             self.unknown.add(namespace, socket.kind);
         }
         self.rows.number_group(&socket);
+        Ok(())
+    }
+
+    /// Writes the rows that were added to be sorted.
+    fn write_sorted(&mut self) -> Result<(), Error> {
+        let Some(sorter) = &mut self.sorter else { return Ok(()) };
+        let sorted = sorter.take();
+        let mut buffer = Vec::new();
+        for row in sorted.rows() {
+            let Some(record) = sorted.record(row, &mut buffer) else { continue };
+            let mut socket = Socket::decode(record);
+            self.config.lost.take_from(&mut socket);
+            self.rows.ask(&socket, row.namespace);
+            self.socket(socket, row.namespace, Some(row))?;
+        }
         Ok(())
     }
 
@@ -208,8 +242,16 @@ impl<W: Read> Printer<'_, W> {
             self.config.lost.take_from(&mut socket);
             let index = self.namespaces.index(socket.netns).unwrap_or_default();
             self.rows.ask(&socket, index);
-            self.socket(socket, index)?;
+            self.socket(socket, index, None)?;
         }
         Ok(())
     }
+}
+
+/// Whether a shown column of the row is incomplete, because it is unknown which options are set.
+fn is_unknown(config: &Config, row: &Row) -> bool {
+    let columns = config.columns.of(row.layout());
+    let asks = |column| columns.contains(&column);
+    asks(Column::Options) && row.is_partial
+        || asks(Column::Set) && !row.knows_set && !row.socket.is_mini()
 }

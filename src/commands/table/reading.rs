@@ -1,0 +1,175 @@
+//! One reading of the sockets: what is opened with capabilities, and then read.
+
+use libbpf_rs::Iter;
+
+use super::namespaces::{Namespace, Namespaces};
+use super::pipeline::{self, Ownership};
+use crate::cli;
+use crate::config::Config;
+use crate::error::Error;
+use crate::host::interfaces::Interfaces;
+use crate::host::netns::{NetnsError, NetnsSet, Scope};
+use crate::host::netns_names::Names;
+use crate::host::protocols::has_udp_lite;
+use crate::kernel::load::Programs;
+use crate::kernel::read_ahead::ReadAhead;
+use crate::kernel::snapshot::Snapshot;
+use crate::options::defaults::Pool;
+use crate::output::quiet::Quiet;
+use crate::output::Output;
+use crate::query::columns::{Column, Needs};
+use crate::query::filter::Filter;
+use crate::record::Records;
+
+/// What is opened with capabilities and read without them.
+pub struct Reading {
+    netns_set: NetnsSet,
+    namespaces: Namespaces,
+    snapshot: Snapshot,
+    /// The first walk through all descriptors, and one for each section of the table, if they are needed.
+    walks: Vec<Iter>,
+    /// The result of the first walk, once it has been read.
+    ownership: Option<Ownership<Iter>>,
+}
+
+impl Reading {
+    /// Enters the namespaces and opens the iterators. `netns_set` is empty for the namespace of the program.
+    ///
+    /// # Errors
+    ///
+    /// When the usage is wrong, or the kernel refuses.
+    pub fn open(
+        programs: &Programs,
+        config: &Config,
+        mut netns_set: NetnsSet,
+    ) -> Result<Reading, Error> {
+        if config.scope == Scope::All {
+            programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
+            programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
+            netns_set.check_own();
+        }
+        let (namespaces, snapshot) = enter_all(programs, config, &mut netns_set)?;
+        let walks =
+            if config.needs(Needs::Holders) { 1 + config.filter.layouts().len() } else { 0 };
+        let walks = (0..walks).filter_map(|_| programs.owners().transpose());
+        let walks = walks.collect::<Result<_, _>>()?;
+        Ok(Reading { netns_set, namespaces, snapshot, walks, ownership: None })
+    }
+
+    /// Reads the first walk through all descriptors, if there is one, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn with_owners(mut self) -> Result<Reading, Error> {
+        if let Some(first) = self.walks.pop() {
+            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.walks))?);
+        }
+        Ok(self)
+    }
+
+    /// Reads the sockets. Returns what is missing, as the ends of sentences.
+    ///
+    /// # Errors
+    ///
+    /// When the sockets cannot be read, or the output cannot be written.
+    pub fn read(
+        self,
+        programs: &Programs,
+        config: &Config,
+        output: &mut dyn Output,
+    ) -> Result<Vec<String>, Error> {
+        let Reading { netns_set, namespaces, snapshot, ownership, .. } = self;
+        // A thread inherits the capabilities of its creator, so it is started after they were dropped.
+        let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
+        let unknown =
+            pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
+        let missing = programs.missing().into_iter().chain(config.lost.missing());
+        let missing = missing.chain(netns_set.missing());
+        Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).collect())
+    }
+
+    /// Whether a socket matches, as far as that can be found out. Starts no thread, which would have the
+    /// capabilities of this one.
+    ///
+    /// # Errors
+    ///
+    /// When the sockets cannot be read.
+    pub fn has_match(self, config: &Config) -> Result<bool, Error> {
+        let Reading { namespaces, snapshot, ownership, .. } = self.with_owners()?;
+        let mut quiet = Quiet::default();
+        pipeline::print(Records::new(snapshot), config, &namespaces, ownership, &mut quiet)?;
+        Ok(quiet.is_done())
+    }
+}
+
+/// Finds the requested network namespaces, as far as that works without BPF programs. A single namespace
+/// is entered at once. The result is then empty, as it is for the namespace of the program.
+///
+/// # Errors
+///
+/// When a namespace does not exist, or cannot be entered.
+pub fn find(scope: &Scope) -> Result<NetnsSet, Error> {
+    let words = match scope {
+        Scope::Own => return Ok(NetnsSet::default()),
+        Scope::All => return Ok(NetnsSet::mounted()),
+        Scope::Named(words) => words,
+    };
+    let netns_set = NetnsSet::named(words).map_err(|error| match error {
+        NetnsError::Wrong(why) => cli::wrong("--netns", &why),
+        NetnsError::Refused(why) => Error::EnterNetns(why),
+    })?;
+    for netns in &netns_set.namespaces {
+        netns.enter().map_err(Error::EnterNetns)?;
+    }
+    Ok(if netns_set.namespaces.len() == 1 { NetnsSet::default() } else { netns_set })
+}
+
+/// Leaves out UDP-Lite if it can have no rows, because it requires a walk through all descriptors.
+/// `anywhere`: all network namespaces count, and not only that of the program. The kernel does not count
+/// unbound sockets, so UDP-Lite is kept if these are requested.
+pub fn expected(mut filter: Filter, anywhere: bool) -> Filter {
+    if filter.request().udp_lite && !filter.unbound && !has_udp_lite(anywhere) {
+        filter.omit_udp_lite();
+    }
+    filter
+}
+
+/// Enters each of the namespaces, or stays in that of the program. There, queries new sockets for their
+/// defaults and opens the iterators.
+fn enter_all(
+    programs: &Programs,
+    config: &Config,
+    netns_set: &mut NetnsSet,
+) -> Result<(Namespaces, Snapshot), Error> {
+    let mut interfaces = Interfaces::new(&config.interfaces);
+    let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
+    let mut open = || -> Result<Namespace, Error> {
+        interfaces.look_here().map_err(Error::Interfaces)?;
+        programs.open(&mut snapshot)?;
+        Namespace::here(expected(config.filter.clone(), false), &mut pool)
+    };
+    let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
+    let namespaces = match is_one {
+        true => Namespaces::one(open()?),
+        false => {
+            let mut namespaces = Vec::new();
+            for netns in std::mem::take(&mut netns_set.namespaces) {
+                match netns.enter() {
+                    Ok(()) => namespaces.push((netns.inode, open()?)),
+                    Err(why) => netns_set.refuse(netns.inode, why),
+                }
+            }
+            Namespaces::several(namespaces)
+        }
+    };
+    interfaces.check().map_err(Error::Usage)?;
+    let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
+    Ok((namespaces.with_names(names), snapshot))
+}
+
+/// Whether network namespaces are shown by name. JSON has a separate member for the name.
+fn shows_netns_names(config: &Config) -> bool {
+    config.asks_for(Column::NetnsName)
+        || !config.format.whole_sockets && config.asks_for(Column::Netns)
+}

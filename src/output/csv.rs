@@ -1,0 +1,210 @@
+//! CSV as RFC 4180 defines it: a header, then a record for each socket. Every record has the same fields, so
+//! that a missing value is an empty field.
+
+use std::io::{self, Write};
+
+use csv::{Terminator, WriterBuilder};
+
+use super::{json, Format, Output, Row, Style};
+use crate::options::catalogue::CATALOGUE;
+use crate::options::plan::OptionValue;
+use crate::options::value::Value;
+use crate::query::cell::{Cell, End};
+use crate::query::cell_text;
+use crate::query::column_list::ColumnList;
+use crate::query::groups;
+use crate::query::key::Key;
+
+/// A record for each socket.
+pub const CSV: Format = Format {
+    whole_sockets: false,
+    has_sections: false,
+    open: |to, columns, style| Box::new(Csv::new(to, &columns, style)),
+};
+
+/// A writer of records whose lines end as RFC 4180 demands.
+pub(super) struct Writer<W: Write>(csv::Writer<W>);
+
+impl<W: Write> Writer<W> {
+    pub(super) fn new(to: W) -> Writer<W> {
+        Writer(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(to))
+    }
+
+    pub(super) fn record<T: AsRef<[u8]>>(
+        &mut self,
+        fields: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        self.0.write_record(fields).map_err(cause)
+    }
+
+    fn field(&mut self, field: &[u8]) -> io::Result<()> {
+        self.0.write_field(field).map_err(cause)
+    }
+
+    fn end_record(&mut self) -> io::Result<()> {
+        self.0.write_record(None::<&[u8]>).map_err(cause)
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The system's error, which tells a closed pipe from a full disk.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+struct Csv<'a> {
+    to: Writer<Box<dyn Write + 'a>>,
+    keys: Vec<Key>,
+    header: bool,
+    field: Vec<u8>,
+}
+
+impl<'a> Csv<'a> {
+    fn new(to: Box<dyn Write + 'a>, columns: &ColumnList, style: Style) -> Csv<'a> {
+        let keys = columns.keys().to_vec();
+        Csv { to: Writer::new(to), keys, header: style.header, field: Vec::new() }
+    }
+}
+
+impl Output for Csv<'_> {
+    fn begin(&mut self) -> io::Result<()> {
+        match self.header && !self.keys.is_empty() {
+            true => self.to.record(self.keys.iter().map(|key| name(*key))),
+            false => Ok(()),
+        }
+    }
+
+    fn row(&mut self, row: &Row) -> io::Result<()> {
+        // The options of a row are in the order of their fields. Some are absent.
+        let mut options = row.options.iter().peekable();
+        for key in &self.keys {
+            self.field.clear();
+            match key {
+                Key::Column(column) => write_cell(&mut self.field, &column.read(row))?,
+                key => {
+                    let is_asked = |shown: &&OptionValue| {
+                        key.options().any(|it| std::ptr::eq(&CATALOGUE[it], shown.option))
+                    };
+                    if let Some(shown) = options.next_if(is_asked) {
+                        write_option(&mut self.field, shown)?;
+                    }
+                }
+            }
+            self.to.field(&self.field)?;
+        }
+        self.to.end_record()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
+    fn end_incomplete(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The name of a key in the header: that of the column in `--columns`, or the constant of the option.
+pub(super) fn name(key: Key) -> String {
+    match key {
+        Key::Column(column) => column.name().to_owned(),
+        key => json::member(key),
+    }
+}
+
+/// Appends the field of a key whose options are asked for. Of the values of several descriptors, each is
+/// written once.
+pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
+    let option = row.option(key);
+    match key {
+        Key::Column(column) => match groups::distinct(row, column) {
+            Some(cells) => write_list(to, &cells),
+            None => write_cell(to, &column.read(row)),
+        },
+        Key::Option(_) | Key::Versions(..) => {
+            option.map_or(Ok(()), |shown| write_option(to, shown))
+        }
+        Key::Member(_, member) => match option.and_then(|shown| shown.value.member(member)) {
+            Some(number) => write!(to, "{number}"),
+            None => Ok(()),
+        },
+    }
+}
+
+fn write_list(to: &mut Vec<u8>, cells: &[Cell]) -> io::Result<()> {
+    for (n, cell) in cells.iter().enumerate() {
+        to.extend_from_slice(if n > 0 { b"," } else { b"" });
+        cell_text::write(to, cell, false)?;
+    }
+    Ok(())
+}
+
+/// Appends a cell: a number or text as in JSON, and the text of the table for a list or a structure. The
+/// address of a socket with ports has no port, which has a column of its own.
+fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
+    match cell {
+        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) | Cell::PerHolder([], _) => {}
+        Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
+        Cell::Bytes(_) | Cell::Interface(_) => write_json_text(to, cell)?,
+        Cell::Netns(inode, _) => write!(to, "{inode}")?,
+        Cell::Master(master) if master.inode == 0 => {}
+        Cell::End(End::Internet { endpoint, scope: None }) => write!(to, "{}", endpoint.address)?,
+        Cell::End(End::Internet { endpoint, scope: Some(scope) }) => {
+            write!(to, "{}%", endpoint.address)?;
+            write_json_text(to, &Cell::Interface(*scope))?;
+        }
+        Cell::End(End::Vm(end)) => write!(to, "{}", end.cid)?,
+        Cell::End(End::Unix { path: [], peer: [] } | End::UnixPeer { path: [], .. } | End::Any) => {
+        }
+        Cell::Program(..) => {
+            let text = cell_text::text(cell);
+            to.extend_from_slice(if text == "-" { b"" } else { text.as_bytes() });
+        }
+        cell => cell_text::write(to, cell, false)?,
+    }
+    Ok(())
+}
+
+/// Appends the value of an option: a number or text as in JSON, and the text of the table for a list or a
+/// structure.
+fn write_option(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
+    match &shown.value {
+        Value::Int(number) => write!(to, "{number}"),
+        Value::Uint64(_)
+        | Value::Wordless(_)
+        | Value::Name(_)
+        | Value::Interface(_)
+        | Value::Multicast { .. }
+        | Value::Blob(_)
+        | Value::Keys(_)
+        | Value::Fanout { .. } => write_json_text(to, &shown.value),
+        Value::Linger { .. }
+        | Value::Timeval { .. }
+        | Value::Timestamping { .. }
+        | Value::Txtime { .. }
+        | Value::PortRange { .. }
+        | Value::Program(_)
+        | Value::Pktinfo { .. }
+        | Value::Tls { .. }
+        | Value::Struct(_)
+        | Value::Memberships(_)
+        | Value::PacketMemberships(_)
+        | Value::Groups(_) => cell_text::value_to(to, shown),
+    }
+}
+
+/// Appends a number or a text as in JSON, but without its quotes. The text is escaped already, only JSON's
+/// own escapes are removed.
+fn write_json_text(to: &mut Vec<u8>, value: &impl serde::Serialize) -> io::Result<()> {
+    match serde_json::to_value(value)? {
+        serde_json::Value::String(text) => to.extend_from_slice(text.as_bytes()),
+        value => write!(to, "{value}")?,
+    }
+    Ok(())
+}

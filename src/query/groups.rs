@@ -1,0 +1,60 @@
+//! Groups of equal values, and how often each occurs. Memory grows with the groups.
+
+use std::collections::HashMap;
+
+use crate::query::cell::Cell;
+use crate::query::columns::Column;
+use crate::query::datum;
+use crate::query::row::Row;
+
+/// The number of occurrences of each value. A value is the bytes that are printed for it.
+#[derive(Clone, Debug, Default)]
+pub struct Groups(HashMap<Vec<u8>, u64>);
+
+impl Groups {
+    /// Counts a value.
+    pub fn add(&mut self, value: &[u8]) {
+        match self.0.get_mut(value) {
+            Some(count) => *count += 1,
+            None => drop(self.0.insert(value.to_vec(), 1)),
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values with their counts: the largest count first, equal counts in the order of the values.
+    pub fn largest_first(&self) -> Vec<(&[u8], u64)> {
+        let mut groups: Vec<(&[u8], u64)> =
+            self.0.iter().map(|(value, count)| (value.as_slice(), *count)).collect();
+        groups.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        groups
+    }
+}
+
+/// The values of a column that has one for each descriptor, each value once, in ascending order. `None` for
+/// any other column, and if no descriptor holds the socket. Two processes of one command count as one
+/// holder of their socket then.
+pub fn distinct<'a>(row: &'a Row<'a>, column: Column) -> Option<Vec<Cell<'a>>> {
+    let Cell::PerHolder(holders @ [_, ..], read) = column.read(row) else { return None };
+    let mut cells: Vec<_> =
+        holders.iter().map(|holder| (datum::of_cell(read(holder)), read(holder))).collect();
+    cells.sort_by(|(a, _), (b, _)| a.cmp(b));
+    cells.dedup_by(|(a, _), (b, _)| a == b);
+    Some(cells.into_iter().map(|(_, cell)| cell).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_group_is_first_and_ties_are_in_order() {
+        let mut groups = Groups::default();
+        ["b", "c", "a", "c", ""].iter().for_each(|value| groups.add(value.as_bytes()));
+        let expected: [(&[u8], u64); 4] = [(b"c", 2), (b"", 1), (b"a", 1), (b"b", 1)];
+        assert_eq!(groups.largest_first(), expected);
+    }
+}
