@@ -371,7 +371,7 @@ impl Cli {
         if words.is_empty() {
             return Ok(self);
         }
-        if let Some(answer) = usage::loose_options(&self.words, arguments, program) {
+        if let Some(answer) = usage::loose_names(&self.words, arguments, program) {
             return Err(Error::Usage(answer));
         }
         let parsed = Expression::parse(&words.join(" "));

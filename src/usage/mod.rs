@@ -14,7 +14,7 @@ use clap::Command;
 
 use crate::text::{escaped, suggest};
 
-pub use words::{loose_options, no_help, with_file_hint, wrong_words};
+pub use words::{loose_names, no_help, with_file_hint, wrong_words};
 
 /// The message for an argument in another encoding.
 pub const NOT_UTF8: &str = "an argument is not UTF-8 (write its bytes as \\xNN)";

@@ -13,6 +13,7 @@ use crate::kernel::caller;
 use crate::options::selection;
 use crate::query::columns;
 use crate::query::expression::ExpressionError;
+use crate::query::key::Key;
 use crate::text::{escaped, suggest};
 use crate::usage::{lsof, terms};
 
@@ -52,23 +53,24 @@ pub fn wrong_words(
     answer.or_else(|| line.name(error)).unwrap_or_else(|| error.to_string())
 }
 
-/// Returns the message for names of options that follow names of options: `-O nodelay keepalive`. They are
-/// an expression, too, but most likely belong to the list.
-pub fn loose_options(
+/// Returns the message for names that follow a list of names: `-O nodelay keepalive`. They are an expression,
+/// too, but most likely belong to the list.
+pub fn loose_names(
     words: &[OsString],
     arguments: &[OsString],
     program: &Command,
 ) -> Option<String> {
-    let is_option = |word: &str| selection::find(word).is_ok();
-    if !words.iter().all(|word| word.to_str().is_some_and(is_option)) {
+    let is_name = |word: &str| Key::parse(word.trim_start_matches('-')).is_ok();
+    if !words.iter().all(|word| word.to_str().is_some_and(is_name)) {
         return None;
     }
     let (words, arguments, place) = typed(words, arguments, program);
     let line = Line::new(&words, &arguments, place, program);
     let (option, values) = line.option()?;
     let [value] = values else { return None };
-    let is_list = argument(program, option)?.get_long() == Some("options");
-    (is_list && value.split(',').all(is_option)).then(|| joined(&line, option, value))
+    let is_list =
+        matches!(argument(program, option)?.get_long(), Some("options" | "sort" | "count-by"));
+    (is_list && value.split(',').all(is_name)).then(|| joined(&line, option, value))
 }
 
 /// The words and the arguments as text, and how many arguments are before the first word.
@@ -369,7 +371,10 @@ fn letters(line: &Line) -> Option<String> {
     let flags =
         line.program.get_arguments().filter(|it| matches!(it.get_action(), ArgAction::SetTrue));
     let known: Vec<char> = flags.filter_map(clap::Arg::get_short).collect();
-    let are_letters = word.len() > 1 && word.len() < 9 && word.chars().all(|c| known.contains(&c));
+    let are_letters = line.words.len() == 1
+        && word.len() > 1
+        && word.len() < 9
+        && word.chars().all(|c| known.contains(&c));
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }
 

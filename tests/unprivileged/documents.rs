@@ -79,13 +79,18 @@ fn command(line: &str) -> Option<&str> {
     let end = command.char_indices().find(|&(at, c)| {
         quoted ^= c == '\'';
         let rest = &command[at..];
-        !quoted && [" | ", " > ", "; ", " && ", "  ", " # "].iter().any(|end| rest.starts_with(end))
+        !quoted
+            && [" | ", " || ", " > ", "; ", " && ", "  ", " # "]
+                .iter()
+                .any(|end| rest.starts_with(end))
     });
     Some(command[..end.map_or(command.len(), |(at, _)| at)].trim_end_matches(" |").trim())
 }
 
 /// Returns the words of a command, as split by a shell.
 fn words(command: &str) -> Vec<String> {
+    // The variables in the documents.
+    let command = command.replace("\"$PID\"", "1").replace("$!", "1");
     let mut words = vec!["knetstat".to_owned()];
     let mut quoted = false;
     let mut word = String::new();
