@@ -32,7 +32,7 @@ impl Scene {
         ip(&format!("address add {HOST}/32 dev lo"));
         ip("link add eth0 type veth peer name eth1");
         let listeners: Vec<TcpListener> =
-            [5432, 443].map(|port| TcpListener::bind((HOST, port)).expect("a listener")).into();
+            [5432, 443, 8080].map(|port| TcpListener::bind((HOST, port)).expect("a listener")).into();
         let careful = client(c"careful", 42902, |socket| {
             let on = [(1, 9), (6, 1)].map(|(level, number)| set(socket, level, number, 1));
             let keepalive = [(4, 30), (5, 10), (6, 3), (18, 60_000)];
@@ -50,6 +50,8 @@ impl Scene {
         let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).env("PATH", path).stdin(Stdio::null());
+        // An example writes a file.
+        shell.current_dir(std::env::temp_dir());
         shell.output().expect("sh")
     }
 }
