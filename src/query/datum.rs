@@ -12,6 +12,7 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::query::cell_text;
+use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
 use crate::socket::Endpoint;
@@ -99,6 +100,7 @@ impl<'a> Row<'a> {
     /// What the key yields for this socket. The options of keys must be among [`Row::asked`].
     pub fn datum(&'a self, key: Key) -> Datum<'a> {
         match (key, self.option(key)) {
+            (Key::Column(Column::Set), _) => self.set(),
             (Key::Column(column), _) => of_cell(column.read(self)),
             (_, None) => Datum::Nothing,
             (Key::Member(_, member), Some(it)) => {
@@ -107,6 +109,12 @@ impl<'a> Row<'a> {
             }
             (_, Some(it)) => of_value(&it.value, it.option.kind),
         }
+    }
+
+    /// The names of all options that are set, whether they are shown or not.
+    fn set(&self) -> Datum<'a> {
+        let set = self.asked.iter().filter(|asked| self.knows_set && asked.set);
+        Datum::list(set.map(|asked| Datum::text(asked.option.name.as_bytes())))
     }
 
     /// The option that a key asks for, with its value.
@@ -140,7 +148,9 @@ impl<'a> Row<'a> {
 
 fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
-        Cell::Absent | Cell::Unknown | Cell::Options(..) | Cell::Timer(None, _) => Datum::Nothing,
+        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
+        // What is shown of them depends on the command line: `Row::set` has what is set.
+        Cell::Options(..) | Cell::Set(_) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
         Cell::Flag(flag) => Datum::Number(flag.into()),
         Cell::Word(word) => Datum::text(word.as_bytes()),
@@ -164,10 +174,6 @@ fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,
-        Cell::Set(options) => {
-            let set = options.iter().filter(|shown| shown.set);
-            Datum::list(set.map(|shown| Datum::text(shown.option.name.as_bytes())))
-        }
         cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..)) => {
             let mut text = Vec::new();
             let _ = cell_text::write(&mut text, &cell, false);
@@ -211,6 +217,7 @@ fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
         Value::Interface(it) => {
             of_interface(Some(it.name).filter(|name| !name.is_empty()), it.index.into())
         }
+        Value::Timestamping { flags, .. } => Datum::Number((*flags).into()),
         Value::Groups(groups) => {
             Datum::list(groups.numbers.iter().map(|number| Datum::Number((*number).into())))
         }

@@ -25,34 +25,46 @@ pub enum Key {
 
 impl Key {
     /// Parses a name in any case: of a column as `--columns` accepts it but not abbreviated, of an option
-    /// with or without its prefix, or `option.member`. A column takes precedence over an option without its
-    /// prefix: `type` is the column, and `so_type` the option.
+    /// with or without its prefix, or `option.member`. The name of a column takes precedence over an option
+    /// without its prefix: `type` is the column, and `so_type` the option. An option takes precedence over
+    /// other words for a column: `reuseport` is the option, though JSON has the column `group` so.
     ///
     /// # Errors
     ///
     /// If there is no such name, or several, a sentence that suggests the nearest names.
     pub fn parse(word: &str) -> Result<Key, String> {
-        if let Some(column) = columns::exact(word) {
+        let column = columns::exact(word);
+        if let Some(column) = column.filter(|column| column.name().eq_ignore_ascii_case(word)) {
             return Ok(Key::Column(column));
         }
         if let Some((option, member)) = word.rsplit_once('.') {
             let index = option_named(option)?.ok_or_else(|| unknown(word))?;
             return member_of(index, member);
         }
+        Key::option(word)?.or(column.map(Key::Column)).ok_or_else(|| unknown(word))
+    }
+
+    /// Finds the option with this name, with or without its prefix, even if a column has the same name.
+    ///
+    /// # Errors
+    ///
+    /// If there are several, a sentence with their names.
+    pub fn option(word: &str) -> Result<Option<Key>, String> {
         match versions(word) {
-            Some(key) => Ok(key),
-            None => option_named(word)?.map(Key::Option).ok_or_else(|| unknown(word)),
+            Some(key) => Ok(Some(key)),
+            None => Ok(option_named(word)?.map(Key::Option)),
         }
     }
 
     /// The options that must be known, by their indexes in the catalogue.
     pub fn options(self) -> impl Iterator<Item = usize> {
-        let (first, second) = match self {
-            Key::Column(_) => (None, None),
-            Key::Option(index) | Key::Member(index, _) => (Some(index), None),
-            Key::Versions(ip, ipv6) => (Some(ip), Some(ipv6)),
+        let (first, second, all) = match self {
+            Key::Column(Column::Set) => (None, None, 0..CATALOGUE.len()),
+            Key::Column(_) => (None, None, 0..0),
+            Key::Option(index) | Key::Member(index, _) => (Some(index), None, 0..0),
+            Key::Versions(ip, ipv6) => (Some(ip), Some(ipv6), 0..0),
         };
-        first.into_iter().chain(second)
+        first.into_iter().chain(second).chain(all)
     }
 
     /// The kind of the option's values. `None` for a column, and for a member, which is a number.
@@ -168,6 +180,8 @@ mod tests {
             ("ip_freebind", "ip_freebind"),
             ("SO_RCVTIMEO_OLD", "so_rcvtimeo"),
             ("Foreign Address", "remote"),
+            ("reuseport", "so_reuseport"),
+            ("Recv-Q", "recvq"),
         ] {
             assert_eq!(Key::parse(word).map(|key| key.to_string()), Ok(key.to_owned()), "{word}");
         }

@@ -70,6 +70,7 @@ impl Test {
 
     fn has(&self, row: &Row) -> Option<bool> {
         match self.subject {
+            Subject::Key(Key::Column(Column::Options)) => Some(!row.socket.is_mini()),
             Subject::Key(Key::Column(column)) => match column.read(row) {
                 Cell::Unknown => None,
                 _ => Some(row.datum(Key::Column(column)) != Datum::Nothing),
@@ -135,10 +136,13 @@ fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> O
     match operand {
         Operand::States(states) => Some(states.contains(row.socket.state)),
         Operand::Glob(glob) => like(key, glob, row),
-        Operand::Text(text) if is_printed(key) => {
+        Operand::Printed(text, any_case) => {
             let mut printed = Vec::new();
             printed_text(key, row, &mut printed)?;
-            Some(printed == *text)
+            Some(match any_case {
+                true => printed.eq_ignore_ascii_case(text),
+                false => printed == *text,
+            })
         }
         operand => match comparison {
             Comparison::Equal => equals(&row.datum(key), operand),
@@ -147,22 +151,9 @@ fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> O
     }
 }
 
-/// Whether values of the key are compared as they are printed, because they have no other form.
-fn is_printed(key: Key) -> bool {
-    super::types::Type::of(Subject::Key(key)) == super::types::Type::Printed
-}
-
 /// Appends the text of a value. Returns `None` if there is no value.
 fn printed_text(key: Key, row: &Row, to: &mut Vec<u8>) -> Option<()> {
-    let is_missing = match key {
-        Key::Column(column) => match column.read(row) {
-            Cell::Absent | Cell::Unknown | Cell::Diag(None) => true,
-            Cell::PerHolder(holders, _) => holders.is_empty(),
-            _ => false,
-        },
-        key => row.datum(key) == Datum::Nothing,
-    };
-    (!is_missing).then(|| row.write_text(key, to))
+    (row.datum(key) != Datum::Nothing).then(|| row.write_text(key, to))
 }
 
 /// Whether a name or, for what is no name, the text matches.
@@ -250,6 +241,9 @@ fn compares_end(end: Column, comparison: Comparison, operand: &Operand, row: &Ro
     };
     let choose = |local, remote| if end == Column::Local { local } else { remote };
     match (row.socket.ends(), row.socket.ports(), pattern) {
+        (None, _, pattern) if *pattern == EndPattern::default() => {
+            (row.datum(key) != Datum::Nothing).then_some(true)
+        }
         (Some((local, remote)), _, pattern) => Some(matches(choose(local, remote), pattern, row)),
         // A vsock socket has ports, too.
         (None, Some((local, remote)), EndPattern { network: None, ports: Some(ports), .. }) => {

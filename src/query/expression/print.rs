@@ -78,10 +78,8 @@ fn write_operand(f: &mut fmt::Formatter, operand: &Operand, of_type: &Type) -> f
         Operand::Never if matches!(of_type, Type::Number(_)) => f.write_str("unlimited"),
         Operand::Never => f.write_str("never"),
         Operand::Off => f.write_str("off"),
-        Operand::Text(text) => match of_type {
-            Type::Printed => Quoted(&String::from_utf8_lossy(text)).fmt(f),
-            _ => Quoted(&Word(text).to_string()).fmt(f),
-        },
+        Operand::Text(text) => Quoted(&Word(text).to_string()).fmt(f),
+        Operand::Printed(text, _) => Quoted(&String::from_utf8_lossy(text)).fmt(f),
         Operand::Glob(glob) => Quoted(&glob.to_string()).fmt(f),
         Operand::States(states) => f.write_str(state::word_of(*states)),
         Operand::Ports(ports) => write_ports(f, ports),
@@ -109,10 +107,11 @@ impl Display for EndPattern {
             let name = Word(interface).to_string().replace(':', "\\x3a").replace(']', "\\x5d");
             write!(host, "%{name}")?;
         }
+        // Without brackets, the end of an IPv6 address could be a port.
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
         match &self.ports {
             None => Quoted(&host).fmt(f),
             Some(ports) => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host };
                 write!(f, "{}:", Quoted(&host))?;
                 write_ports(f, ports)
             }
