@@ -13,6 +13,7 @@ mod cli;
 mod command_lines;
 mod doctor;
 mod escaping;
+mod expressions;
 mod failure;
 mod families;
 mod faults;
