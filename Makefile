@@ -178,6 +178,7 @@ zsh = zsh zsh zsh zsh
 fish = fish fish fish fish
 netstat = net-tools net-tools net-tools net-tools
 lsof = lsof lsof lsof lsof
+jq = jq jq jq jq
 /etc/services = netbase setup iana-etc netcfg
 aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
 /usr/aarch64-linux-gnu/lib/libc.a = libc6-dev-arm64-cross - - -
@@ -245,7 +246,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setcap setpriv strace jsonschema zsh fish netstat lsof /etc/services)
+	$(call install-if-missing,ip groff setcap setpriv strace jsonschema zsh fish netstat lsof jq /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

@@ -170,6 +170,14 @@ static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *e
 }
 
 /*
+ * Whether tail loss probes are sent: net/ipv4/tcp_output.c, tcp_schedule_loss_probe(). They are for 3 and 4
+ * of the numbers 0 to 4. Adding one moves that into a bit.
+ */
+#define LOSS_PROBES                                                                                \
+	HAS(net, ipv4.sysctl_tcp_early_retrans),                                                   \
+		(LOAD_BIT(net, ipv4.sysctl_tcp_early_retrans) + 1) >> 2
+
+/*
  * 6.16: an iterator that resumes in the middle of a bucket identifies the remaining sockets by their
  * cookies. Before, it counted sockets, and if the bucket changed it visited some twice and others never.
  */

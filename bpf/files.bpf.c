@@ -129,8 +129,8 @@ static __always_inline struct sock *sock_of(struct file *file)
 }
 
 /*
- * Finds the socket behind a descriptor. Returns false unless the socket is of this family and in a
- * requested network namespace.
+ * Finds the socket behind a descriptor. Returns false unless the socket is of this family, in a
+ * requested network namespace, and of a wanted user.
  */
 static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum family family,
 					struct file_socket *socket)
@@ -150,7 +150,7 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 	socket->domain = LOAD(sk, __sk_common.skc_family);
 	socket->protocol = LOAD(sk, sk_protocol);
 	socket->type = LOAD(sk, sk_type);
-	return family_of(socket) == family;
+	return family_of(socket) == family && has_wanted_user(sk);
 }
 
 /* Returns the cookie. Called last, because it generates the cookie if there is none yet. */
@@ -235,6 +235,8 @@ static __always_inline int show_tcp_file(struct bpf_iter__task_file *ctx, bool l
 	tp = (void *)socket.sk;
 	inet = &tp->inet_conn.icsk_inet;
 	np = GET(inet, pinet6);
+	if (!has_wanted_tcp_fact(tp, np, socket.net))
+		return 0;
 	sections = write_tcp_header(seq, tp, np, socket.net, cookie_of(&socket));
 	write_inet(seq, inet, np, socket.net, sections);
 	write_tcp(seq, tp, socket.net);
@@ -289,7 +291,7 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
 	msk = (void *)BPF_CORE_READ(subflow, conn);
 	if (!msk || GET((struct sock *)msk, sk_protocol) != IPPROTO_MPTCP ||
-	    !is_wanted_mptcp((void *)msk))
+	    !is_wanted_mptcp((void *)msk) || !has_wanted_user((void *)msk))
 		return 0;
 	first = BPF_CORE_READ(msk, first);
 	if (first && first != (void *)tp && is_in_table(first))
@@ -318,6 +320,8 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 		    parameters.prefilter.udp_states))
 		return 0;
 	np = GET(inet, pinet6);
+	if (!has_wanted_udp_fact((void *)inet, np, socket.net))
+		return 0;
 	sections = write_udp_header(seq, (void *)inet, np, socket.net, cookie_of(&socket));
 	write_inet(seq, inet, np, socket.net, sections);
 	write_udp(seq, (void *)inet);

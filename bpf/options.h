@@ -279,6 +279,23 @@
 	VALUE(TLS_RX__mode, PROBED_BITS(tls, rx_conf))                                             \
 	VALUE(TLS_TX_MAX_PAYLOAD_LEN, PROBED_MEMBER(tls, tx_max_payload_len))
 
+/*
+ * No options, but what determines together with some of them when the kernel gives up a TCP connection:
+ * net/ipv4/tcp_timer.c. A section of its own, so that only runs that show it pay for it.
+ */
+#define DEAD_OPTIONS_LIST(FLAG, VALUE)                                                          \
+	FLAG(DEAD_AFTER__thin, BIT(net, ipv4.sysctl_tcp_thin_linear_timeouts))                  \
+	FLAG(DEAD_AFTER__sack, BIT(tp, rx_opt.sack_ok))                                         \
+	FLAG(DEAD_AFTER__loss_probes, LOSS_PROBES)                                              \
+	VALUE(DEAD_AFTER__rto, MEMBER(tp, inet_conn.icsk_rto))                                  \
+	VALUE(DEAD_AFTER__backoff, MEMBER(tp, inet_conn.icsk_backoff))                          \
+	VALUE(DEAD_AFTER__srtt, MEMBER(tp, srtt_us))                                            \
+	VALUE(DEAD_AFTER__rttvar, MEMBER(tp, rttvar_us))                                        \
+	VALUE(DEAD_AFTER__packets, MEMBER(tp, packets_out))                                     \
+	VALUE(DEAD_AFTER__retries2, BIT(net, ipv4.sysctl_tcp_retries2))                         \
+	VALUE(DEAD_AFTER__orphan_retries, BIT(net, ipv4.sysctl_tcp_orphan_retries))             \
+	VALUE(DEAD_AFTER__syn_linear, BIT(net, ipv4.sysctl_tcp_syn_linear_timeouts))
+
 /* IPPROTO_UDP: net/ipv4/udp.c, udp_lib_getsockopt() */
 #define UDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(UDP_CORK, UDP_BIT(0, corkflag))                                                    \

@@ -6,6 +6,10 @@
 #ifndef PARAMETERS_H
 #define PARAMETERS_H
 
+/* The loader writes the bytes of these structs, and padding has none. */
+#pragma clang diagnostic push
+#pragma clang diagnostic error "-Wpadded"
+
 /* See identity.h. */
 struct identity_key {
 	__u64 words[2];
@@ -23,22 +27,64 @@ struct port_filter {
 	struct port_range ranges[PORT_RANGES];
 };
 
+#define NUMBERS 8
+
+struct number_filter {
+	__u32 count; /* 0: every number */
+	__u32 numbers[NUMBERS];
+};
+
+#define NETWORKS 8
+
+/* An IPv4 address is an IPv4-mapped one. In network byte order. */
+struct network {
+	__u64 address[2];
+	__u64 mask[2];
+};
+
+struct network_filter {
+	__u32 count; /* 0: every address */
+	__u32 unused;
+	struct network networks[NETWORKS];
+};
+
+/* A test of one fact of options.h. See fact.h. */
+struct fact_test {
+	__u64 low;
+	__u64 span;    /* the highest number less the lowest */
+	__u32 section; /* enum section; 0: no test */
+	__u8 is_flag;  /* whether `place` is the number of a flag, and not of a value */
+	__u8 place;
+	__u8 discarded_bits; /* how many of the upper bits are not part of the number */
+	__u8 is_signed;
+	__u8 inverted; /* whether numbers outside the range are admitted */
+	__u8 unused[7];
+};
+
 struct prefilter {
 	__u32 tcp_states; /* bit n: state n */
 	__u32 udp_states;
 	struct port_filter local_ports;
 	struct port_filter remote_ports;
 	struct port_filter either_ports; /* local or remote */
+	struct number_filter interfaces; /* the index of the bound interface */
+	struct number_filter uids;
 	__u8 want_ipv4;
 	__u8 want_ipv6;
 	__u8 every_netns; /* 0: only the network namespace of the reader */
-	__u8 unused;
+	__u8 want_dead_after; /* whether TCP sockets in a table have a section DEAD */
+	struct network_filter local_networks;
+	struct network_filter remote_networks;
+	struct network_filter either_networks; /* local or remote */
+	struct fact_test fact;
 };
 
 struct parameters {
 	struct identity_key identity_key;
 	struct prefilter prefilter; /* see filter.h */
 };
+
+#pragma clang diagnostic pop
 
 /* The initial value admits every socket in the network namespace of the reader. */
 const volatile struct parameters parameters SEC(".rodata.parameters") = {

@@ -43,7 +43,8 @@
 	SECTION(NETLINK, netlink)                                                                  \
 	SECTION(VSOCK, vsock)                                                                      \
 	SECTION(TLS, tls)                                                                          \
-	SECTION(SCTP, sctp)
+	SECTION(SCTP, sctp)                                                                        \
+	SECTION(DEAD, dead)
 
 #define SECTION_NUMBER(level, name) SECTION_NUMBER_##level,
 enum section_number { SECTIONS(SECTION_NUMBER) SECTION_COUNT };
@@ -231,6 +232,11 @@ struct vsock_section {
 	__u32 local_port;
 	__u32 remote_cid;
 	__u32 remote_port;
+};
+
+/* Of a TCP socket, if the run asks for it: see parameters.h. */
+struct dead_section {
+	FACTS(DEAD);
 };
 
 struct tls_section {

@@ -18,13 +18,20 @@
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
 	STRUCT(task_record)                                                                        \
-	STRUCT(prefilter)                                                                          \
-	STRUCT(identity_key)                                                                       \
 	STRUCT(parameters)
+
+/* Those that are exported as members of others. The variable takes up room in the program. */
+#define INNER_STRUCTS(STRUCT)                                                                      \
+	STRUCT(prefilter)                                                                          \
+	STRUCT(number_filter)                                                                      \
+	STRUCT(network)                                                                            \
+	STRUCT(network_filter)                                                                     \
+	STRUCT(fact_test)                                                                          \
+	STRUCT(identity_key)
 
 #define SIZE_OF(name) SIZE_OF_##name = sizeof(struct name),
 #define SECTION_SIZE_OF(level, name) SIZE_OF(name##_section)
-enum size_of { STRUCTS(SIZE_OF) SECTIONS(SECTION_SIZE_OF) };
+enum size_of { STRUCTS(SIZE_OF) INNER_STRUCTS(SIZE_OF) SECTIONS(SECTION_SIZE_OF) };
 
 #define EXPORT_STRUCT(name) struct name name;
 #define EXPORT_SECTION(level, name)                                                                \

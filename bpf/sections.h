@@ -41,6 +41,7 @@
 #include "compat.h"
 #include "lists.h"
 #include "identity.h"
+#include "fact.h"
 #include "process.h"
 
 /* The header */
@@ -211,6 +212,16 @@ static __always_inline bool has_tls(struct tcp_sock *tp)
 	return name[0] == 't' && name[1] == 'l' && name[2] == 's' && !name[3];
 }
 
+/* A socket that is only found at its descriptor has no connection. */
+static __always_inline bool writes_dead_after(void)
+{
+#ifdef TYPED_POINTERS
+	return parameters.prefilter.want_dead_after;
+#else
+	return false;
+#endif
+}
+
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
 				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
 {
@@ -228,6 +239,8 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_timer(&header, tp);
 	if (has_tls(tp))
 		header.sections |= SECTION_TLS;
+	if (writes_dead_after())
+		header.sections |= SECTION_DEAD;
 	if (may_have_keys(tp))
 		header.sections |= SECTION_ITEMS;
 	if (header.state == TCP_LISTEN) {
@@ -260,7 +273,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 	return header.sections;
 }
 
-/* The sections */
+/* The sections. Without `seq`, a function tests a fact of its section instead: see fact.h. */
 
 /*
  * The pointers of a socket are loaded once and passed on. The UDP iterator passes the socket as a
@@ -276,6 +289,7 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 	struct socket_section section = {};
 
 	FILL(SOCKET_OPTIONS_LIST)
+	RETURN_IF_TEST(SOCKET)
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }
@@ -290,6 +304,7 @@ static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, str
 	struct ip_section section = {};
 
 	FILL(IP_OPTIONS_LIST)
+	RETURN_IF_TEST(IP)
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }
@@ -335,6 +350,7 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 	struct ipv6_section section = {};
 
 	FILL(IPV6_OPTIONS_LIST)
+	RETURN_IF_TEST(IPV6)
 	if (HAS(np, sticky_pktinfo.ipi6_addr))
 		bpf_core_read(section.pktinfo_address, 16, &np->sticky_pktinfo.ipi6_addr);
 	bpf_seq_write(seq, &section, sizeof(section));
@@ -358,6 +374,7 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 	struct tcp_section section = {};
 
 	FILL(TCP_OPTIONS_LIST)
+	RETURN_IF_TEST(TCP)
 	if (HAS(congestion, name))
 		bpf_core_read(section.congestion, 16, &congestion->name);
 	if (HAS(ulp, name) && ulp)
@@ -377,6 +394,7 @@ static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 	struct tls_section section = {};
 
 	FILL(TLS_OPTIONS_LIST)
+	RETURN_IF_TEST(TLS)
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }
@@ -386,6 +404,7 @@ static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 	struct udp_section section = {};
 
 	FILL(UDP_OPTIONS_LIST)
+	RETURN_IF_TEST(UDP)
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }

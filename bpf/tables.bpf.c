@@ -15,6 +15,7 @@
 #include "record.h"
 #include "read.h"
 #include "sections.h"
+#include "dead.h"
 #include "unix.h"
 #include "netlink.h"
 #include "filter.h"
@@ -38,6 +39,24 @@ static __always_inline void fill_mini_timer(struct record_header *header, struct
 	header->retransmits = GET_BITS(request, req.req.num_timeout);
 }
 
+/* The user of a connection request is that of its listener. */
+static __always_inline __u32 uid_of_request(struct sock_common *skc)
+{
+	if (!HAS_BEHIND(skc, skc_listener, sk_uid.val))
+		return 0;
+	return BPF_CORE_READ(skc, skc_listener, sk_uid.val);
+}
+
+/* Other mini-sockets have no user, and none has facts. */
+static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 state)
+{
+	if (TESTED_SECTION)
+		return false;
+	if (!parameters.prefilter.uids.count)
+		return true;
+	return state == TCP_SYN_RECV && in_numbers(&parameters.prefilter.uids, uid_of_request(skc));
+}
+
 /*
  * Writes a mini-socket, whose record is only a header. The pointer comes from the iterator itself and is
  * "trusted". Some kernels search all their types for each pointer that is loaded through a trusted one,
@@ -58,8 +77,8 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	header.state = state;
 	if (visits_each_tcp_socket_once())
 		header.traits |= TRAIT_ONCE;
-	if (state == TCP_SYN_RECV && HAS_BEHIND(skc, skc_listener, sk_uid.val))
-		header.uid = BPF_CORE_READ(skc, skc_listener, sk_uid.val);
+	if (state == TCP_SYN_RECV)
+		header.uid = uid_of_request(skc);
 	bpf_seq_write(seq, &header, sizeof(header));
 	return 0;
 }
@@ -94,16 +113,20 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 
 	tp = bpf_skc_to_tcp_sock(skc);
 	if (!tp)
-		return write_mini_socket(seq, skc, state);
+		return is_wanted_mini_socket(skc, state) ? write_mini_socket(seq, skc, state) : 0;
 
 	inet = &tp->inet_conn.icsk_inet;
 	net = GET(inet, sk.__sk_common.skc_net.net);
 	np = GET(inet, pinet6);
+	if (!has_wanted_user(&inet->sk) || !has_wanted_tcp_fact(tp, np, net))
+		return 0;
 	sections = write_tcp_header(seq, tp, np, net, socket_cookie(skc));
 	write_inet(seq, inet, np, net, sections);
 	write_tcp(seq, tp, net);
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
+	if (sections & SECTION_DEAD)
+		write_dead(seq, tp, net);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, tp, false, loop_helper);
 	return 0;
@@ -121,11 +144,14 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	if (!up)
 		return 0;
 	skc = &up->inet.sk.__sk_common;
-	if (!wanted(skc, skc->skc_state, parameters.prefilter.udp_states))
+	if (!wanted(skc, skc->skc_state, parameters.prefilter.udp_states) ||
+	    !has_wanted_user(&up->inet.sk))
 		return 0;
 
 	net = GET(up, inet.sk.__sk_common.skc_net.net);
 	np = GET(up, inet.pinet6);
+	if (!has_wanted_udp_fact(up, np, net))
+		return 0;
 	sections = write_udp_header(seq, up, np, net, socket_cookie(skc));
 	write_inet(seq, &up->inet, np, net, sections);
 	write_udp(seq, up);
@@ -140,7 +166,7 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	struct unix_sock *u = ctx->unix_sk;
 	struct net *net;
 
-	if (!u)
+	if (!u || !has_wanted_user(&u->sk))
 		return 0;
 	net = GET(u, sk.__sk_common.skc_net.net);
 	write_unix_header(seq, u, net, socket_cookie(&u->sk.__sk_common),
@@ -155,7 +181,7 @@ int netlink_table(struct bpf_iter__netlink *ctx)
 {
 	struct netlink_sock *nlk = ctx->sk;
 
-	if (!nlk)
+	if (!nlk || !has_wanted_user(&nlk->sk))
 		return 0;
 	return show_netlink(ctx->meta->seq, nlk, GET(nlk, sk.__sk_common.skc_net.net),
 			    socket_cookie(&nlk->sk.__sk_common));

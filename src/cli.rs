@@ -26,7 +26,10 @@ Examples:
   knetstat -t                         TCP sockets: common options, and options that are set
   knetstat --tcp6 --state LISTEN      listening sockets over IPv6
   knetstat -t --port 5432 -O 'keep*'  keepalive of the connections to PostgreSQL
-  knetstat -tJ --state established | jq '.[] | select(.options.TCP_NODELAY == 0) | .remote'
+  knetstat -tp --where 'state=established and not nodelay'
+                                      connections that delay small segments
+  knetstat -t state established '( dport = :443 or sport = :443 )'
+                                      the same language, in the words of ss
   knetstat options keepidle           what an option is and who sets it
   knetstat doctor                     why it does not work here, and what to do
 
@@ -295,6 +298,13 @@ pub struct TableArgs {
     pub wide: bool,
 }
 
+impl TableArgs {
+    /// The expressions of `--where` and after the options, which must all hold.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.conditions.iter().chain(&self.expression)
+    }
+}
+
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
@@ -304,13 +314,12 @@ pub enum ColorWhen {
     Never,
 }
 
-/// Parses the command line.
+/// Parses the command line, which begins with the name of the program.
 ///
 /// # Errors
 ///
 /// [`Error::Usage`] for wrong usage, [`Error::Answer`] for `--help` and `--version`.
-pub fn parse() -> Result<Cli, Error> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+pub fn parse(arguments: Vec<OsString>) -> Result<Cli, Error> {
     let mut program = program();
     let matches = program.try_get_matches_from_mut(&arguments);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -327,13 +336,18 @@ impl Cli {
         arguments: &[OsString],
         program: &clap::Command,
     ) -> Result<Cli, Error> {
-        if !self.words.is_empty() {
-            let words: Vec<_> = self.words.iter().map(|word| word.to_string_lossy()).collect();
-            let parsed = Expression::parse(&words.join(" "));
-            self.table.expression = Some(parsed.map_err(|error| {
-                Error::Usage(usage::wrong_words(&self.words, arguments, program, &error))
-            })?);
+        let words = self.words.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>();
+        let words = words.ok_or_else(|| Error::Usage(usage::NOT_UTF8.into()))?;
+        if words.is_empty() {
+            return Ok(self);
         }
+        if let Some(answer) = usage::loose_options(&self.words, arguments, program) {
+            return Err(Error::Usage(answer));
+        }
+        let parsed = Expression::parse(&words.join(" "));
+        self.table.expression = Some(parsed.map_err(|error| {
+            Error::Usage(usage::wrong_words(&self.words, arguments, program, &error))
+        })?);
         Ok(self)
     }
 }

@@ -14,7 +14,9 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     process::ignore_file_size_signal();
-    let result = caller::guard().and_then(|()| cli::parse()).and_then(|cli| knetstat::run(&cli));
+    let result = caller::guard()
+        .and_then(|()| cli::parse(std::env::args_os().collect()))
+        .and_then(|cli| knetstat::run(&cli));
     let Err(error) = result else { return ExitCode::SUCCESS };
     // Messages, including --help, are also written without capabilities.
     let error = capability::drop_all().err().unwrap_or(error);

@@ -165,6 +165,11 @@ struct netns_ipv4 {
 	int sysctl_tcp_keepalive_intvl;
 	u8 sysctl_tcp_keepalive_probes;
 	u8 sysctl_tcp_syn_retries;
+	u8 sysctl_tcp_syn_linear_timeouts;
+	u8 sysctl_tcp_retries2;
+	u8 sysctl_tcp_orphan_retries;
+	u8 sysctl_tcp_early_retrans;
+	u8 sysctl_tcp_thin_linear_timeouts;
 	int sysctl_tcp_fin_timeout;
 	int sysctl_tcp_fastopen;
 	u8 sysctl_tcp_pingpong_thresh;
@@ -586,6 +591,7 @@ struct tcp_ulp_ops {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct request_sock_queue icsk_accept_queue;
+	__u32 icsk_rto;
 	__u32 icsk_rto_min;
 	u32 icsk_rto_max;
 	__u32 icsk_delack_max;
@@ -598,6 +604,7 @@ struct inet_connection_sock {
 	struct timer_list icsk_delack_timer;
 	__u8 icsk_pending;
 	__u8 icsk_retransmits;
+	__u8 icsk_backoff;
 	__u8 icsk_probes_out;
 	__u8 icsk_ca_setsockopt : 1;
 	__u8 icsk_syn_retries;
@@ -609,6 +616,7 @@ struct inet_connection_sock {
 };
 
 struct tcp_options_received {
+	u16 sack_ok : 3;
 	u16 user_mss;
 	u16 mss_clamp;
 };
@@ -663,6 +671,9 @@ struct tcp_sock {
 	u32 window_clamp;
 	u32 rcv_wnd;
 	u32 rcv_tstamp;
+	u32 srtt_us;
+	u32 rttvar_us;
+	u32 packets_out;
 	struct tcp_options_received rx_opt;
 	u8 thin_lto : 1;
 	u8 fastopen_connect : 1;

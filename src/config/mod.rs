@@ -29,7 +29,9 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// The options to show.
     pub selection: Selection,
-    /// The options that are asked for by keys, to filter, sort or group by them.
+    /// The columns and options that are asked for, to filter by them.
+    pub keys: Vec<Key>,
+    /// The options among them.
     pub asked: Selection,
     pub columns: ColumnList,
     /// The columns that this kernel cannot fill, according to its types.
@@ -50,11 +52,12 @@ impl Config {
     /// [`Error::Usage`] for words without a meaning.
     pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
+        let keys: Vec<Key> = filter.keys().collect();
         Ok(Config {
             scope: scope(args),
             interfaces: filter.interface_names(),
             selection: selection(args, format)?,
-            asked: Selection::of(filter.options()),
+            asked: Selection::of(keys.iter().copied().flat_map(Key::options)),
             columns: columns(args, format, &filter)?,
             lost: Lost::default(),
             format,
@@ -66,13 +69,24 @@ impl Config {
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
+            keys,
             filter,
         })
     }
 
-    /// The options to show. `None` if no column shows them.
+    /// Whether the column is shown, or asked for by a key.
+    pub fn asks_for(&self, column: Column) -> bool {
+        self.columns.has(column) || self.keys.contains(&Key::Column(column))
+    }
+
+    /// Whether a column that is shown or asked for needs this to be collected.
+    pub fn needs(&self, needs: Needs) -> bool {
+        Column::ALL.into_iter().any(|column| column.needs() == needs && self.asks_for(column))
+    }
+
+    /// The options to show. `None` if no column that is shown or asked for has them.
     pub fn shown_options(&self) -> Option<&Selection> {
-        self.columns.needs(Needs::Options).then_some(&self.selection)
+        self.needs(Needs::Options).then_some(&self.selection)
     }
 }
 
@@ -86,25 +100,26 @@ fn scope(args: &TableArgs) -> Scope {
 
 fn filter(args: &TableArgs) -> Result<Filter, Error> {
     check_versions(args)?;
-    let expression = selected::expression(args)?;
-    let of_every_family = asks_for_processes(&expression) && !names_any(args);
+    let of_every_family = asks_for_processes(args) && !names_any(args);
     // A socket that is not bound does not listen.
     let unbound = args.unbound || of_every_family && !args.listening;
-    let every_family = args.unbound || of_every_family || asks_for_protocols(&expression);
+    let every_family = args.unbound || of_every_family || asks_for_protocols(args);
     let kinds = SocketKind::ALL.map(|kind| wants(args, kind, every_family));
-    Ok(Filter::new(kinds, unbound, expression))
+    Ok(Filter::new(kinds, unbound, selected::expression(args)?))
 }
 
-/// Whether the expression selects processes, which hold sockets of every family.
-fn asks_for_processes(expression: &Expression) -> bool {
+/// Whether processes are selected, which hold sockets of every family.
+fn asks_for_processes(args: &TableArgs) -> bool {
     use Column::{Command, Fd, Nonblock, Pid, Program};
     let is_of_process = |key| matches!(key, Key::Column(Pid | Command | Program | Fd | Nonblock));
-    expression.keys().any(is_of_process)
+    let by_flag = !args.pid.is_empty() || !args.command.is_empty();
+    by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }
 
-/// Whether the expression selects protocols itself.
-fn asks_for_protocols(expression: &Expression) -> bool {
-    expression.keys().any(|key| key == Key::Column(Column::Protocol))
+/// Whether an expression selects protocols itself.
+fn asks_for_protocols(args: &TableArgs) -> bool {
+    let mut keys = args.expressions().flat_map(Expression::keys);
+    keys.any(|key| key == Key::Column(Column::Protocol))
 }
 
 /// Whether a flag selects sockets of this kind. Every family has a flag, or a reason to have none.

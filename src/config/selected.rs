@@ -40,8 +40,8 @@ pub fn expression(args: &TableArgs) -> Result<Expression, Error> {
     let flags = flags.into_iter().filter(|(_, operands)| !operands.is_empty());
     let flags = flags.map(|(subject, operands)| Expression::equal(subject, operands));
     let listening = args.listening.then(listening);
-    let written = args.conditions.iter().chain(&args.expression).cloned();
-    let all = flags.chain(commands(&args.command)).chain(listening).chain(written);
+    let expressions = args.expressions().cloned();
+    let all = flags.chain(commands(&args.command)).chain(listening).chain(expressions);
     Ok(all.fold(Expression::everything(), Expression::and))
 }
 

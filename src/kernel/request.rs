@@ -3,7 +3,12 @@
 
 use std::ops::RangeInclusive;
 
-use crate::kernel::abi::{port_filter, port_range, prefilter};
+use ipnet::IpNet;
+
+use crate::kernel::abi::{
+    fact_test, network, network_filter, number_filter, port_filter, port_range, prefilter,
+    section_number,
+};
 use crate::kernel::family::Family;
 
 /// The request of a run to the kernel side.
@@ -22,6 +27,8 @@ pub struct Request {
     /// Whether programs that walk descriptors report sockets of every network namespace, and not
     /// only those of the namespace in which they are read.
     pub every_netns: bool,
+    /// Whether to read what determines when the kernel gives up a TCP connection.
+    pub dead_after: bool,
     pub prefilter: Prefilter,
 }
 
@@ -36,6 +43,7 @@ impl Request {
             owners: true,
             tasks: true,
             every_netns: true,
+            dead_after: true,
             prefilter: Prefilter::default(),
         }
     }
@@ -51,11 +59,64 @@ pub struct Prefilter {
     pub tcp_states: u32,
     /// The same for the states of UDP sockets.
     pub udp_states: u32,
-    /// Alternatives. An empty list admits every port, here and in the next two members.
+    /// Alternatives. An empty list admits everything, here and in the lists below.
     pub local_ports: Vec<RangeInclusive<u16>>,
     pub remote_ports: Vec<RangeInclusive<u16>>,
     /// Alternatives, one of which must be the local or the remote port.
     pub either_ports: Vec<RangeInclusive<u16>>,
+    /// An IPv4 network also admits its IPv4-mapped IPv6 addresses.
+    pub local_networks: Vec<IpNet>,
+    pub remote_networks: Vec<IpNet>,
+    /// Alternatives, one of which must contain the local or the remote address.
+    pub either_networks: Vec<IpNet>,
+    /// The index of the bound interface. 0 stands for sockets that are not bound to one.
+    pub interfaces: Vec<u32>,
+    /// The UID of the socket. Mini-sockets other than connection requests have none.
+    pub uids: Vec<u32>,
+    /// A test of one fact. `None` admits everything. Only the programs for TCP and UDP test facts.
+    pub fact: Option<FactTest>,
+}
+
+/// A test of one fact of bpf/options.h, which is a raw number and not always the value of its option. It
+/// admits a socket if `low <= fact <= high` or, if `inverted`, if not. It never admits a socket whose fact is
+/// unknown: because the kernel lacks it, the record of the socket lacks the section, or the socket is a
+/// mini-socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FactTest {
+    /// The number of the section: [`section_number`].
+    pub section: u32,
+    pub place: FactPlace,
+    pub number: FactNumber,
+    /// The range may exceed the numbers that the fact can have.
+    pub low: i128,
+    pub high: i128,
+    pub inverted: bool,
+}
+
+/// The number of a flag or a value in its section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactPlace {
+    Flag(u8),
+    Value(u8),
+}
+
+/// The bits of a raw value that are a number, and its sign. A flag is 0 or 1 as any of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactNumber {
+    Signed32,
+    Unsigned32,
+    Unsigned64,
+}
+
+impl FactNumber {
+    /// The lowest and the highest number.
+    fn limits(self) -> (i128, i128) {
+        match self {
+            FactNumber::Signed32 => (i32::MIN.into(), i32::MAX.into()),
+            FactNumber::Unsigned32 => (0, u32::MAX.into()),
+            FactNumber::Unsigned64 => (0, u64::MAX.into()),
+        }
+    }
 }
 
 impl Default for Prefilter {
@@ -69,23 +130,35 @@ impl Default for Prefilter {
             local_ports: Vec::new(),
             remote_ports: Vec::new(),
             either_ports: Vec::new(),
+            local_networks: Vec::new(),
+            remote_networks: Vec::new(),
+            either_networks: Vec::new(),
+            interfaces: Vec::new(),
+            uids: Vec::new(),
+            fact: None,
         }
     }
 }
 
 impl From<&Request> for prefilter {
     fn from(request: &Request) -> prefilter {
-        let Prefilter { ipv4, ipv6, tcp_states, udp_states, .. } = request.prefilter;
+        let wanted = &request.prefilter;
         prefilter {
-            tcp_states,
-            udp_states,
-            local_ports: port_filter_of(&request.prefilter.local_ports),
-            remote_ports: port_filter_of(&request.prefilter.remote_ports),
-            either_ports: port_filter_of(&request.prefilter.either_ports),
-            want_ipv4: ipv4.into(),
-            want_ipv6: ipv6.into(),
+            tcp_states: wanted.tcp_states,
+            udp_states: wanted.udp_states,
+            local_ports: port_filter_of(&wanted.local_ports),
+            remote_ports: port_filter_of(&wanted.remote_ports),
+            either_ports: port_filter_of(&wanted.either_ports),
+            interfaces: number_filter_of(&wanted.interfaces),
+            uids: number_filter_of(&wanted.uids),
+            want_ipv4: wanted.ipv4.into(),
+            want_ipv6: wanted.ipv6.into(),
             every_netns: request.every_netns.into(),
-            unused: 0,
+            want_dead_after: request.dead_after.into(),
+            local_networks: network_filter_of(&wanted.local_networks),
+            remote_networks: network_filter_of(&wanted.remote_networks),
+            either_networks: network_filter_of(&wanted.either_networks),
+            fact: wanted.fact.map(fact_test_of).unwrap_or_default(),
         }
     }
 }
@@ -101,4 +174,68 @@ fn port_filter_of(ports: &[RangeInclusive<u16>]) -> port_filter {
         *range = port_range { low: *ports.start(), high: *ports.end() };
     }
     filter
+}
+
+/// The same for numbers.
+fn number_filter_of(numbers: &[u32]) -> number_filter {
+    let mut filter = number_filter::default();
+    if let Some(used) = filter.numbers.get_mut(..numbers.len()) {
+        used.copy_from_slice(numbers);
+        filter.count = numbers.len() as u32;
+    }
+    filter
+}
+
+/// The same for networks.
+fn network_filter_of(networks: &[IpNet]) -> network_filter {
+    let mut filter = network_filter::default();
+    if let Some(used) = filter.networks.get_mut(..networks.len()) {
+        used.iter_mut().zip(networks).for_each(|(slot, it)| *slot = network_of(*it));
+        filter.count = networks.len() as u32;
+    }
+    filter
+}
+
+/// An IPv4 network becomes the network of its IPv4-mapped addresses.
+fn network_of(net: IpNet) -> network {
+    let (address, length) = match net {
+        IpNet::V4(net) => (net.network().to_ipv6_mapped(), net.prefix_len() + 96),
+        IpNet::V6(net) => (net.network(), net.prefix_len()),
+    };
+    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or_default();
+    network { address: halves(address.to_bits()), mask: halves(mask) }
+}
+
+/// The two words in which the programs read an address.
+fn halves(address: u128) -> [u64; 2] {
+    [(address >> 64) as u64, address as u64].map(u64::to_be)
+}
+
+/// Returns the test in the form of bpf/fact.h. A fact that cannot be in a record admits everything.
+fn fact_test_of(test: FactTest) -> fact_test {
+    let (is_flag, place) = match test.place {
+        FactPlace::Flag(place) => (true, place),
+        FactPlace::Value(place) => (false, place),
+    };
+    if test.section >= section_number::SECTION_COUNT.0 || place >= 64 {
+        return fact_test::default();
+    }
+    let (least, most) = test.number.limits();
+    let (low, high) = (test.low.max(least), test.high.min(most));
+    // Nothing is in an empty range, and everything is outside: the opposite of the whole range.
+    let (low, high, inverted) = match low <= high {
+        true => (low, high, test.inverted),
+        false => (least, most, !test.inverted),
+    };
+    fact_test {
+        low: low as u64,
+        span: (high - low) as u64,
+        section: 1 << test.section,
+        is_flag: is_flag.into(),
+        place,
+        discarded_bits: if test.number == FactNumber::Unsigned64 { 0 } else { 32 },
+        is_signed: (test.number == FactNumber::Signed32).into(),
+        inverted: inverted.into(),
+        ..fact_test::default()
+    }
 }

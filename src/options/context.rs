@@ -16,8 +16,8 @@ const LISTEN: u8 = 10;
 
 /// The record of a socket, and the host on which it was read.
 ///
-/// Only code that has declared a fact can read it: the catalogue declares the facts of each option, and
-/// `set.rs` those of each rule. The functions of `decode/` receive the declared facts and cannot read others.
+/// Only code that has declared a fact can read it: the catalogue declares the facts of each option, `set.rs`
+/// those of each rule, and `dead_after` those of its columns. The functions of `decode/` receive the declared facts and cannot read others.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     record: &'a Record<'a>,
@@ -112,6 +112,11 @@ impl<'a> Context<'a> {
     /// Whether the kernel created the socket for its own use.
     pub fn is_of_kernel(&self) -> bool {
         self.has(socket_trait::TRAIT_KERNEL)
+    }
+
+    /// Whether the process has closed the socket, and nothing can hold it any more.
+    pub fn is_dead(&self) -> bool {
+        self.has(socket_trait::TRAIT_DEAD)
     }
 
     fn has(&self, wanted: socket_trait) -> bool {

@@ -125,9 +125,9 @@ impl Serialize for ListEntry<'_, Membership> {
             let mode = if member.include { "include" } else { "exclude" };
             map.serialize_entry("mode", mode)?;
             map.serialize_entry("sources", &member.sources)?;
-        }
-        if member.cut {
-            map.serialize_entry("cut", &true)?;
+            if member.cut {
+                map.serialize_entry("cut", &true)?;
+            }
         }
         if *more {
             map.serialize_entry("more", &true)?;

@@ -5,11 +5,12 @@
 //! of values, `text.rs` and `json.rs` format them, and `schema.rs` describes the output of `json.rs`.
 //! `set.rs` decides whether an option counts as set, with the defaults that `defaults.rs` obtained from new
 //! sockets. `selection.rs` and `plan.rs` choose the options that are shown. `reference/` has documentation
-//! about each option beside its value.
+//! about each option beside its value. `dead_after/` computes from options when the kernel gives up a connection.
 
 pub mod catalogue;
 pub mod constants;
 pub mod context;
+pub mod dead_after;
 pub mod decode;
 pub mod defaults;
 pub mod getsockopt;

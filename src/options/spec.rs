@@ -1,5 +1,6 @@
 //! The description of an option in the catalogue.
 
+use crate::kernel::request::FactTest;
 use crate::options::context::Context;
 use crate::options::kind::ValueKind;
 use crate::options::set::Marker;
@@ -113,6 +114,14 @@ impl OptionSpec {
             Decoder::Number(fact) => std::slice::from_ref(fact),
             Decoder::Function { facts, .. } => facts,
         }
+    }
+
+    /// A test in the kernel of whether the value is in this range or, if `inverted`, outside of it. `None` if
+    /// the value is not a single number that the kernel stores as it is.
+    pub fn test(&self, low: i128, high: i128, inverted: bool) -> Option<FactTest> {
+        let Decoder::Number(fact) = self.decoder else { return None };
+        let (section, place) = fact.place();
+        Some(FactTest { section, place, number: decode::stored(self.kind), low, high, inverted })
     }
 
     /// The fact that is the whole value, if there is one, and its bits that belong to the value.

@@ -13,7 +13,7 @@ use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::query::column_list::ColumnList;
 use crate::socket::owner::Holder;
-use crate::socket::Timer;
+use crate::socket::{TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Escaped};
 
 /// One array, with one object per line.
@@ -142,6 +142,7 @@ impl Serialize for Cell<'_> {
             Cell::Diag(diag) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),
+            Cell::Time(limit) => serialize_time(to, *limit),
             Cell::Options(options, _) => {
                 let mut map = to.serialize_map(None)?;
                 for shown in *options {
@@ -168,6 +169,15 @@ fn serialize_timer<S: Serializer>(to: S, timer: &Timer, hz: u64) -> Result<S::Ok
     map.serialize_entry("retransmits", &timer.retransmits)?;
     map.serialize_entry("probes", &timer.probes)?;
     map.end()
+}
+
+/// Writes seconds, to the millisecond, or a word. In jq(1), a string is larger than any number.
+fn serialize_time<S: Serializer>(to: S, limit: TimeLimit) -> Result<S::Ok, S::Error> {
+    match limit {
+        TimeLimit::Never => to.serialize_str("never"),
+        TimeLimit::After(time) if time.subsec_millis() == 0 => to.serialize_u64(time.as_secs()),
+        TimeLimit::After(time) => to.serialize_f64(time.as_millis() as f64 / 1000.0),
+    }
 }
 
 /// A descriptor of a process.

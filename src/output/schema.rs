@@ -87,6 +87,7 @@ fn schema(column: Column) -> Json {
         ("number", _) => number(),
         ("word" | "text", _) => text(),
         ("list", _) => json!({"type": "array"}),
+        ("time", _) => json!({"anyOf": [seconds(), {"const": "never"}]}),
         _ => json!({"type": "object"}),
     };
     match is_always_there(column) {
@@ -109,6 +110,10 @@ fn is_always_there(column: Column) -> bool {
 /// A number without an upper limit, because the kernel or a newer version may have larger ones.
 fn number() -> Json {
     json!({"type": "integer", "minimum": 0})
+}
+
+fn seconds() -> Json {
+    json!({"type": "number", "minimum": 0})
 }
 
 fn text() -> Json {
@@ -194,10 +199,9 @@ fn remote_ends() -> [Json; 4] {
 }
 
 fn timer() -> Json {
-    let seconds = json!({"type": "number", "minimum": 0});
     object(&[
         ("kind", about(text(), "What the timer waits for")),
-        ("seconds", about(seconds, "Seconds until it expires")),
+        ("seconds", about(seconds(), "Seconds until it expires")),
         ("retransmits", about(up_to(u8::MAX), "Number of retransmissions")),
         ("probes", about(up_to(u8::MAX), "Number of unanswered probes")),
     ])

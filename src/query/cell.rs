@@ -6,7 +6,7 @@ use crate::options::plan::OptionValue;
 use crate::options::value::Value;
 use crate::query::row::Row;
 use crate::socket::owner::{Holder, Owner};
-use crate::socket::{Diag, Endpoint, Master, Names, Timer, VmEnd};
+use crate::socket::{Diag, Endpoint, Master, Names, TimeLimit, Timer, VmEnd};
 use crate::text::Name;
 
 /// The value of a column for one row.
@@ -35,6 +35,7 @@ pub enum Cell<'a> {
     Diag(Option<Diag>),
     /// The running timer, if there is one, and the number of jiffies per second.
     Timer(Option<Timer>, u64),
+    Time(TimeLimit),
     /// The options to show, and whether some may be missing.
     Options(&'a [OptionValue], bool),
     /// The shown options, of which only those that are set belong to the value.

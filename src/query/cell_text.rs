@@ -12,7 +12,7 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::socket::owner::{Holder, Owner};
-use crate::socket::{Endpoint, Timer};
+use crate::socket::{Endpoint, TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
 
 /// Appends the text of a cell, which may be empty. `short`: addresses are written so that they cannot be
@@ -42,6 +42,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Program(holders, owner) => to.extend(program(holders, *owner, None).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
+        Cell::Time(limit) => time_to(to, *limit)?,
         Cell::Options(options, is_partial) => options_to(to, options, *is_partial)?,
         Cell::Set(options) => set(to, options),
     }
@@ -242,6 +243,17 @@ fn timer_to(to: &mut Vec<u8>, timer: Option<&Timer>, hz: u64) -> io::Result<()> 
             write!(to, "{word} ({seconds:.2}/{}/{})", timer.retransmits, timer.probes)
         }
     }
+}
+
+/// Appends the seconds, with no more than the necessary decimals, and at most three: `7875s`, `924.6s`.
+fn time_to(to: &mut Vec<u8>, limit: TimeLimit) -> io::Result<()> {
+    let TimeLimit::After(time) = limit else { return to.write_all(b"never") };
+    number_to(to, time.as_secs());
+    if time.subsec_millis() > 0 {
+        let decimals = format!(".{:03}", time.subsec_millis());
+        to.extend_from_slice(decimals.trim_end_matches('0').as_bytes());
+    }
+    to.write_all(b"s")
 }
 
 /// Appends the options, joined by commas, and a question mark if some may be missing.

@@ -1,11 +1,13 @@
 //! THE TABLE of columns, one line for each: its name, where it is shown, what must be collected for it, and
 //! how it is read from a row. All outputs take their columns from here.
 
+use crate::options::context::Context;
+use crate::options::dead_after;
 use crate::query::cell::Cell;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::socket::owner::{self, Holder, Owner};
-use crate::socket::{kind, Names};
+use crate::socket::{kind, Names, TimeLimit};
 use crate::text::suggest;
 
 /// The heading of a column in a layout of the table.
@@ -28,6 +30,8 @@ pub enum Needs {
     Options,
     /// The file descriptors that hold the socket.
     Holders,
+    /// What determines when the kernel gives up a TCP connection.
+    DeadAfter,
 }
 
 /// The type of the values in a column. Any of them may be absent.
@@ -56,6 +60,8 @@ pub enum ColumnType {
     Texts,
     Switches,
     List,
+    /// Seconds, or `never`, which is longer than any number of seconds.
+    Time,
 }
 
 impl ColumnType {
@@ -72,6 +78,7 @@ impl ColumnType {
             ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
                 "list"
             }
+            ColumnType::Time => "time",
         }
     }
 }
@@ -153,6 +160,8 @@ columns! {
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
+    DeadAfter = "dead_after", JsonMember::Chosen, ends(right("Dead-After", 10)), DeadAfter, Time, |row| time(row, dead_after::idle), "When the kernel gives up the idle connection if the peer is gone";
+    DeadAfterSending = "dead_after_sending", JsonMember::Chosen, ends(right("Dead-Sending", 12)), DeadAfter, Time, |row| time(row, dead_after::sending), "The same while data is not acknowledged";
     Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options, row.is_partial), "Socket options that -O selects";
     Set = "set", default("set"), both(left("Set", 0)), Options, Texts, set, "Names of the shown options that are set";
 }
@@ -198,6 +207,10 @@ fn peer<'a>(row: &'a Row<'a>) -> Cell<'a> {
         Names::Unix { peer, .. } => Cell::nonzero(peer),
         _ => Cell::Absent,
     }
+}
+
+fn time<'a>(row: &'a Row<'a>, limit: fn(&Context) -> Option<TimeLimit>) -> Cell<'a> {
+    limit(&row.context).map_or(Cell::Absent, Cell::Time)
 }
 
 /// The inode number of a namespace is never 0.

@@ -12,10 +12,9 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::query::cell_text;
-use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
-use crate::socket::Endpoint;
+use crate::socket::{Endpoint, TimeLimit};
 use crate::text::Name;
 
 /// A value of a column or an option. Data of different variants are not equal. Their order is that of the
@@ -100,7 +99,6 @@ impl<'a> Row<'a> {
     /// What the key yields for this socket. The options of keys must be among [`Row::asked`].
     pub fn datum(&'a self, key: Key) -> Datum<'a> {
         match (key, self.option(key)) {
-            (Key::Column(Column::Set), _) => self.set(),
             (Key::Column(column), _) => of_cell(column.read(self)),
             (_, None) => Datum::Nothing,
             (Key::Member(_, member), Some(it)) => {
@@ -109,12 +107,6 @@ impl<'a> Row<'a> {
             }
             (_, Some(it)) => of_value(&it.value, it.option.kind),
         }
-    }
-
-    /// The names of all options that are set, whether they are shown or not.
-    fn set(&self) -> Datum<'a> {
-        let set = self.asked.iter().filter(|asked| self.knows_set && asked.set);
-        Datum::list(set.map(|asked| Datum::text(asked.option.name.as_bytes())))
     }
 
     /// The option that a key asks for, with its value.
@@ -149,8 +141,7 @@ impl<'a> Row<'a> {
 fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
-        // What is shown of them depends on the command line: `Row::set` has what is set.
-        Cell::Options(..) | Cell::Set(_) => Datum::Nothing,
+        Cell::Options([], _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
         Cell::Flag(flag) => Datum::Number(flag.into()),
         Cell::Word(word) => Datum::text(word.as_bytes()),
@@ -174,7 +165,14 @@ fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,
-        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..)) => {
+        // As it is printed.
+        Cell::Time(TimeLimit::After(time)) => Datum::Time(time.as_millis() as i128 * 1000),
+        Cell::Time(TimeLimit::Never) => Datum::Never,
+        Cell::Set(options) => {
+            let set = options.iter().filter(|shown| shown.set);
+            Datum::list(set.map(|shown| Datum::text(shown.option.name.as_bytes())))
+        }
+        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..) | Cell::Options(..)) => {
             let mut text = Vec::new();
             let _ = cell_text::write(&mut text, &cell, false);
             Datum::Text(Cow::Owned(text))

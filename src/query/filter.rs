@@ -2,6 +2,7 @@
 //! test early ([`Prefilter`]), which only saves work.
 
 use crate::kernel::request::{Prefilter, Request};
+use crate::query::columns::Needs;
 use crate::query::expression::Expression;
 use crate::query::key::Key;
 use crate::query::layout::Layout;
@@ -17,9 +18,11 @@ pub struct Filter {
     kinds: [bool; SocketKind::ALL.len()],
     /// Whether sockets that are in no table of the kernel are included.
     pub unbound: bool,
-    /// What must hold, in two parts: the second depends on the holders of sockets.
+    /// What must hold, in two parts: the second depends on what is collected later.
     early: Expression,
     late: Expression,
+    /// Whether the second part depends on the options to show.
+    needs_options: bool,
 }
 
 impl Default for Filter {
@@ -40,8 +43,10 @@ impl Filter {
         let can_hold = |kind: SocketKind| kinds[kind.index()] && expression.can_hold(kind, None);
         let kinds = SocketKind::ALL.map(can_hold);
         let conjuncts = expression.conjuncts();
-        let (late, early) = conjuncts.into_iter().partition(Expression::needs_holders);
-        Filter { kinds, unbound, early: Expression::All(early), late: Expression::All(late) }
+        let (late, early) = conjuncts.into_iter().partition(is_late);
+        let (early, late) = (Expression::All(early), Expression::All(late));
+        let needs_options = late.keys().any(|key| key.needs(Needs::Options));
+        Filter { kinds, unbound, early, late, needs_options }
     }
 
     /// Whether sockets of this kind can be shown.
@@ -74,25 +79,30 @@ impl Filter {
         self.wants(socket.kind) && (self.unbound || !socket.is_unbound())
     }
 
-    /// Whether the socket is shown, as far as its holders do not decide. The options of [`Filter::options`]
-    /// must be among [`Row::asked`].
+    /// Whether the socket is shown, as far as its holders and the options to show do not decide. The options of [`Filter::keys`] must
+    /// be among [`Row::asked`].
     pub fn selects(&self, row: &Row) -> bool {
         self.early.holds(row) == Some(true)
     }
 
-    /// Whether a socket with these holders is shown.
-    pub fn selects_holders(&self, row: &Row) -> bool {
+    /// Whether a socket with its holders, and with the options to show if [`Filter::needs_options`], is shown.
+    pub fn selects_late(&self, row: &Row) -> bool {
         self.late.holds(row) == Some(true)
     }
 
     /// Whether the filter depends on the holders of sockets.
     pub fn needs_owners(&self) -> bool {
-        self.late != Expression::everything()
+        self.late.keys().any(|key| key.needs(Needs::Holders))
     }
 
-    /// The options that must be known, by their indexes in the catalogue.
-    pub fn options(&self) -> impl Iterator<Item = usize> + '_ {
-        self.early.keys().chain(self.late.keys()).flat_map(Key::options)
+    /// Whether the filter depends on the options to show.
+    pub fn needs_options(&self) -> bool {
+        self.needs_options
+    }
+
+    /// The columns and options that must be known.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.early.keys().chain(self.late.keys())
     }
 
     /// The request to the BPF programs: the programs of the selected families, and what they can filter
@@ -107,6 +117,7 @@ impl Filter {
             owners: self.needs_owners(),
             tasks: false,
             every_netns: false,
+            dead_after: false,
             prefilter: self.prefilter(),
         }
     }
@@ -134,8 +145,17 @@ impl Filter {
         state::ALL.into_iter().filter(is_possible).collect()
     }
 
+    /// The names or indexes of the interfaces that a socket must be bound to. `None` if any are possible.
+    pub fn required_interfaces(&self) -> Option<Vec<Vec<u8>>> {
+        self.early.required_interfaces()
+    }
+
     /// The names or indexes of all interfaces that are asked for, as they are printed.
     pub fn interface_names(&self) -> Vec<String> {
         [&self.early, &self.late].into_iter().flat_map(Expression::interfaces).collect()
     }
+}
+
+fn is_late(expression: &Expression) -> bool {
+    expression.keys().any(|key| key.needs(Needs::Holders) || key.needs(Needs::Options))
 }

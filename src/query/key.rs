@@ -58,13 +58,12 @@ impl Key {
 
     /// The options that must be known, by their indexes in the catalogue.
     pub fn options(self) -> impl Iterator<Item = usize> {
-        let (first, second, all) = match self {
-            Key::Column(Column::Set) => (None, None, 0..CATALOGUE.len()),
-            Key::Column(_) => (None, None, 0..0),
-            Key::Option(index) | Key::Member(index, _) => (Some(index), None, 0..0),
-            Key::Versions(ip, ipv6) => (Some(ip), Some(ipv6), 0..0),
+        let (first, second) = match self {
+            Key::Column(_) => (None, None),
+            Key::Option(index) | Key::Member(index, _) => (Some(index), None),
+            Key::Versions(ip, ipv6) => (Some(ip), Some(ipv6)),
         };
-        first.into_iter().chain(second).chain(all)
+        first.into_iter().chain(second)
     }
 
     /// The kind of the option's values. `None` for a column, and for a member, which is a number.
@@ -75,9 +74,9 @@ impl Key {
         }
     }
 
-    /// Whether the descriptors that hold the socket must be known.
-    pub fn needs_holders(self) -> bool {
-        matches!(self, Key::Column(column) if column.needs() == Needs::Holders)
+    /// Whether this must be collected for a column.
+    pub fn needs(self, needs: Needs) -> bool {
+        matches!(self, Key::Column(column) if column.needs() == needs)
     }
 }
 

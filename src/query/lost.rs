@@ -103,6 +103,30 @@ const COLUMNS: &[ColumnSource] = {
         (Diag, Others, TCP, &[("tcp_sock", "snd_nxt"), ("tcp_sock", "snd_una"), ("tcp_sock", "snd_wnd")]),
         (Diag, Others, TCP, &[("tcp_sock", "rcv_wnd"), ("tcp_sock", "rcv_tstamp")]),
         (Timer, All, TCP, &[("inet_connection_sock", "icsk_pending")]),
+        (DeadAfter, Others, TCP, &[("sock_common", "skc_flags"), ("sock_flags", "SOCK_KEEPOPEN")]),
+        (DeadAfter, Others, TCP, &[("sock_flags", "SOCK_DEAD"), ("inet_connection_sock", "icsk_rto")]),
+        (DeadAfter, Others, TCP, &[("tcp_sock", "keepalive_time"), ("tcp_sock", "keepalive_intvl")]),
+        (DeadAfter, Others, TCP, &[("tcp_sock", "keepalive_probes"), ("tcp_sock", "linger2")]),
+        (DeadAfter, Others, TCP, &[("netns_ipv4", "sysctl_tcp_keepalive_time")]),
+        (DeadAfter, Others, TCP, &[("netns_ipv4", "sysctl_tcp_keepalive_intvl")]),
+        (DeadAfter, Others, TCP, &[("netns_ipv4", "sysctl_tcp_keepalive_probes")]),
+        (DeadAfter, Others, TCP, &[("net", "ipv4"), ("netns_ipv4", "sysctl_tcp_fin_timeout")]),
+        (DeadAfter, Others, TCP, &[("inet_connection_sock", "icsk_user_timeout")]),
+        (DeadAfterSending, Others, TCP, &[("sock_common", "skc_flags"), ("sock_flags", "SOCK_DEAD")]),
+        (DeadAfterSending, Others, TCP, &[("inet_connection_sock", "icsk_rto")]),
+        (DeadAfterSending, Others, TCP, &[("inet_connection_sock", "icsk_backoff"), ("tcp_sock", "rx_opt")]),
+        (DeadAfterSending, Others, TCP, &[("inet_connection_sock", "icsk_retransmits")]),
+        (DeadAfterSending, Others, TCP, &[("inet_connection_sock", "icsk_probes_out")]),
+        (DeadAfterSending, Others, TCP, &[("inet_connection_sock", "icsk_syn_retries")]),
+        (DeadAfterSending, Others, TCP, &[("inet_connection_sock", "icsk_user_timeout")]),
+        (DeadAfterSending, Others, TCP, &[("tcp_sock", "srtt_us"), ("tcp_sock", "rttvar_us")]),
+        (DeadAfterSending, Others, TCP, &[("tcp_sock", "packets_out"), ("tcp_sock", "snd_wnd")]),
+        (DeadAfterSending, Others, TCP, &[("tcp_sock", "thin_lto"), ("tcp_options_received", "sack_ok")]),
+        (DeadAfterSending, Others, TCP, &[("net", "ipv4"), ("netns_ipv4", "sysctl_tcp_retries2")]),
+        (DeadAfterSending, Others, TCP, &[("netns_ipv4", "sysctl_tcp_orphan_retries")]),
+        (DeadAfterSending, Others, TCP, &[("netns_ipv4", "sysctl_tcp_syn_retries")]),
+        (DeadAfterSending, Others, TCP, &[("netns_ipv4", "sysctl_tcp_early_retrans")]),
+        (DeadAfterSending, Others, TCP, &[("netns_ipv4", "sysctl_tcp_thin_linear_timeouts")]),
     ]
 };
 
@@ -119,11 +143,14 @@ pub struct Lost {
 const _: () = assert!(Column::ALL.len() <= u64::BITS as usize);
 
 impl Lost {
-    /// The columns that sockets of these families lose on this kernel.
-    pub fn of(btf: &KernelBtf, families: &[Family]) -> Lost {
-        let is_asked_for = |of: &[Family]| of.iter().any(|family| families.contains(family));
-        let asked: Vec<&ColumnSource> =
-            COLUMNS.iter().filter(|(_, _, of, _)| is_asked_for(of)).collect();
+    /// The columns that sockets of these families lose on this kernel. Of those that are only read if they
+    /// are asked for, it contains the ones that are.
+    pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
+        let is_asked_for = |(column, _, of, _): &&ColumnSource| {
+            (column.is_default_member() || is_asked(*column))
+                && of.iter().any(|family| families.contains(family))
+        };
+        let asked: Vec<&ColumnSource> = COLUMNS.iter().filter(is_asked_for).collect();
         let sought: Vec<KernelMember> =
             asked.iter().flat_map(|(.., members)| members.iter().copied()).collect();
         let lacking = btf.lacking(&sought);

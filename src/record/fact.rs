@@ -1,5 +1,6 @@
 //! The facts of bpf/options.h by name, and how they are read from a record.
 
+use crate::kernel::request::FactPlace;
 use crate::record::section::Record;
 pub use crate::record::section::{Section, COUNTS, SECTIONS};
 
@@ -11,6 +12,14 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Where the programs find the fact: the number of its section, and its place there.
+    pub fn place(self) -> (u32, FactPlace) {
+        match self {
+            Fact::Flag(section, n) => (section as u32, FactPlace::Flag(n)),
+            Fact::Value(section, n) => (section as u32, FactPlace::Value(n)),
+        }
+    }
+
     /// Reads the fact from a record. Returns `None` if the kernel or this socket does not have it.
     pub fn of(self, record: &Record) -> Option<u64> {
         match self {

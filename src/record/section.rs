@@ -112,6 +112,8 @@ sections! {
         TLS_flag::TLS_FLAGS, TLS_value::TLS_VALUES;
     SCTP Sctp sctp: sctp_section = SECTION_SCTP,
         SCTP_flag::SCTP_FLAGS, SCTP_value::SCTP_VALUES;
+    DEAD Dead dead: dead_section = SECTION_DEAD,
+        DEAD_flag::DEAD_FLAGS, DEAD_value::DEAD_VALUES;
 }
 
 // The lines are those of SECTIONS in bpf/record.h, in the same order.

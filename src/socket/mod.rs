@@ -6,6 +6,7 @@ pub mod kind;
 mod names;
 pub mod owner;
 pub mod state;
+mod time_limit;
 mod timer;
 
 use crate::kernel::abi::socket_trait;
@@ -16,6 +17,7 @@ use crate::socket::state::State;
 
 pub use diag::Diag;
 pub use names::{is_inet, is_link_local, Endpoint, Names, VmEnd};
+pub use time_limit::TimeLimit;
 pub use timer::{Timer, TimerKind};
 
 /// The MPTCP socket of a subflow.

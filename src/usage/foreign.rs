@@ -90,7 +90,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["--sort"], "sort rows", "knetstat -H | sort"),
     to(&["--csv", "--output", "--format"], "get output for scripts", "knetstat --ndjson"),
     to(&["--watch", "--follow", "--repeat"], "repeat the table", "watch -n 1 knetstat"),
-    to(&["--where", "--grep", "--match"], "choose rows by value", "knetstat --ndjson | jq"),
+    to(&["--grep", "--match"], "choose rows by value", "knetstat --where 'not keepalive'"),
     to(&["--count", "--count-by"], "count sockets", "knetstat -H | wc -l"),
     to(&["--quiet", "-q"], "test for a socket", "knetstat -H --port 443 | grep -q ."),
     to(&["--long"], "show all options", "knetstat -O all"),

@@ -14,7 +14,10 @@ use clap::Command;
 
 use crate::text::{escaped, suggest};
 
-pub use words::{no_help, with_file_hint, wrong_words};
+pub use words::{loose_options, no_help, with_file_hint, wrong_words};
+
+/// The message for an argument in another encoding.
+pub const NOT_UTF8: &str = "an argument is not UTF-8 (write its bytes as \\xNN)";
 
 /// Returns the message for a command line that clap rejects.
 pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) -> String {
@@ -50,7 +53,7 @@ pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) ->
             let missing = context_list(error, ContextKind::InvalidArg).join(" ");
             missing_argument(command, missing.trim_matches(['<', '>']))
         }
-        ErrorKind::InvalidUtf8 => "an argument is not UTF-8 (write its bytes as \\xNN)".into(),
+        ErrorKind::InvalidUtf8 => NOT_UTF8.into(),
         _ => first_line(error),
     }
 }

@@ -34,20 +34,8 @@ pub fn wrong_words(
     program: &Command,
     error: &ExpressionError,
 ) -> String {
-    let text = |words: &[OsString]| -> Vec<String> {
-        words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
-    };
-    let place = place_of_first(arguments, program);
-    let (words, arguments) = (text(words), text(arguments.get(1..).unwrap_or_default()));
-    let mut rest = words.iter().peekable();
-    let after = arguments[place..].iter().filter(|argument| rest.next_if_eq(argument).is_none());
-    let after = after.cloned().collect();
-    let line = Line {
-        before: &arguments[..place],
-        words: words.iter().map(String::as_str).collect(),
-        after,
-        program,
-    };
+    let (words, arguments, place) = typed(words, arguments, program);
+    let line = Line::new(&words, &arguments, place, program);
     let known: [fn(&Line) -> Option<String>; 10] = [
         empty_or_option,
         dash,
@@ -64,6 +52,38 @@ pub fn wrong_words(
     answer.or_else(|| line.name(error)).unwrap_or_else(|| error.to_string())
 }
 
+/// Returns the message for names of options that follow names of options: `-O nodelay keepalive`. They are
+/// an expression, too, but most likely belong to the list.
+pub fn loose_options(
+    words: &[OsString],
+    arguments: &[OsString],
+    program: &Command,
+) -> Option<String> {
+    let is_option = |word: &str| selection::find(word).is_ok();
+    if !words.iter().all(|word| word.to_str().is_some_and(is_option)) {
+        return None;
+    }
+    let (words, arguments, place) = typed(words, arguments, program);
+    let line = Line::new(&words, &arguments, place, program);
+    let (option, values) = line.option()?;
+    let [value] = values else { return None };
+    let is_list = argument(program, option)?.get_long() == Some("options");
+    (is_list && value.split(',').all(is_option)).then(|| joined(&line, option, value))
+}
+
+/// The words and the arguments as text, and how many arguments are before the first word.
+fn typed(
+    words: &[OsString],
+    arguments: &[OsString],
+    program: &Command,
+) -> (Vec<String>, Vec<String>, usize) {
+    let text = |words: &[OsString]| -> Vec<String> {
+        words.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    };
+    let place = place_of_first(arguments, program);
+    (text(words), text(arguments.get(1..).unwrap_or_default()), place)
+}
+
 /// How many arguments are before the first word. The same text may be the value of an option before it, as in
 /// `--port 443 443`: the word is the last argument of the shortest command line that has one.
 fn place_of_first(arguments: &[OsString], program: &Command) -> usize {
@@ -75,7 +95,21 @@ fn place_of_first(arguments: &[OsString], program: &Command) -> usize {
     places.find(|place| has_words(&arguments[..place + 2])).unwrap_or_default()
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// The line of these arguments, of which those before `place` come before the words.
+    fn new(
+        words: &'a [String],
+        arguments: &'a [String],
+        place: usize,
+        program: &'a Command,
+    ) -> Line<'a> {
+        let mut rest = words.iter().peekable();
+        let after = arguments[place..].iter().filter(|it| rest.next_if_eq(it).is_none());
+        let after = after.cloned().collect();
+        let words = words.iter().map(String::as_str).collect();
+        Line { before: &arguments[..place], words, after, program }
+    }
+
     fn first(&self) -> &str {
         self.words.first().copied().unwrap_or_default()
     }
@@ -277,6 +311,10 @@ fn value_of_letter(line: &Line) -> Option<String> {
 /// Words that are equivalent to options.
 fn options(line: &Line) -> Option<String> {
     let options = terms::options(&line.words)?;
+    // Several names of options are more likely a wrong expression.
+    if line.typed().contains(' ') && options.iter().any(|option| option == "-O") {
+        return None;
+    }
     let typed = line.typed();
     let command = line.with(&options);
     Some(match &options[..] {
@@ -298,10 +336,8 @@ fn options(line: &Line) -> Option<String> {
             let explain = shell(&["options".into(), name.clone()]);
             format!("unexpected word '{typed}' (to show the option: {command}; to explain it: knetstat {explain})")
         }
-        _ => format!("unexpected words '{typed}' (use {command})").replace(
-            "unexpected words",
-            if line.words.len() == 1 { "unexpected word" } else { "unexpected words" },
-        ),
+        _ if line.words.len() == 1 => format!("unexpected word '{typed}' (use {command})"),
+        _ => format!("unexpected words '{typed}' (use {command})"),
     })
 }
 

@@ -7,7 +7,7 @@ pub mod folded;
 pub mod scene;
 pub mod validator;
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -310,12 +310,31 @@ pub struct Child(Pid);
 impl Child {
     /// Forks the child.
     pub fn fork() -> Child {
-        // SAFETY: the child only sleeps until it is killed.
+        Child::with(|| ())
+    }
+
+    /// Forks a child of this name, which has no descriptors but those that the function opens. Between fork and
+    /// exec, only system calls are safe.
+    #[allow(dead_code)]
+    pub fn named(name: &CStr, begin: impl FnOnce()) -> Child {
+        Child::with(|| {
+            // SAFETY: the child uses none of the descriptors that it inherited.
+            unsafe { nix::libc::close_range(3, u32::MAX, 0) };
+            let _ = nix::sys::prctl::set_name(name);
+            begin();
+        })
+    }
+
+    fn with(begin: impl FnOnce()) -> Child {
+        // SAFETY: the child only makes system calls, and then sleeps until it is killed.
         match unsafe { fork() }.expect("fork") {
             ForkResult::Parent { child } => Child(child),
-            ForkResult::Child => loop {
-                pause();
-            },
+            ForkResult::Child => {
+                begin();
+                loop {
+                    pause();
+                }
+            }
         }
     }
 }

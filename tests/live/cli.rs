@@ -145,6 +145,13 @@ const CASES: &[Case] = &[
     }),
     case(&["-6", "--ipv6"], |flag| shows(flag, &[LISTENER6, ACCEPTED6, UDP6])),
     case(&["-l", "--listening"], |flag| shows(flag, &[LISTENER, LISTENER6, UDP, UDP6])),
+    case(&["--where"], |flag| {
+        shows(&format!("{flag} dport=1001"), &[CLIENT]);
+        shows(&format!("{flag} state=listen {flag} sport=1005"), &[LISTENER6]);
+        shows(&format!("{flag} sport=1001 state established"), &[ACCEPTED]);
+        shows(&format!("{flag} protocol=udp6,tcp6 exclude established"), &[LISTENER6, UDP6]);
+        shows(&format!("{flag} pid={} --udp6", std::process::id()), &[UDP6]);
+    }),
     case(&["--state"], |flag| {
         shows(&format!("{flag} LISTEN"), &[LISTENER, LISTENER6]);
         shows(&format!("{flag}=unconn,Listening"), &[LISTENER, LISTENER6, UDP, UDP6]);
@@ -365,7 +372,7 @@ const CASES: &[Case] = &[
     case(&["-a", "--all"], changes_nothing),
     case(&["-n", "--numeric"], changes_nothing),
     case(&["-W", "--wide"], changes_nothing),
-    case(&["-h", "--help"], |flag| helps(flag, "Usage: knetstat [OPTIONS]\n")),
+    case(&["-h", "--help"], |flag| helps(flag, "Usage: knetstat [OPTIONS] [EXPRESSION]\n")),
     case(&["-V", "--version"], |flag| {
         assert_eq!(stdout(flag), concat!("knetstat ", env!("CARGO_PKG_VERSION"), "\n"));
     }),
@@ -612,7 +619,7 @@ fn an_interface_that_does_not_exist() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{stderr}");
     assert_eq!(
-        stderr, "knetstat: --interface: unknown interface 'nosuch' (expected lo)\n",
+        stderr, "knetstat: unknown interface 'nosuch' (expected lo)\n",
         "the namespace has no other"
     );
 }

@@ -11,7 +11,9 @@ mod supported;
 
 mod cli;
 mod command_lines;
+mod dead_after;
 mod doctor;
+mod documents;
 mod escaping;
 mod expressions;
 mod failure;
@@ -21,6 +23,7 @@ mod filter;
 mod lacking;
 mod options;
 mod options_command;
+mod prefilter;
 mod privileges;
 mod remedies;
 mod rows;

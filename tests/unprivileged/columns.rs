@@ -127,6 +127,7 @@ impl Output for Types {
                 Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
                 Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
+                Cell::Time(_) => "time",
             };
             assert_eq!(found, column.column_type().word(), "{column:?}");
             let has = column.heading(row.layout()).is_some();

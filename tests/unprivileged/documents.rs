@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-use knetstat::cli::{Cli, Command};
+use clap::CommandFactory;
+use knetstat::cli::{self, Cli, Command};
 use knetstat::config::Config;
+use knetstat::error::Error;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::reference::topics;
 use knetstat::options::selection;
@@ -54,7 +54,10 @@ fn code(page: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     for (index, part) in page.split("```").enumerate() {
         if index % 2 == 1 {
-            pieces.extend(part.lines().skip(1).map(str::to_owned));
+            // Without the output of commands, which come after a prompt.
+            let has_prompt = part.contains("\n$ ");
+            let lines = part.lines().skip(1).filter(|line| !has_prompt || line.starts_with("$ "));
+            pieces.extend(lines.map(str::to_owned));
         } else {
             pieces.extend(part.split('`').skip(1).step_by(2).map(|code| code.replace('\n', " ")));
         }
@@ -100,13 +103,10 @@ fn words(command: &str) -> Vec<String> {
 
 /// Returns the reason why the program rejects a command line, or `None`.
 fn refusal(command: &str) -> Option<String> {
-    let cli = match Cli::try_parse_from(words(command)) {
+    let cli = match cli::parse(words(command).into_iter().map(Into::into).collect()) {
         Ok(cli) => cli,
-        Err(error) => {
-            let is_answer =
-                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return (!is_answer).then(|| error.to_string());
-        }
+        Err(Error::Answer(_)) => return None,
+        Err(error) => return Some(error.to_string()),
     };
     match cli.command {
         None => Config::new(&cli.table).err().map(|error| error.to_string()),
@@ -258,7 +258,7 @@ fn every_member_that_jq_reads_is_in_the_json() {
             found += usize::from(!member.is_empty());
         }
     }
-    assert!(found > 5, "only {found} members were found");
+    assert!(found > 3, "only {found} members were found");
 }
 
 fn members(value: &Json, names: &mut BTreeSet<String>) {

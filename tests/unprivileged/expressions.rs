@@ -11,6 +11,7 @@ use knetstat::query::column_list::ColumnRequest;
 use knetstat::query::columns::Column;
 use knetstat::query::expression::Expression;
 use knetstat::query::filter::Filter;
+use knetstat::query::key::Key;
 use knetstat::socket::kind::SocketKind;
 
 /// Adds a socket with or without SO_KEEPALIVE.
@@ -33,8 +34,9 @@ fn selected(stream: &Stream, expression: &str) -> Vec<u64> {
     let expression = Expression::parse(expression).expect("an expression");
     let filter = Filter::new([true; SocketKind::ALL.len()], true, expression);
     let request = ColumnRequest { chosen: vec![Column::Inode], ..ColumnRequest::default() };
-    let asked = Selection::of(filter.options());
-    let config = Config { filter, asked, ..records::config(TABLE, &request) };
+    let keys: Vec<Key> = filter.keys().collect();
+    let asked = Selection::of(keys.iter().copied().flat_map(Key::options));
+    let config = Config { filter, keys, asked, ..records::config(TABLE, &request) };
     let namespaces = records::namespaces(&Defaults::default(), &config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);

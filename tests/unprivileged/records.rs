@@ -162,6 +162,7 @@ pub const PLAIN: Style =
 /// Returns the default configuration for this format and these columns.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
+        keys: Vec::new(),
         asked: Selection::default(),
         lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
@@ -505,8 +506,12 @@ pub fn everything() -> Stream {
     let [socket, ip, tcp] = TCP_SECTIONS;
     let [.., udp, items] = UDP_SECTIONS;
     for (protocol, transport) in [(TCP, tcp), (UDP, udp)] {
-        let tls = if protocol == TCP { section::SECTION_TLS } else { transport };
-        stream.header(&[socket, ip, section::SECTION_IPV6, transport, tls, items], |header| {
+        let [tls, dead] = match protocol {
+            TCP => [section::SECTION_TLS, section::SECTION_DEAD],
+            _ => [transport; 2],
+        };
+        let sections = [socket, ip, section::SECTION_IPV6, transport, tls, dead, items];
+        stream.header(&sections, |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
             (header.cookie, header.local_port) = (81, 9);
             header.traits = socket_trait::TRAIT_SUBFLOW.0 as u16;
@@ -526,6 +531,11 @@ pub fn everything() -> Stream {
                     // Only for TLS 1.3 that is decrypted in software.
                     values!(tls, TLS_value::TLS_RX_EXPECT_NO_PAD__version = 0x304);
                     values!(tls, TLS_value::TLS_RX__mode = 1);
+                });
+                stream.part(|dead: &mut dead_section| {
+                    every_fact!(dead);
+                    // The window is closed, so that nothing can be under way.
+                    values!(dead, DEAD_value::DEAD_AFTER__packets = 0);
                 });
             }
             _ => stream.part(|udp: &mut udp_section| every_fact!(udp)),

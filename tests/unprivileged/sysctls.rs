@@ -19,7 +19,9 @@ fn sysctl(line: &str) -> Option<(&str, &str)> {
 
 #[test]
 fn sysctls_that_are_read_are_named() {
-    let read: BTreeSet<_> = FACTS.lines().filter_map(sysctl).collect();
+    // The facts of a column belong to no option.
+    let of_option = |(name, _): &(&str, &str)| *name != "DEAD_AFTER";
+    let read: BTreeSet<_> = FACTS.lines().filter_map(sysctl).filter(of_option).collect();
     assert!(read.len() > 10, "only {read:?}");
     let facts = FACTS.lines().filter(|line| line.contains("__sysctl,")).count();
     let found = FACTS.lines().filter(|line| line.contains("__sysctl,") && sysctl(line).is_some());

@@ -11,7 +11,7 @@ use super::stdout;
 use crate::cli;
 use crate::config::{protocol_width, Config};
 use crate::error::Error;
-use crate::host::interfaces::Interfaces;
+use crate::host::interfaces::{self, Interfaces};
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
@@ -46,13 +46,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let filter = expected(config.filter.clone(), !is_one);
     let style = style(config, &filter, !is_one);
     let config = Config { filter, style, ..config.clone() };
-    let asks_for_owners = config.columns.needs(Needs::Holders) || config.filter.needs_owners();
-    let (programs, lost) = load(&Request {
+    let asks_for_owners = config.needs(Needs::Holders);
+    let request = Request {
         owners: asks_for_owners || *scope == Scope::All,
         tasks: *scope == Scope::All,
+        dead_after: config.needs(Needs::DeadAfter),
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
-        ..request(&config)
-    })?;
+        ..request(&config, is_one)
+    };
+    let (programs, lost) = load(&request, &config)?;
     let config = &Config { lost, ..config };
     if *scope == Scope::All {
         programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
@@ -87,10 +89,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
 }
 
 /// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
-fn load(request: &Request) -> Result<(Programs, Lost), Error> {
+fn load(request: &Request, config: &Config) -> Result<(Programs, Lost), Error> {
     let loader = Loader::new();
     let programs = loader.load(request)?;
-    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families));
+    let lost =
+        loader.btf().map(|btf| Lost::of(btf, &request.families, |column| config.asks_for(column)));
     Ok((programs, lost.unwrap_or_default()))
 }
 
@@ -110,9 +113,13 @@ fn style(config: &Config, filter: &Filter, anywhere: bool) -> Style {
     Style { protocol_width: protocol_width(filter, has_udp_lite), ..config.style }
 }
 
-/// Returns the request to the kernel side, without the network namespaces.
-fn request(config: &Config) -> Request {
-    let request = config.filter.request();
+/// Returns the request to the kernel side, without the network namespaces. `is_one`: only sockets of the
+/// network namespace of this thread are read.
+fn request(config: &Config, is_one: bool) -> Request {
+    let mut request = config.filter.request();
+    if let (true, Some(names)) = (is_one, config.filter.required_interfaces()) {
+        request.prefilter.interfaces = interfaces::indexes(&names).unwrap_or_default();
+    }
     match config.kernel_filter {
         true => request,
         false => Request { prefilter: Prefilter::default(), ..request },

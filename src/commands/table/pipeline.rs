@@ -168,11 +168,11 @@ impl<W: Read> Printer<'_, W> {
             }
             holders = Some(self.config.lost.without_reason(&socket, found));
         }
+        let filter = &self.config.filter;
         let row = Row { holders, ..self.rows.of(&socket, index) };
-        if !self.config.filter.selects_holders(&row) {
+        if !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }
-        self.rows.number_group(&socket);
         let namespace = &self.namespaces.all()[index];
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
@@ -181,6 +181,9 @@ impl<W: Read> Printer<'_, W> {
         let row =
             Row { options: &self.shown, is_partial, knows_set, ..self.rows.of(&socket, index) };
         let row = Row { holders, ..row };
+        if filter.needs_options() && !filter.selects_late(&row) {
+            return Ok(());
+        }
         self.output.row(&row).map_err(Error::Output)?;
         let columns = self.config.columns.of(row.layout());
         let asks = |column| columns.contains(&column);
@@ -189,6 +192,7 @@ impl<W: Read> Printer<'_, W> {
         if is_unknown && !std::mem::replace(&mut self.noted[index][socket.kind.index()], true) {
             self.unknown.add(namespace, socket.kind);
         }
+        self.rows.number_group(&socket);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ pub mod udp;
 pub mod unix;
 pub mod xdp;
 
+use crate::kernel::request::FactNumber;
 use crate::options::context::Context;
 use crate::options::kind::ValueKind;
 use crate::options::value::Value;
@@ -44,9 +45,18 @@ fn is_on(fact: Option<u64>) -> Option<bool> {
 
 /// The bits of a raw number that belong to a value of this kind.
 pub fn width(kind: ValueKind) -> u64 {
+    match stored(kind) {
+        FactNumber::Unsigned64 => u64::MAX,
+        FactNumber::Signed32 | FactNumber::Unsigned32 => u32::MAX.into(),
+    }
+}
+
+/// How the kernel stores a number of this kind, for [`number`] and for tests in the kernel.
+pub fn stored(kind: ValueKind) -> FactNumber {
     match kind {
-        ValueKind::Uint64 | ValueKind::Rate => u64::MAX,
-        _ => u32::MAX.into(),
+        ValueKind::Uint64 | ValueKind::Rate => FactNumber::Unsigned64,
+        ValueKind::Int | ValueKind::Seconds => FactNumber::Signed32,
+        _ => FactNumber::Unsigned32,
     }
 }
 
@@ -56,8 +66,10 @@ pub fn number(context: &Context, kind: ValueKind, raw: u64) -> Value {
         ValueKind::Ifindex | ValueKind::IfindexNetworkOrder => {
             Value::Interface(context.interface(raw as u32))
         }
-        ValueKind::Uint64 | ValueKind::Rate => Value::Uint64(raw),
-        ValueKind::Int | ValueKind::Seconds => int(raw),
-        _ => Value::Int((raw as u32).into()),
+        kind => match stored(kind) {
+            FactNumber::Unsigned64 => Value::Uint64(raw),
+            FactNumber::Signed32 => int(raw),
+            FactNumber::Unsigned32 => Value::Int((raw as u32).into()),
+        },
     }
 }

@@ -78,11 +78,6 @@ impl Checker {
     ) -> Result<Test, Fault> {
         let subject = self.subject(name)?;
         let of_type = Type::of(subject);
-        if matches!(subject, Subject::Key(Key::Column(Column::Options))) {
-            let message =
-                "options have no common value (compare one of them: keepalive=on)".to_owned();
-            return Err(fault(name, message));
-        }
         let operands = match comparison {
             Comparison::Like => globs(&of_type, value)?,
             _ => self.operands(name.text(), &of_type, value)?,

@@ -70,7 +70,6 @@ impl Test {
 
     fn has(&self, row: &Row) -> Option<bool> {
         match self.subject {
-            Subject::Key(Key::Column(Column::Options)) => Some(!row.socket.is_mini()),
             Subject::Key(Key::Column(column)) => match column.read(row) {
                 Cell::Unknown => None,
                 _ => Some(row.datum(Key::Column(column)) != Datum::Nothing),

@@ -3,13 +3,15 @@
 //! `lexer.rs` and `syntax.rs` take a text apart. `check.rs` looks up its names in THE TABLES of columns and
 //! options, and `operand.rs` parses its values by the types of `types.rs`. `evaluate.rs` decides for a row,
 //! with three results: a comparison with what a socket does not have is unknown, as NULL in SQL, so that
-//! neither it nor its negation selects the socket. `narrow.rs` derives what can be decided earlier.
+//! neither it nor its negation selects the socket. `narrow.rs` and
+//! `prefilter.rs` derive what can be decided earlier.
 
 mod check;
 mod evaluate;
 mod lexer;
 mod narrow;
 pub mod operand;
+mod prefilter;
 mod print;
 mod syntax;
 mod types;
@@ -118,11 +120,6 @@ impl Expression {
             Subject::Key(key) => Some(key),
             Subject::EitherPort | Subject::EitherEnd => None,
         })
-    }
-
-    /// Whether the descriptors that hold the sockets must be known.
-    pub fn needs_holders(&self) -> bool {
-        self.keys().any(Key::needs_holders)
     }
 }
 

@@ -1,13 +1,10 @@
-//! What an expression decides before a socket is read whole: its kind and state, and what the BPF programs
-//! can test. All of it selects at least the sockets that the expression selects.
+//! What an expression decides by the kind and the state of a socket alone.
 
 use super::evaluate::some;
 use super::lexer::Comparison;
 use super::operand::{EndPattern, Operand};
 use super::types::Type;
 use super::{Condition, Expression, Subject, Test};
-use crate::host::services::Ports;
-use crate::kernel::request::Prefilter;
 use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::socket::kind::SocketKind;
@@ -51,42 +48,6 @@ impl Expression {
         }
     }
 
-    /// What the BPF programs can test. The kinds and states are the caller's.
-    pub(in crate::query) fn prefilter(&self) -> Prefilter {
-        let mut prefilter = Prefilter::default();
-        for conjunct in self.clone().conjuncts() {
-            let Some((side, ports)) = conjunct.ports() else { continue };
-            let list = match side {
-                Side::Local => &mut prefilter.local_ports,
-                Side::Remote => &mut prefilter.remote_ports,
-                Side::Either => &mut prefilter.either_ports,
-            };
-            if list.is_empty() {
-                *list = ports;
-            }
-        }
-        prefilter
-    }
-
-    /// The ports that a socket must have. `None` if any are possible.
-    fn ports(&self) -> Option<(Side, Vec<Ports>)> {
-        match self {
-            Expression::Any(any) => {
-                let all = any.iter().map(Expression::ports).collect::<Option<Vec<_>>>()?;
-                let side = all.iter().map(|(side, _)| *side).reduce(|a, b| {
-                    if a == b {
-                        a
-                    } else {
-                        Side::Either
-                    }
-                })?;
-                Some((side, all.into_iter().flat_map(|(_, ports)| ports).collect()))
-            }
-            Expression::Test(test) => test.ports(),
-            Expression::All(_) | Expression::Not(_) => None,
-        }
-    }
-
     /// The names or indexes of all interfaces that are asked for, as they are printed.
     pub fn interfaces(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -106,14 +67,6 @@ impl Expression {
         }
         names
     }
-}
-
-/// The end that ports belong to.
-#[derive(Clone, Copy, PartialEq)]
-enum Side {
-    Local,
-    Remote,
-    Either,
 }
 
 impl Test {
@@ -144,34 +97,5 @@ impl Test {
             Comparison::NotEqual => Some(!equal),
             _ => None,
         }
-    }
-
-    fn ports(&self) -> Option<(Side, Vec<Ports>)> {
-        let side = match self.subject {
-            Subject::Key(Key::Column(Column::Sport | Column::Local)) => Side::Local,
-            Subject::Key(Key::Column(Column::Dport | Column::Remote)) => Side::Remote,
-            Subject::EitherPort | Subject::EitherEnd => Side::Either,
-            Subject::Key(_) => return None,
-        };
-        let Condition::Compares(comparison, operands) = &self.condition else { return None };
-        let ranges = operands.iter().map(|operand| match operand {
-            Operand::Ports(ports) => range(ports, *comparison),
-            Operand::End(pattern) if *comparison == Comparison::Equal => pattern.ports.clone(),
-            _ => None,
-        });
-        Some((side, ranges.collect::<Option<Vec<Ports>>>()?))
-    }
-}
-
-/// The ports that compare so. `None` if they are no range.
-fn range(ports: &Ports, comparison: Comparison) -> Option<Ports> {
-    let port = *ports.start();
-    match comparison {
-        Comparison::Equal => Some(ports.clone()),
-        Comparison::Less => Some(0..=port.checked_sub(1)?),
-        Comparison::AtMost => Some(0..=port),
-        Comparison::Greater => Some(port.checked_add(1)?..=u16::MAX),
-        Comparison::AtLeast => Some(port..=u16::MAX),
-        Comparison::NotEqual | Comparison::Like => None,
     }
 }

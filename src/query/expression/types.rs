@@ -97,6 +97,7 @@ fn of_column(column: Column) -> Type {
         ColumnType::Text | ColumnType::Texts => Type::Name,
         ColumnType::Address => Type::End,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
+        ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },
         ColumnType::Object | ColumnType::List => Type::Printed { any_case: false },
     }
 }

@@ -120,7 +120,7 @@ fn what_is_decided_early_never_excludes_a_selected_socket() {
             assert!(can_hold || !is_selected, "{expression} of {name}");
             assert!(filter.wants(kind) || !is_selected, "{expression} of {name}");
             // The two parts of a filter are the whole expression.
-            let by_parts = filter.selects(row) && filter.selects_holders(row);
+            let by_parts = filter.selects(row) && filter.selects_late(row);
             assert_eq!(by_parts, is_selected, "{expression} of {name}");
             excluded += usize::from(!can_hold);
         }

@@ -26,6 +26,7 @@ use knetstat::query::column_list::{ColumnList, ColumnRequest};
 use knetstat::query::columns::Column;
 use knetstat::query::expression::Expression;
 use knetstat::query::filter::Filter;
+use knetstat::query::key::Key;
 use knetstat::query::lost::Lost;
 use knetstat::record::Records;
 use knetstat::socket::kind::SocketKind;
@@ -97,7 +98,7 @@ impl Reading {
     /// Reads the sockets of this thread's namespace.
     fn read() -> Reading {
         let all = Filter::new([true; SocketKind::ALL.len()], true, Expression::everything());
-        let request = Request { owners: true, ..all.request() };
+        let request = Request { owners: true, dead_after: true, ..all.request() };
         let loader = Loader::new();
         let programs = loader.load(&request).expect("root can load the programs");
         assert_eq!(programs.missing(), None);
@@ -110,7 +111,7 @@ impl Reading {
         snapshot.read_to_end(&mut sockets).expect("records");
         let namespace = Namespace::here(all.clone(), &mut Pool::default()).expect("defaults");
         let everything = ColumnRequest { chosen: Column::ALL.to_vec(), ..ColumnRequest::default() };
-        let lost = loader.btf().map(|btf| Lost::of(btf, &request.families));
+        let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, |_| true));
         let config = Config {
             scope: Scope::Own,
             filter: all,
@@ -122,6 +123,7 @@ impl Reading {
             format: LINES,
             style: Style::default(),
             kernel_filter: true,
+            keys: Column::ALL.map(Key::Column).to_vec(),
         };
         Reading { sockets, holders, namespaces: Namespaces::one(namespace), config }
     }

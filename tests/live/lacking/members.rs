@@ -166,7 +166,7 @@ const USUAL: usize = 4;
 /// Shows all sockets of the scene with all columns and options.
 const ARGUMENTS: &str = "-tuwx0 --netlink --mptcp --vsock --xdp --unbound --columns \
     protocol,type,state,recvq,sendq,drops,local,remote,interface,uid,inode,cookie,netns,master,group,\
-    diag,owner,options,set -O all --ndjson";
+    diag,owner,dead_after,dead_after_sending,options,set -O all --ndjson";
 
 /// A run: its rows by cookie, its status and its errors.
 struct Run {

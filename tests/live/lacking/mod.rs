@@ -273,7 +273,20 @@ const LOST_COLUMNS: &[LostColumns] = &[
     ("unix_sock.addr", "-x", &["local", "remote"], (true, true), ""),
     ("netlink_sock.groups", "--netlink", &["local"], (true, true), ""),
     ("inet_connection_sock.icsk_pending", "-t", &["timer"], (true, true), ""),
+    ("tcp_sock.keepalive_intvl", DEAD_AFTER, &["dead_after"], (false, true), ""),
+    ("tcp_sock.packets_out", DEAD_AFTER, &["dead_after_sending"], (false, true), ""),
+    ("netns_ipv4.sysctl_tcp_retries2", DEAD_AFTER, &["dead_after_sending"], (false, true), ""),
+    (
+        "inet_connection_sock.icsk_user_timeout",
+        DEAD_AFTER,
+        &["dead_after", "dead_after_sending"],
+        (false, true),
+        "",
+    ),
 ];
+
+/// Columns that are only read if they are shown.
+const DEAD_AFTER: &str = "-t --columns protocol,local,dead_after,dead_after_sending,state";
 
 /// A column without its member is null, and `-` in the table, because 0 is a value. Other columns are
 /// unchanged.
@@ -312,6 +325,17 @@ fn columns_without_their_members_are_unknown() {
             assert!(!common::sockets(&format!("{arguments} {filter}")).is_empty());
         }
     }
+}
+
+/// What a column that nobody sees is read from may be missing.
+#[test]
+fn columns_that_are_not_shown_are_not_missed() {
+    enter_namespace();
+    let _scene = scene();
+    let mut types = Types::of_kernel();
+    assert!(types.take("netns_ipv4.sysctl_tcp_retries2"));
+    let output = TypesFile::new(&types).run("-t --ndjson");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
 fn without_options(mut rows: Vec<Value>) -> Vec<Value> {
