@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::fault::Fault;
 use super::lexer::Comparison;
 use super::operand::{self, Databases, Operand};
+use super::subject::Subject;
 use super::syntax::{Function, Syntax, Word};
+use super::tree::{Condition, Expression, Test};
 use super::types::{is_switch, Type};
-use super::{Condition, Expression, Fault, Subject, Test};
 use crate::query::columns::{Column, ColumnType};
 use crate::query::glob::Glob;
 use crate::query::key::Key;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::lexer::Comparison;
 use super::operand::{EndPattern, Operand};
-use super::{Condition, Expression, Subject, Test};
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use crate::host::services::Ports;
 use crate::options::value::Value;
 use crate::query::cell::Cell;

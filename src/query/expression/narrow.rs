@@ -3,8 +3,9 @@
 use super::evaluate::some;
 use super::lexer::Comparison;
 use super::operand::{EndPattern, Operand};
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use super::types::Type;
-use super::{Condition, Expression, Subject, Test};
 use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::socket::kind::SocketKind;

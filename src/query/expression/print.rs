@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 use super::operand::{EndPattern, Operand};
-use super::{Condition, Expression, Subject, Test};
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use crate::host::services::Ports;
 use crate::query::expression::types::Type;
 use crate::socket::state;

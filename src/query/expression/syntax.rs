@@ -16,8 +16,8 @@ use winnow::prelude::*;
 use winnow::stream::{Stream, TokenSlice};
 use winnow::token::any;
 
+use super::fault::Fault;
 use super::lexer::{self, Comparison, Text, Token, TokenKind};
-use super::Fault;
 
 /// An expression of words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,11 +110,14 @@ pub fn parse(text: &str) -> Result<Syntax, Fault> {
             ErrMode::Backtrack(expected) | ErrMode::Cut(expected) => expected,
             ErrMode::Incomplete(_) => Expected { left: 0, what: "more" },
         };
-        let span = match tokens.get(tokens.len() - expected.left) {
-            Some(token) => token.span.clone(),
-            None => text.trim_end().len()..text.trim_end().len(),
+        let token = tokens.get(tokens.len() - expected.left);
+        let end = text.trim_end().len();
+        let span = token.map_or(end..end, |token| token.span.clone());
+        let hint = match token {
+            Some(Token { kind: TokenKind::Sign(_), .. }) => " (quote a value that contains a sign)",
+            _ => "",
         };
-        Fault::new(span, format!("expected {}", expected.what))
+        Fault::new(span, format!("expected {}{hint}", expected.what))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The types of what can be asked for, from THE TABLES of columns and options. A type decides which values
 //! are accepted and which comparisons make sense.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::constants::{self, Words};
 use crate::options::kind::ValueKind;
