@@ -137,7 +137,34 @@ fn member_of(index: usize, word: &str) -> Result<Key, String> {
     }
 }
 
+/// Names of other programs, and the names here.
+const ELSEWHERE: [(&str, &str); 20] = [
+    ("cmd", "command"),
+    ("comm", "command"),
+    ("proc", "command"),
+    ("process", "command"),
+    ("daddr", "dst"),
+    ("raddr", "dst"),
+    ("saddr", "src"),
+    ("laddr", "src"),
+    ("dstport", "dport"),
+    ("remoteport", "dport"),
+    ("rport", "dport"),
+    ("srcport", "sport"),
+    ("localport", "sport"),
+    ("lport", "sport"),
+    ("device", "interface"),
+    ("if", "interface"),
+    ("iface", "interface"),
+    ("host", "addr"),
+    ("ip", "addr"),
+    ("net", "addr"),
+];
+
 fn unknown(word: &str) -> String {
+    if let Some((_, name)) = ELSEWHERE.iter().find(|(it, _)| it.eq_ignore_ascii_case(word)) {
+        return format!("unknown name '{word}' (did you mean {name}?)");
+    }
     let columns = Column::ALL.into_iter().map(Column::name);
     let known: Vec<&str> = columns.chain(CATALOGUE.iter().map(short_name)).collect();
     match suggest::nearest(word, &known).is_empty() {
@@ -189,6 +216,7 @@ mod tests {
     #[test]
     fn wrong_names() {
         for (word, part) in [
+            ("LPORT", "unknown name 'LPORT' (did you mean sport?)"),
             ("keepalve", "unknown name 'keepalve' (did you mean keepalive?)"),
             ("multicast_if", "ip_multicast_if or ipv6_multicast_if"),
             ("zzzzz", "knetstat options"),

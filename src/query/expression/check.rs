@@ -12,7 +12,7 @@ use super::types::{is_switch, Type};
 use crate::query::columns::{Column, ColumnType};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
-use crate::socket::state;
+use crate::socket::{kind, state};
 use crate::text::escaped;
 
 /// Looks up an expression.
@@ -182,6 +182,12 @@ fn unknown_alone(word: &str, message: String) -> String {
     if word.eq_ignore_ascii_case("autobound") {
         return "autobound of ss(8) is not supported".into();
     }
+    if word.contains(',') {
+        return format!("a list alone has no meaning: '{shown}' (join its words by and, or by or)");
+    }
+    if kind::words().iter().any(|known| known.eq_ignore_ascii_case(word)) {
+        return format!("unknown name '{shown}' (did you mean protocol={shown}?)");
+    }
     if state::is_word(word) {
         return format!("unknown name '{shown}' (did you mean state {shown}?)");
     }
@@ -199,7 +205,7 @@ fn not_a_switch(key: Key, word: &str) -> String {
     let example = match key {
         Key::Column(Column::State) => "=listen",
         _ => match Type::of(Subject::Key(key)) {
-            Type::Number(_) | Type::Time { .. } => ">0",
+            Type::Number(_) | Type::Time { .. } if key.option_kind().is_some() => ">0",
             _ => "=VALUE",
         },
     };

@@ -159,6 +159,9 @@ fn number(name: &str, unit: Unit, word: &str) -> Result<Operand, String> {
         return Ok(Operand::Number(number));
     }
     let (found, expected) = match unit {
+        Unit::None if name.eq_ignore_ascii_case("netns") => {
+            (None, "a number; for a name, compare netns_name")
+        }
         Unit::None => (None, "a number"),
         Unit::Bytes => {
             (units::size(word).map(Operand::Number), "a number of bytes, such as 65536 or 64k")
@@ -397,6 +400,12 @@ fn other_family(word: &str) -> Result<Vec<Operand>, String> {
         return Ok(vec![printed(word, false)]);
     }
     let shown = escaped(word.as_bytes());
+    // The words of pcap-filter(7).
+    match word.to_lowercase().as_str() {
+        "port" => return Err("invalid address 'port' (for ports, use sport and dport)".into()),
+        "host" | "net" => return Err(format!("invalid address '{shown}' (leave this word out)")),
+        _ => {}
+    }
     Err(format!(
         "invalid address '{shown}' (expected an address, network, port or path, such as 10.0.0.0/8, [::1]:80, :443 or /run/x.sock; for a host, use an address of 'getent ahosts {shown}')"
     ))

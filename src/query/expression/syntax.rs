@@ -5,7 +5,7 @@
 //! all    = one { ["and" | "&" | "&&"] one }
 //! one    = ("not" | "!") one | "(" any ")" | ("set" | "has") "(" name ")"
 //!        | "state" value { "state" value } | "exclude" value
-//!        | name sign value | predicate value | word
+//!        | name sign value | name "!~" value | predicate value | word
 //! ```
 
 use std::ops::Range;
@@ -114,6 +114,9 @@ pub fn parse(text: &str) -> Result<Syntax, Fault> {
         let end = text.trim_end().len();
         let span = token.map_or(end..end, |token| token.span.clone());
         let hint = match token {
+            Some(Token { kind: TokenKind::Sign(Comparison::Like), .. }) => {
+                " (~ alone is for globs)"
+            }
             Some(Token { kind: TokenKind::Sign(_), .. }) => " (quote a value that contains a sign)",
             _ => "",
         };
@@ -197,6 +200,13 @@ fn states(input: &mut Input) -> Parsed<Syntax> {
 /// `NAME sign VALUE`, and the predicates of ss(8), which need no sign.
 fn compared(input: &mut Input) -> Parsed<Syntax> {
     let name = plain_word.parse_next(input)?;
+    if opt((kind(&TokenKind::Not), kind(&TokenKind::Sign(Comparison::Like))))
+        .parse_next(input)?
+        .is_some()
+    {
+        let value = cut_err(value.context("a value")).parse_next(input)?;
+        return Ok(Syntax::Not(Box::new(Syntax::Compared(name, Comparison::Like, value))));
+    }
     let is_predicate = PREDICATES.iter().any(|it| it.eq_ignore_ascii_case(name.text()));
     let comparison = match opt(sign).parse_next(input)? {
         Some(comparison) => comparison,
