@@ -272,7 +272,7 @@ fn options_to(to: &mut Vec<u8>, options: &[OptionValue], is_partial: bool) -> io
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     to.extend_from_slice(shown.option.name.as_bytes());
     to.push(b'=');
@@ -283,7 +283,7 @@ pub fn option_to(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn value_to(
     to: &mut Vec<u8>,
     OptionValue { option, value, .. }: &OptionValue,

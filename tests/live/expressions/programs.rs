@@ -90,11 +90,13 @@ fn letter(family: Family) -> Option<char> {
         Family::Tcp => Some('t'),
         Family::Udp => Some('u'),
         Family::Unix => Some('x'),
+        Family::Raw => Some('w'),
         _ => None,
     }
 }
 
-/// The inode numbers of the unix sockets that ss(8) shows, and the cookies of others.
+/// What identifies the sockets that ss(8) shows: the inode numbers of unix sockets, the protocols of raw
+/// sockets, and the cookies of others.
 fn of_ss(letter: char, text: &str) -> Result<BTreeSet<u64>, String> {
     let mut ss = Command::new("ss");
     let output = ss.arg(format!("-Hane{letter}")).args(text.split_whitespace()).output();
@@ -113,6 +115,9 @@ fn of_ss(letter: char, text: &str) -> Result<BTreeSet<u64>, String> {
                 let end = words.iter().position(|word| *word == "<->").unwrap_or(words.len());
                 words.get(end.checked_sub(3)?)?.parse().ok()
             }
+            // Without a module of the kernel, ss shows neither cookies nor inodes of raw sockets. They are
+            // ADDRESS:PROTOCOL.
+            'w' => words.iter().find_map(|word| word.rsplit_once(':'))?.1.parse().ok(),
             _ => {
                 let cookie = words.iter().find_map(|word| word.strip_prefix("sk:"))?;
                 u64::from_str_radix(cookie, 16).ok()
@@ -163,6 +168,7 @@ fn ss_selects_the_same() {
                 shared.iter().map(|(_, _, it)| it.holds(row) == Some(true)).collect();
             let number = match letter {
                 'x' => row.socket.inode,
+                'w' => row.socket.ports().map_or(0, |(protocol, _)| protocol.into()),
                 _ => row.socket.cookie,
             };
             known.push((name, letter, number, selected));

@@ -19,7 +19,27 @@ use nix::time::{clock_gettime, ClockId};
 use unicode_width::UnicodeWidthStr;
 
 /// Texts for which this has failed.
-const FOUND: &[&str] = &[];
+const FOUND: &[&str] = &[
+    // Control characters were printed.
+    "addr *\0x",
+    "state ~ list*\0 keepalive",
+    "type ~ \u{3000}\n\u{1}x",
+    "*\u{92}diag:https",
+    "program = '\u{1}'",
+    // Commas in quotes separated values after they were printed.
+    "command = a,\\x28b\\x29",
+    "command = \"a,b\",c",
+    "command ~ '*,' or command ~ ','",
+    // The mark at the end was within a character.
+    "not \u{3000}",
+    "dport =\u{3000}",
+    // Paths of other families were escaped once more.
+    "src 'ip:a b'",
+    // The end of an address was taken for a port.
+    "dst ::ffff:127.0.0.0/104",
+    "::1:7203",
+    "[::1]x",
+];
 
 /// The default duration, and the minimum number of texts.
 const USUAL: Duration = Duration::from_secs(2);
