@@ -44,6 +44,9 @@ pub fn parse(text: &str) -> Result<IpNet, String> {
 /// An IPv4 network without its last zeros: `10/8`, `192.168/16`.
 fn shortened(text: &str) -> Option<IpNet> {
     let (address, length) = text.split_once('/')?;
+    if !address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
     let missing = 3_usize.checked_sub(address.matches('.').count())?;
     format!("{address}{}/{length}", ".0".repeat(missing)).parse().ok()
 }
@@ -74,7 +77,9 @@ mod tests {
         assert_eq!(parse("::ffff:10.0.0.0/104"), Ok(network));
         assert!(parse("[::1]").is_ok());
         assert_eq!((parse("10/8"), parse("10.0/8")), (Ok(network), Ok(network)));
-        for wrong in ["10.0.0.0/33", "10", "10.0", "/8", "10./8", "1.2.3.4.5/8", "300/8"] {
+        for wrong in
+            ["10.0.0.0/33", "10", "10.0", "/8", "10./8", "1.2.3.4.5/8", "300/8", "::ffff:1.0/104"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         assert!(parse("fe80::1%eth0").unwrap_err().contains("--interface"));

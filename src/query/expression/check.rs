@@ -1,6 +1,7 @@
 //! Looks up the names of an expression, and types its values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::HashMap;
 
 use super::fault::Fault;
 use super::lexer::Comparison;
@@ -103,10 +104,16 @@ impl Checker {
 
     /// Parses a value, or several.
     fn operands(&self, name: &str, of_type: &Type, value: &Word) -> Result<Vec<Operand>, Fault> {
-        let (mut operands, mut seen) = (Vec::new(), HashSet::new());
-        for word in parts(value)?.filter(|word| seen.insert(*word)) {
-            let parsed = operand::parse(&self.databases, name, of_type, word);
-            operands.extend(parsed.map_err(|message| fault(value, message))?);
+        let (mut operands, mut parsed) = (Vec::new(), HashMap::new());
+        for word in parts(value)? {
+            let found = match parsed.entry(word) {
+                Entry::Occupied(found) => found.into_mut(),
+                Entry::Vacant(place) => {
+                    let found = operand::parse(&self.databases, name, of_type, word);
+                    place.insert(found.map_err(|message| fault(value, message))?)
+                }
+            };
+            operands.extend(found.iter().cloned());
         }
         Ok(operands)
     }

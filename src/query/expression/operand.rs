@@ -154,6 +154,16 @@ fn integer(word: &str) -> Option<i128> {
     }
 }
 
+/// Whether a number can be read back. No number of the kernel has more than 20 digits.
+fn is_printable(operand: &Operand) -> bool {
+    match operand {
+        Operand::Number(number) | Operand::Time(number) => {
+            number.unsigned_abs() < 1_000_000_000_000_000_000_000_000
+        }
+        _ => true,
+    }
+}
+
 fn number(name: &str, unit: Unit, word: &str) -> Result<Operand, String> {
     if let Some(number) = integer(word) {
         return Ok(Operand::Number(number));
@@ -173,7 +183,7 @@ fn number(name: &str, unit: Unit, word: &str) -> Result<Operand, String> {
         ),
         Unit::Mark => (masked(word), "a number, or number/mask"),
     };
-    found.ok_or_else(|| wrong(name, word, expected))
+    found.filter(is_printable).ok_or_else(|| wrong(name, word, expected))
 }
 
 /// A mark with a mask, as in ss(8): `0x1/0x3`.
@@ -190,7 +200,7 @@ fn time(name: &str, (unit, off, never): (i128, bool, bool), word: &str) -> Resul
         return Ok(Operand::Never);
     }
     let found = units::time(word).or_else(|| units::decimal(word, unit)).map(Operand::Time);
-    found.ok_or_else(|| {
+    found.filter(is_printable).ok_or_else(|| {
         let words = match (off, never) {
             (true, _) => ", or off",
             (_, true) => ", or never",

@@ -39,6 +39,13 @@ const FOUND: &[&str] = &[
     "dst ::ffff:127.0.0.0/104",
     "::1:7203",
     "[::1]x",
+    "dst [::ffff:12.0]/104",
+    // The same value in two spellings.
+    ":53,53,:7201",
+    "linger = 5s,10,10s",
+    // Printed with more digits than are parsed.
+    "keepidle = 999999999999999999999991min",
+    "rcvbuf = 999999999999999999999991t",
 ];
 
 /// The default duration, and the minimum number of texts.
