@@ -7,12 +7,11 @@ use crate::error::Error;
 use crate::host::services;
 use crate::host::users;
 use crate::query::columns::Column;
-use crate::query::expression::operand::{EndPattern, Operand};
+use crate::query::expression::operand::{self, EndPattern, Operand};
 use crate::query::expression::{Comparison, Condition, Expression, Subject, Test};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
 use crate::socket::state::{State, States};
-use crate::text::unescaped;
 
 /// The expression that all filters together mean.
 ///
@@ -22,9 +21,6 @@ use crate::text::unescaped;
 pub fn expression(args: &TableArgs) -> Result<Expression, Error> {
     let column = |column| Subject::Key(Key::Column(column));
     let numbers = |numbers: Vec<u32>| numbers.into_iter().map(|it| Operand::Number(it.into()));
-    let names = |names: &[String]| -> Vec<Operand> {
-        names.iter().map(|name| Operand::Text(unescaped(name))).collect()
-    };
     let flags = [
         (column(Column::State), states(&args.state)),
         (column(Column::Sport), ports("--sport", &args.sport)?),
@@ -33,7 +29,10 @@ pub fn expression(args: &TableArgs) -> Result<Expression, Error> {
         (column(Column::Local), networks(&args.src)),
         (column(Column::Remote), networks(&args.dst)),
         (Subject::EitherEnd, networks(&args.addr)),
-        (column(Column::Interface), names(&args.interface)),
+        (
+            column(Column::Interface),
+            args.interface.iter().map(|word| operand::interface(word)).collect(),
+        ),
         (column(Column::Uid), numbers(users(&args.user)?).collect()),
         (column(Column::Pid), numbers(args.pid.clone()).collect()),
     ];

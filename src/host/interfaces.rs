@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::net::if_::if_nameindex;
 
 use crate::kernel::syscall;
-use crate::text::{is_number, suggest, unescaped};
+use crate::text::{suggest, unescaped};
 
 /// The interfaces that were specified, looked up in one network namespace after the other.
 pub struct Interfaces<'a> {
@@ -58,11 +58,9 @@ impl<'a> Interfaces<'a> {
     }
 }
 
-/// The indexes of these interfaces in the current network namespace. `None` if one is unknown, or is a number,
-/// which can be the name of one interface and the index of another.
+/// The indexes of these interfaces in the current network namespace. `None` if one is unknown.
 pub fn indexes(names: &[Vec<u8>]) -> Option<Vec<u32>> {
-    let index = |name: &Vec<u8>| syscall::interface_index(name).ok().filter(|_| !is_number(name));
-    names.iter().map(index).collect()
+    names.iter().map(|name| syscall::interface_index(name).ok()).collect()
 }
 
 /// Returns the index of an interface from its name, escaped as it is printed or verbatim, or from its

@@ -1,6 +1,6 @@
 //! Facts of the host that are needed to interpret the kernel's values.
 
-mod database;
+pub mod database;
 pub mod interfaces;
 pub mod mounts;
 pub mod netns;

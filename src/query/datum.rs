@@ -155,7 +155,8 @@ impl<'a> Row<'a> {
 /// The value of a cell.
 pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
-        Cell::Absent | Cell::Unknown | Cell::Options(..) | Cell::Timer(None, _) => Datum::Nothing,
+        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
+        Cell::Options([], _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
         Cell::Flag(flag) => Datum::Number(flag.into()),
         Cell::Word(word) => Datum::text(word.as_bytes()),
@@ -186,7 +187,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             let set = options.iter().filter(|shown| shown.set);
             Datum::list(set.map(|shown| Datum::text(shown.option.name.as_bytes())))
         }
-        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..)) => {
+        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..) | Cell::Options(..)) => {
             let mut text = Vec::new();
             let _ = cell_text::write(&mut text, &cell, false);
             Datum::Text(Cow::Owned(text))
@@ -229,6 +230,7 @@ fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
         Value::Interface(it) => {
             of_interface(Some(it.name).filter(|name| !name.is_empty()), it.index.into())
         }
+        Value::Timestamping { flags, .. } => Datum::Number((*flags).into()),
         Value::Groups(groups) => {
             Datum::list(groups.numbers.iter().map(|number| Datum::Number((*number).into())))
         }

@@ -4,13 +4,14 @@ use std::fmt;
 
 use wildmatch::WildMatch;
 
-use crate::text::{unescaped, EMPTY};
+use crate::text::{escaped, unescaped, EMPTY};
 
 /// A pattern. `*` and `?` are wildcards. The rest is a name, as it is printed or without escapes. An escaped
 /// `*` is a literal one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glob {
-    typed: String,
+    /// As it is printed: with the escapes of a name, of which wildcards are not a part.
+    text: String,
     pattern: WildMatch,
     /// Whether capital letters are equal to others.
     any_case: bool,
@@ -19,15 +20,18 @@ pub struct Glob {
 impl Glob {
     /// Compiles a pattern.
     pub fn new(typed: &str, any_case: bool) -> Glob {
-        let mut pattern = String::new();
+        let (mut text, mut pattern) = (String::new(), String::new());
         let names = if typed == EMPTY { "" } else { typed };
         for part in names.split_inclusive(WILD) {
             let name = part.trim_end_matches(WILD);
-            pattern += &literal(&unescaped(name));
-            pattern += &part[name.len()..];
+            let (name, wild) = (unescaped(name), &part[name.len()..]);
+            text += &escaped(&name).replace('*', "\\x2a").replace('?', "\\x3f");
+            pattern += &literal(&name);
+            text += wild;
+            pattern += wild;
         }
         let pattern = if any_case { pattern.to_lowercase() } else { pattern };
-        Glob { typed: typed.to_owned(), pattern: WildMatch::new(&pattern), any_case }
+        Glob { text, pattern: WildMatch::new(&pattern), any_case }
     }
 
     /// Whether the whole name matches.
@@ -41,14 +45,14 @@ impl Glob {
 
     /// Whether there is no wildcard.
     pub fn is_name(&self) -> bool {
-        !self.typed.contains(WILD)
+        !self.text.contains(WILD)
     }
 }
 
-/// Writes the pattern as it was typed.
+/// Writes the pattern with the escapes of a name.
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.typed)
+        f.write_str(&self.text)
     }
 }
 
@@ -80,6 +84,11 @@ mod tests {
         assert!(matches("a\\x20b", b"a b") && matches("a b", b"a b"));
         assert!(matches("\\x2a", b"*") && !matches("\\x2a", b"x"));
         assert!(matches("\\xff*", b"\xff\xfe") && matches("\"\"", b""));
+        for typed in ["ngin*", "a\\x2a?", "\u{1b}\\x1b*", "\\", "\\\\\n?", "\\xff\u{e9}*"] {
+            let glob = Glob::new(typed, false);
+            assert_eq!(Glob::new(&glob.to_string(), false), glob, "{typed:?}");
+            assert!(!glob.to_string().contains(char::is_control), "{typed:?}");
+        }
         assert!(!matches("NGINX", b"nginx") && Glob::new("NGINX", true).matches(b"nginx"));
     }
 }

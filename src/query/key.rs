@@ -25,23 +25,34 @@ pub enum Key {
 
 impl Key {
     /// Parses a name in any case: of a column as `--columns` accepts it but not abbreviated, of an option
-    /// with or without its prefix, or `option.member`. A column takes precedence over an option without its
-    /// prefix: `type` is the column, and `so_type` the option.
+    /// with or without its prefix, or `option.member`. The name of a column takes precedence over an option
+    /// without its prefix: `type` is the column, and `so_type` the option. An option takes precedence over
+    /// other words for a column: `reuseport` is the option, though JSON has the column `group` so.
     ///
     /// # Errors
     ///
     /// If there is no such name, or several, a sentence that suggests the nearest names.
     pub fn parse(word: &str) -> Result<Key, String> {
-        if let Some(column) = columns::exact(word) {
+        let column = columns::exact(word);
+        if let Some(column) = column.filter(|column| column.name().eq_ignore_ascii_case(word)) {
             return Ok(Key::Column(column));
         }
         if let Some((option, member)) = word.rsplit_once('.') {
             let index = option_named(option)?.ok_or_else(|| unknown(word))?;
             return member_of(index, member);
         }
+        Key::option(word)?.or(column.map(Key::Column)).ok_or_else(|| unknown(word))
+    }
+
+    /// Finds the option with this name, with or without its prefix, even if a column has the same name.
+    ///
+    /// # Errors
+    ///
+    /// If there are several, a sentence with their names.
+    pub fn option(word: &str) -> Result<Option<Key>, String> {
         match versions(word) {
-            Some(key) => Ok(key),
-            None => option_named(word)?.map(Key::Option).ok_or_else(|| unknown(word)),
+            Some(key) => Ok(Some(key)),
+            None => Ok(option_named(word)?.map(Key::Option)),
         }
     }
 
@@ -138,7 +149,34 @@ fn member_of(index: usize, word: &str) -> Result<Key, String> {
     }
 }
 
+/// Names of other programs, and the names here.
+const ELSEWHERE: [(&str, &str); 20] = [
+    ("cmd", "command"),
+    ("comm", "command"),
+    ("proc", "command"),
+    ("process", "command"),
+    ("daddr", "dst"),
+    ("raddr", "dst"),
+    ("saddr", "src"),
+    ("laddr", "src"),
+    ("dstport", "dport"),
+    ("remoteport", "dport"),
+    ("rport", "dport"),
+    ("srcport", "sport"),
+    ("localport", "sport"),
+    ("lport", "sport"),
+    ("device", "interface"),
+    ("if", "interface"),
+    ("iface", "interface"),
+    ("host", "addr"),
+    ("ip", "addr"),
+    ("net", "addr"),
+];
+
 fn unknown(word: &str) -> String {
+    if let Some((_, name)) = ELSEWHERE.iter().find(|(it, _)| it.eq_ignore_ascii_case(word)) {
+        return format!("unknown name '{word}' (did you mean {name}?)");
+    }
     let columns = Column::ALL.into_iter().map(Column::name);
     let known: Vec<&str> = columns.chain(CATALOGUE.iter().map(short_name)).collect();
     match suggest::nearest(word, &known).is_empty() {
@@ -180,6 +218,8 @@ mod tests {
             ("ip_freebind", "ip_freebind"),
             ("SO_RCVTIMEO_OLD", "so_rcvtimeo"),
             ("Foreign Address", "remote"),
+            ("reuseport", "so_reuseport"),
+            ("Recv-Q", "recvq"),
         ] {
             assert_eq!(Key::parse(word).map(|key| key.to_string()), Ok(key.to_owned()), "{word}");
         }
@@ -188,6 +228,7 @@ mod tests {
     #[test]
     fn wrong_names() {
         for (word, part) in [
+            ("LPORT", "unknown name 'LPORT' (did you mean sport?)"),
             ("keepalve", "unknown name 'keepalve' (did you mean keepalive?)"),
             ("multicast_if", "ip_multicast_if or ipv6_multicast_if"),
             ("zzzzz", "knetstat options"),

@@ -26,8 +26,11 @@ pub fn parse(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(mapped_as_ipv4(IpNet::from(address)));
     }
-    if let Ok(network) = text.parse::<IpNet>() {
+    if let Ok(network) = bare.parse::<IpNet>() {
         return Ok(mapped_as_ipv4(network));
+    }
+    if let Some(network) = shortened(text) {
+        return Ok(network);
     }
     Err(match text.contains('%') {
         true => "scoped addresses are not accepted here (use --interface for the scope)".into(),
@@ -36,6 +39,16 @@ pub fn parse(text: &str) -> Result<IpNet, String> {
             escaped(text.as_bytes())
         ),
     })
+}
+
+/// An IPv4 network without its last zeros: `10/8`, `192.168/16`.
+fn shortened(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    if !address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let missing = 3_usize.checked_sub(address.matches('.').count())?;
+    format!("{address}{}/{length}", ".0".repeat(missing)).parse().ok()
 }
 
 /// Converts an IPv4-mapped network: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
@@ -63,7 +76,12 @@ mod tests {
         assert!(!has("11.1.2.3") && !has("::10.1.2.3"));
         assert_eq!(parse("::ffff:10.0.0.0/104"), Ok(network));
         assert!(parse("[::1]").is_ok());
-        assert!(parse("10.0.0.0/33").is_err());
+        assert_eq!((parse("10/8"), parse("10.0/8")), (Ok(network), Ok(network)));
+        for wrong in
+            ["10.0.0.0/33", "10", "10.0", "/8", "10./8", "1.2.3.4.5/8", "300/8", "::ffff:1.0/104"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
         assert!(parse("fe80::1%eth0").unwrap_err().contains("--interface"));
     }
 }

@@ -31,8 +31,9 @@ impl Scene {
         enter_namespace();
         ip(&format!("address add {HOST}/32 dev lo"));
         ip("link add eth0 type veth peer name eth1");
-        let listeners: Vec<TcpListener> =
-            [5432, 443, 8080].map(|port| TcpListener::bind((HOST, port)).expect("a listener")).into();
+        let listeners: Vec<TcpListener> = [5432, 443, 8080]
+            .map(|port| TcpListener::bind((HOST, port)).expect("a listener"))
+            .into();
         let careful = client(c"careful", 42902, |socket| {
             let on = [(1, 9), (6, 1)].map(|(level, number)| set(socket, level, number, 1));
             let keepalive = [(4, 30), (5, 10), (6, 3), (18, 60_000)];

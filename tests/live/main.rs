@@ -17,6 +17,7 @@ mod dead_after;
 mod doctor;
 mod documents;
 mod escaping;
+mod expressions;
 mod failure;
 mod families;
 mod faults;

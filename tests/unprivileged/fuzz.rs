@@ -6,6 +6,8 @@
 //! stream that failed is kept: its seed in [`FOUND`], or its special property as a test in replay.rs. The
 //! programs under test are built with overflow checks.
 
+mod expressions;
+
 use std::env;
 use std::time::{Duration, Instant};
 

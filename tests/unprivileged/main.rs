@@ -9,6 +9,7 @@ mod columns;
 mod command_lines;
 mod completions;
 mod documents;
+mod expressions;
 mod fuzz;
 mod install;
 mod man;

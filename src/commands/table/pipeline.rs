@@ -135,6 +135,8 @@ impl<W: Read> Printer<'_, W> {
         let layout = socket.kind.family().layout();
         if self.layout != Some(layout) {
             self.change_to(Some(layout))?;
+            // Sockets that were held back have been asked in between.
+            self.rows.ask(&socket, index);
         }
         self.socket(socket, index, None)
     }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::lexer::Comparison;
 use super::operand::{EndPattern, Operand};
-use super::{Condition, Expression, Subject, Test};
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use crate::host::services::Ports;
 use crate::options::value::Value;
 use crate::query::cell::Cell;
@@ -135,10 +136,13 @@ fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> O
     match operand {
         Operand::States(states) => Some(states.contains(row.socket.state)),
         Operand::Glob(glob) => like(key, glob, row),
-        Operand::Text(text) if is_printed(key) => {
+        Operand::Printed(text, any_case) => {
             let mut printed = Vec::new();
             printed_text(key, row, &mut printed)?;
-            Some(printed == *text)
+            Some(match any_case {
+                true => printed.eq_ignore_ascii_case(text),
+                false => printed == *text,
+            })
         }
         operand => match comparison {
             Comparison::Equal => equals(&row.datum(key), operand),
@@ -147,22 +151,9 @@ fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> O
     }
 }
 
-/// Whether values of the key are compared as they are printed, because they have no other form.
-fn is_printed(key: Key) -> bool {
-    super::types::Type::of(Subject::Key(key)) == super::types::Type::Printed
-}
-
 /// Appends the text of a value. Returns `None` if there is no value.
 fn printed_text(key: Key, row: &Row, to: &mut Vec<u8>) -> Option<()> {
-    let is_missing = match key {
-        Key::Column(column) => match column.read(row) {
-            Cell::Absent | Cell::Unknown | Cell::Diag(None) => true,
-            Cell::PerHolder(holders, _) => holders.is_empty(),
-            _ => false,
-        },
-        key => row.datum(key) == Datum::Nothing,
-    };
-    (!is_missing).then(|| row.write_text(key, to))
+    (row.datum(key) != Datum::Nothing).then(|| row.write_text(key, to))
 }
 
 /// Whether a name or, for what is no name, the text matches.
@@ -191,10 +182,6 @@ fn equals(datum: &Datum, operand: &Operand) -> Option<bool> {
         (Datum::Time(time), Operand::Time(other)) => time == other,
         (Datum::Never, Operand::Never) | (Datum::Off, Operand::Off) => true,
         (Datum::Text(text), Operand::Text(other)) => text.as_ref() == other.as_slice(),
-        // An interface that is gone has a number in place of a name.
-        (Datum::Number(number), Operand::Text(text)) => {
-            number.to_string().as_bytes() == text.as_slice()
-        }
         _ => false,
     })
 }
@@ -250,6 +237,9 @@ fn compares_end(end: Column, comparison: Comparison, operand: &Operand, row: &Ro
     };
     let choose = |local, remote| if end == Column::Local { local } else { remote };
     match (row.socket.ends(), row.socket.ports(), pattern) {
+        (None, _, pattern) if *pattern == EndPattern::default() => {
+            (row.datum(key) != Datum::Nothing).then_some(true)
+        }
         (Some((local, remote)), _, pattern) => Some(matches(choose(local, remote), pattern, row)),
         // A vsock socket has ports, too.
         (None, Some((local, remote)), EndPattern { network: None, ports: Some(ports), .. }) => {
@@ -262,13 +252,12 @@ fn compares_end(end: Column, comparison: Comparison, operand: &Operand, row: &Ro
 
 fn matches(endpoint: Endpoint, pattern: &EndPattern, row: &Row) -> bool {
     let has = |network| network::contains(network, endpoint.address);
-    let is_bound_to = |interface: &Vec<u8>| {
-        let is_so =
-            equals(&row.datum(Key::Column(Column::Interface)), &Operand::Text(interface.clone()));
+    let is_bound_to = |interface: &Operand| {
+        let is_so = equals(&row.datum(Key::Column(Column::Interface)), interface);
         is_scoped(endpoint.address) && is_so == Some(true)
     };
     pattern.network.as_ref().is_none_or(has)
-        && pattern.interface.as_ref().is_none_or(is_bound_to)
+        && pattern.interface.as_deref().is_none_or(is_bound_to)
         && pattern.ports.as_ref().is_none_or(|ports| ports.contains(&endpoint.port))
 }
 

@@ -25,8 +25,46 @@ pub enum TokenKind {
     Or,
     /// A sign between a name and a value.
     Sign(Comparison),
-    /// A word without its quotes, and whether a part of it was quoted.
-    Word(String, bool),
+    Word(Text),
+}
+
+/// The text of a word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// Without quotes.
+    pub text: String,
+    /// Whether a part of it was in quotes.
+    pub quoted: bool,
+    /// The places of commas that were not in quotes.
+    pub commas: Vec<usize>,
+}
+
+impl Text {
+    fn add(mut self, (part, is_quoted): (&str, bool)) -> Text {
+        let begin = self.text.len();
+        if !is_quoted {
+            self.commas.extend(part.match_indices(',').map(|(at, _)| begin + at));
+        }
+        self.text.push_str(part);
+        self.quoted |= is_quoted;
+        self
+    }
+
+    /// Appends another text after `|`.
+    pub fn join(&mut self, other: &Text) {
+        let begin = self.text.len() + 1;
+        self.text.push('|');
+        self.text.push_str(&other.text);
+        self.quoted |= other.quoted;
+        self.commas.extend(other.commas.iter().map(|at| begin + at));
+    }
+
+    /// The parts between commas that were not in quotes.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let begins = [0].into_iter().chain(self.commas.iter().map(|at| at + 1));
+        let ends = self.commas.iter().copied().chain([self.text.len()]);
+        begins.zip(ends).map(|(begin, end)| self.text.get(begin..end).unwrap_or_default())
+    }
 }
 
 /// How a value is compared.
@@ -136,17 +174,13 @@ fn token(input: &mut Input) -> Parsed<TokenKind> {
 /// A word: anything but blanks and signs, and quoted parts, which may contain them.
 fn word(input: &mut Input) -> Parsed<TokenKind> {
     let plain = take_while(1.., |c: char| !c.is_whitespace() && !"()!=<>~&|\"'".contains(c))
-        .map(|part: &str| (part.to_owned(), false));
+        .map(|part: &str| (part, false));
     let parts = repeat(1.., alt((plain, quoted('"'), quoted('\''))));
-    let joined = parts.fold(
-        || (String::new(), false),
-        |(word, quoted), (part, is_quoted): (String, bool)| (word + &part, quoted || is_quoted),
-    );
-    joined.map(|(word, quoted)| TokenKind::Word(word, quoted)).parse_next(input)
+    parts.fold(Text::default, Text::add).map(TokenKind::Word).parse_next(input)
 }
 
-fn quoted<'a>(mark: char) -> impl Parser<Input<'a>, (String, bool), ErrMode<EmptyError>> {
-    delimited(mark, take_till(0.., mark), cut_err(mark)).map(|text: &str| (text.to_owned(), true))
+fn quoted<'a>(mark: char) -> impl Parser<Input<'a>, (&'a str, bool), ErrMode<EmptyError>> {
+    delimited(mark, take_till(0.., mark), cut_err(mark)).map(|text: &str| (text, true))
 }
 
 #[cfg(test)]
@@ -159,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_expression_is_taken_apart() {
-        let word = |word: &str| TokenKind::Word(word.into(), false);
+        let word = |word: &str| TokenKind::Word(Text { text: word.into(), ..Text::default() });
         assert_eq!(
             kinds("( dport=:443||!x)"),
             [
@@ -178,9 +212,11 @@ mod tests {
             [
                 word("a"),
                 TokenKind::Sign(Comparison::NotEqual),
-                TokenKind::Word("b cd".into(), true)
+                TokenKind::Word(Text { text: "b cd".into(), quoted: true, commas: vec![] })
             ]
         );
+        let [TokenKind::Word(list)] = &kinds("a,'b,c',")[..] else { panic!() };
+        assert_eq!(list.parts().collect::<Vec<_>>(), ["a", "b,c", ""]);
         assert_eq!(kinds("  "), []);
         assert_eq!(tokens("a 'b"), Err(2));
     }

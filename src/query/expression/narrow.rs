@@ -3,13 +3,14 @@
 use super::evaluate::some;
 use super::lexer::Comparison;
 use super::operand::{EndPattern, Operand};
+use super::print::interface_word;
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use super::types::Type;
-use super::{Condition, Expression, Subject, Test};
 use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::socket::kind::SocketKind;
 use crate::socket::state::State;
-use crate::text::escaped;
 
 /// The results that an expression can still have.
 #[derive(Clone, Copy)]
@@ -55,11 +56,13 @@ impl Expression {
             let Condition::Compares(_, operands) = condition else { continue };
             for operand in operands {
                 match operand {
-                    Operand::Text(name) if Type::of(*subject) == Type::Interface => {
-                        names.push(escaped(name));
+                    Operand::Text(_) | Operand::Number(_)
+                        if Type::of(*subject) == Type::Interface =>
+                    {
+                        names.push(interface_word(operand));
                     }
-                    Operand::End(EndPattern { interface: Some(name), .. }) => {
-                        names.push(escaped(name));
+                    Operand::End(EndPattern { interface: Some(interface), .. }) => {
+                        names.push(interface_word(interface));
                     }
                     _ => {}
                 }

@@ -1,11 +1,13 @@
 //! The values of an expression, parsed by the type of what they are compared with.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use nix::errno::Errno;
 
 use super::types::{Type, Unit};
+use crate::host::database::Database;
 use crate::host::services::{self, Ports};
 use crate::host::users;
 use crate::options::constants::{self, Words};
@@ -26,6 +28,8 @@ pub enum Operand {
     Never,
     Off,
     Text(Vec<u8>),
+    /// A whole value as it is printed, and whether capital letters are equal to others.
+    Printed(Vec<u8>, bool),
     Glob(Glob),
     States(States),
     Ports(Ports),
@@ -37,7 +41,7 @@ pub enum Operand {
 pub struct EndPattern {
     pub network: Option<IpNet>,
     /// The interface of a link-local address.
-    pub interface: Option<Vec<u8>>,
+    pub interface: Option<Box<Operand>>,
     pub ports: Option<Ports>,
 }
 
@@ -45,8 +49,23 @@ pub struct EndPattern {
 const SWITCHES: [(&str, i128); 8] =
     [("on", 1), ("off", 0), ("yes", 1), ("no", 0), ("true", 1), ("false", 0), ("1", 1), ("0", 0)];
 
+/// The families that ss(8) accepts before an address.
+const FAMILIES: [&str; 6] = ["inet", "inet6", "unix", "link", "netlink", "vsock"];
+
 /// The loopback addresses, which need no name service.
 const LOCALHOST: [&str; 2] = ["127.0.0.0/8", "::1"];
+
+/// The files in which names are looked up, each read at most once.
+pub(super) struct Databases {
+    services: Database,
+    users: Database,
+}
+
+impl Default for Databases {
+    fn default() -> Databases {
+        Databases { services: services::database(), users: users::database() }
+    }
+}
 
 impl Operand {
     /// Whether another value can be larger or smaller.
@@ -65,10 +84,15 @@ impl Operand {
 /// # Errors
 ///
 /// A sentence that says what is wrong and what was expected.
-pub(super) fn parse(name: &str, of_type: &Type, word: &str) -> Result<Vec<Operand>, String> {
+pub(super) fn parse(
+    databases: &Databases,
+    name: &str,
+    of_type: &Type,
+    word: &str,
+) -> Result<Vec<Operand>, String> {
     let one = match of_type {
-        Type::Port => return ports(word),
-        Type::End => return end(word),
+        Type::Port => return ports(word, &databases.services),
+        Type::End => return end(word, &databases.services),
         Type::Switch => switch(word).ok_or_else(|| wrong(name, word, "on or off")),
         Type::Number(unit) => number(name, *unit, word),
         Type::Time { unit, off, never } => time(name, (*unit, *off, *never), word),
@@ -77,11 +101,36 @@ pub(super) fn parse(name: &str, of_type: &Type, word: &str) -> Result<Vec<Operan
         Type::Flags(words) => flags(name, words, word),
         Type::Errno => errno(name, word),
         Type::State => state::parse(word).map(Operand::States),
-        Type::User => users::parse(word, &users::database()).map(|uid| Operand::Number(uid.into())),
-        Type::Interface | Type::Name => Ok(Operand::Text(text(word))),
-        Type::Printed => Ok(Operand::Text(word.as_bytes().to_vec())),
+        Type::User => users::parse(word, &databases.users).map(|uid| Operand::Number(uid.into())),
+        // As it is printed: no name.
+        Type::Interface | Type::Name if word == "-" => Ok(printed(word, false)),
+        Type::Interface if text(word).is_empty() => Ok(printed("-", false)),
+        Type::Interface => Ok(interface(word)),
+        Type::Name => Ok(Operand::Text(text(word))),
+        Type::Printed { any_case } => Ok(printed(word, *any_case)),
+        // A list in which one is enough, or all as they are printed.
+        Type::Numbers if word == "-" || word.contains('|') => Ok(printed(word, true)),
+        Type::Numbers => number(name, Unit::None, word),
     };
     one.map(|operand| vec![operand])
+}
+
+/// An interface by name, as it is printed or without escapes, or by index. A name of digits is printed with its
+/// first digit escaped.
+pub fn interface(word: &str) -> Operand {
+    match word.parse::<u32>() {
+        Ok(index) => Operand::Number(index.into()),
+        Err(_) => Operand::Text(text(word)),
+    }
+}
+
+fn printed(word: &str, any_case: bool) -> Operand {
+    // Only escaped control characters are ever printed.
+    let word = match word.contains(char::is_control) {
+        true => escaped(word.as_bytes()),
+        false => word.to_owned(),
+    };
+    Operand::Printed(word.into_bytes(), any_case)
 }
 
 /// The message for a word that is no value of this type.
@@ -115,11 +164,24 @@ fn integer(word: &str) -> Option<i128> {
     }
 }
 
+/// Whether a number can be read back. No number of the kernel has more than 20 digits.
+fn is_printable(operand: &Operand) -> bool {
+    match operand {
+        Operand::Number(number) | Operand::Time(number) => {
+            number.unsigned_abs() < 1_000_000_000_000_000_000_000_000
+        }
+        _ => true,
+    }
+}
+
 fn number(name: &str, unit: Unit, word: &str) -> Result<Operand, String> {
     if let Some(number) = integer(word) {
         return Ok(Operand::Number(number));
     }
     let (found, expected) = match unit {
+        Unit::None if name.eq_ignore_ascii_case("netns") => {
+            (None, "a number; for a name, compare netns_name")
+        }
         Unit::None => (None, "a number"),
         Unit::Bytes => {
             (units::size(word).map(Operand::Number), "a number of bytes, such as 65536 or 64k")
@@ -131,7 +193,7 @@ fn number(name: &str, unit: Unit, word: &str) -> Result<Operand, String> {
         ),
         Unit::Mark => (masked(word), "a number, or number/mask"),
     };
-    found.ok_or_else(|| wrong(name, word, expected))
+    found.filter(is_printable).ok_or_else(|| wrong(name, word, expected))
 }
 
 /// A mark with a mask, as in ss(8): `0x1/0x3`.
@@ -148,7 +210,7 @@ fn time(name: &str, (unit, off, never): (i128, bool, bool), word: &str) -> Resul
         return Ok(Operand::Never);
     }
     let found = units::time(word).or_else(|| units::decimal(word, unit)).map(Operand::Time);
-    found.ok_or_else(|| {
+    found.filter(is_printable).ok_or_else(|| {
         let words = match (off, never) {
             (true, _) => ", or off",
             (_, true) => ", or never",
@@ -198,6 +260,10 @@ fn unknown_word(name: &str, words: Words, word: &str) -> String {
 
 /// A number, or words joined by `|`.
 fn flags(name: &str, words: Words, word: &str) -> Result<Operand, String> {
+    // The clock of SO_TIMESTAMPING, which is no flag, as it is printed.
+    if word.contains("|bind_phc:") && std::ptr::eq(words, constants::TIMESTAMPING) {
+        return Ok(printed(word, true));
+    }
     let bit = |word: &str| {
         let known = words.iter().find(|(_, known)| is_word(known, word));
         let bit = known.map(|(bit, _)| i128::from(*bit)).or_else(|| integer(word));
@@ -217,13 +283,21 @@ fn errno(name: &str, word: &str) -> Result<Operand, String> {
 }
 
 /// Ports, with or without the colon of ss(8): `:443`, `https`, `8000-8100`, `*`.
-fn ports(word: &str) -> Result<Vec<Operand>, String> {
+fn ports(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
     let word = word.strip_prefix(':').unwrap_or(word);
     if word == "*" {
         return Ok(vec![Operand::Ports(0..=u16::MAX)]);
     }
-    let ports = services::parse(word, &services::database())?;
+    let ports = services::parse(word, services)?;
     Ok(ports.into_iter().map(Operand::Ports).collect())
+}
+
+/// A path, an abstract name, or a glob for them, as in ss(8).
+fn path(word: &str) -> Operand {
+    match Glob::new(word, false) {
+        glob if glob.is_name() => Operand::Text(text(word)),
+        glob => Operand::Glob(glob),
+    }
 }
 
 /// Whether a word alone is one end of a socket, and not a name.
@@ -236,17 +310,38 @@ pub(super) fn is_end(word: &str) -> bool {
 }
 
 /// One end of a socket: an address, a network, a port, an address with a port, or what other families print.
-fn end(word: &str) -> Result<Vec<Operand>, String> {
+fn end(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
+    // ss(8) accepts the family before an address, which decides it anyway.
+    let family = FAMILIES.iter().find_map(|family| word.strip_prefix(family)?.strip_prefix(':'));
+    let word = family.unwrap_or(word);
     if word.starts_with(['/', '@']) {
-        return Ok(vec![Operand::Text(text(word))]);
+        return Ok(vec![path(word)]);
     }
-    let (host, port) = apart(word);
+    let mut operands = Vec::new();
+    for (host, port) in apart(word) {
+        operands.extend(pattern(word, &host, port, services)?);
+    }
+    Ok(operands)
+}
+
+/// An address, a network, a port, or an address with a port.
+fn pattern(
+    word: &str,
+    host: &str,
+    port: Option<&str>,
+    services: &Database,
+) -> Result<Vec<Operand>, String> {
     let (host, interface) = match host.split_once('%') {
-        Some((host, interface)) => (host, Some(text(interface.trim_end_matches(']')))),
+        Some((host, zone)) => (host, Some(Box::new(interface(zone.trim_end_matches(']'))))),
         None => (host, None),
     };
     if !is_host(host) {
         return other_family(word);
+    }
+    // A port of a vsock socket may be larger than those of other families.
+    let is_large = |port: &str| port.parse::<u32>().is_ok_and(|port| port > u16::MAX.into());
+    if host == "*" && port.is_some_and(is_large) {
+        return Ok(vec![printed(word, false)]);
     }
     let networks: Vec<Option<IpNet>> = match host {
         "" | "*" => vec![None],
@@ -257,7 +352,7 @@ fn end(word: &str) -> Result<Vec<Operand>, String> {
     };
     let ports: Vec<Option<Ports>> = match port {
         None | Some("*") => vec![None],
-        Some(port) => services::parse(port, &services::database())?.into_iter().map(Some).collect(),
+        Some(port) => services::parse(port, services)?.into_iter().map(Some).collect(),
     };
     let patterns = networks.iter().flat_map(|network| {
         ports.iter().map(|ports| EndPattern {
@@ -270,17 +365,31 @@ fn end(word: &str) -> Result<Vec<Operand>, String> {
 }
 
 /// Splits an address from a port: `10.0.0.5:443`, `[::1]:443`, `10.0.0.0/8:443`. An IPv6 address with a port
-/// is in brackets.
-fn apart(word: &str) -> (&str, Option<&str>) {
+/// is in brackets, or written as netstat(8) does: `::1:443`, which is also an address.
+fn apart(word: &str) -> Vec<(Cow<'_, str>, Option<&str>)> {
     if let Some((host, rest)) = word.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return match rest.strip_prefix(':') {
-            Some(port) => (host, Some(port)),
-            None => (host, None),
+        // The length of a prefix may be on either side of the bracket.
+        let (length, port) = match rest.split_once(':') {
+            Some((length, port)) => (length, Some(port)),
+            None => (rest, None),
         };
+        match length.starts_with('/') {
+            true => return vec![(format!("{host}{length}").into(), port)],
+            false if length.is_empty() => return vec![(host.into(), port)],
+            false => {}
+        }
     }
+    let is_address = |host: &str| host.split('%').next().unwrap_or(host).parse::<IpAddr>().is_ok();
     match word.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') => (host, Some(port)),
-        _ => (word, None),
+        Some((host, port)) if !host.contains(':') => vec![(host.into(), Some(port))],
+        _ if word.parse::<IpNet>().is_ok() => vec![(word.into(), None)],
+        Some((host, port)) if is_address(host) && !is_address(word) => {
+            vec![(host.into(), Some(port))]
+        }
+        Some((host, port)) if is_address(host) && port.parse::<u16>().is_ok() => {
+            vec![(word.into(), None), (host.into(), Some(port))]
+        }
+        _ => vec![(word.into(), None)],
     }
 }
 
@@ -296,17 +405,27 @@ fn is_host(host: &str) -> bool {
             && address.contains('.')
 }
 
-/// An end as other families print it: `route:812`, `ip:eth0`, `2:1024`.
+/// An end as other families print it, `route:812`, `ip:eth0`, `2:1024`, or a glob.
 fn other_family(word: &str) -> Result<Vec<Operand>, String> {
+    let glob = Glob::new(word, false);
+    if !glob.is_name() {
+        return Ok(vec![Operand::Glob(glob)]);
+    }
     let protocol = word.split(':').next().unwrap_or_default();
     let is_word = |words: Words| words.iter().any(|(_, known)| *known == protocol);
     let is_number = !protocol.is_empty() && protocol.bytes().all(|byte| byte.is_ascii_digit());
     if word.contains(':')
         && (is_number || is_word(constants::NETLINK) || is_word(constants::ETHERTYPES))
     {
-        return Ok(vec![Operand::Text(word.as_bytes().to_vec())]);
+        return Ok(vec![printed(word, false)]);
     }
     let shown = escaped(word.as_bytes());
+    // The words of pcap-filter(7).
+    match word.to_lowercase().as_str() {
+        "port" => return Err("invalid address 'port' (for ports, use sport and dport)".into()),
+        "host" | "net" => return Err(format!("invalid address '{shown}' (leave this word out)")),
+        _ => {}
+    }
     Err(format!(
         "invalid address '{shown}' (expected an address, network, port or path, such as 10.0.0.0/8, [::1]:80, :443 or /run/x.sock; for a host, use an address of 'getent ahosts {shown}')"
     ))

@@ -4,8 +4,9 @@ use ipnet::IpNet;
 
 use super::lexer::Comparison;
 use super::operand::Operand;
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use super::types::is_switch;
-use super::{Condition, Expression, Subject, Test};
 use crate::host::services::Ports;
 use crate::kernel::request::{FactTest, Prefilter};
 use crate::options::catalogue::CATALOGUE;
@@ -21,6 +22,9 @@ enum Side {
     Remote,
     Either,
 }
+
+/// The alternatives of which an end must have one. `None` if it need not.
+type OfEnds<T> = Option<(Side, Vec<T>)>;
 
 impl Expression {
     /// What the BPF programs can test. Of several tests of one kind that must all hold, the first is used. The
@@ -61,8 +65,8 @@ impl Expression {
         self.clone().conjuncts().iter().find_map(names)
     }
 
-    /// The alternatives of which an end must have one. `None` if it need not.
-    fn of_ends<T>(&self, of_test: fn(&Test) -> Option<(Side, Vec<T>)>) -> Option<(Side, Vec<T>)> {
+    /// The alternatives of which an end must have one.
+    fn of_ends<T>(&self, of_test: fn(&Test) -> OfEnds<T>) -> OfEnds<T> {
         match self {
             Expression::Any(any) => {
                 let all = any.iter().map(|it| it.of_ends(of_test)).collect::<Option<Vec<_>>>()?;

@@ -3,11 +3,12 @@
 use std::fmt::{self, Display, Write};
 
 use super::operand::{EndPattern, Operand};
-use super::{Condition, Expression, Subject, Test};
+use super::subject::Subject;
+use super::tree::{Condition, Expression, Test};
 use crate::host::services::Ports;
 use crate::query::expression::types::Type;
 use crate::socket::state;
-use crate::text::Word;
+use crate::text::{is_number, set_apart, Word};
 
 impl Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -78,14 +79,25 @@ fn write_operand(f: &mut fmt::Formatter, operand: &Operand, of_type: &Type) -> f
         Operand::Never if matches!(of_type, Type::Number(_)) => f.write_str("unlimited"),
         Operand::Never => f.write_str("never"),
         Operand::Off => f.write_str("off"),
-        Operand::Text(text) => match of_type {
-            Type::Printed => Quoted(&String::from_utf8_lossy(text)).fmt(f),
-            _ => Quoted(&Word(text).to_string()).fmt(f),
-        },
+        Operand::Text(_) if *of_type == Type::Interface => Quoted(&interface_word(operand)).fmt(f),
+        Operand::Text(text) => Quoted(&Word(text).to_string()).fmt(f),
+        Operand::Printed(text, _) => Quoted(&String::from_utf8_lossy(text)).fmt(f),
         Operand::Glob(glob) => Quoted(&glob.to_string()).fmt(f),
         Operand::States(states) => f.write_str(state::word_of(*states)),
         Operand::Ports(ports) => write_ports(f, ports),
         Operand::End(pattern) => pattern.fmt(f),
+    }
+}
+
+/// An interface, whose name is told apart from an index.
+pub(super) fn interface_word(interface: &Operand) -> String {
+    match interface {
+        Operand::Text(name) => {
+            let (first, rest) = set_apart(name, is_number(name));
+            format!("{first}{}", Word(rest))
+        }
+        Operand::Number(index) => index.to_string(),
+        _ => String::new(),
     }
 }
 
@@ -106,13 +118,14 @@ impl Display for EndPattern {
             None => "*".into(),
         };
         if let Some(interface) = &self.interface {
-            let name = Word(interface).to_string().replace(':', "\\x3a").replace(']', "\\x5d");
+            let name = interface_word(interface).replace(':', "\\x3a").replace(']', "\\x5d");
             write!(host, "%{name}")?;
         }
+        // Without brackets, the end of an IPv6 address could be a port.
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
         match &self.ports {
             None => Quoted(&host).fmt(f),
             Some(ports) => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host };
                 write!(f, "{}:", Quoted(&host))?;
                 write_ports(f, ports)
             }

@@ -5,7 +5,7 @@
 //! all    = one { ["and" | "&" | "&&"] one }
 //! one    = ("not" | "!") one | "(" any ")" | ("set" | "has") "(" name ")"
 //!        | "state" value { "state" value } | "exclude" value
-//!        | name sign value | predicate value | word
+//!        | name sign value | name "!~" value | predicate value | word
 //! ```
 
 use std::ops::Range;
@@ -16,8 +16,8 @@ use winnow::prelude::*;
 use winnow::stream::{Stream, TokenSlice};
 use winnow::token::any;
 
-use super::lexer::{self, Comparison, Token, TokenKind};
-use super::Fault;
+use super::fault::Fault;
+use super::lexer::{self, Comparison, Text, Token, TokenKind};
 
 /// An expression of words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +44,15 @@ pub enum Function {
 /// A word, and the bytes of the expression that it consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    pub text: String,
-    /// Whether a part of it is in quotes.
-    pub quoted: bool,
+    pub text: Text,
     pub span: Range<usize>,
+}
+
+impl Word {
+    /// The word without its quotes.
+    pub fn text(&self) -> &str {
+        &self.text.text
+    }
 }
 
 /// How deeply parentheses and `not` may be nested.
@@ -105,11 +110,17 @@ pub fn parse(text: &str) -> Result<Syntax, Fault> {
             ErrMode::Backtrack(expected) | ErrMode::Cut(expected) => expected,
             ErrMode::Incomplete(_) => Expected { left: 0, what: "more" },
         };
-        let span = match tokens.get(tokens.len() - expected.left) {
-            Some(token) => token.span.clone(),
-            None => text.trim_end().len()..text.trim_end().len() + 1,
+        let token = tokens.get(tokens.len() - expected.left);
+        let end = text.trim_end().len();
+        let span = token.map_or(end..end, |token| token.span.clone());
+        let hint = match token {
+            Some(Token { kind: TokenKind::Sign(Comparison::Like), .. }) => {
+                " (~ alone is for globs)"
+            }
+            Some(Token { kind: TokenKind::Sign(_), .. }) => " (quote a value that contains a sign)",
+            _ => "",
         };
-        Fault::new(span, format!("expected {}", expected.what))
+        Fault::new(span, format!("expected {}{hint}", expected.what))
     })
 }
 
@@ -168,14 +179,15 @@ fn asked(input: &mut Input) -> Parsed<Syntax> {
     Ok(Syntax::Asked(function, name))
 }
 
-/// `state WORD`, `exclude WORD`: as in ss(8), `state` may be repeated for other states.
+/// `state WORD`, `exclude WORD`: as in ss(8), `state` may be repeated for other states. `state eq WORD` is a
+/// comparison.
 fn states(input: &mut Input) -> Parsed<Syntax> {
     fn compared((name, value): (Word, Word)) -> Syntax {
         Syntax::Compared(name, Comparison::Equal, value)
     }
-    let state = (keyword("state"), value).map(compared);
+    let state = (terminated(keyword("state"), winnow::combinator::not(sign)), value).map(compared);
     let excluded = (keyword("exclude"), value).map(|(name, value)| {
-        let name = Word { text: "state".into(), ..name };
+        let name = Word { text: Text { text: "state".into(), ..Text::default() }, ..name };
         Syntax::Not(Box::new(compared((name, value))))
     });
     let several = repeat(1.., state).map(|mut states: Vec<Syntax>| match states.len() {
@@ -188,7 +200,14 @@ fn states(input: &mut Input) -> Parsed<Syntax> {
 /// `NAME sign VALUE`, and the predicates of ss(8), which need no sign.
 fn compared(input: &mut Input) -> Parsed<Syntax> {
     let name = plain_word.parse_next(input)?;
-    let is_predicate = PREDICATES.iter().any(|it| it.eq_ignore_ascii_case(&name.text));
+    if opt((kind(&TokenKind::Not), kind(&TokenKind::Sign(Comparison::Like))))
+        .parse_next(input)?
+        .is_some()
+    {
+        let value = cut_err(value.context("a value")).parse_next(input)?;
+        return Ok(Syntax::Not(Box::new(Syntax::Compared(name, Comparison::Like, value))));
+    }
+    let is_predicate = PREDICATES.iter().any(|it| it.eq_ignore_ascii_case(name.text()));
     let comparison = match opt(sign).parse_next(input)? {
         Some(comparison) => comparison,
         None if is_predicate => Comparison::Equal,
@@ -204,7 +223,7 @@ fn sign(input: &mut Input) -> Parsed<Comparison> {
         TokenKind::Sign(comparison) => Some(comparison),
         _ => None,
     });
-    let word = plain_word.verify_map(|word| Comparison::of_word(&word.text));
+    let word = plain_word.verify_map(|word| Comparison::of_word(word.text()));
     alt((sign, word)).parse_next(input)
 }
 
@@ -215,7 +234,7 @@ fn value(input: &mut Input) -> Parsed<Word> {
         let place = value.span.end;
         let next = opt(move |input: &mut Input| flag(input, place)).parse_next(input)?;
         let Some(flag) = next else { return Ok(value) };
-        value.text = format!("{}|{}", value.text, flag.text);
+        value.text.join(&flag.text);
         value.span.end = flag.span.end;
     }
 }
@@ -240,14 +259,12 @@ fn plain_word(input: &mut Input) -> Parsed<Word> {
 
 fn is_mark(word: &Word) -> bool {
     let marks = ["and", "or", "not"];
-    !word.quoted && marks.iter().any(|mark| mark.eq_ignore_ascii_case(&word.text))
+    !word.text.quoted && marks.iter().any(|mark| mark.eq_ignore_ascii_case(word.text()))
 }
 
 fn word(input: &mut Input) -> Parsed<Word> {
     let word = any.verify_map(|token: &Token| match &token.kind {
-        TokenKind::Word(text, quoted) => {
-            Some(Word { text: text.clone(), quoted: *quoted, span: token.span.clone() })
-        }
+        TokenKind::Word(text) => Some(Word { text: text.clone(), span: token.span.clone() }),
         _ => None,
     });
     let mut word = word;
@@ -267,7 +284,7 @@ fn not(input: &mut Input) -> Parsed<()> {
 }
 
 fn keyword<'t>(known: &'static str) -> impl Parser<Input<'t>, Word, ErrMode<Expected>> {
-    word.verify(move |word: &Word| !word.quoted && word.text.eq_ignore_ascii_case(known))
+    word.verify(move |word: &Word| !word.text.quoted && word.text().eq_ignore_ascii_case(known))
 }
 
 fn kind<'t>(kind: &'static TokenKind) -> impl Parser<Input<'t>, (), ErrMode<Expected>> {

@@ -1,9 +1,9 @@
 //! The types of what can be asked for, from THE TABLES of columns and options. A type decides which values
 //! are accepted and which comparisons make sense.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::options::catalogue::CATALOGUE;
-use crate::options::constants::Words;
+use crate::options::constants::{self, Words};
 use crate::options::kind::ValueKind;
 use crate::options::spec::OptionSpec;
 use crate::query::columns::{Column, ColumnType};
@@ -37,8 +37,12 @@ pub enum Type {
     User,
     /// A name from outside.
     Name,
-    /// Anything else, which is compared as it is printed.
-    Printed,
+    /// Anything else, which is compared as it is printed. Options have their words in any case.
+    Printed {
+        any_case: bool,
+    },
+    /// Numbers, of which one is compared, or all as they are printed.
+    Numbers,
 }
 
 /// The unit of a number.
@@ -68,12 +72,15 @@ impl Type {
 
     /// Whether one value can be larger than another.
     pub fn is_ordered(&self) -> bool {
-        matches!(self, Type::Number(_) | Type::Time { .. } | Type::Port)
+        matches!(
+            self,
+            Type::Number(_) | Type::Numbers | Type::Time { .. } | Type::Port | Type::User
+        )
     }
 
     /// Whether names are compared as they are, and not as words in any case.
     pub fn is_from_outside(&self) -> bool {
-        matches!(self, Type::Name | Type::Interface | Type::End | Type::Printed)
+        matches!(self, Type::Name | Type::Interface | Type::End | Type::Printed { any_case: false })
     }
 }
 
@@ -91,7 +98,7 @@ fn of_column(column: Column) -> Type {
         ColumnType::Address => Type::End,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
         ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },
-        ColumnType::Object | ColumnType::List => Type::Printed,
+        ColumnType::Object | ColumnType::List => Type::Printed { any_case: false },
     }
 }
 
@@ -104,20 +111,31 @@ fn of_kind(kind: ValueKind) -> Type {
         ValueKind::Bytes => Type::Number(Unit::Bytes),
         ValueKind::Rate => Type::Number(Unit::Rate),
         ValueKind::Uint | ValueKind::Mask => Type::Number(Unit::Mark),
-        ValueKind::Int | ValueKind::Uint64 | ValueKind::PortNetworkOrder | ValueKind::Groups => {
+        ValueKind::Int | ValueKind::Uint64 | ValueKind::PortNetworkOrder => {
             Type::Number(Unit::None)
         }
+        ValueKind::Groups => Type::Numbers,
         ValueKind::Ifindex | ValueKind::IfindexNetworkOrder => Type::Interface,
         ValueKind::Errno => Type::Errno,
         ValueKind::Enum(words) => Type::Enumeration(words),
         ValueKind::Flags(words) => Type::Flags(words),
+        ValueKind::Timestamping => Type::Flags(constants::TIMESTAMPING),
         ValueKind::Name => Type::Name,
-        _ => Type::Printed,
+        _ => Type::Printed { any_case: true },
     }
 }
 
-/// The members of structures that the kernel names have kinds. Others are numbers.
+/// The type of a member of a structure.
 fn of_member(option: &OptionSpec, name: &str) -> Type {
+    match (option.kind, name) {
+        (ValueKind::Linger, "l_onoff") => return Type::Switch,
+        (ValueKind::Timestamping, "flags") => return Type::Flags(constants::TIMESTAMPING),
+        (ValueKind::Txtime, "flags") => return Type::Flags(constants::TXTIME),
+        (ValueKind::Txtime, "clockid") => return Type::Enumeration(constants::CLOCKS),
+        (ValueKind::Tls, "version") => return Type::Enumeration(constants::TLS_VERSIONS),
+        (ValueKind::Tls, "cipher_type") => return Type::Enumeration(constants::TLS_CIPHERS),
+        _ => {}
+    }
     match option.kind {
         ValueKind::Struct(layout) => {
             let member = layout.iter().find(|member| member.name == name);
