@@ -175,6 +175,8 @@ python3 = python3 python3 python python3
 strace = strace strace strace strace
 jsonschema = python3-jsonschema python3-jsonschema python-jsonschema python3-jsonschema
 pytest = python3-pytest python3-pytest python-pytest python3-pytest
+go = golang-go golang go go
+node = nodejs nodejs nodejs nodejs
 zsh = zsh zsh zsh zsh
 fish = fish fish fish fish
 netstat = net-tools net-tools net-tools net-tools
@@ -247,7 +249,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest zsh fish netstat lsof jq /etc/services)
+	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest go node zsh fish netstat lsof jq /etc/services)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

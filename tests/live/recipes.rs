@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::common::{enter_namespace, knetstat, not_tested, KNETSTAT};
+use crate::common::{enter_namespace, not_tested, KNETSTAT};
 
 const PAGE: &str = include_str!("../../docs/testing.md");
 
@@ -65,15 +65,10 @@ impl Drop for Place {
     }
 }
 
-/// Enters a namespace and returns a place, or says that a recipe cannot be tested.
-fn place(recipe: &str) -> Option<Place> {
-    let help = knetstat(["--help"]).stdout;
-    if !String::from_utf8_lossy(&help).contains("--where") {
-        not_tested(&format!("the recipe for {recipe}: this program has no --where"));
-        return None;
-    }
+/// Enters a namespace and returns a place for a recipe.
+fn place(recipe: &str) -> Place {
     enter_namespace();
-    Some(Place::new(&recipe.replace(' ', "-")))
+    Place::new(&recipe.replace(' ', "-"))
 }
 
 fn is_installed(command: &[&str]) -> bool {
@@ -102,7 +97,7 @@ fn notices(place: &Place, name: &str, text: &str, command: &[&str], (on, off): (
 #[test]
 fn pytest() {
     let (text, name) = file("python", "# ");
-    let Some(place) = place("pytest") else { return };
+    let place = place("pytest");
     let pythons = ["python3", "/usr/bin/python3"];
     let has_pytest = |python: &&&str| is_installed(&[python, "-m", "pytest", "--version"]);
     let python = pythons.iter().find(has_pytest).expect("pytest, which make installs");
@@ -113,16 +108,14 @@ fn pytest() {
 #[test]
 fn jest() {
     let (text, name) = file("js", "// ");
-    let Some(place) = place("jest") else { return };
+    let place = place("jest");
     let off = ("noDelay: true", "noDelay: false");
     place.write("package.json", "{}");
     if is_installed(&["jest", "--version"]) {
         return notices(&place, name, text, &["jest", name], off);
     }
     not_tested("the recipe for jest: jest is not installed, only with Node's own runner");
-    if !is_installed(&["node", "--test", "--version"]) {
-        return not_tested("the recipe for Node's own runner: node is not installed");
-    }
+    assert!(is_installed(&["node", "--test", "--version"]), "node, which make installs");
     // As the page says.
     assert!(PAGE.contains("`const test = require('node:test');`"));
     let text = format!("const test = require('node:test');\n{text}");
@@ -132,10 +125,8 @@ fn jest() {
 #[test]
 fn go() {
     let (text, name) = file("go", "// ");
-    let Some(place) = place("Go") else { return };
-    if !is_installed(&["go", "version"]) {
-        return not_tested("the recipe for Go: go is not installed");
-    }
+    let place = place("Go");
+    assert!(is_installed(&["go", "version"]), "go, which make installs");
     place.write("go.mod", "module options\n");
     let dial = "client, err := net.Dial(\"tcp\", server.Addr().String()) // the code under test";
     let off =
@@ -152,7 +143,7 @@ fn lines_of_step(step: &str) -> String {
 #[test]
 fn github_actions() {
     let [step] = blocks("yaml")[..] else { panic!("one step") };
-    let Some(place) = place("GitHub Actions") else { return };
+    let place = place("GitHub Actions");
     // The server ends with the shell.
     let script = format!("trap 'kill $!' EXIT\n{}", lines_of_step(step));
     place.succeeds(&["sh", "-ec", &script]);
@@ -163,7 +154,7 @@ fn github_actions() {
 /// The lines for a shell hold for a process whose connections have TCP_NODELAY, and only for it.
 #[test]
 fn shell() {
-    let Some(place) = place("a shell") else { return };
+    let place = place("a shell");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
     let address = listener.local_addr().expect("an address");
     let client = std::net::TcpStream::connect(address).expect("a connection");
