@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::btf::{Btf, BtfKind, BtfType};
+use object::build::elf::{Builder, SectionData};
+use object::elf;
 
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=bpf");
@@ -19,12 +21,13 @@ fn main() -> anyhow::Result<()> {
     for name in ["tables", "files"] {
         let source = format!("bpf/{name}.bpf.c");
         let object = out.join(name).with_extension("bpf.o");
-        SkeletonBuilder::new()
-            .source(&source)
-            .obj(&object)
-            .clang_args(["-Ivmlinux", "-Wall", "-Werror"])
-            .build_and_generate(out.join(name).with_extension("skel.rs"))
+        let mut builder = SkeletonBuilder::new();
+        builder.source(&source).obj(&object).clang_args(["-Ivmlinux", "-Wall", "-Werror"]);
+        builder
+            .build()
             .with_context(|| format!("compile {source} (this needs clang; `make` installs it)"))?;
+        remove_lines(&object).with_context(|| format!("remove the lines of {source}"))?;
+        builder.generate(out.join(name).with_extension("skel.rs"))?;
         names.extend(type_names(&object)?);
     }
     let names: Vec<String> = names.into_iter().collect();
@@ -43,4 +46,44 @@ fn type_names(object: &Path) -> anyhow::Result<BTreeSet<String>> {
     let names = composite.filter_map(|it| Some(it.name()?.to_str()?.to_owned()));
     let without_flavour = |name: String| name.split("___").next().unwrap_or_default().to_owned();
     Ok(names.map(without_flavour).collect())
+}
+
+/// Removes the line numbers of an object. They are a quarter of a megabyte, which every start would hand to the
+/// kernel, and only add the lines of the source to the verifier's log.
+fn remove_lines(path: &Path) -> anyhow::Result<()> {
+    let object = fs::read(path)?;
+    let mut builder = Builder::read(&*object)?;
+    for section in builder.sections.iter_mut().filter(|it| it.name.as_slice() == b".BTF.ext") {
+        if let SectionData::Data(data) = &mut section.data {
+            *data = without_lines(data).context("unknown form of .BTF.ext")?.into();
+        }
+    }
+    // libbpf keeps the names of sections with those of symbols, and the builder does not.
+    let names = builder.sections.add();
+    names.name = b".shstrtab"[..].into();
+    names.sh_type = elf::SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = SectionData::SectionString;
+    let mut written = Vec::new();
+    builder.write(&mut written)?;
+    Ok(fs::write(path, written)?)
+}
+
+/// The section without its line numbers: tools/lib/bpf/libbpf_internal.h, struct btf_ext_header. Behind the
+/// header are the functions, the lines and the CO-RE relocations, each with an offset from the header's end and a
+/// length.
+fn without_lines(ext: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 4;
+    const LINES: usize = 16;
+    const RELOCATIONS: usize = 24;
+    let number =
+        |at: usize| Some(u32::from_le_bytes(ext.get(at..at + 4)?.try_into().ok()?) as usize);
+    let (header, begin, length) = (number(HEADER)?, number(LINES)?, number(LINES + 4)?);
+    let relocations = number(RELOCATIONS)?;
+    let mut kept = ext.get(..header + begin)?.to_vec();
+    kept.extend_from_slice(ext.get(header + begin + length..)?);
+    let moved = u32::try_from(relocations.checked_sub(length)?).ok()?;
+    kept[LINES + 4..LINES + 8].copy_from_slice(&0u32.to_le_bytes());
+    kept[RELOCATIONS..RELOCATIONS + 4].copy_from_slice(&moved.to_le_bytes());
+    Some(kept)
 }
