@@ -79,6 +79,11 @@ impl Filter {
         self.wants(socket.kind) && (self.unbound || !socket.is_unbound())
     }
 
+    /// Whether [`Filter::selects`] depends on the socket.
+    pub fn has_early_part(&self) -> bool {
+        !matches!(&self.early, Expression::All(all) if all.is_empty())
+    }
+
     /// Whether the socket is shown, as far as its holders and the options to show do not decide. The options of [`Filter::keys`] must
     /// be among [`Row::asked`].
     pub fn selects(&self, row: &Row) -> bool {

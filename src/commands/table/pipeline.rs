@@ -129,7 +129,11 @@ impl<W: Read> Printer<'_, W> {
             return Ok(());
         }
         self.rows.ask(&socket, index);
-        if !self.config.filter.selects(&self.rows.of(&socket, index)) || self.has_seen(&socket) {
+        let filter = &self.config.filter;
+        if filter.has_early_part() && !filter.selects(&self.rows.of(&socket, index)) {
+            return Ok(());
+        }
+        if self.has_seen(&socket) {
             return Ok(());
         }
         let layout = socket.kind.family().layout();

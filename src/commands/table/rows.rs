@@ -16,6 +16,8 @@ pub struct Rows<'a> {
     namespaces: &'a Namespaces,
     /// The plans for the options that keys ask for.
     plans: Plans<'a>,
+    /// Whether there are such options.
+    asks: bool,
     /// The options of the last socket that keys ask for, and whether it is known which of them are set.
     asked: Vec<OptionValue>,
     knows_set: bool,
@@ -26,12 +28,16 @@ impl<'a> Rows<'a> {
     /// Prepares rows of sockets in these namespaces.
     pub fn new(config: &'a Config, namespaces: &'a Namespaces) -> Rows<'a> {
         let plans = Plans::new(Some(&config.asked), namespaces.all().len());
+        let asks = config.keys.iter().any(|key| key.options().next().is_some());
         let (asked, groups) = (Vec::new(), Groups::default());
-        Rows { config, namespaces, plans, asked, knows_set: false, groups }
+        Rows { config, namespaces, plans, asks, asked, knows_set: false, groups }
     }
 
     /// Reads the options of a socket that keys ask for. `index` is the index of its network namespace.
     pub fn ask(&mut self, socket: &Socket, index: usize) {
+        if !self.asks {
+            return;
+        }
         let namespace = &self.namespaces.all()[index];
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
