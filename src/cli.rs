@@ -32,8 +32,8 @@ Examples:
   knetstat -tp --where 'state=established and not nodelay'
                                       connections that delay small segments
   knetstat -t state established '( dport = :443 or sport = :443 )'
-                                      the same language, in the words of ss
-  knetstat -t --count-by command,keepalive    who uses keepalive, and how often
+                                      an expression of ss
+  knetstat -t --count-by command,keepalive    how many sockets of which program
   knetstat -tq --port 5432 --wait 5s  for a script: wait for a socket, exit status 0 if there is one
   knetstat options keepidle           what an option is and who sets it
   knetstat doctor                     why it does not work here, and what to do
@@ -75,8 +75,8 @@ pub enum Command {
     /// Without a name: all options with level, number and kind, and whether this kernel has them. With names:
     /// what each option does, its default on this host, and how programs set it.
     Options {
-        /// Options by name, with or without prefix, or by a glob such as 'TCP_*'; a topic such as
-        /// keepalive or buffers; all; or topics alone, for the list by topic
+        /// Options by name, with or without prefix, by a pattern such as 'TCP_*', or by a topic such as
+        /// keepalive or buffers. all explains every option, and topics alone lists them by topic
         #[arg(value_name = "NAME", add = Completer::new(values::option_words))]
         names: Vec<String>,
         /// Write a JSON array
@@ -189,8 +189,9 @@ pub struct TableArgs {
     /// Only listening sockets (for UDP and other connectionless protocols: unconnected sockets)
     #[arg(short, long, help_heading = "Sockets")]
     pub listening: bool,
-    /// Only sockets that match an expression, such as 'dport = 443 and not keepalive'; several are
-    /// joined by and. Words after the options are an expression too. See EXPRESSIONS in knetstat(8)
+    /// Only sockets that match an expression, such as 'dport = 443 and not keepalive'. If it is
+    /// repeated, a socket must match all of them. Words after the options are an expression too. See
+    /// EXPRESSIONS in knetstat(8)
     #[arg(long = "where", value_name = "EXPR", value_parser = parse_where, add = Completer::new(values::expression), help_heading = "Filters")]
     pub conditions: Vec<Expression>,
     /// The expression after the options.
@@ -210,7 +211,7 @@ pub struct TableArgs {
     /// Only sockets with one of these remote ports
     #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub dport: Vec<String>,
-    /// Only sockets with an address in one of these networks, local or remote; an IPv4 network also
+    /// Only sockets with an address in one of these networks, local or remote. An IPv4 network also
     /// matches IPv4-mapped IPv6 addresses
     #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
     pub addr: Vec<ipnet::IpNet>,
@@ -223,12 +224,12 @@ pub struct TableArgs {
     /// Only sockets bound to one of these interfaces, by name or index
     #[arg(long, value_name = "IF", value_delimiter = ',', add = Completer::new(values::interfaces), help_heading = "Filters")]
     pub interface: Vec<String>,
-    /// Only sockets held by one of these processes; without a family: of every family, unbound sockets
+    /// Only sockets held by one of these processes. Without a family: of every family, unbound sockets
     /// included
     #[arg(long, value_name = "PID", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::processes), value_parser = parse_pid, help_heading = "Filters")]
     pub pid: Vec<u32>,
-    /// Only sockets held by a process with one of these names, or a name that matches a glob ('ngin*');
-    /// without a family: of every family, unbound sockets included
+    /// Only sockets held by a process with one of these names, or a name that matches a pattern
+    /// ('ngin*'). Without a family: of every family, unbound sockets included
     #[arg(long, value_name = "NAME", value_delimiter = ',', add = Completer::new(values::process_names), help_heading = "Filters")]
     pub command: Vec<String>,
     /// Only sockets of one of these users, by name or number
@@ -250,8 +251,8 @@ pub struct TableArgs {
     #[arg(long, help_heading = "Filters")]
     pub all_netns: bool,
 
-    /// The options to show: names with or without prefix, in any case, globs ('TCP_*'), or one of:
-    /// common (commonly needed options, and every option that is set; the default), set, all (the
+    /// The options to show: names with or without prefix, in any case, patterns ('TCP_*'), or one of:
+    /// common (the default: commonly needed options, and every option that is set), set, all (the
     /// default of JSON)
     #[arg(
         add = Completer::new(values::option_list),
@@ -275,7 +276,7 @@ pub struct TableArgs {
     /// Add the user, the inode, and the group of sockets that share the port (SO_REUSEPORT)
     #[arg(short, long, alias = "extended", help_heading = "What to show")]
     pub extend: bool,
-    /// Sort the rows by these columns and options, the first of which differs decides; '-KEY' sorts in
+    /// Sort the rows by these columns and options. The first that differs decides. '-KEY' sorts in
     /// descending order. Rows without a value are last. The rows are buffered
     #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = SortKey::parse, allow_hyphen_values = true, add = Completer::new(values::sort_keys), conflicts_with_all = ["count_by", "summary"], help_heading = "What to show")]
     pub sort: Vec<SortKey>,
@@ -306,11 +307,11 @@ pub struct TableArgs {
     /// Write no rows. The exit status is 0 if a socket matches, 1 if none does, 2 after any error
     #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "count_by", "summary"], help_heading = "Output")]
     pub quiet: bool,
-    /// Ask again until a socket matches or this time is over: seconds, or a number with a unit, such as
-    /// 500ms, 5s or 2min
+    /// Read the sockets again until one matches or this time is over: seconds, or a number with a unit,
+    /// such as 500ms, 5s or 2min
     #[arg(long, value_name = "TIME", value_parser = parse_wait, allow_negative_numbers = true, help_heading = "Output")]
     pub wait: Option<Duration>,
-    /// When to use colour: options that are set stand out
+    /// When to use colour, in which options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
 

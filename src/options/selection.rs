@@ -46,7 +46,7 @@ impl Selection {
         Selection { parts, set: false }
     }
 
-    /// Parses names with or without their prefix, globs, and the words `common`, `set` and `all`, in any
+    /// Parses names with or without their prefix, patterns, and the words `common`, `set` and `all`, in any
     /// case.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ fn common(family: Family) -> impl Iterator<Item = usize> {
     names.filter_map(|name| CATALOGUE.iter().position(|option| option.name == *name))
 }
 
-/// Returns the indexes in the catalogue of the options that a name or a glob matches.
+/// Returns the indexes in the catalogue of the options that a name or a pattern matches.
 ///
 /// # Errors
 ///

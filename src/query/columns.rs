@@ -160,8 +160,8 @@ columns! {
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
-    DeadAfter = "dead_after", JsonMember::Chosen, ends(right("Dead-After", 10)), DeadAfter, Time, |row| time(row, dead_after::idle), "When the kernel gives up the idle connection if the peer is gone";
-    DeadAfterSending = "dead_after_sending", JsonMember::Chosen, ends(right("Dead-Sending", 12)), DeadAfter, Time, |row| time(row, dead_after::sending), "The same while data is not acknowledged";
+    DeadAfter = "dead_after", JsonMember::Chosen, ends(right("Dead-After", 10)), DeadAfter, Time, |row| time(row, dead_after::idle), "When the kernel gives up a connection that is idle if its peer is gone";
+    DeadAfterSending = "dead_after_sending", JsonMember::Chosen, ends(right("Dead-Sending", 12)), DeadAfter, Time, |row| time(row, dead_after::sending), "When the kernel gives up a connection that sends if its peer is gone";
     Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options, row.is_partial), "Socket options that -O selects";
     Set = "set", default("set"), both(left("Set", 0)), Options, Texts, set, "Names of the shown options that are set";
 }

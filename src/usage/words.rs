@@ -211,8 +211,12 @@ fn list(line: &Line) -> Option<String> {
     listed.iter().all(is_value).then(|| joined(line, option, value))
 }
 
-/// Words after the value of `-O` or `--columns` that mean nothing else.
+/// Words after the value of `-O` or `--columns` that mean nothing else, and do not look like an expression.
 fn loose_list(line: &Line) -> Option<String> {
+    let has_sign = line.words.iter().any(|word| word.contains(['=', '!', '<', '>', '~', '(', ')']));
+    if has_sign || terms::are_expression(&line.words) {
+        return None;
+    }
     let (option, values) = line.option()?;
     let takes_names =
         matches!(argument(line.program, option)?.get_long(), Some("options" | "columns"));
@@ -371,9 +375,11 @@ fn letters(line: &Line) -> Option<String> {
     let flags =
         line.program.get_arguments().filter(|it| matches!(it.get_action(), ArgAction::SetTrue));
     let known: Vec<char> = flags.filter_map(clap::Arg::get_short).collect();
+    let is_in_expressions = Key::parse(word).is_ok() || word.eq_ignore_ascii_case("not");
     let are_letters = line.words.len() == 1
         && word.len() > 1
         && word.len() < 9
+        && !is_in_expressions
         && word.chars().all(|c| known.contains(&c));
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }

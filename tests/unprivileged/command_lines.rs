@@ -297,7 +297,7 @@ fn a_word_may_be_empty() {
 const EXPRESSIONS: &[(&[&str], &str, &str, &str)] = &[
     (&["-t", "--where", "keepalve=0"], "--where: unknown name 'keepalve' (did you mean keepalive?)", "keepalve=0", "keepalve"),
     (&["-t", "keepalve=0"], "unknown name 'keepalve' (did you mean keepalive?)", "keepalve=0", "keepalve"),
-    (&["-t", "nodelay", "and", "rcvbuf", ">", "x"], "'x' is no value of rcvbuf (expected a number of bytes, such as 65536 or 64k)", "nodelay and rcvbuf > x", "x"),
+    (&["-t", "nodelay", "and", "rcvbuf", ">", "x"], "invalid value of rcvbuf 'x' (expected a number of bytes, such as 65536 or 64k)", "nodelay and rcvbuf > x", "x"),
     (&["-t", "dport = :htpp"], "unknown service 'htpp' (did you mean http?)", "dport = :htpp", ":htpp"),
     (&["state", "lisn"], "unknown state 'lisn' (did you mean LISTEN?)", "state lisn", "lisn"),
     (&["(", "nodelay"], "expected ')'", "( nodelay", ""),
@@ -306,12 +306,12 @@ const EXPRESSIONS: &[(&[&str], &str, &str, &str)] = &[
     (&["rcvbuf >"], "expected a value", "rcvbuf >", ""),
     (&["so_linger.x = 1"], "unknown member of SO_LINGER 'x' (expected l_onoff or l_linger)", "so_linger.x = 1", "so_linger.x"),
     (&["congestion < bbr"], "congestion has no order (compare it with =, != or ~)", "congestion < bbr", "congestion"),
-    (&["keepalive = 5"], "'5' is no value of keepalive (expected on or off)", "keepalive = 5", "5"),
-    (&["keepidle > long"], "'long' is no value of keepidle (expected a time, such as 30s, 1500ms or 2h)", "keepidle > long", "long"),
+    (&["keepalive = 5"], "invalid value of keepalive '5' (expected on or off)", "keepalive = 5", "5"),
+    (&["keepidle > long"], "invalid value of keepidle 'long' (expected a time, such as 30s, 1500ms or 2h)", "keepidle > long", "long"),
     (&["dport > 80-90"], "expected a single value after '>'", "dport > 80-90", "80-90"),
     (&["set(dport)"], "'dport' is not an option", "set(dport)", "dport"),
     (&["-t", "keepidle", "and", "nodelay"], "'keepidle' is not on or off (compare it: keepidle>0; or ask set(keepidle))", "keepidle and nodelay", "keepidle"),
-    (&["command = 'x"], "a quote without an end (quote the whole value)", "command = 'x", "'x"),
+    (&["command = 'x"], "unterminated quote (quote the whole value)", "command = 'x", "'x"),
     (&["\u{202e}x = 5"], "unknown name '\\xe2\\x80\\xaex' (expected a column, or an option that 'knetstat options' lists)", "\\xe2\\x80\\xaex = 5", "\\xe2\\x80\\xaex"),
 ];
 

@@ -171,13 +171,13 @@ fn fault(word: &Word, message: String) -> Fault {
 /// The values that are separated by commas.
 fn parts(value: &Word) -> Result<impl Iterator<Item = &str>, Fault> {
     if !value.text.quoted && value.text.parts().any(str::is_empty) {
-        let message = "a comma without a value (write lists without blanks: 80,443)".to_owned();
+        let message = "a comma without a value (write a list without blanks: 80,443)".to_owned();
         return Err(fault(value, message));
     }
     Ok(value.text.parts())
 }
 
-/// Parses a glob, or several.
+/// Parses a pattern, or several.
 fn globs(of_type: &Type, value: &Word) -> Result<Vec<Operand>, Fault> {
     let glob = |word: &str| Operand::Glob(Glob::new(word, !of_type.is_from_outside()));
     Ok(parts(value)?.map(glob).collect())
@@ -190,7 +190,7 @@ fn unknown_alone(word: &str, message: String) -> String {
         return "autobound of ss(8) is not supported".into();
     }
     if word.contains(',') {
-        return format!("a list alone has no meaning: '{shown}' (join its words by and, or by or)");
+        return format!("a list alone has no meaning: '{shown}' (join its words by 'and' or 'or')");
     }
     if kind::words().iter().any(|known| known.eq_ignore_ascii_case(word)) {
         return format!("unknown name '{shown}' (did you mean protocol={shown}?)");

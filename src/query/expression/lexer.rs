@@ -1,4 +1,4 @@
-//! Takes an expression apart into tokens.
+//! Splits an expression into tokens.
 
 use std::ops::Range;
 
@@ -76,7 +76,7 @@ pub enum Comparison {
     AtMost,
     Greater,
     AtLeast,
-    /// A glob.
+    /// With a pattern.
     Like,
 }
 
@@ -130,11 +130,11 @@ type Input<'a> = LocatingSlice<&'a str>;
 
 type Parsed<T> = Result<T, ErrMode<EmptyError>>;
 
-/// Takes an expression apart.
+/// Splits an expression into tokens.
 ///
 /// # Errors
 ///
-/// The place of a quote without an end.
+/// The place of an unterminated quote.
 pub fn tokens(text: &str) -> Result<Vec<Token>, usize> {
     let mut input = LocatingSlice::new(text);
     let mut tokens = Vec::new();

@@ -1,10 +1,11 @@
-//! Expressions: which sockets are selected, and the language in which that is asked.
+//! Expressions, which select sockets by their columns and options.
 //!
-//! `lexer.rs` and `syntax.rs` take a text apart. `check.rs` makes a `tree.rs` of it: it looks up its names in THE TABLES of columns and
-//! options, and `operand.rs` parses its values by the types of `types.rs`. `evaluate.rs` decides for a row,
-//! with three results: a comparison with what a socket does not have is unknown, as NULL in SQL, so that
-//! neither it nor its negation selects the socket. `narrow.rs` and
-//! `prefilter.rs` derive what can be decided earlier.
+//! `lexer.rs` splits a text into tokens, and `syntax.rs` parses these. `check.rs` looks up the names in THE
+//! TABLES of columns and options, and returns the tree of `tree.rs`. `operand.rs` parses the values by the
+//! types of `types.rs`, and `print.rs` writes a tree as text. `evaluate.rs` decides for a row, with three
+//! results: a comparison with a value that the socket does not have is unknown, as NULL in SQL, so that
+//! neither the comparison nor its negation selects the socket. `narrow.rs` derives what the kind and the state
+//! of a socket decide, and `prefilter.rs` what BPF can test.
 
 mod check;
 mod evaluate;
@@ -33,7 +34,7 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// What is wrong, with the text and a mark under the wrong word.
+    /// The message, with the text and carets under the wrong word.
     pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
         let syntax = syntax::parse(text).and_then(|syntax| check::checked(&syntax));
         syntax.map_err(|fault| ExpressionError { text: text.to_owned(), fault })
@@ -48,18 +49,18 @@ pub struct ExpressionError {
 }
 
 impl ExpressionError {
-    /// What is wrong, in one line.
+    /// The message, in one line.
     pub fn message(&self) -> &str {
         &self.fault.message
     }
 
-    /// Whether the wrong word is no name, and near to none.
+    /// Whether the wrong word is not a name, and similar to none.
     pub fn is_far_from_any_name(&self) -> bool {
         self.message().starts_with("unknown name") && !self.message().contains("did you mean")
     }
 }
 
-/// Writes what is wrong, the expression, and carets under the wrong word.
+/// Writes the message, the expression, and carets under the wrong word.
 impl fmt::Display for ExpressionError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         use unicode_width::UnicodeWidthStr;

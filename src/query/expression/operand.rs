@@ -133,10 +133,10 @@ fn printed(word: &str, any_case: bool) -> Operand {
     Operand::Printed(word.into_bytes(), any_case)
 }
 
-/// The message for a word that is no value of this type.
+/// The message for a word that is not a value of this type.
 fn wrong(name: &str, word: &str, expected: &str) -> String {
     let (name, word) = (escaped(name.as_bytes()), escaped(word.as_bytes()));
-    format!("'{word}' is no value of {name} (expected {expected})")
+    format!("invalid value of {name} '{word}' (expected {expected})")
 }
 
 /// A name as it is printed, or without escapes.
@@ -292,7 +292,7 @@ fn ports(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
     Ok(ports.into_iter().map(Operand::Ports).collect())
 }
 
-/// A path, an abstract name, or a glob for them, as in ss(8).
+/// A path, an abstract name, or a pattern for them, as in ss(8).
 fn path(word: &str) -> Operand {
     match Glob::new(word, false) {
         glob if glob.is_name() => Operand::Text(text(word)),
@@ -405,7 +405,7 @@ fn is_host(host: &str) -> bool {
             && address.contains('.')
 }
 
-/// An end as other families print it, `route:812`, `ip:eth0`, `2:1024`, or a glob.
+/// An end as other families print it, `route:812`, `ip:eth0`, `2:1024`, or a pattern.
 fn other_family(word: &str) -> Result<Vec<Operand>, String> {
     let glob = Glob::new(word, false);
     if !glob.is_name() {
@@ -423,7 +423,7 @@ fn other_family(word: &str) -> Result<Vec<Operand>, String> {
     // The words of pcap-filter(7).
     match word.to_lowercase().as_str() {
         "port" => return Err("invalid address 'port' (for ports, use sport and dport)".into()),
-        "host" | "net" => return Err(format!("invalid address '{shown}' (leave this word out)")),
+        "host" | "net" => return Err(format!("invalid address '{shown}' (omit this word)")),
         _ => {}
     }
     Err(format!(

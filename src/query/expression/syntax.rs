@@ -101,7 +101,7 @@ impl<'t> AddContext<Input<'t>, &'static str> for Expected {
 /// Where it is wrong, and what was expected there.
 pub fn parse(text: &str) -> Result<Syntax, Fault> {
     let tokens = lexer::tokens(text).map_err(|begin| {
-        Fault::new(begin..text.len(), "a quote without an end (quote the whole value)")
+        Fault::new(begin..text.len(), "unterminated quote (quote the whole value)")
     })?;
     let whole = terminated(|input: &mut Input| any_of(input, DEPTH), end);
     let mut whole = whole;
@@ -115,7 +115,7 @@ pub fn parse(text: &str) -> Result<Syntax, Fault> {
         let span = token.map_or(end..end, |token| token.span.clone());
         let hint = match token {
             Some(Token { kind: TokenKind::Sign(Comparison::Like), .. }) => {
-                " (~ alone is for globs)"
+                " (~ is for patterns: NAME ~ PATTERN)"
             }
             Some(Token { kind: TokenKind::Sign(_), .. }) => " (quote a value that contains a sign)",
             _ => "",
