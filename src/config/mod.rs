@@ -14,7 +14,7 @@ use crate::options::selection::Selection;
 use crate::output::{count, csv, json, summary, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::columns::{Column, Needs};
-use crate::query::expression::Expression;
+use crate::query::expression::{Expression, Subject};
 use crate::query::filter::Filter;
 use crate::query::key::Key;
 use crate::query::lost::Lost;
@@ -123,7 +123,7 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
     let of_every_family = asks_for_processes(args) && !names_any(args);
     // A socket that is not bound does not listen.
     let unbound = args.unbound || of_every_family && !args.listening;
-    let every_family = args.unbound || of_every_family || asks_for_protocols(args);
+    let every_family = args.unbound || of_every_family || asks_for_families(args);
     let kinds = SocketKind::ALL.map(|kind| wants(args, kind, every_family));
     Ok(Filter::new(kinds, unbound, selected::expression(args)?))
 }
@@ -136,10 +136,11 @@ fn asks_for_processes(args: &TableArgs) -> bool {
     by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }
 
-/// Whether an expression selects protocols itself.
-fn asks_for_protocols(args: &TableArgs) -> bool {
-    let mut keys = args.expressions().flat_map(Expression::keys);
-    keys.any(|key| key == Key::Column(Column::Protocol))
+/// Whether an expression selects protocols itself, or paths, which only unix sockets have.
+fn asks_for_families(args: &TableArgs) -> bool {
+    let protocol = Subject::Key(Key::Column(Column::Protocol));
+    let mut tests = args.expressions().flat_map(Expression::tests);
+    tests.any(|test| test.subject == protocol || test.is_of_paths())
 }
 
 /// Whether a flag selects sockets of this kind. Every family has a flag, or a reason to have none.

@@ -554,3 +554,22 @@ fn every_form_of_output_is_filtered() {
         assert_eq!(lines.lines().count(), expected, "{form}");
     }
 }
+
+/// The path of a unix socket selects unix sockets, whatever families are shown by default.
+#[test]
+fn a_path_selects_unix_sockets() {
+    enter_namespace();
+    let path = std::env::temp_dir().join(format!("knetstat-path-{}", std::process::id()));
+    let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a path");
+    let _other = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let path = path.to_str().expect("UTF-8");
+    let states = |arguments: &str| -> Vec<String> {
+        sockets(arguments).iter().map(|it| it["state"].to_string()).collect()
+    };
+    assert_eq!(states(path), ["\"LISTENING\""]);
+    assert_eq!(states(&format!("--where local={path}")), ["\"LISTENING\""]);
+    assert!(states(&format!("-t {path}")).is_empty());
+    let output = knetstat(["-H", path]);
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
+    std::fs::remove_file(path).expect("the path");
+}

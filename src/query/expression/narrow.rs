@@ -9,7 +9,7 @@ use super::tree::{Condition, Expression, Test};
 use super::types::Type;
 use crate::query::columns::Column;
 use crate::query::key::Key;
-use crate::socket::kind::SocketKind;
+use crate::socket::kind::{Family, SocketKind};
 use crate::socket::state::State;
 
 /// The results that an expression can still have.
@@ -73,8 +73,20 @@ impl Expression {
 }
 
 impl Test {
+    /// Whether one of these paths is asked for, which only unix sockets have.
+    pub fn is_of_paths(&self) -> bool {
+        let Condition::Compares(Comparison::Equal, operands) = &self.condition else {
+            return false;
+        };
+        let is_path = |it: &Operand| matches!(it, Operand::Text(_));
+        Type::of(self.subject) == Type::End && operands.iter().all(is_path)
+    }
+
     /// The result, if the kind and the state decide it.
     fn decided(&self, kind: SocketKind, state: Option<State>) -> Option<bool> {
+        if self.is_of_paths() && kind.family() != Family::Unix {
+            return Some(false);
+        }
         let (Subject::Key(Key::Column(column)), Condition::Compares(comparison, operands)) =
             (self.subject, &self.condition)
         else {
