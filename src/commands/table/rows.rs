@@ -7,6 +7,7 @@ use crate::commands::table::plans::Plans;
 use crate::config::Config;
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
+use crate::options::selection::Selection;
 use crate::query::row::Row;
 use crate::socket::Socket;
 
@@ -28,7 +29,7 @@ impl<'a> Rows<'a> {
     /// Prepares rows of sockets in these namespaces.
     pub fn new(config: &'a Config, namespaces: &'a Namespaces) -> Rows<'a> {
         let plans = Plans::new(Some(&config.asked), namespaces.all().len());
-        let asks = config.keys.iter().any(|key| key.options().next().is_some());
+        let asks = config.asked != Selection::default();
         let (asked, groups) = (Vec::new(), Groups::default());
         Rows { config, namespaces, plans, asks, asked, knows_set: false, groups }
     }
