@@ -385,6 +385,9 @@ impl Cli {
 
 /// Parses the value of `--where`.
 fn parse_where(text: &str) -> Result<Expression, String> {
+    if text.trim().is_empty() {
+        return Err("empty expression (name a condition, such as 'not keepalive')".into());
+    }
     Expression::parse(text).map_err(|error| error.to_string())
 }
 

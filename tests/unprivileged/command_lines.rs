@@ -160,6 +160,7 @@ const LINES: &[(&str, &str)] = &[
     ("–t", "'–t' begins with a typographic dash (type -t)"),
     ("—tcp", "'—tcp' begins with a typographic dash (type --tcp)"),
     // Expressions
+    ("--where=", "--where: empty expression (name a condition, such as 'not keepalive')"),
     ("--where", "--where requires a value (such as --where 'not keepalive')"),
     // Options of ss(8), netstat(8), lsof(8) and others
     ("-K", "no -K here; to close sockets use ss -K"),
