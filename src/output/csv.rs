@@ -160,8 +160,8 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
             write_json_text(to, &Cell::Interface(*scope))?;
         }
         Cell::End(End::Vm(end)) => write!(to, "{}", end.cid)?,
-        Cell::End(End::Unix { path: [], peer: [] } | End::UnixPeer { path: [], .. } | End::Any) => {
-        }
+        // The path of the peer is in its own field.
+        Cell::End(End::Unix { path: [], .. } | End::UnixPeer { path: [], .. } | End::Any) => {}
         Cell::Program(..) => {
             let text = cell_text::text(cell);
             to.extend_from_slice(if text == "-" { b"" } else { text.as_bytes() });

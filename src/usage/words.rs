@@ -374,7 +374,9 @@ fn letters(line: &Line) -> Option<String> {
     let are_letters = line.words.len() == 1
         && word.len() > 1
         && word.len() < 9
-        && word.chars().all(|c| known.contains(&c));
+        && word.chars().all(|c| known.contains(&c))
+        // `state` and `not` consist of such letters, too.
+        && !terms::are_expression(&[word]);
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }
 
