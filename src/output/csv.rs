@@ -119,13 +119,18 @@ pub(super) fn name(key: Key) -> String {
 }
 
 /// Appends the field of a key whose options are asked for. Of the values of several descriptors, each is
-/// written once.
+/// written once. Here, no other field has the port of an address.
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
     match key {
         Key::Column(column) => match groups::distinct(row, column) {
             Some(cells) => write_list(to, &cells),
-            None => write_cell(to, &column.read(row)),
+            None => match column.read(row) {
+                end @ Cell::End(End::Internet { .. } | End::Vm(_)) => {
+                    cell_text::write(to, &end, false)
+                }
+                cell => write_cell(to, &cell),
+            },
         },
         Key::Option(_) | Key::Versions(..) => {
             option.map_or(Ok(()), |shown| write_option(to, shown))
