@@ -156,7 +156,7 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) | Cell::PerHolder([], _) => {}
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
-        Cell::Bytes(_) | Cell::Interface(_) => write_json_text(to, cell)?,
+        Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
         Cell::Netns(inode, _) => write!(to, "{inode}")?,
         Cell::Master(master) if master.inode == 0 => {}
         Cell::End(End::Internet { endpoint, scope: None }) => write!(to, "{}", endpoint.address)?,

@@ -133,6 +133,20 @@ fn bytes_from_outside_are_escaped() {
     assert!(records.iter().any(|record| record["local"] == path), "{records:?}");
 }
 
+/// A time has its unit in the table only, so that a program reads it as a number.
+#[test]
+fn times_are_the_numbers_of_json() {
+    enter_namespace();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let _client = std::net::TcpStream::connect(address).expect("a connection");
+    let arguments = format!("-t --columns dead_after,dead_after_sending dport={}", address.port());
+    let (records, rows) = (records(&format!("{arguments} --csv")), sockets(&arguments));
+    assert_eq!(records[0]["dead_after"], "never");
+    assert!(rows[0]["dead_after_sending"].is_number(), "{rows:?}");
+    assert_eq!(records[0]["dead_after_sending"], text(&rows[0]["dead_after_sending"]));
+}
+
 /// The table shows the peer of a unix socket without a path in place of the path.
 #[test]
 fn the_peer_is_no_path_of_its_own() {
