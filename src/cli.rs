@@ -63,7 +63,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The expression after the options
-    #[arg(hide = true, value_name = "EXPRESSION")]
+    #[arg(hide = true, value_name = "EXPRESSION", add = Completer::new(values::expression_word))]
     words: Vec<OsString>,
 }
 

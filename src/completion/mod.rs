@@ -97,6 +97,14 @@ pub fn expression(begun: &OsStr) -> Vec<Candidate> {
     keys(name.as_ref()).into_iter().map(|key| key.add_prefix(before)).collect()
 }
 
+/// The same for a word after the options, unless it may become a command.
+pub fn expression_word(begun: &OsStr) -> Vec<Candidate> {
+    match commands(begun).is_empty() {
+        true => expression(begun),
+        false => Vec::new(),
+    }
+}
+
 /// The commands that have help.
 pub fn commands(begun: &OsStr) -> Vec<Candidate> {
     plain(

@@ -158,6 +158,12 @@ impl Netns {
         }))
     }
 
+    /// Whether the calling thread is in the namespace. False if that cannot be found out.
+    pub fn is_current(&self) -> bool {
+        let current = of_task(std::process::id(), gettid().as_raw() as u32).and_then(with_inode);
+        current.is_ok_and(|(inode, _)| inode == self.inode)
+    }
+
     /// Moves the calling thread, and the threads that it will start, into the namespace.
     ///
     /// # Errors

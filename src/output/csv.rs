@@ -119,13 +119,18 @@ pub(super) fn name(key: Key) -> String {
 }
 
 /// Appends the field of a key whose options are asked for. Of the values of several descriptors, each is
-/// written once.
+/// written once. Here, no other field has the port of an address.
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
     match key {
         Key::Column(column) => match groups::distinct(row, column) {
             Some(cells) => write_list(to, &cells),
-            None => write_cell(to, &column.read(row)),
+            None => match column.read(row) {
+                end @ Cell::End(End::Internet { .. } | End::Vm(_)) => {
+                    cell_text::write(to, &end, false)
+                }
+                cell => write_cell(to, &cell),
+            },
         },
         Key::Option(_) | Key::Versions(..) => {
             option.map_or(Ok(()), |shown| write_option(to, shown))
@@ -151,7 +156,7 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) | Cell::PerHolder([], _) => {}
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
-        Cell::Bytes(_) | Cell::Interface(_) => write_json_text(to, cell)?,
+        Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
         Cell::Netns(inode, _) => write!(to, "{inode}")?,
         Cell::Master(master) if master.inode == 0 => {}
         Cell::End(End::Internet { endpoint, scope: None }) => write!(to, "{}", endpoint.address)?,
@@ -160,8 +165,8 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
             write_json_text(to, &Cell::Interface(*scope))?;
         }
         Cell::End(End::Vm(end)) => write!(to, "{}", end.cid)?,
-        Cell::End(End::Unix { path: [], peer: [] } | End::UnixPeer { path: [], .. } | End::Any) => {
-        }
+        // The path of the peer is in its own field.
+        Cell::End(End::Unix { path: [], .. } | End::UnixPeer { path: [], .. } | End::Any) => {}
         Cell::Program(..) => {
             let text = cell_text::text(cell);
             to.extend_from_slice(if text == "-" { b"" } else { text.as_bytes() });

@@ -435,6 +435,17 @@ fn what_cannot_be_entered_is_said() {
         assert!(said.contains(part), "{said}");
     }
 
+    // A socket that is found there is a match, also while others are waited for.
+    for arguments in ["-uq --all-netns --port 7000", "-uq --all-netns --port 7000 --wait 1"] {
+        let output = with_capabilities("+bpf,+perfmon", arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*said), (Some(0), ""), "{arguments}");
+    }
+    // Without one, the others may have it.
+    let output = with_capabilities("+bpf,+perfmon", "-uq --all-netns --port 7001 --wait 0.1");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("incomplete"), "{said}");
+
     // Only the namespace of the reader remains.
     let output = with_capabilities("+bpf,+perfmon", "-J --all-netns");
     assert_eq!(output.status.code(), Some(1));

@@ -132,3 +132,34 @@ fn bytes_from_outside_are_escaped() {
     let path = "/tmp/knetstat-csv-\"a\"\\x2cb\\x0d\\x0a\\x1b[31m";
     assert!(records.iter().any(|record| record["local"] == path), "{records:?}");
 }
+
+/// A time has its unit in the table only, so that a program reads it as a number.
+#[test]
+fn times_are_the_numbers_of_json() {
+    enter_namespace();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let _client = std::net::TcpStream::connect(address).expect("a connection");
+    let arguments = format!("-t --columns dead_after,dead_after_sending dport={}", address.port());
+    let (records, rows) = (records(&format!("{arguments} --csv")), sockets(&arguments));
+    assert_eq!(records[0]["dead_after"], "never");
+    assert!(rows[0]["dead_after_sending"].is_number(), "{rows:?}");
+    assert_eq!(records[0]["dead_after_sending"], text(&rows[0]["dead_after_sending"]));
+}
+
+/// The table shows the peer of a unix socket without a path in place of the path.
+#[test]
+fn the_peer_is_no_path_of_its_own() {
+    enter_namespace();
+    let path = format!("/tmp/knetstat-csv-{}", std::process::id());
+    let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a listener");
+    let _client = std::os::unix::net::UnixStream::connect(&path).expect("a connection");
+    std::fs::remove_file(&path).expect("the path");
+    let own = std::process::id();
+    let filter = format!("remote={path}");
+    let clients = records(&format!("-x --csv --pid {own} --columns local,remote {filter}"));
+    assert_eq!(clients.len(), 1);
+    assert_eq!((&*clients[0]["local"], &clients[0]["remote"]), ("", &path));
+    let counted = records(&format!("-x --csv --pid {own} --count-by local {filter}"));
+    assert_eq!(counted[0]["local"], "");
+}

@@ -312,6 +312,10 @@ const EXPRESSIONS: &[(&[&str], &str, &str, &str)] = &[
     (&["dport > 80-90"], "expected a single value after '>'", "dport > 80-90", "80-90"),
     (&["set(dport)"], "'dport' is not an option", "set(dport)", "dport"),
     (&["-t", "keepidle", "and", "nodelay"], "'keepidle' is not on or off (compare it: keepidle>0; or ask set(keepidle))", "keepidle and nodelay", "keepidle"),
+    (&["-t", "state"], "'state' is not on or off (compare it: state=listen; or ask has(state))", "state", "state"),
+    (&["-t", "not"], "expected a name, an address, :port, 'not' or '('", "not", ""),
+    (&["command=not"], "expected a value (quote a value that is such a word)", "command=not", "not"),
+    (&["group=1/3"], "the number of a group cannot be compared (ask has(group), or compare the port)", "group=1/3", "group"),
     (&["command = 'x"], "unterminated quote (quote the whole value)", "command = 'x", "'x"),
     (&["\u{202e}x = 5"], "unknown name '\\xe2\\x80\\xaex' (expected a column, or an option that 'knetstat options' lists)", "\\xe2\\x80\\xaex = 5", "\\xe2\\x80\\xaex"),
 ];

@@ -81,6 +81,9 @@ fn names_are_offered_in_the_spelling_that_was_begun() {
         ("knetstat --where keepi", &["keepidle", "keepintvl"]),
         ("knetstat --where !keepid", &["!keepidle"]),
         ("knetstat --where keepidle=", &[]),
+        ("knetstat -t keepid", &["keepidle"]),
+        ("knetstat -t dport = 443 and not keepid", &["keepidle"]),
+        ("knetstat do", &["doctor"]),
     ] {
         assert_eq!(offered(line), set(expected), "{line}");
     }

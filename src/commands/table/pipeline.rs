@@ -13,6 +13,7 @@ use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::output::Output;
 use crate::query::columns::Column;
+use crate::query::key::Key;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::{Record, Records};
@@ -207,6 +208,10 @@ impl<W: Read> Printer<'_, W> {
         }
         if let (Some(sorter), true) = (&mut self.sorter, is_new) {
             sorter.add(&row, index);
+            // The rows are sorted by the numbers that the groups have now.
+            if self.config.sort.iter().any(|it| it.key == Key::Column(Column::Group)) {
+                self.rows.number_group(&socket);
+            }
             return Ok(());
         }
         self.output.row(&row).map_err(Error::Output)?;

@@ -48,7 +48,10 @@ impl Places<'_> {
             Places::Here => Ok(NetnsSet::default()),
             Places::Named(scope) => find(scope),
             Places::All(own) => {
-                own.enter().map_err(Error::EnterNetns)?;
+                // A thread that may enter no namespace has not left its own, and could not enter that either.
+                if !own.is_current() {
+                    own.enter().map_err(Error::EnterNetns)?;
+                }
                 find(&Scope::All)
             }
         }
@@ -69,11 +72,15 @@ pub fn for_match(
 ) -> Result<(bool, NetnsSet), Error> {
     let places = Places::of(config, &first)?;
     capability::keep_for_reading(matches!(places, Places::Here))?;
-    let (end, config) = (Instant::now().checked_add(limit), &config.for_match());
+    let (end, quiet) = (Instant::now().checked_add(limit), config.quiet);
+    let config = &config.for_match();
     let mut netns_set = first;
     loop {
         let begun = Instant::now();
         let is_match = Reading::open(programs, config, netns_set)?.has_match(config)?;
+        if is_match && quiet {
+            return Ok((true, NetnsSet::default()));
+        }
         netns_set = places.find()?;
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if is_match || left == Some(Duration::ZERO) {

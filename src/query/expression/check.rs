@@ -80,6 +80,9 @@ impl Checker {
         value: &Word,
     ) -> Result<Test, Fault> {
         let subject = self.subject(name)?;
+        if subject == Subject::Key(Key::Column(Column::Group)) {
+            return Err(fault(name, GROUP.into()));
+        }
         let of_type = Type::of(subject);
         let operands = match comparison {
             Comparison::Like => globs(&of_type, value)?,
@@ -163,6 +166,10 @@ impl Checker {
         }
     }
 }
+
+/// A group has its number only in the output, where it depends on the sockets that are selected.
+const GROUP: &str =
+    "the number of a group cannot be compared (ask has(group), or compare the port)";
 
 fn fault(word: &Word, message: String) -> Fault {
     Fault::new(word.span.clone(), message)

@@ -114,6 +114,9 @@ pub fn parse(text: &str) -> Result<Syntax, Fault> {
         let end = text.trim_end().len();
         let span = token.map_or(end..end, |token| token.span.clone());
         let hint = match token {
+            Some(Token { kind: TokenKind::Word(text), .. }) if is_mark(text) => {
+                " (quote a value that is such a word)"
+            }
             Some(Token { kind: TokenKind::Sign(Comparison::Like), .. }) => {
                 " (~ is for patterns: NAME ~ PATTERN)"
             }
@@ -229,7 +232,7 @@ fn sign(input: &mut Input) -> Parsed<Comparison> {
 
 /// A value. A set of flags is joined by `|` without blanks: `sndbuf|rcvbuf`.
 fn value(input: &mut Input) -> Parsed<Word> {
-    let mut value = word.verify(|word| !is_mark(word)).parse_next(input)?;
+    let mut value = word.verify(|word| !is_mark(&word.text)).parse_next(input)?;
     loop {
         let place = value.span.end;
         let next = opt(move |input: &mut Input| flag(input, place)).parse_next(input)?;
@@ -243,7 +246,8 @@ fn value(input: &mut Input) -> Parsed<Word> {
 fn flag(input: &mut Input, place: usize) -> Parsed<Word> {
     let bar =
         any.verify(|token: &Token| token.kind == TokenKind::Or && token.span == (place..place + 1));
-    let flag = preceded(bar, word.verify(|word| word.span.start == place + 1 && !is_mark(word)));
+    let flag =
+        preceded(bar, word.verify(|word| word.span.start == place + 1 && !is_mark(&word.text)));
     let mut flag = terminated(flag, winnow::combinator::not(sign));
     flag.parse_next(input)
 }
@@ -254,12 +258,13 @@ fn alone(input: &mut Input) -> Parsed<Syntax> {
 
 /// A word that is not `and`, `or` or `not`.
 fn plain_word(input: &mut Input) -> Parsed<Word> {
-    word.verify(|word| !is_mark(word)).parse_next(input)
+    word.verify(|word| !is_mark(&word.text)).parse_next(input)
 }
 
-fn is_mark(word: &Word) -> bool {
+/// Whether the word joins or negates, unless it is quoted.
+fn is_mark(text: &Text) -> bool {
     let marks = ["and", "or", "not"];
-    !word.text.quoted && marks.iter().any(|mark| mark.eq_ignore_ascii_case(word.text()))
+    !text.quoted && marks.iter().any(|mark| mark.eq_ignore_ascii_case(&text.text))
 }
 
 fn word(input: &mut Input) -> Parsed<Word> {

@@ -17,6 +17,18 @@ fn sharing(port: u16) -> OwnedFd {
 }
 
 #[test]
+fn rows_are_sorted_by_their_group() {
+    common::enter_namespace();
+    let _sockets: Vec<OwnedFd> = [7001, 7002, 7001, 7002].map(sharing).into();
+    let groups = |arguments: &str| -> Vec<u64> {
+        let rows = common::sockets(arguments);
+        rows.iter().map(|row| row["reuseport"]["group"].as_u64().expect("a group")).collect()
+    };
+    assert_eq!(groups("-u --sort group"), [1, 1, 2, 2]);
+    assert_eq!(groups("-u --sort -group"), [2, 2, 1, 1]);
+}
+
+#[test]
 fn groups_are_numbered_as_they_appear() {
     common::enter_namespace();
     let mut sockets: Vec<OwnedFd> = [7001, 7002, 7001, 7002, 7001].map(sharing).into();
