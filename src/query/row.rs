@@ -8,6 +8,7 @@ use crate::socket::owner::{Holder, Owner};
 use crate::socket::Socket;
 
 /// A socket and what was collected for it.
+#[derive(Clone, Copy)]
 pub struct Row<'a> {
     pub socket: &'a Socket<'a>,
     pub context: Context<'a>,

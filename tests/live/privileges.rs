@@ -144,7 +144,7 @@ fn nothing_is_written_with_capabilities() {
         (Stream::Err, "--bogus"),
         (Stream::Err, "--state bogus"),
         (Stream::Err, "-K"),
-        (Stream::Err, "-t :443"),
+        (Stream::Err, "-t 443"),
         (Stream::Err, "options bogus"),
         (Stream::Err, "completions bogus"),
         (Stream::Err, "--netns bogus"),

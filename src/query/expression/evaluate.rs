@@ -22,11 +22,27 @@ impl Expression {
     /// Whether the row is selected. The options of all keys must be among [`Row::asked`].
     pub fn holds(&self, row: &Row) -> Option<bool> {
         match self {
-            Expression::All(all) => every(all.iter().map(|it| it.holds(row))),
+            Expression::All(all) => all_hold(all, row),
             Expression::Any(any) => some(any.iter().map(|it| it.holds(row))),
             Expression::Not(inner) => inner.holds(row).map(|holds| !holds),
             Expression::Test(test) => test.holds(row),
         }
+    }
+}
+
+/// Whether all hold. Those about descriptors must hold for the same one: `pid = 812 and command = nginx`.
+fn all_hold(all: &[Expression], row: &Row) -> Option<bool> {
+    let of_descriptor = || all.iter().filter(|it| it.is_of_descriptor());
+    match row.holders {
+        Some((holders @ [_, _, ..], owner)) if of_descriptor().nth(1).is_some() => {
+            let others = all.iter().filter(|it| !it.is_of_descriptor()).map(|it| it.holds(row));
+            let of_one = some(holders.iter().map(|holder| {
+                let row = Row { holders: Some((std::slice::from_ref(holder), owner)), ..*row };
+                every(of_descriptor().map(|it| it.holds(&row)))
+            }));
+            every(others.chain([of_one]))
+        }
+        _ => every(all.iter().map(|it| it.holds(row))),
     }
 }
 
@@ -46,6 +62,22 @@ pub(super) fn every(all: impl IntoIterator<Item = Option<bool>>) -> Option<bool>
 /// Whether one holds. True if one does, even if another is unknown.
 pub(super) fn some(any: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
     every(any.into_iter().map(|holds| holds.map(|holds| !holds))).map(|none| !none)
+}
+
+impl Expression {
+    /// Whether this is a test that holds if it does for one descriptor.
+    fn is_of_descriptor(&self) -> bool {
+        use Column::{Command, Fd, Nonblock, Pid};
+        let Expression::Test(Test { subject, condition }) = self else { return false };
+        let is_positive = match condition {
+            Condition::On => true,
+            Condition::Compares(comparison, _) => *comparison != Comparison::NotEqual,
+            Condition::Has | Condition::Set => false,
+        };
+        let is_of_holder =
+            matches!(subject, Subject::Key(Key::Column(Pid | Command | Fd | Nonblock)));
+        is_positive && is_of_holder
+    }
 }
 
 impl Test {
