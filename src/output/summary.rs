@@ -9,8 +9,8 @@ use serde_json::Value as Json;
 use unicode_width::UnicodeWidthStr;
 
 use super::{list, Format, Output, Row, Style};
-use crate::options::catalogue::CATALOGUE;
 use crate::options::plan::OptionValue;
+use crate::options::spec::OptionSpec;
 use crate::query::cell_text;
 use crate::query::groups::Groups;
 use crate::socket::owner::{Holder, Owner};
@@ -52,8 +52,8 @@ struct Summary<'a> {
     sockets: u64,
     /// The number of sockets by the place of the kind and of the state in their order, with their words.
     states: BTreeMap<(usize, u8, &'static str, &'static str), u64>,
-    /// The options that have been set, by their indexes in the catalogue.
-    options: BTreeMap<usize, Setters>,
+    /// The options that have been set. All are in the catalogue, so that their addresses have its order.
+    options: BTreeMap<*const OptionSpec, (&'static OptionSpec, Setters)>,
     /// Whether the processes of all sockets are known.
     knows_programs: bool,
 }
@@ -80,8 +80,8 @@ impl<'a> Summary<'a> {
             Form::Text => cell_text::value_to(&mut value, shown)?,
             Form::Object | Form::Line => serde_json::to_writer(&mut value, &shown.value)?,
         }
-        let index = CATALOGUE.iter().position(|option| std::ptr::eq(option, shown.option));
-        let setters = self.options.entry(index.unwrap_or_default()).or_default();
+        let entry = self.options.entry(std::ptr::from_ref(shown.option));
+        let (_, setters) = entry.or_insert_with(|| (shown.option, Setters::default()));
         setters.sockets += 1;
         setters.values.add(&value);
         programs.iter().for_each(|program| setters.programs.add(program));
@@ -173,26 +173,21 @@ impl Summary<'_> {
 
     fn option_records(&self) -> Vec<Vec<String>> {
         let (values, programs) = self.rooms();
-        let record = |(index, setters): (&usize, &Setters)| {
+        let record = |(option, setters): &(&OptionSpec, Setters)| {
             let programs = match self.knows_programs {
                 true => listed(&setters.programs, programs),
                 false => "?".to_owned(),
             };
             let count = setters.sockets.to_string();
-            vec![
-                count,
-                CATALOGUE[*index].name.to_owned(),
-                listed(&setters.values, values),
-                programs,
-            ]
+            vec![count, option.name.to_owned(), listed(&setters.values, values), programs]
         };
-        let records = self.options.iter().map(record).collect();
+        let records = self.options.values().map(record).collect();
         self.with_header(&["Count", "Option", "Values", "Programs"], records)
     }
 
     /// The widths of the two lists on a terminal: half of what is left beside the counts and the names.
     fn rooms(&self) -> (Option<usize>, Option<usize>) {
-        let names = self.options.keys().map(|index| CATALOGUE[*index].name.len());
+        let names = self.options.values().map(|(option, _)| option.name.len());
         let before = names.max().unwrap_or_default() + "Count".len() + 3 * list::GAP;
         let left = self.style.terminal.map(|width| width.saturating_sub(before));
         let half = left.map(|left| (left / 2).max(LIST_MIN));
@@ -266,8 +261,8 @@ impl Summary<'_> {
             state,
             count: *count,
         });
-        let options = self.options.iter().map(|(index, setters)| OptionCount {
-            option: CATALOGUE[*index].name,
+        let options = self.options.values().map(|(option, setters)| OptionCount {
+            option: option.name,
             count: setters.sockets,
             values: counted(&setters.values, |value, count| ValueCount { value, count }),
             programs: self.knows_programs.then(|| {

@@ -168,13 +168,9 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
             Datum::Address(address, port)
         }
-        Cell::End(End::Unix { path, .. } | End::UnixPeer { path, .. }) => {
-            match path.split_first() {
-                None => Datum::Nothing,
-                Some((0, name)) => Datum::Text(Cow::Owned([b"@", name].concat())),
-                Some(_) => Datum::text(path),
-            }
-        }
+        Cell::End(End::Unix { path: b"", .. } | End::UnixPeer { path: b"", .. }) => Datum::Nothing,
+        // An abstract name begins with a zero byte, which no file name contains.
+        Cell::End(End::Unix { path, .. } | End::UnixPeer { path, .. }) => Datum::text(path),
         Cell::Netns(inode, _) => Datum::Number(inode.into()),
         Cell::Master(master) => of_cell(Cell::nonzero(master.inode)),
         Cell::Group(group, _) => Datum::Number(group as i128),

@@ -21,7 +21,7 @@ pub struct Filter {
     /// What must hold, in two parts: the second depends on what is collected later.
     early: Expression,
     late: Expression,
-    /// Whether the second part depends on the options to show.
+    /// Whether the second part depends on the options to show. Kept, because each row asks.
     needs_options: bool,
 }
 
@@ -84,8 +84,8 @@ impl Filter {
         !matches!(&self.early, Expression::All(all) if all.is_empty())
     }
 
-    /// Whether the socket is shown, as far as its holders and the options to show do not decide. The options of [`Filter::keys`] must
-    /// be among [`Row::asked`].
+    /// Whether the socket is shown, as far as its holders and the options to show do not decide. The options
+    /// of [`Filter::keys`] must be among [`Row::asked`].
     pub fn selects(&self, row: &Row) -> bool {
         self.early.holds(row) == Some(true)
     }

@@ -573,3 +573,26 @@ fn a_path_selects_unix_sockets() {
     assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
     std::fs::remove_file(path).expect("the path");
 }
+
+/// A file whose name begins with `@` is not the abstract name. Each is selected as it is printed.
+#[test]
+fn an_abstract_name_is_not_the_name_of_a_file() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    enter_namespace();
+    let name = format!("knetstat-{}", std::process::id());
+    let file = UnixListener::bind(format!("@{name}")).expect("a file");
+    std::fs::remove_file(format!("@{name}")).expect("the file");
+    let address = SocketAddr::from_abstract_name(&name).expect("an abstract name");
+    let abstract_one = UnixListener::bind_addr(&address).expect("an abstract name");
+    let of_file = [common::cookie(&file)];
+    let of_abstract = [common::cookie(&abstract_one)];
+    for comparison in ["=", "~"] {
+        let shown = |word: &str| {
+            let rows = sockets(&format!("--where local{comparison}{word}{name} -x"));
+            rows.iter().map(|it| it["cookie"].as_u64().expect("a cookie")).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("@"), of_abstract, "{comparison}");
+        assert_eq!(shown("\\x40"), of_file, "{comparison}");
+    }
+}

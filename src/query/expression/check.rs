@@ -186,8 +186,11 @@ fn parts(value: &Word) -> Result<impl Iterator<Item = &str>, Fault> {
 
 /// Parses a pattern, or several.
 fn globs(of_type: &Type, value: &Word) -> Result<Vec<Operand>, Fault> {
-    let glob = |word: &str| Operand::Glob(Glob::new(word, !of_type.is_from_outside()));
-    Ok(parts(value)?.map(glob).collect())
+    let glob = |word: &str| match of_type {
+        Type::End => operand::path_glob(word),
+        of_type => Glob::new(word, !of_type.is_from_outside()),
+    };
+    Ok(parts(value)?.map(glob).map(Operand::Glob).collect())
 }
 
 /// The message for a word alone that is no name: it may be a state or a number.

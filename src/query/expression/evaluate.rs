@@ -1,7 +1,6 @@
 //! Decides an expression for a row. `None` means unknown.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use super::lexer::Comparison;
 use super::operand::{EndPattern, Operand};
@@ -286,14 +285,9 @@ fn matches(endpoint: Endpoint, pattern: &EndPattern, row: &Row) -> bool {
     let has = |network| network::contains(network, endpoint.address);
     let is_bound_to = |interface: &Operand| {
         let is_so = equals(&row.datum(Key::Column(Column::Interface)), interface);
-        is_scoped(endpoint.address) && is_so == Some(true)
+        endpoint.address.is_ipv6() && is_so == Some(true)
     };
     pattern.network.as_ref().is_none_or(has)
         && pattern.interface.as_deref().is_none_or(is_bound_to)
         && pattern.ports.as_ref().is_none_or(|ports| ports.contains(&endpoint.port))
-}
-
-/// Whether the address can have a scope.
-fn is_scoped(address: IpAddr) -> bool {
-    address.is_ipv6()
 }

@@ -294,9 +294,23 @@ fn ports(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
 
 /// A path, an abstract name, or a pattern for them, as in ss(8).
 fn path(word: &str) -> Operand {
-    match Glob::new(word, false) {
-        glob if glob.is_name() => Operand::Text(text(word)),
+    match path_glob(word) {
+        glob if glob.is_name() => Operand::Text(unescaped(&zero_for_at(word))),
         glob => Operand::Glob(glob),
+    }
+}
+
+/// A pattern for the ends of sockets.
+pub(super) fn path_glob(word: &str) -> Glob {
+    Glob::new(&zero_for_at(word), false)
+}
+
+/// The form in which abstract names are compared: they begin with a zero byte. A file name that begins with `@` is
+/// printed with that escaped.
+fn zero_for_at(word: &str) -> Cow<'_, str> {
+    match word.strip_prefix('@') {
+        Some(name) => Cow::Owned(format!("\\x00{name}")),
+        None => Cow::Borrowed(word),
     }
 }
 
@@ -304,7 +318,7 @@ fn path(word: &str) -> Operand {
 pub(super) fn is_end(word: &str) -> bool {
     word == "*"
         || word.contains([':', '/'])
-        || word.starts_with(['@', '['])
+        || word.starts_with(['@', '[', '\\'])
         || word.eq_ignore_ascii_case("localhost")
         || word.split(['%', '/']).next().is_some_and(|address| address.parse::<IpAddr>().is_ok())
 }
@@ -314,7 +328,7 @@ fn end(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
     // ss(8) accepts the family before an address, which decides it anyway.
     let family = FAMILIES.iter().find_map(|family| word.strip_prefix(family)?.strip_prefix(':'));
     let word = family.unwrap_or(word);
-    if word.starts_with(['/', '@']) {
+    if word.starts_with(['/', '@', '\\']) {
         return Ok(vec![path(word)]);
     }
     let mut operands = Vec::new();
