@@ -35,7 +35,7 @@ pub enum Error {
     /// Not an error: the text of `--help` or `--version`.
     #[error(transparent)]
     Answer(clap::Error),
-    /// Not an error: with `--quiet`, no socket matched. The exit status tells it.
+    /// Not an error: with `--quiet`, no socket matched. The exit status reports it.
     #[error("no socket matched")]
     NoMatch,
     #[error("cannot write the output: {}", reason(.0))]
