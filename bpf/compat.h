@@ -179,26 +179,27 @@ static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *e
 
 /*
  * 6.16: an iterator that resumes in the middle of a bucket identifies the remaining sockets by their
- * cookies. Before, it counted sockets, and if the bucket changed it visited some twice and others never.
+ * cookies. Before, it counted sockets, and if the bucket changed it visited some twice and others never. A walk
+ * knows it of each of its calls.
  */
 #ifdef TYPED_POINTERS
-static __always_inline bool visits_each_tcp_socket_once(void)
+static __always_inline bool visits_each_tcp_socket_once(struct seq_file *seq)
 {
 	union bpf_tcp_iter_batch_item *item = 0;
 
-	return HAS(item, cookie);
+	return WALKS ? !OUTPUT_OF(seq)->header.is_split : HAS(item, cookie);
 }
 
-static __always_inline bool visits_each_udp_socket_once(void)
+static __always_inline bool visits_each_udp_socket_once(struct seq_file *seq)
 {
 	union bpf_udp_iter_batch_item *item = 0;
 
-	return HAS(item, cookie);
+	return WALKS ? !OUTPUT_OF(seq)->header.is_split : HAS(item, cookie);
 }
 #else
 /* A socket is visited once for each of its descriptors. */
-#define visits_each_tcp_socket_once() false
-#define visits_each_udp_socket_once() false
+#define visits_each_tcp_socket_once(seq) false
+#define visits_each_udp_socket_once(seq) false
 #endif
 
 /* 6.18: UDP and raw sockets count drops in two counters, each for half of the NUMA nodes. */
@@ -207,7 +208,7 @@ static __always_inline __u32 socket_drops(struct sock *sk)
 	struct numa_drop_counters *counters = GET(sk, sk_drop_counters);
 
 	if (counters && HAS(counters, drops0.counter) && HAS(counters, drops1.counter))
-		return LOAD(counters, drops0.counter) + LOAD(counters, drops1.counter);
+		return AWAY(counters, drops0.counter) + AWAY(counters, drops1.counter);
 	return GET(sk, sk_drops.counter);
 }
 

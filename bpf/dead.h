@@ -8,7 +8,7 @@ static __noinline int write_dead(struct seq_file *seq, struct tcp_sock *tp, stru
 	struct dead_section section = {};
 
 	FILL(DEAD_OPTIONS_LIST)
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 

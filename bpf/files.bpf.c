@@ -22,9 +22,9 @@
 #include "xdp.h"
 #include "netlink.h"
 #include "vsock.h"
+#include "filter.h"
 #include "mptcp.h"
 #include "sctp.h"
-#include "filter.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -161,12 +161,6 @@ static __always_inline __u64 cookie_of(const struct file_socket *socket)
 	return cookie ? cookie : existing_cookie(&socket->sk->__sk_common);
 }
 
-/* Whether the socket is in the table of its protocol, where an iterator finds it. */
-static __always_inline bool is_in_table(struct sock *sk)
-{
-	return GET_OR(sk, __sk_common.skc_node.pprev, (void *)1) != 0;
-}
-
 /* The processes that hold sockets. Writes a record for each descriptor that is a socket. */
 SEC("iter/task_file")
 int owners(struct bpf_iter__task_file *ctx)
@@ -227,7 +221,6 @@ static __always_inline int show_tcp_file(struct bpf_iter__task_file *ctx, bool l
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
 	struct tcp_sock *tp;
-	int sections;
 
 	if (!find_socket(ctx, FAMILY_TCP, &socket) || is_in_table(socket.sk) ||
 	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, parameters.prefilter.tcp_states))
@@ -237,19 +230,19 @@ static __always_inline int show_tcp_file(struct bpf_iter__task_file *ctx, bool l
 	np = GET(inet, pinet6);
 	if (!has_wanted_tcp_fact(tp, np, socket.net))
 		return 0;
-	sections = write_tcp_header(seq, tp, np, socket.net, cookie_of(&socket));
-	write_inet(seq, inet, np, socket.net, sections);
-	write_tcp(seq, tp, socket.net);
-	if (sections & SECTION_TLS)
-		write_tls(seq, tp);
-	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, tp, false, loop_helper);
+	write_tcp_socket(seq, tp, np, socket.net, cookie_of(&socket), loop_helper);
 	return 0;
 }
 
-static __always_inline bool is_wanted_mptcp(struct sock *sk)
+/* `msk` is the socket itself, and not a copy. */
+static __always_inline void show_mptcp_at(struct seq_file *seq, struct mptcp_sock *msk, struct net *net,
+					  __u64 cookie, bool loop_helper)
 {
-	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), parameters.prefilter.tcp_states);
+	struct mptcp_parts parts = { .msk = msk, .first = (void *)GET(msk, first), .net = net };
+	struct inet_sock *inet = mptcp_inet(msk, parts.first);
+
+	parts.np = GET(inet, pinet6);
+	write_mptcp_socket(seq, &parts, cookie, loop_helper);
 }
 
 /* MPTCP sockets, for which the kernel has no iterator. */
@@ -262,8 +255,8 @@ static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool
 		return 0;
 	if (!find_socket(ctx, FAMILY_MPTCP, &socket) || !is_wanted_mptcp(socket.sk))
 		return 0;
-	return show_mptcp(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket),
-			  loop_helper);
+	show_mptcp_at(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket), loop_helper);
+	return 0;
 }
 
 /*
@@ -272,32 +265,22 @@ static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool
  */
 static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool loop_helper)
 {
-	struct mptcp_subflow_context *subflow = 0;
 	struct tcp_sock *tp = (void *)ctx->sk_common;
-	struct mptcp_sock *msk = 0;
-	struct sock *first;
+	struct mptcp_sock *msk;
 	struct net *net;
 	__u8 state;
 
-	/*
-	 * The reads are not guarded. On a kernel that lacks one of the members, the program does not
-	 * load, and knetstat reports what is missing.
-	 */
-	if (!tp || !bpf_core_type_exists(struct mptcp_sock))
+	if (!tp)
 		return 0;
 	state = BPF_CORE_READ(ctx, sk_common, skc_state);
-	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV || !LOAD(tp, is_mptcp))
+	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
 		return 0;
-	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
-	msk = (void *)BPF_CORE_READ(subflow, conn);
-	if (!msk || GET((struct sock *)msk, sk_protocol) != IPPROTO_MPTCP ||
-	    !is_wanted_mptcp((void *)msk) || !has_wanted_user((void *)msk))
-		return 0;
-	first = BPF_CORE_READ(msk, first);
-	if (first && first != (void *)tp && is_in_table(first))
+	msk = (void *)mptcp_master_of((__u64)tp);
+	if (!msk || !is_wanted_mptcp((void *)msk))
 		return 0;
 	net = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
-	return show_mptcp(ctx->meta->seq, msk, net, existing_cookie((void *)msk), loop_helper);
+	show_mptcp_at(ctx->meta->seq, msk, net, existing_cookie((void *)msk), loop_helper);
+	return 0;
 }
 
 /*
@@ -310,7 +293,6 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	struct file_socket socket = {};
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
-	int sections;
 
 	if (!find_socket(ctx, FAMILY_UDP, &socket) ||
 	    (socket.protocol != IPPROTO_UDPLITE && is_in_table(socket.sk)))
@@ -322,11 +304,7 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	np = GET(inet, pinet6);
 	if (!has_wanted_udp_fact((void *)inet, np, socket.net))
 		return 0;
-	sections = write_udp_header(seq, (void *)inet, np, socket.net, cookie_of(&socket));
-	write_inet(seq, inet, np, socket.net, sections);
-	write_udp(seq, (void *)inet);
-	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, 0, true, loop_helper);
+	write_udp_socket(seq, (void *)inet, np, socket.net, cookie_of(&socket), loop_helper);
 	return 0;
 }
 
@@ -388,9 +366,8 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 	if (!find_socket(ctx, FAMILY_UNIX, &socket))
 		return 0;
 	u = (void *)socket.sk;
-	write_unix_header(seq, u, socket.net, cookie_of(&socket), unread_bytes(u, loop_helper));
-	write_socket(seq, socket.sk, socket.net);
-	write_unix(seq, u);
+	write_unix_socket(seq, u, socket.net, cookie_of(&socket),
+			  unread_bytes(u, (__u64)u, loop_helper));
 	return 0;
 }
 

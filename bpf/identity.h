@@ -78,14 +78,19 @@ __noinline __u64 hash_address(__u64 address)
 	return hash ? hash : 1;
 }
 
-/* The identity of a kernel object; never 0. */
-static __always_inline __u64 identity_of(const void *object)
+/* The address of a kernel object. The verifier allows no arithmetic on a typed pointer. A copy of it is a number. */
+static __always_inline __u64 address_of(const void *object)
 {
 	__u64 address = 0;
 
-	/* The verifier allows no arithmetic on a typed pointer. A copy of it is a number. */
 	bpf_probe_read_kernel(&address, sizeof(address), &object);
-	return hash_address(address);
+	return address;
+}
+
+/* The identity of a kernel object; never 0. */
+static __always_inline __u64 identity_of(const void *object)
+{
+	return hash_address(address_of(object));
 }
 
 #endif

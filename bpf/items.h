@@ -2,7 +2,7 @@
 /*
  * The items at the end of a record: blobs and lists, which most sockets do not have.
  *
- * An item is written in steps: one for its header, and one for each chunk of the bytes after it. A step
+ * An item is written in steps: one for its header, and one for each CHUNK of the bytes after it. A step
  * is a function that bpf_loop() calls: the verifier analyses it only a few times, whereas it would
  * follow every iteration of a loop. Kernels without bpf_loop() run a loop of fewer iterations. A walk
  * reads with bpf_probe_read_kernel(), because it holds addresses, not typed pointers.
@@ -18,8 +18,6 @@
  * bytes. The kernel ends a read in which a record does not fit.
  */
 #define LISTS_ROOM (ITEMS_ROOM - 4 * 2056)
-
-#define CHUNK 256
 
 /*
  * An IPv6 extension header has at most 2,048 bytes. The sources of a membership and the groups of a
@@ -47,12 +45,6 @@ struct walk {
 	__u32 kind; /* enum item_kind */
 };
 
-/* The number of bytes in the buffer. A plain load, because seq is a typed pointer in every program. */
-static __always_inline __u64 written(struct seq_file *seq)
-{
-	return HAS(seq, count) ? seq->count : 0;
-}
-
 struct membership_part {
 	struct item_header header;
 	struct membership_item item;
@@ -62,27 +54,13 @@ static __always_inline void write_item_header(struct seq_file *seq, __u32 kind, 
 {
 	struct item_header header = { .kind = kind, .length = length };
 
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 }
 
-/* Copies the chunk that begins at `done`, padded with zeros to a multiple of eight bytes. */
+/* Copies the chunk that begins at `done`. */
 static __always_inline void copy_chunk(struct walk *walk, __u64 done)
 {
-	__u8 chunk[CHUNK] = {};
-	__u64 part = walk->length - done, padded;
-
-	/* The verifier has to see a comparison of the register that the call uses. */
-	barrier_var(part);
-	if (part > CHUNK)
-		part = CHUNK;
-	/* 5.10 still assumes that the value may be negative. The mask excludes that. */
-	barrier_var(part);
-	part &= 2 * CHUNK - 1;
-	bpf_probe_read_kernel(chunk, part, (void *)(walk->bytes + done));
-	padded = (part + 7) & ~7ULL;
-	barrier_var(padded);
-	if (padded <= CHUNK)
-		bpf_seq_write(walk->seq, chunk, padded);
+	put_chunk(walk->seq, walk->bytes + done, walk->length - done);
 }
 
 /* These read an entry and advance the walk. The steps that follow copy its sources. */
@@ -160,7 +138,7 @@ static long step(__u32 index, struct walk *walk)
 	}
 	part.header.kind = walk->kind;
 	part.header.length = sizeof(part.item) + walk->length;
-	bpf_seq_write(walk->seq, &part, sizeof(part));
+	put(walk->seq, &part, sizeof(part));
 	return 0;
 }
 
@@ -219,19 +197,19 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 
 	if (!has_ip_options(inet))
 		return 0;
-	part.item.optlen = LOAD(opt, optlen);
-	part.item.faddr = LOAD(opt, faddr);
-	part.item.srr = LOAD(opt, srr);
-	part.item.rr = LOAD(opt, rr);
-	part.item.ts = LOAD(opt, ts);
-	part.item.rr_needaddr = LOAD_BIT(opt, rr_needaddr) & 1;
-	part.item.ts_needtime = LOAD_BIT(opt, ts_needtime) & 1;
-	part.item.ts_needaddr = LOAD_BIT(opt, ts_needaddr) & 1;
+	part.item.optlen = AWAY(opt, optlen);
+	part.item.faddr = AWAY(opt, faddr);
+	part.item.srr = AWAY(opt, srr);
+	part.item.rr = AWAY(opt, rr);
+	part.item.ts = AWAY(opt, ts);
+	part.item.rr_needaddr = BPF_CORE_READ_BITFIELD_PROBED(opt, rr_needaddr);
+	part.item.ts_needtime = BPF_CORE_READ_BITFIELD_PROBED(opt, ts_needtime);
+	part.item.ts_needaddr = BPF_CORE_READ_BITFIELD_PROBED(opt, ts_needaddr);
 	length = part.item.optlen;
 	if (length > 40)
 		length = 40;
 	bpf_core_read(part.item.data, length, &opt->__data);
-	bpf_seq_write(seq, &part, sizeof(part));
+	put(seq, &part, sizeof(part));
 	return 0;
 }
 
@@ -248,9 +226,9 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
  * `tp` is the socket if it is a TCP socket, which can have keys, else NULL. `memberships` is whether the
  * socket can join multicast groups. MPTCP sockets can do neither.
  */
-static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
-					struct ipv6_pinfo *np, struct tcp_sock *tp,
-					bool memberships, bool loop_helper)
+static __always_inline void write_all_items(struct seq_file *seq, struct inet_sock *inet,
+					    struct ipv6_pinfo *np, struct tcp_sock *tp,
+					    bool memberships, bool loop_helper)
 {
 	struct walk walk = { .seq = seq, .start = written(seq) };
 	struct ipv6_txoptions *opt;
@@ -278,6 +256,33 @@ static __always_inline void write_items(struct seq_file *seq, struct inet_sock *
 	if (tp && has_ao_keys(tp))
 		write_keys(&walk, ITEM_TCP_AO_KEY, first_ao_key(tp), loop_helper);
 	write_item_header(seq, ITEM_END, 0);
+}
+
+/* Not inlined, so that the callers need less of the stack. */
+static __noinline int write_items_with_loop(struct seq_file *seq, struct inet_sock *inet,
+					    struct ipv6_pinfo *np, struct tcp_sock *tp,
+					    bool memberships)
+{
+	write_all_items(seq, inet, np, tp, memberships, true);
+	return 0;
+}
+
+static __noinline int write_items_without_loop(struct seq_file *seq, struct inet_sock *inet,
+					       struct ipv6_pinfo *np, struct tcp_sock *tp,
+					       bool memberships)
+{
+	write_all_items(seq, inet, np, tp, memberships, false);
+	return 0;
+}
+
+static __always_inline void write_items(struct seq_file *seq, struct inet_sock *inet,
+					struct ipv6_pinfo *np, struct tcp_sock *tp,
+					bool memberships, bool loop_helper)
+{
+	if (loop_helper)
+		write_items_with_loop(seq, inet, np, tp, memberships);
+	else
+		write_items_without_loop(seq, inet, np, tp, memberships);
 }
 
 #endif

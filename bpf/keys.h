@@ -65,7 +65,7 @@ static long key_step(__u32 index, struct walk *walk)
 		read_ao_key(walk, &part.item);
 	else
 		return 1;
-	bpf_seq_write(walk->seq, &part, sizeof(part));
+	put(walk->seq, &part, sizeof(part));
 	return 0;
 }
 

@@ -18,39 +18,87 @@ static __always_inline bool has_fallen_back(struct mptcp_sock *msk)
 	return GET(msk, flags) >> fallback_bit(msk) & 1 && GET(msk, first);
 }
 
-/* mptcp_diag.c, mptcp_diag_get_info() */
-static __always_inline void fill_mptcp_queues(struct record_header *header, struct mptcp_sock *msk)
+/* The socket that answers for IP. */
+static __always_inline struct inet_sock *mptcp_inet(struct mptcp_sock *msk, struct tcp_sock *first)
 {
-	struct sock *first = GET(msk, first);
+	return has_fallen_back(msk) ? &first->inet_conn.icsk_inet : &msk->sk.icsk_inet;
+}
 
-	if (header->state == TCP_LISTEN && first) {
-		header->recv_queue = GET(first, sk_ack_backlog);
-		header->send_queue = GET(first, sk_max_ack_backlog);
+/*
+ * The address of the MPTCP socket of a subflow, whose address is given, or 0. Also 0 if another subflow is the one by which it
+ * is found. The reads are not guarded. On a kernel that lacks one of the members, the program does not load, and knetstat reports what is
+ * missing.
+ */
+static __noinline __u64 mptcp_master_of(__u64 address)
+{
+	struct tcp_sock *tp = (void *)address;
+	struct mptcp_subflow_context *subflow;
+	struct mptcp_sock *msk = 0;
+	struct sock *first;
+
+	if (!bpf_core_type_exists(struct mptcp_sock) || !BPF_CORE_READ(tp, is_mptcp))
+		return 0;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	msk = (void *)BPF_CORE_READ(subflow, conn);
+	if (!msk || BPF_CORE_READ((struct sock *)msk, sk_protocol) != IPPROTO_MPTCP)
+		return 0;
+	first = BPF_CORE_READ(msk, first);
+	return first && first != (void *)tp && is_in_table(first) ? 0 : (__u64)msk;
+}
+
+static __always_inline bool is_wanted_mptcp(struct sock *sk)
+{
+	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state),
+		      parameters.prefilter.tcp_states) &&
+	       has_wanted_user(sk);
+}
+
+/* mptcp_diag.c, mptcp_diag_get_info() */
+static __always_inline void fill_mptcp_queues(struct record_header *header, struct mptcp_sock *msk,
+					      struct tcp_sock *first)
+{
+	struct sock *sk = &first->inet_conn.icsk_inet.sk;
+
+	if (header->state == TCP_LISTEN && GET(msk, first)) {
+		header->recv_queue = GET(sk, sk_ack_backlog);
+		header->send_queue = GET(sk, sk_max_ack_backlog);
 		return;
 	}
 	fill_queues(header, &msk->sk.icsk_inet.sk);
 	header->recv_queue += GET(msk, backlog_len);
 }
 
-/* `inet` is the socket that answers for IP. */
-static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock *msk,
-					 struct inet_sock *inet, struct net *net, __u64 cookie)
+/*
+ * An MPTCP socket and what is read with it. `first` is the first subflow or, if there is none, what reads as zeros.
+ * `np` belongs to the socket that answers for IP. All of them may be copies.
+ */
+struct mptcp_parts {
+	struct mptcp_sock *msk;
+	struct tcp_sock *first;
+	struct ipv6_pinfo *np;
+	struct net *net;
+};
+
+static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_parts *parts, __u64 cookie)
 {
+	struct mptcp_sock *msk = parts->msk;
+	struct tcp_sock *first = parts->first;
+	struct inet_sock *inet = mptcp_inet(msk, first);
 	struct record_header header = {};
 
-	fill_inet(&header, &msk->sk.icsk_inet, GET(inet, pinet6), net, cookie);
+	fill_inet(&header, &msk->sk.icsk_inet, parts->np, parts->net, cookie);
 	/* Generating a cookie requires a typed pointer. A socket found through a subflow has none. */
 	if (!cookie)
 		header.identity = identity_of(msk);
 	header.sections |= SECTION_TCP;
 	if (GET(inet, inet_opt))
 		header.sections |= SECTION_ITEMS;
-	if (inet != &msk->sk.icsk_inet)
+	if (has_fallen_back(msk))
 		header.traits |= TRAIT_FALLBACK;
 	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some options even over IPv4 */
 		header.sections |= SECTION_IPV6;
-	fill_mptcp_queues(&header, msk);
-	bpf_seq_write(seq, &header, sizeof(header));
+	fill_mptcp_queues(&header, msk, first);
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -70,14 +118,14 @@ static __always_inline bool has_own_congestion(struct tcp_section *section, stru
 	return own[0] != other[0] || own[1] != other[1];
 }
 
-/* `tp` is the first subflow. If it is NULL, the names are those that the next subflow will have. */
+/* Without a first subflow, the names are those that the next subflow will have. */
 static __always_inline void copy_names(struct tcp_section *section, struct mptcp_sock *msk,
 				       struct tcp_sock *tp)
 {
 	const struct tcp_congestion_ops *congestion = GET(tp, inet_conn.icsk_ca_ops);
 	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
 
-	if (!tp) {
+	if (!GET(msk, first)) {
 		if (HAS(msk, ca_name))
 			bpf_core_read(section->congestion, 16, &msk->ca_name);
 		/* Byte by byte, because a string literal would need a map of its own. */
@@ -94,15 +142,15 @@ static __always_inline void copy_names(struct tcp_section *section, struct mptcp
 		bpf_core_read(section->ulp, 16, &ulp->name);
 }
 
-static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, struct net *net,
-				  bool fallen_back)
+/* `tp` is the first subflow. */
+static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, struct tcp_sock *tp,
+				  struct net *net)
 {
-	struct tcp_sock *tp = (void *)GET(msk, first);
 	/* getsockopt(2) creates a missing first subflow, unless the socket is connected. */
-	bool has_first = tp || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;
+	bool has_first = GET(msk, first) || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;
 	struct tcp_section section = {};
 
-	if (fallen_back) {
+	if (has_fallen_back(msk)) {
 		FILL(TCP_OPTIONS_LIST)
 		section.flags &= ~(1ULL << TCP_IS_MPTCP | 1ULL << TCP_CONGESTION__set);
 	} else {
@@ -118,30 +166,23 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 	/* Only subflows have windows, and 0 would count as a closed window. */
 	section.snd_wnd = 1;
 	section.rcv_wnd = 1;
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
-static __always_inline int show_mptcp(struct seq_file *seq, struct mptcp_sock *msk,
-				      struct net *net, __u64 cookie, bool loop_helper)
+static __always_inline void write_mptcp_socket(struct seq_file *seq, struct mptcp_parts *parts, __u64 cookie,
+					       bool loop_helper)
 {
-	struct inet_sock *inet = &msk->sk.icsk_inet;
-	bool fallen_back = has_fallen_back(msk);
-	struct ipv6_pinfo *np;
-	int sections;
+	struct inet_sock *inet = mptcp_inet(parts->msk, parts->first);
+	int sections = write_mptcp_header(seq, parts, cookie);
 
-	if (fallen_back)
-		inet = (void *)GET(msk, first);
-	np = GET(inet, pinet6);
-	sections = write_mptcp_header(seq, msk, inet, net, cookie);
-	write_socket(seq, &msk->sk.icsk_inet.sk, net);
-	write_ip(seq, inet, net);
+	write_socket(seq, &parts->msk->sk.icsk_inet.sk, parts->net);
+	write_ip(seq, inet, parts->net);
 	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, np, net);
-	write_mptcp(seq, msk, net, fallen_back);
+		write_ipv6(seq, inet, parts->np, parts->net);
+	write_mptcp(seq, parts->msk, parts->first, parts->net);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, 0, false, loop_helper);
-	return 0;
+		write_items(seq, inet, parts->np, 0, false, loop_helper);
 }
 
 #endif

@@ -14,7 +14,7 @@ static __noinline int write_netlink_header(struct seq_file *seq, struct netlink_
 	if (HAS(nlk, groups) && GET(nlk, ngroups))
 		header.sections |= SECTION_ITEMS;
 	fill_queues(&header, &nlk->sk);
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -26,7 +26,7 @@ static __noinline int write_netlink(struct seq_file *seq, struct netlink_sock *n
 	section.portid = GET(nlk, portid);
 	section.dst_portid = GET(nlk, dst_portid);
 	section.dst_group = GET(nlk, dst_group);
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 

@@ -90,13 +90,13 @@
 	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
 	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
 	VALUE(SO_GET_FILTER, OF_FILTER(PRESENT(sk, sk_filter, filter)))                         \
-	VALUE(SO_GET_FILTER__classic, OF_FILTER(MEMBER(filter, orig_prog) != 0))                \
-	VALUE(SO_GET_FILTER__insns, OF_FILTER(BEHIND(filter, orig_prog, len)))                  \
-	VALUE(SO_GET_FILTER__id, OF_FILTER(BEHIND(filter, aux, id)))                            \
+	VALUE(SO_GET_FILTER__classic, OF_FILTER(AWAY_MEMBER(filter, orig_prog) != 0))                \
+	VALUE(SO_GET_FILTER__insns, OF_FILTER(AWAY_BEHIND(filter, orig_prog, len)))                  \
+	VALUE(SO_GET_FILTER__id, OF_FILTER(AWAY_BEHIND(filter, aux, id)))                            \
 	VALUE(SO_ATTACH_REUSEPORT_CBPF, OF_REUSEPORT(PRESENT(sk, sk_reuseport_cb, reuseport)))  \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, OF_REUSEPORT(MEMBER(reuseport, orig_prog) != 0)) \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, OF_REUSEPORT(BEHIND(reuseport, orig_prog, len))) \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, OF_REUSEPORT(BEHIND(reuseport, aux, id)))
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, OF_REUSEPORT(AWAY_MEMBER(reuseport, orig_prog) != 0)) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, OF_REUSEPORT(AWAY_BEHIND(reuseport, orig_prog, len))) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, OF_REUSEPORT(AWAY_BEHIND(reuseport, aux, id)))
 
 /* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
 #define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \
@@ -259,9 +259,9 @@
 	FLAG(TCP_FASTOPEN_NO_COOKIE, BIT(tp, fastopen_no_cookie))                               \
 	FLAG(TCP_REPAIR, BIT(tp, repair))                                                       \
 	FLAG(TCP_WINDOW_CLAMP__connected, MEMBER(tp, write_seq) != 0)                           \
-	VALUE(TCP_MAXSEG, HAS(tp, mss_cache), tp ? LOAD(tp, mss_cache) : TCP_MSS_DEFAULT)       \
+	VALUE(TCP_MAXSEG, HAS(tp, mss_cache), LOAD(msk, first) ? LOAD(tp, mss_cache) : TCP_MSS_DEFAULT)       \
 	VALUE(TCP_MAXSEG__user, HAS(tp, rx_opt.user_mss),                                       \
-	      tp ? LOAD(tp, rx_opt.user_mss) : GET(msk, maxseg))                                \
+	      LOAD(msk, first) ? LOAD(tp, rx_opt.user_mss) : GET(msk, maxseg))                                \
 	VALUE(TCP_MAXSEG__clamp, MEMBER(tp, rx_opt.mss_clamp))                                  \
 	VALUE(TCP_DEFER_ACCEPT, MEMBER(tp, inet_conn.icsk_accept_queue.rskq_defer_accept))      \
 	VALUE(TCP_FASTOPEN, MEMBER(tp, inet_conn.icsk_accept_queue.fastopenq.max_qlen))
@@ -455,7 +455,7 @@
 	FLAG(SO_PEERCRED__known, PRESENT(&u->sk, sk_peer_cred, cred))                           \
 	VALUE(SO_PEERCRED__pid, HAS(&u->sk, sk_peer_pid) & has_pid_number(),                    \
 	      pid_number(BPF_CORE_READ(u, sk.sk_peer_pid)))                                     \
-	VALUE(SO_PEERCRED__uid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, euid.val)))          \
-	VALUE(SO_PEERCRED__gid, OF(HAS(&u->sk, sk_peer_cred), MEMBER(cred, egid.val)))
+	VALUE(SO_PEERCRED__uid, OF(HAS(&u->sk, sk_peer_cred), AWAY_MEMBER(cred, euid.val)))          \
+	VALUE(SO_PEERCRED__gid, OF(HAS(&u->sk, sk_peer_cred), AWAY_MEMBER(cred, egid.val)))
 
 #endif

@@ -17,7 +17,7 @@ static __noinline int write_packet_header(struct seq_file *seq, struct packet_so
 	if (GET(po, mclist))
 		header.sections |= SECTION_ITEMS;
 	fill_queues(&header, sk);
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -52,7 +52,7 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 		section.ethertype = LOAD(po, num);
 		section.bound_known = 1;
 	}
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
@@ -81,7 +81,7 @@ static long packet_membership_step(__u32 index, struct walk *walk)
 	part.item.length = BPF_CORE_READ(entry, alen);
 	bpf_core_read(part.item.address, sizeof(part.item.address), &entry->addr);
 	walk->entry = (__u64)BPF_CORE_READ(entry, next);
-	bpf_seq_write(walk->seq, &part, sizeof(part));
+	put(walk->seq, &part, sizeof(part));
 	return 0;
 }
 

@@ -79,8 +79,17 @@ struct prefilter {
 	struct fact_test fact;
 };
 
+/* See walk.h. */
+struct walk_parameters {
+	__u32 is_on; /* whether the programs walk tables themselves, instead of iterating over them */
+	__u32 lanes;
+	__u32 udplite_fd; /* a descriptor of the reader that is a UDP-Lite socket; 0: there is none */
+	__u32 unused;
+};
+
 struct parameters {
 	struct identity_key identity_key;
+	struct walk_parameters walk;
 	struct prefilter prefilter; /* see filter.h */
 };
 
@@ -94,6 +103,7 @@ const volatile struct parameters parameters SEC(".rodata.parameters") = {
 		.want_ipv4 = 1,
 		.want_ipv6 = 1,
 	},
+	.walk.lanes = 1,
 };
 
 #endif

@@ -17,7 +17,7 @@ static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *i
 	if (header.socket_type == SOCK_RAW)
 		header.sections |= SECTION_RAW;
 	fill_queues(&header, &inet->sk);
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -32,7 +32,7 @@ static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
 	FILL(RAW_OPTIONS_LIST)
 	if (HAS(raw6, filter.data))
 		bpf_core_read(section.icmp6_filter, 32, &raw6->filter.data);
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 

@@ -8,6 +8,9 @@
  * of bpf_probe_read_kernel(). The code that reads sockets is written once, with LOAD() and its
  * variants, and compiled for both: see tables.bpf.c and files.bpf.c.
  *
+ * A walk of our own (walk.h) reads copies of sockets in a map. A member of the copy is a plain load, too. What
+ * the copy points to is a number to the verifier, and AWAY() reads it in every program.
+ *
  * LOAD() is for a member that has the same width on all kernels. LOAD_BITS() reads a member or a bit
  * field with the width and the signedness of the running kernel's BTF. LOAD_BIT() is for a single bit,
  * or the byte that begins with it; it has no branches. LOAD_BITS() has one for each width, which the
@@ -18,7 +21,7 @@
 
 #ifdef TYPED_POINTERS
 #define LOAD(pointer, member) ((pointer)->member)
-#define LOAD_BEHIND(pointer, first, member) ((pointer)->first->member)
+#define LOAD_BEHIND(pointer, first, member) AWAY((pointer)->first, member)
 /* BPF_CORE_READ_BITFIELD() with the usual width first, and without a branch for the sign. */
 #define LOAD_BITS(pointer, member)                                                                 \
 	({                                                                                         \
@@ -52,6 +55,9 @@
 		byte;                                                                              \
 	})
 #endif
+
+/* A member of a struct that is not part of the socket, or 0 if there is none. Often there is none. */
+#define AWAY(pointer, ...) ((pointer) ? BPF_CORE_READ(pointer, __VA_ARGS__) : 0)
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 /* The two shifts that isolate the bit differ by its offset in the word at BYTE_OFFSET. */
@@ -90,6 +96,11 @@
 #define BIT(pointer, member) HAS(pointer, member), LOAD_BIT(pointer, member)
 #define BEHIND(pointer, first, member)                                                             \
 	HAS_BEHIND(pointer, first, member), LOAD_BEHIND(pointer, first, member)
+
+/* The same of a struct that is not part of the socket: see AWAY(). */
+#define AWAY_MEMBER(pointer, member) HAS(pointer, member), AWAY(pointer, member)
+#define AWAY_BEHIND(pointer, first, member)                                                        \
+	HAS_BEHIND(pointer, first, member), AWAY(pointer, first, member)
 
 /* The same for structs behind a `void *`, whose type the verifier never tracks. */
 #define PROBED_MEMBER(pointer, member) HAS(pointer, member), BPF_CORE_READ(pointer, member)

@@ -18,6 +18,7 @@
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
 	STRUCT(task_record)                                                                        \
+	STRUCT(output_header)                                                                      \
 	STRUCT(parameters)
 
 /* Those that are exported as members of others. The variable takes up room in the program. */
@@ -27,7 +28,8 @@
 	STRUCT(network)                                                                            \
 	STRUCT(network_filter)                                                                     \
 	STRUCT(fact_test)                                                                          \
-	STRUCT(identity_key)
+	STRUCT(identity_key)                                                                       \
+	STRUCT(walk_parameters)
 
 #define SIZE_OF(name) SIZE_OF_##name = sizeof(struct name),
 #define SECTION_SIZE_OF(level, name) SIZE_OF(name##_section)
@@ -48,6 +50,7 @@ const volatile struct {
 	enum socket_trait socket_trait;
 	enum timer timer;
 	enum item_kind item_kind;
+	enum walk_limit walk_limit;
 } schema = {};
 
 #endif

@@ -77,7 +77,7 @@ static __noinline int write_sctp_header(struct seq_file *seq, struct inet_sock *
 		header.recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
 		header.send_queue = GET(sk, sk_wmem_queued);
 	}
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -88,7 +88,7 @@ static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
 	struct sctp_section section = {};
 
 	FILL(SCTP_OPTIONS_LIST)
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 

@@ -38,11 +38,18 @@
 /* include/uapi/linux/rtnetlink.h */
 #define RTAX_HOPLIMIT 10
 
+#include "output.h"
 #include "compat.h"
 #include "lists.h"
 #include "identity.h"
 #include "fact.h"
 #include "process.h"
+
+/* Whether the socket is in the table of its protocol. Its pointer may be a mere address. */
+static __always_inline bool is_in_table(struct sock *sk)
+{
+	return HAS(sk, __sk_common.skc_node.pprev) ? BPF_CORE_READ(sk, __sk_common.skc_node.pprev) != 0 : true;
+}
 
 /* The header */
 
@@ -117,15 +124,14 @@ static __always_inline void fill_reuseport(struct record_header *header, struct 
 	if (!group)
 		return;
 	header->reuseport_group = identity_of(group);
-	header->reuseport_members = GET(group, num_socks);
+	header->reuseport_members = HAS(group, num_socks) ? AWAY(group, num_socks) : 0;
 }
 
 static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo *np)
 {
 	if (GET(inet, inet_opt) || GET(inet, mc_list))
 		return true;
-	/* Without IPv6, np is NULL, and reading through it returns 0. */
-	return HAS(inet, pinet6) &&
+	return HAS(inet, pinet6) && LOAD(inet, sk.__sk_common.skc_family) == AF_INET6 &&
 	       (GET(np, opt) || GET(np, ipv6_mc_list) || GET(np, ipv6_ac_list));
 }
 
@@ -232,7 +238,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 
 	fill_inet(&header, inet, np, net, cookie);
 	header.sections |= SECTION_TCP;
-	if (visits_each_tcp_socket_once())
+	if (visits_each_tcp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_master(&header, tp);
@@ -252,7 +258,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 		header.recv_queue = unread < 0 ? 0 : unread;
 		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
 	}
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -264,12 +270,12 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 
 	fill_inet(&header, &up->inet, np, net, cookie);
 	header.sections |= SECTION_UDP;
-	if (visits_each_udp_socket_once())
+	if (visits_each_udp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_queues(&header, sk);
 	header.recv_queue -= GET(up, forward_deficit);
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -290,7 +296,7 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 
 	FILL(SOCKET_OPTIONS_LIST)
 	RETURN_IF_TEST(SOCKET)
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
@@ -305,7 +311,7 @@ static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, str
 
 	FILL(IP_OPTIONS_LIST)
 	RETURN_IF_TEST(IP)
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
@@ -333,12 +339,12 @@ static __always_inline __s64 route_hop_limit(struct sock *sk)
 		return -1;
 	/* The lowest two bits of the pointer are flags: include/net/dst.h, DST_METRICS_PTR() */
 	bpf_probe_read_kernel(&hop_limit, sizeof(hop_limit),
-			      (__u32 *)(LOAD(dst, _metrics) & ~3UL) + RTAX_HOPLIMIT - 1);
+			      (__u32 *)(AWAY(dst, _metrics) & ~3UL) + RTAX_HOPLIMIT - 1);
 	if (hop_limit)
 		return hop_limit;
-	dev = LOAD(dst, dev);
-	ip6 = LOAD(dev, ip6_ptr);
-	return ip6 ? LOAD(ip6, cnf.hop_limit) : -1;
+	dev = AWAY(dst, dev);
+	ip6 = AWAY(dev, ip6_ptr);
+	return ip6 ? AWAY(ip6, cnf.hop_limit) : -1;
 }
 
 static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
@@ -353,7 +359,7 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 	RETURN_IF_TEST(IPV6)
 	if (HAS(np, sticky_pktinfo.ipi6_addr))
 		bpf_core_read(section.pktinfo_address, 16, &np->sticky_pktinfo.ipi6_addr);
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
@@ -384,7 +390,7 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
 	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);
 	section.ack_age = (__u32)bpf_jiffies64() - GET_OR(tp, rcv_tstamp, (__u32)bpf_jiffies64());
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
@@ -395,7 +401,7 @@ static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 
 	FILL(TLS_OPTIONS_LIST)
 	RETURN_IF_TEST(TLS)
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
@@ -405,10 +411,42 @@ static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 
 	FILL(UDP_OPTIONS_LIST)
 	RETURN_IF_TEST(UDP)
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 
 #include "items.h"
+#include "dead.h"
+
+/* The records of TCP and UDP sockets, for each of their sources. */
+
+static __always_inline void write_tcp_socket(struct seq_file *seq, struct tcp_sock *tp,
+					     struct ipv6_pinfo *np, struct net *net, __u64 cookie,
+					     bool loop_helper)
+{
+	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	int sections = write_tcp_header(seq, tp, np, net, cookie);
+
+	write_inet(seq, inet, np, net, sections);
+	write_tcp(seq, tp, net);
+	if (sections & SECTION_TLS)
+		write_tls(seq, tp);
+	if (writes_dead_after() && sections & SECTION_DEAD)
+		write_dead(seq, tp, net);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, inet, np, tp, false, loop_helper);
+}
+
+static __always_inline void write_udp_socket(struct seq_file *seq, struct udp_sock *up,
+					     struct ipv6_pinfo *np, struct net *net, __u64 cookie,
+					     bool loop_helper)
+{
+	int sections = write_udp_header(seq, up, np, net, cookie);
+
+	write_inet(seq, &up->inet, np, net, sections);
+	write_udp(seq, up);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, &up->inet, np, 0, true, loop_helper);
+}
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The programs that iterate over the kernel's tables of sockets, in the network namespace of the process
- * that opens the iterator. They also visit sockets that no process holds. Their pointers have types that
- * the verifier tracks.
+ * The programs that find sockets in the kernel's tables, also those that no process holds.
+ *
+ * The walks (walk.h) go through the tables themselves and read copies. Where a kernel does not permit a walk, the
+ * kernel's iterators serve, in the network namespace of the process that opens them. Their pointers have types
+ * that the verifier tracks.
  */
 #include "vmlinux.h"
 
@@ -11,28 +13,42 @@
 #include <bpf/bpf_helpers.h>
 
 #define TYPED_POINTERS
+#define WALKS parameters.walk.is_on
 
 #include "record.h"
 #include "read.h"
 #include "sections.h"
-#include "dead.h"
 #include "unix.h"
 #include "netlink.h"
 #include "filter.h"
+#include "mptcp.h"
 #include "schema.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* A walk has a copy, whose state says what it is. An iterator has a pointer whose type is found out. */
+static __always_inline struct tcp_timewait_sock *timewait_sock_of(struct sock_common *skc)
+{
+	if (WALKS)
+		return skc->skc_state == TCP_TIME_WAIT ? (void *)skc : 0;
+	return bpf_skc_to_tcp_timewait_sock(skc);
+}
+
+static __always_inline struct tcp_request_sock *request_sock_of(struct sock_common *skc)
+{
+	return WALKS ? (void *)skc : bpf_skc_to_tcp_request_sock(skc);
+}
+
 static __always_inline void fill_mini_timer(struct record_header *header, struct sock_common *skc)
 {
-	struct tcp_timewait_sock *tw = bpf_skc_to_tcp_timewait_sock(skc);
+	struct tcp_timewait_sock *tw = timewait_sock_of(skc);
 	struct tcp_request_sock *request;
 
 	if (tw) {
 		set_timer(header, TIMER_TIME_WAIT, GET(tw, tw_sk.tw_timer.expires));
 		return;
 	}
-	request = bpf_skc_to_tcp_request_sock(skc);
+	request = request_sock_of(skc);
 	if (!request)
 		return;
 	set_timer(header, TIMER_RETRANSMIT, GET(request, req.req.rsk_timer.expires));
@@ -62,24 +78,25 @@ static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 
  * "trusted". Some kernels search all their types for each pointer that is loaded through a trusted one,
  * but not if it is read with bpf_probe_read_kernel().
  */
-static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state)
+static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state,
+					__u64 cookie)
 {
 	struct record_header header = {};
 	__u32 netns = 0;
 
 	if (HAS_BEHIND(skc, skc_net.net, ns.inum))
 		netns = BPF_CORE_READ(skc, skc_net.net, ns.inum);
-	fill_header(&header, skc, netns, socket_cookie(skc));
+	fill_header(&header, skc, netns, cookie);
 	fill_endpoints(&header, skc);
 	fill_mini_timer(&header, skc);
 	header.socket_type = SOCK_STREAM;
 	header.protocol = IPPROTO_TCP;
 	header.state = state;
-	if (visits_each_tcp_socket_once())
+	if (visits_each_tcp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
 	if (state == TCP_SYN_RECV)
 		header.uid = uid_of_request(skc);
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return 0;
 }
 
@@ -92,7 +109,6 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	struct ipv6_pinfo *np;
 	struct tcp_sock *tp;
 	struct net *net;
-	int sections;
 	__u8 state;
 
 	if (!skc)
@@ -113,22 +129,15 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 
 	tp = bpf_skc_to_tcp_sock(skc);
 	if (!tp)
-		return is_wanted_mini_socket(skc, state) ? write_mini_socket(seq, skc, state) : 0;
+		return is_wanted_mini_socket(skc, state) ? write_mini_socket(seq, skc, state, socket_cookie(skc)) :
+							    0;
 
 	inet = &tp->inet_conn.icsk_inet;
 	net = GET(inet, sk.__sk_common.skc_net.net);
 	np = GET(inet, pinet6);
 	if (!has_wanted_user(&inet->sk) || !has_wanted_tcp_fact(tp, np, net))
 		return 0;
-	sections = write_tcp_header(seq, tp, np, net, socket_cookie(skc));
-	write_inet(seq, inet, np, net, sections);
-	write_tcp(seq, tp, net);
-	if (sections & SECTION_TLS)
-		write_tls(seq, tp);
-	if (sections & SECTION_DEAD)
-		write_dead(seq, tp, net);
-	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, tp, false, loop_helper);
+	write_tcp_socket(seq, tp, np, net, socket_cookie(skc), loop_helper);
 	return 0;
 }
 
@@ -139,7 +148,6 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	struct sock_common *skc;
 	struct ipv6_pinfo *np;
 	struct net *net;
-	int sections;
 
 	if (!up)
 		return 0;
@@ -152,11 +160,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	np = GET(up, inet.pinet6);
 	if (!has_wanted_udp_fact(up, np, net))
 		return 0;
-	sections = write_udp_header(seq, up, np, net, socket_cookie(skc));
-	write_inet(seq, &up->inet, np, net, sections);
-	write_udp(seq, up);
-	if (sections & SECTION_ITEMS)
-		write_items(seq, &up->inet, np, 0, true, loop_helper);
+	write_udp_socket(seq, up, np, net, socket_cookie(skc), loop_helper);
 	return 0;
 }
 
@@ -169,12 +173,17 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	if (!u || !has_wanted_user(&u->sk))
 		return 0;
 	net = GET(u, sk.__sk_common.skc_net.net);
-	write_unix_header(seq, u, net, socket_cookie(&u->sk.__sk_common),
-			  unread_bytes(u, loop_helper));
-	write_socket(seq, &u->sk, net);
-	write_unix(seq, u);
+	write_unix_socket(seq, u, net, socket_cookie(&u->sk.__sk_common),
+			  unread_bytes(u, address_of(u), loop_helper));
 	return 0;
 }
+
+#include "walk.h"
+
+WALK(tcp_walk, WALK_TCP)
+WALK(udp_walk, WALK_UDP)
+WALK(unix_walk, WALK_UNIX)
+WALK(mptcp_walk, WALK_MPTCP)
 
 SEC("iter/netlink")
 int netlink_table(struct bpf_iter__netlink *ctx)

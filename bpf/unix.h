@@ -46,9 +46,9 @@ static long add_packet(__u32 index, struct queue_walk *walk)
 
 /*
  * The unread bytes, as unix_inq_len() counts them: for datagram sockets, those of the first datagram.
- * 6.18: a stream has a counter. Inlined, because a program for kernels without bpf_loop() must not name it.
+ * 6.18: a stream has a counter. `address` is where the socket itself is.
  */
-static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
+static __always_inline __u32 count_unread(struct unix_sock *u, __u64 address, bool loop_helper)
 {
 	__u8 type = GET(u, sk.sk_type);
 	struct queue_walk walk = {};
@@ -59,7 +59,7 @@ static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 	if (!HAS(u, sk.sk_receive_queue) || !has_packets())
 		return 0;
 	queue = &u->sk.sk_receive_queue;
-	walk.head = (__u64)queue;
+	walk.head = address + bpf_core_field_offset(struct sock, sk_receive_queue);
 	walk.packet = (__u64)BPF_CORE_READ(queue, next);
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
 		add_packet(0, &walk);
@@ -72,6 +72,22 @@ static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 	return walk.bytes;
 }
 
+/* Not inlined, so that the callers need less of the stack. */
+static __noinline __u32 count_unread_with_loop(struct unix_sock *u, __u64 address)
+{
+	return count_unread(u, address, true);
+}
+
+static __noinline __u32 count_unread_without_loop(struct unix_sock *u, __u64 address)
+{
+	return count_unread(u, address, false);
+}
+
+static __always_inline __u32 unread_bytes(struct unix_sock *u, __u64 address, bool loop_helper)
+{
+	return loop_helper ? count_unread_with_loop(u, address) : count_unread_without_loop(u, address);
+}
+
 static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *u, struct net *net,
 					__u64 cookie, __u32 unread)
 {
@@ -80,6 +96,8 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 
 	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
 	fill_socket(&header, sk);
+	if (WALKS && visits_each_tcp_socket_once(seq))
+		header.traits |= TRAIT_ONCE;
 	header.sections |= SECTION_UNIX;
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_receive_queue.qlen);
@@ -88,7 +106,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 		fill_queues(&header, sk);
 		header.recv_queue = unread;
 	}
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return 0;
 }
 
@@ -118,12 +136,20 @@ static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 	FILL(UNIX_OPTIONS_LIST)
 	section.path_length = copy_path(section.path, GET(u, addr));
 	if (peer) {
-		section.peer = socket_inode((struct sock *)peer);
+		section.peer = probed_inode((struct sock *)peer);
 		section.peer_path_length =
 			HAS(peer, addr) ? copy_path(section.peer_path, BPF_CORE_READ(peer, addr)) : 0;
 	}
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
+}
+
+static __always_inline void write_unix_socket(struct seq_file *seq, struct unix_sock *u, struct net *net,
+					      __u64 cookie, __u32 unread)
+{
+	write_unix_header(seq, u, net, cookie, unread);
+	write_socket(seq, &u->sk, net);
+	write_unix(seq, u);
 }
 
 #endif

@@ -22,7 +22,7 @@ static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, 
 	} else {
 		fill_queues(&header, sk);
 	}
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return header.sections;
 }
 
@@ -35,7 +35,7 @@ static __noinline int write_vsock(struct seq_file *seq, struct vsock_sock *vsk)
 	section.local_port = GET_OR(vsk, local_addr.svm_port, ~0);
 	section.remote_cid = GET_OR(vsk, remote_addr.svm_cid, ~0);
 	section.remote_port = GET_OR(vsk, remote_addr.svm_port, ~0);
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 

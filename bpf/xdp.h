@@ -16,7 +16,7 @@ static __noinline int write_xdp_header(struct seq_file *seq, struct xdp_sock *xs
 	header.state = GET(xs, state);
 	header.sections |= SECTION_XDP;
 	fill_queues(&header, sk);
-	bpf_seq_write(seq, &header, sizeof(header));
+	put(seq, &header, sizeof(header));
 	return 0;
 }
 
@@ -42,7 +42,7 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 		}
 		section.bound_known = 1;
 	}
-	bpf_seq_write(seq, &section, sizeof(section));
+	put(seq, &section, sizeof(section));
 	return 0;
 }
 

@@ -38,9 +38,17 @@ typedef _Bool bool;
 #define true 1
 #define false 0
 
-/* bpf_helper_defs.h names it in the prototypes of map helpers; nothing here uses a map. */
+/* include/uapi/linux/bpf.h */
 enum bpf_map_type {
-	BPF_MAP_TYPE_UNSPEC,
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+};
+
+/* include/uapi/linux/bpf.h; for user space, unless it says otherwise */
+enum {
+	BPF_F_NO_PREALLOC = 1 << 0,
+	BPF_F_RDONLY = 1 << 3,
+	BPF_F_MMAPABLE = 1 << 10,
 };
 
 /* include/uapi/linux/bpf.h; shows which helpers the running kernel has, see bpf/compat.h */
@@ -159,7 +167,57 @@ struct ns_common {
 
 struct tcp_congestion_ops;
 
+/* the hash tables of sockets */
+
+struct hlist_nulls_node {
+	struct hlist_nulls_node *next;
+};
+
+struct hlist_nulls_head {
+	struct hlist_nulls_node *first;
+};
+
+struct inet_ehash_bucket {
+	struct hlist_nulls_head chain;
+};
+
+struct inet_listen_hashbucket {
+	struct hlist_nulls_head nulls_head;
+};
+
+struct inet_hashinfo {
+	struct inet_ehash_bucket *ehash;
+	unsigned int ehash_mask;
+	unsigned int lhash2_mask;
+	struct inet_listen_hashbucket *lhash2;
+	struct inet_listen_hashbucket listening_hash[32]; /* up to 5.18 */
+};
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+};
+
+struct udp_hslot {
+	struct hlist_head head;
+};
+
+struct udp_table {
+	struct udp_hslot *hash;
+	unsigned int mask;
+};
+
+struct unix_table {
+	struct hlist_head *buckets;
+};
+
+struct netns_unix {
+	struct unix_table table; /* 6.0 */
+};
+
 struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+	struct udp_table *udp_table; /* 6.2 */
+	struct sock *mc_autojoin_sk;
 	u8 sysctl_ip_default_ttl;
 	int sysctl_tcp_keepalive_time;
 	int sysctl_tcp_keepalive_intvl;
@@ -191,8 +249,18 @@ struct netns_ipv6 {
 	struct ipv6_devconf *devconf_all;
 };
 
+/* 5.18 to 6.0 */
+struct netns_ipv4___pointer {
+	struct inet_timewait_death_row *tcp_death_row;
+};
+
+struct net___pointer {
+	struct netns_ipv4___pointer ipv4;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_unix unx;
 	u64 net_cookie;
 	struct netns_ipv4 ipv4;
 	struct netns_ipv6 ipv6;
@@ -269,7 +337,16 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct fdtable {
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
@@ -306,6 +383,12 @@ struct socket_alloc {
 
 struct sock;
 
+struct proto {
+	union {
+		struct udp_table *udp_table;
+	} h;
+};
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -326,6 +409,8 @@ struct sock_common {
 		struct sock *skc_listener; /* of a request_sock */
 	};
 	struct hlist_node skc_node;
+	struct proto *skc_prot;
+	unsigned int skc_hash;
 	int skc_incoming_cpu;
 };
 
@@ -1113,6 +1198,15 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+
+struct bpf_map;
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
 };
 
 struct bpf_iter__udp {

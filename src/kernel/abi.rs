@@ -8,10 +8,10 @@ use super::skeleton::tables::types;
 pub use types::{
     dead_section, fact_test, identity_key, ip_options_item, ip_section, ipv6_section, item_header,
     item_kind, key_item, membership_item, netlink_section, network, network_filter, number_filter,
-    owner_record, packet_membership_item, packet_section, parameters, port_filter, port_range,
-    prefilter, raw_section, record_header, sctp_section, section, section_number, socket_section,
-    socket_trait, task_record, tcp_section, timer, tls_section, udp_section, unix_section,
-    vsock_section, xdp_section,
+    output_header, owner_record, packet_membership_item, packet_section, parameters, port_filter,
+    port_range, prefilter, raw_section, record_header, sctp_section, section, section_number,
+    socket_section, socket_trait, task_record, tcp_section, timer, tls_section, udp_section,
+    unix_section, vsock_section, walk_limit, walk_parameters, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{
@@ -39,6 +39,8 @@ plain! {
     prefilter: SIZE_OF_prefilter,
     parameters: SIZE_OF_parameters,
     identity_key: SIZE_OF_identity_key,
+    walk_parameters: SIZE_OF_walk_parameters,
+    output_header: SIZE_OF_output_header,
     record_header: SIZE_OF_record_header,
     socket_section: SIZE_OF_socket_section,
     ip_section: SIZE_OF_ip_section,

@@ -1,17 +1,21 @@
 //! Loads and attaches the BPF programs, and opens their iterators.
 
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
+use nix::libc;
 
 use crate::error::{Error, LoadError};
-use crate::kernel::abi::prefilter;
+use crate::kernel::abi::{prefilter, walk_parameters};
 use crate::kernel::btf::{KernelBtf, MinimizedBtf};
 use crate::kernel::capability;
-use crate::kernel::object::{set_prefilter, Part};
+use crate::kernel::object::{set_prefilter, set_walks, Part};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
+use crate::kernel::syscall;
+use crate::kernel::walk::{self, Walks, PLACES};
 use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that walk the descriptors: bpf/files.bpf.c
@@ -49,8 +53,14 @@ impl Loader {
         &self.features
     }
 
-    /// Loads the programs that a request needs. A program that the kernel refuses is left out and
-    /// reported by [`Programs::missing`].
+    /// Makes the loader use the kernel's iterators only, as on a kernel whose tables cannot be walked.
+    pub fn without_walks(mut self) -> Loader {
+        self.features.walks.clear();
+        self
+    }
+
+    /// Loads the programs that a request needs. In place of a walk that the kernel refuses, its iterators serve. Another
+    /// program that it refuses is left out and reported by [`Programs::missing`].
     ///
     /// # Errors
     ///
@@ -58,13 +68,18 @@ impl Loader {
     /// every program that reports sockets is refused.
     pub fn load(&self, request: &Request) -> Result<Programs, Error> {
         capability::check()?;
-        let needed = PROGRAMS.iter().filter(|it| it.is_needed(request, &self.features));
-        let needed: Vec<&'static Program> = needed.collect();
-        let mut programs = Programs { loaded: Vec::new(), refused: Vec::new() };
+        let mut features = self.features.clone();
+        let mut programs = Programs::default();
         for part in Part::ALL {
-            let of_part = needed.iter().filter(|it| Part::of(it.name) == part);
-            let of_part: Vec<&'static Program> = of_part.copied().collect();
-            self.load_part(part, &of_part, &request.into(), &mut programs)?;
+            let needed = PROGRAMS.iter().filter(|it| Part::of(it.name) == part);
+            let needed: Vec<_> = needed.filter(|it| it.is_needed(request, &features)).collect();
+            self.load_part(part, &needed, request, &mut programs)?;
+            if part == Part::Walks {
+                let refused = std::mem::take(&mut programs.refused);
+                features.walks.retain(|family| {
+                    !refused.iter().any(|(it, _)| it.subject == Subject::Sockets(*family))
+                });
+            }
         }
         match programs.refused.first() {
             Some((_, first)) if programs.sockets().next().is_none() => Err(first.clone().into()),
@@ -77,15 +92,15 @@ impl Loader {
         &self,
         part: Part,
         needed: &[&'static Program],
-        prefilter: &prefilter,
+        request: &Request,
         programs: &mut Programs,
     ) -> Result<(), LoadError> {
         if needed.is_empty() {
             return Ok(());
         }
-        let first = match self.load_together(part, needed, prefilter) {
+        let first = match self.load_together(part, needed, request) {
             Ok(loaded) => {
-                programs.loaded.extend(loaded);
+                programs.add(loaded);
                 return Ok(());
             }
             Err(error) if error.is_general() => return Err(error),
@@ -96,8 +111,8 @@ impl Loader {
             return Ok(());
         }
         for program in needed {
-            match self.load_together(part, &[program], prefilter) {
-                Ok(loaded) => programs.loaded.extend(loaded),
+            match self.load_together(part, &[program], request) {
+                Ok(loaded) => programs.add(loaded),
                 Err(error) if error.is_general() => return Err(first),
                 Err(error) => programs.refused.push((program, error)),
             }
@@ -110,23 +125,32 @@ impl Loader {
         &self,
         part: Part,
         needed: &[&'static Program],
-        prefilter: &prefilter,
-    ) -> Result<Vec<Loaded>, LoadError> {
+        request: &Request,
+    ) -> Result<Group, LoadError> {
         libbpf_log::capture();
         libbpf_log::clear();
         let names: Vec<String> = needed.iter().map(|it| it.name_with(&self.features)).collect();
+        let prefilter: prefilter = request.into();
+        let udplite = (part == Part::Walks && request.udp_lite).then(udplite_socket).flatten();
+        let parameters = walk_parameters {
+            is_on: 1,
+            lanes: walk::lanes(),
+            udplite_fd: udplite.as_ref().map_or(0, |socket| socket.as_raw_fd() as u32),
+            unused: 0,
+        };
         let choose = |open: &mut OpenObject| {
             for mut program in open.progs_mut() {
-                let is_needed = names.iter().any(|name| program.name() == name.as_str());
+                let is_needed = names.iter().any(|name| program.name() == name.as_str())
+                    || part == Part::Walks && program.name() == PLACES;
                 program.set_autoload(is_needed);
             }
-            set_prefilter(open, prefilter)
+            if part == Part::Walks {
+                set_walks(open, &parameters, request.every_netns)?;
+            }
+            set_prefilter(open, &prefilter)
         };
-        let attach_all = |object: &Object| {
-            let named = needed.iter().zip(&names);
-            named.map(|(program, name)| attach(object, program, name)).collect()
-        };
-        part.load(self.minimized_for(needed), choose, attach_all)
+        let attach = |object: &Object| Group::attach(part, object, needed, &names, udplite);
+        part.load(self.minimized_for(needed), choose, attach)
             .map_err(|error| refusal::reason(&error))
     }
 
@@ -151,45 +175,73 @@ impl Loader {
         if matches!(program.when, When::Iterator(name) if !self.features.has_iterator(name)) {
             return Err(LoadError::NoIterator);
         }
-        let everything = (&Request::everything()).into();
-        for loaded in self.load_together(Part::of(program.name), &[program], &everything)? {
-            Iter::new(&loaded.link).map_err(|error| refusal::reason(&error))?;
+        let part = Part::of(program.name);
+        let mut programs = Programs::default();
+        programs.add(self.load_together(part, &[program], &Request::everything())?);
+        let opened = match program.subject {
+            Subject::Sockets(_) => programs.open(&mut Snapshot::default()),
+            subject => programs.open_one(subject).map(drop),
+        };
+        match opened {
+            Err(Error::OpenIterator(error)) => Err(error),
+            Err(error) => Err(LoadError::Other(error.to_string())),
+            Ok(()) => Ok(()),
         }
-        Ok(())
+    }
+}
+
+/// A socket through which the walks find the table of UDP-Lite. `None` if this kernel has no UDP-Lite.
+fn udplite_socket() -> Option<OwnedFd> {
+    const IPPROTO_UDPLITE: i32 = 136;
+    let socket = syscall::socket(libc::AF_INET, libc::SOCK_DGRAM, IPPROTO_UDPLITE).ok()?;
+    match socket.as_raw_fd() {
+        // The number that means that there is none.
+        0 => syscall::duplicate_above(&socket, 2).ok(),
+        _ => Some(socket),
     }
 }
 
 /// The programs of a run. They can be read any number of times. The kernel frees them when this value and
 /// every open iterator have been dropped.
+#[derive(Default)]
 pub struct Programs {
-    loaded: Vec<Loaded>,
+    groups: Vec<Group>,
     refused: Vec<(&'static Program, LoadError)>,
+}
+
+/// Programs that were loaded together.
+struct Group {
+    loaded: Vec<Loaded>,
+    /// What the walks among them share.
+    walks: Option<Walks>,
 }
 
 /// A loaded program.
 struct Loaded {
     program: &'static Program,
-    link: Link,
-    /// Whether the program walks descriptors, and so reports all network namespaces in one walk.
+    /// The attachment to an iterator, of a walk one for each lane.
+    links: Vec<Link>,
+    /// Whether the program reports all network namespaces in one reading, because it walks descriptors.
     is_by_descriptor: bool,
 }
 
 impl Programs {
-    /// Opens the iterators that report the sockets of the network namespace of this thread, and adds them
-    /// to a snapshot. A snapshot has only one iterator of a program that walks descriptors, for all
-    /// namespaces.
+    /// Opens the iterators and walks that report the sockets of the network namespace of this thread, and adds them
+    /// to a snapshot. Those that can report all namespaces at once are in a snapshot only once. The namespace must exist
+    /// until the snapshot has been read, for which a socket in it suffices.
     ///
     /// # Errors
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn open(&self, snapshot: &mut Snapshot) -> Result<(), Error> {
-        for loaded in self.sockets() {
-            let rank = loaded.program.rank();
-            if !(loaded.is_by_descriptor && snapshot.contains(rank)) {
-                snapshot.add(rank, loaded.open()?);
-            }
+        for group in &self.groups {
+            group.open(snapshot)?;
         }
         Ok(())
+    }
+
+    fn add(&mut self, group: Group) {
+        self.groups.push(group);
     }
 
     /// Opens a walk through all descriptors, which finds the processes that hold sockets. The walk begins
@@ -224,32 +276,82 @@ impl Programs {
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Loaded> {
-        self.loaded.iter().filter(|it| matches!(it.program.subject, Subject::Sockets(_)))
+        self.loaded().filter(|it| matches!(it.program.subject, Subject::Sockets(_)))
+    }
+
+    fn loaded(&self) -> impl Iterator<Item = &Loaded> {
+        self.groups.iter().flat_map(|group| &group.loaded)
     }
 
     fn open_one(&self, subject: Subject) -> Result<Option<Iter>, Error> {
-        let loaded = self.loaded.iter().find(|it| it.program.subject == subject);
-        loaded.map(Loaded::open).transpose()
+        let loaded = self.loaded().find(|it| it.program.subject == subject);
+        let link = loaded.and_then(|loaded| loaded.links.first());
+        link.map(|link| opened(|| Iter::new(link))).transpose()
     }
 }
 
-impl Loaded {
-    /// Opens an iterator, which by itself keeps the program in the kernel.
-    fn open(&self) -> Result<Iter, Error> {
-        libbpf_log::clear();
-        Iter::new(&self.link).map_err(|error| Error::OpenIterator(refusal::reason(&error)))
-    }
+/// Opens an iterator, which by itself keeps the program in the kernel.
+fn opened<T>(open: impl FnOnce() -> libbpf_rs::Result<T>) -> Result<T, Error> {
+    libbpf_log::clear();
+    open().map_err(|error| Error::OpenIterator(refusal::reason(&error)))
 }
 
-/// Attaches a program to the iterator that its section names.
-fn attach(object: &Object, program: &'static Program, name: &str) -> libbpf_rs::Result<Loaded> {
-    let mut programs = object.progs_mut();
-    let loaded = programs.find(|it| it.name() == name).ok_or_else(|| no_program(name))?;
-    Ok(Loaded {
-        program,
-        link: loaded.attach_iter_with_opts(IterOpts::None)?,
-        is_by_descriptor: loaded.section() == BY_DESCRIPTOR,
-    })
+impl Group {
+    fn attach(
+        part: Part,
+        object: &Object,
+        needed: &[&'static Program],
+        names: &[String],
+        udplite: Option<OwnedFd>,
+    ) -> libbpf_rs::Result<Group> {
+        let lanes = walk::lanes() as usize;
+        let walks = match part {
+            Part::Walks => Some(Walks::of(object, lanes, udplite)?),
+            Part::Tables | Part::Files => None,
+        };
+        let attach = |(program, name): (&&'static Program, &String)| {
+            let mut programs = object.progs_mut();
+            let loaded = programs.find(|it| it.name() == name.as_str());
+            let loaded = loaded.ok_or_else(|| no_program(name))?;
+            let links = match part {
+                Part::Walks => walk::attach(object, &loaded, lanes)?,
+                Part::Tables | Part::Files => vec![loaded.attach_iter_with_opts(IterOpts::None)?],
+            };
+            let is_by_descriptor = loaded.section() == BY_DESCRIPTOR;
+            Ok(Loaded { program, links, is_by_descriptor })
+        };
+        let loaded = needed.iter().zip(names).map(attach).collect::<libbpf_rs::Result<_>>()?;
+        Ok(Group { loaded, walks })
+    }
+
+    /// Opens what reports sockets.
+    fn open(&self, snapshot: &mut Snapshot) -> Result<(), Error> {
+        if let Some(walks) = &self.walks {
+            return self.open_walks(walks, snapshot);
+        }
+        let sockets = |it: &&Loaded| matches!(it.program.subject, Subject::Sockets(_));
+        for loaded in self.loaded.iter().filter(sockets) {
+            let rank = loaded.program.rank();
+            if !(loaded.is_by_descriptor && snapshot.contains(rank)) {
+                for link in &loaded.links {
+                    snapshot.add(rank, opened(|| Iter::new(link))?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the network namespace of this thread to the walks, and opens those that the snapshot does not have.
+    fn open_walks(&self, walks: &Walks, snapshot: &mut Snapshot) -> Result<(), Error> {
+        for loaded in &self.loaded {
+            let rank = loaded.program.rank();
+            if !snapshot.contains(rank) {
+                snapshot.add_walk(rank, opened(|| walks.open(&loaded.links))?);
+            }
+        }
+        let first = self.loaded.first().map_or(0, |loaded| loaded.program.rank());
+        snapshot.add_place(first, || opened(|| walks.places()))
+    }
 }
 
 fn no_program(name: &str) -> libbpf_rs::Error {

@@ -1,33 +1,41 @@
-//! The two objects that contain the BPF programs: opening, setting their constants, loading.
+//! The objects that contain the BPF programs: opening, setting their constants and maps, loading.
 
 use std::io;
 use std::mem::{offset_of, MaybeUninit};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Object, OpenObject};
+use libbpf_rs::{Object, OpenMapMut, OpenObject};
+use plain::Plain;
 
-use crate::kernel::abi::{parameters, prefilter};
+use crate::kernel::abi::{parameters, prefilter, walk_limit, walk_parameters};
 use crate::kernel::btf::MinimizedBtf;
 use crate::kernel::skeleton::{files, tables};
 use crate::kernel::{handler, identity};
 
-/// One of the two objects that contain the programs. A run opens only the objects that it needs.
+/// The maps of the walks: bpf/lane.h. The numbers of the lanes follow, each in a map of its own.
+const WALK_MAPS: [&str; 4] = ["lanes", "outputs", "places", "known_tables"];
+pub const LANE: &str = ".rodata.lane_";
+
+/// A group of programs that are loaded together. A run opens only the objects that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// bpf/tables.bpf.c
+    /// The walks of bpf/tables.bpf.c.
+    Walks,
+    /// The iterators of bpf/tables.bpf.c.
     Tables,
     /// bpf/files.bpf.c
     Files,
 }
 
 impl Part {
-    pub const ALL: [Part; 2] = [Part::Tables, Part::Files];
+    pub const ALL: [Part; 3] = [Part::Walks, Part::Tables, Part::Files];
 
     /// The part that contains the program of this name.
     pub fn of(program: &str) -> Part {
-        match program.contains("_table") {
-            true => Part::Tables,
-            false => Part::Files,
+        match program {
+            _ if program.contains("_walk") => Part::Walks,
+            _ if program.contains("_table") => Part::Tables,
+            _ => Part::Files,
         }
     }
 
@@ -45,7 +53,14 @@ impl Part {
     ) -> libbpf_rs::Result<T> {
         let mut storage = MaybeUninit::uninit();
         match self {
+            Part::Walks => {
+                load(tables::TablesSkelBuilder::default(), &mut storage, btf, choose, attach)
+            }
             Part::Tables => {
+                let choose = |open: &mut OpenObject| {
+                    walk_maps(open).try_for_each(|mut map| map.set_autocreate(false))?;
+                    choose(open)
+                };
                 load(tables::TablesSkelBuilder::default(), &mut storage, btf, choose, attach)
             }
             Part::Files => {
@@ -72,15 +87,54 @@ fn load<'a, T, B: SkelBuilder<'a>>(
     attach(open.load()?.object())
 }
 
+fn walk_maps(open: &mut OpenObject) -> impl Iterator<Item = OpenMapMut<'_>> {
+    open.maps_mut().filter(|map| {
+        let name = map.name().to_string_lossy();
+        WALK_MAPS.contains(&&*name) || name.starts_with(LANE)
+    })
+}
+
+/// Sets the parameters of the walks, and makes room in their maps for as many lanes. `has_many_places`: for more than
+/// one network namespace.
+///
+/// # Errors
+///
+/// Those of libbpf.
+pub fn set_walks(
+    open: &mut OpenObject,
+    walks: &walk_parameters,
+    has_many_places: bool,
+) -> libbpf_rs::Result<()> {
+    set_parameter(open, offset_of!(parameters, walk), bytes_of(walks))?;
+    let lanes = walks.lanes;
+    walk_maps(open).try_for_each(|mut map| {
+        let name = map.name().to_string_lossy().into_owned();
+        match name.as_str() {
+            "lanes" | "outputs" => map.set_max_entries(lanes),
+            "places" | "known_tables" if has_many_places => {
+                map.set_max_entries(walk_limit::PLACES.0)
+            }
+            "places" | "known_tables" => Ok(()),
+            lane => {
+                let number = lane.trim_start_matches(LANE).parse();
+                map.set_autocreate(number.is_ok_and(|number: u32| number < lanes))
+            }
+        }
+    })
+}
+
 /// Sets the prefilter of an object, a constant that the verifier sees.
 ///
 /// # Errors
 ///
 /// When the object has no parameters.
 pub fn set_prefilter(open: &mut OpenObject, prefilter: &prefilter) -> libbpf_rs::Result<()> {
+    set_parameter(open, offset_of!(parameters, prefilter), bytes_of(prefilter))
+}
+
+fn bytes_of(parameter: &impl Plain) -> &[u8] {
     // SAFETY: the structure is `repr(C)` and consists of integers without padding.
-    let bytes = unsafe { plain::as_bytes(prefilter) };
-    set_parameter(open, offset_of!(parameters, prefilter), bytes)
+    unsafe { plain::as_bytes(parameter) }
 }
 
 /// Sets the parameter of bpf/parameters.h that begins at this offset.

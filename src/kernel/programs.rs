@@ -22,11 +22,15 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// If the kernel has this iterator. Another program reports nearly the same without it.
+    /// If the kernel permits to walk the tables of the family.
+    Walk,
+    /// Otherwise, in place of the walk.
+    NoWalk,
+    /// Otherwise, if the kernel has this iterator. Another program reports nearly the same without it.
     Iterator(&'static str),
     /// When sockets that are in no table are requested.
     Unbound,
-    /// When sockets that are in no table, or UDP-Lite sockets, are requested.
+    /// When sockets that are in no table are requested, or UDP-Lite sockets without a walk.
     UnboundOrUdpLite,
 }
 
@@ -56,12 +60,15 @@ const fn looping(family: Family, name: &'static str, when: When) -> Program {
 /// cannot detect.
 pub static PROGRAMS: &[Program] = &[
     looping(Family::Tcp, "tcp_files", When::Unbound),
-    looping(Family::Tcp, "tcp_table", When::Always),
+    looping(Family::Tcp, "tcp_walk", When::Walk),
+    looping(Family::Tcp, "tcp_table", When::NoWalk),
     looping(Family::Udp, "udp_files", When::UnboundOrUdpLite),
-    looping(Family::Udp, "udp_table", When::Always),
+    looping(Family::Udp, "udp_walk", When::Walk),
+    looping(Family::Udp, "udp_table", When::NoWalk),
     looping(Family::Raw, "raw_files", When::Always),
     looping(Family::Mptcp, "mptcp_files", When::Always),
-    looping(Family::Mptcp, "mptcp_subflows", When::Always),
+    looping(Family::Mptcp, "mptcp_walk", When::Walk),
+    looping(Family::Mptcp, "mptcp_subflows", When::NoWalk),
     looping(Family::Packet, "packet_files", When::Always),
     program(Family::Xdp, "xdp_files", When::Always),
     // Reports sockets that the walk of the table skips while the table changes, and sockets in no table.
@@ -70,9 +77,10 @@ pub static PROGRAMS: &[Program] = &[
     program(Family::Vsock, "vsock_files", When::Always),
     looping(Family::Sctp, "sctp_files", When::Always),
     program(Family::Other, "other_files", When::Always),
+    looping(Family::Unix, "unix_walk", When::Walk),
     // On every kernel that has it, the iterator of the table skips the rest of a bucket whenever its
     // buffer is full. It is used only to add sockets without a descriptor.
-    looping(Family::Unix, "unix_files", When::Always),
+    looping(Family::Unix, "unix_files", When::NoWalk),
     looping(Family::Unix, "unix_table", When::Iterator("unix")),
     Program { subject: Subject::Owners, name: "owners", when: When::Always, uses_loop: false },
     Program { subject: Subject::Tasks, name: "tasks", when: When::Always, uses_loop: false },
@@ -94,10 +102,18 @@ impl Program {
         is_asked_for
             && match self.when {
                 When::Always => true,
-                When::Iterator(name) => features.has_iterator(name),
+                When::Walk => self.is_walked(features),
+                When::NoWalk => !self.is_walked(features),
+                When::Iterator(name) => !self.is_walked(features) && features.has_iterator(name),
                 When::Unbound => request.unbound,
-                When::UnboundOrUdpLite => request.unbound || request.udp_lite,
+                When::UnboundOrUdpLite => {
+                    request.unbound || request.udp_lite && !self.is_walked(features)
+                }
             }
+    }
+
+    fn is_walked(&self, features: &Features) -> bool {
+        matches!(self.subject, Subject::Sockets(family) if features.walks.contains(&family))
     }
 
     /// The name of the variant for a kernel with these features.
@@ -119,7 +135,7 @@ impl fmt::Display for Program {
             (Subject::Sockets(family), when) => {
                 let family = family.title();
                 match when {
-                    When::Always => write!(f, "{family} sockets"),
+                    When::Always | When::Walk | When::NoWalk => write!(f, "{family} sockets"),
                     When::Unbound => write!(f, "unbound {family} sockets"),
                     When::UnboundOrUdpLite => write!(f, "unbound {family} and UDP-Lite sockets"),
                     When::Iterator(_) => write!(f, "{family} sockets without a descriptor"),
@@ -134,6 +150,8 @@ impl fmt::Display for Program {
 pub struct Features {
     /// bpf_loop(), since Linux 5.17.
     pub bpf_loop: bool,
+    /// The families whose tables can be walked: bpf/hashes.h.
+    pub walks: Vec<Family>,
     /// The names of the iterators. `None` if they are unknown.
     iterators: Option<Vec<String>>,
 }
@@ -145,6 +163,7 @@ impl Features {
         let names = |btf: &KernelBtf| btf.iterators().iter().map(|it| it.name.clone()).collect();
         Features {
             bpf_loop: btf.is_none_or(|btf| btf.has_helper("BPF_FUNC_loop")),
+            walks: btf.map(walks).unwrap_or_default(),
             iterators: btf.map(names),
         }
     }
@@ -153,4 +172,19 @@ impl Features {
     pub fn has_iterator(&self, name: &str) -> bool {
         self.iterators.as_ref().is_none_or(|names| names.iter().any(|it| it == name))
     }
+}
+
+/// The families whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
+/// walk is an iterator over a map.
+fn walks(btf: &KernelBtf) -> Vec<Family> {
+    let has = |structure, member| btf.has_member(structure, member);
+    let tcp = has("netns_ipv4", "tcp_death_row");
+    let tables = [
+        (Family::Tcp, tcp),
+        (Family::Mptcp, tcp),
+        (Family::Udp, has("netns_ipv4", "udp_table") || has("netns_ipv4", "mc_autojoin_sk")),
+        (Family::Unix, has("net", "unx") && has("unix_table", "buckets")),
+    ];
+    let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");
+    tables.into_iter().filter(|(_, is_found)| is_iterable && *is_found).map(|it| it.0).collect()
 }

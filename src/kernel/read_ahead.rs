@@ -1,10 +1,13 @@
-//! Reading ahead: one thread lets the kernel walk its tables while another makes rows of earlier records.
-//! With a large table, each takes half of the time.
+//! Reading ahead: threads let the kernel walk its tables while another makes rows of earlier records. Each lane of a
+//! walk is read by a thread of its own.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+
+use crate::kernel::snapshot::{Snapshot, Source};
+use crate::kernel::walk::Lane;
 
 /// The size in bytes of the buffer of a chunk. It is handed over when less than [`ROOM`] is left in it.
 const CHUNK: usize = 256 * 1024;
@@ -15,13 +18,13 @@ const ROOM: usize = 64 * 1024;
 /// The number of chunks that may wait, which bounds the memory at any speed of the other side.
 const WAITING: usize = 4;
 
-/// A source that another thread reads. If no thread could be started, the calling thread reads it.
-pub enum ReadAhead<S> {
+/// A snapshot that other threads read. If no thread could be started, the calling thread reads it.
+pub enum ReadAhead {
     Ahead(Ahead),
-    Directly(S),
+    Directly(Box<Snapshot>),
 }
 
-/// The data that the other thread has read.
+/// The data that the other threads have read.
 pub struct Ahead {
     chunks: Receiver<io::Result<Vec<u8>>>,
     /// The chunk that is being returned, from `begin` on.
@@ -31,21 +34,22 @@ pub struct Ahead {
     thread: Option<JoinHandle<()>>,
 }
 
-impl<S: Read + Send + 'static> ReadAhead<S> {
-    /// Starts to read. The thread ends with the source, or when this value is dropped.
+impl ReadAhead {
+    /// Starts to read. The threads end with the snapshot, or when this value is dropped.
     ///
     /// # Errors
     ///
-    /// If a thread could not be started, and the source is lost with it. No such case is known.
-    pub fn new(source: S) -> io::Result<ReadAhead<S>> {
+    /// If a thread could not be started, and the snapshot is lost with it. No such case is known.
+    pub fn new(snapshot: Snapshot) -> io::Result<ReadAhead> {
         let (sender, chunks) = sync_channel(WAITING);
-        // If the thread does not start, its closure is dropped. The source is therefore kept outside of
+        // If the thread does not start, its closure is dropped. The snapshot is therefore kept outside of
         // it.
-        let source = Arc::new(Mutex::new(Some(source)));
-        let theirs = Arc::clone(&source);
+        let snapshot = Arc::new(Mutex::new(Some(snapshot)));
+        let theirs = Arc::clone(&snapshot);
         let thread = thread::Builder::new().spawn(move || {
-            if let Some(source) = take(&theirs) {
-                read_on(source, &sender);
+            if let Some(snapshot) = take(&theirs) {
+                // Without a receiver, nobody needs the error.
+                let _ = send_all(snapshot, &sender).or_else(|error| sender.send(Err(error)));
             }
         });
         match thread {
@@ -55,22 +59,38 @@ impl<S: Read + Send + 'static> ReadAhead<S> {
                 begin: 0,
                 thread: Some(thread),
             })),
-            Err(error) => take(&source).map(ReadAhead::Directly).ok_or(error),
+            Err(error) => take(&snapshot).map(|it| ReadAhead::Directly(Box::new(it))).ok_or(error),
         }
     }
 }
 
-fn take<S>(source: &Mutex<Option<S>>) -> Option<S> {
-    source.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn take(snapshot: &Mutex<Option<Snapshot>>) -> Option<Snapshot> {
+    snapshot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Sends the data of the source, until it ends or the receiver is gone.
-fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
+type Sender = SyncSender<io::Result<Vec<u8>>>;
+
+/// Sends the records of all sources, until they end or the receiver is gone.
+fn send_all(mut snapshot: Snapshot, to: &Sender) -> io::Result<()> {
+    while let Some(source) = snapshot.next_source() {
+        let is_received = match source {
+            Source::Stream(reader) => send_stream(reader, to)?,
+            Source::Walk(walk) => send_lanes(walk.into_lanes(), to)?,
+        };
+        if !is_received {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Sends the bytes of a reader. A chunk may end in the middle of a record. Returns whether there still is a receiver.
+fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
     loop {
         let mut chunk = vec![0; CHUNK];
         let mut length = 0;
         let result = loop {
-            match source.read(&mut chunk[length..]) {
+            match reader.read(&mut chunk[length..]) {
                 Ok(0) => break Ok(false),
                 Ok(more) => length += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -84,23 +104,60 @@ fn read_on(mut source: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
         };
         chunk.truncate(length);
         let is_received = length == 0 || to.send(Ok(chunk)).is_ok();
-        match result {
-            Ok(true) if is_received => {}
-            Ok(_) => return,
-            Err(error) => {
-                // Without a receiver, nobody needs the error.
-                let _ = to.send(Err(error));
-                return;
-            }
+        match result? {
+            true if is_received => {}
+            _ => return Ok(is_received),
         }
     }
 }
 
-impl<S: Read> Read for ReadAhead<S> {
+/// Sends the records of all lanes, each from a thread of its own. Returns whether there still is a receiver.
+fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
+    let mut lanes: Vec<Option<Lane>> = lanes.into_iter().map(Some).collect();
+    thread::scope(|scope| {
+        let (first, others) = lanes.split_first_mut().ok_or(io::ErrorKind::InvalidInput)?;
+        let threads: Vec<_> = others
+            .iter_mut()
+            .map(|lane| thread::Builder::new().spawn_scoped(scope, || send_lane(lane, to)))
+            .collect();
+        let mut is_received = send_lane(first, to)?;
+        for thread in threads.into_iter().flatten() {
+            let result = thread.join().unwrap_or_else(|_| Err(panicked()));
+            is_received &= result?;
+        }
+        Ok(is_received)
+    })
+    .and_then(|is_received: bool| {
+        // Those whose thread could not be started.
+        lanes
+            .iter_mut()
+            .try_fold(is_received, |is_received, lane| Ok(is_received && send_lane(lane, to)?))
+    })
+}
+
+/// Sends the records of a lane, unless that has been done. A chunk has whole records. Returns whether there still is a
+/// receiver.
+fn send_lane(lane: &mut Option<Lane>, to: &Sender) -> io::Result<bool> {
+    let Some(mut lane) = lane.take() else { return Ok(true) };
+    let mut chunk = Vec::new();
+    while let Some(piece) = lane.next_piece()? {
+        chunk.extend_from_slice(piece);
+        if chunk.len() >= CHUNK - ROOM && to.send(Ok(std::mem::take(&mut chunk))).is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(chunk.is_empty() || to.send(Ok(chunk)).is_ok())
+}
+
+fn panicked() -> io::Error {
+    io::Error::other("the thread that reads them has panicked")
+}
+
+impl Read for ReadAhead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             ReadAhead::Ahead(ahead) => ahead.read(buffer),
-            ReadAhead::Directly(source) => source.read(buffer),
+            ReadAhead::Directly(snapshot) => snapshot.read(buffer),
         }
     }
 }
@@ -124,7 +181,7 @@ impl Ahead {
     /// panic.
     fn end(&mut self) -> io::Result<()> {
         match self.thread.take().map(JoinHandle::join) {
-            Some(Err(_)) => Err(io::Error::other("the thread that reads them has panicked")),
+            Some(Err(_)) => Err(panicked()),
             Some(Ok(())) | None => Ok(()),
         }
     }
@@ -159,10 +216,16 @@ mod tests {
         }
     }
 
-    fn odd(fails: bool) -> (Vec<u8>, ReadAhead<Odd>) {
+    fn ahead(source: impl Read + Send + 'static) -> ReadAhead {
+        let mut snapshot = Snapshot::default();
+        snapshot.add(0, source);
+        ReadAhead::new(snapshot).expect("a thread")
+    }
+
+    fn odd(fails: bool) -> (Vec<u8>, ReadAhead) {
         let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(n) % 251) as u8).collect();
-        let ahead = ReadAhead::new(Odd { left: bytes.clone(), turn: 0, fails });
-        (bytes, ahead.expect("a thread"))
+        let ahead = ahead(Odd { left: bytes.clone(), turn: 0, fails });
+        (bytes, ahead)
     }
 
     #[test]
@@ -195,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_thread_is_not_the_end_of_the_source() {
-        let mut ahead = ReadAhead::new(Panicking(false)).expect("a thread");
+        let mut ahead = ahead(Panicking(false));
         let error = ahead.read_to_end(&mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("panicked"), "{error}");
     }

@@ -1,39 +1,90 @@
 //! A snapshot: the records of one reading of all programs, as one stream.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
 
-/// One reading of the sockets, which reads its sources one after the other. A source is an open iterator,
-/// or any other reader of records, such as a pinned iterator or a recording.
+use libbpf_rs::Iter;
+
+use crate::error::Error;
+use crate::kernel::walk::{self, Walk};
+
+/// One reading of the sockets, which reads its sources one after the other.
 #[derive(Default)]
 pub struct Snapshot {
     /// The sources in the order in which they are read, sorted by rank.
-    sources: VecDeque<Source>,
+    sources: VecDeque<(usize, Source)>,
+    /// The iterators that note the network namespaces of walks, by the rank of the first walk.
+    places: BTreeMap<usize, Iter>,
 }
 
-struct Source {
-    rank: usize,
-    reader: Box<dyn Read + Send>,
+/// A source of records.
+pub enum Source {
+    /// An open iterator, or any other reader of records, such as a pinned iterator or a recording.
+    Stream(Box<dyn Read + Send>),
+    /// A walk, whose lanes can be read at the same time.
+    Walk(Walk),
 }
 
 impl Snapshot {
     /// Adds a source. Sources of lower rank are read first, sources of equal rank in the order in which
     /// they were added. This keeps families together in a snapshot of several network namespaces.
     pub fn add(&mut self, rank: usize, reader: impl Read + Send + 'static) {
-        let position = self.sources.partition_point(|source| source.rank <= rank);
-        self.sources.insert(position, Source { rank, reader: Box::new(reader) });
+        self.insert(rank, Source::Stream(Box::new(reader)));
+    }
+
+    /// Adds a walk.
+    pub(super) fn add_walk(&mut self, rank: usize, walk: Walk) {
+        self.insert(rank, Source::Walk(walk));
+    }
+
+    /// Adds the network namespace of this thread to the walks of this rank and those that were loaded with it. `open`
+    /// opens the iterator for the first namespace.
+    ///
+    /// # Errors
+    ///
+    /// That of `open`, or when there are too many namespaces.
+    pub(super) fn add_place(
+        &mut self,
+        rank: usize,
+        open: impl FnOnce() -> Result<Iter, Error>,
+    ) -> Result<(), Error> {
+        let places = match self.places.entry(rank) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(open()?),
+        };
+        walk::add_place(places).map_err(Error::Read)
+    }
+
+    fn insert(&mut self, rank: usize, source: Source) {
+        let position = self.sources.partition_point(|(other, _)| *other <= rank);
+        self.sources.insert(position, (rank, source));
     }
 
     /// Whether there is a source of this rank that has not been read to its end.
     pub fn contains(&self, rank: usize) -> bool {
-        self.sources.iter().any(|source| source.rank == rank)
+        self.sources.iter().any(|(other, _)| *other == rank)
+    }
+
+    /// Takes the next source.
+    pub(super) fn next_source(&mut self) -> Option<Source> {
+        self.sources.pop_front().map(|(_, source)| source)
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Source::Stream(reader) => reader.read(buffer),
+            Source::Walk(walk) => walk.read(buffer),
+        }
     }
 }
 
 impl Read for Snapshot {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(source) = self.sources.front_mut() {
-            match source.reader.read(buffer)? {
+        while let Some((_, source)) = self.sources.front_mut() {
+            match source.read(buffer)? {
                 0 if !buffer.is_empty() => drop(self.sources.pop_front()),
                 length => return Ok(length),
             }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::mem;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::slice;
 
@@ -25,6 +25,16 @@ pub fn socket(domain: i32, socket_type: i32, protocol: i32) -> io::Result<OwnedF
         0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Duplicates a descriptor to a number above another one: fcntl(2), F_DUPFD_CLOEXEC.
+///
+/// # Errors
+///
+/// The error of the kernel.
+pub fn duplicate_above(fd: &OwnedFd, number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only, and its result is a new descriptor.
+    unsafe { owned(libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number + 1).into()) }
 }
 
 /// Reads an option of any level and number with getsockopt(2). Fills the beginning of `buffer` and
@@ -189,6 +199,64 @@ pub fn bpf_without_command() -> io::Error {
     }
 }
 
+/// A map of the BPF programs, mapped for reading: bpf(2), BPF_F_MMAPABLE.
+pub struct MapMapping {
+    address: *const u8,
+    length: usize,
+}
+
+// SAFETY: the mapping can only be read, and from any thread.
+unsafe impl Send for MapMapping {}
+// SAFETY: as above. References to its contents are made by an unsafe function only.
+unsafe impl Sync for MapMapping {}
+
+impl MapMapping {
+    /// Maps the elements of an array, which are `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of mmap(2).
+    pub fn of(map: BorrowedFd, length: usize) -> io::Result<MapMapping> {
+        map_file(map, length, libc::MAP_SHARED).map(|address| MapMapping { address, length })
+    }
+}
+
+impl MapMapping {
+    /// A part of the contents. Empty if the mapping does not have all of it.
+    ///
+    /// # Safety
+    ///
+    /// No program may write to this part while the reference exists.
+    pub(super) unsafe fn part(&self, begin: usize, length: usize) -> &[u8] {
+        match begin.checked_add(length) {
+            // SAFETY: the mapping has these bytes and lives as long as `self`. The caller guarantees that they do not
+            // change.
+            Some(end) if end <= self.length => unsafe {
+                slice::from_raw_parts(self.address.add(begin), length)
+            },
+            _ => &[],
+        }
+    }
+}
+
+impl Drop for MapMapping {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and no reference to it is left.
+        unsafe { libc::munmap(self.address.cast_mut().cast(), self.length) };
+    }
+}
+
+/// Maps the beginning of a file for reading.
+fn map_file(file: BorrowedFd, length: usize, flags: i32) -> io::Result<*const u8> {
+    // SAFETY: a new mapping, at a place that the kernel chooses, changes nothing that is in use.
+    let address =
+        unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_READ, flags, file.as_raw_fd(), 0) };
+    match address {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        address => Ok(address.cast_const().cast()),
+    }
+}
+
 /// The kernel's types, mapped from a file of /sys/kernel/btf with mmap(2): kernel/bpf/sysfs_btf.c.
 pub struct BtfMapping {
     address: *const u8,
@@ -207,21 +275,8 @@ impl BtfMapping {
         if length == 0 || fstatfs(file)?.filesystem_type() != SYSFS_MAGIC {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        // SAFETY: a new mapping, at a place that the kernel chooses, changes nothing that is in use.
-        let address = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                length,
-                libc::PROT_READ,
-                libc::MAP_PRIVATE,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        match address {
-            libc::MAP_FAILED => Err(io::Error::last_os_error()),
-            address => Ok(BtfMapping { address: address.cast(), length }),
-        }
+        let address = map_file(file.as_fd(), length, libc::MAP_PRIVATE)?;
+        Ok(BtfMapping { address, length })
     }
 }
 

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Collecting sockets: follows the chains of a table from slot to slot under RCU, and notes the addresses of those
+ * that are wanted. No socket is missed that is in the table all the time, and none is noted twice:
+ *
+ *   The chains of TCP end in a number, that of their slot. A chain that ends in another number led through a socket
+ *   that was removed and added elsewhere meanwhile, and is followed again.
+ *   Other chains end in NULL. There, a socket must point back to the link through which it was reached. Otherwise
+ *   it was moved, or freed: unix sockets are freed without waiting for readers.
+ *
+ * A chain that does not fit a call any more is left to the next one as a whole. A chain that does not fit a call of
+ * its own is cut. New sockets are added at its beginning, so the number of nodes from the cut to its end is kept.
+ * The next call measures the chain and passes over all but as many nodes at its end, and a margin for nodes that go
+ * away meanwhile. The reader gets some of its sockets twice (output_header.is_split).
+ */
+#ifndef CHAINS_H
+#define CHAINS_H
+
+/* What a walk looks for; a constant to the compiler. */
+enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP };
+
+#define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP)
+
+/* Most slots are empty, and some are passed in one step. */
+#define SLOTS_PER_STEP 4
+
+#define NODE_OFFSET bpf_core_field_offset(struct sock_common, skc_node)
+
+#define COMMON(lane) ((struct sock_common *)(lane)->common)
+
+static __always_inline bool is_end(__u64 node)
+{
+	return (node & 1) | !node;
+}
+
+static __always_inline __u64 load_word(__u64 address)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), (void *)address);
+	return word;
+}
+
+/* Copies what every socket begins with. */
+static __always_inline void copy_common(struct lane *lane, __u64 address)
+{
+	__u64 size = bpf_core_type_size(struct sock_common);
+
+	bpf_probe_read_kernel(lane->common, size < sizeof(lane->common) ? size : sizeof(lane->common),
+			      (void *)address);
+}
+
+/* The head of a slot. Those of the slots around it are read at once. */
+static __always_inline __u64 load_head(struct lane *lane, __u64 offset)
+{
+	__u64 begin = offset & ~(__u64)(HEADS - 1);
+
+	if (lane->heads_begin != begin) {
+		/* Behind the last slot may be an address that cannot be read. */
+		if ((lane->slots.stride & (lane->slots.stride - 1)) ||
+		    bpf_probe_read_kernel(lane->heads, sizeof(lane->heads), (void *)(lane->slots.base + begin)))
+			return load_word(lane->slots.base + offset);
+		lane->heads_begin = begin;
+	}
+	return lane->heads[(offset & (HEADS - 1)) / 8];
+}
+
+/* Begins with the chain of a slot, whose head has been loaded. */
+static __always_inline void begin_chain(struct lane *lane, __u64 head)
+{
+	struct collecting *c = &lane->collecting;
+
+	c->position = 0;
+	c->before = c->found;
+	c->link = lane->slots.base + c->slot * lane->slots.stride;
+	c->node = head;
+}
+
+/* Follows a chain from its beginning, because it has changed. */
+static __always_inline void restart_chain(struct lane *lane)
+{
+	struct collecting *c = &lane->collecting;
+
+	c->found = c->before;
+	c->is_full = 0;
+	c->is_measuring = lane->rest && c->slot == lane->slot;
+	begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
+}
+
+/* Goes to the next slot that has a chain. Returns 1 if none is left. */
+static __always_inline long next_slot(struct lane *lane)
+{
+	struct collecting *c = &lane->collecting;
+	__u64 head = 1;
+
+	for (int i = 0; i < SLOTS_PER_STEP && is_end(head); i++) {
+		c->slot++;
+		if (c->slot >= lane->end)
+			return 1;
+		head = load_head(lane, c->slot * lane->slots.stride);
+	}
+	c->skip = 0;
+	begin_chain(lane, head);
+	return 0;
+}
+
+/*
+ * The end of a chain. Returns 1 when there is no more to collect. Not static, because the verifier then analyses it
+ * only once.
+ */
+__noinline int end_chain(__u32 number)
+{
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	struct collecting *c;
+	__u64 left;
+
+	if (!lane)
+		return 1;
+	c = &lane->collecting;
+	if (lane->slots.nulls != NO_NULLS && c->position && c->node >> 1 != lane->slots.nulls + c->slot) {
+		restart_chain(lane);
+		return 0;
+	}
+	if (c->is_full)
+		return 1;
+	if (c->is_measuring) {
+		left = lane->rest + lane->limit / 2;
+		c->skip = c->position > left ? c->position - left : 0;
+		c->is_measuring = 0;
+		begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
+		return 0;
+	}
+	return next_slot(lane);
+}
+
+/* The state of a socket in TIME_WAIT is that which /proc/net/tcp shows. */
+static __always_inline __u8 tcp_state(struct sock_common *skc, __u64 address)
+{
+	struct tcp_timewait_sock *tw = (void *)address;
+	__u8 state = skc->skc_state;
+
+	if (state == TCP_NEW_SYN_RECV)
+		return TCP_SYN_RECV;
+	if (state == TCP_TIME_WAIT && HAS(tw, tw_sk.tw_substate))
+		return BPF_CORE_READ(tw, tw_sk.tw_substate);
+	return state;
+}
+
+/* Whether a socket, of which there is a copy of the beginning, may be wanted. */
+static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind, __u64 address)
+{
+	struct sock_common *skc = COMMON(lane);
+
+	if (!parameters.prefilter.every_netns && (__u64)skc->skc_net.net != lane->net)
+		return false;
+	switch (kind) {
+	case WALK_TCP:
+		return wanted(skc, tcp_state(skc, address), parameters.prefilter.tcp_states);
+	case WALK_UDP:
+		return wanted(skc, skc->skc_state, parameters.prefilter.udp_states);
+	case WALK_UNIX:
+		return skc->skc_family == AF_UNIX;
+	default:
+		return skc->skc_state != TCP_TIME_WAIT && skc->skc_state != TCP_NEW_SYN_RECV;
+	}
+}
+
+/* Notes the address of a socket. Returns 1 if the chain is left to the next call. */
+static __always_inline long note(struct lane *lane, __u64 address)
+{
+	struct collecting *c = &lane->collecting;
+	__u64 found = c->found;
+
+	if (found < lane->limit) {
+		lane->address[found & (CALL_SOCKETS - 1)] = address;
+		lane->slot_of[found & (CALL_SOCKETS - 1)] = c->slot;
+		c->found = found + 1;
+		return 0;
+	}
+	if (c->before) {
+		c->found = c->before;
+		c->is_cut = 1;
+		return 1;
+	}
+	c->is_full = 1;
+	c->unstored = c->position;
+	return 0;
+}
+
+/* A node of a chain. Returns 1 when there is no more to collect. */
+static __always_inline long visit(struct lane *lane, enum walk_kind kind, __u64 node)
+{
+	struct collecting *c = &lane->collecting;
+	bool is_new = !(c->is_full | c->is_measuring) && c->position >= c->skip;
+	__u64 address = node - NODE_OFFSET;
+
+	if (!HAS_NULLS(kind) || is_new)
+		copy_common(lane, address);
+	if (!HAS_NULLS(kind)) {
+		if ((__u64)COMMON(lane)->skc_node.pprev != c->link) {
+			restart_chain(lane);
+			return 0;
+		}
+		c->link = node;
+	}
+	if (is_new && is_candidate(lane, kind, address) && note(lane, address))
+		return 1;
+	c->position++;
+	c->node = !HAS_NULLS(kind) || is_new ? (__u64)COMMON(lane)->skc_node.next : load_word(node);
+	return 0;
+}
+
+/* One step. Returns 1 when there is no more to collect. */
+static __always_inline long collect(__u32 number, enum walk_kind kind)
+{
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	__u64 node;
+
+	if (!lane)
+		return 1;
+	node = lane->collecting.node;
+	return is_end(node) ? end_chain(number) & 1 : visit(lane, kind, node);
+}
+
+static __always_inline void begin_collecting(struct lane *lane)
+{
+	struct collecting *c = &lane->collecting;
+
+	c->slot = lane->slot;
+	c->found = 0;
+	c->skip = 0;
+	c->is_full = 0;
+	c->is_cut = 0;
+	c->is_measuring = lane->rest != 0;
+	lane->heads_begin = ~0ULL;
+	/* A lane of a small table may have no slot at all. */
+	c->node = 1;
+	c->position = c->before = 0;
+	if (c->slot < lane->end)
+		begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
+}
+
+/* The steps were used up within a chain, which is left to the next call, with more steps if it was the only one. */
+static __always_inline void give_up_chain(struct lane *lane, struct output *output)
+{
+	struct collecting *c = &lane->collecting;
+
+	c->found = c->before;
+	if (c->slot != lane->slot) {
+		lane->rest = 0;
+	} else if (lane->steps < CALL_STEPS_MAX) {
+		lane->steps *= 2;
+	} else {
+		output->header.lost++;
+		c->slot++;
+		lane->rest = 0;
+	}
+}
+
+/* The most steps of this call. */
+static __always_inline __u32 steps(__u32 number)
+{
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+
+	return lane ? lane->steps : 0;
+}
+
+/* Decides where the next call begins. Returns the number of sockets that were collected. */
+__noinline int end_collecting(__u32 number)
+{
+	struct output *output = bpf_map_lookup_elem(&outputs, &number);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	struct collecting *c;
+	__u64 had_rest;
+
+	if (!lane || !output)
+		return 0;
+	c = &lane->collecting;
+	had_rest = lane->rest;
+	if (c->slot >= lane->end || c->is_cut)
+		lane->rest = 0;
+	else if (c->is_full && is_end(c->node))
+		lane->rest = c->position - c->unstored;
+	else
+		give_up_chain(lane, output);
+	output->header.is_split = had_rest || lane->rest;
+	lane->slot = c->slot;
+	return c->found;
+}
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The state of a walk, and its maps. A walk has one or more lanes, which share the slots of a table among them. Each
+ * is read by one thread and has its own element in each map.
+ *
+ * All maps are read-only to user space, because they say where the kernel is read. The reader would keep a means
+ * to read any address after it has given up its capabilities. It starts a walk by opening an iterator, whose
+ * number is a new one (bpf_iter_meta.session_id), and what a walk is for is in the parameters.
+ */
+#ifndef LANE_H
+#define LANE_H
+
+/* The most sockets of a call, a power of two. All of a call is under rcu_read_lock(). */
+#define CALL_SOCKETS 256
+
+/* The most steps of a call, each to another node or past some empty slots; more for a chain that needs them. */
+#define CALL_STEPS 4096
+#define CALL_STEPS_MAX (1 << 20)
+#define CALL_STEPS_MAX_WITHOUT_LOOP (1 << 14)
+
+/* The steps that a kernel without bpf_loop() does at once. */
+#define SOME_STEPS 64
+
+/* The bytes of a table's heads that are read at once. */
+#define HEADS 512
+
+/* The tables of the kernel that sockets hang in. */
+enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLES };
+
+/* A network namespace, and the tables that are walked for it: the tables that it shares are the first one's. */
+struct place {
+	union {
+		__u64 net; /* the address of its struct net */
+		__u64 session; /* of the first element: bpf_iter_meta.session_id */
+	};
+	union {
+		__u64 tables; /* bit n: enum table n */
+		__u64 count; /* of the first element: the number of places */
+	};
+};
+
+/* Where the slots of a table are, each of which begins a chain of sockets. */
+struct slots {
+	__u64 base; /* the address of the first slot's head */
+	__u64 stride;
+	__u64 count;
+	__u64 nulls; /* the number at the end of the first chain; ends_with_null(): a NULL pointer */
+};
+
+/*
+ * The phase that collects sockets. Its state is in a map and not on the stack: what is loaded from there is any
+ * number to the verifier, to which one step of the loop then looks like the other.
+ */
+struct collecting {
+	__u64 slot;
+	__u64 node;	/* the address of the next node of the chain, or the mark at its end */
+	__u64 link;	/* where the pointer to that node is */
+	__u64 position; /* of the node in the chain */
+	__u64 skip;	/* the nodes at the beginning of the chain that an earlier call had */
+	__u64 found;	/* the number of sockets, */
+	__u64 before;	/* and what it was when the chain began */
+	__u64 unstored; /* the position of the first socket for which there was no room */
+	__u64 is_full;	/* whether only the length of the chain is still of interest, */
+	__u64 is_measuring; /* or to begin with, as its end was left to this call */
+	__u64 is_cut;	/* whether the last chain is left to the next call */
+};
+
+/* What tells a socket from another at the same address, and from itself at another time. */
+struct likeness {
+	__u64 addresses;
+	__u64 hash;
+	__u64 cookie;
+	__u64 state; /* and the ports */
+	__u64 pprev; /* 0: it is in no chain any more */
+	__u64 net;
+};
+
+/* Copies of kernel structures. One that is larger is cut, and the verifier then refuses what is read behind. */
+struct copies {
+	__u64 address; /* of the socket itself */
+	__u8 sock[4096]; /* of any kind of socket */
+	__u8 first[4096]; /* the first subflow of an MPTCP socket */
+	__u8 np[1024];
+	__u8 net[16384];
+};
+
+/* Where a call begins, to make it again. */
+struct call {
+	__u64 slot;
+	__u64 rest;
+	__u64 limit;
+};
+
+struct lane {
+	__u64 session; /* the iterator that is being read */
+	__u64 next_place; /* the index of the place of the next table */
+	__u64 next_table; /* enum table */
+	__u64 table;
+	__u64 net;
+	struct slots slots;
+	__u64 slot; /* where the next call begins, */
+	__u64 end;  /* and where this lane ends */
+	__u64 rest; /* the nodes at the end of that slot's chain that are left, if one call was not enough for all */
+	__u64 steps; /* of a call, at most */
+	__u64 limit; /* the number of sockets of a call, at most */
+	__u64 copied_net; /* which namespace the copy is of */
+	struct collecting collecting;
+	struct call first;
+	__u64 begun_at; /* of the call, in nanoseconds */
+	__u64 length; /* of the output before the record that is being written */
+	struct likeness likeness[2]; /* the socket before and after */
+	__u64 heads_begin; /* the offset of `heads` in the table */
+	__u64 heads[HEADS / 8];
+	__u64 common[32]; /* a copy of a struct sock_common */
+	__u64 address[CALL_SOCKETS];
+	__u64 slot_of[CALL_SOCKETS];
+	struct copies copies;
+};
+
+/* The loader makes as many elements as there are lanes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY);
+	__type(key, __u32);
+	__type(value, struct lane);
+} lanes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct output);
+} outputs SEC(".maps");
+
+/*
+ * The network namespaces of the walk, from the second element on. The first has the iterator that they were found
+ * with, and their number. The loader makes room for more than one namespace if there may be more.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__uint(map_flags, BPF_F_RDONLY);
+	__type(key, __u32);
+	__type(value, struct place);
+} places SEC(".maps");
+
+/* The tables of the places so far, by the address of the first slot, with the session. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8);
+	__uint(map_flags, BPF_F_RDONLY | BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u64);
+} known_tables SEC(".maps");
+
+/*
+ * What the iterators of the lanes go over: one element, the number of the lane. A call that returns 1 is made
+ * again by the next read(2): kernel/bpf/bpf_iter.c, bpf_seq_read().
+ */
+const volatile __u32 lane_0 SEC(".rodata.lane_0") = 0;
+const volatile __u32 lane_1 SEC(".rodata.lane_1") = 1;
+const volatile __u32 lane_2 SEC(".rodata.lane_2") = 2;
+const volatile __u32 lane_3 SEC(".rodata.lane_3") = 3;
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a program writes its records. An iterator writes to its seq_file. A walk (walk.h) writes to a buffer
+ * that the reader has mapped, and passes that buffer in place of the seq_file, so that one set of functions
+ * serves both. Which of the two a program does is a constant to the verifier.
+ */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+#include "parameters.h"
+
+enum walk_limit {
+	/* The size of a buffer in bytes, and how much of it must be free before a record is begun. */
+	OUTPUT_SIZE = 384 * 1024,
+	RECORD_ROOM = 36 * 1024,
+	/* The most lanes and network namespaces of a walk: see lane.h */
+	LANES = 4,
+	PLACES = 65536,
+};
+
+/* What the reader learns from a call: src/kernel/walk.rs */
+struct output_header {
+	__u64 length; /* of the records, in bytes */
+	__u64 done;   /* whether the walk is over */
+	__u64 lost;   /* chains that were given up, because they changed faster than they could be followed */
+	__u64 longest_call; /* since the programs were loaded, in nanoseconds */
+	__u64 is_split; /* whether the reader may get a socket of this call once more */
+	__u64 unused;
+};
+
+struct output {
+	struct output_header header;
+	__u8 bytes[OUTPUT_SIZE];
+};
+
+/* The bytes that are copied from the kernel at once. */
+#define CHUNK 256
+
+/*
+ * Copies `length` bytes from an address of the kernel, CHUNK at most, padded with zeros to a multiple of eight.
+ * The verifier has to see a comparison of the register that the call uses. 5.10 still assumes that the value may
+ * be negative, which the mask excludes.
+ */
+#define COPY_CHUNK(to, address, length)                                                            \
+	({                                                                                         \
+		__u64 part = (length);                                                             \
+                                                                                                   \
+		barrier_var(part);                                                                 \
+		if (part > CHUNK)                                                                  \
+			part = CHUNK;                                                              \
+		barrier_var(part);                                                                 \
+		part &= 2 * CHUNK - 1;                                                             \
+		bpf_probe_read_kernel(to, part, (void *)(address));                                \
+		(part + 7) & ~7ULL;                                                                \
+	})
+
+static __always_inline void put_chunk_into_seq(struct seq_file *seq, __u64 address, __u64 length)
+{
+	__u8 chunk[CHUNK] = {};
+	__u64 padded = COPY_CHUNK(chunk, address, length);
+
+	barrier_var(padded);
+	if (padded <= CHUNK)
+		bpf_seq_write(seq, chunk, padded);
+}
+
+#ifdef WALKS
+#define OUTPUT_OF(seq) ((struct output *)(seq))
+
+/* The place of the next `size` bytes, a constant, in the buffer of a walk. NULL if there is no room. */
+static __always_inline void *next_place(struct seq_file *seq, __u32 size)
+{
+	__u64 place = OUTPUT_OF(seq)->header.length;
+
+	barrier_var(place);
+	if (place > OUTPUT_SIZE - size)
+		return 0;
+	barrier_var(place);
+	return OUTPUT_OF(seq)->bytes + place;
+}
+
+/* Writes a part of a record, whose size is a constant. */
+static __always_inline void put(struct seq_file *seq, const void *part, __u32 size)
+{
+	void *to;
+
+	if (!WALKS) {
+		bpf_seq_write(seq, part, size);
+		return;
+	}
+	to = next_place(seq, size);
+	if (!to)
+		return;
+	__builtin_memcpy(__builtin_assume_aligned(to, 8), part, size);
+	OUTPUT_OF(seq)->header.length += size;
+}
+
+static __always_inline void put_chunk(struct seq_file *seq, __u64 address, __u64 length)
+{
+	void *to;
+
+	if (!WALKS) {
+		put_chunk_into_seq(seq, address, length);
+		return;
+	}
+	to = next_place(seq, CHUNK);
+	if (!to)
+		return;
+	__builtin_memset(__builtin_assume_aligned(to, 8), 0, CHUNK);
+	OUTPUT_OF(seq)->header.length += COPY_CHUNK(to, address, length);
+}
+
+/* The number of bytes written so far. */
+static __always_inline __u64 written(struct seq_file *seq)
+{
+	if (WALKS)
+		return OUTPUT_OF(seq)->header.length;
+	return HAS(seq, count) ? seq->count : 0;
+}
+#else
+#define WALKS false
+#define put(seq, part, size) bpf_seq_write(seq, part, size)
+#define put_chunk put_chunk_into_seq
+
+/* A plain load, because seq is a typed pointer in every program. */
+static __always_inline __u64 written(struct seq_file *seq)
+{
+	return HAS(seq, count) ? seq->count : 0;
+}
+#endif
+
+#endif

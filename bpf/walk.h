@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A walk of our own through the kernel's hash tables of sockets. It takes no lock, unlike the kernel's iterators,
+ * which take that of each socket: a task that is stuck with one can neither hang it nor be disturbed by it.
+ *
+ * A call does a piece of the walk, under the rcu_read_lock() of the kernel around it, in two phases: it collects the
+ * addresses of sockets (chains.h), and then writes a record of each. A socket may be changed, freed and used again
+ * at any time. Its record is written from a copy. What it is, and that it is still in its chain, is looked at
+ * before and after; if it has changed, the record is discarded and written once more.
+ */
+#ifndef WALK_H
+#define WALK_H
+
+#include "lane.h"
+#include "hashes.h"
+#include "chains.h"
+
+/* How many times a socket that changes is read. */
+#define TRIES 4
+
+static __always_inline void liken(struct lane *lane, struct likeness *likeness)
+{
+	struct sock_common *skc = COMMON(lane);
+
+	copy_common(lane, lane->copies.address);
+	likeness->addresses = (__u64)skc->skc_daddr << 32 | skc->skc_rcv_saddr;
+	likeness->hash = skc->skc_hash;
+	likeness->cookie = GET(skc, skc_cookie.counter);
+	likeness->state = (__u64)skc->skc_state << 32 | (__u32)skc->skc_dport << 16 | skc->skc_num;
+	likeness->pprev = (__u64)skc->skc_node.pprev;
+	likeness->net = (__u64)skc->skc_net.net;
+}
+
+/* Copies a structure of the kernel. */
+#define COPY(type, to, address)                                                                    \
+	bpf_probe_read_kernel(to,                                                                  \
+			      bpf_core_type_size(struct type) < sizeof(to) ?                       \
+				      bpf_core_type_size(struct type) : sizeof(to),                \
+			      (void *)(address))
+
+/* Copies the namespace, of which sockets have options in common, unless the copy is that of the socket before. */
+static __always_inline void copy_net(struct lane *lane)
+{
+	__u64 net = lane->likeness[0].net;
+
+	if (net == lane->copied_net)
+		return;
+	COPY(net, lane->copies.net, net);
+	lane->copied_net = net;
+}
+
+/*
+ * Whether there is no room for the record of a socket. The call is then made again, with as many sockets as there was
+ * room for.
+ */
+static __always_inline bool is_full(struct lane *lane, struct output *output, __u32 index)
+{
+	if (output->header.length <= OUTPUT_SIZE - RECORD_ROOM)
+		return false;
+	lane->limit = index;
+	return true;
+}
+
+/*
+ * Looks at a socket before it is read. Returns its state, or 0 if it has left its chain. This and the other functions that are not
+ * static are analysed by the verifier only once.
+ */
+__noinline int begin_socket(__u32 number, __u32 index)
+{
+	struct output *output = bpf_map_lookup_elem(&outputs, &number);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	struct likeness *before;
+
+	if (!lane || !output || is_full(lane, output, index))
+		return 0;
+	before = &lane->likeness[0];
+	lane->copies.address = lane->address[index & (CALL_SOCKETS - 1)];
+	lane->length = output->header.length;
+	liken(lane, before);
+	if (!before->pprev)
+		return 0;
+	/* The address may be that of another connection by now, which another slot has. */
+	if (lane->table == TABLE_TCP &&
+	    (before->hash & (lane->slots.count - 1)) != lane->slot_of[index & (CALL_SOCKETS - 1)])
+		return 0;
+	copy_net(lane);
+	return COMMON(lane)->skc_state;
+}
+
+/* Looks at the socket after it was read. A unix socket must also be what its link points to. */
+static __always_inline bool has_changed(struct lane *lane)
+{
+	struct likeness *before = &lane->likeness[0], *after = &lane->likeness[1];
+
+	liken(lane, after);
+	if (lane->table == TABLE_UNIX &&
+	    (before->pprev != after->pprev || load_word(after->pprev) != lane->copies.address + NODE_OFFSET))
+		return true;
+	return !after->pprev || before->addresses != after->addresses || before->hash != after->hash ||
+	       before->cookie != after->cookie || before->state != after->state ||
+	       before->net != after->net;
+}
+
+/* Keeps the record that was written, or discards it and returns 1 if the socket has changed meanwhile. */
+__noinline int end_socket(__u32 number)
+{
+	struct output *output = bpf_map_lookup_elem(&outputs, &number);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+
+	if (!lane || !output || !has_changed(lane))
+		return 0;
+	output->header.length = lane->length;
+	return 1;
+}
+
+/* Copies the IPv6 part of a socket. An IPv4 socket has none, and the copy of another is not looked at. */
+static __always_inline void copy_np(struct copies *copy, struct inet_sock *inet)
+{
+	if (HAS(inet, pinet6) && LOAD(inet, pinet6))
+		COPY(ipv6_pinfo, copy->np, LOAD(inet, pinet6));
+}
+
+#define COPIED_NP(copy) ((struct ipv6_pinfo *)(copy)->np)
+#define COPIED_NET(copy) ((struct net *)(copy)->net)
+
+static __always_inline void emit_mini_socket(struct copies *copy, struct seq_file *seq)
+{
+	struct sock_common *skc = (void *)copy->sock;
+	__u8 state;
+
+	COPY(tcp_timewait_sock, copy->sock, copy->address);
+	state = tcp_state(skc, copy->address);
+	if (state == TCP_SYN_RECV)
+		COPY(tcp_request_sock, copy->sock, copy->address);
+	if (is_wanted_mini_socket(skc, state))
+		write_mini_socket(seq, skc, state, existing_cookie(skc));
+}
+
+static __always_inline void emit_tcp(struct copies *copy, struct seq_file *seq, __u8 state, bool loop_helper)
+{
+	struct tcp_sock *tp = (void *)copy->sock;
+	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+
+	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV) {
+		emit_mini_socket(copy, seq);
+		return;
+	}
+	COPY(tcp_sock, copy->sock, copy->address);
+	copy_np(copy, inet);
+	if (has_wanted_user(&inet->sk) && has_wanted_tcp_fact(tp, COPIED_NP(copy), COPIED_NET(copy)))
+		write_tcp_socket(seq, tp, COPIED_NP(copy), COPIED_NET(copy),
+				 existing_cookie(&inet->sk.__sk_common), loop_helper);
+}
+
+static __always_inline void emit_udp(struct copies *copy, struct seq_file *seq, bool loop_helper)
+{
+	struct udp_sock *up = (void *)copy->sock;
+
+	COPY(udp_sock, copy->sock, copy->address);
+	copy_np(copy, &up->inet);
+	if (has_wanted_user(&up->inet.sk) &&
+	    has_wanted_udp_fact(up, COPIED_NP(copy), COPIED_NET(copy)))
+		write_udp_socket(seq, up, COPIED_NP(copy), COPIED_NET(copy),
+				 existing_cookie(&up->inet.sk.__sk_common), loop_helper);
+}
+
+static __always_inline void emit_unix(struct copies *copy, struct seq_file *seq, bool loop_helper)
+{
+	struct unix_sock *u = (void *)copy->sock;
+
+	COPY(unix_sock, copy->sock, copy->address);
+	if (has_wanted_user(&u->sk))
+		write_unix_socket(seq, u, COPIED_NET(copy), existing_cookie(&u->sk.__sk_common),
+				  unread_bytes(u, copy->address, loop_helper));
+}
+
+/* MPTCP sockets are in no table. This finds them by their subflows. What is not there is copied as zeros. */
+static __always_inline void emit_mptcp(struct copies *copy, struct seq_file *seq, bool loop_helper)
+{
+	struct mptcp_parts parts = {
+		.msk = (void *)copy->sock,
+		.first = (void *)copy->first,
+		.np = COPIED_NP(copy),
+		.net = COPIED_NET(copy),
+	};
+	__u64 master = mptcp_master_of(copy->address);
+
+	if (!master)
+		return;
+	COPY(mptcp_sock, copy->sock, master);
+	if (!is_wanted_mptcp(&parts.msk->sk.icsk_inet.sk))
+		return;
+	COPY(tcp_sock, copy->first, GET(parts.msk, first));
+	COPY(ipv6_pinfo, copy->np, GET(mptcp_inet(parts.msk, parts.first), pinet6));
+	write_mptcp_socket(seq, &parts, existing_cookie(&parts.msk->sk.icsk_inet.sk.__sk_common), loop_helper);
+}
+
+/* Writes the record of a socket, unless a look at all of it shows that it is not wanted. */
+static __always_inline int emit(__u32 number, __u32 state, enum walk_kind kind, bool loop_helper)
+{
+	struct seq_file *seq = bpf_map_lookup_elem(&outputs, &number);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	struct copies *copy;
+
+	if (!lane || !seq)
+		return 0;
+	copy = &lane->copies;
+	if (kind == WALK_TCP)
+		emit_tcp(copy, seq, state, loop_helper);
+	else if (kind == WALK_UDP)
+		emit_udp(copy, seq, loop_helper);
+	else if (kind == WALK_UNIX)
+		emit_unix(copy, seq, loop_helper);
+	else
+		emit_mptcp(copy, seq, loop_helper);
+	return 0;
+}
+
+/* The context of the callbacks of a loop. */
+struct turn {
+	__u32 number; /* of the lane */
+};
+
+/* The tables of a kind of sockets. */
+static __always_inline enum table first_table(enum walk_kind kind)
+{
+	return kind == WALK_UDP ? TABLE_UDP : kind == WALK_UNIX ? TABLE_UNIX : TABLE_TCP;
+}
+
+static __always_inline enum table last_table(enum walk_kind kind)
+{
+	return kind == WALK_UDP ? TABLE_UDPLITE : kind == WALK_UNIX ? TABLE_UNIX : TABLE_TCP_LISTEN;
+}
+
+/* Begins another walk if another iterator is read. */
+static __always_inline void begin_walk(struct lane *lane, struct output_header *output, __u64 session,
+				       enum walk_kind kind)
+{
+	if (lane->session == session)
+		return;
+	lane->session = session;
+	lane->next_place = 0;
+	lane->next_table = first_table(kind);
+	lane->slot = lane->end = 0;
+	lane->copied_net = 0;
+	output->lost = 0;
+	output->done = 0;
+}
+
+/* Begins to walk the next table. Returns false if none is left. */
+static __always_inline bool begin_table(struct lane *lane, __u32 number, enum walk_kind kind)
+{
+	__u32 zero = 0, index = lane->next_place + 1;
+	struct place *first = bpf_map_lookup_elem(&places, &zero);
+	struct place *place = bpf_map_lookup_elem(&places, &index);
+
+	if (!first || !place || lane->next_place >= first->count)
+		return false;
+	lane->net = place->net;
+	lane->table = lane->next_table;
+	lane->slots.base = lane->slots.count = 0;
+	if (place->tables >> (lane->table & 63) & 1)
+		find_slots(place->net, lane->table, &lane->slots);
+	lane->slot = lane->slots.count * number / parameters.walk.lanes;
+	lane->end = lane->slots.count * (number + 1) / parameters.walk.lanes;
+	lane->rest = 0;
+	lane->steps = CALL_STEPS;
+	lane->limit = CALL_SOCKETS;
+	lane->next_table++;
+	if (lane->next_table > last_table(kind)) {
+		lane->next_table = first_table(kind);
+		lane->next_place++;
+	}
+	return true;
+}
+
+/* Begins a call, of the iterator of this number. Returns 0 if the walk is over. */
+__noinline int begin_call(__u32 number, __u64 session, __u32 kind)
+{
+	struct output *output = bpf_map_lookup_elem(&outputs, &number);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+
+	if (!lane || !output)
+		return 0;
+	lane->begun_at = bpf_ktime_get_ns();
+	output->header.length = 0;
+	begin_walk(lane, &output->header, session, kind);
+	if (lane->slot >= lane->end && !begin_table(lane, number, kind)) {
+		output->header.done = 1;
+		return 0;
+	}
+	lane->first = (struct call){ .slot = lane->slot, .rest = lane->rest, .limit = lane->limit };
+	begin_collecting(lane);
+	return 1;
+}
+
+__noinline int end_call(__u32 number)
+{
+	struct output *output = bpf_map_lookup_elem(&outputs, &number);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	__u64 duration;
+
+	if (!lane || !output)
+		return 0;
+	if (lane->limit != lane->first.limit) {
+		output->header.length = 0;
+		lane->slot = lane->first.slot;
+		lane->rest = lane->first.rest;
+	}
+	duration = bpf_ktime_get_ns() - lane->begun_at;
+	if (duration > output->header.longest_call)
+		output->header.longest_call = duration;
+	return 0;
+}
+
+/*
+ * The programs of a kind: `name`, and for kernels before 5.17, which have no bpf_loop() and refuse a program that
+ * names it, `name`_without_loop. The latter tries a socket that changes only twice, so that the verifier has less to
+ * follow.
+ */
+#define WALK(name, kind)                                                                           \
+	__noinline int emit_##name(__u32 number, __u32 state)                                      \
+	{                                                                                          \
+		return emit(number, state, kind, true);                                            \
+	}                                                                                          \
+                                                                                                   \
+	static long emit_turn_##name(__u32 index, struct turn *turn)                               \
+	{                                                                                          \
+		__u32 state;                                                                       \
+                                                                                                   \
+		for (int i = 0; i < TRIES; i++) {                                                  \
+			state = begin_socket(turn->number, index);                                 \
+			if (!state)                                                                \
+				break;                                                             \
+			emit_##name(turn->number, state);                                          \
+			if (!end_socket(turn->number))                                             \
+				break;                                                             \
+		}                                                                                  \
+		return 0;                                                                          \
+	}                                                                                          \
+                                                                                                   \
+	static long collect_turn_##name(__u32 index, struct turn *turn)                            \
+	{                                                                                          \
+		return collect(turn->number, kind);                                                \
+	}                                                                                          \
+                                                                                                   \
+	SEC("iter/bpf_map_elem")                                                                   \
+	int name(struct bpf_iter__bpf_map_elem *ctx)                                               \
+	{                                                                                          \
+		struct turn turn = {};                                                             \
+                                                                                                   \
+		if (!ctx->value)                                                                   \
+			return 0;                                                                  \
+		turn.number = *(__u32 *)ctx->value;                                                \
+		if (!begin_call(turn.number, ctx->meta->session_id, kind))                         \
+			return 0;                                                                  \
+		bpf_loop(steps(turn.number), collect_turn_##name, &turn, 0);                       \
+		bpf_loop(end_collecting(turn.number), emit_turn_##name, &turn, 0);                 \
+		end_call(turn.number);                                                             \
+		return 1;                                                                          \
+	}                                                                                          \
+                                                                                                   \
+	__noinline int emit_##name##_without_loop(__u32 number, __u32 state)                       \
+	{                                                                                          \
+		return emit(number, state, kind, false);                                           \
+	}                                                                                          \
+                                                                                                   \
+	__noinline int collect_some_##name(__u32 number)                                           \
+	{                                                                                          \
+		for (int i = 0; i < SOME_STEPS; i++)                                               \
+			if (collect(number, kind))                                                  \
+				return 1;                                                          \
+		return 0;                                                                          \
+	}                                                                                          \
+                                                                                                   \
+	SEC("iter/bpf_map_elem")                                                                   \
+	int name##_without_loop(struct bpf_iter__bpf_map_elem *ctx)                                \
+	{                                                                                          \
+		__u32 number, state, end;                                                          \
+                                                                                                   \
+		if (!ctx->value)                                                                   \
+			return 0;                                                                  \
+		number = *(__u32 *)ctx->value;                                                     \
+		if (!begin_call(number, ctx->meta->session_id, kind))                              \
+			return 0;                                                                  \
+		end = steps(number);                                                               \
+		for (__u32 i = 0; i < CALL_STEPS_MAX_WITHOUT_LOOP && i < end; i += SOME_STEPS)     \
+			if (collect_some_##name(number))                                           \
+				break;                                                             \
+		end = end_collecting(number);                                                      \
+		for (__u32 i = 0; i < CALL_SOCKETS && i < end; i++) {                              \
+			state = begin_socket(number, i);                                           \
+			if (!state)                                                                \
+				continue;                                                          \
+			emit_##name##_without_loop(number, state);                                 \
+			if (!end_socket(number))                                                   \
+				continue;                                                          \
+			state = begin_socket(number, i);                                           \
+			if (!state)                                                                \
+				continue;                                                          \
+			emit_##name##_without_loop(number, state);                                 \
+			end_socket(number);                                                        \
+		}                                                                                  \
+		end_call(number);                                                                  \
+		return 1;                                                                          \
+	}
+
+/*
+ * Adds the network namespace of the reader to the places of the walks that are begun next, which it makes for each
+ * reading of another iterator anew. Returns 0 if there is no room.
+ */
+SEC("iter/bpf_map_elem")
+int walk_place(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	__u64 session = ctx->meta->session_id, *known;
+	struct place *first, *place;
+	struct slots slots = {};
+	__u32 index = 0;
+
+	first = bpf_map_lookup_elem(&places, &index);
+	if (!ctx->value || !first)
+		return 0;
+	if (first->session != session) {
+		first->session = session;
+		first->count = 0;
+	}
+	index = first->count + 1;
+	place = bpf_map_lookup_elem(&places, &index);
+	if (!place)
+		return 0;
+	place->net = (__u64)BPF_CORE_READ(reader, nsproxy, net_ns);
+	place->tables = 0;
+	for (__u32 table = 0; table < TABLES; table++) {
+		find_slots(place->net, table, &slots);
+		known = bpf_map_lookup_elem(&known_tables, &slots.base);
+		if (!slots.base || (known && *known == session))
+			continue;
+		place->tables |= 1ULL << table;
+		bpf_map_update_elem(&known_tables, &slots.base, &session, 0);
+	}
+	first->count = index;
+	return 1;
+}
+
+#endif

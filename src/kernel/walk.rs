@@ -1,0 +1,201 @@
+//! The walks: reading what the programs of bpf/walk.h write into their buffers.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::thread;
+
+use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Object, ProgramMut};
+
+use crate::kernel::abi::{output_header, walk_limit};
+use crate::kernel::object::LANE;
+use crate::kernel::syscall::MapMapping;
+
+/// The name of the program that notes the network namespaces of a walk.
+pub const PLACES: &str = "walk_place";
+
+/// The buffers that the programs of one object write to, one for each lane.
+pub struct Walks {
+    outputs: Arc<MapMapping>,
+    place: Link,
+    /// The socket through which the programs find the table of UDP-Lite.
+    _udplite: Option<OwnedFd>,
+}
+
+/// The size in bytes of an element of the map with the buffers.
+const OUTPUT: usize = size_of::<output_header>() + walk_limit::OUTPUT_SIZE.0 as usize;
+
+impl Walks {
+    /// Maps the buffers of a loaded object. Nobody but the programs can write them, or any other of their maps,
+    /// from then on.
+    ///
+    /// # Errors
+    ///
+    /// Those of libbpf and of mmap(2).
+    pub fn of(object: &Object, lanes: usize, udplite: Option<OwnedFd>) -> libbpf_rs::Result<Walks> {
+        let outputs = map(object, "outputs")?;
+        MapHandle::try_from(&outputs)?.freeze()?;
+        let outputs = Arc::new(MapMapping::of(outputs.as_fd(), OUTPUT * lanes)?);
+        let program = object.progs_mut().find(|it| it.name() == PLACES);
+        let program = program.ok_or_else(|| missing(PLACES))?;
+        let place = attach_lane(object, &program, 0)?;
+        Ok(Walks { outputs, place, _udplite: udplite })
+    }
+
+    /// Opens the iterator that notes the network namespaces of the walks that are opened next.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn places(&self) -> libbpf_rs::Result<Iter> {
+        Iter::new(&self.place)
+    }
+
+    /// Opens a walk, whose lanes have these links.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn open(&self, links: &[Link]) -> libbpf_rs::Result<Walk> {
+        let lane = |(number, link)| {
+            let outputs = Arc::clone(&self.outputs);
+            Ok(Lane { iter: Iter::new(link)?, outputs, number, records: (0, 0) })
+        };
+        Ok(Walk { lanes: links.iter().enumerate().map(lane).collect::<libbpf_rs::Result<_>>()? })
+    }
+}
+
+/// Adds the network namespace of this thread to the walks. `places` comes from [`Walks::places`].
+///
+/// # Errors
+///
+/// `ENOSPC` when there are too many.
+pub fn add_place(places: &mut Iter) -> io::Result<()> {
+    match places.read(&mut [0]) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
+    }
+}
+
+/// Attaches a program of a walk to each lane.
+///
+/// # Errors
+///
+/// Those of libbpf.
+pub fn attach(object: &Object, program: &ProgramMut, lanes: usize) -> libbpf_rs::Result<Vec<Link>> {
+    (0..lanes).map(|lane| attach_lane(object, program, lane)).collect()
+}
+
+fn attach_lane(object: &Object, program: &ProgramMut, lane: usize) -> libbpf_rs::Result<Link> {
+    let number = map(object, &format!("{LANE}{lane}"))?;
+    program.attach_iter_with_opts(IterOpts::Map(MapIterOpts::from_fd(number.as_fd())))
+}
+
+fn map<'a>(object: &'a Object, name: &str) -> libbpf_rs::Result<Map<'a>> {
+    object.maps().find(|map| map.name() == name).ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> libbpf_rs::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("the programs have no {name}")).into()
+}
+
+/// The number of lanes of a walk: one for each CPU that this process may use, up to a limit. More than one lane is of
+/// no use on one CPU.
+pub fn lanes() -> u32 {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    walk_limit::LANES.0.min(cpus.try_into().unwrap_or(u32::MAX))
+}
+
+/// A walk through the tables of one family. Its lanes can be read at the same time, each by its own thread. Only one
+/// walk of the programs of a run is read at a time, because they share the buffers.
+pub struct Walk {
+    lanes: Vec<Lane>,
+}
+
+impl Walk {
+    /// The lanes, to be read to their ends.
+    pub fn into_lanes(self) -> Vec<Lane> {
+        self.lanes
+    }
+}
+
+/// Reads the lanes one after the other.
+impl Read for Walk {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(lane) = self.lanes.first_mut() {
+            match lane.read(buffer)? {
+                0 if !buffer.is_empty() => drop(self.lanes.remove(0)),
+                length => return Ok(length),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// A share of a walk.
+pub struct Lane {
+    iter: Iter,
+    outputs: Arc<MapMapping>,
+    number: usize,
+    /// The part of the buffer that has not been read.
+    records: (usize, usize),
+}
+
+impl Lane {
+    /// Makes the kernel do the next piece of the walk, and returns its records. `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, or the walk is incomplete.
+    pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
+        let is_done = loop {
+            match self.iter.read(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(_) => break true,
+            }
+        };
+        let header = self.header();
+        if header.lost != 0 {
+            return Err(io::Error::other("a table changed faster than it could be followed"));
+        }
+        match (is_done, header.done != 0) {
+            (true, true) => Ok(None),
+            (false, false) => Ok(Some(self.piece(header.length as usize))),
+            _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+        }
+    }
+
+    fn header(&self) -> output_header {
+        let mut header = output_header::default();
+        // SAFETY: a program writes to the buffer of this lane only while `iter` is read, which requires `&mut self`.
+        let bytes = unsafe { self.outputs.part(OUTPUT * self.number, size_of_val(&header)) };
+        // If the mapping were too short, the header would remain one of no records.
+        let _ = plain::copy_from_bytes(&mut header, bytes);
+        header
+    }
+
+    fn piece(&self, length: usize) -> &[u8] {
+        let begin = OUTPUT * self.number + size_of::<output_header>();
+        // SAFETY: as above.
+        unsafe { self.outputs.part(begin, length) }
+    }
+}
+
+impl Read for Lane {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.records.0 == self.records.1 && !buffer.is_empty() {
+            match self.next_piece()? {
+                Some(piece) => self.records = (0, piece.len()),
+                None => return Ok(0),
+            }
+        }
+        let (begin, end) = self.records;
+        let length = buffer.len().min(end - begin);
+        buffer[..length].copy_from_slice(&self.piece(end)[begin..begin + length]);
+        self.records.0 += length;
+        Ok(length)
+    }
+}
