@@ -153,14 +153,6 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 	return family_of(socket) == family && has_wanted_user(sk);
 }
 
-/* Returns the cookie. Called last, because it generates the cookie if there is none yet. */
-static __always_inline __u64 cookie_of(const struct file_socket *socket)
-{
-	__u64 cookie = generated_cookie(socket->sk);
-
-	return cookie ? cookie : existing_cookie(&socket->sk->__sk_common);
-}
-
 /* Whether the socket is in the table of its protocol, where an iterator finds it. */
 static __always_inline bool is_in_table(struct sock *sk)
 {
@@ -188,8 +180,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	owner.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 	owner.fd = ctx->fd;
 	owner.flags = BPF_CORE_READ(file, f_flags);
-	owner.cookie = generated_cookie(sk);
-	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	owner.inode = probed_inode(sk);
 	owner.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	leader = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(owner.command, 16, &leader->comm);
@@ -237,7 +228,7 @@ static __always_inline int show_tcp_file(struct bpf_iter__task_file *ctx, bool l
 	np = GET(inet, pinet6);
 	if (!has_wanted_tcp_fact(tp, np, socket.net))
 		return 0;
-	sections = write_tcp_header(seq, tp, np, socket.net, cookie_of(&socket));
+	sections = write_tcp_header(seq, tp, np, socket.net, address_of(socket.sk));
 	write_inet(seq, inet, np, socket.net, sections);
 	write_tcp(seq, tp, socket.net);
 	if (sections & SECTION_TLS)
@@ -262,7 +253,7 @@ static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool
 		return 0;
 	if (!find_socket(ctx, FAMILY_MPTCP, &socket) || !is_wanted_mptcp(socket.sk))
 		return 0;
-	return show_mptcp(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket),
+	return show_mptcp(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk),
 			  loop_helper);
 }
 
@@ -297,7 +288,7 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 	if (first && first != (void *)tp && is_in_table(first))
 		return 0;
 	net = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
-	return show_mptcp(ctx->meta->seq, msk, net, existing_cookie((void *)msk), loop_helper);
+	return show_mptcp(ctx->meta->seq, msk, net, address_of(msk), loop_helper);
 }
 
 /*
@@ -322,7 +313,7 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	np = GET(inet, pinet6);
 	if (!has_wanted_udp_fact((void *)inet, np, socket.net))
 		return 0;
-	sections = write_udp_header(seq, (void *)inet, np, socket.net, cookie_of(&socket));
+	sections = write_udp_header(seq, (void *)inet, np, socket.net, address_of(socket.sk));
 	write_inet(seq, inet, np, socket.net, sections);
 	write_udp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
@@ -343,7 +334,7 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 		return 0;
 	inet = (void *)socket.sk;
 	np = GET(inet, pinet6);
-	sections = write_raw_header(seq, inet, np, socket.net, cookie_of(&socket));
+	sections = write_raw_header(seq, inet, np, socket.net, address_of(socket.sk));
 	write_inet(seq, inet, np, socket.net, sections);
 	if (sections & SECTION_RAW)
 		write_raw(seq, inet);
@@ -366,7 +357,7 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), parameters.prefilter.tcp_states))
 		return 0;
 	np = GET(inet, pinet6);
-	sections = write_sctp_header(seq, inet, np, socket.net, cookie_of(&socket));
+	sections = write_sctp_header(seq, inet, np, socket.net, address_of(socket.sk));
 	write_inet(seq, inet, np, socket.net, sections);
 	write_sctp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
@@ -388,7 +379,7 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 	if (!find_socket(ctx, FAMILY_UNIX, &socket))
 		return 0;
 	u = (void *)socket.sk;
-	write_unix_header(seq, u, socket.net, cookie_of(&socket), unread_bytes(u, loop_helper));
+	write_unix_header(seq, u, socket.net, address_of(socket.sk), unread_bytes(u, loop_helper));
 	write_socket(seq, socket.sk, socket.net);
 	write_unix(seq, u);
 	return 0;
@@ -405,7 +396,7 @@ static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loo
 	if (!find_socket(ctx, FAMILY_PACKET, &socket))
 		return 0;
 	po = (void *)socket.sk;
-	sections = write_packet_header(seq, po, socket.net, cookie_of(&socket));
+	sections = write_packet_header(seq, po, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	write_packet(seq, po);
 	if (sections & SECTION_ITEMS)
@@ -424,7 +415,7 @@ int netlink_files(struct bpf_iter__task_file *ctx)
 
 	if (!find_socket(ctx, FAMILY_NETLINK, &socket))
 		return 0;
-	return show_netlink(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket));
+	return show_netlink(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk));
 }
 
 SEC("iter/task_file")
@@ -436,7 +427,7 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 
 	if (!find_socket(ctx, FAMILY_VSOCK, &socket))
 		return 0;
-	sections = write_vsock_header(seq, socket.sk, socket.net, cookie_of(&socket));
+	sections = write_vsock_header(seq, socket.sk, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	if (sections & SECTION_VSOCK)
 		write_vsock(seq, (void *)socket.sk);
@@ -445,11 +436,11 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 
 /* Writes a header with the members that sockets of every family have. */
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
-					 __u64 cookie)
+					 __u64 address)
 {
 	struct record_header header = {};
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	if (header.family == AF_INET || header.family == AF_INET6)
 		fill_endpoints(&header, &sk->__sk_common);
 	fill_socket(&header, sk);
@@ -467,7 +458,7 @@ int other_files(struct bpf_iter__task_file *ctx)
 
 	if (!find_socket(ctx, FAMILY_OTHER, &socket))
 		return 0;
-	write_plain_header(seq, socket.sk, socket.net, cookie_of(&socket));
+	write_plain_header(seq, socket.sk, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	return 0;
 }
@@ -518,7 +509,7 @@ int xdp_files(struct bpf_iter__task_file *ctx)
 	if (!find_socket(ctx, FAMILY_XDP, &socket))
 		return 0;
 	xs = (void *)socket.sk;
-	write_xdp_header(seq, xs, socket.net, cookie_of(&socket));
+	write_xdp_header(seq, xs, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	write_xdp(seq, xs);
 	return 0;

@@ -34,14 +34,11 @@ static __always_inline void fill_mptcp_queues(struct record_header *header, stru
 
 /* `inet` is the socket that answers for IP. */
 static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock *msk,
-					 struct inet_sock *inet, struct net *net, __u64 cookie)
+					 struct inet_sock *inet, struct net *net, __u64 address)
 {
 	struct record_header header = {};
 
-	fill_inet(&header, &msk->sk.icsk_inet, GET(inet, pinet6), net, cookie);
-	/* Generating a cookie requires a typed pointer. A socket found through a subflow has none. */
-	if (!cookie)
-		header.identity = identity_of(msk);
+	fill_inet(&header, &msk->sk.icsk_inet, GET(inet, pinet6), net, address);
 	header.sections |= SECTION_TCP;
 	if (GET(inet, inet_opt))
 		header.sections |= SECTION_ITEMS;
@@ -123,7 +120,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 }
 
 static __always_inline int show_mptcp(struct seq_file *seq, struct mptcp_sock *msk,
-				      struct net *net, __u64 cookie, bool loop_helper)
+				      struct net *net, __u64 address, bool loop_helper)
 {
 	struct inet_sock *inet = &msk->sk.icsk_inet;
 	bool fallen_back = has_fallen_back(msk);
@@ -133,7 +130,7 @@ static __always_inline int show_mptcp(struct seq_file *seq, struct mptcp_sock *m
 	if (fallen_back)
 		inet = (void *)GET(msk, first);
 	np = GET(inet, pinet6);
-	sections = write_mptcp_header(seq, msk, inet, net, cookie);
+	sections = write_mptcp_header(seq, msk, inet, net, address);
 	write_socket(seq, &msk->sk.icsk_inet.sk, net);
 	write_ip(seq, inet, net);
 	if (sections & SECTION_IPV6)

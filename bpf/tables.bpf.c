@@ -69,7 +69,7 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 
 	if (HAS_BEHIND(skc, skc_net.net, ns.inum))
 		netns = BPF_CORE_READ(skc, skc_net.net, ns.inum);
-	fill_header(&header, skc, netns, socket_cookie(skc));
+	fill_header(&header, skc, netns, address_of(skc));
 	fill_endpoints(&header, skc);
 	fill_mini_timer(&header, skc);
 	header.socket_type = SOCK_STREAM;
@@ -120,7 +120,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	np = GET(inet, pinet6);
 	if (!has_wanted_user(&inet->sk) || !has_wanted_tcp_fact(tp, np, net))
 		return 0;
-	sections = write_tcp_header(seq, tp, np, net, socket_cookie(skc));
+	sections = write_tcp_header(seq, tp, np, net, address_of(skc));
 	write_inet(seq, inet, np, net, sections);
 	write_tcp(seq, tp, net);
 	if (sections & SECTION_TLS)
@@ -152,7 +152,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	np = GET(up, inet.pinet6);
 	if (!has_wanted_udp_fact(up, np, net))
 		return 0;
-	sections = write_udp_header(seq, up, np, net, socket_cookie(skc));
+	sections = write_udp_header(seq, up, np, net, address_of(skc));
 	write_inet(seq, &up->inet, np, net, sections);
 	write_udp(seq, up);
 	if (sections & SECTION_ITEMS)
@@ -169,7 +169,7 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	if (!u || !has_wanted_user(&u->sk))
 		return 0;
 	net = GET(u, sk.__sk_common.skc_net.net);
-	write_unix_header(seq, u, net, socket_cookie(&u->sk.__sk_common),
+	write_unix_header(seq, u, net, address_of(u),
 			  unread_bytes(u, loop_helper));
 	write_socket(seq, &u->sk, net);
 	write_unix(seq, u);
@@ -184,7 +184,7 @@ int netlink_table(struct bpf_iter__netlink *ctx)
 	if (!nlk || !has_wanted_user(&nlk->sk))
 		return 0;
 	return show_netlink(ctx->meta->seq, nlk, GET(nlk, sk.__sk_common.skc_net.net),
-			    socket_cookie(&nlk->sk.__sk_common));
+			    address_of(nlk));
 }
 
 SEC("iter/tcp")

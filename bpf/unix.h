@@ -73,12 +73,12 @@ static __always_inline __u32 unread_bytes(struct unix_sock *u, bool loop_helper)
 }
 
 static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *u, struct net *net,
-					__u64 cookie, __u32 unread)
+					__u64 address, __u32 unread)
 {
 	struct record_header header = {};
 	struct sock *sk = &u->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
 	header.sections |= SECTION_UNIX;
 	if (header.state == TCP_LISTEN) {
