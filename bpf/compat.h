@@ -83,32 +83,14 @@
 				(__u32)LOAD(RANGE(inet), local_port_range.hi) << 16
 
 /*
- * 5.12: iterators may call bpf_get_socket_cookie(), which requires a typed pointer. The helper itself is
- * older, so this checks for another helper that was added in 5.12.
+ * The cookie of a socket, or 0 if it has none. bpf_get_socket_cookie() is not used, because it would
+ * generate one in the socket.
  */
-static __always_inline bool generates_cookies(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu);
-}
-
-static __always_inline __u64 generated_cookie(void *sk)
-{
-	return generates_cookies() ? bpf_get_socket_cookie(sk) : 0;
-}
-
-/* The cookie of a socket if one has been generated, else 0. */
 static __always_inline __u64 existing_cookie(struct sock_common *skc)
 {
 	if (!HAS(skc, skc_cookie.counter))
 		return 0;
 	return BPF_CORE_READ(skc, skc_cookie.counter);
-}
-
-static __always_inline __u64 socket_cookie(struct sock_common *skc)
-{
-	__u64 cookie = generated_cookie(skc);
-
-	return cookie ? cookie : existing_cookie(skc);
 }
 
 /* 6.18: struct sock has the inode number. Before, the inode is next to struct socket. */

@@ -153,14 +153,6 @@ static __always_inline bool find_socket(struct bpf_iter__task_file *ctx, enum fa
 	return family_of(socket) == family && has_wanted_user(sk);
 }
 
-/* Returns the cookie. Called last, because it generates the cookie if there is none yet. */
-static __always_inline __u64 cookie_of(const struct file_socket *socket)
-{
-	__u64 cookie = generated_cookie(socket->sk);
-
-	return cookie ? cookie : existing_cookie(&socket->sk->__sk_common);
-}
-
 /* The processes that hold sockets. Writes a record for each descriptor that is a socket. */
 SEC("iter/task_file")
 int owners(struct bpf_iter__task_file *ctx)
@@ -182,8 +174,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	owner.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 	owner.fd = ctx->fd;
 	owner.flags = BPF_CORE_READ(file, f_flags);
-	owner.cookie = generated_cookie(sk);
-	owner.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	owner.inode = probed_inode(sk);
 	owner.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	leader = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(owner.command, 16, &leader->comm);
@@ -230,19 +221,18 @@ static __always_inline int show_tcp_file(struct bpf_iter__task_file *ctx, bool l
 	np = GET(inet, pinet6);
 	if (!has_wanted_tcp_fact(tp, np, socket.net))
 		return 0;
-	write_tcp_socket(seq, tp, np, socket.net, cookie_of(&socket), loop_helper);
+	write_tcp_socket(seq, tp, np, socket.net, address_of(socket.sk), loop_helper);
 	return 0;
 }
 
 /* `msk` is the socket itself, and not a copy. */
 static __always_inline void show_mptcp_at(struct seq_file *seq, struct mptcp_sock *msk, struct net *net,
-					  __u64 cookie, bool loop_helper)
+					  __u64 address, bool loop_helper)
 {
-	struct mptcp_parts parts = { .msk = msk, .first = (void *)GET(msk, first), .net = net };
-	struct inet_sock *inet = mptcp_inet(msk, parts.first);
+	struct tcp_sock *first = (void *)GET(msk, first);
+	struct inet_sock *inet = mptcp_inet(msk, first);
 
-	parts.np = GET(inet, pinet6);
-	write_mptcp_socket(seq, &parts, cookie, loop_helper);
+	write_mptcp_socket(seq, msk, first, GET(inet, pinet6), net, address, loop_helper);
 }
 
 /* MPTCP sockets, for which the kernel has no iterator. */
@@ -255,7 +245,7 @@ static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool
 		return 0;
 	if (!find_socket(ctx, FAMILY_MPTCP, &socket) || !is_wanted_mptcp(socket.sk))
 		return 0;
-	show_mptcp_at(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket), loop_helper);
+	show_mptcp_at(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk), loop_helper);
 	return 0;
 }
 
@@ -279,7 +269,7 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 	if (!msk || !is_wanted_mptcp((void *)msk))
 		return 0;
 	net = BPF_CORE_READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
-	show_mptcp_at(ctx->meta->seq, msk, net, existing_cookie((void *)msk), loop_helper);
+	show_mptcp_at(ctx->meta->seq, msk, net, (__u64)msk, loop_helper);
 	return 0;
 }
 
@@ -304,7 +294,7 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 	np = GET(inet, pinet6);
 	if (!has_wanted_udp_fact((void *)inet, np, socket.net))
 		return 0;
-	write_udp_socket(seq, (void *)inet, np, socket.net, cookie_of(&socket), loop_helper);
+	write_udp_socket(seq, (void *)inet, np, socket.net, address_of(socket.sk), loop_helper);
 	return 0;
 }
 
@@ -321,7 +311,7 @@ static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_h
 		return 0;
 	inet = (void *)socket.sk;
 	np = GET(inet, pinet6);
-	sections = write_raw_header(seq, inet, np, socket.net, cookie_of(&socket));
+	sections = write_raw_header(seq, inet, np, socket.net, address_of(socket.sk));
 	write_inet(seq, inet, np, socket.net, sections);
 	if (sections & SECTION_RAW)
 		write_raw(seq, inet);
@@ -344,7 +334,7 @@ static __always_inline int show_sctp(struct bpf_iter__task_file *ctx, bool loop_
 	if (!wanted(&inet->sk.__sk_common, LOAD(inet, sk.__sk_common.skc_state), parameters.prefilter.tcp_states))
 		return 0;
 	np = GET(inet, pinet6);
-	sections = write_sctp_header(seq, inet, np, socket.net, cookie_of(&socket));
+	sections = write_sctp_header(seq, inet, np, socket.net, address_of(socket.sk));
 	write_inet(seq, inet, np, socket.net, sections);
 	write_sctp(seq, (void *)inet);
 	if (sections & SECTION_ITEMS)
@@ -366,8 +356,8 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 	if (!find_socket(ctx, FAMILY_UNIX, &socket))
 		return 0;
 	u = (void *)socket.sk;
-	write_unix_socket(seq, u, socket.net, cookie_of(&socket),
-			  unread_bytes(u, (__u64)u, loop_helper));
+	write_unix_socket(seq, u, socket.net, address_of(socket.sk),
+			  unread_bytes(u, address_of(socket.sk), loop_helper));
 	return 0;
 }
 
@@ -382,7 +372,7 @@ static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loo
 	if (!find_socket(ctx, FAMILY_PACKET, &socket))
 		return 0;
 	po = (void *)socket.sk;
-	sections = write_packet_header(seq, po, socket.net, cookie_of(&socket));
+	sections = write_packet_header(seq, po, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	write_packet(seq, po);
 	if (sections & SECTION_ITEMS)
@@ -401,7 +391,7 @@ int netlink_files(struct bpf_iter__task_file *ctx)
 
 	if (!find_socket(ctx, FAMILY_NETLINK, &socket))
 		return 0;
-	return show_netlink(ctx->meta->seq, (void *)socket.sk, socket.net, cookie_of(&socket));
+	return show_netlink(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk));
 }
 
 SEC("iter/task_file")
@@ -413,7 +403,7 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 
 	if (!find_socket(ctx, FAMILY_VSOCK, &socket))
 		return 0;
-	sections = write_vsock_header(seq, socket.sk, socket.net, cookie_of(&socket));
+	sections = write_vsock_header(seq, socket.sk, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	if (sections & SECTION_VSOCK)
 		write_vsock(seq, (void *)socket.sk);
@@ -422,11 +412,11 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 
 /* Writes a header with the members that sockets of every family have. */
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
-					 __u64 cookie)
+					 __u64 address)
 {
 	struct record_header header = {};
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	if (header.family == AF_INET || header.family == AF_INET6)
 		fill_endpoints(&header, &sk->__sk_common);
 	fill_socket(&header, sk);
@@ -444,7 +434,7 @@ int other_files(struct bpf_iter__task_file *ctx)
 
 	if (!find_socket(ctx, FAMILY_OTHER, &socket))
 		return 0;
-	write_plain_header(seq, socket.sk, socket.net, cookie_of(&socket));
+	write_plain_header(seq, socket.sk, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	return 0;
 }
@@ -495,7 +485,7 @@ int xdp_files(struct bpf_iter__task_file *ctx)
 	if (!find_socket(ctx, FAMILY_XDP, &socket))
 		return 0;
 	xs = (void *)socket.sk;
-	write_xdp_header(seq, xs, socket.net, cookie_of(&socket));
+	write_xdp_header(seq, xs, socket.net, address_of(socket.sk));
 	write_socket(seq, socket.sk, socket.net);
 	write_xdp(seq, xs);
 	return 0;

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Identities: keyed hashes of the addresses of kernel objects that have no number of their own, such as a
- * cookie. A record needs them to distinguish the objects. Unprivileged users may read records, and must
- * not learn the addresses. The hash is SipHash-1-3, which the hash tables of several languages use. The
- * kernel prints pointers with %p through SipHash-2-4 (lib/vsprintf.c, __ptr_to_hashval()).
+ * Identities: keyed hashes of the addresses of kernel objects. A record needs them to distinguish the
+ * objects, which have no other number that always exists: a socket has a cookie only if a process has asked
+ * for it, and generating one would change the socket. It has an inode only while a process can hold it.
+ * Unprivileged users may read records, and must not learn the addresses. The hash is SipHash-1-3, which the
+ * hash tables of several languages use. The kernel prints pointers with %p through SipHash-2-4
+ * (lib/vsprintf.c, __ptr_to_hashval()).
  *
  * Each process that loads the programs chooses a random key and passes it to all of them. An object
  * therefore has the same identity in every stream of that process, and for every reader of an iterator
  * that the process has pinned. The key is in a map that no program or user can change, and that only
- * CAP_SYS_ADMIN can open: bpf(2), BPF_MAP_GET_FD_BY_ID.
+ * CAP_SYS_ADMIN can open: bpf(2), BPF_MAP_GET_FD_BY_ID. The kernel may use the memory of an object, and so
+ * its identity, for another after it was freed: src/commands/table/seen.rs.
  *
  * A block cipher would exclude collisions. With SipHash, two of a million objects have the same identity
  * with a probability of 2^-25, but it needs a third of the instructions: it is arithmetic on 64 bits,
  * whereas the 32-bit halves of such a cipher's blocks would have to be masked at each step. The verifier
- * analyses 220 instructions for it, and a thousand take a millisecond of each start. On kernels that
- * generate cookies, only the programs of TCP and UDP, which hash reuseport groups, and of MPTCP use it.
+ * analyses 220 instructions for it, and a thousand take a millisecond of each start.
  */
 #ifndef IDENTITY_H
 #define IDENTITY_H
@@ -78,19 +80,13 @@ __noinline __u64 hash_address(__u64 address)
 	return hash ? hash : 1;
 }
 
-/* The address of a kernel object. The verifier allows no arithmetic on a typed pointer. A copy of it is a number. */
+/* The address of a kernel object as a number. The verifier does not let a typed pointer be one. */
 static __always_inline __u64 address_of(const void *object)
 {
 	__u64 address = 0;
 
 	bpf_probe_read_kernel(&address, sizeof(address), &object);
 	return address;
-}
-
-/* The identity of a kernel object; never 0. */
-static __always_inline __u64 identity_of(const void *object)
-{
-	return hash_address(address_of(object));
 }
 
 #endif

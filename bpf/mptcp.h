@@ -69,27 +69,19 @@ static __always_inline void fill_mptcp_queues(struct record_header *header, stru
 }
 
 /*
- * An MPTCP socket and what is read with it. `first` is the first subflow or, if there is none, what reads as zeros.
- * `np` belongs to the socket that answers for IP. All of them may be copies.
+ * `first` is the first subflow or, if there is none, what reads as zeros. `np` belongs to the socket that answers for
+ * IP. All of them may be copies.
  */
-struct mptcp_parts {
-	struct mptcp_sock *msk;
-	struct tcp_sock *first;
-	struct ipv6_pinfo *np;
-	struct net *net;
-};
-
-static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_parts *parts, __u64 cookie)
+static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock *msk, struct tcp_sock *first,
+					 struct ipv6_pinfo *np, __u64 address)
 {
-	struct mptcp_sock *msk = parts->msk;
-	struct tcp_sock *first = parts->first;
 	struct inet_sock *inet = mptcp_inet(msk, first);
 	struct record_header header = {};
+	__u32 netns = 0;
 
-	fill_inet(&header, &msk->sk.icsk_inet, parts->np, parts->net, cookie);
-	/* Generating a cookie requires a typed pointer. A socket found through a subflow has none. */
-	if (!cookie)
-		header.identity = identity_of(msk);
+	if (HAS_BEHIND(msk, sk.icsk_inet.sk.__sk_common.skc_net.net, ns.inum))
+		netns = BPF_CORE_READ(msk, sk.icsk_inet.sk.__sk_common.skc_net.net, ns.inum);
+	fill_inet(&header, &msk->sk.icsk_inet, np, netns, address);
 	header.sections |= SECTION_TCP;
 	if (GET(inet, inet_opt))
 		header.sections |= SECTION_ITEMS;
@@ -170,19 +162,19 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 	return 0;
 }
 
-static __always_inline void write_mptcp_socket(struct seq_file *seq, struct mptcp_parts *parts, __u64 cookie,
-					       bool loop_helper)
+static __always_inline void write_mptcp_socket(struct seq_file *seq, struct mptcp_sock *msk,
+					       struct tcp_sock *first, struct ipv6_pinfo *np,
+					       struct net *net, __u64 address, bool loop_helper)
 {
-	struct inet_sock *inet = mptcp_inet(parts->msk, parts->first);
-	int sections = write_mptcp_header(seq, parts, cookie);
+	int sections = write_mptcp_header(seq, msk, first, np, address);
 
-	write_socket(seq, &parts->msk->sk.icsk_inet.sk, parts->net);
-	write_ip(seq, inet, parts->net);
+	write_socket(seq, &msk->sk.icsk_inet.sk, net);
+	write_ip(seq, mptcp_inet(msk, first), net);
 	if (sections & SECTION_IPV6)
-		write_ipv6(seq, inet, parts->np, parts->net);
-	write_mptcp(seq, parts->msk, parts->first, parts->net);
+		write_ipv6(seq, mptcp_inet(msk, first), np, net);
+	write_mptcp(seq, msk, first, net);
 	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, parts->np, 0, false, loop_helper);
+		write_items(seq, mptcp_inet(msk, first), np, 0, false, loop_helper);
 }
 
 #endif

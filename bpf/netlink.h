@@ -4,11 +4,11 @@
 #define NETLINK_H
 
 static __noinline int write_netlink_header(struct seq_file *seq, struct netlink_sock *nlk,
-					   struct net *net, __u64 cookie)
+					   struct net *net, __u64 address)
 {
 	struct record_header header = {};
 
-	fill_header(&header, &nlk->sk.__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &nlk->sk.__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, &nlk->sk);
 	header.sections |= SECTION_NETLINK;
 	if (HAS(nlk, groups) && GET(nlk, ngroups))
@@ -52,9 +52,9 @@ static __noinline int write_groups(struct seq_file *seq, struct netlink_sock *nl
 }
 
 static __always_inline int show_netlink(struct seq_file *seq, struct netlink_sock *nlk,
-					struct net *net, __u64 cookie)
+					struct net *net, __u64 address)
 {
-	int sections = write_netlink_header(seq, nlk, net, cookie);
+	int sections = write_netlink_header(seq, nlk, net, address);
 
 	write_socket(seq, &nlk->sk, net);
 	write_netlink(seq, nlk);

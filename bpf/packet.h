@@ -6,12 +6,12 @@
 #define AF_PACKET 17
 
 static __noinline int write_packet_header(struct seq_file *seq, struct packet_sock *po,
-					  struct net *net, __u64 cookie)
+					  struct net *net, __u64 address)
 {
 	struct record_header header = {};
 	struct sock *sk = &po->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
 	header.sections |= SECTION_PACKET;
 	if (GET(po, mclist))

@@ -9,11 +9,11 @@
 #define IPPROTO_ICMPV6 58
 
 static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *inet,
-				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+				       struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
 	struct record_header header = {};
 
-	fill_inet(&header, inet, np, net, cookie);
+	fill_inet(&header, inet, np, GET(net, ns.inum), address);
 	if (header.socket_type == SOCK_RAW)
 		header.sections |= SECTION_RAW;
 	fill_queues(&header, &inet->sk);

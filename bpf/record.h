@@ -91,7 +91,7 @@ struct record_header {
 	__u8 local_address[16]; /* AF_INET: the first four bytes */
 	__u8 remote_address[16];
 	__u64 cookie;	/* 0: the socket has none */
-	__u64 identity; /* see identity.h; 0: the socket has a cookie */
+	__u64 identity; /* see identity.h */
 	__u64 master;	/* of a subflow: the cookie of the MPTCP socket, or 0 */
 	__u64 master_inode;
 	__u64 inode;
@@ -119,8 +119,7 @@ struct owner_record {
 	__u32 pid; /* of the process, in the PID namespace of the reader */
 	__u32 fd;
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
-	__u64 cookie; /* 0: iterators of this kernel cannot generate cookies */
-	__u64 inode;
+	__u64 inode; /* of the socket, as in record_header */
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
 	__u32 unused;

@@ -62,12 +62,12 @@ static __always_inline bool is_bound_to_all(struct sctp_sock *sp)
 }
 
 static __noinline int write_sctp_header(struct seq_file *seq, struct inet_sock *inet,
-					struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+					struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
 	struct record_header header = {};
 	struct sock *sk = &inet->sk;
 
-	fill_inet(&header, inet, np, net, cookie);
+	fill_inet(&header, inet, np, GET(net, ns.inum), address);
 	header.sections |= SECTION_SCTP;
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);

@@ -53,18 +53,20 @@ static __always_inline bool is_in_table(struct sock *sk)
 
 /* The header */
 
-/* Fills in the members that every socket has, including mini-sockets. */
+/*
+ * Fills in the members that every socket has, including mini-sockets. `address` is where the kernel has the
+ * socket, as a number: see address_of(). `skc` may be a copy.
+ */
 static __always_inline void fill_header(struct record_header *header, struct sock_common *skc,
-					__u32 netns, __u64 cookie)
+					__u32 netns, __u64 address)
 {
 	header->magic = RECORD_MAGIC;
 	header->family = LOAD(skc, skc_family);
 	header->state = LOAD(skc, skc_state);
 	header->ifindex = GET(skc, skc_bound_dev_if);
 	header->netns = netns;
-	header->cookie = cookie;
-	if (!generates_cookies() && !cookie)
-		header->identity = identity_of(skc);
+	header->cookie = existing_cookie(skc);
+	header->identity = hash_address(address);
 }
 
 static __always_inline void fill_endpoints(struct record_header *header, struct sock_common *skc)
@@ -123,7 +125,7 @@ static __always_inline void fill_reuseport(struct record_header *header, struct 
 
 	if (!group)
 		return;
-	header->reuseport_group = identity_of(group);
+	header->reuseport_group = hash_address(address_of(group));
 	header->reuseport_members = HAS(group, num_socks) ? AWAY(group, num_socks) : 0;
 }
 
@@ -136,11 +138,11 @@ static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo 
 }
 
 static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
-				      struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+				      struct ipv6_pinfo *np, __u32 netns, __u64 address)
 {
 	struct sock_common *skc = &inet->sk.__sk_common;
 
-	fill_header(header, skc, GET(net, ns.inum), cookie);
+	fill_header(header, skc, netns, address);
 	fill_endpoints(header, skc);
 	fill_socket(header, &inet->sk);
 	header->sections |= SECTION_IP;
@@ -181,8 +183,7 @@ static __always_inline void fill_timer(struct record_header *header, struct tcp_
 
 /*
  * Fills in the MPTCP socket of a subflow, its master, which is in no table. The processes that hold the
- * master also hold the subflow. The master has a cookie if the program for owners, which is read first,
- * found it at a descriptor.
+ * master also hold the subflow.
  */
 static __always_inline void fill_master(struct record_header *header, struct tcp_sock *tp)
 {
@@ -229,14 +230,14 @@ static __always_inline bool writes_dead_after(void)
 }
 
 static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp,
-				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+				       struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
 	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
 	struct sock *sk = &inet->sk;
 	struct record_header header = {};
 	__s32 unread;
 
-	fill_inet(&header, inet, np, net, cookie);
+	fill_inet(&header, inet, np, GET(net, ns.inum), address);
 	header.sections |= SECTION_TCP;
 	if (visits_each_tcp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
@@ -263,12 +264,12 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 }
 
 static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up,
-				       struct ipv6_pinfo *np, struct net *net, __u64 cookie)
+				       struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
 	struct sock *sk = &up->inet.sk;
 	struct record_header header = {};
 
-	fill_inet(&header, &up->inet, np, net, cookie);
+	fill_inet(&header, &up->inet, np, GET(net, ns.inum), address);
 	header.sections |= SECTION_UDP;
 	if (visits_each_udp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
@@ -421,11 +422,11 @@ static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 /* The records of TCP and UDP sockets, for each of their sources. */
 
 static __always_inline void write_tcp_socket(struct seq_file *seq, struct tcp_sock *tp,
-					     struct ipv6_pinfo *np, struct net *net, __u64 cookie,
+					     struct ipv6_pinfo *np, struct net *net, __u64 address,
 					     bool loop_helper)
 {
 	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
-	int sections = write_tcp_header(seq, tp, np, net, cookie);
+	int sections = write_tcp_header(seq, tp, np, net, address);
 
 	write_inet(seq, inet, np, net, sections);
 	write_tcp(seq, tp, net);
@@ -438,10 +439,10 @@ static __always_inline void write_tcp_socket(struct seq_file *seq, struct tcp_so
 }
 
 static __always_inline void write_udp_socket(struct seq_file *seq, struct udp_sock *up,
-					     struct ipv6_pinfo *np, struct net *net, __u64 cookie,
+					     struct ipv6_pinfo *np, struct net *net, __u64 address,
 					     bool loop_helper)
 {
-	int sections = write_udp_header(seq, up, np, net, cookie);
+	int sections = write_udp_header(seq, up, np, net, address);
 
 	write_inet(seq, &up->inet, np, net, sections);
 	write_udp(seq, up);

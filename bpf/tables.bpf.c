@@ -79,14 +79,14 @@ static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 
  * but not if it is read with bpf_probe_read_kernel().
  */
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state,
-					__u64 cookie)
+					__u64 address)
 {
 	struct record_header header = {};
 	__u32 netns = 0;
 
 	if (HAS_BEHIND(skc, skc_net.net, ns.inum))
 		netns = BPF_CORE_READ(skc, skc_net.net, ns.inum);
-	fill_header(&header, skc, netns, cookie);
+	fill_header(&header, skc, netns, address);
 	fill_endpoints(&header, skc);
 	fill_mini_timer(&header, skc);
 	header.socket_type = SOCK_STREAM;
@@ -129,7 +129,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 
 	tp = bpf_skc_to_tcp_sock(skc);
 	if (!tp)
-		return is_wanted_mini_socket(skc, state) ? write_mini_socket(seq, skc, state, socket_cookie(skc)) :
+		return is_wanted_mini_socket(skc, state) ? write_mini_socket(seq, skc, state, address_of(skc)) :
 							    0;
 
 	inet = &tp->inet_conn.icsk_inet;
@@ -137,7 +137,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	np = GET(inet, pinet6);
 	if (!has_wanted_user(&inet->sk) || !has_wanted_tcp_fact(tp, np, net))
 		return 0;
-	write_tcp_socket(seq, tp, np, net, socket_cookie(skc), loop_helper);
+	write_tcp_socket(seq, tp, np, net, address_of(skc), loop_helper);
 	return 0;
 }
 
@@ -160,7 +160,7 @@ static __always_inline int show_udp(struct bpf_iter__udp *ctx, bool loop_helper)
 	np = GET(up, inet.pinet6);
 	if (!has_wanted_udp_fact(up, np, net))
 		return 0;
-	write_udp_socket(seq, up, np, net, socket_cookie(skc), loop_helper);
+	write_udp_socket(seq, up, np, net, address_of(skc), loop_helper);
 	return 0;
 }
 
@@ -173,7 +173,7 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	if (!u || !has_wanted_user(&u->sk))
 		return 0;
 	net = GET(u, sk.__sk_common.skc_net.net);
-	write_unix_socket(seq, u, net, socket_cookie(&u->sk.__sk_common),
+	write_unix_socket(seq, u, net, address_of(u),
 			  unread_bytes(u, address_of(u), loop_helper));
 	return 0;
 }
@@ -193,7 +193,7 @@ int netlink_table(struct bpf_iter__netlink *ctx)
 	if (!nlk || !has_wanted_user(&nlk->sk))
 		return 0;
 	return show_netlink(ctx->meta->seq, nlk, GET(nlk, sk.__sk_common.skc_net.net),
-			    socket_cookie(&nlk->sk.__sk_common));
+			    address_of(nlk));
 }
 
 SEC("iter/tcp")

@@ -89,12 +89,12 @@ static __always_inline __u32 unread_bytes(struct unix_sock *u, __u64 address, bo
 }
 
 static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *u, struct net *net,
-					__u64 cookie, __u32 unread)
+					__u64 address, __u32 unread)
 {
 	struct record_header header = {};
 	struct sock *sk = &u->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
 	if (WALKS && visits_each_tcp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
@@ -145,9 +145,9 @@ static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 }
 
 static __always_inline void write_unix_socket(struct seq_file *seq, struct unix_sock *u, struct net *net,
-					      __u64 cookie, __u32 unread)
+					      __u64 address, __u32 unread)
 {
-	write_unix_header(seq, u, net, cookie, unread);
+	write_unix_header(seq, u, net, address, unread);
 	write_socket(seq, &u->sk, net);
 	write_unix(seq, u);
 }

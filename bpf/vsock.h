@@ -8,11 +8,11 @@
  * module whose BTF it cannot read.
  */
 static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, struct net *net,
-					 __u64 cookie)
+					 __u64 address)
 {
 	struct record_header header = {};
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
 	if (bpf_core_type_exists(struct vsock_sock))
 		header.sections |= SECTION_VSOCK;

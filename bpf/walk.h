@@ -133,7 +133,7 @@ static __always_inline void emit_mini_socket(struct copies *copy, struct seq_fil
 	if (state == TCP_SYN_RECV)
 		COPY(tcp_request_sock, copy->sock, copy->address);
 	if (is_wanted_mini_socket(skc, state))
-		write_mini_socket(seq, skc, state, existing_cookie(skc));
+		write_mini_socket(seq, skc, state, copy->address);
 }
 
 static __always_inline void emit_tcp(struct copies *copy, struct seq_file *seq, __u8 state, bool loop_helper)
@@ -149,7 +149,7 @@ static __always_inline void emit_tcp(struct copies *copy, struct seq_file *seq, 
 	copy_np(copy, inet);
 	if (has_wanted_user(&inet->sk) && has_wanted_tcp_fact(tp, COPIED_NP(copy), COPIED_NET(copy)))
 		write_tcp_socket(seq, tp, COPIED_NP(copy), COPIED_NET(copy),
-				 existing_cookie(&inet->sk.__sk_common), loop_helper);
+				 copy->address, loop_helper);
 }
 
 static __always_inline void emit_udp(struct copies *copy, struct seq_file *seq, bool loop_helper)
@@ -161,7 +161,7 @@ static __always_inline void emit_udp(struct copies *copy, struct seq_file *seq, 
 	if (has_wanted_user(&up->inet.sk) &&
 	    has_wanted_udp_fact(up, COPIED_NP(copy), COPIED_NET(copy)))
 		write_udp_socket(seq, up, COPIED_NP(copy), COPIED_NET(copy),
-				 existing_cookie(&up->inet.sk.__sk_common), loop_helper);
+				 copy->address, loop_helper);
 }
 
 static __always_inline void emit_unix(struct copies *copy, struct seq_file *seq, bool loop_helper)
@@ -170,29 +170,25 @@ static __always_inline void emit_unix(struct copies *copy, struct seq_file *seq,
 
 	COPY(unix_sock, copy->sock, copy->address);
 	if (has_wanted_user(&u->sk))
-		write_unix_socket(seq, u, COPIED_NET(copy), existing_cookie(&u->sk.__sk_common),
+		write_unix_socket(seq, u, COPIED_NET(copy), copy->address,
 				  unread_bytes(u, copy->address, loop_helper));
 }
 
 /* MPTCP sockets are in no table. This finds them by their subflows. What is not there is copied as zeros. */
 static __always_inline void emit_mptcp(struct copies *copy, struct seq_file *seq, bool loop_helper)
 {
-	struct mptcp_parts parts = {
-		.msk = (void *)copy->sock,
-		.first = (void *)copy->first,
-		.np = COPIED_NP(copy),
-		.net = COPIED_NET(copy),
-	};
+	struct mptcp_sock *msk = (void *)copy->sock;
+	struct tcp_sock *first = (void *)copy->first;
 	__u64 master = mptcp_master_of(copy->address);
 
 	if (!master)
 		return;
 	COPY(mptcp_sock, copy->sock, master);
-	if (!is_wanted_mptcp(&parts.msk->sk.icsk_inet.sk))
+	if (!is_wanted_mptcp(&msk->sk.icsk_inet.sk))
 		return;
-	COPY(tcp_sock, copy->first, GET(parts.msk, first));
-	COPY(ipv6_pinfo, copy->np, GET(mptcp_inet(parts.msk, parts.first), pinet6));
-	write_mptcp_socket(seq, &parts, existing_cookie(&parts.msk->sk.icsk_inet.sk.__sk_common), loop_helper);
+	COPY(tcp_sock, copy->first, GET(msk, first));
+	COPY(ipv6_pinfo, copy->np, GET(mptcp_inet(msk, first), pinet6));
+	write_mptcp_socket(seq, msk, first, COPIED_NP(copy), COPIED_NET(copy), master, loop_helper);
 }
 
 /* Writes the record of a socket, unless a look at all of it shows that it is not wanted. */

@@ -6,12 +6,12 @@
 #define AF_XDP 44
 
 static __noinline int write_xdp_header(struct seq_file *seq, struct xdp_sock *xs, struct net *net,
-				       __u64 cookie)
+				       __u64 address)
 {
 	struct record_header header = {};
 	struct sock *sk = &xs->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), cookie);
+	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
 	header.state = GET(xs, state);
 	header.sections |= SECTION_XDP;

@@ -16,6 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::sys::stat::fstat;
 use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
@@ -61,14 +62,9 @@ impl Host {
         Host { hz, cpus, page: page(), socket, interfaces, obstacle }
     }
 
-    /// SO_COOKIE of the socket that this value holds, by which knetstat recognizes its own socket.
-    pub fn own_cookie(&self) -> Option<u64> {
-        const SOL_SOCKET: i32 = 1;
-        const SO_COOKIE: i32 = 57;
-        let mut cookie = [0; 8];
-        let socket = self.socket.as_ref()?.as_fd();
-        syscall::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &mut cookie).ok()?;
-        Some(u64::from_ne_bytes(cookie))
+    /// The inode of the socket that this value holds, by which knetstat recognizes its own socket.
+    pub fn own_inode(&self) -> Option<u64> {
+        fstat(self.socket.as_ref()?).ok().map(|file| file.st_ino)
     }
 
     /// The name of an interface. `None` if the interface no longer exists, or if its name cannot be

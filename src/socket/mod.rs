@@ -23,21 +23,10 @@ pub use timer::{Timer, TimerKind};
 /// The MPTCP socket of a subflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Master {
-    /// 0 if the socket has no cookie yet.
+    /// 0 if the socket has none.
     pub cookie: u64,
     /// 0 if the connection has not been accepted yet.
     pub inode: u64,
-}
-
-/// What identifies a socket. Cookies are unique. Keyed hashes can collide, but only with a probability of
-/// 2^-25 among a million sockets (bpf/identity.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Identity {
-    /// SO_COOKIE.
-    Cookie(u64),
-    /// For a socket without a cookie: a keyed hash of its address. It is only meaningful together with others
-    /// of the process that loaded the programs (bpf/identity.h).
-    Keyed(u64),
 }
 
 /// A socket of which everything but the options has been decoded.
@@ -61,7 +50,7 @@ pub struct Socket<'a> {
     pub uid: Option<u32>,
     /// 0 if there is none, as for a mini-socket or a connection that has not been accepted yet.
     pub inode: u64,
-    /// SO_COOKIE. 0 if the socket has none and the kernel does not let iterators generate one.
+    /// SO_COOKIE. 0 if the socket has none, because no process has asked for it.
     pub cookie: u64,
     /// The MPTCP socket that this socket is a subflow of.
     pub master: Option<Master>,
@@ -144,12 +133,10 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// What distinguishes the socket from every other socket of this run.
-    pub fn identity(&self) -> Identity {
-        match self.cookie {
-            0 => Identity::Keyed(self.record.header.identity),
-            cookie => Identity::Cookie(cookie),
-        }
+    /// A keyed hash of the socket's address, which distinguishes the sockets that exist at one moment. It is
+    /// only meaningful together with others of the process that loaded the programs (bpf/identity.h).
+    pub fn identity(&self) -> u64 {
+        self.record.header.identity
     }
 
     /// Whether the iterator that found the socket returns each socket only once.

@@ -7,7 +7,7 @@ use crate::record::Record;
 use crate::socket::kind::{Family, SocketKind};
 
 /// An IP address and port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     pub address: IpAddr,
     pub port: u16,
@@ -30,7 +30,7 @@ pub fn is_link_local(address: Ipv6Addr) -> bool {
 }
 
 /// A vsock address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VmEnd {
     /// The context ID of the virtual machine or host. All ones means any.
     pub cid: u32,
@@ -39,7 +39,7 @@ pub struct VmEnd {
 }
 
 /// The local and remote addresses of a socket, in the terms of its family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Names<'a> {
     Internet {
         local: Endpoint,

@@ -1,5 +1,5 @@
 //! Maps sockets to their holders. One iteration over all file descriptors finds the holders, which are
-//! matched with the sockets by cookie.
+//! matched with the sockets by inode.
 
 use std::io::Read;
 
@@ -75,12 +75,10 @@ pub fn words() -> Vec<&'static str> {
 /// The holders of all sockets.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// The sorted cookies or inodes of the sockets.
-    keys: Vec<u64>,
-    /// The holder for each key. The holders of one socket are sorted by PID and file descriptor.
+    /// The sorted inodes of the sockets.
+    inodes: Vec<u64>,
+    /// The holder for each inode. The holders of one socket are sorted by PID and file descriptor.
     holders: Vec<Holder>,
-    /// Whether the keys are inodes, as before Linux 5.12, instead of cookies.
-    by_inode: bool,
 }
 
 impl Owners {
@@ -91,7 +89,6 @@ impl Owners {
     /// If the source cannot be read, or is not a whole number of valid records.
     pub fn read(source: impl Read) -> Result<Owners, Error> {
         let mut holders = Vec::new();
-        let mut by_inode = false;
         record::read_owners(source, |record| {
             let holder = Holder {
                 pid: record.pid,
@@ -99,14 +96,16 @@ impl Owners {
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
             };
-            by_inode = record.cookie == 0;
-            holders.push((if by_inode { record.inode } else { record.cookie }, holder));
+            // 0 is no inode, which many sockets without a holder have.
+            if record.inode != 0 {
+                holders.push((record.inode, holder));
+            }
         })?;
-        holders.sort_unstable_by_key(|(key, holder)| (*key, holder.pid, holder.fd));
+        holders.sort_unstable_by_key(|(inode, holder)| (*inode, holder.pid, holder.fd));
         // An interrupted iteration may visit a file descriptor twice.
         holders.dedup();
-        let (keys, holders) = holders.into_iter().unzip();
-        Ok(Owners { keys, holders, by_inode })
+        let (inodes, holders) = holders.into_iter().unzip();
+        Ok(Owners { inodes, holders })
     }
 
     /// Returns the holders of a socket, and what they imply about its owner.
@@ -118,14 +117,14 @@ impl Owners {
             };
             return (&[], owner);
         }
-        let holders = self.find(if self.by_inode { socket.inode } else { socket.cookie });
+        // A subflow has the inode of its master: net/mptcp/protocol.h, mptcp_sock_graft().
+        let (inode, owner) = match socket.master {
+            Some(master) => (master.inode, Owner::Subflow),
+            None => (socket.inode, Owner::Process),
+        };
+        let holders = self.find(inode);
         if !holders.is_empty() {
-            return (holders, Owner::Process);
-        }
-        let master = socket.master.filter(|master| master.cookie != 0);
-        let master = master.map_or(&[][..], |master| self.find(master.cookie));
-        if !master.is_empty() {
-            return (master, Owner::Subflow);
+            return (holders, owner);
         }
         let owner = if socket.is_dead() {
             Owner::Orphan
@@ -141,9 +140,9 @@ impl Owners {
         (&[], owner)
     }
 
-    fn find(&self, key: u64) -> &[Holder] {
-        let begin = self.keys.partition_point(|other| *other < key);
-        let length = self.keys[begin..].iter().take_while(|other| **other == key).count();
+    fn find(&self, inode: u64) -> &[Holder] {
+        let begin = self.inodes.partition_point(|other| *other < inode);
+        let length = self.inodes[begin..].iter().take_while(|other| **other == inode).count();
         &self.holders[begin..begin + length]
     }
 }

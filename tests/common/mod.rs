@@ -104,28 +104,18 @@ pub fn sockets(arguments: &str) -> Vec<Value> {
     }
 }
 
-/// Finds a socket in the output by the cookie that the kernel gives it. Before Linux 5.12, a socket has a
-/// cookie only if a process has asked for it. Other sockets are found by their inode.
+/// Finds a socket in the output.
 pub fn find<'a>(sockets: &'a [Value], socket: &impl AsFd) -> Option<&'a Value> {
     find_all(sockets, socket).next()
 }
 
-/// Finds every row of a socket in the output.
+/// Finds every row of a socket in the output, by its inode. The subflows of an MPTCP socket have its inode, too.
 pub fn find_all<'a>(
     sockets: &'a [Value],
     socket: &impl AsFd,
 ) -> impl Iterator<Item = &'a Value> + 'a {
-    let (cookie, inode) = (cookie(socket), scene::inode(socket));
-    sockets.iter().filter(move |shown| match shown["cookie"].as_u64() {
-        Some(shown) => shown == cookie,
-        None => shown["inode"] == inode,
-    })
-}
-
-/// Whether iterators generate a cookie for every socket, as since Linux 5.12. Checks for another helper of
-/// that kernel.
-pub fn gives_cookies() -> bool {
-    btf_has("BPF_FUNC_check_mtu")
+    let inode = scene::inode(socket);
+    sockets.iter().filter(move |shown| shown["inode"] == inode && shown["master"].is_null())
 }
 
 /// Whether this kernel counts BPF memory against the limit of locked memory, as up to 5.10. Checks for a
@@ -207,7 +197,7 @@ pub fn is_option(member: &str) -> bool {
     !NONE.contains(&member)
 }
 
-/// Returns SO_COOKIE.
+/// Returns SO_COOKIE, which the kernel assigns to the socket if it has none.
 pub fn cookie(socket: &impl AsFd) -> u64 {
     let mut buffer = [0; 8];
     knetstat::kernel::syscall::getsockopt(socket.as_fd(), 1, 57, &mut buffer).expect("SO_COOKIE");

@@ -321,20 +321,10 @@ fn addresses_are_recognized() {
     }
 }
 
-/// The key that distinguishes a socket from all others: its cookie, or its identity if it has no cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Cookie(u64),
-    Identity(u64),
-}
-
-fn key(header: &record_header) -> Key {
-    match (header.cookie, header.identity) {
-        (0, 0) => panic!("a socket without cookie and identity: {header:?}"),
-        (0, identity) => Key::Identity(identity),
-        (cookie, 0) => Key::Cookie(cookie),
-        both => panic!("a cookie and an identity: {both:?}"),
-    }
+/// The identity that distinguishes a socket from all others.
+fn identity(header: &record_header) -> u64 {
+    assert_ne!(header.identity, 0, "{header:?}");
+    header.identity
 }
 
 #[test]
@@ -359,44 +349,38 @@ fn check_for_addresses(scene: &Scene, streams: &[[Stream; 2]]) {
     say(&format!("addresses: none in {bytes} bytes of {} programs", streams.len()));
 }
 
-/// Asserts that each socket has one key in all streams and for both readers, that it belongs to one family,
-/// and that keys are unique.
+/// Asserts that each socket has one identity in all streams and for both readers, that it belongs to one
+/// family, and that identities are unique.
 fn check_sockets(scene: &Scene, streams: &[[Stream; 2]]) {
-    // The keys of all sockets, and the inodes by key.
-    let (mut keys, mut inodes) = (BTreeSet::new(), BTreeMap::new());
+    // The identities of all sockets, and by inode.
+    let (mut identities, mut inodes) = (BTreeSet::new(), BTreeMap::new());
     let mut families: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
     for [first, second] in streams {
         let headers = [first.headers(), second.headers()];
         let of_reads =
-            headers.each_ref().map(|headers| headers.iter().map(key).collect::<Vec<_>>());
+            headers.each_ref().map(|headers| headers.iter().map(identity).collect::<Vec<_>>());
         assert_eq!(of_reads[0], of_reads[1], "two reads of {}", first.program);
         for header in &headers[0] {
-            keys.insert(key(header));
+            identities.insert(identity(header));
             // Subflows may have the inode of their MPTCP socket.
             let is_subflow = u32::from(header.traits) & socket_trait::TRAIT_SUBFLOW.0 != 0;
             if header.inode != 0 && !is_subflow {
-                let other = *inodes.entry(header.inode).or_insert(key(header));
-                assert_eq!(other, key(header), "{}: {header:?}", first.program);
+                let other = *inodes.entry(header.inode).or_insert(identity(header));
+                assert_eq!(other, identity(header), "{}: {header:?}", first.program);
                 families.entry(header.inode).or_default().insert(first.family());
             }
         }
     }
-    let of_inodes: BTreeSet<Key> = inodes.values().copied().collect();
-    assert_eq!(of_inodes.len(), inodes.len(), "a key for each inode");
-    assert!(keys.len() >= scene.sockets.len() + scene.unaccepted, "{} keys", keys.len());
+    let of_inodes: BTreeSet<u64> = inodes.values().copied().collect();
+    assert_eq!(of_inodes.len(), inodes.len(), "an identity for each inode");
+    let number = identities.len();
+    assert!(number >= scene.sockets.len() + scene.unaccepted, "{number} identities");
     for socket in &scene.sockets {
         let families = families.get(&scene::inode(socket));
         let families = families.unwrap_or_else(|| panic!("{} is not shown", socket.as_raw_fd()));
         assert_eq!(families.len(), 1, "a socket is of one family");
     }
-    let identities = keys.iter().filter(|key| matches!(key, Key::Identity(_))).count();
-    if common::gives_cookies() {
-        // Only MPTCP sockets that wait to be accepted have no typed pointer in the programs.
-        assert_eq!(identities, if has_mptcp("identities") { 2 } else { 0 });
-    } else {
-        assert!(identities >= scene.sockets.len(), "{identities} identities");
-    }
-    say(&format!("identities: {} sockets, {identities} without a cookie", keys.len()));
+    say(&format!("identities: {number} sockets"));
 }
 
 /// Asserts that each group has one identity in all streams, and that identities are unique.

@@ -14,8 +14,8 @@ use crate::common::scene::{
 };
 use crate::common::{
     self, attach_return, begin_connecting, bind, connect, cookie, deafen, enter_namespace, find,
-    gives_cookies, ip, ip_words, listen, local_address, open, proc_net, set, set_bytes, sockets,
-    stdout, wait_until,
+    ip, ip_words, listen, local_address, open, proc_net, set, set_bytes, sockets, stdout,
+    wait_until,
 };
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
@@ -37,7 +37,7 @@ const LOCALHOST6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 /// Returns the row of a socket, which must be shown.
 fn shown<'a>(sockets: &'a [Value], socket: &impl AsFd) -> &'a Value {
-    find(sockets, socket).unwrap_or_else(|| panic!("no row for cookie {}", cookie(socket)))
+    find(sockets, socket).unwrap_or_else(|| panic!("no row for inode {}", inode(socket)))
 }
 
 /// Opens a socket in every state, and asserts that the rows match /proc.
@@ -397,18 +397,14 @@ fn who_a_socket_is() {
     let kept: [&dyn AsFd; 4] = [&listener, &client, &server, &udp];
     let netns = std::fs::metadata("/proc/thread-self/ns/net").unwrap().ino();
 
-    let mut all = assert_same_rows();
+    kept.iter().for_each(|socket| assert_ne!(cookie(&socket.as_fd()), 0));
+    let all = assert_same_rows();
     assert_eq!(all.len(), kept.len());
-    let given = all.iter().filter(|row| row["cookie"].is_u64()).count();
-    assert_eq!(given, if gives_cookies() { kept.len() } else { 0 }, "nobody asked for one");
-    if !gives_cookies() {
-        kept.iter().for_each(|socket| assert_ne!(cookie(&socket.as_fd()), 0));
-        all = assert_same_rows();
-    }
     for socket in kept {
         let socket = socket.as_fd();
         assert_eq!(shown(&all, &socket)["inode"], inode(&socket));
         assert_eq!(shown(&all, &socket)["netns"], netns);
+        assert_eq!(shown(&all, &socket)["cookie"], cookie(&socket));
         assert_eq!(shown(&all, &socket)["options"]["SO_COOKIE"], cookie(&socket));
     }
     assert_eq!(shown(&all, &listener)["type"], "stream");
@@ -547,7 +543,7 @@ fn interfaces_called_like_something_else() {
         assert_eq!(in_table(socket), text, "{name}");
         let found = sockets(&format!("--interface {text}"));
         assert_eq!(found.len(), 1, "{text}: {found:?}");
-        assert_eq!(found[0]["cookie"], cookie(socket), "{text}");
+        assert_eq!(found[0]["inode"], inode(socket), "{text}");
     }
     let packet = open(AddressFamily::Packet, SockType::Raw);
     bind_packet(&packet, nix::net::if_::if_nametoindex("*").unwrap());
@@ -739,8 +735,8 @@ fn thousands_of_sockets() {
 
     let all = assert_same_rows();
     assert_eq!(all.len(), 1 + 2 * clients.len() + udp.len());
-    let cookies: BTreeSet<u64> = all.iter().filter_map(|row| row["cookie"].as_u64()).collect();
-    assert_eq!(cookies.len(), if gives_cookies() { all.len() } else { 0 });
+    let inodes: BTreeSet<u64> = all.iter().filter_map(|row| row["inode"].as_u64()).collect();
+    assert_eq!(inodes.len(), 1 + clients.len() + udp.len(), "the others are not accepted");
     for client in &clients {
         assert_eq!(shown(&all, client)["local"]["port"], local_address(client).port());
     }

@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, U
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use crate::common::scene::inode;
 use crate::common::{
-    self, attach_return, bind, connect, cookie, enter_namespace, find, has_mptcp, ip, is_option,
-    listen, local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
+    self, attach_return, bind, connect, enter_namespace, find, has_mptcp, ip, is_option, listen,
+    local_address, not_tested, open, set, set_bytes, sockets, stdout, sysctl, wait_until,
 };
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::set::Marker;
@@ -399,7 +400,8 @@ fn known<'a>(socket: &impl AsFd, words: &'a str) -> BTreeSet<&'a str> {
 
 /// Returns the options that count as set for a socket.
 fn set_of<'a>(sockets: &'a [Value], socket: &impl AsFd) -> BTreeSet<&'a str> {
-    let shown = find(sockets, socket).unwrap_or_else(|| panic!("no row for {}", cookie(socket)));
+    let shown =
+        find(sockets, socket).unwrap_or_else(|| panic!("no row for inode {}", inode(socket)));
     let set = shown["set"].as_array().unwrap_or_else(|| panic!("no set: {shown}"));
     set.iter().map(|name| name.as_str().expect("a name")).collect()
 }

@@ -1,7 +1,7 @@
 //! The columns, tested without a kernel: their values from replayed records, and their form in the table
 //! and in JSON.
 
-use crate::records::{self, Stream};
+use crate::records::{self, Stream, LISTENER};
 use knetstat::commands::table::pipeline::{self, Ownership};
 use knetstat::config::Config;
 use knetstat::kernel::abi::owner_record;
@@ -29,7 +29,7 @@ fn holders() -> Stream {
     for (pid, fd, flags) in [(9, 3, 0), (8, 5, 0o4000), (8, 4, 0)] {
         stream.part(|record: &mut owner_record| {
             record.magic = u32::from_ne_bytes(*b"knso");
-            (record.pid, record.fd, record.flags, record.cookie) = (pid, fd, flags, 77);
+            (record.pid, record.fd, record.flags, record.inode) = (pid, fd, flags, LISTENER);
             record.command[..4].copy_from_slice(b"a ,\x1b");
         });
     }

@@ -18,7 +18,7 @@ use knetstat::socket::kind::SocketKind;
 fn add(stream: &mut Stream, (family, protocol): (u16, u16), inode: u64, keepalive: bool) {
     stream.header(&[section::SECTION_SOCKET], |header| {
         (header.family, header.protocol, header.socket_type) = (family, protocol, 1);
-        (header.state, header.inode, header.cookie) = (ESTABLISHED, inode, inode);
+        (header.state, header.inode) = (ESTABLISHED, inode);
         header.traits = socket_trait::TRAIT_SOCKET.0 as u16;
     });
     stream.part(|socket: &mut socket_section| match keepalive {
@@ -43,7 +43,7 @@ fn selected(stream: &Stream, expression: &str) -> Vec<u64> {
     let mut holder = Stream::default();
     holder.part(|record: &mut owner_record| {
         record.magic = u32::from_ne_bytes(*b"knso");
-        (record.pid, record.fd, record.cookie) = (812, 3, 3);
+        (record.pid, record.fd, record.inode) = (812, 3, 3);
     });
     let again = vec![holder.bytes.as_slice(); config.filter.layouts().len()];
     let ownership = Ownership::new(holder.bytes.as_slice(), again).expect("whole records");

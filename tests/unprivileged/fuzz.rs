@@ -212,7 +212,7 @@ fn holders(random: &mut Random) -> Stream {
         stream.part(|record: &mut owner_record| {
             record.magic = u32::from_ne_bytes(*b"knso");
             (record.pid, record.fd) = (random.number() as u32, random.number() as u32);
-            (record.cookie, record.inode) = (random.number(), random.number());
+            record.inode = random.number();
             random.bytes(&mut record.command);
         });
     }

@@ -88,12 +88,14 @@ impl Stream {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Adds a header. The sections must follow.
+    /// Adds a header, with an identity that no other has. The sections must follow.
     pub fn header(&mut self, sections: &[section], fill: impl FnOnce(&mut record_header)) {
+        let identity = self.bytes.len() as u64 + 1;
         self.part(|header: &mut record_header| {
             header.magic = u32::from_ne_bytes(*b"knst");
             header.sections = sections.iter().fold(0, |all, one| all | one.0);
             header.netns = 4_026_531_840;
+            header.identity = identity;
             fill(header);
             header.socket_type = if matches!(header.protocol, TCP | SCTP) { 1 } else { 2 };
             header.traits |= socket_trait::TRAIT_ONCE.0 as u16;
@@ -199,7 +201,7 @@ pub fn printed_as(stream: &Stream, config: &Config) -> String {
     let mut holder = Stream::default();
     holder.part(|record: &mut owner_record| {
         record.magic = u32::from_ne_bytes(*b"knso");
-        (record.pid, record.fd, record.cookie) = (812, 3, 77);
+        (record.pid, record.fd, record.inode) = (812, 3, LISTENER);
         record.command[..4].copy_from_slice(b"sshd");
     });
     let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
@@ -228,6 +230,9 @@ pub fn address(bytes: &[u8]) -> [u8; 16] {
     address
 }
 
+/// The inode of the listener of [`some`]. Those of the other sockets are the next numbers.
+pub const LISTENER: u64 = 31_337;
+
 /// Returns a few sockets with a few options each. replay.rs has the expected output.
 pub fn some() -> Stream {
     let mut stream = Stream::default();
@@ -251,7 +256,7 @@ fn listener(stream: &mut Stream) {
         header.local_port = 5432;
         header.send_queue = 244;
         header.uid = 104;
-        header.inode = 31_337;
+        header.inode = LISTENER;
         header.cookie = 77;
     });
     stream.part(|socket: &mut socket_section| {
@@ -279,7 +284,7 @@ fn connection(stream: &mut Stream) {
         (header.local_port, header.remote_port) = (443, 50_000);
         (header.recv_queue, header.send_queue, header.drops) = (17, 4096, 3);
         header.ifindex = 9;
-        header.inode = 31_338;
+        header.inode = LISTENER + 1;
         header.cookie = u64::from(u32::MAX) + 1;
     });
     stream.part(|socket: &mut socket_section| {
@@ -318,6 +323,7 @@ fn multicast_receiver(stream: &mut Stream) {
     stream.header(&UDP_SECTIONS, |header| {
         (header.protocol, header.state, header.family) = (UDP, CLOSE, INET);
         header.local_port = 5353;
+        header.inode = LISTENER + 2;
         header.cookie = 79;
     });
     stream.part(|socket: &mut socket_section| {
@@ -368,6 +374,7 @@ fn extended(stream: &mut Stream) {
         header.remote_address = address(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]);
         (header.local_port, header.remote_port) = (5353, 5353);
         header.ifindex = 2;
+        header.inode = LISTENER + 3;
         header.cookie = 80;
     });
     stream.part(|socket: &mut socket_section| values!(socket, SOCKET_value::SO_REUSEADDR = 0));

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common;
-use crate::records::{self, flags, values, Stream, HZ};
+use crate::records::{self, flags, values, Stream, HZ, LISTENER};
 use knetstat::commands::table::pipeline::Ownership;
 use knetstat::config::Config;
 use knetstat::error::Error;
@@ -120,8 +120,8 @@ fn json() {
     let expected = r#"{"protocol":"tcp","type":"stream","state":"LISTEN","recv_queue":0,"send_queue":244,"drops":0,"local":{"address":"127.0.0.1","port":5432},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":104,"inode":31337,"cookie":77,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_KEEPALIVE":0,"SO_LINGER":{"l_onoff":1,"l_linger":5},"SO_COOKIE":77,"TCP_NODELAY":0,"TCP_DEFER_ACCEPT":3,"TCP_ULP":"","IP_TOS":0,"IP_OPTIONS":""},"set":["SO_REUSEADDR","SO_LINGER"]}
 {"protocol":"tcp6","type":"stream","state":"ESTABLISHED","recv_queue":17,"send_queue":4096,"drops":3,"local":{"address":"::ffff:10.0.0.1","port":443},"remote":{"address":"::ffff:10.0.0.2","port":50000},"interface":"9","uid":0,"inode":31338,"cookie":4294967296,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[">|"],"timer":null,"options":{"SO_REUSEADDR":0,"SO_KEEPALIVE":1,"SO_RCVTIMEO":{"tv_sec":1,"tv_usec":500000},"SO_MAX_PACING_RATE":18446744073709551615,"SO_COOKIE":4294967296,"TCP_NODELAY":1,"TCP_KEEPIDLE":60,"TCP_USER_TIMEOUT":30000,"TCP_CONGESTION":"a b,c\\x1b","TCP_ULP":"","IP_OPTIONS":"","IPV6_V6ONLY":0,"IPV6_JOIN_ANYCAST":[],"IPV6_HOPOPTS":"","IPV6_RTHDRDSTOPTS":"","IPV6_RTHDR":"","IPV6_DSTOPTS":""},"set":["SO_KEEPALIVE","SO_RCVTIMEO","TCP_NODELAY","TCP_KEEPIDLE","TCP_USER_TIMEOUT","TCP_CONGESTION"]}
 {"protocol":"tcp","type":"stream","state":"TIME_WAIT","recv_queue":0,"send_queue":0,"drops":null,"local":{"address":"10.0.0.1","port":8080},"remote":{"address":"10.0.0.2","port":40000},"interface":null,"uid":null,"inode":null,"cookie":78,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{},"set":[]}
-{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":null,"cookie":79,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
-{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":null,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
+{"protocol":"udp","type":"dgram","state":"UNCONN","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"0.0.0.0","port":5353},"remote":{"address":"0.0.0.0","port":0},"interface":null,"uid":0,"inode":31339,"cookie":79,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":1,"SO_BROADCAST":1,"SO_COOKIE":79,"UDP_SEGMENT":0,"IP_ADD_MEMBERSHIP":[{"imr_multiaddr":"224.0.0.251","imr_address":"0.0.0.0","imr_ifindex":2,"mode":"include","sources":["10.1.1.1","10.1.1.2"],"cut":true,"more":true}],"IP_OPTIONS":"94040000"},"set":["SO_REUSEADDR","SO_BROADCAST","IP_ADD_MEMBERSHIP"]}
+{"protocol":"udp6","type":"dgram","state":"ESTABLISHED","recv_queue":0,"send_queue":0,"drops":0,"local":{"address":"fe80::1","port":5353,"scope":"2"},"remote":{"address":"ff02::fb","port":5353,"scope":"2"},"interface":"2","uid":0,"inode":31340,"cookie":80,"netns":4026531840,"netns_name":null,"master":null,"reuseport":null,"diag":[],"timer":null,"options":{"SO_REUSEADDR":0,"SO_COOKIE":80,"IP_ADD_MEMBERSHIP":[],"IP_OPTIONS":"","IPV6_JOIN_GROUP":[{"ipv6mr_multiaddr":"ff02::fb","ipv6mr_interface":2,"mode":"exclude","sources":["fe80::7"]}],"IPV6_JOIN_ANYCAST":[{"ipv6mr_acaddr":"fe80::","ipv6mr_ifindex":2}],"IPV6_HOPOPTS":"0000050200000100","IPV6_RTHDRDSTOPTS":"0000010400000000","IPV6_RTHDR":"0000000000000000","IPV6_DSTOPTS":"0000010400000000"},"set":["IPV6_JOIN_GROUP","IPV6_JOIN_ANYCAST"]}
 "#;
     let lines = print_whole(records::some().bytes.as_slice(), LINES);
     assert_eq!(lines.lines().collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
@@ -730,8 +730,7 @@ fn descriptors(count: u32) -> Stream {
             (record.pid, record.fd) = (100 + n % 7, n);
             record.flags = if n % 2 == 0 { 0 } else { 0o4000 };
             // Some are descriptors of the sockets in records::some(), several of the same socket.
-            record.cookie = 77 + u64::from(n % 5);
-            record.inode = 31_337 + u64::from(n % 5);
+            record.inode = LISTENER + u64::from(n % 5);
             record.command = [b'a' + (n % 7) as u8; 16];
         });
         stream.end();
@@ -788,6 +787,44 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
     (text, result.err().map(|error| error.to_string()))
 }
 
+/// Returns the number of rows of records with these identities, inodes and ports, from walks that may return
+/// a socket twice and from those that do not.
+fn rows_of(sightings: &[(u64, u64, u32)], last_comes_once: bool) -> usize {
+    let mut stream = Stream::default();
+    for (number, (identity, inode, port)) in sightings.iter().enumerate() {
+        let begin = stream.bytes.len();
+        stream.header(&[section::SECTION_SOCKET], |header| {
+            (header.protocol, header.state, header.family) = (records::UDP, records::CLOSE, 2);
+            (header.identity, header.inode, header.local_port) = (*identity, *inode, *port);
+        });
+        stream.part(|_: &mut socket_section| {});
+        if !last_comes_once || number + 1 < sightings.len() {
+            let traits = begin + std::mem::offset_of!(record_header, traits);
+            stream.bytes[traits..traits + 2].fill(0);
+        }
+    }
+    rows(&print_whole(stream.bytes.as_slice(), LINES)).count()
+}
+
+#[test]
+fn a_socket_that_is_read_twice_is_shown_once() {
+    for last_comes_once in [false, true] {
+        let count = |sightings| rows_of(sightings, last_comes_once);
+        assert_eq!(count(&[(1, 5, 80), (1, 5, 80)]), 1);
+        assert_eq!(count(&[(1, 5, 0), (1, 5, 80)]), 1, "bound meanwhile");
+        assert_eq!(count(&[(1, 0, 80), (1, 5, 80)]), 1, "accepted meanwhile");
+        assert_eq!(count(&[(1, 5, 80), (1, 0, 80)]), 1, "closed meanwhile");
+        assert_eq!(count(&[(1, 0, 80), (1, 0, 80)]), 1, "not accepted");
+        assert_eq!(count(&[(1, 5, 80), (2, 6, 80)]), 2);
+        assert_eq!(count(&[(1, 0, 80), (2, 0, 80)]), 2);
+        // The kernel may open another socket where it has freed one.
+        assert_eq!(count(&[(1, 5, 80), (1, 6, 80)]), 2);
+        assert_eq!(count(&[(1, 5, 80), (1, 0, 81)]), 2);
+        assert_eq!(count(&[(1, 0, 80), (1, 0, 81)]), 2);
+        assert_eq!(count(&[(1, 5, 80), (1, 6, 80), (1, 6, 80)]), 2);
+    }
+}
+
 /// If this kernel does not report the holders of sockets, a filter by process matches no socket.
 #[test]
 fn without_owners_nobody_is_the_process_that_was_asked_for() {
@@ -802,11 +839,11 @@ fn without_owners_nobody_is_the_process_that_was_asked_for() {
 }
 
 /// Returns a descriptor of a process.
-fn descriptor(pid: u32, cookie: u64) -> Stream {
+fn descriptor(pid: u32, inode: u64) -> Stream {
     let mut stream = Stream::default();
     stream.part(|record: &mut owner_record| {
         record.magic = u32::from_ne_bytes(*b"knso");
-        (record.pid, record.fd, record.cookie) = (pid, 3, cookie);
+        (record.pid, record.fd, record.inode) = (pid, 3, inode);
     });
     stream
 }
@@ -817,13 +854,13 @@ fn descriptor(pid: u32, cookie: u64) -> Stream {
 fn each_section_has_a_second_look() {
     let mut stream = accepted();
     stream.header(&[section::SECTION_SOCKET, section::SECTION_UNIX], |header| {
-        (header.family, header.cookie, header.netns) = (1, 500, 4_026_531_840);
+        (header.family, header.inode) = (1, 500);
         header.traits = socket_trait::TRAIT_SOCKET.0 as u16;
     });
     stream.part(|_: &mut socket_section| {});
     stream.part(|_: &mut unix_section| {});
     stream.end();
-    let (ends, unix) = (descriptor(8, 77), descriptor(9, 500));
+    let (ends, unix) = (descriptor(8, LISTENER), descriptor(9, 500));
 
     let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
     let config = records::config(LINES, &request);
@@ -840,13 +877,11 @@ fn each_section_has_a_second_look() {
 
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");
     let owners: Vec<(Json, Json, Json)> = rows(&text)
-        .map(|row| {
-            (row["cookie"].clone(), row["owner"].clone(), row["processes"][0]["pid"].clone())
-        })
+        .map(|row| (row["inode"].clone(), row["owner"].clone(), row["processes"][0]["pid"].clone()))
         .filter(|(_, owner, _)| *owner == "process")
         .collect();
-    let expected = [(77, 8), (500, 9)]
-        .map(|(cookie, pid)| (Json::from(cookie), Json::from("process"), Json::from(pid)));
+    let expected = [(LISTENER, 8), (500, 9)]
+        .map(|(inode, pid)| (Json::from(inode), Json::from("process"), Json::from(pid)));
     assert_eq!(owners, expected, "{text}");
 }
 
@@ -856,7 +891,7 @@ fn holders_are_shown_in_the_order_of_their_numbers() {
     for (pid, fd, flags) in [(9, 3, 0), (8, 5, 0o4000), (8, 4, 0o2), (8, 5, 0o4000)] {
         stream.part(|record: &mut owner_record| {
             record.magic = u32::from_ne_bytes(*b"knso");
-            (record.pid, record.fd, record.flags, record.cookie) = (pid, fd, flags, 77);
+            (record.pid, record.fd, record.flags, record.inode) = (pid, fd, flags, LISTENER);
             record.command[..5].copy_from_slice(b"a\x1b\xff\0b");
         });
     }
@@ -966,10 +1001,10 @@ fn a_damaged_second_walk_is_an_error_too() {
     }
     // The first read explains every socket, so the second is not made.
     let mut all = Stream::default();
-    for cookie in [77, 79, 80, u64::from(u32::MAX) + 1] {
+    for inode in LISTENER..LISTENER + 4 {
         all.part(|record: &mut owner_record| {
             record.magic = u32::from_ne_bytes(*b"knso");
-            (record.pid, record.fd, record.cookie) = (1, 1, cookie);
+            (record.pid, record.fd, record.inode) = (1, 1, inode);
         });
     }
     let (text, error) = print_owned(&all.bytes, &damaged[..9], LINES);

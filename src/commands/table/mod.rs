@@ -5,6 +5,7 @@ pub mod pipeline;
 pub mod plans;
 mod reading;
 mod rows;
+mod seen;
 mod sort;
 mod wait;
 

@@ -1,11 +1,11 @@
 //! From records to rows: decode, filter, find the owner, read the options, write.
 
-use std::collections::HashSet;
 use std::io::Read;
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::{Plans, Unknown};
 use crate::commands::table::rows::Rows;
+use crate::commands::table::seen::Seen;
 use crate::commands::table::sort::{SortedRow, Sorter};
 use crate::config::Config;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::query::row::Row;
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
 use crate::socket::owner::{Owner, Owners};
-use crate::socket::{Identity, Socket};
+use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second walk is made at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
@@ -64,7 +64,7 @@ pub fn print<R: Read, W: Read>(
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> Result<Unknown, Error> {
-    let own_cookies = namespaces.all().iter().filter_map(|namespace| namespace.host.own_cookie());
+    let own = namespaces.all().iter().filter_map(|namespace| namespace.host.own_inode());
     let mut printer = Printer {
         config,
         namespaces,
@@ -74,7 +74,7 @@ pub fn print<R: Read, W: Read>(
         unknown: Unknown::default(),
         ownership,
         layout: None,
-        seen: own_cookies.map(Identity::Cookie).collect(),
+        seen: Seen::new(own),
         held: Vec::new(),
         looked_again: false,
         sorter: (!config.sort.is_empty()).then(|| Sorter::new(&config.sort)),
@@ -107,8 +107,7 @@ struct Printer<'a, W> {
     ownership: Option<Ownership<W>>,
     /// The layout of the section that is being written.
     layout: Option<Layout>,
-    /// The sockets from walks that may return a socket twice, and the sockets of knetstat itself.
-    seen: HashSet<Identity>,
+    seen: Seen,
     /// The records of sockets without a known holder, which may have been opened after the walk.
     held: Vec<u8>,
     /// Whether the second walk for this section has been made.
@@ -134,7 +133,7 @@ impl<W: Read> Printer<'_, W> {
         if filter.has_early_part() && !filter.selects(&self.rows.of(&socket, index)) {
             return Ok(());
         }
-        if self.has_seen(&socket) {
+        if self.seen.has(&socket) {
             return Ok(());
         }
         let layout = socket.kind.family().layout();
@@ -144,15 +143,6 @@ impl<W: Read> Printer<'_, W> {
             self.rows.ask(&socket, index);
         }
         self.socket(socket, index, None)
-    }
-
-    /// Whether the socket has been shown already. A socket from a walk that returns each socket once is
-    /// not remembered, but an earlier walk may have returned it.
-    fn has_seen(&mut self, socket: &Socket) -> bool {
-        match socket.comes_once() {
-            true => self.seen.contains(&socket.identity()),
-            false => !self.seen.insert(socket.identity()),
-        }
     }
 
     /// Ends a section, and begins the sections up to this layout or, with `None`, all that are left.

@@ -144,6 +144,15 @@ fn ask_without_touching(subject: &impl Subject) -> Vec<Answer> {
     rows().map(ask).collect()
 }
 
+/// Queries every option of a socket that has no cookie. The query itself assigns the cookie.
+fn ask_first(subject: &impl Subject) -> Vec<Answer> {
+    let answer = |(row, answer): (&Row, Answer)| match row.name {
+        "SO_COOKIE" => Answer::Absent,
+        _ => answer,
+    };
+    rows().zip(ask_all(subject)).map(answer).collect()
+}
+
 /// The results of comparisons so far.
 #[derive(Default)]
 pub struct Tally {
@@ -172,7 +181,7 @@ impl Tally {
             shown.iter().filter_map(|socket| Some((socket["cookie"].as_u64()?, socket))).collect();
         for (subject, before) in subjects.iter().zip(before) {
             let row = shown.get(&common::cookie(&subject.socket()));
-            self.compare_socket(subject, row.copied(), Some(before));
+            self.compare_socket(subject, row.copied(), [before, ask_all(subject)]);
         }
     }
 
@@ -181,7 +190,9 @@ impl Tally {
     pub fn compare_untouched(&mut self, arguments: &str, subjects: &[impl Subject]) {
         let shown = common::sockets(arguments);
         for subject in subjects {
-            self.compare_socket(subject, common::find(&shown, &subject.socket()), None);
+            let answers = ask_first(subject);
+            let row = common::find(&shown, &subject.socket());
+            self.compare_socket(subject, row, [answers.clone(), answers]);
         }
     }
 
@@ -189,10 +200,8 @@ impl Tally {
         &mut self,
         subject: &impl Subject,
         shown: Option<&Value>,
-        before: Option<Vec<Answer>>,
+        [before, after]: [Vec<Answer>; 2],
     ) {
-        let after = ask_all(subject);
-        let before = before.unwrap_or_else(|| after.clone());
         let Some(shown) = shown else {
             match subject.is_closed() {
                 true => self.closed += 1,
