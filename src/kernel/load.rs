@@ -264,6 +264,12 @@ impl Programs {
         self.open_one(Subject::Tasks)
     }
 
+    /// The inodes of sockets that the programs need.
+    pub fn own_inodes(&self) -> Vec<u64> {
+        let walks = self.groups.iter().filter_map(|group| group.walks.as_ref());
+        walks.filter_map(Walks::own_inode).collect()
+    }
+
     /// What is missing because a program was refused, why, and what to do, as the end of a sentence.
     /// `None` if nothing is missing.
     pub fn missing(&self) -> Option<String> {

@@ -33,7 +33,7 @@ impl Part {
     /// The part that contains the program of this name.
     pub fn of(program: &str) -> Part {
         match program {
-            _ if program.contains("_walk") => Part::Walks,
+            _ if program.contains("walk") => Part::Walks,
             _ if program.contains("_table") => Part::Tables,
             _ => Part::Files,
         }

@@ -7,6 +7,8 @@ use std::thread;
 
 use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Object, ProgramMut};
 
+use nix::sys::stat::fstat;
+
 use crate::kernel::abi::{output_header, walk_limit};
 use crate::kernel::object::LANE;
 use crate::kernel::syscall::MapMapping;
@@ -19,7 +21,7 @@ pub struct Walks {
     outputs: Arc<MapMapping>,
     place: Link,
     /// The socket through which the programs find the table of UDP-Lite.
-    _udplite: Option<OwnedFd>,
+    udplite: Option<OwnedFd>,
 }
 
 /// The size in bytes of an element of the map with the buffers.
@@ -39,7 +41,12 @@ impl Walks {
         let program = object.progs_mut().find(|it| it.name() == PLACES);
         let program = program.ok_or_else(|| missing(PLACES))?;
         let place = attach_lane(object, &program, 0)?;
-        Ok(Walks { outputs, place, _udplite: udplite })
+        Ok(Walks { outputs, place, udplite })
+    }
+
+    /// The inode of the socket through which the programs find a table, if there is one.
+    pub fn own_inode(&self) -> Option<u64> {
+        fstat(self.udplite.as_ref()?).ok().map(|file| file.st_ino)
     }
 
     /// Opens the iterator that notes the network namespaces of the walks that are opened next.
@@ -69,12 +76,15 @@ impl Walks {
 ///
 /// # Errors
 ///
-/// `ENOSPC` when there are too many.
+/// When there are too many.
 pub fn add_place(places: &mut Iter) -> io::Result<()> {
     match places.read(&mut [0]) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::from_raw_os_error(nix::libc::ENOSPC)),
+        Ok(_) => {
+            let most = walk_limit::PLACES.0 - 1;
+            Err(io::Error::other(format!("there are more than {most} network namespaces")))
+        }
     }
 }
 

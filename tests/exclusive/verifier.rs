@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::common::say;
 use knetstat::kernel::abi::{
     fact_test, network_filter, number_filter, port_filter, port_range, prefilter, section_number,
+    walk_parameters,
 };
-use knetstat::kernel::object::{set_prefilter, Part};
+use knetstat::kernel::object::{set_prefilter, set_walks, Part};
 use knetstat::kernel::programs;
 use libbpf_rs::{OpenObject, PrintLevel};
 
@@ -25,7 +26,13 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 18] = [
+const PROGRAMS: [&[&str]; 23] = [
+    &["walk_place"],
+    &["tcp_walk", "tcp_walk_without_loop"],
+    &["udp_walk", "udp_walk_without_loop"],
+    // Up to Linux 5.19, no namespace has a table of its own.
+    &["unix_walk", "unix_walk_without_loop"],
+    &["mptcp_walk", "mptcp_walk_without_loop"],
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
@@ -130,6 +137,10 @@ fn load(name: &str, filter: Option<prefilter>, log_level: u32) -> Result<usize, 
             assert!(known, "this test does not know {:?}", program.name());
             program.set_autoload(program.name() == name);
             program.set_log_level(log_level);
+        }
+        if Part::of(name) == Part::Walks {
+            let walks = walk_parameters { is_on: 1, lanes: 2, udplite_fd: 3, unused: 0 };
+            set_walks(open, &walks, true)?;
         }
         filter.as_ref().map_or(Ok(()), |filter| set_prefilter(open, filter))
     };

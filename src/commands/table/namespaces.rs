@@ -50,24 +50,42 @@ pub struct Namespaces {
     indexes: Option<HashMap<u32, usize>>,
     /// The names of namespaces, if they are shown: ip-netns(8).
     names: Names,
+    /// The inodes of knetstat's sockets besides those of the hosts.
+    own: Vec<u64>,
 }
 
 impl Namespaces {
     /// Returns one namespace, to which every socket belongs.
     pub fn one(namespace: Namespace) -> Namespaces {
-        Namespaces { namespaces: vec![namespace], indexes: None, names: Names::default() }
+        Namespaces {
+            namespaces: vec![namespace],
+            indexes: None,
+            names: Names::default(),
+            own: Vec::new(),
+        }
     }
 
     /// Returns several namespaces, with their inode numbers.
     pub fn several(namespaces: impl IntoIterator<Item = (u32, Namespace)>) -> Namespaces {
         let (inodes, namespaces): (Vec<u32>, Vec<Namespace>) = namespaces.into_iter().unzip();
         let indexes = inodes.into_iter().enumerate().map(|(index, inode)| (inode, index)).collect();
-        Namespaces { namespaces, indexes: Some(indexes), names: Names::default() }
+        Namespaces { namespaces, indexes: Some(indexes), names: Names::default(), own: Vec::new() }
     }
 
     /// Returns the same namespaces with names.
     pub fn with_names(self, names: Names) -> Namespaces {
         Namespaces { names, ..self }
+    }
+
+    /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
+    pub fn with_own(self, own: Vec<u64>) -> Namespaces {
+        Namespaces { own, ..self }
+    }
+
+    /// The inodes of knetstat's own sockets.
+    pub fn own_inodes(&self) -> impl Iterator<Item = u64> + '_ {
+        let hosts = self.namespaces.iter().filter_map(|namespace| namespace.host.own_inode());
+        hosts.chain(self.own.iter().copied())
     }
 
     /// All namespaces.

@@ -64,7 +64,6 @@ pub fn print<R: Read, W: Read>(
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> Result<Unknown, Error> {
-    let own = namespaces.all().iter().filter_map(|namespace| namespace.host.own_inode());
     let mut printer = Printer {
         config,
         namespaces,
@@ -74,7 +73,7 @@ pub fn print<R: Read, W: Read>(
         unknown: Unknown::default(),
         ownership,
         layout: None,
-        seen: Seen::new(own),
+        seen: Seen::new(namespaces.own_inodes()),
         held: Vec::new(),
         looked_again: false,
         sorter: (!config.sort.is_empty()).then(|| Sorter::new(&config.sort)),

@@ -165,7 +165,7 @@ fn enter_all(
     };
     interfaces.check().map_err(Error::Usage)?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
-    Ok((namespaces.with_names(names), snapshot))
+    Ok((namespaces.with_names(names).with_own(programs.own_inodes()), snapshot))
 }
 
 /// Whether network namespaces are shown by name. JSON has a separate member for the name.
