@@ -24,4 +24,5 @@ pub mod request;
 mod skeleton;
 pub mod snapshot;
 pub mod syscall;
+pub mod userfault;
 pub mod walk;
