@@ -51,6 +51,8 @@ pub struct Config {
     /// removed from the environment of a program with more rights than its caller:
     /// [`crate::kernel::caller`].
     pub kernel_filter: bool,
+    /// Whether tables are walked where the kernel permits it. Otherwise its iterators serve.
+    pub walks: bool,
 }
 
 impl Config {
@@ -83,6 +85,7 @@ impl Config {
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
+            walks: std::env::var_os("KNETSTAT_NO_WALKS").is_none(),
             filter,
         })
     }

@@ -264,6 +264,11 @@ impl Programs {
         self.open_one(Subject::Tasks)
     }
 
+    /// The programs that report sockets.
+    pub fn of_sockets(&self) -> impl Iterator<Item = &'static Program> + '_ {
+        self.sockets().map(|loaded| loaded.program)
+    }
+
     /// The inodes of sockets that the programs need.
     pub fn own_inodes(&self) -> Vec<u64> {
         let walks = self.groups.iter().filter_map(|group| group.walks.as_ref());

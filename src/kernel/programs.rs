@@ -42,16 +42,29 @@ pub struct Program {
     pub name: &'static str,
     pub when: When,
     uses_loop: bool,
+    /// Whether the kernel takes the lock of each socket before it runs the program: net/ipv4/tcp_ipv4.c,
+    /// bpf_iter_tcp_seq_show(), and its neighbours. A task that is stuck with such a lock holds up the reader.
+    pub takes_locks: bool,
 }
 
 const fn program(family: Family, name: &'static str, when: When) -> Program {
-    Program { subject: Subject::Sockets(family), name, when, uses_loop: false }
+    let subject = Subject::Sockets(family);
+    Program { subject, name, when, uses_loop: false, takes_locks: false }
 }
 
 /// A program that calls bpf_loop(). It has a variant, named `..._without_loop`, for kernels without that
 /// helper, which refuse a program that refers to it.
 const fn looping(family: Family, name: &'static str, when: When) -> Program {
-    Program { subject: Subject::Sockets(family), name, when, uses_loop: true }
+    Program { uses_loop: true, ..program(family, name, when) }
+}
+
+/// The same for a program before which the kernel takes the lock of each socket.
+const fn locking(family: Family, name: &'static str, when: When) -> Program {
+    Program { takes_locks: true, ..looping(family, name, when) }
+}
+
+const fn other(subject: Subject, name: &'static str) -> Program {
+    Program { subject, ..program(Family::Other, name, When::Always) }
 }
 
 /// Every program, in the order in which families are shown. Programs that walk descriptors precede
@@ -61,14 +74,14 @@ const fn looping(family: Family, name: &'static str, when: When) -> Program {
 pub static PROGRAMS: &[Program] = &[
     looping(Family::Tcp, "tcp_files", When::Unbound),
     looping(Family::Tcp, "tcp_walk", When::Walk),
-    looping(Family::Tcp, "tcp_table", When::NoWalk),
+    locking(Family::Tcp, "tcp_table", When::NoWalk),
     looping(Family::Udp, "udp_files", When::UnboundOrUdpLite),
     looping(Family::Udp, "udp_walk", When::Walk),
-    looping(Family::Udp, "udp_table", When::NoWalk),
+    locking(Family::Udp, "udp_table", When::NoWalk),
     looping(Family::Raw, "raw_files", When::Always),
     looping(Family::Mptcp, "mptcp_files", When::Always),
     looping(Family::Mptcp, "mptcp_walk", When::Walk),
-    looping(Family::Mptcp, "mptcp_subflows", When::NoWalk),
+    locking(Family::Mptcp, "mptcp_subflows", When::NoWalk),
     looping(Family::Packet, "packet_files", When::Always),
     program(Family::Xdp, "xdp_files", When::Always),
     // Reports sockets that the walk of the table skips while the table changes, and sockets in no table.
@@ -81,9 +94,9 @@ pub static PROGRAMS: &[Program] = &[
     // On every kernel that has it, the iterator of the table skips the rest of a bucket whenever its
     // buffer is full. It is used only to add sockets without a descriptor.
     looping(Family::Unix, "unix_files", When::NoWalk),
-    looping(Family::Unix, "unix_table", When::Iterator("unix")),
-    Program { subject: Subject::Owners, name: "owners", when: When::Always, uses_loop: false },
-    Program { subject: Subject::Tasks, name: "tasks", when: When::Always, uses_loop: false },
+    locking(Family::Unix, "unix_table", When::Iterator("unix")),
+    other(Subject::Owners, "owners"),
+    other(Subject::Tasks, "tasks"),
 ];
 
 impl Program {
@@ -114,6 +127,14 @@ impl Program {
 
     fn is_walked(&self, features: &Features) -> bool {
         matches!(self.subject, Subject::Sockets(family) if features.walks.contains(&family))
+    }
+
+    /// The family whose sockets the program reports, if it reports sockets.
+    pub fn family(&self) -> Option<Family> {
+        match self.subject {
+            Subject::Sockets(family) => Some(family),
+            Subject::Owners | Subject::Tasks => None,
+        }
     }
 
     /// The name of the variant for a kernel with these features.

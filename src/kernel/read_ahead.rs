@@ -2,9 +2,10 @@
 //! walk is read by a thread of its own.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
+use std::sync::mpsc::{sync_channel, Receiver, RecvError, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::kernel::snapshot::{Snapshot, Source};
 use crate::kernel::walk::Lane;
@@ -18,6 +19,12 @@ const ROOM: usize = 64 * 1024;
 /// The number of chunks that may wait, which bounds the memory at any speed of the other side.
 const WAITING: usize = 4;
 
+/// Says, once, that the kernel has been silent for a while.
+pub struct Notice {
+    pub after: Duration,
+    pub say: Box<dyn FnOnce() + Send>,
+}
+
 /// A snapshot that other threads read. If no thread could be started, the calling thread reads it.
 pub enum ReadAhead {
     Ahead(Ahead),
@@ -30,6 +37,7 @@ pub struct Ahead {
     /// The chunk that is being returned, from `begin` on.
     chunk: Vec<u8>,
     begin: usize,
+    notice: Option<Notice>,
     /// `None` once the thread has ended.
     thread: Option<JoinHandle<()>>,
 }
@@ -40,7 +48,7 @@ impl ReadAhead {
     /// # Errors
     ///
     /// If a thread could not be started, and the snapshot is lost with it. No such case is known.
-    pub fn new(snapshot: Snapshot) -> io::Result<ReadAhead> {
+    pub fn new(snapshot: Snapshot, notice: Option<Notice>) -> io::Result<ReadAhead> {
         let (sender, chunks) = sync_channel(WAITING);
         // If the thread does not start, its closure is dropped. The snapshot is therefore kept outside of
         // it.
@@ -57,6 +65,7 @@ impl ReadAhead {
                 chunks,
                 chunk: Vec::new(),
                 begin: 0,
+                notice,
                 thread: Some(thread),
             })),
             Err(error) => take(&snapshot).map(|it| ReadAhead::Directly(Box::new(it))).ok_or(error),
@@ -165,7 +174,7 @@ impl Read for ReadAhead {
 impl Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.begin == self.chunk.len() {
-            match self.chunks.recv() {
+            match self.next_chunk() {
                 Ok(next) => self.chunk = next?,
                 Err(_) => return self.end().map(|()| 0),
             }
@@ -175,6 +184,19 @@ impl Ahead {
         buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
         self.begin += length;
         Ok(length)
+    }
+
+    fn next_chunk(&mut self) -> Result<io::Result<Vec<u8>>, RecvError> {
+        if let Some(notice) = self.notice.take() {
+            match self.chunks.recv_timeout(notice.after) {
+                Err(RecvTimeoutError::Timeout) => (notice.say)(),
+                received => {
+                    self.notice = Some(notice);
+                    return received.map_err(|_| RecvError);
+                }
+            }
+        }
+        self.chunks.recv()
     }
 
     /// Waits for the end of the thread, which is the end of the source only if the thread did not
@@ -219,7 +241,7 @@ mod tests {
     fn ahead(source: impl Read + Send + 'static) -> ReadAhead {
         let mut snapshot = Snapshot::default();
         snapshot.add(0, source);
-        ReadAhead::new(snapshot).expect("a thread")
+        ReadAhead::new(snapshot, None).expect("a thread")
     }
 
     fn odd(fails: bool) -> (Vec<u8>, ReadAhead) {

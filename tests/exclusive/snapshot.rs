@@ -56,13 +56,13 @@ fn a_socket_is_in_the_snapshots_after_it_was_opened() {
     let first = BTreeSet::from([listener.local_addr().expect("an address").port().into()]);
     for _ in 0..3 {
         assert_eq!(ports(open(&programs)), first);
-        let ahead = ReadAhead::new(open(&programs)).expect("a thread");
+        let ahead = ReadAhead::new(open(&programs), None).expect("a thread");
         assert_eq!(ports(ahead), first, "read ahead");
 
         let later = UdpSocket::bind("127.0.0.1:0").expect("bind");
         let both = &first | &BTreeSet::from([port(&later)]);
         assert_eq!(ports(open(&programs)), both);
-        let ahead = ReadAhead::new(open(&programs)).expect("a thread");
+        let ahead = ReadAhead::new(open(&programs), None).expect("a thread");
         assert_eq!(ports(ahead), both, "read ahead");
     }
 }

@@ -184,6 +184,7 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
         format,
         style: PLAIN,
         kernel_filter: true,
+        walks: true,
     }
 }
 

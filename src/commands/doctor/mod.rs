@@ -44,7 +44,7 @@ fn examine() -> Report {
     checks.extend(capabilities::checks());
     let obstacle = first_obstacle(&checks);
     checks.extend(PROGRAMS.iter().map(|it| programs::program(it, &loader, obstacle.as_ref())));
-    checks.push(programs::table(&loader, first_obstacle(&checks).as_ref()));
+    checks.extend(programs::table(&loader, first_obstacle(&checks).as_ref()));
     checks.extend(namespaces::checks());
     let options = Options::ask(loader.btf());
     let count = options.count();

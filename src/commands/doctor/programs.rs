@@ -3,16 +3,21 @@
 use super::capabilities::more_files;
 use super::check::{Check, Problem, REPORT, TABLE};
 use crate::error::{Error, LoadError};
-use crate::kernel::load::Loader;
+use crate::kernel::load::{Loader, Programs};
 use crate::kernel::programs::{Program, Subject, When};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
 use crate::socket::kind::Family;
+use crate::text::suggest::listed;
 
 /// Checks whether a program loads here, unless a known obstacle prevents all of them from loading.
 pub fn program(program: &'static Program, loader: &Loader, obstacle: Option<&Problem>) -> Check {
     let name = program.name;
-    let reports = format!("{program} ({})", flag(program));
+    let instead = match program.when {
+        When::NoWalk | When::Iterator(_) => ", where no walk serves",
+        _ => "",
+    };
+    let reports = format!("{program} ({}){instead}", flag(program));
     if let Some(obstacle) = obstacle {
         return Check::unknown(name, format!("not tried: {reports}"), &obstacle.remedy);
     }
@@ -52,22 +57,57 @@ fn flag(program: &Program) -> String {
     }
 }
 
-/// Checks whether all programs can be loaded and opened at once.
-pub fn table(loader: &Loader, obstacle: Option<&Problem>) -> Check {
+/// Checks whether all programs can be loaded and opened at once, and in which ways they find sockets.
+pub fn table(loader: &Loader, obstacle: Option<&Problem>) -> Vec<Check> {
     if let Some(obstacle) = obstacle {
-        return Check::missing(TABLE, obstacle.clone()).needed();
+        return vec![Check::missing(TABLE, obstacle.clone()).needed()];
     }
     let opened = loader.load(&Request::everything()).and_then(|programs| {
         programs.open(&mut Snapshot::default())?;
         programs.owners()?;
         programs.tasks()?;
-        Ok(programs.missing())
+        Ok(programs)
     });
     let problem = match opened {
-        Ok(None) => return Check::ok(TABLE, "every family, with processes").needed(),
-        Ok(Some(missing)) => Problem::new(TABLE, format!("it is without {missing}"), REPORT),
+        Ok(programs) => {
+            let whole = match programs.missing() {
+                None => Check::ok(TABLE, "every family, with processes"),
+                Some(missing) => {
+                    let why = format!("it is without {missing}");
+                    Check::missing(TABLE, Problem::new(TABLE, why, REPORT))
+                }
+            };
+            let mut checks = ways(&programs);
+            checks.push(whole.needed());
+            return checks;
+        }
         Err(Error::Load(error) | Error::OpenIterator(error)) => problem(TABLE, &error),
         Err(error) => Problem::new(TABLE, error.to_string(), REPORT),
     };
-    Check::missing(TABLE, problem).needed()
+    vec![Check::missing(TABLE, problem).needed()]
+}
+
+/// In which ways the programs find the sockets of each family, and what that means.
+fn ways(programs: &Programs) -> Vec<Check> {
+    let found_by = |is_such: fn(&Program) -> bool| {
+        let such = programs.of_sockets().filter(|program| is_such(program));
+        let mut titles: Vec<&str> = such.filter_map(|it| it.family().map(Family::title)).collect();
+        titles.dedup();
+        (!titles.is_empty()).then(|| listed(&titles, "and"))
+    };
+    let walks = found_by(|it| it.when == When::Walk).map(|families| {
+        let means = "each socket in a table is shown once, and no lock of a socket is waited for";
+        Check::ok("walks", format!("{families}: {means}"))
+    });
+    let iterators = found_by(|it| it.takes_locks).map(|families| {
+        let means =
+            "this kernel permits no walk, and its iterator waits for the lock of each socket: \
+                     a task that is stuck with one holds up knetstat";
+        Check::note("iterators", format!("{families}: {means}"))
+    });
+    let descriptors = found_by(|it| it.when == When::Always).map(|families| {
+        let means = "sockets are found at the descriptors of the processes in this PID namespace";
+        Check::ok("descriptors", format!("{families}: {means}"))
+    });
+    [walks, iterators, descriptors].into_iter().flatten().collect()
 }

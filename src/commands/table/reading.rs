@@ -1,5 +1,8 @@
 //! One reading of the sockets: what is opened with capabilities, and then read.
 
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
 use libbpf_rs::Iter;
 
 use super::namespaces::{Namespace, Namespaces};
@@ -11,8 +14,10 @@ use crate::host::interfaces::Interfaces;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
+use crate::kernel::family::Family;
 use crate::kernel::load::Programs;
-use crate::kernel::read_ahead::ReadAhead;
+use crate::kernel::programs::Program;
+use crate::kernel::read_ahead::{Notice, ReadAhead};
 use crate::kernel::snapshot::Snapshot;
 use crate::options::defaults::Pool;
 use crate::output::quiet::Quiet;
@@ -20,6 +25,7 @@ use crate::output::Output;
 use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
 use crate::record::Records;
+use crate::text::suggest::listed;
 
 /// What is opened with capabilities and read without them.
 pub struct Reading {
@@ -81,7 +87,7 @@ impl Reading {
     ) -> Result<Vec<String>, Error> {
         let Reading { netns_set, namespaces, snapshot, ownership, .. } = self;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
-        let sockets = ReadAhead::new(snapshot).map_err(Error::Thread)?;
+        let sockets = ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread)?;
         let unknown =
             pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
@@ -166,6 +172,23 @@ fn enter_all(
     interfaces.check().map_err(Error::Usage)?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
     Ok((namespaces.with_names(names).with_own(programs.own_inodes()), snapshot))
+}
+
+/// Returns what to say on a terminal when no socket has come for a second, because the kernel waits for the lock of one.
+fn notice(programs: &Programs) -> Option<Notice> {
+    let families = programs.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
+    let titles: Vec<&str> = families.map(Family::title).collect();
+    if titles.is_empty() || !io::stderr().is_terminal() {
+        return None;
+    }
+    let sockets = listed(&titles, "or");
+    let say = move || {
+        eprintln!(
+            "knetstat: the kernel still waits for the lock of a socket ({sockets}): a task that has it is stuck, \
+             or the host is very busy (`knetstat doctor -v` says why the lock is needed)"
+        );
+    };
+    Some(Notice { after: Duration::from_secs(1), say: Box::new(say) })
 }
 
 /// Whether network namespaces are shown by name. JSON has a separate member for the name.

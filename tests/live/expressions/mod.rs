@@ -126,6 +126,7 @@ impl Reading {
             format: LINES,
             style: Style::default(),
             kernel_filter: true,
+            walks: true,
             keys: Column::ALL.map(Key::Column).to_vec(),
         };
         Reading { sockets, holders, namespaces: Namespaces::one(namespace), config }
