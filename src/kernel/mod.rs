@@ -24,3 +24,4 @@ pub mod request;
 mod skeleton;
 pub mod snapshot;
 pub mod syscall;
+pub mod userfault;

@@ -4,6 +4,7 @@
 //!   child has a copy of every descriptor of the other tests.
 //! * `verifier`, `readers`, `handler`, `snapshot` and `addresses` load programs in this process, where
 //!   one callback receives all messages of libbpf.
+//! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.
 //! * `netns` and `names` show all namespaces, and so open new sockets in those of the other tests.
 
 #[path = "../common/mod.rs"]
@@ -18,6 +19,7 @@ mod netns;
 mod owners;
 mod readers;
 mod snapshot;
+mod stuck;
 mod unbound;
 mod verifier;
 
