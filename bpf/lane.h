@@ -3,9 +3,9 @@
  * The state of a walk, and its maps. A walk has one or more lanes, which share the slots of a table among them. Each
  * is read by one thread and has its own element in each map.
  *
- * All maps are read-only to user space, because they say where the kernel is read. The reader would keep a means
- * to read any address after it has given up its capabilities. It starts a walk by opening an iterator, whose
- * number is a new one (bpf_iter_meta.session_id), and what a walk is for is in the parameters.
+ * The loader freezes all maps, because they say where the kernel is read. The reader would keep a means to read any
+ * address after it has given up its capabilities. It starts a walk by opening an iterator, whose number is a new
+ * one (bpf_iter_meta.session_id), and what a walk is for is in the parameters.
  */
 #ifndef LANE_H
 #define LANE_H
@@ -121,7 +121,6 @@ struct lane {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_RDONLY);
 	__type(key, __u32);
 	__type(value, struct lane);
 } lanes SEC(".maps");
@@ -141,7 +140,6 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
-	__uint(map_flags, BPF_F_RDONLY);
 	__type(key, __u32);
 	__type(value, struct place);
 } places SEC(".maps");
@@ -150,7 +148,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8);
-	__uint(map_flags, BPF_F_RDONLY | BPF_F_NO_PREALLOC);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, __u64);
 } known_tables SEC(".maps");

@@ -44,10 +44,9 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 };
 
-/* include/uapi/linux/bpf.h; for user space, unless it says otherwise */
+/* include/uapi/linux/bpf.h */
 enum {
 	BPF_F_NO_PREALLOC = 1 << 0,
-	BPF_F_RDONLY = 1 << 3,
 	BPF_F_MMAPABLE = 1 << 10,
 };
 

@@ -14,6 +14,7 @@ pub mod handler;
 mod identity;
 pub mod libbpf_log;
 pub mod load;
+pub mod map_access;
 pub mod namespace;
 pub mod object;
 pub mod process;

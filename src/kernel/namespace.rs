@@ -20,7 +20,7 @@ use crate::kernel::syscall::{self, owned};
 /// CAP_NET_ADMIN, `EINVAL` before Linux 6.9 for a thread that is not the leader of its process.
 pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
     const PIDFD_THREAD: libc::c_int = libc::O_EXCL;
-    let task = pidfd(tid, if pid == tid { 0 } else { PIDFD_THREAD })?;
+    let task = syscall::pidfd(tid, if pid == tid { 0 } else { PIDFD_THREAD })?;
     // Only a new thread enters the namespace. The socket that it opens there leads back to the namespace.
     let enter = move || {
         setns(task, CloneFlags::CLONE_NEWNET)?;
@@ -38,10 +38,7 @@ pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
 /// `ESRCH` and `EBADF` when the process or the descriptor is gone, `ENOTSOCK` when the descriptor is no
 /// longer a socket, `EPERM` without the capabilities CAP_SYS_PTRACE and CAP_NET_ADMIN.
 pub fn of_held_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
-    let process = pidfd(pid, 0)?;
-    // SAFETY: the call takes numbers only.
-    let socket =
-        unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }?;
+    let socket = syscall::duplicate(syscall::pidfd(pid, 0)?.as_fd(), fd)?;
     // The descriptor may refer to another file by now. The ioctl request is sent to sockets only, because
     // its meaning depends on the file.
     syscall::getsockopt(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN, &mut [0; 4])?;
@@ -53,11 +50,6 @@ fn of_socket(socket: BorrowedFd) -> io::Result<OwnedFd> {
     const SIOCGSKNS: libc::Ioctl = 0x894c;
     // SAFETY: the request takes no argument.
     unsafe { owned(libc::ioctl(socket.as_raw_fd(), SIOCGSKNS).into()) }
-}
-
-fn pidfd(number: u32, flags: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes numbers only.
-    unsafe { owned(libc::syscall(libc::SYS_pidfd_open, number, flags)) }
 }
 
 /// Whether a task exists. tgkill(2) with signal 0 checks this without /proc, and sends nothing.

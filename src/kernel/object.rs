@@ -12,8 +12,9 @@ use crate::kernel::btf::MinimizedBtf;
 use crate::kernel::skeleton::{files, tables};
 use crate::kernel::{handler, identity};
 
-/// The maps of the walks: bpf/lane.h. The numbers of the lanes follow, each in a map of its own.
-const WALK_MAPS: [&str; 4] = ["lanes", "outputs", "places", "known_tables"];
+/// The maps of the walks: bpf/lane.h
+pub const WALK_MAPS: [&str; 4] = ["lanes", "outputs", "places", "known_tables"];
+/// The beginning of the names of the maps with the number of a lane each.
 pub const LANE: &str = ".rodata.lane_";
 
 /// A group of programs that are loaded together. A run opens only the objects that it needs.

@@ -167,6 +167,26 @@ pub(super) unsafe fn owned(answer: libc::c_long) -> io::Result<OwnedFd> {
     }
 }
 
+/// Opens a descriptor of a task: pidfd_open(2).
+///
+/// # Errors
+///
+/// `ESRCH` when there is no such task.
+pub fn pidfd(number: u32, flags: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only.
+    unsafe { owned(libc::syscall(libc::SYS_pidfd_open, number, flags)) }
+}
+
+/// Duplicates a descriptor of another process: pidfd_getfd(2).
+///
+/// # Errors
+///
+/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `EPERM` without CAP_SYS_PTRACE.
+pub fn duplicate(process: BorrowedFd, fd: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only.
+    unsafe { owned(libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0)) }
+}
+
 /// Whether this process has more rights than the process that started it, through file capabilities or
 /// the set-user-ID bit: getauxval(3), AT_SECURE; security/commoncap.c, cap_bprm_creds_from_file(). False
 /// if root or sudo started it, and with ambient capabilities, which the caller had itself.

@@ -7,11 +7,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::{ptr, slice};
 
 use nix::libc;
+use nix::unistd::{sysconf, SysconfVar};
 
 use crate::kernel::syscall::owned;
-
-/// The length of a withheld page, at most that of a page of the kernel.
-const LENGTH: usize = 4096;
 
 /// include/uapi/linux/userfaultfd.h
 mod uapi {
@@ -45,8 +43,8 @@ mod uapi {
     }
 }
 
-/// What keeps a page from arriving. When it is dropped, or the process ends, whoever waits for the page
-/// continues and finds zeros.
+/// The descriptor that withholds a page. When it is dropped, or the process ends, the tasks that wait for the
+/// page continue, and find zeros.
 pub struct Withheld(File);
 
 /// Maps a page and withholds it. It remains mapped until the process ends, because tasks that wait for it
@@ -88,15 +86,17 @@ impl Withheld {
     }
 }
 
-/// Maps memory that has never been touched.
+/// Maps a page that has never been touched.
 fn map() -> io::Result<&'static [u8]> {
+    let length = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|length| usize::try_from(length).ok());
+    let length = length.ok_or(io::ErrorKind::Unsupported)?;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a new mapping, at a place that the kernel chooses, changes nothing that is in use.
-    let address = unsafe { libc::mmap(ptr::null_mut(), LENGTH, libc::PROT_READ, flags, -1, 0) };
+    let address = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_READ, flags, -1, 0) };
     match address {
         libc::MAP_FAILED => Err(io::Error::last_os_error()),
         // SAFETY: the mapping has this length, is never changed and never unmapped.
-        address => Ok(unsafe { slice::from_raw_parts(address.cast(), LENGTH) }),
+        address => Ok(unsafe { slice::from_raw_parts(address.cast(), length) }),
     }
 }
 

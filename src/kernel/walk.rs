@@ -10,7 +10,7 @@ use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Obje
 use nix::sys::stat::fstat;
 
 use crate::kernel::abi::{output_header, walk_limit};
-use crate::kernel::object::LANE;
+use crate::kernel::object::{LANE, WALK_MAPS};
 use crate::kernel::syscall::MapMapping;
 
 /// The name of the program that notes the network namespaces of a walk.
@@ -28,15 +28,17 @@ pub struct Walks {
 const OUTPUT: usize = size_of::<output_header>() + walk_limit::OUTPUT_SIZE.0 as usize;
 
 impl Walks {
-    /// Maps the buffers of a loaded object. Nobody but the programs can write them, or any other of their maps,
-    /// from then on.
+    /// Maps the buffers of a loaded object. Nobody but the programs can write their maps from then on: the numbers of
+    /// the lanes are constants, which libbpf has frozen.
     ///
     /// # Errors
     ///
     /// Those of libbpf and of mmap(2).
     pub fn of(object: &Object, lanes: usize, udplite: Option<OwnedFd>) -> libbpf_rs::Result<Walks> {
+        for name in WALK_MAPS {
+            MapHandle::try_from(&map(object, name)?)?.freeze()?;
+        }
         let outputs = map(object, "outputs")?;
-        MapHandle::try_from(&outputs)?.freeze()?;
         let outputs = Arc::new(MapMapping::of(outputs.as_fd(), OUTPUT * lanes)?);
         let program = object.progs_mut().find(|it| it.name() == PLACES);
         let program = program.ok_or_else(|| missing(PLACES))?;

@@ -6,6 +6,7 @@ pub mod flags;
 pub mod folded;
 pub mod scene;
 pub mod validator;
+pub mod writing;
 
 use std::ffi::{CStr, OsStr};
 use std::fs::File;

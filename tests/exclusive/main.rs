@@ -4,6 +4,7 @@
 //!   child has a copy of every descriptor of the other tests.
 //! * `verifier`, `readers`, `handler`, `snapshot` and `addresses` load programs in this process, where
 //!   one callback receives all messages of libbpf.
+//! * `maps` lists the programs in the kernel, and the list ends early if another test unloads one.
 //! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.
 //! * `netns` and `names` show all namespaces, and so open new sockets in those of the other tests.
 
@@ -14,6 +15,7 @@ mod addresses;
 mod churn;
 mod handler;
 mod held;
+mod maps;
 mod names;
 mod netns;
 mod owners;

@@ -3,37 +3,26 @@
 //! for the lock of no socket: in each of its forms, it shows all sockets, also the locked ones, in the usual
 //! time. A program that waits for such a lock cannot be killed.
 
+mod output;
+mod run;
 mod scene;
 mod task;
 
-use std::fs::{self, File};
-use std::io::{Read, Seek};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use nix::sys::memfd::{memfd_create, MFdFlags};
-use serde_json::Value;
+use knetstat::kernel::userfault::withhold;
+use nix::errno::Errno;
 
-use crate::common::{enter_namespace, say, wait_until, KNETSTAT};
+use crate::common::{enter_namespace, not_tested, say, wait_until};
 use crate::exclusive;
-use scene::{Scene, Shown};
+use output::{faults, Form};
+use run::{places, run, Run};
+use scene::Scene;
 
 /// The time that a run may take in addition to the time of several runs without a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 const RUNS: u32 = 3;
-
-/// The form of an output, in which a socket is looked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Form {
-    Table,
-    Json,
-    Csv,
-    /// An output that must be the same as without a lock.
-    Counts,
-    /// No output, and exit status 0.
-    Status,
-}
 
 /// A command line, the kinds of sockets that it must show, and its form.
 type Line = (&'static str, &'static str, Form);
@@ -68,137 +57,64 @@ const LINES: &[Line] = &[
     ("-tux --all-netns -p -J", "tux", Form::Json),
 ];
 
-/// The end of a run.
-struct Run {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
+/// Returns the command lines that must show a socket of the scene, or none in particular.
+fn possible(lines: &[Line], scene: &Scene) -> Vec<Line> {
+    let has = |kind: char| scene.shown.iter().any(|socket| socket.kind == kind);
+    // A kernel without MPTCP reports so.
+    let is_possible = |kinds: &str| has('m') || !kinds.contains('m');
+    let is_wanted =
+        |(_, kinds, _): &&Line| is_possible(kinds) && (kinds.is_empty() || kinds.chars().any(has));
+    lines.iter().filter(is_wanted).copied().collect()
 }
 
-/// Runs knetstat. If it does not end within the time limit, returns the process, which may wait in the
-/// kernel, where nothing ends it.
-fn run(arguments: &str, limit: Duration) -> Result<Run, Child> {
-    // A file holds any amount of output without a reader.
-    let file = || File::from(memfd_create(c"output", MFdFlags::MFD_CLOEXEC).expect("a file"));
-    let (mut stdout, mut stderr) = (file(), file());
-    let again = |file: &File| Stdio::from(file.try_clone().expect("a descriptor"));
-    let mut command = Command::new(KNETSTAT);
-    command.args(arguments.split_whitespace()).stdin(Stdio::null());
-    command.stdout(again(&stdout)).stderr(again(&stderr));
-    let deadline = Instant::now() + limit;
-    let mut child = command.spawn().expect("knetstat can be started");
-    let status = loop {
-        match child.try_wait().expect("a child") {
-            Some(status) => break status,
-            None if Instant::now() >= deadline => return Err(child),
-            None => thread::sleep(Duration::from_millis(2)),
-        }
-    };
-    Ok(Run { status, stdout: content(&mut stdout), stderr: content(&mut stderr) })
-}
-
-fn content(file: &mut File) -> String {
-    let mut text = String::new();
-    file.rewind().expect("the beginning");
-    file.read_to_string(&mut text).expect("UTF-8");
-    text
-}
-
-/// Whether a table has the row of a socket. The row of its peer has the same numbers in other columns.
-fn is_in_table(text: &str, socket: &Shown) -> bool {
-    text.lines().any(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match &socket.ports {
-            Some([local, remote]) => words
-                .windows(2)
-                .any(|pair| pair[0].ends_with(local.as_str()) && pair[1].ends_with(remote)),
-            None => {
-                words.first() == Some(&"unix") && words.get(5) == Some(&&*socket.inode.to_string())
-            }
-        }
-    })
-}
-
-fn is_in_json(text: &str, socket: &Shown) -> bool {
-    let rows: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
-    rows.iter().any(|row| row["inode"] == socket.inode)
-}
-
-/// Looks for the inode, which precedes all fields that may contain a comma.
-fn is_in_csv(text: &str, socket: &Shown) -> bool {
-    let mut records = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let header = records.next().unwrap_or_default();
-    let column = header.iter().position(|name| *name == "inode").expect("a column of inodes");
-    records.any(|record| record.get(column) == Some(&&*socket.inode.to_string()))
-}
-
-/// Returns what is wrong with a run.
-fn faults(run: &Run, before: Option<&Run>, (_, kinds, form): Line, scene: &Scene) -> Vec<String> {
-    if !run.status.success() || !run.stderr.is_empty() {
-        return vec![format!("{} {}", run.status, run.stderr)];
-    }
-    let is_in = match form {
-        Form::Table => is_in_table,
-        Form::Json => is_in_json,
-        Form::Csv => is_in_csv,
-        Form::Counts | Form::Status => {
-            let expected = before.map_or("", |before| before.stdout.as_str());
-            let is_same = run.stdout == expected;
-            return if is_same {
-                vec![]
-            } else {
-                vec![format!("{expected}is now\n{}", run.stdout)]
-            };
-        }
-    };
-    let expected = scene.shown.iter().filter(|it| kinds.contains(it.kind));
-    let missing = expected.filter(|socket| !is_in(&run.stdout, socket));
-    missing.map(|socket| format!("no row of {socket:?}")).collect()
-}
-
-/// Returns where in the kernel the threads of a process wait.
-fn places(child: &Child) -> String {
-    let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten();
-    let place = |task: fs::DirEntry| fs::read_to_string(task.path().join("wchan")).ok();
-    let places: Vec<String> = tasks.filter_map(|task| place(task.ok()?)).collect();
-    places.join(", ")
-}
-
-/// Runs all command lines while the locks are held, and releases the locks before it reports anything.
-fn check(mut scene: Scene, lines: &[Line]) {
-    let started = Instant::now();
-    assert!(run("-tux --mptcp -p", Duration::from_secs(60)).is_ok(), "no lock is held yet");
-    let limit = PATIENCE + RUNS * started.elapsed();
-    let has_sockets = |line: &&Line| {
-        line.1.is_empty() || scene.shown.iter().any(|socket| line.1.contains(socket.kind))
-    };
-    let lines: Vec<Line> = lines.iter().filter(has_sockets).copied().collect();
-    assert!(!lines.is_empty(), "there is no socket to look for");
-    let before = |(arguments, _, form): &Line| match form {
-        Form::Counts => run(arguments, limit).ok(),
-        _ => None,
-    };
-    let before: Vec<Option<Run>> = lines.iter().map(before).collect();
-
-    scene.lock();
-    let (mut wrong, mut hung, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
-    for (line, before) in lines.iter().zip(&before) {
+/// Runs the command lines one after the other. Adds what is wrong with them, and the processes that did not
+/// end. Returns the slowest command line and its time.
+fn run_all(
+    lines: &[(Line, Option<Run>)],
+    limit: Duration,
+    scene: &Scene,
+    wrong: &mut Vec<String>,
+    hung: &mut Vec<Child>,
+) -> (Duration, &'static str) {
+    let mut slowest = (Duration::ZERO, "");
+    for ((arguments, kinds, form), before) in lines {
         let started = Instant::now();
-        let name = |fault| format!("knetstat {}: {fault}", line.0);
-        match run(line.0, limit) {
-            Ok(run) => wrong.extend(faults(&run, before.as_ref(), *line, &scene).iter().map(name)),
+        let name = |fault| format!("knetstat {arguments}: {fault}");
+        match run(arguments, limit) {
+            Ok(run) => {
+                let faults = faults(&run, before.as_ref(), (kinds, *form), scene);
+                wrong.extend(faults.iter().map(name));
+            }
             Err(mut child) => {
                 wrong.push(name(&format!("still runs after {limit:.1?}, in {}", places(&child))));
                 child.kill().expect("a signal can be sent");
                 hung.push(child);
             }
         }
-        slowest = slowest.max(started.elapsed());
+        slowest = slowest.max((started.elapsed(), arguments));
         scene.keep_locked();
     }
+    slowest
+}
+
+/// Runs all command lines while the locks are held, and releases the locks before it reports anything.
+fn check(mut scene: Scene, lines: &[Line]) {
+    let started = Instant::now();
+    assert!(run("-tux -p", Duration::from_secs(60)).is_ok(), "no lock is held yet");
+    let limit = PATIENCE + RUNS * started.elapsed();
+    let before = |line: Line| match line {
+        (arguments, _, Form::Counts) => (line, run(arguments, limit).ok()),
+        _ => (line, None),
+    };
+    let lines: Vec<_> = possible(lines, &scene).into_iter().map(before).collect();
+    assert!(!lines.is_empty(), "there is no socket to look for");
+
+    scene.lock();
+    let (mut wrong, mut hung) = (Vec::new(), Vec::new());
+    let (longest, slowest) = run_all(&lines, limit, &scene, &mut wrong, &mut hung);
     wrong.extend(scene.unlocked().map(|name| format!("{name}: the lock was not held")));
     say(&format!(
-        "stuck: {} command lines beside {} locked sockets, the slowest took {slowest:.1?}",
+        "stuck: {} command lines beside {} locked sockets, {longest:.1?} for knetstat {slowest}",
         lines.len(),
         scene.locked()
     ));
@@ -209,9 +125,24 @@ fn check(mut scene: Scene, lines: &[Line]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Checks sockets of one kind alone, so that a failure names the kind.
-fn check_alone(add: impl FnOnce(&mut Scene), lines: &[Line]) {
+/// Whether the kernel has userfaultfd(2).
+fn can_withhold() -> bool {
+    match withhold() {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.raw_os_error(), Some(Errno::ENOSYS as i32), "{error}");
+            not_tested("locked sockets: this kernel has no userfaultfd(2)");
+            false
+        }
+    }
+}
+
+/// Checks the sockets that `add` opens.
+fn check_sockets(add: impl FnOnce(&mut Scene), lines: &[Line]) {
     let _turn = exclusive();
+    if !can_withhold() {
+        return;
+    }
     enter_namespace();
     let mut scene = Scene::default();
     add(&mut scene);
@@ -227,32 +158,32 @@ const MPTCP: &[Line] = &[("--mptcp", "m", Form::Table), ("-t --mptcp -J", "m", F
 
 #[test]
 fn tcp_connection() {
-    check_alone(Scene::add_tcp_connection, TCP);
+    check_sockets(Scene::add_tcp_connection, TCP);
 }
 
 #[test]
 fn tcp_listener() {
-    check_alone(Scene::add_tcp_listener, TCP);
+    check_sockets(Scene::add_tcp_listener, TCP);
 }
 
 #[test]
 fn udp_over_ipv4() {
-    check_alone(Scene::add_udp_over_ipv4, UDP);
+    check_sockets(Scene::add_udp_over_ipv4, UDP);
 }
 
 #[test]
 fn udp_over_ipv6() {
-    check_alone(Scene::add_udp_over_ipv6, UDP);
+    check_sockets(Scene::add_udp_over_ipv6, UDP);
 }
 
 #[test]
 fn unix() {
-    check_alone(Scene::add_unix, UNIX);
+    check_sockets(Scene::add_unix, UNIX);
 }
 
 #[test]
 fn mptcp() {
-    check_alone(Scene::add_mptcp, MPTCP);
+    check_sockets(Scene::add_mptcp, MPTCP);
 }
 
 #[test]
@@ -265,5 +196,5 @@ fn every_command_line() {
         scene.add_unix();
         scene.add_mptcp();
     };
-    check_alone(add_all, LINES);
+    check_sockets(add_all, LINES);
 }

@@ -1,5 +1,7 @@
 //! Checks of the BPF programs.
 
+use std::collections::BTreeSet;
+
 use super::capabilities::more_files;
 use super::check::{Check, Problem, REPORT, TABLE};
 use crate::error::{Error, LoadError};
@@ -91,8 +93,8 @@ pub fn table(loader: &Loader, obstacle: Option<&Problem>) -> Vec<Check> {
 fn ways(programs: &Programs) -> Vec<Check> {
     let found_by = |is_such: fn(&Program) -> bool| {
         let such = programs.of_sockets().filter(|program| is_such(program));
-        let mut titles: Vec<&str> = such.filter_map(|it| it.family().map(Family::title)).collect();
-        titles.dedup();
+        let families: BTreeSet<Family> = such.filter_map(Program::family).collect();
+        let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
         (!titles.is_empty()).then(|| listed(&titles, "and"))
     };
     let walks = found_by(|it| it.when == When::Walk).map(|families| {
