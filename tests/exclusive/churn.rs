@@ -9,9 +9,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::common::{
-    self, cookie, enter_namespace, say, set_bytes, stdout, walks_are_exact, Child,
-};
+use crate::common::scene::inode;
+use crate::common::{self, enter_namespace, say, set_bytes, stdout, walks_are_exact, Child};
 use crate::exclusive;
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 
@@ -20,10 +19,10 @@ const RUNS: usize = 50;
 /// The number of runs for unix sockets, whose table cannot be iterated exactly.
 const UNIX_RUNS: usize = 15;
 
-/// The sockets that stay open: their cookies, and the processes that hold them until this is dropped. One
+/// The sockets that stay open: their inodes, and the processes that hold them until this is dropped. One
 /// process may not have enough descriptors for all.
 struct Staying {
-    cookies: Vec<u64>,
+    inodes: Vec<u64>,
     _holders: Vec<Child>,
 }
 
@@ -33,13 +32,13 @@ impl Staying {
         const PART: usize = 5_000;
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
         setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("setrlimit");
-        let (mut cookies, mut holders) = (Vec::new(), Vec::new());
-        while cookies.len() < STAYING {
+        let (mut inodes, mut holders) = (Vec::new(), Vec::new());
+        while inodes.len() < STAYING {
             let sockets = some(PART);
-            cookies.extend(sockets.iter().map(cookie));
+            inodes.extend(sockets.iter().map(inode));
             holders.push(Child::fork());
         }
-        Staying { cookies, _holders: holders }
+        Staying { inodes, _holders: holders }
     }
 }
 
@@ -93,13 +92,15 @@ fn unix_pairs(number: usize) -> Vec<OwnedFd> {
     pairs.flat_map(|(one, other)| [one.into(), other.into()]).collect()
 }
 
-/// Returns how many times each cookie is in the output.
+/// Returns how many times each inode is in the output.
 fn shown(arguments: &str) -> HashMap<u64, usize> {
     let mut shown = HashMap::new();
     for line in stdout(arguments).lines() {
-        let (_, rest) = line.split_once("\"cookie\":").expect("a cookie");
-        let cookie = rest.split(',').next().unwrap_or_default().parse().expect("a number");
-        *shown.entry(cookie).or_default() += 1;
+        let (_, rest) = line.split_once("\"inode\":").expect("an inode");
+        // null for a connection that is not accepted, or closed.
+        if let Ok(inode) = rest.split(',').next().unwrap_or_default().parse() {
+            *shown.entry(inode).or_default() += 1;
+        }
     }
     shown
 }
@@ -111,7 +112,7 @@ fn missed(staying: &Staying, runs: usize, arguments: &str) -> usize {
         let shown = shown(arguments);
         let twice = shown.iter().find(|(_, count)| **count > 1);
         assert_eq!(twice, None, "run {run}: a socket is shown more than once");
-        missed += staying.cookies.iter().filter(|cookie| !shown.contains_key(cookie)).count();
+        missed += staying.inodes.iter().filter(|inode| !shown.contains_key(inode)).count();
     }
     missed
 }
