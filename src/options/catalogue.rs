@@ -154,7 +154,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     option!(SOL_SOCKET SO_PROTOCOL = 38, Enum(constants::PROTOCOLS), Never, socket::protocol, [value!(SOCKET SO_PROTOCOL)], "protocol of the socket"),
     option!(SOL_SOCKET SO_ACCEPTCONN = 30, Bool, Never, socket::accepts_connections, [value!(SOCKET SO_ACCEPTCONN)], "the socket is listening"),
     option!(SOL_SOCKET SO_ERROR = 4, Errno, Never, socket::pending_error, [value!(SOCKET SO_ERROR), value!(SOCKET SO_ERROR__soft)], "pending error; knetstat reads it without clearing it"),
-    option!(SOL_SOCKET SO_COOKIE = 57, Uint64, Never, socket::cookie, [], "number that the kernel gives to no other socket before the next boot"),
+    option!(SOL_SOCKET SO_COOKIE = 57, Uint64, Never, socket::cookie, [], "number that the kernel gives to no other socket before the next boot; absent until a process asks for it"),
     number!(SOL_SOCKET SOCKET SO_NETNS_COOKIE = 71, Uint64, Never, "number that the kernel gives to no other network namespace before the next boot"),
 
     // IPPROTO_TCP

@@ -65,7 +65,7 @@ fn schema(column: Column) -> Json {
         (_, Column::Remote) => json!({"anyOf": remote_ends()}),
         (_, Column::Master) => object(&[
             ("inode", about(or_null(number()), "Inode number; null while it waits to be accepted")),
-            ("cookie", about(or_null(number()), "Cookie; null where it has none yet")),
+            ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
         ]),
         (_, Column::Group) => object(&[
             ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),

@@ -50,7 +50,7 @@ pub struct Socket<'a> {
     pub uid: Option<u32>,
     /// 0 if there is none, as for a mini-socket or a connection that has not been accepted yet.
     pub inode: u64,
-    /// SO_COOKIE. 0 if the socket has none, because no process has asked for it.
+    /// SO_COOKIE. 0 until a process asks for it.
     pub cookie: u64,
     /// The MPTCP socket that this socket is a subflow of.
     pub master: Option<Master>,

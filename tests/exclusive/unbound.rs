@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 
-use crate::common::{self, bind, cookie, open, Child};
+use crate::common::scene::inode;
+use crate::common::{self, bind, open, Child};
 use nix::libc::{connect, sockaddr, AF_UNSPEC};
 
 fn tcp() -> OwnedFd {
@@ -43,12 +44,12 @@ fn sockets() -> Vec<OwnedFd> {
     ]
 }
 
-/// Returns the cookies of the rows, sorted.
-fn cookies(rows: &[Value]) -> Vec<u64> {
-    let cookie = |row: &Value| row["cookie"].as_u64().expect("a cookie");
-    let mut cookies: Vec<u64> = rows.iter().map(cookie).collect();
-    cookies.sort_unstable();
-    cookies
+/// Returns the inodes of the rows, sorted.
+fn inodes(rows: &[Value]) -> Vec<u64> {
+    let inode = |row: &Value| row["inode"].as_u64().expect("an inode");
+    let mut inodes: Vec<u64> = rows.iter().map(inode).collect();
+    inodes.sort_unstable();
+    inodes
 }
 
 /// Returns the rows that have a struct socket: the dissolved connection leaves others.
@@ -61,15 +62,15 @@ fn each_is_shown_once() {
     let _turn = crate::exclusive();
     common::enter_namespace();
     let sockets = sockets();
-    let mut expected: Vec<u64> = sockets.iter().map(cookie).collect();
+    let mut expected: Vec<u64> = sockets.iter().map(inode).collect();
     expected.sort_unstable();
     let _again: Vec<OwnedFd> =
         sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned().expect("dup")).collect();
     let _child = Child::fork();
 
     // The namespace contains no other sockets, so a socket of knetstat itself would be noticed.
-    assert_eq!(cookies(&open_ones(common::sockets("-tu --unbound"))), expected);
-    assert_eq!(cookies(&open_ones(common::sockets("-tu --unbound -p"))), expected);
+    assert_eq!(inodes(&open_ones(common::sockets("-tu --unbound"))), expected);
+    assert_eq!(inodes(&open_ones(common::sockets("-tu --unbound -p"))), expected);
     assert_eq!(open_ones(common::sockets("-tu")), [] as [Value; 0]);
 }
 
@@ -86,7 +87,7 @@ fn their_rows_tell_what_they_are() {
         let state = if name.starts_with("tcp") { "CLOSE" } else { "UNCONN" };
         assert_eq!(row["protocol"], name, "{row:#?}");
         assert_eq!(row["state"], state, "{row:#?}");
-        assert_eq!(row["inode"], common::scene::inode(socket), "{row:#?}");
+        assert_eq!(row["inode"], inode(socket), "{row:#?}");
         // The dissolved connection has released its port, although getsockname(2) still returns it.
         let port = if at == 4 { 0 } else { common::local_address(socket).port() };
         assert_eq!(row["local"]["port"], port, "{row:#?}");

@@ -402,12 +402,13 @@ const CASES: &[Case] = &[
     }),
     case(&["-N", "--netns"], |flag| {
         let own = "/proc/self/ns/net";
-        let cookies = |arguments: &str| -> Vec<Value> {
-            common::sockets(arguments).iter().map(|row| row["cookie"].clone()).collect()
+        let names = |arguments: &str| -> Vec<[Value; 3]> {
+            let name = |row: &Value| ["local", "remote", "inode"].map(|member| row[member].clone());
+            common::sockets(arguments).iter().map(name).collect()
         };
-        let shown = cookies(&format!("{flag} {own}"));
+        let shown = names(&format!("{flag} {own}"));
         assert_eq!(shown.len(), EVERYTHING.len());
-        assert_eq!(shown, cookies(""));
+        assert_eq!(shown, names(""));
     }),
     case(&["--all-netns"], |flag| {
         let all = common::sockets(&format!("{flag} -t"));

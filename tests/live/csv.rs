@@ -46,9 +46,9 @@ fn the_fields_are_the_members_of_json() {
     let (records, rows) = (records("-tu --csv"), sockets("-tu"));
     assert_eq!((records.len(), rows.len()), (4, 4));
     for row in &rows {
-        let is_same = |it: &&BTreeMap<String, String>| it["cookie"] == text(&row["cookie"]);
+        let is_same = |it: &&BTreeMap<String, String>| it["inode"] == text(&row["inode"]);
         let record = records.iter().find(is_same).expect("the same socket");
-        for name in ["protocol", "type", "state", "drops", "interface", "uid", "inode", "netns"] {
+        for name in ["protocol", "type", "state", "drops", "interface", "uid", "cookie", "netns"] {
             assert_eq!(record[name], text(&row[name]), "{name}");
         }
         assert_eq!(record["recvq"], text(&row["recv_queue"]));
@@ -70,13 +70,13 @@ fn the_fields_are_the_members_of_json() {
 fn each_chosen_option_has_a_field() {
     let _open = world();
     let options = "nodelay,user_timeout,linger,SO_RCVBUF,rcvtimeo,congestion";
-    let text_of = stdout(&format!("-tu --csv --columns cookie -O {options}"));
+    let text_of = stdout(&format!("-tu --csv --columns inode -O {options}"));
     let header =
-        "cookie,TCP_NODELAY,TCP_USER_TIMEOUT,SO_LINGER,SO_RCVBUF,SO_RCVTIMEO,TCP_CONGESTION\r\n";
+        "inode,TCP_NODELAY,TCP_USER_TIMEOUT,SO_LINGER,SO_RCVBUF,SO_RCVTIMEO,TCP_CONGESTION\r\n";
     assert!(text_of.starts_with(header), "{text_of}");
-    let records = records(&format!("-tu --csv --columns cookie -O {options}"));
+    let records = records(&format!("-tu --csv --columns inode -O {options}"));
     for row in sockets("-tu") {
-        let is_same = |it: &&BTreeMap<String, String>| it["cookie"] == text(&row["cookie"]);
+        let is_same = |it: &&BTreeMap<String, String>| it["inode"] == text(&row["inode"]);
         let record = records.iter().find(is_same).expect("the same socket");
         for name in ["TCP_NODELAY", "TCP_USER_TIMEOUT", "SO_RCVBUF", "TCP_CONGESTION"] {
             assert_eq!(

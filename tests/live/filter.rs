@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener
 use std::os::fd::OwnedFd;
 use std::process::Output;
 
-use crate::common::scene::{assert_same_rows, EveryState};
+use crate::common::scene::{assert_same_rows, inode, EveryState};
 use crate::common::{
     self, connect, enter_namespace, ip, knetstat, set_bytes, sockets, stdout, KNETSTAT,
     NO_KERNEL_FILTER,
@@ -54,31 +54,32 @@ impl Scene {
     /// Checks it only once: for filters that the kernel side does not apply, or other spellings of a filter
     /// that is checked already.
     fn check_once(&self, arguments: &str, wanted: impl Fn(&Value) -> bool) {
-        let expected = cookies(self.all.iter().filter(|socket| wanted(socket)));
+        let expected = identities(self.all.iter().filter(|socket| wanted(socket)));
         assert!(!expected.is_empty(), "{arguments}: the scene has no such socket");
         assert!(expected.len() < self.all.len(), "{arguments}: the scene has no other socket");
-        if cookies(&sockets(arguments)) != expected {
+        if identities(&sockets(arguments)) != expected {
             // The kernel may have given up a connection meanwhile. A real difference remains at the second
             // attempt.
-            let expected = cookies(assert_same_rows().iter().filter(|socket| wanted(socket)));
+            let expected = identities(assert_same_rows().iter().filter(|socket| wanted(socket)));
             assert!(!expected.is_empty(), "{arguments}: the scene has no such socket any more");
-            assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
+            assert_eq!(identities(&sockets(arguments)), expected, "knetstat {arguments}");
         }
     }
 
     /// Checks filters that select no socket, or all sockets.
     fn check_extreme(&self, arguments: &str, all: bool) {
-        let expected = cookies(self.all.iter().filter(|_| all));
-        assert_eq!(cookies(&sockets(arguments)), expected, "knetstat {arguments}");
+        let expected = identities(self.all.iter().filter(|_| all));
+        assert_eq!(identities(&sockets(arguments)), expected, "knetstat {arguments}");
     }
 }
 
-/// Returns the cookies that identify the sockets.
-fn cookies<'a>(sockets: impl IntoIterator<Item = &'a Value>) -> Vec<u64> {
-    let mut cookies: Vec<u64> =
-        sockets.into_iter().map(|socket| socket["cookie"].as_u64().expect("a cookie")).collect();
-    cookies.sort_unstable();
-    cookies
+/// Returns what identifies the sockets: their inodes, and their addresses, because some have no inode.
+fn identities<'a>(sockets: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    let members = ["protocol", "local", "remote", "inode"];
+    let identity = |socket: &Value| members.map(|member| socket[member].to_string()).concat();
+    let mut identities: Vec<String> = sockets.into_iter().map(identity).collect();
+    identities.sort_unstable();
+    identities
 }
 
 /// Opens bound and connected sockets, over IPv4, IPv6, and over IPv4 on an IPv6 socket.
@@ -585,12 +586,12 @@ fn an_abstract_name_is_not_the_name_of_a_file() {
     std::fs::remove_file(format!("@{name}")).expect("the file");
     let address = SocketAddr::from_abstract_name(&name).expect("an abstract name");
     let abstract_one = UnixListener::bind_addr(&address).expect("an abstract name");
-    let of_file = [common::cookie(&file)];
-    let of_abstract = [common::cookie(&abstract_one)];
+    let of_file = [inode(&file)];
+    let of_abstract = [inode(&abstract_one)];
     for comparison in ["=", "~"] {
         let shown = |word: &str| {
             let rows = sockets(&format!("--where local{comparison}{word}{name} -x"));
-            rows.iter().map(|it| it["cookie"].as_u64().expect("a cookie")).collect::<Vec<_>>()
+            rows.iter().map(|it| it["inode"].as_u64().expect("an inode")).collect::<Vec<_>>()
         };
         assert_eq!(shown("@"), of_abstract, "{comparison}");
         assert_eq!(shown("\\x40"), of_file, "{comparison}");

@@ -11,6 +11,7 @@ mod supported;
 
 mod cli;
 mod command_lines;
+mod cookies;
 mod count;
 mod csv;
 mod dead_after;

@@ -21,10 +21,8 @@ use knetstat::record::fact::{Fact, Section};
 use knetstat::record::Records;
 use nix::sys::socket::{getpeername, AddressFamily, SockType, SockaddrStorage};
 
-use crate::common::scene::EveryState;
-use crate::common::{
-    connect, cookie, enter_namespace, local_address, number, open, set, set_bytes,
-};
+use crate::common::scene::{inode, EveryState};
+use crate::common::{connect, enter_namespace, local_address, number, open, set, set_bytes};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 1, 2, 3));
@@ -40,7 +38,7 @@ const USER: u32 = 12345;
 const SYN_RECV: u8 = 3;
 const TIME_WAIT: u8 = 6;
 
-/// What a record is recognized by: the cookie of its socket, and its state if it is a mini-socket.
+/// What a record is recognized by: the inode of its socket, and its state if it is a mini-socket.
 type Seen = (BTreeSet<u64>, Vec<u8>);
 
 fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
@@ -66,7 +64,7 @@ fn seen(programs: &Programs) -> Seen {
     let mut seen = Seen::default();
     while let Some(record) = records.next_record().expect("a whole stream") {
         match record.socket {
-            Some(_) => drop(seen.0.insert(record.header.cookie)),
+            Some(_) => drop(seen.0.insert(record.header.inode)),
             None => seen.1.push(record.header.state),
         }
     }
@@ -100,8 +98,6 @@ impl Scene {
                 sockets.extend([open(family, kind), open(family, kind)]);
             }
         }
-        // So that iterators find it on kernels where they cannot generate one.
-        sockets.iter().for_each(|socket| assert_ne!(cookie(socket), 0));
         Scene { sockets, loader: Loader::new() }
     }
 
@@ -109,8 +105,8 @@ impl Scene {
         seen(&load(&self.loader, prefilter)).0
     }
 
-    fn cookies(&self) -> BTreeSet<u64> {
-        self.sockets.iter().map(cookie).collect()
+    fn inodes(&self) -> BTreeSet<u64> {
+        self.sockets.iter().map(inode).collect()
     }
 
     /// Changes every other socket, where that is possible.
@@ -122,7 +118,7 @@ impl Scene {
     /// Asserts that the programs report exactly the sockets that are wanted: some, not all.
     fn check(&self, prefilter: &Prefilter, wanted: impl Fn(&OwnedFd) -> bool) {
         let expected: BTreeSet<u64> =
-            self.sockets.iter().filter(|socket| wanted(socket)).map(cookie).collect();
+            self.sockets.iter().filter(|socket| wanted(socket)).map(inode).collect();
         assert!(!expected.is_empty(), "{prefilter:?}: no socket is wanted");
         assert!(expected.len() < self.sockets.len(), "{prefilter:?}: every socket is wanted");
         assert_eq!(self.seen(prefilter), expected, "{prefilter:?}");
@@ -359,7 +355,7 @@ fn facts_of_some_sockets() {
 fn ranges_without_numbers() {
     let scene = Scene::new();
     let mark = Fact::Value(Section::Socket, SOCKET_value::SO_MARK.0 as u8);
-    let every = scene.cookies();
+    let every = scene.inodes();
     for (low, high) in [(1, 0), (i128::from(u32::MAX) + 1, i128::MAX), (i128::MIN, -1)] {
         let range = low..=high;
         let reported =
@@ -372,7 +368,7 @@ fn ranges_without_numbers() {
 #[test]
 fn more_alternatives_than_fit() {
     let scene = Scene::new();
-    let every = scene.cookies();
+    let every = scene.inodes();
     let networks = vec!["10.0.0.0/8".parse().expect("a network"); 9];
     let prefilter = Prefilter {
         local_ports: vec![1..=1; 9],

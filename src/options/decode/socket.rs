@@ -124,7 +124,7 @@ pub fn pending_error(_: &Context, [error, soft]: Facts<2>) -> Option<Value> {
     }))
 }
 
-/// SO_COOKIE: net/core/sock_diag.c, sock_gen_cookie()
+/// SO_COOKIE: net/core/sock_diag.c, sock_gen_cookie(). A socket has none until it is asked for.
 pub fn cookie(context: &Context, []: Facts<0>) -> Option<Value> {
     match context.header().cookie {
         cookie if cookie != 0 && context.is_full() => Some(Value::Uint64(cookie)),

@@ -48,8 +48,14 @@ struct Scene {
 
 impl Scene {
     fn open(name: &str) -> Scene {
+        Scene::open_and(name, Sockets::ask_cookie)
+    }
+
+    /// Opens the sockets, and prepares them before they are read.
+    fn open_and(name: &str, prepare: impl FnOnce(&Sockets)) -> Scene {
         enter_namespace();
         let sockets = Sockets::open(name);
+        prepare(&sockets);
         let records = Reading::read();
         Scene { sockets, records }
     }
@@ -105,7 +111,7 @@ impl Reading {
         let mut snapshot = Snapshot::default();
         programs.open(&mut snapshot).expect("the iterators can be opened");
         let (mut sockets, mut holders) = (Vec::new(), Vec::new());
-        // In the order of the program: the first walk gives sockets their cookies.
+        // In the order of the program.
         let mut owners = programs.owners().expect("a walk").expect("the request is for owners");
         owners.read_to_end(&mut holders).expect("records");
         snapshot.read_to_end(&mut sockets).expect("records");

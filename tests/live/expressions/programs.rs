@@ -150,11 +150,9 @@ const UNSUPPORTED: &[&str] = &["autobound", "sport = :7001 and not autobound"];
 
 #[test]
 fn ss_selects_the_same() {
-    let scene = Scene::open("expression-ss");
-    // ss(8) makes the kernel assign cookies to the sockets that it shows.
-    for letter in ['t', 'u'] {
-        of_ss(letter, "").unwrap_or_else(|error| panic!("{error}"));
-    }
+    // The kernel assigns cookies to the sockets that ss(8) shows.
+    let show_all = |letter| drop(of_ss(letter, "").unwrap_or_else(|error| panic!("{error}")));
+    let scene = Scene::open_and("expression-ss", |_| ['t', 'u'].into_iter().for_each(show_all));
     let (mut shared, mut wrong, mut compared) = (Vec::new(), Vec::new(), 0);
     for (text, letters) in lines(SHARED) {
         match Expression::parse(&scene.sockets.fill(text)) {

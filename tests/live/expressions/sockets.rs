@@ -412,6 +412,11 @@ impl Sockets {
         self.named[name].as_fd()
     }
 
+    /// Asks for the cookie that an expression contains. Until then, the socket has none.
+    pub fn ask_cookie(&self) {
+        assert_ne!(cookie(&self.socket("client")), 0);
+    }
+
     /// Replaces the words in braces.
     pub fn fill(&self, text: &str) -> String {
         let netns = fs::metadata("/proc/thread-self/ns/net").expect("a namespace");

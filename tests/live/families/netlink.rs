@@ -396,7 +396,7 @@ fn in_flight(count: usize) -> (Vec<u64>, [OwnedFd; 2]) {
         sendmsg::<UnixAddr>(number(&one), &data, &rights, MsgFlags::empty(), None)
             .expect("sendmsg");
     }
-    (sockets.iter().map(common::cookie).collect(), [one, other])
+    (sockets.iter().map(inode).collect(), [one, other])
 }
 
 /// While other sockets are opened and closed at full speed, no socket is shown twice, and no socket with a
@@ -410,7 +410,7 @@ fn churn() {
     setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("RLIMIT_NOFILE");
     common::enter_namespace();
     let staying: Vec<Socket> = (0..2000).map(|_| bound(NETLINK_ROUTE, 0, 0)).collect();
-    let staying: BTreeSet<u64> = staying.iter().map(common::cookie).collect::<BTreeSet<_>>();
+    let staying: BTreeSet<u64> = staying.iter().map(inode).collect();
     let (flying, _queue) = in_flight(200);
     let (done, opened) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut missed = 0;
@@ -426,20 +426,13 @@ fn churn() {
         for _ in 0..RUNS {
             let rows = common::sockets("--netlink -O type");
             let mut seen = BTreeSet::new();
-            let mut without_cookie = BTreeSet::new();
-            for row in &rows {
-                // Before 5.12, only sockets that a process has asked for a cookie have one, such as the
-                // staying sockets.
-                let first = match (row["cookie"].as_u64(), row["inode"].as_u64()) {
-                    (Some(cookie), _) => seen.insert(cookie),
-                    (None, Some(0) | None) => true, // closed meanwhile
-                    (None, Some(inode)) => without_cookie.insert(inode),
-                };
-                assert!(first, "twice: {row:#?}");
+            // A socket that was closed meanwhile has none.
+            for inode in rows.iter().filter_map(|row| row["inode"].as_u64()) {
+                assert!(seen.insert(inode), "twice: {inode}");
             }
             let lost: Vec<_> = staying.difference(&seen).collect();
             assert!(lost.is_empty(), "missed although it has a descriptor: {lost:?}");
-            missed += flying.iter().filter(|cookie| !seen.contains(cookie)).count();
+            missed += flying.iter().filter(|inode| !seen.contains(inode)).count();
         }
         done.store(true, Ordering::Relaxed);
     });

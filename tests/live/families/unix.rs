@@ -574,13 +574,12 @@ fn each_of_many_is_shown_once() {
     common::enter_namespace();
     let pairs: Vec<_> =
         (0..1000).map(|_| std::os::unix::net::UnixStream::pair().expect("a pair")).collect();
-    let cookies = |rows: &[Value]| -> Vec<u64> {
-        let mut cookies: Vec<u64> = rows.iter().filter_map(|row| row["cookie"].as_u64()).collect();
-        cookies.sort_unstable();
-        cookies
+    let inodes = |rows: &[Value]| -> Vec<u64> {
+        let mut inodes: Vec<u64> = rows.iter().filter_map(|row| row["inode"].as_u64()).collect();
+        inodes.sort_unstable();
+        inodes
     };
-    let mut made: Vec<u64> =
-        pairs.iter().flat_map(|(a, b)| [common::cookie(a), common::cookie(b)]).collect();
+    let mut made: Vec<u64> = pairs.iter().flat_map(|(a, b)| [inode(a), inode(b)]).collect();
     made.sort_unstable();
-    assert_eq!(cookies(&common::sockets("-x -O type")), made);
+    assert_eq!(inodes(&common::sockets("-x -O type")), made);
 }
