@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
         builder
             .build()
             .with_context(|| format!("compile {source} (this needs clang; `make` installs it)"))?;
-        remove_lines(&object).with_context(|| format!("remove the lines of {source}"))?;
+        shrink(&object).with_context(|| format!("shrink {source}"))?;
         builder.generate(out.join(name).with_extension("skel.rs"))?;
         names.extend(type_names(&object)?);
     }
@@ -48,11 +48,15 @@ fn type_names(object: &Path) -> anyhow::Result<BTreeSet<String>> {
     Ok(names.map(without_flavour).collect())
 }
 
-/// Removes the line numbers of an object. They are a quarter of a megabyte, which every start would hand to the
-/// kernel, and only add the lines of the source to the verifier's log.
-fn remove_lines(path: &Path) -> anyhow::Result<()> {
+/// Removes what only serves debuggers. The line numbers of an object are a quarter of a megabyte, which every start
+/// would hand to the kernel, and only add the lines of the source to the verifier's log. The labels inside of
+/// functions, symbols without a type, are 40 KB.
+fn shrink(path: &Path) -> anyhow::Result<()> {
     let object = fs::read(path)?;
     let mut builder = Builder::read(&*object)?;
+    for symbol in builder.symbols.iter_mut() {
+        symbol.delete = symbol.st_type() == elf::STT_NOTYPE && symbol.name.starts_with(b"LBB");
+    }
     for section in builder.sections.iter_mut().filter(|it| it.name.as_slice() == b".BTF.ext") {
         if let SectionData::Data(data) = &mut section.data {
             *data = without_lines(data).context("unknown form of .BTF.ext")?.into();
