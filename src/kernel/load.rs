@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
 use nix::libc;
@@ -267,6 +268,11 @@ impl Programs {
     /// The programs that report sockets.
     pub fn of_sockets(&self) -> impl Iterator<Item = &'static Program> + '_ {
         self.sockets().map(|loaded| loaded.program)
+    }
+
+    /// The duration of the longest call of a walk so far. `None` if nothing is walked.
+    pub fn longest_call(&self) -> Option<Duration> {
+        self.groups.iter().filter_map(|group| Some(group.walks.as_ref()?.longest_call())).max()
     }
 
     /// The inodes of sockets that the programs need.

@@ -1,9 +1,11 @@
 //! The walks: reading what the programs of bpf/walk.h write into their buffers.
 
 use std::io::{self, Read};
+use std::mem::offset_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Object, ProgramMut};
 
@@ -49,6 +51,13 @@ impl Walks {
     /// The inode of the socket through which the programs find a table, if there is one.
     pub fn own_inode(&self) -> Option<u64> {
         fstat(self.udplite.as_ref()?).ok().map(|file| file.st_ino)
+    }
+
+    /// The duration of the longest call of a program so far, which is under rcu_read_lock().
+    pub fn longest_call(&self) -> Duration {
+        let at = |lane| OUTPUT * lane + offset_of!(output_header, longest_call);
+        let lanes = (0..).map_while(|lane| self.outputs.number(at(lane)));
+        Duration::from_nanos(lanes.max().unwrap_or_default())
     }
 
     /// Opens the iterator that notes the network namespaces of the walks that are opened next.
