@@ -148,12 +148,15 @@ fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
 /// receiver.
 fn send_lane(lane: &mut Option<Lane>, to: &Sender) -> io::Result<bool> {
     let Some(mut lane) = lane.take() else { return Ok(true) };
-    let mut chunk = Vec::new();
+    let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(piece) = lane.next_piece()? {
-        chunk.extend_from_slice(piece);
-        if chunk.len() >= CHUNK - ROOM && to.send(Ok(std::mem::take(&mut chunk))).is_err() {
-            return Ok(false);
+        if chunk.len() + piece.len() > CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
+            if to.send(Ok(full)).is_err() {
+                return Ok(false);
+            }
         }
+        chunk.extend_from_slice(piece);
     }
     Ok(chunk.is_empty() || to.send(Ok(chunk)).is_ok())
 }

@@ -244,8 +244,7 @@ impl MapMapping {
 impl MapMapping {
     /// The number at this offset, a multiple of eight, as it is now. `None` if the mapping does not have it.
     pub fn number(&self, at: usize) -> Option<u64> {
-        let is_inside =
-            at.is_multiple_of(8) && at.checked_add(8).is_some_and(|end| end <= self.length);
+        let is_inside = at % 8 == 0 && at.checked_add(8).is_some_and(|end| end <= self.length);
         // SAFETY: the mapping has these bytes, lives as long as `self` and begins at a page. A program may write to
         // them at the same time.
         is_inside.then(|| unsafe { ptr::read_volatile(self.address.add(at).cast()) })
