@@ -188,12 +188,19 @@ static __always_inline long note(struct lane *lane, __u64 address)
 }
 
 /* A node of a chain. Returns 1 when there is no more to collect. */
-static __always_inline long visit(struct lane *lane, enum walk_kind kind, __u64 node)
+static __always_inline int visit(__u32 number, enum walk_kind kind)
 {
-	struct collecting *c = &lane->collecting;
-	bool is_new = !(c->is_full | c->is_measuring) && c->position >= c->skip;
-	__u64 address = node - NODE_OFFSET;
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	struct collecting *c;
+	__u64 node, address;
+	bool is_new;
 
+	if (!lane)
+		return 1;
+	c = &lane->collecting;
+	node = c->node;
+	address = node - NODE_OFFSET;
+	is_new = !(c->is_full | c->is_measuring) && c->position >= c->skip;
 	if (!HAS_NULLS(kind) || is_new)
 		copy_common(lane, address);
 	if (!HAS_NULLS(kind)) {
@@ -210,16 +217,12 @@ static __always_inline long visit(struct lane *lane, enum walk_kind kind, __u64 
 	return 0;
 }
 
-/* One step. Returns 1 when there is no more to collect. */
-static __always_inline long collect(__u32 number, enum walk_kind kind)
+/* Whether the next step is to the end of a chain. */
+static __always_inline bool is_at_end(__u32 number)
 {
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
-	__u64 node;
 
-	if (!lane)
-		return 1;
-	node = lane->collecting.node;
-	return is_end(node) ? end_chain(number) & 1 : visit(lane, kind, node);
+	return !lane || is_end(lane->collecting.node);
 }
 
 static __always_inline void begin_collecting(struct lane *lane)

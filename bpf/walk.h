@@ -315,6 +315,17 @@ __noinline int end_call(__u32 number)
  * follow.
  */
 #define WALK(name, kind)                                                                           \
+	__noinline int visit_##name(__u32 number)                                                  \
+	{                                                                                          \
+		return visit(number, kind);                                                        \
+	}                                                                                          \
+                                                                                                   \
+	/* One step. Returns 1 when there is no more to collect. */                                \
+	static __always_inline long collect_##name(__u32 number)                                   \
+	{                                                                                          \
+		return (is_at_end(number) ? end_chain(number) : visit_##name(number)) & 1;         \
+	}                                                                                          \
+                                                                                                   \
 	__noinline int emit_##name(__u32 number, __u32 state)                                      \
 	{                                                                                          \
 		return emit(number, state, kind, true);                                            \
@@ -337,7 +348,7 @@ __noinline int end_call(__u32 number)
                                                                                                    \
 	static long collect_turn_##name(__u32 index, struct turn *turn)                            \
 	{                                                                                          \
-		return collect(turn->number, kind);                                                \
+		return collect_##name(turn->number);                                               \
 	}                                                                                          \
                                                                                                    \
 	SEC("iter/bpf_map_elem")                                                                   \
@@ -364,7 +375,7 @@ __noinline int end_call(__u32 number)
 	__noinline int collect_some_##name(__u32 number)                                           \
 	{                                                                                          \
 		for (int i = 0; i < SOME_STEPS; i++)                                               \
-			if (collect(number, kind))                                                  \
+			if (collect_##name(number))                                                  \
 				return 1;                                                          \
 		return 0;                                                                          \
 	}                                                                                          \

@@ -155,6 +155,12 @@ fn load(name: &str, filter: Option<prefilter>, log_level: u32) -> Result<usize, 
     Ok(number.unwrap_or_else(|| panic!("no statistics of {name}: {said}")))
 }
 
+/// Whether a line of the verifier's log says nothing about why it refuses a program.
+fn is_statistics(line: &str) -> bool {
+    let others = ["processed ", "verification time ", "stack depth ", "libbpf: ", "-- END"];
+    line.is_empty() || others.iter().any(|begin| line.starts_with(begin))
+}
+
 #[test]
 fn every_walk_has_a_program_that_the_kernel_takes() {
     let _turn = crate::exclusive();
@@ -175,7 +181,11 @@ fn every_walk_has_a_program_that_the_kernel_takes() {
                     say(&format!("verifier: {name} {unfiltered} (filtered {filtered})"));
                     assert!(instructions < LIMIT / 2, "{name} takes {instructions} of {LIMIT}");
                 }
-                Err(reason) => reasons += &format!("{name}: {reason}\n"),
+                Err(reason) => {
+                    let last = reason.lines().rfind(|line| !is_statistics(line)).unwrap_or(&reason);
+                    say(&format!("verifier: {name} is refused: {last}"));
+                    reasons += &format!("{name}: {reason}\n");
+                }
             }
         }
         if taken == 0 {
