@@ -115,9 +115,6 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 		copy_names(&section, msk, tp);
 	section.has_flags |= 1ULL << TCP_CONGESTION__set;
 	section.flags |= (__u64)has_own_congestion(&section, net) << TCP_CONGESTION__set;
-	/* Only subflows have windows, and 0 would count as a closed window. */
-	section.snd_wnd = 1;
-	section.rcv_wnd = 1;
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }

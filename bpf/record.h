@@ -44,7 +44,8 @@
 	SECTION(VSOCK, vsock)                                                                      \
 	SECTION(TLS, tls)                                                                          \
 	SECTION(SCTP, sctp)                                                                        \
-	SECTION(DEAD, dead)
+	SECTION(DEAD, dead)                                                                        \
+	SECTION(DIAG, diag)
 
 #define SECTION_NUMBER(level, name) SECTION_NUMBER_##level,
 enum section_number { SECTIONS(SECTION_NUMBER) SECTION_COUNT };
@@ -177,10 +178,6 @@ struct tcp_section {
 	FACTS(TCP);
 	__u8 congestion[16]; /* TCP_CONGESTION */
 	__u8 ulp[16];	     /* TCP_ULP */
-	__u32 snd_wnd;	     /* from here on: for the Diag column */
-	__u32 rcv_wnd;
-	__u32 in_flight; /* bytes sent and not acknowledged */
-	__u32 ack_age;	 /* jiffies since the last acknowledgement */
 };
 
 struct udp_section {
@@ -234,9 +231,13 @@ struct vsock_section {
 	__u32 remote_port;
 };
 
-/* Of a TCP socket, if the run asks for it: see parameters.h. */
+/* These two: of a TCP socket in a table. */
 struct dead_section {
 	FACTS(DEAD);
+};
+
+struct diag_section {
+	FACTS(DIAG);
 };
 
 struct tls_section {

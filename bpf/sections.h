@@ -212,13 +212,13 @@ static __always_inline bool has_tls(struct tcp_sock *tp)
 	return name[0] == 't' && name[1] == 'l' && name[2] == 's' && !name[3];
 }
 
-/* A socket that is only found at its descriptor has no connection. */
-static __always_inline bool writes_dead_after(void)
+/* The sections of a connection. A socket that is only found at its descriptor has none. */
+static __always_inline __u32 connection_sections(void)
 {
 #ifdef TYPED_POINTERS
-	return parameters.prefilter.want_dead_after;
+	return SECTION_DIAG | (parameters.prefilter.want_dead_after ? SECTION_DEAD : 0);
 #else
-	return false;
+	return 0;
 #endif
 }
 
@@ -231,7 +231,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	__s32 unread;
 
 	fill_inet(&header, inet, np, net, cookie);
-	header.sections |= SECTION_TCP;
+	header.sections |= SECTION_TCP | connection_sections();
 	if (visits_each_tcp_socket_once())
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
@@ -239,8 +239,6 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_timer(&header, tp);
 	if (has_tls(tp))
 		header.sections |= SECTION_TLS;
-	if (writes_dead_after())
-		header.sections |= SECTION_DEAD;
 	if (may_have_keys(tp))
 		header.sections |= SECTION_ITEMS;
 	if (header.state == TCP_LISTEN) {
@@ -379,11 +377,6 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 		bpf_core_read(section.congestion, 16, &congestion->name);
 	if (HAS(ulp, name) && ulp)
 		bpf_core_read(section.ulp, 16, &ulp->name);
-	/* If this kernel does not have a window, 0 would count as a closed one. */
-	section.snd_wnd = GET_OR(tp, snd_wnd, 1);
-	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
-	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);
-	section.ack_age = (__u32)bpf_jiffies64() - GET_OR(tp, rcv_tstamp, (__u32)bpf_jiffies64());
 	bpf_seq_write(seq, &section, sizeof(section));
 	return 0;
 }

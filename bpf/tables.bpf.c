@@ -15,7 +15,7 @@
 #include "record.h"
 #include "read.h"
 #include "sections.h"
-#include "dead.h"
+#include "connection.h"
 #include "unix.h"
 #include "netlink.h"
 #include "filter.h"
@@ -127,6 +127,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 		write_tls(seq, tp);
 	if (sections & SECTION_DEAD)
 		write_dead(seq, tp, net);
+	write_diag(seq, tp);
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, tp, false, loop_helper);
 	return 0;

@@ -20,6 +20,7 @@ use crate::options::set::{
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
 use crate::record::fact::{flag, value, Fact, Section, COUNTS};
+use crate::socket::diag;
 
 /// The level that every socket supports.
 pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
@@ -381,7 +382,7 @@ pub fn named(name: &str) -> Option<&'static OptionSpec> {
 }
 
 /// Returns whether each fact that the BPF programs collect is used, by the decoder of an option, by a marker,
-/// or by the columns of `dead_after/`. Asserted at compile time.
+/// or by a column. Asserted at compile time.
 const fn every_fact_is_used() -> bool {
     let mut section = 0;
     while section < COUNTS.len() {
@@ -412,7 +413,9 @@ const fn is_used(fact: Fact) -> bool {
         }
         i += 1;
     }
-    contains(dead_after::IDLE, fact) || contains(dead_after::SENDING, fact)
+    contains(dead_after::IDLE, fact)
+        || contains(dead_after::SENDING, fact)
+        || contains(&diag::FACTS, fact)
 }
 
 const fn contains(facts: &[Fact], fact: Fact) -> bool {

@@ -115,6 +115,8 @@ sections! {
         SCTP_flag::SCTP_FLAGS, SCTP_value::SCTP_VALUES;
     DEAD Dead dead: dead_section = SECTION_DEAD,
         DEAD_flag::DEAD_FLAGS, DEAD_value::DEAD_VALUES;
+    DIAG Diag diag: diag_section = SECTION_DIAG,
+        DIAG_flag::DIAG_FLAGS, DIAG_value::DIAG_VALUES;
 }
 
 // The lines are those of SECTIONS in bpf/record.h, in the same order.

@@ -1,6 +1,6 @@
 //! A socket decoded from its record: its addresses, state, queues, user and timer.
 
-mod diag;
+pub mod diag;
 pub mod family;
 pub mod kind;
 mod names;
@@ -202,12 +202,8 @@ impl<'a> Socket<'a> {
 
     /// Why an established TCP connection makes no progress, or `None` if it does.
     pub fn diag(&self, hz: u64) -> Option<Diag> {
-        let tcp = self.record.tcp.filter(|_| self.state == State::Established)?;
-        match (tcp.snd_wnd, tcp.rcv_wnd) {
-            (0, 0) => Some(Diag::BothWindowsZero),
-            (_, 0) => Some(Diag::OwnWindowZero),
-            (0, _) => Some(Diag::PeerWindowZero),
-            _ if tcp.in_flight != 0 && u64::from(tcp.ack_age) > hz => Some(Diag::Unacknowledged),
+        match self.state {
+            State::Established => Diag::of(&self.record, hz),
             _ => None,
         }
     }

@@ -120,8 +120,8 @@ const KINDS: &[(u16, u16, u8, &[section])] = {
     use section as s;
     const IP: section = s::SECTION_IP;
     &[
-        (2, 6, 1, &[IP, s::SECTION_TCP, s::SECTION_TLS, s::SECTION_DEAD]),
-        (10, 6, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP, s::SECTION_DEAD]),
+        (2, 6, 1, &[IP, s::SECTION_TCP, s::SECTION_TLS, s::SECTION_DEAD, s::SECTION_DIAG]),
+        (10, 6, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP, s::SECTION_DEAD, s::SECTION_DIAG]),
         (2, 262, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP]),
         (10, 262, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP]),
         (2, 17, 2, &[IP, s::SECTION_UDP]),
@@ -187,6 +187,7 @@ fn add_sections(stream: &mut Stream, random: &mut Random, sections: u32) {
         tls_section = SECTION_TLS,
         sctp_section = SECTION_SCTP,
         dead_section = SECTION_DEAD,
+        diag_section = SECTION_DIAG,
     );
 }
 

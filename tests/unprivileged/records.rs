@@ -272,7 +272,8 @@ fn listener(stream: &mut Stream) {
 
 fn connection(stream: &mut Stream) {
     let [socket, ip, tcp] = TCP_SECTIONS;
-    stream.header(&[socket, ip, section::SECTION_IPV6, tcp], |header| {
+    let sections = [socket, ip, section::SECTION_IPV6, tcp, section::SECTION_DIAG];
+    stream.header(&sections, |header| {
         (header.protocol, header.state, header.family) = (TCP, ESTABLISHED, INET6);
         let mapped = |last| address(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, last]);
         (header.local_address, header.remote_address) = (mapped(1), mapped(2));
@@ -297,7 +298,10 @@ fn connection(stream: &mut Stream) {
         flags!(tcp, TCP_flag::TCP_NODELAY = 1, TCP_flag::TCP_CONGESTION__set = 1);
         values!(tcp, TCP_value::TCP_KEEPIDLE = 60 * HZ, TCP_value::TCP_USER_TIMEOUT = 30_000);
         tcp.congestion = address(b"a b,c\x1b");
-        tcp.rcv_wnd = 65_535;
+    });
+    stream.part(|diag: &mut diag_section| {
+        values!(diag, DIAG_value::DIAG__send_window = 0);
+        values!(diag, DIAG_value::DIAG__receive_window = 65_535);
     });
     stream.end();
 }
@@ -509,11 +513,11 @@ pub fn everything() -> Stream {
     let [socket, ip, tcp] = TCP_SECTIONS;
     let [.., udp, items] = UDP_SECTIONS;
     for (protocol, transport) in [(TCP, tcp), (UDP, udp)] {
-        let [tls, dead] = match protocol {
-            TCP => [section::SECTION_TLS, section::SECTION_DEAD],
-            _ => [transport; 2],
+        let [tls, dead, diag] = match protocol {
+            TCP => [section::SECTION_TLS, section::SECTION_DEAD, section::SECTION_DIAG],
+            _ => [transport; 3],
         };
-        let sections = [socket, ip, section::SECTION_IPV6, transport, tls, dead, items];
+        let sections = [socket, ip, section::SECTION_IPV6, transport, tls, dead, diag, items];
         stream.header(&sections, |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
             (header.cookie, header.local_port) = (81, 9);
@@ -539,6 +543,10 @@ pub fn everything() -> Stream {
                     every_fact!(dead);
                     // The window is closed, so that nothing can be under way.
                     values!(dead, DEAD_value::DEAD_AFTER__packets = 0);
+                });
+                stream.part(|diag: &mut diag_section| {
+                    every_fact!(diag);
+                    values!(diag, DIAG_value::DIAG__send_window = 0);
                 });
             }
             _ => stream.part(|udp: &mut udp_section| every_fact!(udp)),
