@@ -6,6 +6,7 @@
 /* When the kernel gives up the connection: src/options/dead_after/ */
 static __noinline int write_dead(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
 {
+	RETURN_UNLESS_WANTED(DEAD)
 	struct dead_section section = {};
 
 	FILL(DEAD_OPTIONS_LIST)
@@ -16,6 +17,7 @@ static __noinline int write_dead(struct seq_file *seq, struct tcp_sock *tp, stru
 /* Why the connection makes no progress: src/socket/diag.rs */
 static __noinline int write_diag(struct seq_file *seq, struct tcp_sock *tp)
 {
+	RETURN_UNLESS_WANTED(DIAG)
 	struct diag_section section = {};
 
 	FILL(DIAG_OPTIONS_LIST)

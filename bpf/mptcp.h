@@ -43,15 +43,14 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 	if (!cookie)
 		header.identity = identity_of(msk);
 	header.sections |= SECTION_TCP;
-	if (GET(inet, inet_opt))
+	if (IS_WANTED(ITEMS) && GET(inet, inet_opt))
 		header.sections |= SECTION_ITEMS;
 	if (inet != &msk->sk.icsk_inet)
 		header.traits |= TRAIT_FALLBACK;
 	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some options even over IPv4 */
 		header.sections |= SECTION_IPV6;
 	fill_mptcp_queues(&header, msk);
-	bpf_seq_write(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 /*
@@ -97,6 +96,7 @@ static __always_inline void copy_names(struct tcp_section *section, struct mptcp
 static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, struct net *net,
 				  bool fallen_back)
 {
+	RETURN_UNLESS_WANTED(TCP)
 	struct tcp_sock *tp = (void *)GET(msk, first);
 	/* getsockopt(2) creates a missing first subflow, unless the socket is connected. */
 	bool has_first = tp || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;

@@ -316,6 +316,7 @@
 /* net/ipv4/raw.c, raw_getsockopt(), and net/ipv6/raw.c, rawv6_getsockopt() */
 #define RAW_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(IPV6_CHECKSUM__on, MEMBER(raw6, checksum) != 0)                                    \
+	FLAG(ICMPV6_FILTER, HAS(raw6, filter.data), 0)                                          \
 	VALUE(IPV6_CHECKSUM, MEMBER(raw6, offset))                                              \
 	VALUE(ICMP_FILTER, MEMBER(raw, filter.data))
 

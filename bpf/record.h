@@ -9,7 +9,8 @@
  *   items              if SECTION_ITEMS: item_header and its bytes, padded to a multiple of eight,
  *                      until an item of kind ITEM_END
  *
- * The record of a mini-socket (TIME_WAIT, SYN_RECV, some in FIN_WAIT2) is only a header.
+ * A section that the run does not want is in record_header.left_out instead. The record of a mini-socket
+ * (TIME_WAIT, SYN_RECV, some in FIN_WAIT2) is only a header.
  * Everything is in host byte order, except what the kernel keeps in network byte order.
  * Each struct is a multiple of eight bytes long and has no hidden padding, so that the reader can
  * use it in place. No member is a kernel address: streams may be read by unprivileged users.
@@ -108,7 +109,8 @@ struct record_header {
 	__u8 timer;	  /* enum timer */
 	__u8 retransmits; /* of the same data, or of a SYN-ACK */
 	__u8 probes;	  /* unanswered zero-window or keepalive probes */
-	__u8 unused[5];
+	__u8 unused;
+	__u32 left_out; /* enum section, or-ed: see parameters.h. The socket may have them, or has them */
 };
 
 /* "knso" */

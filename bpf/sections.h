@@ -129,6 +129,27 @@ static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo 
 	       (GET(np, opt) || GET(np, ipv6_mc_list) || GET(np, ipv6_ac_list));
 }
 
+/*
+ * Writes the header, without the sections that are not wanted. Returns the others. The verifier then only
+ * knows which sections are not wanted: it would follow a socket with and without a section separately if it
+ * knew that, which the detour through the stack avoids.
+ */
+static __always_inline int write_header_with(struct seq_file *seq, struct record_header *header,
+					     __u32 wanted)
+{
+	__u32 all = *(volatile __u32 *)&header->sections;
+
+	header->sections = all & wanted;
+	header->left_out = all & ~wanted;
+	bpf_seq_write(seq, header, sizeof(*header));
+	return all & wanted;
+}
+
+static __always_inline int write_header(struct seq_file *seq, struct record_header *header)
+{
+	return write_header_with(seq, header, parameters.prefilter.sections);
+}
+
 static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
 				      struct ipv6_pinfo *np, struct net *net, __u64 cookie)
 {
@@ -140,7 +161,7 @@ static __always_inline void fill_inet(struct record_header *header, struct inet_
 	header->sections |= SECTION_IP;
 	if (HAS(inet, pinet6) && header->family == AF_INET6)
 		header->sections |= SECTION_IPV6;
-	if (has_items(inet, np))
+	if (!IS_WANTED(ITEMS) || has_items(inet, np))
 		header->sections |= SECTION_ITEMS;
 }
 
@@ -216,7 +237,7 @@ static __always_inline bool has_tls(struct tcp_sock *tp)
 static __always_inline __u32 connection_sections(void)
 {
 #ifdef TYPED_POINTERS
-	return SECTION_DIAG | (parameters.prefilter.want_dead_after ? SECTION_DEAD : 0);
+	return SECTION_DIAG | SECTION_DEAD;
 #else
 	return 0;
 #endif
@@ -237,9 +258,9 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	fill_reuseport(&header, sk);
 	fill_master(&header, tp);
 	fill_timer(&header, tp);
-	if (has_tls(tp))
+	if (!IS_WANTED(TLS) || has_tls(tp))
 		header.sections |= SECTION_TLS;
-	if (may_have_keys(tp))
+	if (IS_WANTED(ITEMS) && may_have_keys(tp))
 		header.sections |= SECTION_ITEMS;
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
@@ -250,8 +271,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 		header.recv_queue = unread < 0 ? 0 : unread;
 		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
 	}
-	bpf_seq_write(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up,
@@ -267,8 +287,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 	fill_reuseport(&header, sk);
 	fill_queues(&header, sk);
 	header.recv_queue -= GET(up, forward_deficit);
-	bpf_seq_write(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 /* The sections. Without `seq`, a function tests a fact of its section instead: see fact.h. */
@@ -280,6 +299,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
  */
 static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct net *net)
 {
+	RETURN_UNLESS_WANTED(SOCKET)
 	struct bpf_prog *filter = GET_BEHIND(sk, sk_filter, prog);
 	struct bpf_prog *reuseport = GET_BEHIND(sk, sk_reuseport_cb, prog);
 	bool has_sock_flags = HAS(sk, __sk_common.skc_flags);
@@ -294,6 +314,7 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
 {
+	RETURN_UNLESS_WANTED(IP)
 	bool has_inet_flags = HAS(inet, inet_flags);
 	bool has_cmsg_flags = has_inet_flags | HAS(inet, cmsg_flags);
 	__u64 inet_flags = GET(inet, inet_flags);
@@ -342,6 +363,7 @@ static __always_inline __s64 route_hop_limit(struct sock *sk)
 static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 				 struct ipv6_pinfo *np, struct net *net)
 {
+	RETURN_UNLESS_WANTED(IPV6)
 	bool has_inet_flags = HAS(inet, inet_flags);
 	__u64 inet_flags = GET(inet, inet_flags);
 	struct sock *sk = &inet->sk;
@@ -367,6 +389,7 @@ static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *i
 
 static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
 {
+	RETURN_UNLESS_WANTED(TCP)
 	const struct tcp_congestion_ops *congestion = GET(tp, inet_conn.icsk_ca_ops);
 	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
 	struct tcp_section section = {};
@@ -383,6 +406,7 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 
 static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 {
+	RETURN_UNLESS_WANTED(TLS)
 	struct tls_context *tls = GET(tp, inet_conn.icsk_ulp_data);
 	struct tls_section section = {};
 
@@ -394,6 +418,7 @@ static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 
 static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 {
+	RETURN_UNLESS_WANTED(UDP)
 	struct udp_section section = {};
 
 	FILL(UDP_OPTIONS_LIST)

@@ -279,7 +279,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     option!(SOL_SCTP SCTP_PLPMTUD_PROBE_INTERVAL = 133, Milliseconds, Differs, sctp::probe_interval, [value!(SCTP SCTP_PLPMTUD_PROBE_INTERVAL), flag!(SCTP SCTP_STATUS__association)], "time between probes of the path MTU; 0: off").inside(layouts::SCTP_AT_ADDRESS),
 
     // SOL_ICMPV6
-    option!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, raw::icmpv6_filter, [], "ICMPv6 types that do not reach the socket, a bit for each"),
+    option!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, raw::icmpv6_filter, [flag!(RAW ICMPV6_FILTER)], "ICMPv6 types that do not reach the socket, a bit for each"),
 
     // SOL_NETLINK
     option!(SOL_NETLINK NETLINK_LIST_MEMBERSHIPS = 9, Groups, Differs, netlink::groups, [value!(NETLINK NETLINK_LIST_MEMBERSHIPS)], "multicast groups that were joined, by number").also_called(&["NETLINK_ADD_MEMBERSHIP", "NETLINK_DROP_MEMBERSHIP"]),

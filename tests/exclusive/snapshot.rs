@@ -19,7 +19,6 @@ fn load(families: &[Family]) -> Programs {
         unbound: false,
         udp_lite: false,
         every_netns: false,
-        dead_after: false,
         ..Request::everything()
     };
     Loader::new().load(&request).expect("root can load the programs")

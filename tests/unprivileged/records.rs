@@ -506,6 +506,19 @@ pub fn sctp() -> Stream {
     stream
 }
 
+/// Returns an ICMPv6 socket with every option of raw sockets.
+pub fn raw() -> Stream {
+    const ICMPV6: u16 = 58;
+    let mut stream = Stream::default();
+    stream.header(&[section::SECTION_SOCKET, section::SECTION_RAW], |header| {
+        (header.family, header.protocol, header.cookie) = (INET6, ICMPV6, 87);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|raw: &mut raw_section| every_fact!(raw));
+    stream.end();
+    stream
+}
+
 /// Returns two sockets with every option of TCP and UDP, and sockets of the other families. One of them
 /// shares its port.
 pub fn everything() -> Stream {

@@ -19,10 +19,10 @@ use crate::record::fact::{flag, value, Fact};
 use crate::socket::state::State;
 use crate::socket::TimeLimit;
 
-/// A list of facts, and a struct of their values, `None` where the kernel or the socket does not have them.
+/// A list of the facts of a column, and a struct of their values, `None` where the kernel or the socket does not have them.
 macro_rules! facts {
     ($list:ident $name:ident { $($member:ident: $fact:expr,)* }) => {
-        pub(super) const $list: &[Fact] = &[$($fact),*];
+        pub const $list: &[Fact] = &[$($fact),*];
 
         struct $name {
             $($member: Option<u64>,)*
