@@ -421,8 +421,7 @@ static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, 
 		fill_endpoints(&header, &sk->__sk_common);
 	fill_socket(&header, sk);
 	fill_queues(&header, sk);
-	bpf_seq_write(seq, &header, sizeof(header));
-	return 0;
+	return write_header(seq, &header);
 }
 
 /* The sockets of families that have no program of their own. */

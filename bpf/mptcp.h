@@ -83,15 +83,14 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 		netns = BPF_CORE_READ(msk, sk.icsk_inet.sk.__sk_common.skc_net.net, ns.inum);
 	fill_inet(&header, &msk->sk.icsk_inet, np, netns, address);
 	header.sections |= SECTION_TCP;
-	if (GET(inet, inet_opt))
+	if (IS_WANTED(ITEMS) && GET(inet, inet_opt))
 		header.sections |= SECTION_ITEMS;
 	if (has_fallen_back(msk))
 		header.traits |= TRAIT_FALLBACK;
 	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some options even over IPv4 */
 		header.sections |= SECTION_IPV6;
 	fill_mptcp_queues(&header, msk, first);
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 /*
@@ -138,6 +137,7 @@ static __always_inline void copy_names(struct tcp_section *section, struct mptcp
 static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, struct tcp_sock *tp,
 				  struct net *net)
 {
+	RETURN_UNLESS_WANTED(TCP)
 	/* getsockopt(2) creates a missing first subflow, unless the socket is connected. */
 	bool has_first = GET(msk, first) || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;
 	struct tcp_section section = {};
@@ -155,9 +155,6 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 		copy_names(&section, msk, tp);
 	section.has_flags |= 1ULL << TCP_CONGESTION__set;
 	section.flags |= (__u64)has_own_congestion(&section, net) << TCP_CONGESTION__set;
-	/* Only subflows have windows, and 0 would count as a closed window. */
-	section.snd_wnd = 1;
-	section.rcv_wnd = 1;
 	put(seq, &section, sizeof(section));
 	return 0;
 }

@@ -296,6 +296,14 @@
 	VALUE(DEAD_AFTER__orphan_retries, BIT(net, ipv4.sysctl_tcp_orphan_retries))             \
 	VALUE(DEAD_AFTER__syn_linear, BIT(net, ipv4.sysctl_tcp_syn_linear_timeouts))
 
+/* No options either, but why an established TCP connection makes no progress: src/socket/diag.rs */
+#define DIAG_OPTIONS_LIST(FLAG, VALUE)                                                          \
+	VALUE(DIAG__send_window, MEMBER(tp, snd_wnd))                                           \
+	VALUE(DIAG__receive_window, MEMBER(tp, rcv_wnd))                                        \
+	VALUE(DIAG__in_flight, HAS(tp, snd_nxt) & HAS(tp, snd_una),                             \
+	      LOAD(tp, snd_nxt) - LOAD(tp, snd_una))                                            \
+	VALUE(DIAG__ack_age, HAS(tp, rcv_tstamp), (__u32)bpf_jiffies64() - LOAD(tp, rcv_tstamp))
+
 /* IPPROTO_UDP: net/ipv4/udp.c, udp_lib_getsockopt() */
 #define UDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(UDP_CORK, UDP_BIT(0, corkflag))                                                    \
@@ -308,6 +316,7 @@
 /* net/ipv4/raw.c, raw_getsockopt(), and net/ipv6/raw.c, rawv6_getsockopt() */
 #define RAW_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(IPV6_CHECKSUM__on, MEMBER(raw6, checksum) != 0)                                    \
+	FLAG(ICMPV6_FILTER, HAS(raw6, filter.data), 0)                                          \
 	VALUE(IPV6_CHECKSUM, MEMBER(raw6, offset))                                              \
 	VALUE(ICMP_FILTER, MEMBER(raw, filter.data))
 

@@ -14,11 +14,10 @@ static __noinline int write_packet_header(struct seq_file *seq, struct packet_so
 	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
 	header.sections |= SECTION_PACKET;
-	if (GET(po, mclist))
+	if (!IS_WANTED(ITEMS) || GET(po, mclist))
 		header.sections |= SECTION_ITEMS;
 	fill_queues(&header, sk);
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 /* include/uapi/linux/if_packet.h */
@@ -40,6 +39,7 @@ static __always_inline struct bpf_prog *fanout_program(struct packet_fanout *fan
 
 static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 {
+	RETURN_UNLESS_WANTED(PACKET)
 	struct packet_rollover *rollover = GET(po, rollover);
 	struct packet_fanout *fanout = GET(po, fanout);
 	struct bpf_prog *data = fanout_program(fanout);

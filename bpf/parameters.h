@@ -64,6 +64,7 @@ struct fact_test {
 struct prefilter {
 	__u32 tcp_states; /* bit n: state n */
 	__u32 udp_states;
+	__u32 sections; /* enum section, or-ed: those that the run wants. See IS_WANTED() */
 	struct port_filter local_ports;
 	struct port_filter remote_ports;
 	struct port_filter either_ports; /* local or remote */
@@ -72,7 +73,7 @@ struct prefilter {
 	__u8 want_ipv4;
 	__u8 want_ipv6;
 	__u8 every_netns; /* 0: only the network namespace of the reader */
-	__u8 want_dead_after; /* whether TCP sockets in a table have a section DEAD */
+	__u8 unused[5];
 	struct network_filter local_networks;
 	struct network_filter remote_networks;
 	struct network_filter either_networks; /* local or remote */
@@ -95,15 +96,28 @@ struct parameters {
 
 #pragma clang diagnostic pop
 
-/* The initial value admits every socket in the network namespace of the reader. */
+/* The initial value admits every socket in the network namespace of the reader, with all sections. */
 const volatile struct parameters parameters SEC(".rodata.parameters") = {
 	.prefilter = {
 		.tcp_states = ~0,
 		.udp_states = ~0,
+		.sections = ~0,
 		.want_ipv4 = 1,
 		.want_ipv6 = 1,
 	},
 	.walk.lanes = 1,
 };
+
+/*
+ * Whether the run wants a section, or the items. The verifier removes the code of the others. There is no
+ * such test for each fact, because it would have to find out and remove so many branches that a start takes
+ * longer.
+ */
+#define IS_WANTED(level) (parameters.prefilter.sections & SECTION_##level)
+
+/* In a function that writes a section, before anything is read. */
+#define RETURN_UNLESS_WANTED(level)                                                                \
+	if (!IS_WANTED(level))                                                                     \
+		return 0;
 
 #endif

@@ -17,12 +17,12 @@ static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *i
 	if (header.socket_type == SOCK_RAW)
 		header.sections |= SECTION_RAW;
 	fill_queues(&header, &inet->sk);
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
 {
+	RETURN_UNLESS_WANTED(RAW)
 	bool is_ipv6 = LOAD(inet, sk.__sk_common.skc_family) == AF_INET6;
 	/* raw_sock and raw6_sock differ in layout. Reading through a NULL pointer returns 0. */
 	struct raw6_sock *raw6 = is_ipv6 ? (void *)inet : 0;

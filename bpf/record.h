@@ -9,7 +9,8 @@
  *   items              if SECTION_ITEMS: item_header and its bytes, padded to a multiple of eight,
  *                      until an item of kind ITEM_END
  *
- * The record of a mini-socket (TIME_WAIT, SYN_RECV, some in FIN_WAIT2) is only a header.
+ * A section that the run does not want is in record_header.left_out instead. The record of a mini-socket
+ * (TIME_WAIT, SYN_RECV, some in FIN_WAIT2) is only a header.
  * Everything is in host byte order, except what the kernel keeps in network byte order.
  * Each struct is a multiple of eight bytes long and has no hidden padding, so that the reader can
  * use it in place. No member is a kernel address: streams may be read by unprivileged users.
@@ -44,7 +45,8 @@
 	SECTION(VSOCK, vsock)                                                                      \
 	SECTION(TLS, tls)                                                                          \
 	SECTION(SCTP, sctp)                                                                        \
-	SECTION(DEAD, dead)
+	SECTION(DEAD, dead)                                                                        \
+	SECTION(DIAG, diag)
 
 #define SECTION_NUMBER(level, name) SECTION_NUMBER_##level,
 enum section_number { SECTIONS(SECTION_NUMBER) SECTION_COUNT };
@@ -107,7 +109,8 @@ struct record_header {
 	__u8 timer;	  /* enum timer */
 	__u8 retransmits; /* of the same data, or of a SYN-ACK */
 	__u8 probes;	  /* unanswered zero-window or keepalive probes */
-	__u8 unused[5];
+	__u8 unused;
+	__u32 left_out; /* enum section, or-ed: see parameters.h. The socket may have them, or has them */
 };
 
 /* "knso" */
@@ -176,10 +179,6 @@ struct tcp_section {
 	FACTS(TCP);
 	__u8 congestion[16]; /* TCP_CONGESTION */
 	__u8 ulp[16];	     /* TCP_ULP */
-	__u32 snd_wnd;	     /* from here on: for the Diag column */
-	__u32 rcv_wnd;
-	__u32 in_flight; /* bytes sent and not acknowledged */
-	__u32 ack_age;	 /* jiffies since the last acknowledgement */
 };
 
 struct udp_section {
@@ -233,9 +232,13 @@ struct vsock_section {
 	__u32 remote_port;
 };
 
-/* Of a TCP socket, if the run asks for it: see parameters.h. */
+/* These two: of a TCP socket in a table. */
 struct dead_section {
 	FACTS(DEAD);
+};
+
+struct diag_section {
+	FACTS(DIAG);
 };
 
 struct tls_section {

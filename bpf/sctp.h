@@ -77,12 +77,12 @@ static __noinline int write_sctp_header(struct seq_file *seq, struct inet_sock *
 		header.recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
 		header.send_queue = GET(sk, sk_wmem_queued);
 	}
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
 {
+	RETURN_UNLESS_WANTED(SCTP)
 	struct sctp_association *asoc = only_association(sp);
 	struct sctp_endpoint *ep = GET(sp, ep);
 	struct sctp_section section = {};

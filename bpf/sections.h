@@ -137,6 +137,27 @@ static __always_inline bool has_items(struct inet_sock *inet, struct ipv6_pinfo 
 	       (GET(np, opt) || GET(np, ipv6_mc_list) || GET(np, ipv6_ac_list));
 }
 
+/*
+ * Writes the header, without the sections that are not wanted. Returns the others. The verifier then only
+ * knows which sections are not wanted: it would follow a socket with and without a section separately if it
+ * knew that, which the detour through the stack avoids.
+ */
+static __always_inline int write_header_with(struct seq_file *seq, struct record_header *header,
+					     __u32 wanted)
+{
+	__u32 all = *(volatile __u32 *)&header->sections;
+
+	header->sections = all & wanted;
+	header->left_out = all & ~wanted;
+	put(seq, header, sizeof(*header));
+	return all & wanted;
+}
+
+static __always_inline int write_header(struct seq_file *seq, struct record_header *header)
+{
+	return write_header_with(seq, header, parameters.prefilter.sections);
+}
+
 static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
 				      struct ipv6_pinfo *np, __u32 netns, __u64 address)
 {
@@ -148,7 +169,7 @@ static __always_inline void fill_inet(struct record_header *header, struct inet_
 	header->sections |= SECTION_IP;
 	if (HAS(inet, pinet6) && header->family == AF_INET6)
 		header->sections |= SECTION_IPV6;
-	if (has_items(inet, np))
+	if (!IS_WANTED(ITEMS) || has_items(inet, np))
 		header->sections |= SECTION_ITEMS;
 }
 
@@ -219,13 +240,13 @@ static __always_inline bool has_tls(struct tcp_sock *tp)
 	return name[0] == 't' && name[1] == 'l' && name[2] == 's' && !name[3];
 }
 
-/* A socket that is only found at its descriptor has no connection. */
-static __always_inline bool writes_dead_after(void)
+/* The sections of a connection. A socket that is only found at its descriptor has none. */
+static __always_inline __u32 connection_sections(void)
 {
 #ifdef TYPED_POINTERS
-	return parameters.prefilter.want_dead_after;
+	return SECTION_DIAG | SECTION_DEAD;
 #else
-	return false;
+	return 0;
 #endif
 }
 
@@ -238,17 +259,15 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 	__s32 unread;
 
 	fill_inet(&header, inet, np, GET(net, ns.inum), address);
-	header.sections |= SECTION_TCP;
+	header.sections |= SECTION_TCP | connection_sections();
 	if (visits_each_tcp_socket_once(seq))
 		header.traits |= TRAIT_ONCE;
 	fill_reuseport(&header, sk);
 	fill_master(&header, tp);
 	fill_timer(&header, tp);
-	if (has_tls(tp))
+	if (!IS_WANTED(TLS) || has_tls(tp))
 		header.sections |= SECTION_TLS;
-	if (writes_dead_after())
-		header.sections |= SECTION_DEAD;
-	if (may_have_keys(tp))
+	if (IS_WANTED(ITEMS) && may_have_keys(tp))
 		header.sections |= SECTION_ITEMS;
 	if (header.state == TCP_LISTEN) {
 		header.recv_queue = GET(sk, sk_ack_backlog);
@@ -259,8 +278,7 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 		header.recv_queue = unread < 0 ? 0 : unread;
 		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
 	}
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up,
@@ -276,8 +294,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
 	fill_reuseport(&header, sk);
 	fill_queues(&header, sk);
 	header.recv_queue -= GET(up, forward_deficit);
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 /* The sections. Without `seq`, a function tests a fact of its section instead: see fact.h. */
@@ -289,6 +306,7 @@ static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up
  */
 static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct net *net)
 {
+	RETURN_UNLESS_WANTED(SOCKET)
 	struct bpf_prog *filter = GET_BEHIND(sk, sk_filter, prog);
 	struct bpf_prog *reuseport = GET_BEHIND(sk, sk_reuseport_cb, prog);
 	bool has_sock_flags = HAS(sk, __sk_common.skc_flags);
@@ -303,6 +321,7 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
 {
+	RETURN_UNLESS_WANTED(IP)
 	bool has_inet_flags = HAS(inet, inet_flags);
 	bool has_cmsg_flags = has_inet_flags | HAS(inet, cmsg_flags);
 	__u64 inet_flags = GET(inet, inet_flags);
@@ -351,6 +370,7 @@ static __always_inline __s64 route_hop_limit(struct sock *sk)
 static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 				 struct ipv6_pinfo *np, struct net *net)
 {
+	RETURN_UNLESS_WANTED(IPV6)
 	bool has_inet_flags = HAS(inet, inet_flags);
 	__u64 inet_flags = GET(inet, inet_flags);
 	struct sock *sk = &inet->sk;
@@ -376,6 +396,7 @@ static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *i
 
 static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
 {
+	RETURN_UNLESS_WANTED(TCP)
 	const struct tcp_congestion_ops *congestion = GET(tp, inet_conn.icsk_ca_ops);
 	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
 	struct tcp_section section = {};
@@ -386,17 +407,13 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 		bpf_core_read(section.congestion, 16, &congestion->name);
 	if (HAS(ulp, name) && ulp)
 		bpf_core_read(section.ulp, 16, &ulp->name);
-	/* If this kernel does not have a window, 0 would count as a closed one. */
-	section.snd_wnd = GET_OR(tp, snd_wnd, 1);
-	section.rcv_wnd = GET_OR(tp, rcv_wnd, 1);
-	section.in_flight = GET(tp, snd_nxt) - GET(tp, snd_una);
-	section.ack_age = (__u32)bpf_jiffies64() - GET_OR(tp, rcv_tstamp, (__u32)bpf_jiffies64());
 	put(seq, &section, sizeof(section));
 	return 0;
 }
 
 static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 {
+	RETURN_UNLESS_WANTED(TLS)
 	struct tls_context *tls = GET(tp, inet_conn.icsk_ulp_data);
 	struct tls_section section = {};
 
@@ -408,6 +425,7 @@ static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 
 static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 {
+	RETURN_UNLESS_WANTED(UDP)
 	struct udp_section section = {};
 
 	FILL(UDP_OPTIONS_LIST)
@@ -417,7 +435,7 @@ static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 }
 
 #include "items.h"
-#include "dead.h"
+#include "connection.h"
 
 /* The records of TCP and UDP sockets, for each of their sources. */
 
@@ -432,8 +450,10 @@ static __always_inline void write_tcp_socket(struct seq_file *seq, struct tcp_so
 	write_tcp(seq, tp, net);
 	if (sections & SECTION_TLS)
 		write_tls(seq, tp);
-	if (writes_dead_after() && sections & SECTION_DEAD)
+	if (connection_sections()) {
 		write_dead(seq, tp, net);
+		write_diag(seq, tp);
+	}
 	if (sections & SECTION_ITEMS)
 		write_items(seq, inet, np, tp, false, loop_helper);
 }

@@ -106,8 +106,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 		fill_queues(&header, sk);
 		header.recv_queue = unread;
 	}
-	put(seq, &header, sizeof(header));
-	return 0;
+	return write_header(seq, &header);
 }
 
 /* Copies the name of a bound socket and returns its length: an abstract name may contain zero bytes. */
@@ -129,6 +128,7 @@ static __always_inline __u32 copy_path(__u8 *path, struct unix_address *address)
 
 static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 {
+	RETURN_UNLESS_WANTED(UNIX)
 	const struct cred *cred = GET(u, sk.sk_peer_cred);
 	struct unix_sock *peer = (void *)GET(u, peer);
 	struct unix_section section = {};

@@ -22,12 +22,12 @@ static __noinline int write_vsock_header(struct seq_file *seq, struct sock *sk, 
 	} else {
 		fill_queues(&header, sk);
 	}
-	put(seq, &header, sizeof(header));
-	return header.sections;
+	return write_header(seq, &header);
 }
 
 static __noinline int write_vsock(struct seq_file *seq, struct vsock_sock *vsk)
 {
+	RETURN_UNLESS_WANTED(VSOCK)
 	struct vsock_section section = {};
 
 	FILL(VSOCK_OPTIONS_LIST)

@@ -116,7 +116,7 @@ __noinline int end_socket(__u32 number)
 /* Copies the IPv6 part of a socket. An IPv4 socket has none, and the copy of another is not looked at. */
 static __always_inline void copy_np(struct copies *copy, struct inet_sock *inet)
 {
-	if (HAS(inet, pinet6) && LOAD(inet, pinet6))
+	if ((IS_WANTED(IPV6) | IS_WANTED(ITEMS)) && HAS(inet, pinet6) && LOAD(inet, pinet6))
 		COPY(ipv6_pinfo, copy->np, LOAD(inet, pinet6));
 }
 

@@ -16,12 +16,12 @@ static __noinline int write_xdp_header(struct seq_file *seq, struct xdp_sock *xs
 	header.state = GET(xs, state);
 	header.sections |= SECTION_XDP;
 	fill_queues(&header, sk);
-	put(seq, &header, sizeof(header));
-	return 0;
+	return write_header(seq, &header);
 }
 
 static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 {
+	RETURN_UNLESS_WANTED(XDP)
 	struct xsk_queue *rx = GET(xs, rx), *tx = GET(xs, tx);
 	struct xsk_queue *fill = GET_BEHIND(xs, pool, fq);
 	/* Before bind(2), the fill and completion rings are in fq_tmp and cq_tmp, not in the pool. */

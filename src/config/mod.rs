@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::host::netns::Scope;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
-use crate::output::{count, csv, json, summary, table, terminal, Format, Style};
+use crate::output::{count, csv, json, short, summary, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::columns::{Column, Needs};
 use crate::query::expression::{Expression, Subject};
@@ -19,7 +19,9 @@ use crate::query::filter::Filter;
 use crate::query::key::Key;
 use crate::query::lost::Lost;
 use crate::query::sort::SortKey;
+use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind, Version};
+use crate::socket::Names;
 use crate::usage;
 
 /// The sockets to show, their columns and options, and the output format.
@@ -47,7 +49,7 @@ pub struct Config {
     pub lost: Lost,
     pub format: Format,
     pub style: Style,
-    /// Whether the BPF programs may filter. Tests disable it with KNETSTAT_NO_KERNEL_FILTER, which is
+    /// Whether the BPF programs may leave out sockets, and sections of records. Tests disable it with KNETSTAT_NO_KERNEL_FILTER, which is
     /// removed from the environment of a program with more rights than its caller:
     /// [`crate::kernel::caller`].
     pub kernel_filter: bool,
@@ -105,6 +107,15 @@ impl Config {
     /// Whether a column that is shown or asked for needs this to be collected.
     pub fn needs(&self, needs: Needs) -> bool {
         Column::ALL.into_iter().any(|column| column.needs() == needs && self.asks_for(column))
+    }
+
+    /// The sections of records that the run reads. The programs leave out the others.
+    pub fn sections(&self) -> Sections {
+        let options = [self.shown_options(), Some(&self.asked)].into_iter().flatten();
+        let columns = Column::ALL.into_iter().filter(|column| self.asks_for(*column));
+        let read = options.map(Selection::sections).chain(columns.map(Column::sections));
+        let short = self.style.short.then(short::sections);
+        read.chain(short).chain([Names::sections()]).collect()
     }
 
     /// The options to show. `None` if no column that is shown or asked for has them.

@@ -27,8 +27,10 @@ pub struct Request {
     /// Whether programs that walk descriptors report sockets of every network namespace, and not
     /// only those of the namespace in which they are read.
     pub every_netns: bool,
-    /// Whether to read what determines when the kernel gives up a TCP connection.
-    pub dead_after: bool,
+    /// The sections that records may have, by their bits ([`section`]). Others cost nothing.
+    ///
+    /// [`section`]: crate::kernel::abi::section
+    pub sections: u32,
     pub prefilter: Prefilter,
 }
 
@@ -43,7 +45,7 @@ impl Request {
             owners: true,
             tasks: true,
             every_netns: true,
-            dead_after: true,
+            sections: u32::MAX,
             prefilter: Prefilter::default(),
         }
     }
@@ -143,9 +145,11 @@ impl Default for Prefilter {
 impl From<&Request> for prefilter {
     fn from(request: &Request) -> prefilter {
         let wanted = &request.prefilter;
+        let fact = wanted.fact.map(fact_test_of).unwrap_or_default();
         prefilter {
             tcp_states: wanted.tcp_states,
             udp_states: wanted.udp_states,
+            sections: request.sections | fact.section,
             local_ports: port_filter_of(&wanted.local_ports),
             remote_ports: port_filter_of(&wanted.remote_ports),
             either_ports: port_filter_of(&wanted.either_ports),
@@ -154,11 +158,11 @@ impl From<&Request> for prefilter {
             want_ipv4: wanted.ipv4.into(),
             want_ipv6: wanted.ipv6.into(),
             every_netns: request.every_netns.into(),
-            want_dead_after: request.dead_after.into(),
             local_networks: network_filter_of(&wanted.local_networks),
             remote_networks: network_filter_of(&wanted.remote_networks),
             either_networks: network_filter_of(&wanted.either_networks),
-            fact: wanted.fact.map(fact_test_of).unwrap_or_default(),
+            fact,
+            ..prefilter::default()
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::options::set::{
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
 use crate::record::fact::{flag, value, Fact, Section, COUNTS};
+use crate::socket::diag;
 
 /// The level that every socket supports.
 pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
@@ -278,7 +279,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     option!(SOL_SCTP SCTP_PLPMTUD_PROBE_INTERVAL = 133, Milliseconds, Differs, sctp::probe_interval, [value!(SCTP SCTP_PLPMTUD_PROBE_INTERVAL), flag!(SCTP SCTP_STATUS__association)], "time between probes of the path MTU; 0: off").inside(layouts::SCTP_AT_ADDRESS),
 
     // SOL_ICMPV6
-    option!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, raw::icmpv6_filter, [], "ICMPv6 types that do not reach the socket, a bit for each"),
+    option!(SOL_ICMPV6 ICMPV6_FILTER = 1, Blob, Differs, raw::icmpv6_filter, [flag!(RAW ICMPV6_FILTER)], "ICMPv6 types that do not reach the socket, a bit for each"),
 
     // SOL_NETLINK
     option!(SOL_NETLINK NETLINK_LIST_MEMBERSHIPS = 9, Groups, Differs, netlink::groups, [value!(NETLINK NETLINK_LIST_MEMBERSHIPS)], "multicast groups that were joined, by number").also_called(&["NETLINK_ADD_MEMBERSHIP", "NETLINK_DROP_MEMBERSHIP"]),
@@ -381,7 +382,7 @@ pub fn named(name: &str) -> Option<&'static OptionSpec> {
 }
 
 /// Returns whether each fact that the BPF programs collect is used, by the decoder of an option, by a marker,
-/// or by the columns of `dead_after/`. Asserted at compile time.
+/// or by a column. Asserted at compile time.
 const fn every_fact_is_used() -> bool {
     let mut section = 0;
     while section < COUNTS.len() {
@@ -412,7 +413,9 @@ const fn is_used(fact: Fact) -> bool {
         }
         i += 1;
     }
-    contains(dead_after::IDLE, fact) || contains(dead_after::SENDING, fact)
+    contains(dead_after::IDLE, fact)
+        || contains(dead_after::SENDING, fact)
+        || contains(&diag::FACTS, fact)
 }
 
 const fn contains(facts: &[Fact], fact: Fact) -> bool {

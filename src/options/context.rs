@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use crate::host::Host;
 use crate::kernel::abi::{record_header, socket_trait};
 use crate::options::interface::Interface;
-use crate::record::fact::Fact;
+use crate::record::fact::{Fact, Section};
 use crate::record::{Item, Record};
 use crate::socket::is_link_local;
 use crate::text::Name;
@@ -70,27 +70,27 @@ impl<'a> Context<'a> {
 
     /// Whether the socket has IPv4 options. IPv6 sockets have them too.
     pub fn is_ip(&self) -> bool {
-        self.record.ip.is_some()
+        self.record.has(Section::Ip)
     }
 
     /// Whether the socket has TCP options.
     pub fn is_tcp(&self) -> bool {
-        self.record.tcp.is_some()
+        self.record.has(Section::Tcp)
     }
 
     /// Whether this is an SCTP socket.
     pub fn is_sctp(&self) -> bool {
-        self.record.sctp.is_some()
+        self.record.has(Section::Sctp)
     }
 
     /// Whether this is a packet socket.
     pub fn is_packet(&self) -> bool {
-        self.record.packet.is_some()
+        self.record.has(Section::Packet)
     }
 
     /// Whether the kernel keeps a full socket, not only a mini-socket.
     pub fn is_full(&self) -> bool {
-        self.record.socket.is_some()
+        self.record.has(Section::Socket)
     }
 
     /// Whether this is an MPTCP socket.
@@ -145,23 +145,23 @@ impl<'a> Context<'a> {
 
     /// The congestion control algorithm, or `None` if there is none.
     pub fn congestion(&self) -> Option<Name> {
-        let name = Name::new(&self.record.tcp?.congestion);
+        let name = Name::new(&self.record.tcp()?.congestion);
         (!name.is_empty()).then_some(name)
     }
 
     /// The name of the upper layer protocol (ULP), empty if there is none. `None` if this is not a TCP
     /// socket.
     pub fn ulp(&self) -> Option<Name> {
-        Some(Name::new(&self.record.tcp?.ulp))
+        Some(Name::new(&self.record.tcp()?.ulp))
     }
 
     /// The source address that IPV6_PKTINFO set for outgoing packets, or `::` if it set none.
     pub fn pktinfo_address(&self) -> Option<Ipv6Addr> {
-        Some(Ipv6Addr::from(self.record.ipv6?.pktinfo_address))
+        Some(Ipv6Addr::from(self.record.ipv6()?.pktinfo_address))
     }
 
     /// The filter of a raw ICMPv6 socket, one bit for each type.
     pub fn icmpv6_filter(&self) -> Option<&'a [u8; 32]> {
-        Some(&self.record.raw?.icmp6_filter)
+        Some(&self.record.raw()?.icmp6_filter)
     }
 }

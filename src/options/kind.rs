@@ -142,6 +142,18 @@ impl ValueKind {
         }
     }
 
+    /// Whether such a value is read from the items of a record, and not only from facts.
+    pub(super) fn is_in_items(self) -> bool {
+        matches!(
+            self,
+            ValueKind::Blob
+                | ValueKind::Memberships
+                | ValueKind::Keys
+                | ValueKind::PacketMemberships
+                | ValueKind::Groups
+        )
+    }
+
     /// The unit of the number, or an empty string.
     pub fn unit(self) -> &'static str {
         match self {

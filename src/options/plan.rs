@@ -136,7 +136,8 @@ impl Plan {
     /// Adds the flags that are set. Returns whether there were any.
     fn add_flags(&self, context: &Context, shown: &mut Vec<OptionValue>) -> bool {
         let before = shown.len();
-        for (section, flags) in SECTIONS.iter().zip(&self.flags) {
+        let sections = SECTIONS.iter().zip(&self.flags);
+        for (section, flags) in sections.filter(|(_, flags)| flags.mask != 0) {
             let Some((has, on)) = section.flags(context.record()) else {
                 continue;
             };

@@ -8,6 +8,7 @@ use crate::options::catalogue::CATALOGUE;
 use crate::options::defaults::Defaults;
 use crate::options::plan::{Others, Plan};
 use crate::options::short::{names, without_prefix};
+use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind};
 use crate::text::suggest;
 
@@ -85,6 +86,14 @@ impl Selection {
             }
         }
         (!self.set).then_some(options)
+    }
+
+    /// The sections of records that the options are read from, and whether they are set.
+    pub fn sections(&self) -> Sections {
+        let every = self.set || self.parts.contains(&SelectedPart::Common);
+        let is_read = |index: &usize| every || self.parts.contains(&SelectedPart::Option(*index));
+        let read = (0..CATALOGUE.len()).filter(is_read);
+        read.map(|index| CATALOGUE[index].sections()).collect()
     }
 
     /// Plans the options to show for sockets of one kind.

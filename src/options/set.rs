@@ -64,12 +64,13 @@ impl Marker {
         }
     }
 
-    /// The facts that the marker reads in addition to the decoder.
-    pub(super) const fn facts(&self) -> &'static [Fact] {
+    /// The facts that the marker reads in addition to the value.
+    pub(super) const fn facts(&self) -> &[Fact] {
         match self {
             Marker::DiffersUnless(rule) | Marker::When(rule) => rule.facts,
             Marker::DiffersApartFromEcn => REFLECTED.facts,
-            _ => &[],
+            Marker::IsNot(fact, _) | Marker::HasBit(fact, _) => std::slice::from_ref(fact),
+            Marker::Differs | Marker::NotEmpty | Marker::Never => &[],
         }
     }
 }

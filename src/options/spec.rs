@@ -6,7 +6,7 @@ use crate::options::kind::ValueKind;
 use crate::options::set::Marker;
 use crate::options::value::Value;
 use crate::options::{decode, getsockopt};
-use crate::record::fact::Fact;
+use crate::record::fact::{sections, Fact, Sections};
 use crate::socket::kind::Family;
 
 /// An option.
@@ -134,6 +134,12 @@ impl OptionSpec {
             Decoder::Number(fact) => std::slice::from_ref(fact),
             Decoder::Function { facts, .. } => facts,
         }
+    }
+
+    /// The sections of a record that the value is read from, and whether it is set.
+    pub fn sections(&self) -> Sections {
+        let items = if self.kind.is_in_items() { Sections::ITEMS } else { Sections::default() };
+        sections(self.facts()) | sections(self.marker.facts()) | items
     }
 
     /// A test in the kernel of whether the value is in this range or, if `inverted`, outside of it. `None` if

@@ -11,7 +11,7 @@ mod line;
 mod list;
 pub mod quiet;
 pub mod schema;
-mod short;
+pub mod short;
 pub mod summary;
 pub mod table;
 pub mod terminal;

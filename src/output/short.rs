@@ -9,9 +9,11 @@ use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
 use crate::options::short::short_name;
+use crate::options::spec::OptionSpec;
 use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::row::Row;
+use crate::record::fact::Sections;
 use crate::socket::Names;
 
 /// The parts of keepalive, each with the separator before it: `30s/10s×3`.
@@ -83,12 +85,22 @@ pub fn protocol(row: &Row) -> &'static str {
     }
 }
 
+/// The option by which dual-stack sockets are recognized.
+fn v6_only() -> Option<&'static OptionSpec> {
+    catalogue::named("IPV6_V6ONLY")
+}
+
+/// The sections of records that the protocol is read from.
+pub fn sections() -> Sections {
+    v6_only().map(OptionSpec::sections).unwrap_or_default()
+}
+
 /// Whether a socket uses any address of both IPv4 and IPv6.
 fn is_dual_stack(row: &Row) -> bool {
     let is_at_any = match row.socket.names {
         Names::Internet { local, .. } => local.address.is_unspecified(),
         _ => false,
     };
-    let v6_only = || catalogue::named("IPV6_V6ONLY")?.decode(&row.context);
-    is_at_any && v6_only() == Some(Value::Int(0))
+    let is_v6_only = || v6_only()?.decode(&row.context);
+    is_at_any && is_v6_only() == Some(Value::Int(0))
 }

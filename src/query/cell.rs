@@ -156,7 +156,7 @@ fn internet<'a>(endpoint: Endpoint, row: &Row) -> End<'a> {
     End::Internet { endpoint, scope }
 }
 
-/// The joined groups of a netlink socket, which are also the value of an option.
+/// The joined groups of a netlink socket, which are also the value of an option. Its records always have them.
 fn joined_groups(row: &Row) -> Option<Value> {
     catalogue::named("NETLINK_LIST_MEMBERSHIPS")?.decode(&row.context)
 }

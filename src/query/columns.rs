@@ -6,8 +6,9 @@ use crate::options::dead_after;
 use crate::query::cell::Cell;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
+use crate::record::fact::{sections, Fact, Sections};
 use crate::socket::owner::{self, Holder, Owner};
-use crate::socket::{kind, Names, TimeLimit};
+use crate::socket::{diag, kind, Names, TimeLimit};
 use crate::text::suggest;
 
 /// The heading of a column in a layout of the table.
@@ -24,14 +25,14 @@ pub struct Heading {
 /// What must be collected before a column can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Only what is in every record.
+    /// Only the header of the record, and the names of the socket.
     Nothing,
     /// The options to show.
     Options,
     /// The file descriptors that hold the socket.
     Holders,
-    /// What determines when the kernel gives up a TCP connection.
-    DeadAfter,
+    /// These facts of its record.
+    Facts(&'static [Fact]),
 }
 
 /// The type of the values in a column. Any of them may be absent.
@@ -105,7 +106,7 @@ struct ColumnSpec {
 }
 
 macro_rules! columns {
-    ($($id:ident = $name:literal, $member:expr, $headings:expr, $needs:ident, $type:ident $(($words:expr))?, $read:expr, $help:literal;)*) => {
+    ($($id:ident = $name:literal, $member:expr, $headings:expr, $needs:ident $(($facts:expr))?, $type:ident $(($words:expr))?, $read:expr, $help:literal;)*) => {
         /// A column.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Column {
@@ -121,7 +122,7 @@ macro_rules! columns {
             name: $name,
             member: $member,
             headings: $headings,
-            needs: Needs::$needs,
+            needs: Needs::$needs $(($facts))?,
             column_type: ColumnType::$type $(($words))?,
             read: $read,
             help: $help,
@@ -158,10 +159,10 @@ columns! {
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
-    Diag = "diag", default("diag"), ends(left("Diag", 4)), Nothing, List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
+    Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
-    DeadAfter = "dead_after", JsonMember::Chosen, ends(right("Dead-After", 10)), DeadAfter, Time, |row| time(row, dead_after::idle), "When the kernel gives up a connection that is idle if its peer is gone";
-    DeadAfterSending = "dead_after_sending", JsonMember::Chosen, ends(right("Dead-Sending", 12)), DeadAfter, Time, |row| time(row, dead_after::sending), "When the kernel gives up a connection that sends if its peer is gone";
+    DeadAfter = "dead_after", JsonMember::Chosen, ends(right("Dead-After", 10)), Facts(dead_after::IDLE), Time, |row| time(row, dead_after::idle), "When the kernel gives up a connection that is idle if its peer is gone";
+    DeadAfterSending = "dead_after_sending", JsonMember::Chosen, ends(right("Dead-Sending", 12)), Facts(dead_after::SENDING), Time, |row| time(row, dead_after::sending), "When the kernel gives up a connection that sends if its peer is gone";
     Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options, row.is_partial), "Socket options that -O selects";
     Set = "set", default("set"), both(left("Set", 0)), Options, Texts, set, "Names of the shown options that are set";
 }
@@ -288,6 +289,15 @@ impl Column {
     /// What must be collected for the column.
     pub fn needs(self) -> Needs {
         self.spec().needs
+    }
+
+    /// The sections of records that the column is read from. Those of the options to show are not among them.
+    pub fn sections(self) -> Sections {
+        match self.needs() {
+            Needs::Nothing | Needs::Options => Sections::default(),
+            Needs::Holders => sections(owner::FACTS),
+            Needs::Facts(facts) => sections(facts),
+        }
     }
 
     /// The type of the values.

@@ -7,6 +7,7 @@ use crate::query::expression::Expression;
 use crate::query::key::Key;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
+use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::state::{self, State, States};
 use crate::socket::Socket;
@@ -122,7 +123,7 @@ impl Filter {
             owners: self.needs_owners(),
             tasks: false,
             every_netns: false,
-            dead_after: false,
+            sections: Sections::ALL.bits(),
             prefilter: self.prefilter(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::kernel::request::FactPlace;
 use crate::record::section::Record;
-pub use crate::record::section::{Section, COUNTS, SECTIONS};
+pub use crate::record::section::{Section, Sections, COUNTS, SECTIONS};
 
 /// A fact: the number of a flag or value in a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,13 @@ impl Fact {
         }
     }
 
+    /// The section that the fact is in.
+    fn section(self) -> Section {
+        match self {
+            Fact::Flag(section, _) | Fact::Value(section, _) => section,
+        }
+    }
+
     /// Reads the fact from a record. Returns `None` if the kernel or this socket does not have it.
     pub fn of(self, record: &Record) -> Option<u64> {
         match self {
@@ -30,6 +37,11 @@ impl Fact {
             Fact::Value(section, n) => section.value(record, n),
         }
     }
+}
+
+/// The sections that these facts are in.
+pub fn sections(facts: &[Fact]) -> Sections {
+    facts.iter().map(|fact| fact.section().into()).collect()
 }
 
 /// `flag!(SOCKET SO_DEBUG)`: the fact of that FLAG line. A name that is not in options.h is a compile error.

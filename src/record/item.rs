@@ -4,7 +4,7 @@ use crate::kernel::abi::{
     ip_options_item, item_header, item_kind, key_item, membership_item, packet_membership_item,
 };
 use crate::record::bytes::{padded, take};
-use crate::record::section::Record;
+use crate::record::section::{Record, Sections};
 
 /// A blob or a list entry that follows the sections.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub enum Item<'a> {
 impl<'a> Record<'a> {
     /// The items, in the order in which they were written. Items that are too short are left out.
     pub fn items(&self) -> impl Iterator<Item = Item<'a>> {
+        self.check_wanted(Sections::ITEMS);
         let mut rest = self.items;
         std::iter::from_fn(move || {
             let header: &item_header = take(&mut rest)?;

@@ -1,5 +1,7 @@
 //! The sections of a record: bpf/record.h, SECTIONS.
 
+use std::ops::BitOr;
+
 use crate::kernel::abi::{self, record_header, section_number};
 use crate::record::bytes::{take, take_if};
 
@@ -10,11 +12,12 @@ macro_rules! sections {
         $level:ident $section:ident $member:ident: $struct:ident = $bit:ident,
         $flag:ident::$flags:ident, $value:ident::$values:ident;
     )*) => {
-        /// A socket as the BPF programs wrote it. A section is present if its bit is set in the header.
+        /// A socket as the BPF programs wrote it. A section is present if its bit is set in the header, and
+        /// left out if the run does not want it ([`Sections`]).
         #[derive(Debug)]
         pub struct Record<'a> {
             pub header: &'a record_header,
-            $(pub $member: Option<&'a abi::$struct>,)*
+            $($member: Option<&'a abi::$struct>,)*
             /// The whole record, as it was read.
             pub bytes: &'a [u8],
             pub(super) items: &'a [u8],
@@ -33,6 +36,14 @@ macro_rules! sections {
                     items: rest,
                 })
             }
+
+            $(
+                /// The section of this name, if the socket has it.
+                pub fn $member(&self) -> Option<&'a abi::$struct> {
+                    self.check_wanted(Section::$section);
+                    self.$member
+                }
+            )*
         }
 
         /// The bit and the size in bytes of each section.
@@ -57,7 +68,7 @@ macro_rules! sections {
             pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
                 match self {
                     $(Section::$section => {
-                        record.$member.map(|section| (section.has_flags, section.flags))
+                        record.$member().map(|section| (section.has_flags, section.flags))
                     })*
                 }
             }
@@ -66,8 +77,9 @@ macro_rules! sections {
             pub(super) fn value(self, record: &Record, n: u8) -> Option<u64> {
                 match self {
                     $(Section::$section => {
-                        let section = record.$member.filter(|it| it.has_values >> n & 1 != 0)?;
-                        section.values.get(usize::from(n)).copied()
+                        let section = record.$member()?;
+                        let has = section.has_values >> n & 1 != 0;
+                        section.values.get(usize::from(n)).copied().filter(|_| has)
                     })*
                 }
             }
@@ -115,6 +127,64 @@ sections! {
         SCTP_flag::SCTP_FLAGS, SCTP_value::SCTP_VALUES;
     DEAD Dead dead: dead_section = SECTION_DEAD,
         DEAD_flag::DEAD_FLAGS, DEAD_value::DEAD_VALUES;
+    DIAG Diag diag: diag_section = SECTION_DIAG,
+        DIAG_flag::DIAG_FLAGS, DIAG_value::DIAG_VALUES;
+}
+
+impl Record<'_> {
+    /// Whether the socket has a section, even if it is left out.
+    pub fn has(&self, section: Section) -> bool {
+        Sections(self.header.sections | self.header.left_out).contain(section)
+    }
+
+    /// Fails in a debug build if something is read that the run has not asked for. Without this, it would look
+    /// as if the kernel or the socket did not have it.
+    pub(super) fn check_wanted(&self, what: impl Into<Sections>) {
+        let missing = self.header.left_out & what.into().0;
+        debug_assert_eq!(missing, 0, "sections that were not asked for: see Config::sections()");
+    }
+}
+
+/// A set of sections, and of the items, which follow the sections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sections(u32);
+
+impl Sections {
+    /// Every section, and the items.
+    pub const ALL: Sections = Sections(u32::MAX);
+
+    /// The items: blobs and lists.
+    pub const ITEMS: Sections = Sections(abi::section::SECTION_ITEMS.0);
+
+    /// Their bits in the header of a record.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether the section is one of them.
+    pub fn contain(self, section: Section) -> bool {
+        self.0 & Sections::from(section).0 != 0
+    }
+}
+
+impl From<Section> for Sections {
+    fn from(section: Section) -> Sections {
+        Sections(1 << section as u32)
+    }
+}
+
+impl BitOr for Sections {
+    type Output = Sections;
+
+    fn bitor(self, other: Sections) -> Sections {
+        Sections(self.0 | other.0)
+    }
+}
+
+impl FromIterator<Sections> for Sections {
+    fn from_iter<T: IntoIterator<Item = Sections>>(all: T) -> Sections {
+        all.into_iter().fold(Sections::default(), Sections::bitor)
+    }
 }
 
 // The lines are those of SECTIONS in bpf/record.h, in the same order.

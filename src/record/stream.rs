@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::kernel::abi::section as bit;
 use crate::kernel::abi::{item_header, item_kind, owner_record, record_header, task_record};
 use crate::record::bytes::padded;
-use crate::record::section::{Record, LAYOUT};
+use crate::record::section::{Record, Sections, LAYOUT};
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
 const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
@@ -20,8 +20,9 @@ const READ_SIZE: usize = 512 * 1024;
 /// The size of the longest valid record. The kernel's buffer cannot hold a longer one.
 const RECORD_MAX: usize = READ_SIZE;
 
-/// Returns the length of the first record in the bytes, or `None` if its end has not been read yet.
-fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
+/// Returns the length of the first record in the bytes, or `None` if its end has not been read yet. None of
+/// the sections in `required` may be left out.
+fn length(bytes: &[u8], required: Sections) -> Result<Option<usize>, &'static str> {
     let Ok(header) = plain::from_bytes::<record_header>(bytes) else {
         return Ok(None);
     };
@@ -39,6 +40,9 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
     }
     if sections & !known != 0 {
         return Err("a record has a section that does not exist");
+    }
+    if header.left_out & required.bits() != 0 {
+        return Err("a record lacks a section that was asked for");
     }
     if sections & bit::SECTION_ITEMS.0 == 0 {
         return Ok((bytes.len() >= length).then_some(length));
@@ -61,6 +65,7 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
 /// A stream of records, read with a buffer of constant size.
 pub struct Records<R> {
     source: R,
+    required: Sections,
     /// Filled from `begin` to `end`. Records before `begin` have been returned.
     buffer: Vec<u8>,
     begin: usize,
@@ -73,11 +78,16 @@ pub struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads from the beginning of `source`.
+    /// Reads from the beginning of `source`. No section may be left out.
     pub fn new(source: R) -> Self {
         let buffer = vec![0; READ_SIZE + RECORD_MAX + 8];
         let base = buffer.as_ptr().align_offset(8).min(7);
-        Records { source, buffer, begin: base, end: base, base, offset: 0 }
+        Records { source, required: Sections::ALL, buffer, begin: base, end: base, base, offset: 0 }
+    }
+
+    /// Reads from the same source. Other sections than these may be left out.
+    pub fn requiring(self, required: Sections) -> Self {
+        Records { required, ..self }
     }
 
     /// Returns the next record, or `None` at the end.
@@ -88,7 +98,8 @@ impl<R: Read> Records<R> {
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
         let length = loop {
             let bytes = &self.buffer[self.begin..self.end];
-            if let Some(length) = length(bytes).map_err(|what| Error::Damaged(self.offset, what))? {
+            let length = length(bytes, self.required);
+            if let Some(length) = length.map_err(|what| Error::Damaged(self.offset, what))? {
                 break length;
             }
             if bytes.len() > RECORD_MAX {

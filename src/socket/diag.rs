@@ -2,6 +2,17 @@
 
 use std::fmt;
 
+use crate::record::fact::{value, Fact};
+use crate::record::Record;
+
+/// The facts from which the column is read.
+pub const FACTS: [Fact; 4] = [
+    value!(DIAG DIAG__send_window),
+    value!(DIAG DIAG__receive_window),
+    value!(DIAG DIAG__in_flight),
+    value!(DIAG DIAG__ack_age),
+];
+
 /// Why an established TCP connection makes no progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Diag {
@@ -16,6 +27,19 @@ pub enum Diag {
 }
 
 impl Diag {
+    /// Why the established connection of this record makes no progress, or `None` if it does. A fact that the
+    /// kernel lacks is no reason.
+    pub(super) fn of(record: &Record, hz: u64) -> Option<Diag> {
+        let [send_window, receive_window, in_flight, ack_age] = FACTS.map(|fact| fact.of(record));
+        match (send_window == Some(0), receive_window == Some(0)) {
+            (true, true) => Some(Diag::BothWindowsZero),
+            (false, true) => Some(Diag::OwnWindowZero),
+            (true, false) => Some(Diag::PeerWindowZero),
+            (false, false) if in_flight? != 0 && ack_age? > hz => Some(Diag::Unacknowledged),
+            (false, false) => None,
+        }
+    }
+
     /// The mark in the table, which is that of the knetstat kernel module.
     pub fn mark(self) -> &'static str {
         match self {

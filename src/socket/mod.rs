@@ -1,6 +1,6 @@
 //! A socket decoded from its record: its addresses, state, queues, user and timer.
 
-mod diag;
+pub mod diag;
 pub mod family;
 pub mod kind;
 mod names;
@@ -10,7 +10,7 @@ mod time_limit;
 mod timer;
 
 use crate::kernel::abi::socket_trait;
-use crate::record::fact::value;
+use crate::record::fact::{value, Fact, Section};
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
 use crate::socket::state::State;
@@ -19,6 +19,9 @@ pub use diag::Diag;
 pub use names::{is_inet, is_link_local, Endpoint, Names, VmEnd};
 pub use time_limit::TimeLimit;
 pub use timer::{Timer, TimerKind};
+
+/// The fact by which sockets of tunnels are recognized.
+const ENCAPSULATION: Fact = value!(UDP UDP_ENCAP);
 
 /// The MPTCP socket of a subflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +86,7 @@ impl<'a> Socket<'a> {
             },
             recv_queue: header.recv_queue,
             send_queue: header.send_queue,
-            drops: record.socket.map(|_| header.drops),
+            drops: record.has(Section::Socket).then_some(header.drops),
             uid: keeps_user(kind, &record).then_some(header.uid),
             inode: header.inode,
             cookie: header.cookie,
@@ -146,7 +149,7 @@ impl<'a> Socket<'a> {
 
     /// Whether this is a mini-socket, which has no options.
     pub fn is_mini(&self) -> bool {
-        self.record.socket.is_none()
+        !self.record.has(Section::Socket)
     }
 
     /// Whether its process has closed the socket.
@@ -168,7 +171,7 @@ impl<'a> Socket<'a> {
     pub fn is_of_tunnel(&self) -> bool {
         // include/uapi/linux/udp.h, UDP_ENCAP_RXRPC: not a tunnel, but a protocol over UDP.
         const RXRPC: u64 = 6;
-        let encapsulation = value!(UDP UDP_ENCAP).of(&self.record).unwrap_or_default();
+        let encapsulation = ENCAPSULATION.of(&self.record).unwrap_or_default();
         self.is_of_kernel() && !matches!(encapsulation, 0 | RXRPC)
     }
 
@@ -189,12 +192,8 @@ impl<'a> Socket<'a> {
 
     /// Why an established TCP connection makes no progress, or `None` if it does.
     pub fn diag(&self, hz: u64) -> Option<Diag> {
-        let tcp = self.record.tcp.filter(|_| self.state == State::Established)?;
-        match (tcp.snd_wnd, tcp.rcv_wnd) {
-            (0, 0) => Some(Diag::BothWindowsZero),
-            (_, 0) => Some(Diag::OwnWindowZero),
-            (0, _) => Some(Diag::PeerWindowZero),
-            _ if tcp.in_flight != 0 && u64::from(tcp.ack_age) > hz => Some(Diag::Unacknowledged),
+        match self.state {
+            State::Established => Diag::of(&self.record, hz),
             _ => None,
         }
     }
@@ -205,9 +204,9 @@ impl<'a> Socket<'a> {
 fn keeps_user(kind: SocketKind, record: &Record) -> bool {
     let header = record.header;
     let may_wait = socket_trait::TRAIT_SOCKET.0 | socket_trait::TRAIT_DEAD.0;
-    match (record.socket, kind.family()) {
-        (None, _) => State::of_tcp(header.state) == State::SynRecv,
-        (Some(_), Family::Unix) => u32::from(header.traits) & may_wait != 0,
-        (Some(_), _) => true,
+    match (record.has(Section::Socket), kind.family()) {
+        (false, _) => State::of_tcp(header.state) == State::SynRecv,
+        (true, Family::Unix) => u32::from(header.traits) & may_wait != 0,
+        (true, _) => true,
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::kernel::abi::record_header;
+use crate::record::fact::{Section, Sections};
 use crate::record::Record;
 use crate::socket::kind::{Family, SocketKind};
 
@@ -82,33 +83,39 @@ pub enum Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// The sections of records that names are read from.
+    pub fn sections() -> Sections {
+        use Section::{Netlink, Packet, Unix, Vsock, Xdp};
+        [Unix, Packet, Xdp, Netlink, Vsock].map(Sections::from).into_iter().collect()
+    }
+
     /// Decodes the addresses in the record of a socket of this kind.
     pub fn decode(kind: SocketKind, record: &Record<'a>) -> Names<'a> {
         let header = record.header;
         match kind.family() {
-            Family::Unix => record.unix.map_or(Names::Nothing, |unix| Names::Unix {
+            Family::Unix => record.unix().map_or(Names::Nothing, |unix| Names::Unix {
                 path: path(&unix.path, unix.path_length),
                 peer: unix.peer,
                 peer_path: path(&unix.peer_path, unix.peer_path_length),
             }),
-            Family::Packet => match record.packet.filter(|packet| packet.bound_known != 0) {
+            Family::Packet => match record.packet().filter(|packet| packet.bound_known != 0) {
                 Some(packet) => Names::Packet {
                     ethertype: u16::from_be(packet.ethertype),
                     ifindex: packet.ifindex,
                 },
                 None => Names::Nothing,
             },
-            Family::Xdp => match record.xdp.filter(|xdp| xdp.bound_known != 0) {
+            Family::Xdp => match record.xdp().filter(|xdp| xdp.bound_known != 0) {
                 Some(xdp) => Names::Xdp { ifindex: xdp.ifindex, queue: xdp.queue },
                 None => Names::Nothing,
             },
-            Family::Netlink => record.netlink.map_or(Names::Nothing, |netlink| Names::Netlink {
+            Family::Netlink => record.netlink().map_or(Names::Nothing, |netlink| Names::Netlink {
                 protocol: header.protocol,
                 portid: netlink.portid,
                 peer: netlink.dst_portid,
                 peer_group: netlink.dst_group,
             }),
-            Family::Vsock => record.vsock.map_or(Names::Nothing, |vsock| Names::Vm {
+            Family::Vsock => record.vsock().map_or(Names::Nothing, |vsock| Names::Vm {
                 local: VmEnd { cid: vsock.local_cid, port: vsock.local_port },
                 remote: VmEnd { cid: vsock.remote_cid, port: vsock.remote_port },
             }),

@@ -5,9 +5,13 @@ use std::io::Read;
 
 use crate::error::Error;
 use crate::record;
+use crate::record::fact::Fact;
 use crate::socket::state::State;
-use crate::socket::Socket;
+use crate::socket::{Socket, ENCAPSULATION};
 use crate::text::Name;
+
+/// The facts that [`Owners::of`] depends on.
+pub const FACTS: &[Fact] = &[ENCAPSULATION];
 
 /// A file descriptor of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,6 @@ fn load(families: &[Family], every_netns: bool) -> Programs {
         unbound: false,
         udp_lite: false,
         every_netns,
-        dead_after: false,
         ..Request::everything()
     };
     Loader::new().load(&request).expect("root can load the programs")

@@ -33,6 +33,7 @@ mod recipes;
 mod remedies;
 mod rows;
 mod schema;
+mod sections;
 mod set;
 mod short;
 mod sort;

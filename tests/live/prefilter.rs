@@ -63,9 +63,9 @@ fn seen(programs: &Programs) -> Seen {
     let mut records = Records::new(snapshot);
     let mut seen = Seen::default();
     while let Some(record) = records.next_record().expect("a whole stream") {
-        match record.socket {
-            Some(_) => drop(seen.0.insert(record.header.inode)),
-            None => seen.1.push(record.header.state),
+        match record.has(Section::Socket) {
+            true => drop(seen.0.insert(record.header.inode)),
+            false => seen.1.push(record.header.state),
         }
     }
     seen

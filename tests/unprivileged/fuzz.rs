@@ -120,8 +120,8 @@ const KINDS: &[(u16, u16, u8, &[section])] = {
     use section as s;
     const IP: section = s::SECTION_IP;
     &[
-        (2, 6, 1, &[IP, s::SECTION_TCP, s::SECTION_TLS, s::SECTION_DEAD]),
-        (10, 6, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP, s::SECTION_DEAD]),
+        (2, 6, 1, &[IP, s::SECTION_TCP, s::SECTION_TLS, s::SECTION_DEAD, s::SECTION_DIAG]),
+        (10, 6, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP, s::SECTION_DEAD, s::SECTION_DIAG]),
         (2, 262, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP]),
         (10, 262, 1, &[IP, s::SECTION_IPV6, s::SECTION_TCP]),
         (2, 17, 2, &[IP, s::SECTION_UDP]),
@@ -158,6 +158,8 @@ fn add_record(stream: &mut Stream, random: &mut Random) {
     stream.part(|header: &mut record_header| {
         plain::copy_from_bytes(header, &bytes).expect("a header");
         (header.magic, header.sections) = (u32::from_ne_bytes(*b"knst"), sections);
+        // The programs only leave out what the run does not read, and here it reads everything.
+        header.left_out = 0;
         (header.family, header.protocol, header.socket_type) = (family, protocol, kind);
         (header.state, header.timer) = (random.below(14) as u8, random.below(6) as u8);
         header.traits = random.next() as u16 & 63;
@@ -187,6 +189,7 @@ fn add_sections(stream: &mut Stream, random: &mut Random, sections: u32) {
         tls_section = SECTION_TLS,
         sctp_section = SECTION_SCTP,
         dead_section = SECTION_DEAD,
+        diag_section = SECTION_DIAG,
     );
 }
 

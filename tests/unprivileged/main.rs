@@ -17,6 +17,7 @@ mod new_family;
 mod records;
 mod replay;
 mod schema;
+mod sections;
 mod sysctls;
 mod terminal;
 mod usage;

@@ -278,7 +278,8 @@ fn listener(stream: &mut Stream) {
 
 fn connection(stream: &mut Stream) {
     let [socket, ip, tcp] = TCP_SECTIONS;
-    stream.header(&[socket, ip, section::SECTION_IPV6, tcp], |header| {
+    let sections = [socket, ip, section::SECTION_IPV6, tcp, section::SECTION_DIAG];
+    stream.header(&sections, |header| {
         (header.protocol, header.state, header.family) = (TCP, ESTABLISHED, INET6);
         let mapped = |last| address(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, last]);
         (header.local_address, header.remote_address) = (mapped(1), mapped(2));
@@ -303,7 +304,10 @@ fn connection(stream: &mut Stream) {
         flags!(tcp, TCP_flag::TCP_NODELAY = 1, TCP_flag::TCP_CONGESTION__set = 1);
         values!(tcp, TCP_value::TCP_KEEPIDLE = 60 * HZ, TCP_value::TCP_USER_TIMEOUT = 30_000);
         tcp.congestion = address(b"a b,c\x1b");
-        tcp.rcv_wnd = 65_535;
+    });
+    stream.part(|diag: &mut diag_section| {
+        values!(diag, DIAG_value::DIAG__send_window = 0);
+        values!(diag, DIAG_value::DIAG__receive_window = 65_535);
     });
     stream.end();
 }
@@ -510,6 +514,19 @@ pub fn sctp() -> Stream {
     stream
 }
 
+/// Returns an ICMPv6 socket with every option of raw sockets.
+pub fn raw() -> Stream {
+    const ICMPV6: u16 = 58;
+    let mut stream = Stream::default();
+    stream.header(&[section::SECTION_SOCKET, section::SECTION_RAW], |header| {
+        (header.family, header.protocol, header.cookie) = (INET6, ICMPV6, 87);
+    });
+    stream.part(|socket: &mut socket_section| every_fact!(socket));
+    stream.part(|raw: &mut raw_section| every_fact!(raw));
+    stream.end();
+    stream
+}
+
 /// Returns two sockets with every option of TCP and UDP, and sockets of the other families. One of them
 /// shares its port.
 pub fn everything() -> Stream {
@@ -517,11 +534,11 @@ pub fn everything() -> Stream {
     let [socket, ip, tcp] = TCP_SECTIONS;
     let [.., udp, items] = UDP_SECTIONS;
     for (protocol, transport) in [(TCP, tcp), (UDP, udp)] {
-        let [tls, dead] = match protocol {
-            TCP => [section::SECTION_TLS, section::SECTION_DEAD],
-            _ => [transport; 2],
+        let [tls, dead, diag] = match protocol {
+            TCP => [section::SECTION_TLS, section::SECTION_DEAD, section::SECTION_DIAG],
+            _ => [transport; 3],
         };
-        let sections = [socket, ip, section::SECTION_IPV6, transport, tls, dead, items];
+        let sections = [socket, ip, section::SECTION_IPV6, transport, tls, dead, diag, items];
         stream.header(&sections, |header| {
             (header.protocol, header.state, header.family) = (protocol, ESTABLISHED, INET6);
             (header.cookie, header.local_port) = (81, 9);
@@ -547,6 +564,10 @@ pub fn everything() -> Stream {
                     every_fact!(dead);
                     // The window is closed, so that nothing can be under way.
                     values!(dead, DEAD_value::DEAD_AFTER__packets = 0);
+                });
+                stream.part(|diag: &mut diag_section| {
+                    every_fact!(diag);
+                    values!(diag, DIAG_value::DIAG__send_window = 0);
                 });
             }
             _ => stream.part(|udp: &mut udp_section| every_fact!(udp)),

@@ -26,6 +26,7 @@ use crate::output::{Output, Style};
 use crate::query::columns::Needs;
 use crate::query::filter::Filter;
 use crate::query::lost::Lost;
+use crate::record::fact::Sections;
 use reading::{expected, find, Reading};
 
 /// Prints the table, in any format, or only finds out whether a socket matches.
@@ -52,7 +53,6 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let request = Request {
         owners: config.needs(Needs::Holders) || *scope == Scope::All,
         tasks: *scope == Scope::All,
-        dead_after: config.needs(Needs::DeadAfter),
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(&config, is_one)
     };
@@ -120,12 +120,14 @@ fn style(config: &Config, filter: &Filter, anywhere: bool) -> Style {
 /// Returns the request to the kernel side, without the network namespaces. `is_one`: only sockets of the
 /// network namespace of this thread are read.
 fn request(config: &Config, is_one: bool) -> Request {
-    let mut request = config.filter.request();
+    let mut request = Request { sections: config.sections().bits(), ..config.filter.request() };
     if let (true, Some(names)) = (is_one, config.filter.required_interfaces()) {
         request.prefilter.interfaces = interfaces::indexes(&names).unwrap_or_default();
     }
     match config.kernel_filter {
         true => request,
-        false => Request { prefilter: Prefilter::default(), ..request },
+        false => {
+            Request { prefilter: Prefilter::default(), sections: Sections::ALL.bits(), ..request }
+        }
     }
 }

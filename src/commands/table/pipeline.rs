@@ -58,7 +58,7 @@ impl<R: Read> Ownership<R> {
 ///
 /// When the records cannot be read, or the output cannot be written.
 pub fn print<R: Read, W: Read>(
-    mut records: Records<R>,
+    records: Records<R>,
     config: &Config,
     namespaces: &Namespaces,
     ownership: Option<Ownership<W>>,
@@ -81,6 +81,7 @@ pub fn print<R: Read, W: Read>(
         output,
     };
     printer.output.begin().map_err(Error::Output)?;
+    let mut records = records.requiring(config.sections());
     while let Some(record) = records.next_record()? {
         printer.record(record)?;
         if printer.held.len() > HELD_MAX {
@@ -236,7 +237,7 @@ impl<W: Read> Printer<'_, W> {
         self.ownership.as_mut().map(Ownership::look_again).transpose()?;
         self.looked_again = true;
         let held = std::mem::take(&mut self.held);
-        let mut records = Records::new(held.as_slice());
+        let mut records = Records::new(held.as_slice()).requiring(self.config.sections());
         while let Some(record) = records.next_record()? {
             let mut socket = Socket::decode(record);
             self.config.lost.take_from(&mut socket);

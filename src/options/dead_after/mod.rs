@@ -19,10 +19,10 @@ use crate::record::fact::{flag, value, Fact};
 use crate::socket::state::State;
 use crate::socket::TimeLimit;
 
-/// A list of facts, and a struct of their values, `None` where the kernel or the socket does not have them.
+/// A list of the facts of a column, and a struct of their values, `None` where the kernel or the socket does not have them.
 macro_rules! facts {
     ($list:ident $name:ident { $($member:ident: $fact:expr,)* }) => {
-        pub(super) const $list: &[Fact] = &[$($fact),*];
+        pub const $list: &[Fact] = &[$($fact),*];
 
         struct $name {
             $($member: Option<u64>,)*
@@ -71,6 +71,7 @@ facts! {
         system_thin: flag!(DEAD DEAD_AFTER__thin),
         sack: flag!(DEAD DEAD_AFTER__sack),
         loss_probes: flag!(DEAD DEAD_AFTER__loss_probes),
+        window: value!(DIAG DIAG__send_window),
     }
 }
 
@@ -105,7 +106,7 @@ pub fn idle(context: &Context) -> Option<TimeLimit> {
 pub fn sending(context: &Context) -> Option<TimeLimit> {
     let (hz, state) = (context.host().hz, connection_state(context)?);
     let facts = SendingFacts::of(context);
-    let (header, tcp) = (context.header(), context.record().tcp?);
+    let header = context.header();
     let sending = Sending {
         hz,
         state,
@@ -129,7 +130,7 @@ pub fn sending(context: &Context) -> Option<TimeLimit> {
         user_timeout: milliseconds(facts.user_timeout?, hz),
         is_thin: (facts.thin? | facts.system_thin?) != 0 && !is_bbr(context),
         has_loss_probes: (facts.sack? & facts.loss_probes?) != 0,
-        is_window_closed: tcp.snd_wnd == 0,
+        is_window_closed: facts.window? == 0,
     };
     Some(TimeLimit::of_jiffies(sending.limit()?, hz))
 }

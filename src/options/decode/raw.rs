@@ -11,7 +11,8 @@ pub fn checksum_offset(context: &Context, [is_computed, offset]: Facts<2>) -> Op
 }
 
 /// ICMPV6_FILTER: rawv6_geticmpfilter()
-pub fn icmpv6_filter(context: &Context, []: Facts<0>) -> Option<Value> {
+pub fn icmpv6_filter(context: &Context, [known]: Facts<1>) -> Option<Value> {
+    known?;
     let filter = context.icmpv6_filter()?;
     context.is_ipv6().then(|| Value::Blob(filter.to_vec()))
 }

@@ -104,7 +104,7 @@ impl Reading {
     /// Reads the sockets of this thread's namespace.
     fn read() -> Reading {
         let all = Filter::new([true; SocketKind::ALL.len()], true, Expression::everything());
-        let request = Request { owners: true, dead_after: true, ..all.request() };
+        let request = Request { owners: true, ..all.request() };
         let loader = Loader::new();
         let programs = loader.load(&request).expect("root can load the programs");
         assert_eq!(programs.missing(), None);
