@@ -54,7 +54,8 @@ struct output {
 		(part + 7) & ~7ULL;                                                                \
 	})
 
-static __always_inline void put_chunk_into_seq(struct seq_file *seq, __u64 address, __u64 length)
+/* Not inlined, so that a walk does not need the stack for it. */
+static __noinline int put_chunk_into_seq(struct seq_file *seq, __u64 address, __u64 length)
 {
 	__u8 chunk[CHUNK] = {};
 	__u64 padded = COPY_CHUNK(chunk, address, length);
@@ -62,6 +63,7 @@ static __always_inline void put_chunk_into_seq(struct seq_file *seq, __u64 addre
 	barrier_var(padded);
 	if (padded <= CHUNK)
 		bpf_seq_write(seq, chunk, padded);
+	return 0;
 }
 
 #ifdef WALKS
