@@ -82,8 +82,12 @@ test-aarch64: ## Do what test-alone does, for aarch64
 test-packages: deb rpm dist package-tools ## Check the packages with lintian and rpm, and in a clean Debian
 	$(ROOT) tests/packages/run $(DEB) $(RPM) $(STATIC_DIST).tar.gz
 
-bench: build-tools ## Measure how long the program takes to start, compared with a bare loader
-	$(CARGO) bench --locked --bench start $(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"')
+# Arguments of the benchmark of tables, such as '--sizes 1000,10000 --rounds 3'.
+BENCH =
+
+bench: build-tools test-tools ## Measure the program, compared with a bare loader and other tools
+	$(CARGO) bench --locked --bench start --bench table \
+		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"') -- $(BENCH)
 
 lint: build-tools ## Check formatting, compiler warnings and the direction of dependencies
 	$(CARGO) fmt --check

@@ -73,8 +73,8 @@ impl ReadAhead {
     }
 }
 
-fn take(snapshot: &Mutex<Option<Snapshot>>) -> Option<Snapshot> {
-    snapshot.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn take<T>(source: &Mutex<Option<T>>) -> Option<T> {
+    source.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 type Sender = SyncSender<io::Result<Vec<u8>>>;
@@ -120,34 +120,36 @@ fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
     }
 }
 
-/// Sends the records of all lanes, each from a thread of its own. Returns whether there still is a receiver.
+/// Sends the records of all lanes. Each is read by a thread of its own, but they are sent in the order of the lanes, so
+/// that the same table gives the same rows in the same order. Where there are many records, the receiver is slower than
+/// one lane. Returns whether there still is a receiver.
 fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
-    let mut lanes: Vec<Option<Lane>> = lanes.into_iter().map(Some).collect();
     thread::scope(|scope| {
-        let (first, others) = lanes.split_first_mut().ok_or(io::ErrorKind::InvalidInput)?;
-        let threads: Vec<_> = others
-            .iter_mut()
-            .map(|lane| thread::Builder::new().spawn_scoped(scope, || send_lane(lane, to)))
-            .collect();
+        let mut lanes = lanes.into_iter();
+        let Some(first) = lanes.next() else { return Ok(true) };
+        let mut others = Vec::new();
+        for lane in lanes {
+            let (sender, chunks) = sync_channel(WAITING);
+            let lane = Arc::new(Mutex::new(Some(lane)));
+            let theirs = Arc::clone(&lane);
+            let send = move || take(&theirs).map_or(Ok(true), |lane| send_lane(lane, &sender));
+            others.push((lane, chunks, thread::Builder::new().spawn_scoped(scope, send)));
+        }
         let mut is_received = send_lane(first, to)?;
-        for thread in threads.into_iter().flatten() {
-            let result = thread.join().unwrap_or_else(|_| Err(panicked()));
-            is_received &= result?;
+        for (lane, chunks, thread) in others {
+            is_received = is_received && chunks.iter().all(|chunk| to.send(chunk).is_ok());
+            drop(chunks);
+            is_received &= match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|_| Err(panicked()))?,
+                Err(_) => take(&lane).map_or(Ok(true), |lane| send_lane(lane, to))?,
+            };
         }
         Ok(is_received)
     })
-    .and_then(|is_received: bool| {
-        // Those whose thread could not be started.
-        lanes
-            .iter_mut()
-            .try_fold(is_received, |is_received, lane| Ok(is_received && send_lane(lane, to)?))
-    })
 }
 
-/// Sends the records of a lane, unless that has been done. A chunk has whole records. Returns whether there still is a
-/// receiver.
-fn send_lane(lane: &mut Option<Lane>, to: &Sender) -> io::Result<bool> {
-    let Some(mut lane) = lane.take() else { return Ok(true) };
+/// Sends the records of a lane. A chunk has whole records. Returns whether there still is a receiver.
+fn send_lane(mut lane: Lane, to: &Sender) -> io::Result<bool> {
     let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(piece) = lane.next_piece()? {
         if chunk.len() + piece.len() > CHUNK {

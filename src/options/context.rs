@@ -31,6 +31,7 @@ impl<'a> Context<'a> {
     }
 
     /// Returns a fact, or `None` if the kernel or this socket does not have it.
+    #[inline]
     pub(super) fn get(&self, fact: Fact) -> Option<u64> {
         fact.of(self.record)
     }

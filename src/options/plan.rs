@@ -2,14 +2,17 @@
 //! for each socket. Most options of most sockets still have their default value, which can be seen from the
 //! raw fact without decoding it.
 
+use std::ptr;
+
 use crate::options::catalogue::CATALOGUE;
 use crate::options::context::Context;
+use crate::options::decode;
 use crate::options::defaults::{Answer, Answers};
 use crate::options::repeats;
 use crate::options::set::SetCheck;
 use crate::options::spec::OptionSpec;
 use crate::options::value::Value;
-use crate::record::fact::{Fact, SECTIONS};
+use crate::record::fact::{Fact, Section, SECTIONS};
 use crate::socket::kind::Family;
 
 /// An option of a socket, with its value.
@@ -35,10 +38,10 @@ pub enum Others {
 pub struct Plan {
     /// Options that are always shown, in this order.
     always: Vec<PlanEntry>,
-    /// Options that are shown if they are set, in the order of the catalogue, without `flags`.
+    /// Options that are shown if they are set, in the order of the catalogue, without `watched`.
     if_set: Vec<PlanEntry>,
-    /// Flags that are shown if they are set, by section. All flags of a section are tested at once.
-    flags: [Flags; SECTIONS.len()],
+    /// Options that are shown if a fact shows that they are set, by the section of the fact.
+    watched: [Watched; SECTIONS.len()],
     /// Whether a new socket could be asked for its defaults, and refused no option.
     pub knows_set: bool,
     /// Whether options that are set may be missing, because it is unknown whether they are set.
@@ -52,15 +55,31 @@ struct PlanEntry {
     /// Its index in the catalogue.
     index: usize,
     check: SetCheck,
+    /// The fact that alone decides its value and whether it is set, if there is one.
+    fact: Option<Fact>,
 }
 
-/// The flags of one section. An option is set if its bit differs from that bit of `unset`.
+/// The facts of one section that show whether an option is set. They are tested together: a row with the
+/// default options takes 1,200 instructions less than the 10,600 that it takes with a test for each option.
 #[derive(Default)]
-struct Flags {
+struct Watched {
+    /// The flags. An option is set if its bit differs from that bit of `unset`.
     mask: u64,
     unset: u64,
     /// Each bit with the index of its option in the catalogue.
-    options: Vec<(u8, usize)>,
+    flags: Vec<(u8, usize)>,
+    values: Vec<WatchedValue>,
+}
+
+/// A value of a section. Its option is set if its bits in `mask` differ from those of `unset`, unless the rule
+/// applies.
+struct WatchedValue {
+    n: u8,
+    mask: u64,
+    unset: u64,
+    unless: Option<fn(&Context) -> bool>,
+    /// The index of the option in the catalogue.
+    index: usize,
 }
 
 impl Plan {
@@ -78,7 +97,7 @@ impl Plan {
         let mut plan = Plan {
             always: always.iter().copied().filter(has).map(entry).collect(),
             if_set: Vec::new(),
-            flags: Default::default(),
+            watched: Default::default(),
             knows_set: answers.is_some_and(|answers| !answers.iter().any(is_refused)),
             is_partial: false,
             once: others == Others::SetOnce,
@@ -95,10 +114,14 @@ impl Plan {
         match entry.check {
             SetCheck::Never => {}
             SetCheck::Fact { fact: Fact::Flag(section, bit), mask: 1, unset, unless: None } => {
-                let flags = &mut self.flags[section as usize];
-                flags.mask |= 1 << bit;
-                flags.unset |= unset << bit;
-                flags.options.push((bit, entry.index));
+                let watched = &mut self.watched[section as usize];
+                watched.mask |= 1 << bit;
+                watched.unset |= unset << bit;
+                watched.flags.push((bit, entry.index));
+            }
+            SetCheck::Fact { fact: Fact::Value(section, n), mask, unset, unless } => {
+                let value = WatchedValue { n, mask, unset, unless, index: entry.index };
+                self.watched[section as usize].values.push(value);
             }
             _ => self.if_set.push(entry),
         }
@@ -107,13 +130,7 @@ impl Plan {
     /// Replaces the contents of `shown` by the options to show for a socket.
     pub fn apply(&self, context: &Context, shown: &mut Vec<OptionValue>) {
         shown.clear();
-        for entry in &self.always {
-            let option = &CATALOGUE[entry.index];
-            if let Some(value) = option.decode(context) {
-                let set = entry.check.is_set(&value, context);
-                shown.push(OptionValue { option, value, set });
-            }
-        }
+        self.always.iter().for_each(|entry| entry.read(context, shown));
         let first = shown.len();
         for entry in self.if_set.iter().filter(|entry| !entry.check.is_ruled_out(context)) {
             let option = &CATALOGUE[entry.index];
@@ -124,35 +141,49 @@ impl Plan {
                 _ => {}
             }
         }
-        if self.add_flags(context, shown) {
+        if self.add_watched(context, shown) {
             // All options are in the catalogue, so that their addresses have its order.
-            shown[first..].sort_by_key(|shown| std::ptr::from_ref(shown.option));
+            shown[first..].sort_by_key(|shown| ptr::from_ref(shown.option));
         }
         if self.once {
             remove_repeats(shown, first);
         }
     }
 
-    /// Adds the flags that are set. Returns whether there were any.
-    fn add_flags(&self, context: &Context, shown: &mut Vec<OptionValue>) -> bool {
+    /// Adds the watched options that are set. Returns whether there were any.
+    fn add_watched(&self, context: &Context, shown: &mut Vec<OptionValue>) -> bool {
         let before = shown.len();
-        let sections = SECTIONS.iter().zip(&self.flags);
-        for (section, flags) in sections.filter(|(_, flags)| flags.mask != 0) {
-            let Some((has, on)) = section.flags(context.record()) else {
-                continue;
-            };
-            let set = (on ^ flags.unset) & flags.mask & has;
-            if set == 0 {
-                continue;
-            }
-            for (_, index) in flags.options.iter().filter(|(bit, _)| set >> bit & 1 != 0) {
-                let option = &CATALOGUE[*index];
+        for (section, watched) in SECTIONS.iter().zip(&self.watched) {
+            watched.each_set(*section, context, |index| {
+                let option = &CATALOGUE[index];
                 if let Some(value) = option.decode(context) {
                     shown.push(OptionValue { option, value, set: true });
                 }
-            }
+            });
         }
         shown.len() > before
+    }
+}
+
+impl Watched {
+    /// Calls a function with the index of each option that is set.
+    fn each_set(&self, section: Section, context: &Context, mut each: impl FnMut(usize)) {
+        if let Some((has, on)) = section.flags(context.record()) {
+            let set = (on ^ self.unset) & self.mask & has;
+            if set != 0 {
+                let is_set = |(bit, _): &&(u8, usize)| set >> bit & 1 != 0;
+                self.flags.iter().filter(is_set).for_each(|(_, index)| each(*index));
+            }
+        }
+        if let Some((has, values)) = section.values(context.record()) {
+            let is_set = |it: &&WatchedValue| {
+                let differs = |raw: &u64| raw & it.mask != it.unset;
+                has >> it.n & 1 != 0
+                    && values.get(usize::from(it.n)).is_some_and(differs)
+                    && !it.unless.is_some_and(|rule| rule(context))
+            };
+            self.values.iter().filter(is_set).for_each(|it| each(it.index));
+        }
     }
 }
 
@@ -178,9 +209,24 @@ impl PlanEntry {
             Some(Answer::Value(value)) => Some(value),
             _ => None,
         };
-        PlanEntry {
-            index,
-            check: SetCheck::new(option.marker, option.single_fact(), family, default),
+        let single = option.single_fact();
+        let check = SetCheck::new(option.marker, single, family, default);
+        let fact = single.map(|(fact, _)| fact).filter(|fact| check.is_of(*fact));
+        PlanEntry { index, check, fact }
+    }
+
+    /// Adds the option of a socket, if this kernel and this socket have it.
+    fn read(&self, context: &Context, shown: &mut Vec<OptionValue>) {
+        let option = &CATALOGUE[self.index];
+        // Most options are of this kind. A row with all options takes 32,000 instructions instead of 35,000.
+        if let Some(fact) = self.fact {
+            if let Some(raw) = context.get(fact) {
+                let value = decode::number(context, option.kind, raw);
+                shown.push(OptionValue { option, value, set: self.check.is_set_by(raw) });
+            }
+        } else if let Some(value) = option.decode(context) {
+            let set = self.check.is_set(&value, context);
+            shown.push(OptionValue { option, value, set });
         }
     }
 }

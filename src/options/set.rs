@@ -419,6 +419,25 @@ impl SetCheck {
         }
     }
 
+    /// Whether this fact alone decides whether the option is set. Then [`SetCheck::is_set_by`] does.
+    pub fn is_of(&self, only: Fact) -> bool {
+        match self {
+            SetCheck::Never => true,
+            SetCheck::Fact { fact, unless, .. } => *fact == only && unless.is_none(),
+            SetCheck::Rule(_) | SetCheck::Value { .. } | SetCheck::NotEmpty => false,
+        }
+    }
+
+    /// Whether the option is set, given the only fact that decides it.
+    pub fn is_set_by(&self, raw: u64) -> bool {
+        match self {
+            SetCheck::Fact { mask, unset, .. } => raw & mask != *unset,
+            SetCheck::Never | SetCheck::Rule(_) | SetCheck::Value { .. } | SetCheck::NotEmpty => {
+                false
+            }
+        }
+    }
+
     /// Whether the option is certainly not set, which can be seen without its value.
     pub fn is_ruled_out(&self, context: &Context) -> bool {
         match self {

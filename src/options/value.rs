@@ -138,6 +138,26 @@ impl Value {
         }
     }
 
+    /// Whether two values of an option are certainly the same in every output. Equal interfaces of two network
+    /// namespaces may have different names.
+    pub fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Int(one), Value::Int(other)) => one == other,
+            (Value::Interface(one), Value::Interface(other)) => {
+                one == other && one.name == other.name
+            }
+            (
+                Value::Multicast { .. }
+                | Value::Pktinfo { .. }
+                | Value::Memberships(_)
+                | Value::PacketMemberships(_)
+                | Value::Keys(_),
+                _,
+            ) => false,
+            (one, other) => one == other,
+        }
+    }
+
     /// Whether there is nothing to show: 0, no program, or an empty name, list or string of bytes.
     pub fn is_empty(&self) -> bool {
         match self {

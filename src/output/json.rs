@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::repeated::Repeated;
 use super::{Format, Output, Row};
 use crate::options::catalogue::CATALOGUE;
 use crate::options::constants;
@@ -42,11 +43,12 @@ struct Json<'a> {
     array: bool,
     empty: bool,
     line: Vec<u8>,
+    repeated: Repeated,
 }
 
 impl<'a> Json<'a> {
     fn new(to: Box<dyn Write + 'a>, columns: ColumnList, array: bool) -> Json<'a> {
-        Json { to, columns, array, empty: true, line: Vec::new() }
+        Json { to, columns, array, empty: true, line: Vec::new(), repeated: Repeated::default() }
     }
 }
 
@@ -71,7 +73,7 @@ impl Output for Json<'_> {
             line.extend_from_slice(before);
             line.extend_from_slice(column.member().as_bytes());
             line.extend_from_slice(b"\":");
-            write(line, &column.read(row))?;
+            write(line, &column.read(row), &mut self.repeated)?;
             before = b",\"";
         }
         line.push(b'}');
@@ -91,9 +93,9 @@ impl Output for Json<'_> {
 
 /// Appends a cell. Most of a line consists of options, more than a hundred of them, and nearly all of
 /// their values are numbers. To save time, these are written without the serializer.
-fn write(line: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
+fn write(line: &mut Vec<u8>, cell: &Cell, repeated: &mut Repeated) -> io::Result<()> {
     match cell {
-        Cell::Options(options, _) => write_options(line, options)?,
+        Cell::Options(options, _) => write_options(line, options, repeated)?,
         cell => serde_json::to_writer(line, cell)?,
     }
     Ok(())
@@ -123,7 +125,7 @@ pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()>
         }
         Key::Column(column) => match groups::distinct(row, column) {
             Some(cells) => serde_json::to_writer(to, &cells)?,
-            None => write(to, &column.read(row))?,
+            None => write(to, &column.read(row), &mut Repeated::default())?,
         },
         Key::Option(_) | Key::Versions(..) => {
             serde_json::to_writer(to, &option.map(|shown| &shown.value))?
@@ -135,30 +137,39 @@ pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()>
     Ok(())
 }
 
-fn write_options(line: &mut Vec<u8>, options: &[OptionValue]) -> io::Result<()> {
+fn write_options(
+    line: &mut Vec<u8>,
+    options: &[OptionValue],
+    repeated: &mut Repeated,
+) -> io::Result<()> {
     line.push(b'{');
-    let mut comma: &[u8] = b"\"";
-    for shown in options {
-        let OptionValue { option, value, .. } = shown;
-        line.extend_from_slice(comma);
-        line.extend_from_slice(option.name.as_bytes());
-        line.extend_from_slice(b"\":");
-        match value {
-            Value::Int(number) => {
-                line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
-            }
-            Value::Uint64(number) => {
-                line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
-            }
-            value => serde_json::to_writer(&mut *line, value)?,
-        }
-        if let Some(untold) = value.untold() {
-            write!(line, ",\"{}{}\":", option.name, untold.suffix())?;
-            serde_json::to_writer(&mut *line, &untold)?;
-        }
-        comma = b",\"";
-    }
+    repeated.write(line, options, write_option)?;
+    // Instead of the comma after the last option.
+    line.truncate(line.len() - usize::from(!options.is_empty()));
     line.push(b'}');
+    Ok(())
+}
+
+/// Appends the members of an option, each with a comma behind it.
+fn write_option(line: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
+    let OptionValue { option, value, .. } = shown;
+    line.push(b'"');
+    line.extend_from_slice(option.name.as_bytes());
+    line.extend_from_slice(b"\":");
+    match value {
+        Value::Int(number) => {
+            line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+        }
+        Value::Uint64(number) => {
+            line.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+        }
+        value => serde_json::to_writer(&mut *line, value)?,
+    }
+    if let Some(untold) = value.untold() {
+        write!(line, ",\"{}{}\":", option.name, untold.suffix())?;
+        serde_json::to_writer(&mut *line, &untold)?;
+    }
+    line.push(b',');
     Ok(())
 }
 

@@ -10,6 +10,7 @@ pub mod json;
 mod line;
 mod list;
 pub mod quiet;
+mod repeated;
 pub mod schema;
 pub mod short;
 pub mod summary;

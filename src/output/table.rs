@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::line::{places, Line, Place};
+use super::repeated::Repeated;
 use super::wording::Wording;
 use super::{color, short, text, Format, Output, Row, Style};
 use crate::query::cell::Cell;
@@ -26,6 +27,8 @@ struct Table<'a> {
     line: Line,
     /// The text of the current cell.
     text: Vec<u8>,
+    /// The options of the last row, by whether it was known which of them are set. Their colours depend on it.
+    repeated: [Repeated; 2],
     /// Whether no section has been written yet.
     first: bool,
 }
@@ -41,7 +44,8 @@ impl<'a> Table<'a> {
     fn new(to: Box<dyn Write + 'a>, columns: &ColumnList, style: Style) -> Table<'a> {
         let columns = Layout::ALL.map(|layout| table_columns(columns, layout, style));
         let (line, text) = (Line::new(style.terminal), Vec::new());
-        Table { to, columns, style, line, text, first: true }
+        let repeated = Default::default();
+        Table { to, columns, style, line, text, repeated, first: true }
     }
 }
 
@@ -90,7 +94,8 @@ impl Output for Table<'_> {
         }
         for TableColumn { column, place, .. } in columns {
             self.text.clear();
-            write_cell(&mut self.text, *column, place, row, self.style)?;
+            let repeated = &mut self.repeated[usize::from(row.knows_set)];
+            write_cell(&mut self.text, *column, place, row, self.style, repeated)?;
             self.line.add(&self.text, place);
         }
         self.line.write(&mut self.to)
@@ -108,6 +113,7 @@ fn write_cell(
     place: &Place,
     row: &Row,
     style: Style,
+    repeated: &mut Repeated,
 ) -> io::Result<()> {
     let wording = Wording {
         short: style.short,
@@ -124,5 +130,5 @@ fn write_cell(
         Column::Diag if style.color => color::DIAG,
         _ => color::NONE,
     };
-    color::paint(to, paint, |to| text::write(to, &cell, &wording))
+    color::paint(to, paint, |to| text::write(to, &cell, &wording, repeated))
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::repeated::Repeated;
 use super::wording::Wording;
 use super::{color, short};
 use crate::options::plan::OptionValue;
@@ -14,12 +15,19 @@ use crate::query::cell_text;
 /// # Errors
 ///
 /// None, because writing to a `Vec` does not fail.
-pub fn write(to: &mut Vec<u8>, cell: &Cell, wording: &Wording) -> io::Result<()> {
+pub fn write(
+    to: &mut Vec<u8>,
+    cell: &Cell,
+    wording: &Wording,
+    repeated: &mut Repeated,
+) -> io::Result<()> {
     match cell {
         Cell::Program(holders, owner) => {
             to.extend(cell_text::program(holders, *owner, wording.processes).into_bytes());
         }
-        Cell::Options(options, is_partial) => options_to(to, options, *is_partial, wording)?,
+        Cell::Options(options, is_partial) => {
+            options_to(to, options, *is_partial, wording, repeated)?
+        }
         Cell::Set(options) => set(to, options, wording),
         cell => cell_text::write(to, cell, wording.short)?,
     }
@@ -32,15 +40,19 @@ fn options_to(
     options: &[OptionValue],
     is_partial: bool,
     wording: &Wording,
+    repeated: &mut Repeated,
 ) -> io::Result<()> {
     let before = to.len();
     match wording.short {
         true => short::options_to(to, options, wording)?,
         false => {
-            for (n, shown) in options.iter().enumerate() {
-                to.extend_from_slice(if n > 0 { b"," } else { b"" });
+            repeated.write(to, options, |to, shown| {
                 color::paint(to, wording.paint(shown), |to| cell_text::option_to(to, shown))?;
-            }
+                to.push(b',');
+                Ok(())
+            })?;
+            // Without the comma after the last option.
+            to.truncate(to.len() - usize::from(!options.is_empty()));
         }
     }
     if is_partial {

@@ -65,6 +65,7 @@ macro_rules! sections {
 
         impl Section {
             /// The flags that the kernel has in this section of a record, and the flags that are on.
+            #[inline]
             pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
                 match self {
                     $(Section::$section => {
@@ -73,13 +74,12 @@ macro_rules! sections {
                 }
             }
 
-            /// Value `n` of this section of a record, if the kernel has it.
-            pub(super) fn value(self, record: &Record, n: u8) -> Option<u64> {
+            /// One bit for each value that the kernel has in this section of a record, and all values.
+            #[inline]
+            pub fn values<'a>(self, record: &Record<'a>) -> Option<(u64, &'a [u64])> {
                 match self {
                     $(Section::$section => {
-                        let section = record.$member()?;
-                        let has = section.has_values >> n & 1 != 0;
-                        section.values.get(usize::from(n)).copied().filter(|_| has)
+                        record.$member().map(|section| (section.has_values, &section.values[..]))
                     })*
                 }
             }

@@ -2,18 +2,19 @@
 //! loader, whose program does nothing. `make bench` prints the table. Figures of one machine say little
 //! about another.
 
+mod bare;
+
 use std::env;
 use std::fs::File;
-use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{ensure, Context};
 use knetstat::kernel::object::Part;
-use libbpf_rs::{Iter, IterOpts, ObjectBuilder, OpenObject, PrintLevel};
+use libbpf_rs::{OpenObject, PrintLevel};
 use nix::sched::{unshare, CloneFlags};
 
 const KNETSTAT: &str = env!("CARGO_BIN_EXE_knetstat");
@@ -31,12 +32,6 @@ const RUNS: [(&str, &str); 6] = [
     ("--netlink", "netlink_files"),
 ];
 
-/// The program of the bare loader.
-const NOTHING: &str = r#"
-char LICENSE[] __attribute__((section("license"))) = "GPL";
-__attribute__((section("iter/tcp"))) int nothing(void *context) { return 0; }
-"#;
-
 /// The verifier's statistics, without its log: include/linux/bpf_verifier.h, BPF_LOG_STATS.
 const STATISTICS: u32 = 4;
 
@@ -45,19 +40,9 @@ static SAID: Mutex<String> = Mutex::new(String::new());
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().collect();
     match &arguments[1..] {
-        [bare, object] if bare == "--bare" => load_nothing(Path::new(object)),
+        [bare, object] if bare == "--bare" => bare::load(Path::new(object)),
         _ => compare(),
     }
-}
-
-/// The bare loader.
-fn load_nothing(object: &Path) -> anyhow::Result<()> {
-    let object = ObjectBuilder::default().open_file(object)?.load()?;
-    let program = object.progs_mut().next().context("a program")?;
-    let link = program.attach_iter_with_opts(IterOpts::None)?;
-    let read = Iter::new(&link)?.read(&mut [0; 4096])?;
-    ensure!(read == 0, "nothing is written");
-    Ok(())
 }
 
 fn compare() -> anyhow::Result<()> {
@@ -65,9 +50,9 @@ fn compare() -> anyhow::Result<()> {
     let _tcp = (0..5).map(|_| TcpListener::bind("0.0.0.0:0")).collect::<Result<Vec<_>, _>>()?;
     let _udp = (0..5).map(|_| UdpSocket::bind("0.0.0.0:0")).collect::<Result<Vec<_>, _>>()?;
 
-    let object = compile()?;
+    let object = bare::Object::compile()?;
     let mut bare = Command::new(env::current_exe()?);
-    bare.arg("--bare").arg(&object);
+    bare.arg("--bare").arg(object.path());
     let mut commands = vec![bare];
     commands.extend(RUNS.map(|(arguments, _)| {
         let mut command = Command::new(KNETSTAT);
@@ -75,7 +60,6 @@ fn compare() -> anyhow::Result<()> {
         command
     }));
     let medians = medians(&mut commands)?;
-    std::fs::remove_file(object)?;
 
     println!("{:<16} {:>6} {:>12} {:>12}", "run", "ms", "above bare", "verifier ms");
     println!("{:<16} {:>6.1}", "a bare loader", medians[0]);
@@ -85,21 +69,6 @@ fn compare() -> anyhow::Result<()> {
         println!("{run:<16} {median:>6.1} {above:>12.1} {verifier:>12.1}");
     }
     Ok(())
-}
-
-/// Compiles the program of the bare loader, and returns the path of the object.
-fn compile() -> anyhow::Result<PathBuf> {
-    let object = env::temp_dir().join(format!("knetstat-bench-{}.o", std::process::id()));
-    let source = object.with_extension("c");
-    std::fs::write(&source, NOTHING)?;
-    let status = Command::new("clang")
-        .args(["-target", "bpf", "-O2", "-g", "-c", "-o"])
-        .args([&object, &source])
-        .status()
-        .context("cannot run clang")?;
-    std::fs::remove_file(source)?;
-    ensure!(status.success(), "clang does not compile the program of the bare loader");
-    Ok(object)
 }
 
 /// Returns the median time of each command in milliseconds. The commands take turns, so that other load on
