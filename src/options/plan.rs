@@ -168,14 +168,17 @@ impl Plan {
 impl Watched {
     /// Calls a function with the index of each option that is set.
     fn each_set(&self, section: Section, context: &Context, mut each: impl FnMut(usize)) {
-        if let Some((has, on)) = section.flags(context.record()) {
+        // A section of which nothing is watched may not have been asked for.
+        let flags = (self.mask != 0).then(|| section.flags(context.record()));
+        if let Some((has, on)) = flags.flatten() {
             let set = (on ^ self.unset) & self.mask & has;
             if set != 0 {
                 let is_set = |(bit, _): &&(u8, usize)| set >> bit & 1 != 0;
                 self.flags.iter().filter(is_set).for_each(|(_, index)| each(*index));
             }
         }
-        if let Some((has, values)) = section.values(context.record()) {
+        let values = (!self.values.is_empty()).then(|| section.values(context.record()));
+        if let Some((has, values)) = values.flatten() {
             let is_set = |it: &&WatchedValue| {
                 let differs = |raw: &u64| raw & it.mask != it.unset;
                 has >> it.n & 1 != 0
