@@ -37,6 +37,7 @@ struct place {
 		__u64 tables; /* bit n: enum table n */
 		__u64 count; /* of the first element: the number of places */
 	};
+	__u64 missing; /* the tables that every namespace has, and that were not found */
 };
 
 /* Where the slots of a table are, each of which begins a chain of sockets. */

@@ -22,7 +22,7 @@ enum walk_limit {
 struct output_header {
 	__u64 length; /* of the records, in bytes */
 	__u64 done;   /* whether the walk is over */
-	__u64 lost;   /* chains that were given up, because they changed faster than they could be followed */
+	__u64 lost;   /* tables that were not found, and chains that changed faster than they could be followed */
 	__u64 longest_call; /* since the programs were loaded, in nanoseconds */
 	__u64 is_split; /* whether the reader may get a socket of this call once more */
 	__u64 unused;

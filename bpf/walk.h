@@ -244,7 +244,8 @@ static __always_inline void begin_walk(struct lane *lane, struct output_header *
 }
 
 /* Begins to walk the next table. Returns false if none is left. */
-static __always_inline bool begin_table(struct lane *lane, __u32 number, enum walk_kind kind)
+static __always_inline bool begin_table(struct lane *lane, struct output *output, __u32 number,
+					enum walk_kind kind)
 {
 	__u32 zero = 0, index = lane->next_place + 1;
 	struct place *first = bpf_map_lookup_elem(&places, &zero);
@@ -255,6 +256,7 @@ static __always_inline bool begin_table(struct lane *lane, __u32 number, enum wa
 	lane->net = place->net;
 	lane->table = lane->next_table;
 	lane->slots.base = lane->slots.count = 0;
+	output->header.lost += place->missing >> (lane->table & 63) & 1;
 	if (place->tables >> (lane->table & 63) & 1)
 		find_slots(place->net, lane->table, &lane->slots);
 	lane->slot = lane->slots.count * number / parameters.walk.lanes;
@@ -281,7 +283,7 @@ __noinline int begin_call(__u32 number, __u64 session, __u32 kind)
 	lane->begun_at = bpf_ktime_get_ns();
 	output->header.length = 0;
 	begin_walk(lane, &output->header, session, kind);
-	if (lane->slot >= lane->end && !begin_table(lane, number, kind)) {
+	if (lane->slot >= lane->end && !begin_table(lane, output, number, kind)) {
 		output->header.done = 1;
 		return 0;
 	}
@@ -437,9 +439,11 @@ int walk_place(struct bpf_iter__bpf_map_elem *ctx)
 	if (!place)
 		return 0;
 	place->net = (__u64)BPF_CORE_READ(reader, nsproxy, net_ns);
-	place->tables = 0;
+	place->tables = place->missing = 0;
 	for (__u32 table = 0; table < TABLES; table++) {
 		find_slots(place->net, table, &slots);
+		if (!slots.base && table != TABLE_UDPLITE)
+			place->missing |= 1ULL << table;
 		known = bpf_map_lookup_elem(&known_tables, &slots.base);
 		if (!slots.base || (known && *known == session))
 			continue;

@@ -198,14 +198,33 @@ impl Features {
 /// The families whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
 /// walk is an iterator over a map.
 fn walks(btf: &KernelBtf) -> Vec<Family> {
-    let has = |structure, member| btf.has_member(structure, member);
-    let tcp = has("netns_ipv4", "tcp_death_row");
-    let tables = [
-        (Family::Tcp, tcp),
-        (Family::Mptcp, tcp),
-        (Family::Udp, has("netns_ipv4", "udp_table") || has("netns_ipv4", "mc_autojoin_sk")),
-        (Family::Unix, has("net", "unx") && has("unix_table", "buckets")),
+    const TCP: [(&str, &str); 5] = [
+        ("net", "ipv4"),
+        ("netns_ipv4", "tcp_death_row"),
+        ("inet_hashinfo", "ehash"),
+        ("inet_hashinfo", "ehash_mask"),
+        ("inet_ehash_bucket", "chain"),
     ];
+    const LISTEN_BY_PORT: [(&str, &str); 2] =
+        [("inet_hashinfo", "listening_hash"), ("inet_listen_hashbucket", "nulls_head")];
+    const LISTEN: [(&str, &str); 3] = [
+        ("inet_hashinfo", "lhash2"),
+        ("inet_hashinfo", "lhash2_mask"),
+        ("inet_listen_hashbucket", "nulls_head"),
+    ];
+    const UDP: [(&str, &str); 4] =
+        [("net", "ipv4"), ("udp_table", "hash"), ("udp_table", "mask"), ("udp_hslot", "head")];
+    const UDP_OF_NAMESPACE: [(&str, &str); 1] = [("netns_ipv4", "udp_table")];
+    const UDP_OF_SOCKET: [(&str, &str); 3] =
+        [("netns_ipv4", "mc_autojoin_sk"), ("sock_common", "skc_prot"), ("proto", "h")];
+    const UNIX: [(&str, &str); 3] =
+        [("net", "unx"), ("netns_unix", "table"), ("unix_table", "buckets")];
+
+    let has = |members: &[(&str, &str)]| btf.has_members(members);
+    let tcp = has(&TCP) && (has(&LISTEN_BY_PORT) || has(&LISTEN));
+    let udp = has(&UDP) && (has(&UDP_OF_NAMESPACE) || has(&UDP_OF_SOCKET));
+    let tables =
+        [(Family::Tcp, tcp), (Family::Mptcp, tcp), (Family::Udp, udp), (Family::Unix, has(&UNIX))];
     let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");
     tables.into_iter().filter(|(_, is_found)| is_iterable && *is_found).map(|it| it.0).collect()
 }

@@ -180,7 +180,9 @@ impl Lane {
         };
         let header = self.header();
         if header.lost != 0 {
-            return Err(io::Error::other("a table changed faster than it could be followed"));
+            return Err(io::Error::other(
+                "a table of sockets was not found, or changed faster than it could be followed",
+            ));
         }
         match (is_done, header.done != 0) {
             (true, true) => Ok(None),

@@ -17,6 +17,7 @@ use clap::CommandFactory;
 use knetstat::cli::Cli;
 use knetstat::kernel::object::Part;
 use knetstat::kernel::syscall::socket;
+use knetstat::kernel::walk::PLACES;
 use knetstat::options::catalogue::CATALOGUE;
 use knetstat::options::spec::OptionSpec;
 use knetstat::socket::kind::SocketKind;
@@ -155,6 +156,10 @@ fn every_program_is_tried() {
     let findings = doctor();
     let walks = findings.walks();
     for program in programs() {
+        // No program finds sockets with it alone.
+        if program == PLACES {
+            continue;
+        }
         let walk = program.strip_suffix("_without_loop").unwrap_or(&program);
         assert!(walks.contains(&walk), "{program}");
         let verdict = &findings.check(walk)["verdict"];

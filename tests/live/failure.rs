@@ -245,7 +245,7 @@ fn few_descriptors_are_named_by_every_command() {
     let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
     for arguments in ["-upJ", "-tuwxJ -p --unbound", "doctor", "options"] {
         let (mut complete, mut refused) = (0, 0);
-        for limit in (4..12).chain((12..52).step_by(5)) {
+        for limit in (4..12).chain((12..92).step_by(8)) {
             let output = shell(&format!("ulimit -S -n {limit}; exec $0 {arguments}"));
             let stderr = String::from_utf8_lossy(&output.stderr);
             let stdout = String::from_utf8_lossy(&output.stdout);

@@ -161,12 +161,15 @@ fn faults(calls: &BTreeMap<String, (usize, usize)>) -> Vec<Fault> {
     faults
 }
 
-/// Returns the words of a table without the other runs of knetstat, which for a moment hold the socket of a
-/// namespace that they enter.
-fn of_the_scene(table: &str) -> Vec<String> {
+/// Returns the words of each line of a table, in any order of the lines: if a walk cannot be loaded, the kernel's iterators
+/// serve. Without the other runs of knetstat, which for a moment hold the socket of a namespace that they enter.
+fn of_the_scene(table: &str) -> Vec<Vec<String>> {
     let is_of_scene = |part: &&str| !part.ends_with("/knetstat");
     let of_scene = |word: &str| word.split(',').filter(is_of_scene).collect::<Vec<_>>().join(",");
-    table.split_whitespace().map(of_scene).collect()
+    let words = |line: &str| line.split_whitespace().map(of_scene).collect();
+    let mut lines: Vec<Vec<String>> = table.lines().map(words).collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// Returns what is wrong with a run in which a call failed. `None` if it is as complete as without the

@@ -98,6 +98,14 @@ impl KernelBtf {
         all.any(|it| self.is_named(&it, structure) && self.has_name_within(&it, member))
     }
 
+    /// Whether the kernel has all of these `(type, member)` pairs. Only types that the programs refer to are found.
+    pub fn has_members(&self, sought: &[(&str, &str)]) -> bool {
+        sought.iter().all(|(name, member)| {
+            let mut types = self.named_types().filter(|it| self.is_named(it, name));
+            types.any(|it| self.has_name_within(&it, member))
+        })
+    }
+
     /// Returns the `(type, member)` pairs whose type the kernel has, but without the member. Only
     /// types that the programs refer to are looked at.
     pub fn lacking<'a>(&self, sought: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
