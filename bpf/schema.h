@@ -51,6 +51,7 @@ const volatile struct {
 	enum timer timer;
 	enum item_kind item_kind;
 	enum walk_limit walk_limit;
+	enum table table;
 } schema = {};
 
 #endif

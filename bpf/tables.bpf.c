@@ -22,7 +22,6 @@
 #include "netlink.h"
 #include "filter.h"
 #include "mptcp.h"
-#include "schema.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -179,6 +178,7 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 }
 
 #include "walk.h"
+#include "schema.h"
 
 WALK(tcp_walk, WALK_TCP)
 WALK(udp_walk, WALK_UDP)

@@ -424,11 +424,13 @@ int walk_place(struct bpf_iter__bpf_map_elem *ctx)
 	struct task_struct *reader = (void *)bpf_get_current_task();
 	__u64 session = ctx->meta->session_id, *known;
 	struct place *first, *place;
+	struct output *output;
 	struct slots slots = {};
 	__u32 index = 0;
 
 	first = bpf_map_lookup_elem(&places, &index);
-	if (!ctx->value || !first)
+	output = bpf_map_lookup_elem(&outputs, &index);
+	if (!ctx->value || !first || !output)
 		return 0;
 	if (first->session != session) {
 		first->session = session;
@@ -450,6 +452,7 @@ int walk_place(struct bpf_iter__bpf_map_elem *ctx)
 		place->tables |= 1ULL << table;
 		bpf_map_update_elem(&known_tables, &slots.base, &session, 0);
 	}
+	output->header.missing = place->missing;
 	first->count = index;
 	return 1;
 }

@@ -326,6 +326,12 @@ impl Group {
             Part::Walks => Some(Walks::of(object, lanes, udplite)?),
             Part::Tables | Part::Files => None,
         };
+        let missing = walks.as_ref().map(Walks::missing).transpose()?.unwrap_or_default();
+        let is_missing = |it: &&&Program| it.family().is_some_and(|it| missing.contains(&it));
+        if let Some(program) = needed.iter().find(is_missing) {
+            let why = format!("{} finds no table", program.name);
+            return Err(io::Error::new(io::ErrorKind::NotFound, why).into());
+        }
         let attach = |(program, name): (&&'static Program, &String)| {
             let mut programs = object.progs_mut();
             let loaded = programs.find(|it| it.name() == name.as_str());

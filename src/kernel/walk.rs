@@ -11,7 +11,8 @@ use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Obje
 
 use nix::sys::stat::fstat;
 
-use crate::kernel::abi::{output_header, walk_limit};
+use crate::kernel::abi::{output_header, table, walk_limit};
+use crate::kernel::family::Family;
 use crate::kernel::object::{LANE, WALK_MAPS};
 use crate::kernel::syscall::MapMapping;
 
@@ -58,6 +59,24 @@ impl Walks {
         let at = |lane| OUTPUT * lane + offset_of!(output_header, longest_call);
         let lanes = (0..).map_while(|lane| self.outputs.number(at(lane)));
         Duration::from_nanos(lanes.max().unwrap_or_default())
+    }
+
+    /// The families of which a table is not found in the network namespace of this thread.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn missing(&self) -> libbpf_rs::Result<Vec<Family>> {
+        const OF_TABLES: [(table, &[Family]); 4] = [
+            (table::TABLE_TCP, &[Family::Tcp, Family::Mptcp]),
+            (table::TABLE_TCP_LISTEN, &[Family::Tcp, Family::Mptcp]),
+            (table::TABLE_UDP, &[Family::Udp]),
+            (table::TABLE_UNIX, &[Family::Unix]),
+        ];
+        add_place(&mut self.places()?)?;
+        let missing = self.outputs.number(offset_of!(output_header, missing)).unwrap_or_default();
+        let tables = OF_TABLES.iter().filter(|(number, _)| missing >> number.0 & 1 != 0);
+        Ok(tables.flat_map(|(_, families)| families.iter().copied()).collect())
     }
 
     /// Opens the iterator that notes the network namespaces of the walks that are opened next.
