@@ -442,6 +442,8 @@ int walk_place(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	place->net = (__u64)BPF_CORE_READ(reader, nsproxy, net_ns);
 	place->tables = place->missing = 0;
+	/* 6.1 does not take every form of a loop that the compiler may give it. */
+	#pragma clang loop unroll(full)
 	for (__u32 table = 0; table < TABLES; table++) {
 		find_slots(place->net, table, &slots);
 		if (!slots.base && table != TABLE_UDPLITE)
