@@ -152,7 +152,7 @@ fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
 fn send_lane(mut lane: Lane, to: &Sender) -> io::Result<bool> {
     let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(piece) = lane.next_piece()? {
-        if chunk.len() + piece.len() > CHUNK {
+        if !chunk.is_empty() && chunk.len() + piece.len() > CHUNK {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
             if to.send(Ok(full)).is_err() {
                 return Ok(false);
@@ -178,7 +178,8 @@ impl Read for ReadAhead {
 
 impl Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.begin == self.chunk.len() {
+        // A chunk without bytes is not the end.
+        while self.begin == self.chunk.len() && !buffer.is_empty() {
             match self.next_chunk() {
                 Ok(next) => self.chunk = next?,
                 Err(_) => return self.end().map(|()| 0),
