@@ -162,19 +162,6 @@ __noinline int end_chain(__u32 number)
 	return next_slot(lane);
 }
 
-/* The state of a socket in TIME_WAIT is that which /proc/net/tcp shows. */
-static __always_inline __u8 tcp_state(struct sock_common *skc, __u64 address)
-{
-	struct tcp_timewait_sock *tw = (void *)address;
-	__u8 state = skc->skc_state;
-
-	if (state == TCP_NEW_SYN_RECV)
-		return TCP_SYN_RECV;
-	if (state == TCP_TIME_WAIT && HAS(tw, tw_sk.tw_substate))
-		return BPF_CORE_READ(tw, tw_sk.tw_substate);
-	return state;
-}
-
 /* Whether a socket, of which there is a copy of the beginning, may be wanted. */
 static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind, __u64 address)
 {

@@ -25,33 +25,41 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* A walk has a copy, whose state says what it is. An iterator has a pointer whose type is found out. */
-static __always_inline struct tcp_timewait_sock *timewait_sock_of(struct sock_common *skc)
-{
-	if (WALKS)
-		return skc->skc_state == TCP_TIME_WAIT ? (void *)skc : 0;
-	return bpf_skc_to_tcp_timewait_sock(skc);
-}
+/*
+ * The state says what a mini-socket is. It is not asked for its type with bpf_skc_to_tcp_timewait_sock() and its
+ * neighbour: their answer is NULL for the subflows of MPTCP, which have another struct proto.
+ */
 
-static __always_inline struct tcp_request_sock *request_sock_of(struct sock_common *skc)
+/* The state of a socket in TIME_WAIT is that which /proc/net/tcp shows. */
+static __always_inline __u8 tcp_state(struct sock_common *skc, __u64 address)
 {
-	return WALKS ? (void *)skc : bpf_skc_to_tcp_request_sock(skc);
+	struct tcp_timewait_sock *tw = (void *)address;
+	__u8 state = skc->skc_state;
+
+	if (state == TCP_NEW_SYN_RECV)
+		return TCP_SYN_RECV;
+	if (state == TCP_TIME_WAIT && HAS(tw, tw_sk.tw_substate))
+		return BPF_CORE_READ(tw, tw_sk.tw_substate);
+	return state;
 }
 
 static __always_inline void fill_mini_timer(struct record_header *header, struct sock_common *skc)
 {
-	struct tcp_timewait_sock *tw = timewait_sock_of(skc);
-	struct tcp_request_sock *request;
+	struct tcp_timewait_sock *tw = (void *)skc;
+	struct tcp_request_sock *request = (void *)skc;
+	unsigned long expires = 0;
 
-	if (tw) {
-		set_timer(header, TIMER_TIME_WAIT, GET(tw, tw_sk.tw_timer.expires));
+	if (skc->skc_state == TCP_TIME_WAIT) {
+		if (HAS(tw, tw_sk.tw_timer.expires))
+			expires = BPF_CORE_READ(tw, tw_sk.tw_timer.expires);
+		set_timer(header, TIMER_TIME_WAIT, expires);
 		return;
 	}
-	request = request_sock_of(skc);
-	if (!request)
-		return;
-	set_timer(header, TIMER_RETRANSMIT, GET(request, req.req.rsk_timer.expires));
-	header->retransmits = GET_BITS(request, req.req.num_timeout);
+	if (HAS(request, req.req.rsk_timer.expires))
+		expires = BPF_CORE_READ(request, req.req.rsk_timer.expires);
+	set_timer(header, TIMER_RETRANSMIT, expires);
+	if (HAS(request, req.req.num_timeout))
+		header->retransmits = BPF_CORE_READ_BITFIELD_PROBED(request, req.req.num_timeout);
 }
 
 /* The user of a connection request is that of its listener. */
@@ -103,7 +111,6 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 {
 	struct sock_common *skc = ctx->sk_common;
 	struct seq_file *seq = ctx->meta->seq;
-	struct tcp_timewait_sock *tw;
 	struct inet_sock *inet;
 	struct ipv6_pinfo *np;
 	struct tcp_sock *tp;
@@ -113,19 +120,11 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 	if (!skc)
 		return 0;
 
-	/* Mini-sockets have only struct sock_common, and bpf_skc_to_tcp_sock() returns NULL for them. */
-	state = skc->skc_state;
-	if (state == TCP_NEW_SYN_RECV)
-		state = TCP_SYN_RECV;
-	if (state == TCP_TIME_WAIT) {
-		tw = bpf_skc_to_tcp_timewait_sock(skc);
-		if (!tw)
-			return 0;
-		state = GET_OR(tw, tw_sk.tw_substate, TCP_TIME_WAIT);
-	}
+	state = tcp_state(skc, address_of(skc));
 	if (!wanted(skc, state, parameters.prefilter.tcp_states))
 		return 0;
 
+	/* Mini-sockets have only struct sock_common, and this returns NULL for them. */
 	tp = bpf_skc_to_tcp_sock(skc);
 	if (!tp)
 		return is_wanted_mini_socket(skc, state) ? write_mini_socket(seq, skc, state, address_of(skc)) :
