@@ -49,11 +49,11 @@ pub struct Config {
     pub lost: Lost,
     pub format: Format,
     pub style: Style,
-    /// Whether the BPF programs may leave out sockets, and sections of records. Tests disable it with KNETSTAT_NO_KERNEL_FILTER, which is
-    /// removed from the environment of a program with more rights than its caller:
-    /// [`crate::kernel::caller`].
+    /// Whether the BPF programs may leave out sockets, and sections of records. Tests disable it with
+    /// KNETSTAT_NO_KERNEL_FILTER. Variables for tests are removed from the environment of a program with more rights
+    /// than its caller: [`crate::kernel::caller`].
     pub kernel_filter: bool,
-    /// Whether tables are walked where the kernel permits it. Otherwise its iterators serve.
+    /// See [`permits_walks`].
     pub walks: bool,
 }
 
@@ -87,7 +87,7 @@ impl Config {
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
-            walks: std::env::var_os("KNETSTAT_NO_WALKS").is_none(),
+            walks: permits_walks(),
             filter,
         })
     }
@@ -122,6 +122,12 @@ impl Config {
     pub fn shown_options(&self) -> Option<&Selection> {
         self.needs(Needs::Options).then_some(&self.selection)
     }
+}
+
+/// Whether tables are walked where the kernel permits it. Otherwise its iterators serve. Tests disable walks with
+/// KNETSTAT_NO_WALKS.
+pub fn permits_walks() -> bool {
+    std::env::var_os("KNETSTAT_NO_WALKS").is_none()
 }
 
 fn scope(args: &TableArgs) -> Scope {

@@ -54,9 +54,12 @@ impl Loader {
         &self.features
     }
 
-    /// Makes the loader use the kernel's iterators only, as on a kernel whose tables cannot be walked.
-    pub fn without_walks(mut self) -> Loader {
-        self.features.walks.clear();
+    /// Unless walks are permitted, makes the loader use the kernel's iterators, as on a kernel whose tables cannot be
+    /// walked.
+    pub fn with_walks(mut self, are_permitted: bool) -> Loader {
+        if !are_permitted {
+            self.features.walks.clear();
+        }
         self
     }
 

@@ -11,6 +11,7 @@ mod report;
 use std::io::{self, IsTerminal, Write};
 
 use super::stdout;
+use crate::config::permits_walks;
 use crate::error::Error;
 use crate::kernel::load::Loader;
 use crate::kernel::programs::PROGRAMS;
@@ -39,7 +40,7 @@ pub fn run(form: Form) -> Result<(), Error> {
 
 /// Runs all checks, as this user on this host.
 fn examine() -> Report {
-    let loader = Loader::new();
+    let loader = Loader::new().with_walks(permits_walks());
     let mut checks = host::checks(loader.btf());
     checks.extend(capabilities::checks());
     let obstacle = first_obstacle(&checks);

@@ -101,10 +101,7 @@ fn find_match(reading: Reading, programs: &Programs, config: &Config) -> Result<
 
 /// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
 fn load(request: &Request, config: &Config) -> Result<(Programs, Lost), Error> {
-    let loader = match config.walks {
-        true => Loader::new(),
-        false => Loader::new().without_walks(),
-    };
+    let loader = Loader::new().with_walks(config.walks);
     let programs = loader.load(request)?;
     let lost =
         loader.btf().map(|btf| Lost::of(btf, &request.families, |column| config.asks_for(column)));
