@@ -6,6 +6,7 @@ pub mod flags;
 pub mod folded;
 pub mod scene;
 pub mod validator;
+pub mod ways;
 pub mod writing;
 
 use std::ffi::{CStr, OsStr};
@@ -17,7 +18,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::pty::{openpty, Winsize};
-use nix::sched::{unshare, CloneFlags};
+use nix::sched::{sched_getaffinity, sched_setaffinity, unshare, CloneFlags, CpuSet};
 use nix::sys::signal::{kill, Signal};
 use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrStorage};
 use nix::sys::wait::waitpid;
@@ -36,6 +37,15 @@ pub const PLACES_OF_BTF: [&str; 5] =
 pub fn enter_namespace() {
     unshare(CloneFlags::CLONE_NEWNET).expect("the tests make network namespaces: run them as root");
     ip("link set lo up");
+}
+
+/// Keeps this thread, and the programs that it starts, on one processor.
+pub fn stay_on_one_processor() {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).expect("processors");
+    let is_allowed = |cpu: &usize| allowed.is_set(*cpu) == Ok(true);
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::count()).find(is_allowed).expect("a processor")).expect("its number");
+    sched_setaffinity(Pid::from_raw(0), &one).expect("one processor");
 }
 
 /// Runs ip(8) in this thread's namespace.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 
+use super::ways::NO_WALKS;
 use super::{begin_connecting, connect, deafen, open, proc_net, sockets, wait_until};
 
 /// The properties of a socket that both /proc/net and knetstat show.
@@ -122,14 +123,15 @@ fn shown_row(socket: &Value) -> Row {
     }
 }
 
-/// Asserts that knetstat shows exactly the rows of /proc/net, of which there must be at least one, and
-/// returns the output of knetstat. The send queue of a listener is its backlog limit, which /proc does not
+/// Asserts that knetstat shows exactly the rows of /proc/net, of which there must be at least one, with and
+/// without walks, and returns the output of knetstat. The send queue of a listener is its backlog limit, which /proc does not
 /// have.
 pub fn assert_same_rows() -> Vec<Value> {
     for _ in 0..10 {
         let listed = proc_rows();
-        let shown = sockets("");
+        let (shown, iterated) = (sockets(""), sockets(NO_WALKS));
         if listed == proc_rows() {
+            assert_rows(&iterated, listed.clone());
             assert_rows(&shown, listed);
             return shown;
         }

@@ -9,17 +9,15 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
-use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
-use nix::unistd::Pid;
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::common::scene::inode;
 use crate::common::{
-    cookie, enter_namespace, find, has_mptcp, not_tested, open, say, sockets, stdout,
-    walks_are_exact,
+    cookie, enter_namespace, find, has_mptcp, not_tested, open, say, sockets,
+    stay_on_one_processor, stdout, walks_are_exact,
 };
 use crate::numbers::*;
 
@@ -52,11 +50,7 @@ const NEW: [(&str, [i32; 3]); 19] = [
 /// Enters a namespace, and stays on one processor.
 fn enter() {
     enter_namespace();
-    let allowed = sched_getaffinity(Pid::from_raw(0)).expect("processors");
-    let is_allowed = |cpu: &usize| allowed.is_set(*cpu) == Ok(true);
-    let mut one = CpuSet::new();
-    one.set((0..CpuSet::count()).find(is_allowed).expect("a processor")).expect("its number");
-    sched_setaffinity(Pid::from_raw(0), &one).expect("one processor");
+    stay_on_one_processor();
 }
 
 /// Opens a socket of each family that the kernel has.

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::process::Output;
 
 use crate::common::scene::{assert_same_rows, inode, EveryState};
+use crate::common::ways::NO_WALKS;
 use crate::common::{
     self, connect, enter_namespace, ip, knetstat, set_bytes, sockets, stdout, KNETSTAT,
     NO_KERNEL_FILTER,
@@ -45,10 +46,12 @@ impl Scene {
     }
 
     /// Asserts that the arguments select exactly the sockets that `wanted` accepts: some, not all. Checks
-    /// it with and without the kernel-side filter.
+    /// it with and without the kernel-side filter, and without walks.
     fn check(&self, arguments: &str, wanted: impl Fn(&Value) -> bool) {
         self.check_once(arguments, &wanted);
-        self.check_once(&format!("{NO_KERNEL_FILTER} {arguments}"), &wanted);
+        for without in [NO_KERNEL_FILTER, NO_WALKS] {
+            self.check_once(&format!("{without} {arguments}"), &wanted);
+        }
     }
 
     /// Checks it only once: for filters that the kernel side does not apply, or other spellings of a filter

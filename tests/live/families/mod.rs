@@ -1,13 +1,13 @@
 //! The families other than TCP and UDP: compared with getsockopt(2), ioctl(2) and /proc/net.
 
-mod mptcp;
+pub mod mptcp;
 mod netlink;
 mod packet;
 mod raw;
 mod reuseport;
 mod sctp;
 mod udplite;
-mod unix;
+pub mod unix;
 mod vsock;
 mod walk;
 mod xdp;

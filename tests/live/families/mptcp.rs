@@ -10,15 +10,20 @@ use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::walk::{untouched, walk_but, Maker};
+use crate::common::ways::assert_same_without_walks;
 use crate::common::{self, has_mptcp, not_tested, scene::inode, wait_until};
 use crate::numbers::*;
 
 const VERSIONS: [Domain; 2] = [Domain::IPV4, Domain::IPV6];
 
-/// Enters a namespace in which an MPTCP connection may have a second subflow. Returns `false` if the kernel
-/// has no MPTCP.
+/// Enters a namespace in which an MPTCP connection may have a second subflow. Returns `false` if the kernel has none.
 fn enter(test: &str) -> bool {
     super::enter();
+    permit(test)
+}
+
+/// Lets the MPTCP connections of this thread's namespace have a second subflow. Returns `false` if the kernel has none.
+pub fn permit(test: &str) -> bool {
     if !has_mptcp(test) {
         return false;
     }
@@ -195,6 +200,7 @@ fn what_is_set() {
         assert_eq!(row["options"]["TCP_CONGESTION"], other);
         assert!(!idle || row["options"]["TCP_KEEPIDLE"] == 33, "{row}");
     }
+    assert_same_without_walks();
 }
 
 /// The properties of a socket that both ss(8) and knetstat show.
@@ -253,7 +259,7 @@ fn row(shown: &Value) -> Row {
 }
 
 /// Sockets of all kinds: with data in their queues, half closed, waiting to be accepted, without a process.
-struct Crowd {
+pub struct Crowd {
     listeners: Vec<Socket>,
     connections: Vec<(Socket, Socket)>,
     waiting: Vec<Socket>,
@@ -263,7 +269,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new() -> Crowd {
+    pub fn new() -> Crowd {
         let listeners: Vec<Socket> = VERSIONS.map(listener).into();
         let each = || listeners.iter();
         let connections: Vec<_> = each().chain(each()).map(pair).collect();
@@ -330,6 +336,7 @@ fn sockets_without_a_process() {
         assert_eq!((&row["processes"], &row["inode"]), (&json!([]), &Value::Null), "{row}");
         assert_eq!(row["options"]["TCP_ULP"], "mptcp", "{row}");
     }
+    assert_same_without_walks();
 }
 
 /// The rows of TCP subflows are marked, and name their MPTCP socket.
@@ -375,6 +382,7 @@ fn subflows_are_marked() {
     // A socket is shown once regardless of the number of its subflows, even if no process holds it yet.
     let masters = common::sockets("--mptcp");
     assert_eq!(masters.len(), 5, "{masters:#?}");
+    assert_same_without_walks();
     assert!(masters.iter().all(|row| row["master"] == Value::Null));
 }
 
@@ -407,6 +415,7 @@ fn the_first_subflow_is_gone() {
     let owners: BTreeSet<&str> = rows.iter().filter_map(|row| row["owner"].as_str()).collect();
     assert_eq!(owners, BTreeSet::from(["accept-queue", "orphan"]), "{rows:#?}");
     assert_eq!(rows.len(), 2, "{rows:#?}");
+    assert_same_without_walks();
 }
 
 #[test]

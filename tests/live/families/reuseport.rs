@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::{json, Value};
 
+use crate::common::ways::assert_same_without_walks;
 use crate::common::{self, bind, open};
 use crate::numbers::{SOL_SOCKET, SO_REUSEPORT};
 
@@ -52,6 +53,7 @@ fn groups_are_numbered_as_they_appear() {
         assert_eq!(row["reuseport"], expected, "port {port}: {rows:#?}");
     }
     assert_eq!(groups.len(), 2);
+    assert_same_without_walks();
 
     // The table has the same group in a column.
     let table = common::stdout("-ueH -O mark");

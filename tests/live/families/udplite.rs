@@ -8,6 +8,7 @@ use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::walk::{walk_with, Maker};
+use crate::common::ways::assert_same_without_walks;
 use crate::common::{self, not_tested, proc_net, scene::inode};
 
 const IPPROTO_UDPLITE: i32 = 136;
@@ -141,6 +142,7 @@ fn rows_are_those_of_proc() {
         assert!(unbound.iter().all(|socket| rows.contains_key(&inode(&socket.as_fd()))));
         assert!(listed.iter().all(|(inode, row)| rows.get(inode) == Some(row)), "{rows:?}");
     }
+    assert_same_without_walks();
     let table = common::stdout("-uHp --sport 7301-7302");
     let words = |line: &str| line.split_whitespace().next().map(str::to_owned);
     assert_eq!(

@@ -8,6 +8,7 @@ use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
 
 use super::walk::{walk, Maker};
+use crate::common::ways::assert_same_without_walks;
 use crate::common::{self, not_tested, number, scene::inode};
 use crate::numbers::*;
 
@@ -348,6 +349,7 @@ fn names_of_all_sorts() {
         };
         assert_eq!(listed[&inode(socket)].name, in_proc);
     }
+    assert_same_without_walks();
     assert_table_is_clean(sockets.len());
 }
 
@@ -362,7 +364,7 @@ fn assert_table_is_clean(sockets: usize) {
 }
 
 /// Opens sockets of every type in every state.
-fn scene() -> Vec<Socket> {
+pub fn scene() -> Vec<Socket> {
     let mut all = Vec::new();
     for maker in makers() {
         let (socket, rest) = (maker.make)();
@@ -394,6 +396,7 @@ fn unix_sockets_are_those_of_proc() {
     for state in ["LISTENING", "UNCONN", "CONNECTED"] {
         assert!(states.contains_key(state), "none is {state}: {states:?}");
     }
+    assert_same_without_walks();
     assert_table_is_clean(sockets.len());
 }
 
@@ -435,6 +438,7 @@ fn peers() {
     let rows = common::sockets("-x");
     assert_peer(&rows, &from, Some(&to));
     assert_peer(&rows, &to, None);
+    assert_same_without_walks();
 }
 
 /// Returns the length of a queue from ioctl(2).
@@ -477,6 +481,7 @@ fn queues() {
         };
         assert_eq!(assert_queues(&other), (left, 0));
         assert_queues(&one);
+        assert_same_without_walks();
     }
 }
 
@@ -505,6 +510,7 @@ fn connections_that_wait() {
         let table = common::stdout("-xH --columns uid,inode");
         let unknown = table.lines().filter(|line| line.split_whitespace().eq(["-", "-"]));
         assert_eq!(unknown.count(), listed, "{table}");
+        assert_same_without_walks();
         let accepted = [(); 2].map(|()| listener.accept().expect("accept").0);
         let rows = common::sockets("-x --user 0");
         for socket in &accepted {

@@ -10,6 +10,7 @@ use nix::sys::socket::{accept, shutdown, Shutdown};
 use nix::unistd::write;
 use serde_json::{json, Value};
 
+use crate::common::ways::assert_same_without_walks;
 use crate::common::{
     begin_connecting, bind, deafen, enter_namespace, find, has_mptcp, ip, listen, local_address,
     number, set, set_bytes, sockets, sysctl, wait_until,
@@ -358,6 +359,7 @@ fn live(kinds: &[Kind], sysctls: &[(&str, &str)]) {
     }
     let (arguments, sysctls) = ("-t --mptcp --unbound", format!("{sysctls:?}"));
     lives.check(arguments, &sysctls);
+    assert_same_without_walks();
     wait_until("connections time out", || {
         let shown = sockets("-t --mptcp --unbound -O nodelay");
         dying.sockets.iter().all(|life| is_closed(&shown, &life.socket))
@@ -449,6 +451,7 @@ fn of_a_udp_socket() {
         }
     }
     lives.check("-u --unbound", "");
+    assert_same_without_walks();
 }
 
 /// Values of the members that a TCP socket uses for its own purposes and other sockets for multicast: no

@@ -2,6 +2,7 @@
 //! joined the groups, and with /proc/net.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
@@ -9,7 +10,7 @@ use serde_json::{json, Value};
 
 use super::scene::{Scene, Subject, Version};
 use super::unseen::{set, shown};
-use crate::common::{self, not_tested};
+use crate::common::{self, not_tested, ways::assert_same_without_walks};
 use crate::getsockopt::{structure, LOOPBACK, SECOND};
 use crate::numbers::*;
 
@@ -135,7 +136,7 @@ fn group6(n: u16) -> Ipv6Addr {
     Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0x77, n)
 }
 
-fn source6(n: u16) -> Ipv6Addr {
+pub fn source6(n: u16) -> Ipv6Addr {
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n)
 }
 
@@ -222,6 +223,7 @@ fn ipv4_groups_in_every_way_of_joining() {
         ];
         assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected);
         assert_eq!(source_filters("mcfilter"), (3, 3));
+        assert_same_without_walks();
 
         join(IP_DROP_MEMBERSHIP, by_index(group(1), LOOPBACK));
         expected.remove(0);
@@ -251,6 +253,7 @@ fn many_ipv4_groups_and_sources() {
     let filter = [&group(200).octets()[..], &filter[4..]].concat();
     set(&subject.socket, IPPROTO_IP, IP_MSFILTER, &filter);
     expected.push(ip_entry(group(200), ADDRESS, SECOND, "include", &sources));
+    assert_same_without_walks();
     if !assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected) {
         return not_tested("the end of a long list of IPv4 groups: this kernel has no bpf_loop()");
     }
@@ -304,6 +307,7 @@ fn ipv6_groups() {
             join(MCAST_MSFILTER, filter);
             expected.push(ipv6_entry(group, SECOND, mode, &sources));
         }
+        assert_same_without_walks();
         if !assert_joined(&subject, "IPV6_JOIN_GROUP", &expected) {
             not_tested("the end of a long list of IPv6 groups: this kernel has no bpf_loop()");
             continue;
@@ -328,8 +332,7 @@ fn everything_that_is_a_list_on_one_socket() {
     let mreq = structure([&group6(1).octets(), &SECOND.to_ne_bytes()]);
     set(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &mreq);
     set(socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_index(group(1), SECOND));
-    let anycast = structure([&source6(0xac).octets(), &SECOND.to_ne_bytes()]);
-    set(socket, IPPROTO_IPV6, IPV6_JOIN_ANYCAST, &anycast);
+    join_anycast(socket, source6(0xac));
     let header = crate::getsockopt::extension_header(2040);
     set(socket, IPPROTO_IPV6, IPV6_HOPOPTS, &header);
     set(socket, IPPROTO_IP, IP_OPTIONS, &[1, 1, 1, 0]);
@@ -340,9 +343,16 @@ fn everything_that_is_a_list_on_one_socket() {
     assert_joined(&subject, "IPV6_JOIN_GROUP", &[ipv6_entry(group6(1), SECOND, "exclude", &[])]);
     let anycast = json!({"ipv6mr_acaddr": source6(0xac), "ipv6mr_ifindex": SECOND});
     assert_joined(&subject, "IPV6_JOIN_ANYCAST", &[anycast]);
+    assert_same_without_walks();
     let mut tally = crate::getsockopt::Tally::default();
     tally.compare("-tu", &[subject]);
     tally.finish("tcp/udp: every list on one socket", "");
+}
+
+/// Joins an anycast address on the second interface.
+pub fn join_anycast(socket: &impl AsFd, address: Ipv6Addr) {
+    let mreq = structure([&address.octets(), &SECOND.to_ne_bytes()]);
+    set(socket, IPPROTO_IPV6, IPV6_JOIN_ANYCAST, &mreq);
 }
 
 #[test]
@@ -358,14 +368,14 @@ fn anycast_addresses() {
         assert_joined(subject, "IPV6_JOIN_ANYCAST", &[]);
         let mut expected = Vec::new();
         for address in (0..25).map(|i| source6(0x1000 + 0x100 * n as u16 + i)) {
-            let mreq = structure([&address.octets(), &SECOND.to_ne_bytes()]);
-            set(sockets[n], IPPROTO_IPV6, IPV6_JOIN_ANYCAST, &mreq);
+            join_anycast(sockets[n], address);
             expected.push(json!({"ipv6mr_acaddr": address, "ipv6mr_ifindex": SECOND}));
             all.insert((SECOND, address));
         }
         complete &= assert_joined(subject, "IPV6_JOIN_ANYCAST", &expected);
     }
     assert_eq!(addresses6("anycast6", 0x2001), all);
+    assert_same_without_walks();
     let leave = structure([&source6(0x1000).octets(), &SECOND.to_ne_bytes()]);
     set(sockets[0], IPPROTO_IPV6, IPV6_LEAVE_ANYCAST, &leave);
     let left = shown(&sockets[..1], "IPV6_JOIN_ANYCAST");
@@ -402,45 +412,61 @@ fn tcp_sockets_have_no_groups() {
     assert_eq!(shown(&sockets, "IPV6_JOIN_GROUP"), [Value::Null, Value::Null, Value::Null]);
 }
 
+/// The most sources that are copied of an entry.
+pub const SOURCES: u32 = 512;
+
+/// Lets the sockets of this thread's namespace be in many groups, and have many sources.
+pub fn permit_long_lists() {
+    common::sysctl("net/ipv4/igmp_max_memberships", "2000");
+    common::sysctl("net/ipv4/igmp_max_msf", "2000");
+}
+
+/// Joins the group of this number on the second interface, and receives only from so many sources, unless that is 0.
+pub fn join_with_sources(socket: &impl AsFd, n: u16, sources: u32) -> io::Result<()> {
+    let [high, low] = n.to_be_bytes();
+    let group = Ipv4Addr::new(239, 9, high, low);
+    common::set_bytes(socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_address(group, ADDRESS))?;
+    if sources == 0 {
+        return Ok(());
+    }
+    let list: Vec<u8> = (0..sources).flat_map(|n| (0x0a07_0000 + n).to_be_bytes()).collect();
+    let (include, count) = (1_u32.to_ne_bytes(), sources.to_ne_bytes());
+    let filter = structure([&group.octets(), &ADDRESS.octets(), &include, &count, &list]);
+    common::set_bytes(socket, IPPROTO_IP, IP_MSFILTER, &filter)
+}
+
+/// The most bytes of an extension header.
+const LONGEST_HEADER: usize = 2040;
+
+/// Sets extension headers, which may be padding (PadN) alone.
+pub fn set_longest_headers(socket: &impl AsFd) {
+    let mut header = vec![0; LONGEST_HEADER];
+    header[1] = (header.len() / 8 - 1) as u8;
+    for option in [IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS] {
+        set(socket, IPPROTO_IPV6, option, &header);
+    }
+}
+
 /// The lists of a socket and its extension headers must fit one record together: the kernel ends a read in
 /// which a record does not fit its buffer.
 #[test]
 fn lists_and_extension_headers_fit_one_record() {
-    const SOURCES: u32 = 512; // the most that are copied of an entry
     let scene = Scene::enter();
-    common::sysctl("net/ipv4/igmp_max_memberships", "2000");
-    common::sysctl("net/ipv4/igmp_max_msf", "2000");
+    permit_long_lists();
     let socket = bound(&scene, Version::V6).socket;
-    let join = |n: u16, sources: u32| {
-        let [high, low] = n.to_be_bytes();
-        let group = Ipv4Addr::new(239, 9, high, low);
-        common::set_bytes(&socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_address(group, ADDRESS))?;
-        if sources == 0 {
-            return Ok(());
-        }
-        let list: Vec<u8> = (0..sources).flat_map(|n| (0x0a07_0000 + n).to_be_bytes()).collect();
-        let (include, count) = (1_u32.to_ne_bytes(), sources.to_ne_bytes());
-        let filter = structure([&group.octets(), &ADDRESS.octets(), &include, &count, &list]);
-        common::set_bytes(&socket, IPPROTO_IP, IP_MSFILTER, &filter)
-    };
     // The kernel puts a new entry before the others: the last one that is begun is as long as can be.
     let sources = [vec![SOURCES], vec![0; 25], vec![SOURCES; 11]].concat();
     for (n, sources) in (0..).zip(sources) {
-        if let Err(error) = join(n, sources) {
+        if let Err(error) = join_with_sources(&socket, n, sources) {
             assert_eq!(error.raw_os_error(), Some(nix::libc::ENOBUFS), "{error}");
             return not_tested("lists that fill a record: net.core.optmem_max is too small");
         }
     }
-    // An extension header has 2,040 bytes at most, and may be padding (PadN) alone.
-    let mut header = vec![0; 2040];
-    header[1] = (header.len() / 8 - 1) as u8;
-    for option in [IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS] {
-        set(&socket, IPPROTO_IPV6, option, &header);
-    }
+    set_longest_headers(&socket);
     let rows = common::sockets("-u");
     let options = &common::find(&rows, &socket).expect("a row")["options"];
     for option in ["IPV6_HOPOPTS", "IPV6_RTHDRDSTOPTS", "IPV6_DSTOPTS"] {
-        assert_eq!(options[option].as_str().map(str::len), Some(2 * header.len()), "{option}");
+        assert_eq!(options[option].as_str().map(str::len), Some(2 * LONGEST_HEADER), "{option}");
     }
     let shown = options["IP_ADD_MEMBERSHIP"].as_array().expect("a list");
     assert!(shown.len() >= 2, "{} groups", shown.len());
