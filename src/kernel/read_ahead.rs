@@ -178,8 +178,8 @@ impl Read for ReadAhead {
 
 impl Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // No chunk is empty, but an empty one would look like the end.
-        while self.begin == self.chunk.len() {
+        // A chunk without bytes is not the end.
+        while self.begin == self.chunk.len() && !buffer.is_empty() {
             match self.next_chunk() {
                 Ok(next) => self.chunk = next?,
                 Err(_) => return self.end().map(|()| 0),
