@@ -16,6 +16,7 @@ mod latency;
 mod machine;
 mod measure;
 mod ping;
+mod rcu;
 mod report;
 mod runs;
 mod scene;
@@ -87,6 +88,7 @@ fn measure_tcp(arguments: &Arguments, tools: &Tools, results: &mut Results) -> a
         }
         scene.grow(size - 1)?;
         measure_size(arguments, tools, Kind::Tcp, size, TCP, results)?;
+        rcu::report(&report::grouped(size))?;
         if arguments.latency() && among_many == Some(size) {
             let (busy, size) = (ping::CONNECTIONS, report::grouped(size));
             let title = format!("{busy} busy connections among {size} sockets");
