@@ -6,7 +6,7 @@
 //!   one callback receives all messages of libbpf.
 //! * `maps` lists the programs in the kernel, and the list ends early if another test unloads one.
 //! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.
-//! * `netns` and `names` show all namespaces, and so open new sockets in those of the other tests.
+//! * `netns`, `names` and `tables` show all namespaces, and so open new sockets in those of the other tests.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,6 +22,7 @@ mod owners;
 mod readers;
 mod snapshot;
 mod stuck;
+mod tables;
 mod unbound;
 mod verifier;
 
