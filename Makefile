@@ -129,7 +129,7 @@ dist: static completions ## Build a tar file with the static program, its manual
 	rm -rf $(STATIC_DIST)
 	install -D -m 755 $(STATIC) $(STATIC_DIST)/knetstat
 	install -D -m 644 -t $(STATIC_DIST) man/knetstat.8 LICENSE README.md CHANGELOG.md
-	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg docs/testing.md
+	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg docs/testing.md docs/performance.md
 	install -D -m 644 -t $(STATIC_DIST)/completions $(COMPLETIONS)/knetstat.*
 	packaging/libraries-used $(STATIC_TARGET) > $(STATIC_DIST)/LIBRARIES
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(EPOCH) --mode=go=rX,u+rw,a-s \

@@ -57,7 +57,8 @@ static __always_inline bool is_full(struct lane *lane, struct output *output, __
 {
 	if (output->header.length <= OUTPUT_SIZE - RECORD_ROOM)
 		return false;
-	lane->limit = index;
+	if (index < lane->limit)
+		lane->limit = index;
 	return true;
 }
 

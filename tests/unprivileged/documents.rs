@@ -23,7 +23,8 @@ use crate::{common, records};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The Markdown pages.
-const PAGES: [&str; 4] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/testing.md"];
+const PAGES: [&str; 5] =
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/testing.md", "docs/performance.md"];
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -313,7 +314,7 @@ fn every_path_in_contributing_exists() {
 fn every_target_of_make_exists() {
     let makefile = text("Makefile");
     let mut found = 0;
-    for page in ["README.md", "CONTRIBUTING.md"] {
+    for page in ["README.md", "CONTRIBUTING.md", "docs/performance.md"] {
         for piece in code(&text(page)) {
             let piece = piece.trim_start().trim_start_matches("sudo ");
             let Some(target) = piece.strip_prefix("make ").and_then(|rest| rest.split(' ').next())

@@ -16,6 +16,7 @@ mod latency;
 mod machine;
 mod measure;
 mod ping;
+mod rcu;
 mod report;
 mod runs;
 mod scene;
@@ -73,9 +74,11 @@ fn bench(arguments: &Arguments) -> anyhow::Result<()> {
 fn measure_tcp(arguments: &Arguments, tools: &Tools, results: &mut Results) -> anyhow::Result<()> {
     scene::enter_namespace()?;
     if arguments.latency() {
-        report::latency("64 busy connections alone", &latency::measure(arguments, tools)?);
+        let title = format!("{} busy connections alone", ping::CONNECTIONS);
+        report::latency(&title, &latency::measure(arguments, tools)?);
     }
-    let (mut scene, mut latencies) = (Scene::new(Kind::Tcp), None);
+    let among_many = arguments.sizes.iter().copied().filter(|size| *size <= latency::MOST).max();
+    let mut scene = Scene::new(Kind::Tcp);
     // The only socket with this port.
     let _one = TcpListener::bind((Ipv4Addr::LOCALHOST, PORT)).context("a listener")?;
     for &size in &arguments.sizes {
@@ -85,13 +88,12 @@ fn measure_tcp(arguments: &Arguments, tools: &Tools, results: &mut Results) -> a
         }
         scene.grow(size - 1)?;
         measure_size(arguments, tools, Kind::Tcp, size, TCP, results)?;
-        if arguments.latency() && size <= latency::MOST {
-            latencies = Some((size, latency::measure(arguments, tools)?));
+        rcu::report(&report::grouped(size))?;
+        if arguments.latency() && among_many == Some(size) {
+            let (busy, size) = (ping::CONNECTIONS, report::grouped(size));
+            let title = format!("{busy} busy connections among {size} sockets");
+            report::latency(&title, &latency::measure(arguments, tools)?);
         }
-    }
-    if let Some((size, latencies)) = latencies {
-        let title = format!("64 busy connections beside {} others", report::grouped(size));
-        report::latency(&title, &latencies);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::latency::pin;
 pub const PING: &str = "--ping";
 
 /// The number of connections. A reader of a table that has few other sockets meets them often.
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 
 /// The size of a message in bytes.
 const MESSAGE: usize = 64;

@@ -69,7 +69,7 @@ fn print(title: &str, heading: &[&str], rows: Vec<Vec<String>>) {
     table.with(Style::markdown());
     // Figures are in the columns between the first and the last.
     table.modify(Columns::new(1..heading.len() - 1), Alignment::right());
-    println!("\n{title}\n\n{table}");
+    println!("\n### {title}\n\n{table}");
 }
 
 /// A command line in the form of code.
