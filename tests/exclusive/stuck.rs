@@ -3,6 +3,7 @@
 //! for the lock of no socket: in each of its forms, it shows all sockets, also the locked ones, in the usual
 //! time. A program that waits for such a lock cannot be killed.
 
+mod notice;
 mod output;
 mod run;
 mod scene;
@@ -155,6 +156,16 @@ const TCP: &[Line] = &[("-t", "t", Form::Table), ("-tp --unbound -J", "t", Form:
 const UDP: &[Line] = &[("-u", "u", Form::Table), ("-up --unbound -J", "u", Form::Json)];
 const UNIX: &[Line] = &[("-x", "x", Form::Table), ("-xp --unbound -J", "x", Form::Json)];
 const MPTCP: &[Line] = &[("--mptcp", "m", Form::Table), ("-t --mptcp -J", "m", Form::Json)];
+
+/// Where knetstat waits for a lock, because it may not walk the table: what is said on a terminal, and in a pipe.
+#[test]
+fn notice() {
+    let _turn = exclusive();
+    if can_withhold() {
+        enter_namespace();
+        notice::check();
+    }
+}
 
 #[test]
 fn tcp_connection() {

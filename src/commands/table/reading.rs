@@ -174,7 +174,7 @@ fn enter_all(
     Ok((namespaces.with_names(names).with_own(programs.own_inodes()), snapshot))
 }
 
-/// Returns what to say on a terminal when no socket has come for a second, because the kernel waits for the lock of one.
+/// Returns what to say on a terminal if no socket arrives for a second, because the kernel waits for the lock of one.
 fn notice(programs: &Programs) -> Option<Notice> {
     let families = programs.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
     let titles: Vec<&str> = families.map(Family::title).collect();
@@ -184,8 +184,8 @@ fn notice(programs: &Programs) -> Option<Notice> {
     let sockets = listed(&titles, "or");
     let say = move || {
         eprintln!(
-            "knetstat: the kernel still waits for the lock of a socket ({sockets}): a task that has it is stuck, \
-             or the host is very busy (`knetstat doctor -v` says why the lock is needed)"
+            "knetstat: still waiting for the lock of a {sockets} socket: the task that holds it is blocked, or this \
+             host is very busy (`knetstat doctor -v` explains why knetstat needs the lock)"
         );
     };
     Some(Notice { after: Duration::from_secs(1), say: Box::new(say) })

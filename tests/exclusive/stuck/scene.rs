@@ -146,6 +146,11 @@ impl Scene {
         self.stuck.iter().for_each(Stuck::keep);
     }
 
+    /// Releases the locks.
+    pub fn release(&mut self) {
+        self.stuck.clear();
+    }
+
     /// The number of locked sockets.
     pub fn locked(&self) -> usize {
         self.stuck.len()
