@@ -81,7 +81,10 @@ impl Place {
             assert_eq!(find_all(&rows, socket).count(), 1, "{arguments}: {}", inode(socket));
         }
         let count = |is: fn(&Value) -> bool| rows.iter().filter(|row| is(row)).count();
-        assert_eq!(count(|row| row["state"] == "TIME_WAIT"), self.closed, "{arguments}");
+        // They end after a minute, which a slow machine may need.
+        let (closed, left) =
+            (count(|row| row["state"] == "TIME_WAIT"), self.netns.within(count_closed));
+        assert!((left..=self.closed).contains(&closed), "{arguments}: {closed}, {left} left");
         let with_inode = count(|row| row["inode"].is_u64() && row["master"].is_null());
         assert_eq!(with_inode, self.sockets.len(), "{arguments}: {rows:#?}");
     }
