@@ -235,7 +235,7 @@ static __always_inline void show_mptcp_at(struct seq_file *seq, struct mptcp_soc
 	write_mptcp_socket(seq, msk, first, GET(inet, pinet6), net, address, loop_helper);
 }
 
-/* MPTCP sockets, for which the kernel has no iterator. */
+/* MPTCP sockets, also those without a subflow, by which a walk finds the others. */
 static __always_inline int show_mptcp_file(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
 	struct file_socket socket = {};
@@ -274,7 +274,7 @@ static __always_inline int show_mptcp_subflow(struct bpf_iter__tcp *ctx, bool lo
 }
 
 /*
- * UDP sockets that are not bound, and all UDP-Lite sockets, because no iterator visits their table. 7.x
+ * UDP sockets that are not bound, and all UDP-Lite sockets, because only a walk visits their table. 7.x
  * kernels have no UDP-Lite.
  */
 static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool loop_helper)

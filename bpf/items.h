@@ -4,8 +4,8 @@
  *
  * An item is written in steps: one for its header, and one for each CHUNK of the bytes after it. A step
  * is a function that bpf_loop() calls: the verifier analyses it only a few times, whereas it would
- * follow every iteration of a loop. Kernels without bpf_loop() run a loop of fewer iterations. A walk
- * reads with bpf_probe_read_kernel(), because it holds addresses, not typed pointers.
+ * follow every iteration of a loop. Kernels without bpf_loop() run a loop of fewer iterations. A cursor
+ * holds addresses and not typed pointers, so what it points to is read with bpf_probe_read_kernel().
  */
 #ifndef ITEMS_H
 #define ITEMS_H
@@ -30,11 +30,11 @@
 #define STEPS_UNROLLED 24
 
 /* The position in a list; also the context of the bpf_loop() callback. */
-struct walk {
+struct cursor {
 	struct seq_file *seq;
 	/*
 	 * The offset of the items in the buffer. Their length follows from the length of the buffer,
-	 * because the verifier would follow a counter of the walk through all its values.
+	 * because the verifier would follow a counter here through all its values.
 	 */
 	__u64 start;
 	__u64 steps; /* the number of steps allowed */
@@ -58,15 +58,15 @@ static __always_inline void write_item_header(struct seq_file *seq, __u32 kind, 
 }
 
 /* Copies the chunk that begins at `done`. */
-static __always_inline void copy_chunk(struct walk *walk, __u64 done)
+static __always_inline void copy_chunk(struct cursor *cursor, __u64 done)
 {
-	put_chunk(walk->seq, walk->bytes + done, walk->length - done);
+	put_chunk(cursor->seq, cursor->bytes + done, cursor->length - done);
 }
 
-/* These read an entry and advance the walk. The steps that follow copy its sources. */
-static __always_inline void read_ip_membership(struct walk *walk, struct membership_item *item)
+/* These read an entry and advance the cursor. The steps that follow copy its sources. */
+static __always_inline void read_ip_membership(struct cursor *cursor, struct membership_item *item)
 {
-	struct ip_mc_socklist *entry = (void *)walk->entry;
+	struct ip_mc_socklist *entry = (void *)cursor->entry;
 	struct ip_sf_socklist *sources = BPF_CORE_READ(entry, sflist);
 
 	*(__u32 *)item->group = BPF_CORE_READ(entry, multi.imr_multiaddr.s_addr);
@@ -75,14 +75,14 @@ static __always_inline void read_ip_membership(struct walk *walk, struct members
 	item->mode = BPF_CORE_READ(entry, sfmode);
 	if (sources)
 		item->sources = BPF_CORE_READ(sources, sl_count);
-	walk->bytes = (__u64)&sources->sl_addr;
-	walk->length = item->sources * 4ULL;
-	walk->entry = (__u64)BPF_CORE_READ(entry, next_rcu);
+	cursor->bytes = (__u64)&sources->sl_addr;
+	cursor->length = item->sources * 4ULL;
+	cursor->entry = (__u64)BPF_CORE_READ(entry, next_rcu);
 }
 
-static __always_inline void read_ipv6_membership(struct walk *walk, struct membership_item *item)
+static __always_inline void read_ipv6_membership(struct cursor *cursor, struct membership_item *item)
 {
-	struct ipv6_mc_socklist *entry = (void *)walk->entry;
+	struct ipv6_mc_socklist *entry = (void *)cursor->entry;
 	struct ip6_sf_socklist *sources = BPF_CORE_READ(entry, sflist);
 
 	bpf_core_read(item->group, 16, &entry->addr);
@@ -90,97 +90,97 @@ static __always_inline void read_ipv6_membership(struct walk *walk, struct membe
 	item->mode = BPF_CORE_READ(entry, sfmode);
 	if (sources)
 		item->sources = BPF_CORE_READ(sources, sl_count);
-	walk->bytes = (__u64)&sources->sl_addr;
-	walk->length = item->sources * 16ULL;
-	walk->entry = (__u64)BPF_CORE_READ(entry, next);
+	cursor->bytes = (__u64)&sources->sl_addr;
+	cursor->length = item->sources * 16ULL;
+	cursor->entry = (__u64)BPF_CORE_READ(entry, next);
 }
 
-static __always_inline void read_anycast(struct walk *walk, struct membership_item *item)
+static __always_inline void read_anycast(struct cursor *cursor, struct membership_item *item)
 {
-	struct ipv6_ac_socklist *entry = (void *)walk->entry;
+	struct ipv6_ac_socklist *entry = (void *)cursor->entry;
 
 	bpf_core_read(item->group, 16, &entry->acl_addr);
 	item->ifindex = BPF_CORE_READ(entry, acl_ifindex);
-	walk->entry = (__u64)BPF_CORE_READ(entry, acl_next);
+	cursor->entry = (__u64)BPF_CORE_READ(entry, acl_next);
 }
 
 /*
  * Writes the next part of a list or a blob. Returns 1 when nothing or no room is left. If a list did not
- * fit, walk->entry is then not 0.
+ * fit, cursor->entry is then not 0.
  */
-static long step(__u32 index, struct walk *walk)
+static long step(__u32 index, struct cursor *cursor)
 {
 	struct membership_part part = {};
-	__u64 entry = walk->entry, done = (index - walk->first) * CHUNK;
+	__u64 entry = cursor->entry, done = (index - cursor->first) * CHUNK;
 
-	if (index >= walk->first && done < walk->length) {
-		copy_chunk(walk, done);
+	if (index >= cursor->first && done < cursor->length) {
+		copy_chunk(cursor, done);
 		return 0;
 	}
-	if (!entry || written(walk->seq) - walk->start > LISTS_ROOM)
+	if (!entry || written(cursor->seq) - cursor->start > LISTS_ROOM)
 		return 1;
-	walk->length = 0;
-	walk->first = index + 1;
-	if (walk->kind == ITEM_IP_MEMBERSHIP && has_ip_memberships(0))
-		read_ip_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_MEMBERSHIP && has_ipv6_memberships(0))
-		read_ipv6_membership(walk, &part.item);
-	else if (walk->kind == ITEM_IPV6_ANYCAST && has_anycast(0))
-		read_anycast(walk, &part.item);
+	cursor->length = 0;
+	cursor->first = index + 1;
+	if (cursor->kind == ITEM_IP_MEMBERSHIP && has_ip_memberships(0))
+		read_ip_membership(cursor, &part.item);
+	else if (cursor->kind == ITEM_IPV6_MEMBERSHIP && has_ipv6_memberships(0))
+		read_ipv6_membership(cursor, &part.item);
+	else if (cursor->kind == ITEM_IPV6_ANYCAST && has_anycast(0))
+		read_anycast(cursor, &part.item);
 	else
 		return 1;
-	if (walk->length > BYTES_MAX)
-		walk->length = BYTES_MAX;
+	if (cursor->length > BYTES_MAX)
+		cursor->length = BYTES_MAX;
 	/* Begins an item only if the steps suffice for all of it, because its header has its length. */
-	if (walk->first + (walk->length + CHUNK - 1) / CHUNK >= walk->steps) {
-		walk->entry = entry;
+	if (cursor->first + (cursor->length + CHUNK - 1) / CHUNK >= cursor->steps) {
+		cursor->entry = entry;
 		return 1;
 	}
-	part.header.kind = walk->kind;
-	part.header.length = sizeof(part.item) + walk->length;
-	put(walk->seq, &part, sizeof(part));
+	part.header.kind = cursor->kind;
+	part.header.length = sizeof(part.item) + cursor->length;
+	put(cursor->seq, &part, sizeof(part));
 	return 0;
 }
 
-static __always_inline void run(struct walk *walk, bool loop_helper)
+static __always_inline void run(struct cursor *cursor, bool loop_helper)
 {
 	if (loop_helper) {
-		walk->steps = STEPS;
-		bpf_loop(STEPS, step, walk, 0);
+		cursor->steps = STEPS;
+		bpf_loop(STEPS, step, cursor, 0);
 		return;
 	}
-	walk->steps = STEPS_UNROLLED;
+	cursor->steps = STEPS_UNROLLED;
 	for (__u32 i = 0; i < STEPS_UNROLLED; i++)
-		if (step(i, walk))
+		if (step(i, cursor))
 			break;
 }
 
-static __always_inline void write_list(struct walk *walk, __u32 kind, __u64 first, bool loop_helper)
+static __always_inline void write_list(struct cursor *cursor, __u32 kind, __u64 first, bool loop_helper)
 {
 	if (!first)
 		return;
-	walk->kind = kind;
-	walk->entry = first;
-	walk->length = 0;
-	run(walk, loop_helper);
-	if (walk->entry)
-		write_item_header(walk->seq, ITEM_CUT, 0);
+	cursor->kind = kind;
+	cursor->entry = first;
+	cursor->length = 0;
+	run(cursor, loop_helper);
+	if (cursor->entry)
+		write_item_header(cursor->seq, ITEM_CUT, 0);
 }
 
-static __always_inline void write_extension(struct walk *walk, __u32 kind, __u64 header,
+static __always_inline void write_extension(struct cursor *cursor, __u32 kind, __u64 header,
 					    bool loop_helper)
 {
 	struct ipv6_opt_hdr *hdr = (void *)header;
 
 	if (!header || !HAS(hdr, hdrlen))
 		return;
-	walk->entry = 0;
-	walk->bytes = header;
+	cursor->entry = 0;
+	cursor->bytes = header;
 	/* include/net/ipv6.h, ipv6_optlen() */
-	walk->length = (BPF_CORE_READ(hdr, hdrlen) + 1) * 8;
-	walk->first = 0;
-	write_item_header(walk->seq, kind, walk->length);
-	run(walk, loop_helper);
+	cursor->length = (BPF_CORE_READ(hdr, hdrlen) + 1) * 8;
+	cursor->first = 0;
+	write_item_header(cursor->seq, kind, cursor->length);
+	run(cursor, loop_helper);
 }
 
 static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *inet)
@@ -216,7 +216,7 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 #include "keys.h"
 
 /*
- * A pointer as a number, as a walk holds it. With a typed pointer in the first iteration and numbers in
+ * A pointer as a number, as a cursor holds it. With a typed pointer in the first iteration and numbers in
  * the others, the verifier would have to follow two different states.
  */
 #define ADDRESS(pointer, member)                                                                   \
@@ -230,31 +230,31 @@ static __always_inline void write_all_items(struct seq_file *seq, struct inet_so
 					    struct ipv6_pinfo *np, struct tcp_sock *tp,
 					    bool memberships, bool loop_helper)
 {
-	struct walk walk = { .seq = seq, .start = written(seq) };
+	struct cursor cursor = { .seq = seq, .start = written(seq) };
 	struct ipv6_txoptions *opt;
 
 	if (GET(inet, inet_opt))
 		write_ip_options(seq, inet);
 	if (memberships)
-		write_list(&walk, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
+		write_list(&cursor, ITEM_IP_MEMBERSHIP, ADDRESS(inet, mc_list), loop_helper);
 	if (HAS(inet, pinet6) && LOAD(inet, sk.__sk_common.skc_family) == AF_INET6) {
 		opt = GET(np, opt);
 		if (opt) {
-			write_extension(&walk, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);
-			write_extension(&walk, ITEM_IPV6_RTHDRDSTOPTS, ADDRESS(opt, dst0opt),
+			write_extension(&cursor, ITEM_IPV6_HOPOPTS, ADDRESS(opt, hopopt), loop_helper);
+			write_extension(&cursor, ITEM_IPV6_RTHDRDSTOPTS, ADDRESS(opt, dst0opt),
 					loop_helper);
-			write_extension(&walk, ITEM_IPV6_RTHDR, ADDRESS(opt, srcrt), loop_helper);
-			write_extension(&walk, ITEM_IPV6_DSTOPTS, ADDRESS(opt, dst1opt), loop_helper);
+			write_extension(&cursor, ITEM_IPV6_RTHDR, ADDRESS(opt, srcrt), loop_helper);
+			write_extension(&cursor, ITEM_IPV6_DSTOPTS, ADDRESS(opt, dst1opt), loop_helper);
 		}
 		if (memberships)
-			write_list(&walk, ITEM_IPV6_MEMBERSHIP, ADDRESS(np, ipv6_mc_list),
+			write_list(&cursor, ITEM_IPV6_MEMBERSHIP, ADDRESS(np, ipv6_mc_list),
 				   loop_helper);
-		write_list(&walk, ITEM_IPV6_ANYCAST, ADDRESS(np, ipv6_ac_list), loop_helper);
+		write_list(&cursor, ITEM_IPV6_ANYCAST, ADDRESS(np, ipv6_ac_list), loop_helper);
 	}
 	if (tp && has_md5_keys(tp))
-		write_keys(&walk, ITEM_TCP_MD5_KEY, first_md5_key(tp), loop_helper);
+		write_keys(&cursor, ITEM_TCP_MD5_KEY, first_md5_key(tp), loop_helper);
 	if (tp && has_ao_keys(tp))
-		write_keys(&walk, ITEM_TCP_AO_KEY, first_ao_key(tp), loop_helper);
+		write_keys(&cursor, ITEM_TCP_AO_KEY, first_ao_key(tp), loop_helper);
 	write_item_header(seq, ITEM_END, 0);
 }
 

@@ -18,12 +18,12 @@ struct key_part {
 	struct key_item item;
 };
 
-/* These read an entry, without the key itself, and advance the walk. */
-static __always_inline void read_md5_key(struct walk *walk, struct key_item *item)
+/* These read an entry, without the key itself, and advance the cursor. */
+static __always_inline void read_md5_key(struct cursor *cursor, struct key_item *item)
 {
 	struct tcp_md5sig_key *key;
 
-	key = (void *)walk->entry - bpf_core_field_offset(struct tcp_md5sig_key, node);
+	key = (void *)cursor->entry - bpf_core_field_offset(struct tcp_md5sig_key, node);
 	bpf_core_read(item->address, 16, &key->addr.a6);
 	item->family = BPF_CORE_READ(key, family);
 	item->prefix_length = BPF_CORE_READ(key, prefixlen);
@@ -31,14 +31,14 @@ static __always_inline void read_md5_key(struct walk *walk, struct key_item *ite
 	if (HAS(key, flags) ? !(BPF_CORE_READ(key, flags) & TCP_MD5SIG_FLAG_IFINDEX) :
 			      !item->ifindex)
 		item->ifindex = -1;
-	walk->entry = (__u64)BPF_CORE_READ(key, node.next);
+	cursor->entry = (__u64)BPF_CORE_READ(key, node.next);
 }
 
-static __always_inline void read_ao_key(struct walk *walk, struct key_item *item)
+static __always_inline void read_ao_key(struct cursor *cursor, struct key_item *item)
 {
 	struct tcp_ao_key *key;
 
-	key = (void *)walk->entry - bpf_core_field_offset(struct tcp_ao_key, node);
+	key = (void *)cursor->entry - bpf_core_field_offset(struct tcp_ao_key, node);
 	bpf_core_read(item->address, 16, &key->addr.a6);
 	item->family = BPF_CORE_READ(key, family);
 	item->prefix_length = BPF_CORE_READ(key, prefixlen);
@@ -47,42 +47,42 @@ static __always_inline void read_ao_key(struct walk *walk, struct key_item *item
 		item->ifindex = -1;
 	item->send_id = BPF_CORE_READ(key, sndid);
 	item->receive_id = BPF_CORE_READ(key, rcvid);
-	walk->entry = (__u64)BPF_CORE_READ(key, node.next);
+	cursor->entry = (__u64)BPF_CORE_READ(key, node.next);
 }
 
 /* Writes the next entry. Returns 1 when no entry or no room is left. */
-static long key_step(__u32 index, struct walk *walk)
+static long key_step(__u32 index, struct cursor *cursor)
 {
 	struct key_part part = {
-		.header = { .kind = walk->kind, .length = sizeof(struct key_item) },
+		.header = { .kind = cursor->kind, .length = sizeof(struct key_item) },
 	};
 
-	if (!walk->entry || written(walk->seq) - walk->start > ITEMS_ROOM)
+	if (!cursor->entry || written(cursor->seq) - cursor->start > ITEMS_ROOM)
 		return 1;
-	if (walk->kind == ITEM_TCP_MD5_KEY && has_md5_keys(0))
-		read_md5_key(walk, &part.item);
-	else if (walk->kind == ITEM_TCP_AO_KEY && has_ao_keys(0))
-		read_ao_key(walk, &part.item);
+	if (cursor->kind == ITEM_TCP_MD5_KEY && has_md5_keys(0))
+		read_md5_key(cursor, &part.item);
+	else if (cursor->kind == ITEM_TCP_AO_KEY && has_ao_keys(0))
+		read_ao_key(cursor, &part.item);
 	else
 		return 1;
-	put(walk->seq, &part, sizeof(part));
+	put(cursor->seq, &part, sizeof(part));
 	return 0;
 }
 
-static __always_inline void write_keys(struct walk *walk, __u32 kind, __u64 first, bool loop_helper)
+static __always_inline void write_keys(struct cursor *cursor, __u32 kind, __u64 first, bool loop_helper)
 {
 	if (!first)
 		return;
-	walk->kind = kind;
-	walk->entry = first;
+	cursor->kind = kind;
+	cursor->entry = first;
 	if (loop_helper)
-		bpf_loop(STEPS, key_step, walk, 0);
+		bpf_loop(STEPS, key_step, cursor, 0);
 	else
 		for (__u32 i = 0; i < KEY_STEPS_UNROLLED; i++)
-			if (key_step(i, walk))
+			if (key_step(i, cursor))
 				break;
-	if (walk->entry)
-		write_item_header(walk->seq, ITEM_CUT, 0);
+	if (cursor->entry)
+		write_item_header(cursor->seq, ITEM_CUT, 0);
 }
 
 #endif

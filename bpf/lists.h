@@ -58,7 +58,7 @@ static __always_inline bool has_ao_keys(struct tcp_sock *tp)
 	       HAS(key, prefixlen) & HAS(key, keyflags) & HAS(key, sndid) & HAS(key, rcvid);
 }
 
-/* The address of the first entry of a list, or 0. A number, as the walk holds it: see ADDRESS() in items.h */
+/* The address of the first entry of a list, or 0. A number, as a cursor holds it: see ADDRESS() in items.h */
 static __always_inline __u64 first_md5_key(struct tcp_sock *tp)
 {
 	return (__u64)BPF_CORE_READ(tp, md5sig_info, head.first);

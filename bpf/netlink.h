@@ -38,14 +38,14 @@ static __noinline int write_netlink(struct seq_file *seq, struct netlink_sock *n
 static __noinline int write_groups(struct seq_file *seq, struct netlink_sock *nlk)
 {
 	__u64 length = (GET(nlk, ngroups) + 63ULL) / 64 * 8;
-	struct walk walk = { .seq = seq, .length = length };
+	struct cursor cursor = { .seq = seq, .length = length };
 
-	walk.bytes = ADDRESS(nlk, groups);
+	cursor.bytes = ADDRESS(nlk, groups);
 	if (length > BYTES_MAX)
-		walk.length = BYTES_MAX;
-	write_item_header(seq, ITEM_NETLINK_GROUPS, walk.length);
-	for (__u32 done = 0; done < BYTES_MAX && done < walk.length; done += CHUNK)
-		copy_chunk(&walk, done);
+		cursor.length = BYTES_MAX;
+	write_item_header(seq, ITEM_NETLINK_GROUPS, cursor.length);
+	for (__u32 done = 0; done < BYTES_MAX && done < cursor.length; done += CHUNK)
+		copy_chunk(&cursor, done);
 	if (length > BYTES_MAX)
 		write_item_header(seq, ITEM_CUT, 0);
 	write_item_header(seq, ITEM_END, 0);

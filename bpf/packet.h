@@ -60,9 +60,9 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
  * Writes the next entry. Returns 1 when no entry or no room is left. The kernel changes the list under a
  * lock that no program can take: an entry that is removed meanwhile may end the list early.
  */
-static long packet_membership_step(__u32 index, struct walk *walk)
+static long packet_membership_step(__u32 index, struct cursor *cursor)
 {
-	struct packet_mclist *entry = (void *)walk->entry;
+	struct packet_mclist *entry = (void *)cursor->entry;
 	struct {
 		struct item_header header;
 		struct packet_membership_item item;
@@ -71,7 +71,7 @@ static long packet_membership_step(__u32 index, struct walk *walk)
 			    .length = sizeof(struct packet_membership_item) },
 	};
 
-	if (!entry || written(walk->seq) - walk->start > ITEMS_ROOM)
+	if (!entry || written(cursor->seq) - cursor->start > ITEMS_ROOM)
 		return 1;
 	if (!has_packet_memberships(0))
 		return 1;
@@ -80,23 +80,23 @@ static long packet_membership_step(__u32 index, struct walk *walk)
 	part.item.type = BPF_CORE_READ(entry, type);
 	part.item.length = BPF_CORE_READ(entry, alen);
 	bpf_core_read(part.item.address, sizeof(part.item.address), &entry->addr);
-	walk->entry = (__u64)BPF_CORE_READ(entry, next);
-	put(walk->seq, &part, sizeof(part));
+	cursor->entry = (__u64)BPF_CORE_READ(entry, next);
+	put(cursor->seq, &part, sizeof(part));
 	return 0;
 }
 
 static __always_inline void write_packet_memberships(struct seq_file *seq, struct packet_sock *po,
 						     bool loop_helper)
 {
-	struct walk walk = { .seq = seq, .start = written(seq), .entry = ADDRESS(po, mclist) };
+	struct cursor cursor = { .seq = seq, .start = written(seq), .entry = ADDRESS(po, mclist) };
 
 	if (loop_helper)
-		bpf_loop(STEPS, packet_membership_step, &walk, 0);
+		bpf_loop(STEPS, packet_membership_step, &cursor, 0);
 	else
 		for (__u32 i = 0; i < STEPS_UNROLLED; i++)
-			if (packet_membership_step(i, &walk))
+			if (packet_membership_step(i, &cursor))
 				break;
-	if (walk.entry)
+	if (cursor.entry)
 		write_item_header(seq, ITEM_CUT, 0);
 	write_item_header(seq, ITEM_END, 0);
 }

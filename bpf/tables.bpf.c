@@ -2,8 +2,8 @@
 /*
  * The programs that find sockets in the kernel's tables, also those that no process holds.
  *
- * The walks (walk.h) go through the tables themselves and read copies. Where a kernel does not permit a walk, the
- * kernel's iterators serve, in the network namespace of the process that opens them. Their pointers have types
+ * The walks (walk.h) go through the tables themselves and read copies. The kernel's iterators replace a walk that a
+ * kernel does not permit. They visit the network namespace of the process that opens them. Their pointers have types
  * that the verifier tracks.
  */
 #include "vmlinux.h"

@@ -12,8 +12,8 @@
 #define PACKETS 4096
 #define PACKETS_UNROLLED 64
 
-/* The position in a queue. `head` and `packet` are addresses: see struct walk */
-struct queue_walk {
+/* The position in a queue. `head` and `packet` are addresses: see struct cursor */
+struct queue_cursor {
 	__u64 head;
 	__u64 packet;
 	__u64 bytes;
@@ -30,17 +30,17 @@ static __always_inline bool has_packets(void)
 	       HAS(parms, consumed);
 }
 
-static long add_packet(__u32 index, struct queue_walk *walk)
+static long add_packet(__u32 index, struct queue_cursor *cursor)
 {
-	struct sk_buff *packet = (void *)walk->packet;
+	struct sk_buff *packet = (void *)cursor->packet;
 	struct unix_skb_parms *parms;
 
-	if (!has_packets() || walk->packet == walk->head || !walk->packet)
+	if (!has_packets() || cursor->packet == cursor->head || !cursor->packet)
 		return 1;
 	parms = (void *)packet->cb;
-	walk->bytes += BPF_CORE_READ(packet, len);
-	walk->bytes -= BPF_CORE_READ(parms, consumed);
-	walk->packet = (__u64)BPF_CORE_READ(packet, next);
+	cursor->bytes += BPF_CORE_READ(packet, len);
+	cursor->bytes -= BPF_CORE_READ(parms, consumed);
+	cursor->packet = (__u64)BPF_CORE_READ(packet, next);
 	return 0;
 }
 
@@ -51,7 +51,7 @@ static long add_packet(__u32 index, struct queue_walk *walk)
 static __always_inline __u32 count_unread(struct unix_sock *u, __u64 address, bool loop_helper)
 {
 	__u8 type = GET(u, sk.sk_type);
-	struct queue_walk walk = {};
+	struct queue_cursor cursor = {};
 	struct sk_buff_head *queue;
 
 	if (type == SOCK_STREAM && HAS(u, inq_len))
@@ -59,17 +59,17 @@ static __always_inline __u32 count_unread(struct unix_sock *u, __u64 address, bo
 	if (!HAS(u, sk.sk_receive_queue) || !has_packets())
 		return 0;
 	queue = &u->sk.sk_receive_queue;
-	walk.head = address + bpf_core_field_offset(struct sock, sk_receive_queue);
-	walk.packet = (__u64)BPF_CORE_READ(queue, next);
+	cursor.head = address + bpf_core_field_offset(struct sock, sk_receive_queue);
+	cursor.packet = (__u64)BPF_CORE_READ(queue, next);
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
-		add_packet(0, &walk);
+		add_packet(0, &cursor);
 	else if (loop_helper)
-		bpf_loop(PACKETS, add_packet, &walk, 0);
+		bpf_loop(PACKETS, add_packet, &cursor, 0);
 	else
 		for (__u32 i = 0; i < PACKETS_UNROLLED; i++)
-			if (add_packet(i, &walk))
+			if (add_packet(i, &cursor))
 				break;
-	return walk.bytes;
+	return cursor.bytes;
 }
 
 /* Not inlined, so that the callers need less of the stack. */

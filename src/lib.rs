@@ -1,7 +1,7 @@
 //! knetstat shows the options of every live socket. This library is the program without its `main`. It
 //! exists for the tests and has no stable interface.
 //!
-//! kernel tables - BPF iterators ([`kernel`]) - records ([`record`]) - sockets
+//! kernel tables - BPF programs ([`kernel`]) - records ([`record`]) - sockets
 //! ([`socket`]) - filter ([`query`]) - options ([`options`]) - output ([`output`])
 
 #![deny(unsafe_code)]

@@ -124,7 +124,7 @@ impl Config {
     }
 }
 
-/// Whether tables are walked where the kernel permits it. Otherwise its iterators serve. Tests disable walks with
+/// Whether tables may be walked. Otherwise the kernel's iterators replace the walks. Tests disable walks with
 /// KNETSTAT_NO_WALKS.
 pub fn permits_walks() -> bool {
     std::env::var_os("KNETSTAT_NO_WALKS").is_none()

@@ -327,15 +327,15 @@ impl NetnsSet {
         }
     }
 
-    /// Adds the namespaces of all tasks, from the walk through all tasks.
+    /// Adds the namespaces of all tasks, from an iteration over them.
     ///
     /// # Errors
     ///
-    /// When the walk cannot be read.
-    pub fn add_from_tasks(&mut self, walk: impl Read) -> Result<(), Error> {
+    /// When the iteration cannot be read.
+    pub fn add_from_tasks(&mut self, iteration: impl Read) -> Result<(), Error> {
         let (mut tasks, this_task) = (self.unknown(), gettid().as_raw() as u32);
         let mut own = None;
-        record::read_tasks(walk, |task| match task.tid == this_task {
+        record::read_tasks(iteration, |task| match task.tid == this_task {
             true => own = Some(task.netns),
             false => tasks.add(task.netns, (task.pid, task.tid)),
         })?;
@@ -351,15 +351,15 @@ impl NetnsSet {
         Ok(())
     }
 
-    /// Adds the namespaces of all sockets, from the walk through all descriptors. Some may exist only
+    /// Adds the namespaces of all sockets, from an iteration over all descriptors. Some may exist only
     /// because of a socket.
     ///
     /// # Errors
     ///
-    /// When the walk cannot be read.
-    pub fn add_from_sockets(&mut self, walk: impl Read) -> Result<(), Error> {
+    /// When the iteration cannot be read.
+    pub fn add_from_sockets(&mut self, iteration: impl Read) -> Result<(), Error> {
         let mut sockets = self.unknown();
-        record::read_owners(walk, |owner| sockets.add(owner.netns, (owner.pid, owner.fd)))?;
+        record::read_owners(iteration, |owner| sockets.add(owner.netns, (owner.pid, owner.fd)))?;
         for (inode, sockets) in sockets.users {
             self.open_one(inode, sockets, |(pid, fd)| {
                 (format!("of descriptor {fd} of process {pid}"), namespace::of_held_socket(pid, fd))
@@ -410,7 +410,7 @@ impl NetnsSet {
         }
     }
 
-    /// Records that the namespace of the program is missing, if neither /proc nor a walk showed it.
+    /// Records that the namespace of the program is missing, if neither /proc nor an iteration showed it.
     pub fn check_own(&mut self) {
         if !self.has_own {
             let why = "the one that knetstat is in, which is found in /proc \

@@ -19,7 +19,7 @@ use crate::kernel::syscall;
 use crate::kernel::walk::{self, Walks, PLACES};
 use crate::kernel::{libbpf_log, refusal};
 
-/// The section of the programs that walk the descriptors: bpf/files.bpf.c
+/// The section of the programs that iterate over descriptors: bpf/files.bpf.c
 const BY_DESCRIPTOR: &str = "iter/task_file";
 
 /// Loads the variants of the programs that the running kernel supports.
@@ -63,7 +63,7 @@ impl Loader {
         self
     }
 
-    /// Loads the programs that a request needs. In place of a walk that the kernel refuses, its iterators serve. Another
+    /// Loads the programs that a request needs. The kernel's iterators replace a walk that it refuses. Another
     /// program that it refuses is left out and reported by [`Programs::missing`].
     ///
     /// # Errors
@@ -225,7 +225,7 @@ struct Loaded {
     program: &'static Program,
     /// The attachment to an iterator, of a walk one for each lane.
     links: Vec<Link>,
-    /// Whether the program reports all network namespaces in one reading, because it walks descriptors.
+    /// Whether the program reports all network namespaces in one reading, because it iterates over descriptors.
     is_by_descriptor: bool,
 }
 
@@ -248,7 +248,7 @@ impl Programs {
         self.groups.push(group);
     }
 
-    /// Opens a walk through all descriptors, which finds the processes that hold sockets. The walk begins
+    /// Opens an iteration over all descriptors, which finds the processes that hold sockets. It begins
     /// with the first read. `None` if the request did not ask for it or the program was refused.
     ///
     /// # Errors
@@ -258,7 +258,7 @@ impl Programs {
         self.open_one(Subject::Owners)
     }
 
-    /// Opens a walk through all tasks, which finds their network namespaces. `None` as in
+    /// Opens an iteration over all tasks, which finds their network namespaces. `None` as in
     /// [`Programs::owners`].
     ///
     /// # Errors

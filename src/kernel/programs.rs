@@ -22,11 +22,11 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// If the kernel permits to walk the tables of the family.
+    /// If the tables of the family can be walked.
     Walk,
     /// Otherwise, in place of the walk.
     NoWalk,
-    /// Otherwise, if the kernel has this iterator. Another program reports nearly the same without it.
+    /// Otherwise, if the kernel has this iterator. Without it, another program reports nearly the same sockets.
     Iterator(&'static str),
     /// When sockets that are in no table are requested.
     Unbound,
@@ -67,10 +67,9 @@ const fn other(subject: Subject, name: &'static str) -> Program {
     Program { subject, ..program(Family::Other, name, When::Always) }
 }
 
-/// Every program, in the order in which families are shown. Programs that walk descriptors precede
-/// programs of the same family that walk a table. A socket that enters the table between the two walks is
-/// then read twice, which the reader detects. In the other order it would be missed, which the reader
-/// cannot detect.
+/// Every program, in the order in which families are shown. Programs that iterate over descriptors precede
+/// programs of the same family that read a table. A socket that enters the table in between is then read
+/// twice, which the reader detects. In the other order it would be missed, which the reader cannot detect.
 pub static PROGRAMS: &[Program] = &[
     looping(Family::Tcp, "tcp_files", When::Unbound),
     looping(Family::Tcp, "tcp_walk", When::Walk),
@@ -84,7 +83,7 @@ pub static PROGRAMS: &[Program] = &[
     locking(Family::Mptcp, "mptcp_subflows", When::NoWalk),
     looping(Family::Packet, "packet_files", When::Always),
     program(Family::Xdp, "xdp_files", When::Always),
-    // Reports sockets that the walk of the table skips while the table changes, and sockets in no table.
+    // Reports sockets that the iterator of the table skips while the table changes, and sockets in no table.
     program(Family::Netlink, "netlink_files", When::Always),
     program(Family::Netlink, "netlink_table", When::Always),
     program(Family::Vsock, "vsock_files", When::Always),

@@ -24,7 +24,7 @@ pub struct Request {
     pub owners: bool,
     /// Whether to find the network namespaces that tasks are in.
     pub tasks: bool,
-    /// Whether programs that walk descriptors report sockets of every network namespace, and not
+    /// Whether programs that iterate over descriptors report sockets of every network namespace, and not
     /// only those of the namespace in which they are read.
     pub every_netns: bool,
     /// The sections that records may have, by their bits ([`section`]). Others cost nothing.

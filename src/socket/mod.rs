@@ -142,7 +142,7 @@ impl<'a> Socket<'a> {
         self.record.header.identity
     }
 
-    /// Whether the iterator that found the socket returns each socket only once.
+    /// Whether the program that found the socket returns each socket only once.
     pub fn comes_once(&self) -> bool {
         self.has(socket_trait::TRAIT_ONCE)
     }

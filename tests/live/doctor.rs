@@ -9,12 +9,15 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output};
 use std::thread;
 
+use crate::common::ways::NO_WALKS;
+use crate::common::writing::{Stream, Writing};
 use crate::common::PLACES_OF_BTF;
 use crate::common::{btf_has, enter_namespace, knetstat, sockets, stdout, wait_until, KNETSTAT};
 use crate::sandbox::{run, run_without, sufficient, to_give, Everybodys};
 use crate::supported::{is_asked_for, options_asked};
 use clap::CommandFactory;
 use knetstat::cli::Cli;
+use knetstat::kernel::family::Family;
 use knetstat::kernel::object::Part;
 use knetstat::kernel::syscall::socket;
 use knetstat::kernel::walk::PLACES;
@@ -95,6 +98,13 @@ impl Findings {
         }
     }
 
+    /// Returns the families that are found in this way.
+    fn found_by(&self, way: &str) -> BTreeSet<&str> {
+        let check = self.checks().iter().find(|check| check["name"] == way);
+        let families = check.and_then(|check| text(&check["detail"]).split_once(':'));
+        families.map_or("", |(families, _)| families).split([',', ' ']).filter(is_family).collect()
+    }
+
     /// Returns the names of the programs that find sockets or their owners.
     fn walks(&self) -> Vec<&str> {
         let programs = programs();
@@ -103,6 +113,10 @@ impl Findings {
         assert!(!walks.is_empty(), "no program in {}", self.0);
         walks
     }
+}
+
+fn is_family(word: &&str) -> bool {
+    !["", "and"].contains(word)
 }
 
 fn text(value: &Value) -> &str {
@@ -168,6 +182,55 @@ fn every_program_is_tried() {
     }
 }
 
+/// The ways to find sockets, and what the programs of each iterate over.
+const WAYS: [(&str, &[&str]); 3] = [
+    ("walks", &["bpf_map_elem"]),
+    ("iterators", &["tcp", "udp", "unix"]),
+    ("descriptors", &["task_file"]),
+];
+
+/// Returns what the programs of a run iterate over: kernel/bpf/bpf_iter.c, bpf_iter_link_show_fdinfo().
+fn targets(flag: &str, environment: &[(&str, &str)]) -> BTreeSet<String> {
+    let mut command = Command::new(KNETSTAT);
+    let writing = Writing::start(command.arg(flag).envs(environment.iter().copied()), Stream::Out);
+    let files = fs::read_dir(writing.file("fdinfo")).expect("it is there").flatten();
+    let target = |file: fs::DirEntry| {
+        let text = fs::read_to_string(file.path()).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("target_name:\t")).map(str::to_owned)
+    };
+    files.filter_map(target).collect()
+}
+
+/// The families of each way are those whose programs iterate over such objects.
+#[test]
+fn the_ways_are_those_of_the_programs() {
+    enter_namespace();
+    let manual = include_str!("../../man/knetstat.8");
+    let (name, value) = NO_WALKS.split_once('=').expect("an assignment");
+    for environment in [&[][..], &[(name, value)]] {
+        let assignments = environment.iter().map(|(name, value)| format!("{name}={value}"));
+        let arguments = assignments.chain(["doctor", "--json"].map(str::to_owned));
+        let findings = Findings::of(&knetstat(arguments));
+        let mut named = 0;
+        for family in Family::ALL.into_iter().filter(|family| *family != Family::Other) {
+            let targets = targets(&format!("--{family}"), environment);
+            for (way, objects) in WAYS {
+                let is_found = objects.iter().any(|it| targets.contains(*it));
+                let families = findings.found_by(way);
+                assert_eq!(
+                    families.contains(family.title()),
+                    is_found,
+                    "{family}: {way}, {targets:?}"
+                );
+                named += usize::from(is_found);
+                assert!(families.is_empty() || manual.contains(&format!("\n.B {way}\n")), "{way}");
+            }
+        }
+        assert!(named >= Family::ALL.len() - 1, "each family is found");
+        assert!(findings.found_by("descriptors").contains(Family::Other.title()));
+    }
+}
+
 #[test]
 fn what_a_program_is_for_is_said_in_flags_that_there_are() {
     let findings = doctor();
@@ -205,6 +268,9 @@ fn nobody_is_told_what_is_missing_and_how_to_get_it() {
     findings.says("BTF", "ok", &[]);
     for walk in findings.walks() {
         findings.says(walk, "unknown", &["not tried", &give]);
+    }
+    for (way, _) in WAYS {
+        assert_eq!(findings.found_by(way), BTreeSet::new(), "no program was loaded");
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.starts_with("knetstat: ") && stderr.contains(&give), "{stderr}");

@@ -161,8 +161,8 @@ fn faults(calls: &BTreeMap<String, (usize, usize)>) -> Vec<Fault> {
     faults
 }
 
-/// Returns the words of each line of a table, in any order of the lines: if a walk cannot be loaded, the kernel's iterators
-/// serve. Without the other runs of knetstat, which for a moment hold the socket of a namespace that they enter.
+/// Returns the words of each line of a table, in any order of the lines: the kernel's iterators replace a walk that
+/// cannot be loaded. Without the other runs of knetstat, which for a moment hold the socket of a namespace that they enter.
 fn of_the_scene(table: &str) -> Vec<Vec<String>> {
     let is_of_scene = |part: &&str| !part.ends_with("/knetstat");
     let of_scene = |word: &str| word.split(',').filter(is_of_scene).collect::<Vec<_>>().join(",");

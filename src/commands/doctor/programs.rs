@@ -16,7 +16,7 @@ use crate::text::suggest::listed;
 pub fn program(program: &'static Program, loader: &Loader, obstacle: Option<&Problem>) -> Check {
     let name = program.name;
     let instead = match program.when {
-        When::NoWalk | When::Iterator(_) => ", where no walk serves",
+        When::NoWalk | When::Iterator(_) => ", instead of a walk",
         _ => "",
     };
     let reports = format!("{program} ({}){instead}", flag(program));
@@ -89,7 +89,7 @@ pub fn table(loader: &Loader, obstacle: Option<&Problem>) -> Vec<Check> {
     vec![Check::missing(TABLE, problem).needed()]
 }
 
-/// In which ways the programs find the sockets of each family, and what that means.
+/// The ways in which the programs find the sockets of each family, and what each way means.
 fn ways(programs: &Programs) -> Vec<Check> {
     let found_by = |is_such: fn(&Program) -> bool| {
         let such = programs.of_sockets().filter(|program| is_such(program));
@@ -98,17 +98,20 @@ fn ways(programs: &Programs) -> Vec<Check> {
         (!titles.is_empty()).then(|| listed(&titles, "and"))
     };
     let walks = found_by(|it| it.when == When::Walk).map(|families| {
-        let means = "each socket in a table is shown once, and no lock of a socket is waited for";
+        let means =
+            "found in the kernel's tables, which knetstat walks without the lock of any socket";
         Check::ok("walks", format!("{families}: {means}"))
     });
     let iterators = found_by(|it| it.takes_locks).map(|families| {
         let means =
-            "this kernel permits no walk, and its iterator waits for the lock of each socket: \
-                     a task that is stuck with one holds up knetstat";
+            "knetstat cannot walk these tables, and the kernel's iterator takes the lock of each \
+             socket. knetstat waits if a task is blocked while it holds one";
         Check::note("iterators", format!("{families}: {means}"))
     });
-    let descriptors = found_by(|it| it.when == When::Always).map(|families| {
-        let means = "sockets are found at the descriptors of the processes in this PID namespace";
+    let is_by_descriptor =
+        |it: &Program| it.when == When::Always || it.when == When::NoWalk && !it.takes_locks;
+    let descriptors = found_by(is_by_descriptor).map(|families| {
+        let means = "found through the descriptors of the processes in this PID namespace";
         Check::ok("descriptors", format!("{families}: {means}"))
     });
     [walks, iterators, descriptors].into_iter().flatten().collect()

@@ -21,10 +21,10 @@ use crate::socket::kind::SocketKind;
 use crate::socket::owner::{Owner, Owners};
 use crate::socket::Socket;
 
-/// The number of bytes of records that may be held back. Beyond it, the second walk is made at once.
+/// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
 
-/// The holders of sockets: the result of one walk through all descriptors, and another walk for each
+/// The holders of sockets: the result of one iteration over all descriptors, and another one for each
 /// section of the table, for sockets whose holder the first did not find.
 pub struct Ownership<R> {
     owners: Owners,
@@ -32,16 +32,16 @@ pub struct Ownership<R> {
 }
 
 impl<R: Read> Ownership<R> {
-    /// Reads the first walk. The others, one for each section, are read when they are needed.
+    /// Reads the first iteration. The others, one for each section, are read when they are needed.
     ///
     /// # Errors
     ///
-    /// When the first walk cannot be read.
+    /// When the first iteration cannot be read.
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
         Ok(Ownership { owners: Owners::read(first)?, again })
     }
 
-    /// Reads one of the other walks, if one is left.
+    /// Reads one of the other iterations, if one is left.
     fn look_again(&mut self) -> Result<(), Error> {
         if let Some(again) = self.again.pop() {
             self.owners = Owners::read(again)?;
@@ -108,9 +108,9 @@ struct Printer<'a, W> {
     /// The layout of the section that is being written.
     layout: Option<Layout>,
     seen: Seen,
-    /// The records of sockets without a known holder, which may have been opened after the walk.
+    /// The records of sockets without a known holder, which may have been opened after the iteration over descriptors.
     held: Vec<u8>,
-    /// Whether the second walk for this section has been made.
+    /// Whether the second iteration for this section has been made.
     looked_again: bool,
     /// The rows of this section, or of all sections if the output has none, if they are sorted.
     sorter: Option<Sorter<'a>>,
@@ -155,7 +155,7 @@ impl<W: Read> Printer<'_, W> {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
                 self.output.section(*next).map_err(Error::Output)?;
                 self.layout = Some(*next);
-                // The sockets of this section may have been opened after the walk for the last one.
+                // The sockets of this section may have been opened after the iteration for the last one.
                 self.looked_again = false;
             }
         }
@@ -229,7 +229,7 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    /// Walks through all descriptors once more, if needed, and writes the sockets that were held back.
+    /// Iterates over all descriptors once more, if needed, and writes the sockets that were held back.
     fn write_held(&mut self) -> Result<(), Error> {
         if self.held.is_empty() {
             return Ok(());

@@ -32,9 +32,9 @@ pub struct Reading {
     netns_set: NetnsSet,
     namespaces: Namespaces,
     snapshot: Snapshot,
-    /// The first walk through all descriptors, and one for each section of the table, if they are needed.
-    walks: Vec<Iter>,
-    /// The result of the first walk, once it has been read.
+    /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
+    iterations: Vec<Iter>,
+    /// The result of the first iteration, once it has been read.
     ownership: Option<Ownership<Iter>>,
 }
 
@@ -50,26 +50,26 @@ impl Reading {
         mut netns_set: NetnsSet,
     ) -> Result<Reading, Error> {
         if config.scope == Scope::All {
-            programs.tasks()?.map(|walk| netns_set.add_from_tasks(walk)).transpose()?;
-            programs.owners()?.map(|walk| netns_set.add_from_sockets(walk)).transpose()?;
+            programs.tasks()?.map(|tasks| netns_set.add_from_tasks(tasks)).transpose()?;
+            programs.owners()?.map(|owners| netns_set.add_from_sockets(owners)).transpose()?;
             netns_set.check_own();
         }
         let (namespaces, snapshot) = enter_all(programs, config, &mut netns_set)?;
-        let walks =
+        let count =
             if config.needs(Needs::Holders) { 1 + config.filter.layouts().len() } else { 0 };
-        let walks = (0..walks).filter_map(|_| programs.owners().transpose());
-        let walks = walks.collect::<Result<_, _>>()?;
-        Ok(Reading { netns_set, namespaces, snapshot, walks, ownership: None })
+        let iterations = (0..count).filter_map(|_| programs.owners().transpose());
+        let iterations = iterations.collect::<Result<_, _>>()?;
+        Ok(Reading { netns_set, namespaces, snapshot, iterations, ownership: None })
     }
 
-    /// Reads the first walk through all descriptors, if there is one, and closes it.
+    /// Reads the first iteration over all descriptors, if there is one, and closes it.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     pub fn with_owners(mut self) -> Result<Reading, Error> {
-        if let Some(first) = self.walks.pop() {
-            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.walks))?);
+        if let Some(first) = self.iterations.pop() {
+            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.iterations))?);
         }
         Ok(self)
     }
@@ -131,7 +131,8 @@ pub fn find(scope: &Scope) -> Result<NetnsSet, Error> {
     Ok(if netns_set.namespaces.len() == 1 { NetnsSet::default() } else { netns_set })
 }
 
-/// Leaves out UDP-Lite if it can have no rows, because it requires a walk through all descriptors.
+/// Leaves out UDP-Lite if it can have no rows, because it requires a socket to find its table or, without a
+/// walk, an iteration over all descriptors.
 /// `anywhere`: all network namespaces count, and not only that of the program. The kernel does not count
 /// unbound sockets, so UDP-Lite is kept if these are requested.
 pub fn expected(mut filter: Filter, anywhere: bool) -> Filter {

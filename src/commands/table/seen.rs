@@ -1,4 +1,4 @@
-//! The sockets that have been read before, because walks may return a socket twice.
+//! The sockets that have been read before, because a socket may be read twice.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -9,7 +9,7 @@ use crate::socket::Socket;
 pub struct Seen {
     /// The inodes of knetstat's own sockets.
     own: HashSet<u64>,
-    /// The last socket that was read for each identity. The kernel may free a socket between two walks and use
+    /// The last socket that was read for each identity. The kernel may free a socket between two readings and use
     /// its memory, and so its identity, for another.
     last: HashMap<u64, Sighting>,
 }
@@ -40,8 +40,8 @@ impl Seen {
         Seen { own: own.collect(), last: HashMap::new() }
     }
 
-    /// Whether the socket has been read before, or is one of knetstat. A socket from a walk that returns each
-    /// socket once is not remembered, but an earlier walk may have returned it.
+    /// Whether the socket has been read before, or is one of knetstat. A socket from a source that returns each
+    /// socket once is not remembered, but an earlier source may have returned it.
     pub fn has(&mut self, socket: &Socket) -> bool {
         if self.own.contains(&socket.inode) {
             return true;
