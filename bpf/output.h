@@ -11,7 +11,7 @@
 
 enum walk_limit {
 	/* The size of a buffer in bytes, and how much of it must be free before a record is begun. */
-	OUTPUT_SIZE = 384 * 1024,
+	OUTPUT_SIZE = 192 * 1024,
 	RECORD_ROOM = 36 * 1024,
 	/* The most lanes and network namespaces of a walk: see lane.h */
 	LANES = 4,
@@ -69,6 +69,12 @@ static __noinline int put_chunk_into_seq(struct seq_file *seq, __u64 address, __
 #ifdef WALKS
 #define OUTPUT_OF(seq) ((struct output *)(seq))
 
+/* Whether the reader gets each socket of this call only once. */
+static __always_inline bool is_walked_once(struct seq_file *seq)
+{
+	return WALKS && !OUTPUT_OF(seq)->header.is_split;
+}
+
 /* The place of the next `size` bytes, a constant, in the buffer of a walk. NULL if there is no room. */
 static __always_inline void *next_place(struct seq_file *seq, __u32 size)
 {
@@ -121,6 +127,7 @@ static __always_inline __u64 written(struct seq_file *seq)
 }
 #else
 #define WALKS false
+#define is_walked_once(seq) false
 #define put(seq, part, size) bpf_seq_write(seq, part, size)
 #define put_chunk put_chunk_into_seq
 

@@ -96,7 +96,7 @@ static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *
 
 	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
 	fill_socket(&header, sk);
-	if (WALKS && visits_each_tcp_socket_once(seq))
+	if (is_walked_once(seq))
 		header.traits |= TRAIT_ONCE;
 	header.sections |= SECTION_UNIX;
 	if (header.state == TCP_LISTEN) {

@@ -63,8 +63,8 @@ static __always_inline bool is_full(struct lane *lane, struct output *output, __
 }
 
 /*
- * Looks at a socket before it is read. Returns its state, or 0 if it has left its chain. This and the other functions that are not
- * static are analysed by the verifier only once.
+ * Looks at a socket before it is read. Returns its state, or 0 if it has left its chain. The verifier analyses this and
+ * the other functions that are not static only once.
  */
 __noinline int begin_socket(__u32 number, __u32 index)
 {
@@ -293,6 +293,7 @@ __noinline int begin_call(__u32 number, __u64 session, __u32 kind)
 	return 1;
 }
 
+/* Ends a call, and takes back what it did if there was no room for all of its records. */
 __noinline int end_call(__u32 number)
 {
 	struct output *output = bpf_map_lookup_elem(&outputs, &number);

@@ -24,8 +24,8 @@ pub struct Request {
     pub owners: bool,
     /// Whether to find the network namespaces that tasks are in.
     pub tasks: bool,
-    /// Whether programs that iterate over descriptors report sockets of every network namespace, and not
-    /// only those of the namespace in which they are read.
+    /// Whether walks, and programs that iterate over descriptors, report sockets of every network namespace, and
+    /// not only those of the namespace for which they were opened.
     pub every_netns: bool,
     /// The sections that records may have, by their bits ([`section`]). Others cost nothing.
     ///

@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Object, ProgramMut};
-
 use nix::sys::stat::fstat;
 
 use crate::kernel::abi::{output_header, table, walk_limit};

@@ -2,6 +2,7 @@
 //! addresses distinguish all sockets and reuseport groups, in every stream and for every reader.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
@@ -9,9 +10,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::common::{self, has_mptcp, not_tested, say, scene, set, set_bytes};
-use knetstat::kernel::abi::{record_header, socket_trait};
-use knetstat::kernel::object::Part;
+use knetstat::kernel::abi::{record_header, socket_trait, walk_parameters};
+use knetstat::kernel::object::{set_walks, Part};
 use knetstat::kernel::syscall;
+use knetstat::kernel::walk::{self, Walks};
 use knetstat::record::Records;
 use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
 use nix::libc;
@@ -54,6 +56,33 @@ fn programs(part: Part) -> Vec<String> {
     names
 }
 
+/// Reads a walk twice. `None` if this kernel does not load it.
+fn walk_twice(program: &str) -> Option<[Stream; 2]> {
+    let choose = |open: &mut OpenObject| {
+        let is_needed = |name: &OsStr| name == program || name == walk::PLACES;
+        open.progs_mut().for_each(|mut other| other.set_autoload(is_needed(other.name())));
+        set_walks(
+            open,
+            &walk_parameters { is_on: 1, lanes: 1, ..walk_parameters::default() },
+            false,
+        )
+    };
+    let attach = |object: &Object| {
+        let walks = Walks::of(object, 1, None)?;
+        let found = object.progs_mut().find(|other| other.name() == program);
+        Ok((walks, walk::attach(object, &found.expect("the program"), 1)?))
+    };
+    let (walks, links) = Part::Walks.load(None, choose, attach).ok()?;
+    let read = || {
+        let mut places = walks.places().expect("an iterator");
+        walk::add_place(&mut places).expect("a network namespace");
+        let mut bytes = Vec::new();
+        walks.open(&links).expect("a walk").read_to_end(&mut bytes).expect("read");
+        Stream { program: program.to_owned(), bytes }
+    };
+    Some([read(), read()])
+}
+
 /// Reads a program twice. `None` if this kernel does not load it.
 fn read_twice(part: Part, program: &str) -> Option<[Stream; 2]> {
     let choose = |open: &mut OpenObject| {
@@ -78,8 +107,15 @@ fn streams() -> Vec<[Stream; 2]> {
     libbpf_rs::set_print(None); // some programs are for other kernels than this one
     let mut all = Vec::new();
     for part in Part::ALL {
-        for program in programs(part) {
-            match read_twice(part, &program) {
+        // The first object has the walks and the iterators of tables.
+        for program in programs(part).into_iter().filter(|program| Part::of(program) == part) {
+            let pair = match part {
+                // It finds no sockets by itself.
+                Part::Walks if program == walk::PLACES => continue,
+                Part::Walks => walk_twice(&program),
+                Part::Tables | Part::Files => read_twice(part, &program),
+            };
+            match pair {
                 Some(pair) => all.push(pair),
                 None => not_tested(&format!("addresses: {program} does not load here")),
             }
