@@ -70,6 +70,9 @@ static __always_inline void find_in_udp_table(struct udp_table *table, struct sl
 	slots->nulls = NO_NULLS;
 }
 
+/* Whether the protocol of a socket leads to its table. 7.1 removed UDP-Lite, and with it the last use of this. */
+#define HAS_UDP_TABLE HAS((struct proto *)0, h.udp_table)
+
 /*
  * 6.2 gave namespaces tables of their own. Before, the table is that of every UDP socket. A namespace has one of
  * its own for multicast: net/ipv4/igmp.c, igmp_net_init().
@@ -78,7 +81,7 @@ static __always_inline void find_udp(struct net *net, struct slots *slots)
 {
 	if (HAS(net, ipv4.udp_table))
 		find_in_udp_table(BPF_CORE_READ(net, ipv4.udp_table), slots);
-	else if (HAS(net, ipv4.mc_autojoin_sk))
+	else if (HAS(net, ipv4.mc_autojoin_sk) && HAS_UDP_TABLE)
 		find_in_udp_table(BPF_CORE_READ(net, ipv4.mc_autojoin_sk, __sk_common.skc_prot,
 						h.udp_table),
 				  slots);
@@ -92,7 +95,7 @@ static __always_inline void find_udplite(struct slots *slots)
 	struct socket *socket;
 	struct file **files, *file = 0;
 
-	if (!fd || !HAS(reader, files))
+	if (!fd || !HAS(reader, files) || !HAS_UDP_TABLE)
 		return;
 	files = BPF_CORE_READ(reader, files, fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
