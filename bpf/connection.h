@@ -7,10 +7,10 @@
 static __noinline int write_dead(struct seq_file *seq, struct tcp_sock *tp, struct net *net)
 {
 	RETURN_UNLESS_WANTED(DEAD)
-	struct dead_section section = {};
+	BEGIN_PART(seq, struct dead_section, section)
 
 	FILL(DEAD_OPTIONS_LIST)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 
@@ -18,10 +18,10 @@ static __noinline int write_dead(struct seq_file *seq, struct tcp_sock *tp, stru
 static __noinline int write_diag(struct seq_file *seq, struct tcp_sock *tp)
 {
 	RETURN_UNLESS_WANTED(DIAG)
-	struct diag_section section = {};
+	BEGIN_PART(seq, struct diag_section, section)
 
 	FILL(DIAG_OPTIONS_LIST)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 

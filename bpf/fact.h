@@ -47,6 +47,6 @@ static __always_inline bool has_wanted_fact(const struct facts *facts, __u32 val
 /* In a function that writes a section: returns the result of the test if there is no `seq`. */
 #define RETURN_IF_TEST(level)                                                                      \
 	if (TESTED_SECTION && !seq)                                                                \
-		return has_wanted_fact((void *)&section, level##_VALUES);
+		return has_wanted_fact((void *)section, level##_VALUES);
 
 #endif

@@ -414,14 +414,14 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 static __noinline int write_plain_header(struct seq_file *seq, struct sock *sk, struct net *net,
 					 __u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
-	if (header.family == AF_INET || header.family == AF_INET6)
-		fill_endpoints(&header, &sk->__sk_common);
-	fill_socket(&header, sk);
-	fill_queues(&header, sk);
-	return write_header(seq, &header);
+	fill_header(header, &sk->__sk_common, GET(net, ns.inum), address);
+	if (header->family == AF_INET || header->family == AF_INET6)
+		fill_endpoints(header, &sk->__sk_common);
+	fill_socket(header, sk);
+	fill_queues(header, sk);
+	return write_header(seq, header);
 }
 
 /* The sockets of families that have no program of their own. */

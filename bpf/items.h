@@ -50,11 +50,19 @@ struct membership_part {
 	struct membership_item item;
 };
 
-static __always_inline void write_item_header(struct seq_file *seq, __u32 kind, __u32 length)
-{
-	struct item_header header = { .kind = kind, .length = length };
+struct ip_options_part {
+	struct item_header header;
+	struct ip_options_item item;
+};
 
-	put(seq, &header, sizeof(header));
+static __always_inline int write_item_header(struct seq_file *seq, __u32 kind, __u32 length)
+{
+	BEGIN_PART(seq, struct item_header, header)
+
+	header->kind = kind;
+	header->length = length;
+	END_PART(seq, header);
+	return 0;
 }
 
 /* Copies the chunk that begins at `done`. */
@@ -110,7 +118,6 @@ static __always_inline void read_anycast(struct cursor *cursor, struct membershi
  */
 static long step(__u32 index, struct cursor *cursor)
 {
-	struct membership_part part = {};
 	__u64 entry = cursor->entry, done = (index - cursor->first) * CHUNK;
 
 	if (index >= cursor->first && done < cursor->length) {
@@ -119,14 +126,15 @@ static long step(__u32 index, struct cursor *cursor)
 	}
 	if (!entry || written(cursor->seq) - cursor->start > LISTS_ROOM)
 		return 1;
+	BEGIN_PART_OR_RETURN(1, cursor->seq, struct membership_part, part)
 	cursor->length = 0;
 	cursor->first = index + 1;
 	if (cursor->kind == ITEM_IP_MEMBERSHIP && has_ip_memberships(0))
-		read_ip_membership(cursor, &part.item);
+		read_ip_membership(cursor, &part->item);
 	else if (cursor->kind == ITEM_IPV6_MEMBERSHIP && has_ipv6_memberships(0))
-		read_ipv6_membership(cursor, &part.item);
+		read_ipv6_membership(cursor, &part->item);
 	else if (cursor->kind == ITEM_IPV6_ANYCAST && has_anycast(0))
-		read_anycast(cursor, &part.item);
+		read_anycast(cursor, &part->item);
 	else
 		return 1;
 	if (cursor->length > BYTES_MAX)
@@ -136,9 +144,9 @@ static long step(__u32 index, struct cursor *cursor)
 		cursor->entry = entry;
 		return 1;
 	}
-	part.header.kind = cursor->kind;
-	part.header.length = sizeof(part.item) + cursor->length;
-	put(cursor->seq, &part, sizeof(part));
+	part->header.kind = cursor->kind;
+	part->header.length = sizeof(part->item) + cursor->length;
+	END_PART(cursor->seq, part);
 	return 0;
 }
 
@@ -187,29 +195,26 @@ static __noinline int write_ip_options(struct seq_file *seq, struct inet_sock *i
 {
 	struct ip_options_rcu *given = GET(inet, inet_opt);
 	struct ip_options *opt = &given->opt;
-	struct {
-		struct item_header header;
-		struct ip_options_item item;
-	} part = {
-		.header = { .kind = ITEM_IP_OPTIONS, .length = sizeof(struct ip_options_item) },
-	};
 	__u32 length;
 
 	if (!has_ip_options(inet))
 		return 0;
-	part.item.optlen = AWAY(opt, optlen);
-	part.item.faddr = AWAY(opt, faddr);
-	part.item.srr = AWAY(opt, srr);
-	part.item.rr = AWAY(opt, rr);
-	part.item.ts = AWAY(opt, ts);
-	part.item.rr_needaddr = BPF_CORE_READ_BITFIELD_PROBED(opt, rr_needaddr);
-	part.item.ts_needtime = BPF_CORE_READ_BITFIELD_PROBED(opt, ts_needtime);
-	part.item.ts_needaddr = BPF_CORE_READ_BITFIELD_PROBED(opt, ts_needaddr);
-	length = part.item.optlen;
+	BEGIN_PART(seq, struct ip_options_part, part)
+	part->header.kind = ITEM_IP_OPTIONS;
+	part->header.length = sizeof(part->item);
+	part->item.optlen = AWAY(opt, optlen);
+	part->item.faddr = AWAY(opt, faddr);
+	part->item.srr = AWAY(opt, srr);
+	part->item.rr = AWAY(opt, rr);
+	part->item.ts = AWAY(opt, ts);
+	part->item.rr_needaddr = BPF_CORE_READ_BITFIELD_PROBED(opt, rr_needaddr);
+	part->item.ts_needtime = BPF_CORE_READ_BITFIELD_PROBED(opt, ts_needtime);
+	part->item.ts_needaddr = BPF_CORE_READ_BITFIELD_PROBED(opt, ts_needaddr);
+	length = part->item.optlen;
 	if (length > 40)
 		length = 40;
-	bpf_core_read(part.item.data, length, &opt->__data);
-	put(seq, &part, sizeof(part));
+	bpf_core_read(part->item.data, length, &opt->__data);
+	END_PART(seq, part);
 	return 0;
 }
 

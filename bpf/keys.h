@@ -53,19 +53,18 @@ static __always_inline void read_ao_key(struct cursor *cursor, struct key_item *
 /* Writes the next entry. Returns 1 when no entry or no room is left. */
 static long key_step(__u32 index, struct cursor *cursor)
 {
-	struct key_part part = {
-		.header = { .kind = cursor->kind, .length = sizeof(struct key_item) },
-	};
-
 	if (!cursor->entry || written(cursor->seq) - cursor->start > ITEMS_ROOM)
 		return 1;
+	BEGIN_PART_OR_RETURN(1, cursor->seq, struct key_part, part)
+	part->header.kind = cursor->kind;
+	part->header.length = sizeof(part->item);
 	if (cursor->kind == ITEM_TCP_MD5_KEY && has_md5_keys(0))
-		read_md5_key(cursor, &part.item);
+		read_md5_key(cursor, &part->item);
 	else if (cursor->kind == ITEM_TCP_AO_KEY && has_ao_keys(0))
-		read_ao_key(cursor, &part.item);
+		read_ao_key(cursor, &part->item);
 	else
 		return 1;
-	put(cursor->seq, &part, sizeof(part));
+	END_PART(cursor->seq, part);
 	return 0;
 }
 

@@ -76,21 +76,21 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 					 struct ipv6_pinfo *np, __u64 address)
 {
 	struct inet_sock *inet = mptcp_inet(msk, first);
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	__u32 netns = 0;
 
 	if (HAS_BEHIND(msk, sk.icsk_inet.sk.__sk_common.skc_net.net, ns.inum))
 		netns = BPF_CORE_READ(msk, sk.icsk_inet.sk.__sk_common.skc_net.net, ns.inum);
-	fill_inet(&header, &msk->sk.icsk_inet, np, netns, address);
-	header.sections |= SECTION_TCP;
+	fill_inet(header, &msk->sk.icsk_inet, np, netns, address);
+	header->sections |= SECTION_TCP;
 	if (IS_WANTED(ITEMS) && GET(inet, inet_opt))
-		header.sections |= SECTION_ITEMS;
+		header->sections |= SECTION_ITEMS;
 	if (has_fallen_back(msk))
-		header.traits |= TRAIT_FALLBACK;
+		header->traits |= TRAIT_FALLBACK;
 	else if (HAS(inet, pinet6)) /* sockopt.c, mptcp_getsockopt_v6(): some options even over IPv4 */
-		header.sections |= SECTION_IPV6;
-	fill_mptcp_queues(&header, msk, first);
-	return write_header(seq, &header);
+		header->sections |= SECTION_IPV6;
+	fill_mptcp_queues(header, msk, first);
+	return write_header(seq, header);
 }
 
 /*
@@ -140,11 +140,11 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 	RETURN_UNLESS_WANTED(TCP)
 	/* getsockopt(2) creates a missing first subflow, unless the socket is connected. */
 	bool has_first = GET(msk, first) || LOAD(msk, sk.icsk_inet.sk.__sk_common.skc_state) == TCP_CLOSE;
-	struct tcp_section section = {};
+	BEGIN_PART(seq, struct tcp_section, section)
 
 	if (has_fallen_back(msk)) {
 		FILL(TCP_OPTIONS_LIST)
-		section.flags &= ~(1ULL << TCP_IS_MPTCP | 1ULL << TCP_CONGESTION__set);
+		section->flags &= ~(1ULL << TCP_IS_MPTCP | 1ULL << TCP_CONGESTION__set);
 	} else {
 		FILL(MPTCP_OPTIONS_LIST)
 		if (has_first) {
@@ -152,10 +152,10 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 		}
 	}
 	if (has_first)
-		copy_names(&section, msk, tp);
-	section.has_flags |= 1ULL << TCP_CONGESTION__set;
-	section.flags |= (__u64)has_own_congestion(&section, net) << TCP_CONGESTION__set;
-	put(seq, &section, sizeof(section));
+		copy_names(section, msk, tp);
+	section->has_flags |= 1ULL << TCP_CONGESTION__set;
+	section->flags |= (__u64)has_own_congestion(section, net) << TCP_CONGESTION__set;
+	END_PART(seq, section);
 	return 0;
 }
 

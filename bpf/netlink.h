@@ -6,28 +6,28 @@
 static __noinline int write_netlink_header(struct seq_file *seq, struct netlink_sock *nlk,
 					   struct net *net, __u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 
-	fill_header(&header, &nlk->sk.__sk_common, GET(net, ns.inum), address);
-	fill_socket(&header, &nlk->sk);
-	header.sections |= SECTION_NETLINK;
+	fill_header(header, &nlk->sk.__sk_common, GET(net, ns.inum), address);
+	fill_socket(header, &nlk->sk);
+	header->sections |= SECTION_NETLINK;
 	if (HAS(nlk, groups) && GET(nlk, ngroups))
-		header.sections |= SECTION_ITEMS;
-	fill_queues(&header, &nlk->sk);
+		header->sections |= SECTION_ITEMS;
+	fill_queues(header, &nlk->sk);
 	/* The groups are also part of the local address, which almost every run shows. */
-	return write_header_with(seq, &header, parameters.prefilter.sections | SECTION_ITEMS);
+	return write_header_with(seq, header, parameters.prefilter.sections | SECTION_ITEMS);
 }
 
 static __noinline int write_netlink(struct seq_file *seq, struct netlink_sock *nlk)
 {
 	RETURN_UNLESS_WANTED(NETLINK)
-	struct netlink_section section = {};
+	BEGIN_PART(seq, struct netlink_section, section)
 
 	FILL(NETLINK_OPTIONS_LIST)
-	section.portid = GET(nlk, portid);
-	section.dst_portid = GET(nlk, dst_portid);
-	section.dst_group = GET(nlk, dst_group);
-	put(seq, &section, sizeof(section));
+	section->portid = GET(nlk, portid);
+	section->dst_portid = GET(nlk, dst_portid);
+	section->dst_group = GET(nlk, dst_group);
+	END_PART(seq, section);
 	return 0;
 }
 

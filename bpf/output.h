@@ -87,20 +87,29 @@ static __always_inline void *next_place(struct seq_file *seq, __u32 size)
 	return OUTPUT_OF(seq)->bytes + place;
 }
 
-/* Writes a part of a record, whose size is a constant. */
-static __always_inline void put(struct seq_file *seq, const void *part, __u32 size)
+/*
+ * Where a part of a record is built. In the buffer of a walk, the part is at its place. Otherwise it is on the stack,
+ * also without a `seq`: see fact.h. Returns NULL if the buffer is full.
+ */
+static __always_inline void *begin_part(struct seq_file *seq, void *on_stack, __u32 size)
 {
-	void *to;
+	void *part = on_stack;
 
-	if (!WALKS) {
-		bpf_seq_write(seq, part, size);
-		return;
+	if (WALKS && seq) {
+		part = next_place(seq, size);
+		if (!part)
+			return 0;
 	}
-	to = next_place(seq, size);
-	if (!to)
-		return;
-	__builtin_memcpy(__builtin_assume_aligned(to, 8), part, size);
-	OUTPUT_OF(seq)->header.length += size;
+	__builtin_memset(__builtin_assume_aligned(part, 8), 0, size);
+	return part;
+}
+
+static __always_inline void end_part(struct seq_file *seq, const void *part, __u32 size)
+{
+	if (WALKS)
+		OUTPUT_OF(seq)->header.length += size;
+	else
+		bpf_seq_write(seq, part, size);
 }
 
 static __always_inline void put_chunk(struct seq_file *seq, __u64 address, __u64 length)
@@ -128,7 +137,8 @@ static __always_inline __u64 written(struct seq_file *seq)
 #else
 #define WALKS false
 #define is_walked_once(seq) false
-#define put(seq, part, size) bpf_seq_write(seq, part, size)
+#define begin_part(seq, on_stack, size) __builtin_memset(on_stack, 0, size)
+#define end_part(seq, part, size) bpf_seq_write(seq, part, size)
 #define put_chunk put_chunk_into_seq
 
 /* A plain load, because seq is a typed pointer in every program. */
@@ -137,5 +147,22 @@ static __always_inline __u64 written(struct seq_file *seq)
 	return HAS(seq, count) ? seq->count : 0;
 }
 #endif
+
+/*
+ * Declares a part of a record, a pointer to zeros, in a function that returns 0, or `full`, if there is no room for it.
+ *
+ * The verifier keeps no values of a walk's buffer. It does so for each word on the stack, and would follow a socket
+ * separately for each combination of members that a condition fills in: it analyses 12,400 instructions for TCP with
+ * parts on the stack, and 8,900 in the buffer.
+ */
+#define BEGIN_PART(seq, type, name) BEGIN_PART_OR_RETURN(0, seq, type, name)
+#define BEGIN_PART_OR_RETURN(full, seq, type, name)                                                \
+	type name##_on_stack, *name = begin_part(seq, &name##_on_stack, sizeof(name##_on_stack));  \
+                                                                                                   \
+	if (!name)                                                                                 \
+		return full;
+
+/* Adds the part to the record. Without this, it leaves no trace. */
+#define END_PART(seq, name) end_part(seq, name, sizeof(*name))
 
 #endif

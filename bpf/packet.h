@@ -8,16 +8,16 @@
 static __noinline int write_packet_header(struct seq_file *seq, struct packet_sock *po,
 					  struct net *net, __u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	struct sock *sk = &po->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
-	fill_socket(&header, sk);
-	header.sections |= SECTION_PACKET;
+	fill_header(header, &sk->__sk_common, GET(net, ns.inum), address);
+	fill_socket(header, sk);
+	header->sections |= SECTION_PACKET;
 	if (!IS_WANTED(ITEMS) || GET(po, mclist))
-		header.sections |= SECTION_ITEMS;
-	fill_queues(&header, sk);
-	return write_header(seq, &header);
+		header->sections |= SECTION_ITEMS;
+	fill_queues(header, sk);
+	return write_header(seq, header);
 }
 
 /* include/uapi/linux/if_packet.h */
@@ -43,18 +43,23 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 	struct packet_rollover *rollover = GET(po, rollover);
 	struct packet_fanout *fanout = GET(po, fanout);
 	struct bpf_prog *data = fanout_program(fanout);
-	struct packet_section section = {};
+	BEGIN_PART(seq, struct packet_section, section)
 
 	/* Reading through a NULL pointer returns 0. */
 	FILL(PACKET_OPTIONS_LIST)
 	if (HAS(po, ifindex) && HAS(po, num)) {
-		section.ifindex = LOAD(po, ifindex);
-		section.ethertype = LOAD(po, num);
-		section.bound_known = 1;
+		section->ifindex = LOAD(po, ifindex);
+		section->ethertype = LOAD(po, num);
+		section->bound_known = 1;
 	}
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
+
+struct packet_membership_part {
+	struct item_header header;
+	struct packet_membership_item item;
+};
 
 /*
  * Writes the next entry. Returns 1 when no entry or no room is left. The kernel changes the list under a
@@ -63,25 +68,21 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 static long packet_membership_step(__u32 index, struct cursor *cursor)
 {
 	struct packet_mclist *entry = (void *)cursor->entry;
-	struct {
-		struct item_header header;
-		struct packet_membership_item item;
-	} part = {
-		.header = { .kind = ITEM_PACKET_MEMBERSHIP,
-			    .length = sizeof(struct packet_membership_item) },
-	};
 
 	if (!entry || written(cursor->seq) - cursor->start > ITEMS_ROOM)
 		return 1;
 	if (!has_packet_memberships(0))
 		return 1;
-	part.item.ifindex = BPF_CORE_READ(entry, ifindex);
-	part.item.count = BPF_CORE_READ(entry, count);
-	part.item.type = BPF_CORE_READ(entry, type);
-	part.item.length = BPF_CORE_READ(entry, alen);
-	bpf_core_read(part.item.address, sizeof(part.item.address), &entry->addr);
+	BEGIN_PART_OR_RETURN(1, cursor->seq, struct packet_membership_part, part)
+	part->header.kind = ITEM_PACKET_MEMBERSHIP;
+	part->header.length = sizeof(part->item);
+	part->item.ifindex = BPF_CORE_READ(entry, ifindex);
+	part->item.count = BPF_CORE_READ(entry, count);
+	part->item.type = BPF_CORE_READ(entry, type);
+	part->item.length = BPF_CORE_READ(entry, alen);
+	bpf_core_read(part->item.address, sizeof(part->item.address), &entry->addr);
 	cursor->entry = (__u64)BPF_CORE_READ(entry, next);
-	put(cursor->seq, &part, sizeof(part));
+	END_PART(cursor->seq, part);
 	return 0;
 }
 

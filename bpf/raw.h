@@ -11,13 +11,13 @@
 static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 
-	fill_inet(&header, inet, np, GET(net, ns.inum), address);
-	if (header.socket_type == SOCK_RAW)
-		header.sections |= SECTION_RAW;
-	fill_queues(&header, &inet->sk);
-	return write_header(seq, &header);
+	fill_inet(header, inet, np, GET(net, ns.inum), address);
+	if (header->socket_type == SOCK_RAW)
+		header->sections |= SECTION_RAW;
+	fill_queues(header, &inet->sk);
+	return write_header(seq, header);
 }
 
 static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
@@ -27,12 +27,12 @@ static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
 	/* raw_sock and raw6_sock differ in layout. Reading through a NULL pointer returns 0. */
 	struct raw6_sock *raw6 = is_ipv6 ? (void *)inet : 0;
 	struct raw_sock *raw = is_ipv6 ? 0 : (void *)inet;
-	struct raw_section section = {};
+	BEGIN_PART(seq, struct raw_section, section)
 
 	FILL(RAW_OPTIONS_LIST)
 	if (HAS(raw6, filter.data))
-		bpf_core_read(section.icmp6_filter, 32, &raw6->filter.data);
-	put(seq, &section, sizeof(section));
+		bpf_core_read(section->icmp6_filter, 32, &raw6->filter.data);
+	END_PART(seq, section);
 	return 0;
 }
 

@@ -141,7 +141,7 @@
 #define FILL_VALUE_(name, present, expression)                                                     \
 	if (present) {                                                                             \
 		has_values |= 1ULL << name;                                                        \
-		section.values[name] = (__u64)(expression);                                        \
+		section->values[name] = (__u64)(expression);                                        \
 	}
 
 /* Collects the words in registers, because the compiler would write each change to the stack. */
@@ -150,9 +150,9 @@
 		__u64 has_flags = 0, flags = 0, has_values = 0;                                    \
                                                                                                    \
 		LIST(FILL_FLAG, FILL_VALUE)                                                        \
-		section.has_flags |= has_flags;                                                    \
-		section.flags |= flags;                                                            \
-		section.has_values |= has_values;                                                  \
+		section->has_flags |= has_flags;                                                    \
+		section->flags |= flags;                                                            \
+		section->has_values |= has_values;                                                  \
 	}
 
 #endif

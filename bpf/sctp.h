@@ -64,20 +64,20 @@ static __always_inline bool is_bound_to_all(struct sctp_sock *sp)
 static __noinline int write_sctp_header(struct seq_file *seq, struct inet_sock *inet,
 					struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	struct sock *sk = &inet->sk;
 
-	fill_inet(&header, inet, np, GET(net, ns.inum), address);
-	header.sections |= SECTION_SCTP;
-	if (header.state == TCP_LISTEN) {
-		header.recv_queue = GET(sk, sk_ack_backlog);
-		header.send_queue = GET(sk, sk_max_ack_backlog);
+	fill_inet(header, inet, np, GET(net, ns.inum), address);
+	header->sections |= SECTION_SCTP;
+	if (header->state == TCP_LISTEN) {
+		header->recv_queue = GET(sk, sk_ack_backlog);
+		header->send_queue = GET(sk, sk_max_ack_backlog);
 	} else {
 		/* The sums of all associations: sctp_set_owner_w() adds to both. */
-		header.recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
-		header.send_queue = GET(sk, sk_wmem_queued);
+		header->recv_queue = GET(sk, sk_backlog.rmem_alloc.counter);
+		header->send_queue = GET(sk, sk_wmem_queued);
 	}
-	return write_header(seq, &header);
+	return write_header(seq, header);
 }
 
 static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
@@ -85,10 +85,10 @@ static __noinline int write_sctp(struct seq_file *seq, struct sctp_sock *sp)
 	RETURN_UNLESS_WANTED(SCTP)
 	struct sctp_association *asoc = only_association(sp);
 	struct sctp_endpoint *ep = GET(sp, ep);
-	struct sctp_section section = {};
+	BEGIN_PART(seq, struct sctp_section, section)
 
 	FILL(SCTP_OPTIONS_LIST)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The parts of a record: the header, then a section for each level of options. Each is built on the
- * stack by its own function and written at once. No map holds them, because concurrent readers of a
- * program would share it. When the kernel's buffer is full, the kernel discards all parts of the record
- * and runs the program again.
+ * The parts of a record: the header, then a section for each level of options. Each is built by its own
+ * function, in the buffer of a walk or on the stack of an iterator: no map holds the latter, because
+ * concurrent readers of a program would share it. When the kernel's buffer is full, the kernel discards all
+ * parts of the record and runs the program again.
  */
 #ifndef SECTIONS_H
 #define SECTIONS_H
@@ -149,7 +149,7 @@ static __always_inline int write_header_with(struct seq_file *seq, struct record
 
 	header->sections = all & wanted;
 	header->left_out = all & ~wanted;
-	put(seq, header, sizeof(*header));
+	END_PART(seq, header);
 	return all & wanted;
 }
 
@@ -255,46 +255,46 @@ static __noinline int write_tcp_header(struct seq_file *seq, struct tcp_sock *tp
 {
 	struct inet_sock *inet = &tp->inet_conn.icsk_inet;
 	struct sock *sk = &inet->sk;
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	__s32 unread;
 
-	fill_inet(&header, inet, np, GET(net, ns.inum), address);
-	header.sections |= SECTION_TCP | connection_sections();
+	fill_inet(header, inet, np, GET(net, ns.inum), address);
+	header->sections |= SECTION_TCP | connection_sections();
 	if (visits_each_tcp_socket_once(seq))
-		header.traits |= TRAIT_ONCE;
-	fill_reuseport(&header, sk);
-	fill_master(&header, tp);
-	fill_timer(&header, tp);
+		header->traits |= TRAIT_ONCE;
+	fill_reuseport(header, sk);
+	fill_master(header, tp);
+	fill_timer(header, tp);
 	if (!IS_WANTED(TLS) || has_tls(tp))
-		header.sections |= SECTION_TLS;
+		header->sections |= SECTION_TLS;
 	if (IS_WANTED(ITEMS) && may_have_keys(tp))
-		header.sections |= SECTION_ITEMS;
-	if (header.state == TCP_LISTEN) {
-		header.recv_queue = GET(sk, sk_ack_backlog);
-		header.send_queue = GET(sk, sk_max_ack_backlog);
-	} else if (header.state != TCP_CLOSE) {
+		header->sections |= SECTION_ITEMS;
+	if (header->state == TCP_LISTEN) {
+		header->recv_queue = GET(sk, sk_ack_backlog);
+		header->send_queue = GET(sk, sk_max_ack_backlog);
+	} else if (header->state != TCP_CLOSE) {
 		/* The sequence numbers that a closed connection leaves behind are no queue. */
 		unread = GET(tp, rcv_nxt) - GET(tp, copied_seq);
-		header.recv_queue = unread < 0 ? 0 : unread;
-		header.send_queue = GET(tp, write_seq) - GET(tp, snd_una);
+		header->recv_queue = unread < 0 ? 0 : unread;
+		header->send_queue = GET(tp, write_seq) - GET(tp, snd_una);
 	}
-	return write_header(seq, &header);
+	return write_header(seq, header);
 }
 
 static __noinline int write_udp_header(struct seq_file *seq, struct udp_sock *up,
 				       struct ipv6_pinfo *np, struct net *net, __u64 address)
 {
 	struct sock *sk = &up->inet.sk;
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 
-	fill_inet(&header, &up->inet, np, GET(net, ns.inum), address);
-	header.sections |= SECTION_UDP;
+	fill_inet(header, &up->inet, np, GET(net, ns.inum), address);
+	header->sections |= SECTION_UDP;
 	if (visits_each_udp_socket_once(seq))
-		header.traits |= TRAIT_ONCE;
-	fill_reuseport(&header, sk);
-	fill_queues(&header, sk);
-	header.recv_queue -= GET(up, forward_deficit);
-	return write_header(seq, &header);
+		header->traits |= TRAIT_ONCE;
+	fill_reuseport(header, sk);
+	fill_queues(header, sk);
+	header->recv_queue -= GET(up, forward_deficit);
+	return write_header(seq, header);
 }
 
 /* The sections. Without `seq`, a function tests a fact of its section instead: see fact.h. */
@@ -311,11 +311,11 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 	struct bpf_prog *reuseport = GET_BEHIND(sk, sk_reuseport_cb, prog);
 	bool has_sock_flags = HAS(sk, __sk_common.skc_flags);
 	__u64 sock_flags = GET(sk, __sk_common.skc_flags);
-	struct socket_section section = {};
+	BEGIN_PART(seq, struct socket_section, section)
 
 	FILL(SOCKET_OPTIONS_LIST)
 	RETURN_IF_TEST(SOCKET)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 
@@ -327,11 +327,11 @@ static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, str
 	__u64 inet_flags = GET(inet, inet_flags);
 	__u64 cmsg_flags = has_inet_flags ? inet_flags : GET(inet, cmsg_flags);
 	struct sock *sk = &inet->sk;
-	struct ip_section section = {};
+	BEGIN_PART(seq, struct ip_section, section)
 
 	FILL(IP_OPTIONS_LIST)
 	RETURN_IF_TEST(IP)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 
@@ -374,13 +374,13 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 	bool has_inet_flags = HAS(inet, inet_flags);
 	__u64 inet_flags = GET(inet, inet_flags);
 	struct sock *sk = &inet->sk;
-	struct ipv6_section section = {};
+	BEGIN_PART(seq, struct ipv6_section, section)
 
 	FILL(IPV6_OPTIONS_LIST)
 	RETURN_IF_TEST(IPV6)
 	if (HAS(np, sticky_pktinfo.ipi6_addr))
-		bpf_core_read(section.pktinfo_address, 16, &np->sticky_pktinfo.ipi6_addr);
-	put(seq, &section, sizeof(section));
+		bpf_core_read(section->pktinfo_address, 16, &np->sticky_pktinfo.ipi6_addr);
+	END_PART(seq, section);
 	return 0;
 }
 
@@ -399,15 +399,15 @@ static __noinline int write_tcp(struct seq_file *seq, struct tcp_sock *tp, struc
 	RETURN_UNLESS_WANTED(TCP)
 	const struct tcp_congestion_ops *congestion = GET(tp, inet_conn.icsk_ca_ops);
 	const struct tcp_ulp_ops *ulp = GET(tp, inet_conn.icsk_ulp_ops);
-	struct tcp_section section = {};
+	BEGIN_PART(seq, struct tcp_section, section)
 
 	FILL(TCP_OPTIONS_LIST)
 	RETURN_IF_TEST(TCP)
 	if (HAS(congestion, name))
-		bpf_core_read(section.congestion, 16, &congestion->name);
+		bpf_core_read(section->congestion, 16, &congestion->name);
 	if (HAS(ulp, name) && ulp)
-		bpf_core_read(section.ulp, 16, &ulp->name);
-	put(seq, &section, sizeof(section));
+		bpf_core_read(section->ulp, 16, &ulp->name);
+	END_PART(seq, section);
 	return 0;
 }
 
@@ -415,22 +415,22 @@ static __noinline int write_tls(struct seq_file *seq, struct tcp_sock *tp)
 {
 	RETURN_UNLESS_WANTED(TLS)
 	struct tls_context *tls = GET(tp, inet_conn.icsk_ulp_data);
-	struct tls_section section = {};
+	BEGIN_PART(seq, struct tls_section, section)
 
 	FILL(TLS_OPTIONS_LIST)
 	RETURN_IF_TEST(TLS)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 
 static __noinline int write_udp(struct seq_file *seq, struct udp_sock *up)
 {
 	RETURN_UNLESS_WANTED(UDP)
-	struct udp_section section = {};
+	BEGIN_PART(seq, struct udp_section, section)
 
 	FILL(UDP_OPTIONS_LIST)
 	RETURN_IF_TEST(UDP)
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 

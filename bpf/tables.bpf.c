@@ -88,22 +88,22 @@ static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 
 static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common *skc, __u8 state,
 					__u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	__u32 netns = 0;
 
 	if (HAS_BEHIND(skc, skc_net.net, ns.inum))
 		netns = BPF_CORE_READ(skc, skc_net.net, ns.inum);
-	fill_header(&header, skc, netns, address);
-	fill_endpoints(&header, skc);
-	fill_mini_timer(&header, skc);
-	header.socket_type = SOCK_STREAM;
-	header.protocol = IPPROTO_TCP;
-	header.state = state;
+	fill_header(header, skc, netns, address);
+	fill_endpoints(header, skc);
+	fill_mini_timer(header, skc);
+	header->socket_type = SOCK_STREAM;
+	header->protocol = IPPROTO_TCP;
+	header->state = state;
 	if (visits_each_tcp_socket_once(seq))
-		header.traits |= TRAIT_ONCE;
+		header->traits |= TRAIT_ONCE;
 	if (state == TCP_SYN_RECV)
-		header.uid = uid_of_request(skc);
-	put(seq, &header, sizeof(header));
+		header->uid = uid_of_request(skc);
+	END_PART(seq, header);
 	return 0;
 }
 

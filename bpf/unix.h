@@ -91,22 +91,22 @@ static __always_inline __u32 unread_bytes(struct unix_sock *u, __u64 address, bo
 static __noinline int write_unix_header(struct seq_file *seq, struct unix_sock *u, struct net *net,
 					__u64 address, __u32 unread)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	struct sock *sk = &u->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
-	fill_socket(&header, sk);
+	fill_header(header, &sk->__sk_common, GET(net, ns.inum), address);
+	fill_socket(header, sk);
 	if (is_walked_once(seq))
-		header.traits |= TRAIT_ONCE;
-	header.sections |= SECTION_UNIX;
-	if (header.state == TCP_LISTEN) {
-		header.recv_queue = GET(sk, sk_receive_queue.qlen);
-		header.send_queue = GET(sk, sk_max_ack_backlog);
+		header->traits |= TRAIT_ONCE;
+	header->sections |= SECTION_UNIX;
+	if (header->state == TCP_LISTEN) {
+		header->recv_queue = GET(sk, sk_receive_queue.qlen);
+		header->send_queue = GET(sk, sk_max_ack_backlog);
 	} else {
-		fill_queues(&header, sk);
-		header.recv_queue = unread;
+		fill_queues(header, sk);
+		header->recv_queue = unread;
 	}
-	return write_header(seq, &header);
+	return write_header(seq, header);
 }
 
 /* Copies the name of a bound socket and returns its length: an abstract name may contain zero bytes. */
@@ -131,16 +131,16 @@ static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 	RETURN_UNLESS_WANTED(UNIX)
 	const struct cred *cred = GET(u, sk.sk_peer_cred);
 	struct unix_sock *peer = (void *)GET(u, peer);
-	struct unix_section section = {};
+	BEGIN_PART(seq, struct unix_section, section)
 
 	FILL(UNIX_OPTIONS_LIST)
-	section.path_length = copy_path(section.path, GET(u, addr));
+	section->path_length = copy_path(section->path, GET(u, addr));
 	if (peer) {
-		section.peer = probed_inode((struct sock *)peer);
-		section.peer_path_length =
-			HAS(peer, addr) ? copy_path(section.peer_path, BPF_CORE_READ(peer, addr)) : 0;
+		section->peer = probed_inode((struct sock *)peer);
+		section->peer_path_length =
+			HAS(peer, addr) ? copy_path(section->peer_path, BPF_CORE_READ(peer, addr)) : 0;
 	}
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 

@@ -8,15 +8,15 @@
 static __noinline int write_xdp_header(struct seq_file *seq, struct xdp_sock *xs, struct net *net,
 				       __u64 address)
 {
-	struct record_header header = {};
+	BEGIN_PART(seq, struct record_header, header)
 	struct sock *sk = &xs->sk;
 
-	fill_header(&header, &sk->__sk_common, GET(net, ns.inum), address);
-	fill_socket(&header, sk);
-	header.state = GET(xs, state);
-	header.sections |= SECTION_XDP;
-	fill_queues(&header, sk);
-	return write_header(seq, &header);
+	fill_header(header, &sk->__sk_common, GET(net, ns.inum), address);
+	fill_socket(header, sk);
+	header->state = GET(xs, state);
+	header->sections |= SECTION_XDP;
+	fill_queues(header, sk);
+	return write_header(seq, header);
 }
 
 static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
@@ -28,7 +28,7 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 	struct xsk_queue *fill_ring = fill ? fill : GET(xs, fq_tmp);
 	struct xsk_queue *completion_ring = GET_BEHIND(xs, pool, cq);
 	struct xdp_umem *umem = GET(xs, umem);
-	struct xdp_section section = {};
+	BEGIN_PART(seq, struct xdp_section, section)
 
 	if (!completion_ring)
 		completion_ring = GET(xs, cq_tmp);
@@ -37,12 +37,12 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 	if (HAS(xs, state) && HAS(xs, queue_id) && HAS_BEHIND(xs, dev, ifindex)) {
 		/* xs->dev is not cleared when the interface is removed. */
 		if (LOAD(xs, state) == XSK_BOUND) {
-			section.ifindex = LOAD_BEHIND(xs, dev, ifindex);
-			section.queue = LOAD(xs, queue_id);
+			section->ifindex = LOAD_BEHIND(xs, dev, ifindex);
+			section->queue = LOAD(xs, queue_id);
 		}
-		section.bound_known = 1;
+		section->bound_known = 1;
 	}
-	put(seq, &section, sizeof(section));
+	END_PART(seq, section);
 	return 0;
 }
 
