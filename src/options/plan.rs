@@ -105,6 +105,7 @@ impl Plan {
         plan.is_partial = others != Others::None && !plan.knows_set;
         if others != Others::None {
             let rest = (0..CATALOGUE.len()).filter(|index| !always.contains(index));
+            let rest = rest.filter(|index| CATALOGUE[*index].may_be_of(family));
             rest.filter(has).for_each(|index| plan.watch(entry(index)));
         }
         plan
