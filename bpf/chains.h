@@ -73,6 +73,20 @@ static __always_inline __u64 load_head(struct lane *lane, __u64 offset)
 	return lane->heads[(offset & (HEADS - 1)) / 8];
 }
 
+/* Begins the next stripe of the lane. Returns false if none is left in the table. */
+static __always_inline bool begin_stripe(struct lane *lane)
+{
+	if (lane->next_stripe >= lane->slots.count)
+		return false;
+	lane->slot = lane->next_stripe;
+	lane->end = lane->slot + lane->stripe;
+	if (lane->end > lane->slots.count)
+		lane->end = lane->slots.count;
+	lane->next_stripe += lane->stripe * parameters.walk.lanes;
+	lane->rest = 0;
+	return true;
+}
+
 /* Begins with the chain of a slot, whose head has been loaded. */
 static __always_inline void begin_chain(struct lane *lane, __u64 head)
 {
@@ -109,7 +123,10 @@ static __always_inline bool is_empty_group(struct lane *lane, __u64 slot)
 	return (all & 1) | !any;
 }
 
-/* Goes to the next slot that has a chain, or near to it. Returns 1 if none is left. */
+/*
+ * Goes to the next slot that has a chain, or near to it. Returns 1 if none is left for this call, whose sockets are
+ * all of one stripe.
+ */
 static __always_inline long next_slot(struct lane *lane)
 {
 	struct collecting *c = &lane->collecting;
@@ -124,8 +141,11 @@ static __always_inline long next_slot(struct lane *lane)
 	}
 	for (int i = 0; i < SLOTS_PER_STEP && is_end(head); i++) {
 		c->slot++;
-		if (c->slot >= lane->end)
-			return 1;
+		if (c->slot >= lane->end) {
+			if (c->found || !begin_stripe(lane))
+				return 1;
+			c->slot = lane->slot;
+		}
 		head = load_head(lane, c->slot * lane->slots.stride);
 	}
 	c->skip = 0;
@@ -303,6 +323,9 @@ __noinline int end_collecting(__u32 number)
 	else
 		give_up_chain(lane, output);
 	output->header.is_split = had_rest || lane->rest;
+	/* The chain that needed more steps is done. */
+	if (lane->slot != c->slot)
+		lane->steps = CALL_STEPS;
 	lane->slot = c->slot;
 	return c->found;
 }

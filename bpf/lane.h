@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The state of a walk, and its maps. A walk has one or more lanes, which share the slots of a table among them. Each
- * is read by one thread and has its own element in each map.
+ * The state of a walk, and its maps. A walk has one or more lanes, each of which is read by one thread and has its
+ * own element in each map. The slots of a table are divided into stripes, which the lanes do in turn. The reader
+ * merges the lanes by output_header.order, so that the same table gives the same rows in the same order.
  *
  * The loader freezes all maps, because they say where the kernel is read. The reader would keep a means to read any
  * address after it has given up its capabilities. It starts a walk by opening an iterator, whose number is a new
@@ -26,6 +27,12 @@
 
 /* The steps that a kernel without bpf_loop() does at once. */
 #define SOME_STEPS 64
+
+/*
+ * The most stripes of a table. While the records of a lane's stripe are used, the other lanes do theirs, as far as the
+ * reader has memory for them: a stripe of a table of a million sockets is 1 MB.
+ */
+#define STRIPES 1024
 
 /* The bytes of a table's heads that are read at once. */
 #define HEADS 512
@@ -94,6 +101,8 @@ struct copies {
 /* Where a call begins, to make it again. */
 struct call {
 	__u64 slot;
+	__u64 end;
+	__u64 next_stripe;
 	__u64 rest;
 	__u64 limit;
 };
@@ -105,8 +114,11 @@ struct lane {
 	__u64 table;
 	__u64 net;
 	struct slots slots;
+	__u64 tables_begun; /* their number */
+	__u64 stripe; /* the number of slots of one */
+	__u64 next_stripe; /* where the next one of this lane begins */
 	__u64 slot; /* where the next call begins, */
-	__u64 end;  /* and where this lane ends */
+	__u64 end;  /* and where its stripe ends */
 	__u64 rest; /* the nodes at the end of that slot's chain that are left, if one call was not enough for all */
 	__u64 steps; /* of a call, at most */
 	__u64 limit; /* the number of sockets of a call, at most */

@@ -24,6 +24,7 @@ struct output_header {
 	__u64 done;   /* whether the walk is over */
 	__u64 lost;   /* tables that were not found, and chains that changed faster than they could be followed */
 	__u64 longest_call; /* since the programs were loaded, in nanoseconds */
+	__u64 order; /* of the records among those of all lanes. It increases from stripe to stripe. */
 	__u64 is_split; /* whether the reader may get a socket of this call once more */
 	__u64 missing; /* of the first lane: tables of the last place that were not found, as bits of enum table */
 };

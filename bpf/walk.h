@@ -238,6 +238,8 @@ static __always_inline void begin_walk(struct lane *lane, struct output_header *
 	lane->session = session;
 	lane->next_place = 0;
 	lane->next_table = first_table(kind);
+	lane->tables_begun = 0;
+	lane->slots.count = lane->next_stripe = 0;
 	lane->slot = lane->end = 0;
 	lane->copied_net = 0;
 	output->lost = 0;
@@ -260,9 +262,11 @@ static __always_inline bool begin_table(struct lane *lane, struct output *output
 	output->header.lost += place->missing >> (lane->table & 63) & 1;
 	if (place->tables >> (lane->table & 63) & 1)
 		find_slots(place->net, lane->table, &lane->slots);
-	lane->slot = lane->slots.count * number / parameters.walk.lanes;
-	lane->end = lane->slots.count * (number + 1) / parameters.walk.lanes;
-	lane->rest = 0;
+	lane->tables_begun++;
+	lane->stripe = (lane->slots.count + STRIPES - 1) / STRIPES;
+	lane->next_stripe = lane->stripe * number;
+	lane->slot = lane->end = lane->rest = 0;
+	begin_stripe(lane);
 	lane->steps = CALL_STEPS;
 	lane->limit = CALL_SOCKETS;
 	lane->next_table++;
@@ -284,11 +288,17 @@ __noinline int begin_call(__u32 number, __u64 session, __u32 kind)
 	lane->begun_at = bpf_ktime_get_ns();
 	output->header.length = 0;
 	begin_walk(lane, &output->header, session, kind);
-	if (lane->slot >= lane->end && !begin_table(lane, output, number, kind)) {
+	if (lane->slot >= lane->end && !begin_stripe(lane) && !begin_table(lane, output, number, kind)) {
 		output->header.done = 1;
 		return 0;
 	}
-	lane->first = (struct call){ .slot = lane->slot, .rest = lane->rest, .limit = lane->limit };
+	lane->first = (struct call){
+		.slot = lane->slot,
+		.end = lane->end,
+		.next_stripe = lane->next_stripe,
+		.rest = lane->rest,
+		.limit = lane->limit,
+	};
 	begin_collecting(lane);
 	return 1;
 }
@@ -305,8 +315,11 @@ __noinline int end_call(__u32 number)
 	if (lane->limit != lane->first.limit) {
 		output->header.length = 0;
 		lane->slot = lane->first.slot;
+		lane->end = lane->first.end;
+		lane->next_stripe = lane->first.next_stripe;
 		lane->rest = lane->first.rest;
 	}
+	output->header.order = lane->tables_begun << 32 | lane->end;
 	duration = bpf_ktime_get_ns() - lane->begun_at;
 	if (duration > output->header.longest_call)
 		output->header.longest_call = duration;

@@ -15,6 +15,7 @@ mod identity;
 pub mod libbpf_log;
 pub mod load;
 pub mod map_access;
+mod merge;
 pub mod namespace;
 pub mod object;
 pub mod process;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::kernel::merge::{Chunk, LaneSource, Merged};
 use crate::kernel::snapshot::{Snapshot, Source};
 use crate::kernel::walk::Lane;
 
@@ -25,6 +26,14 @@ pub struct Notice {
     pub say: Box<dyn FnOnce() + Send>,
 }
 
+/// What the thread that goes through the sources sends.
+enum Message {
+    /// Bytes of a stream. A chunk may end in the middle of a record.
+    Chunk(Vec<u8>),
+    /// The lanes of a walk, which other threads read.
+    Lanes(Vec<LaneSource>),
+}
+
 /// A snapshot that other threads read. If no thread could be started, the calling thread reads it.
 pub enum ReadAhead {
     Ahead(Ahead),
@@ -33,10 +42,12 @@ pub enum ReadAhead {
 
 /// The data that the other threads have read.
 pub struct Ahead {
-    chunks: Receiver<io::Result<Vec<u8>>>,
+    messages: Receiver<io::Result<Message>>,
     /// The chunk that is being returned, from `begin` on.
     chunk: Vec<u8>,
     begin: usize,
+    /// The walk that is being returned.
+    walk: Option<Merged>,
     notice: Option<Notice>,
     /// `None` once the thread has ended.
     thread: Option<JoinHandle<()>>,
@@ -49,7 +60,7 @@ impl ReadAhead {
     ///
     /// If a thread could not be started, and the snapshot is lost with it. No such case is known.
     pub fn new(snapshot: Snapshot, notice: Option<Notice>) -> io::Result<ReadAhead> {
-        let (sender, chunks) = sync_channel(WAITING);
+        let (sender, messages) = sync_channel(WAITING);
         // If the thread does not start, its closure is dropped. The snapshot is therefore kept outside of
         // it.
         let snapshot = Arc::new(Mutex::new(Some(snapshot)));
@@ -62,9 +73,10 @@ impl ReadAhead {
         });
         match thread {
             Ok(thread) => Ok(ReadAhead::Ahead(Ahead {
-                chunks,
+                messages,
                 chunk: Vec::new(),
                 begin: 0,
+                walk: None,
                 notice,
                 thread: Some(thread),
             })),
@@ -77,14 +89,15 @@ fn take<T>(source: &Mutex<Option<T>>) -> Option<T> {
     source.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-type Sender = SyncSender<io::Result<Vec<u8>>>;
+type Sender = SyncSender<io::Result<Message>>;
 
 /// Sends the records of all sources, until they end or the receiver is gone.
 fn send_all(mut snapshot: Snapshot, to: &Sender) -> io::Result<()> {
     while let Some(source) = snapshot.next_source() {
         let is_received = match source {
             Source::Stream(reader) => send_stream(reader, to)?,
-            Source::Walk(walk) => send_lanes(walk.into_lanes(), to)?,
+            Source::Merged(merged) => send_stream(merged, to)?,
+            Source::Walk(lanes) => send_lanes(lanes, to)?,
         };
         if !is_received {
             break;
@@ -93,7 +106,7 @@ fn send_all(mut snapshot: Snapshot, to: &Sender) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends the bytes of a reader. A chunk may end in the middle of a record. Returns whether there still is a receiver.
+/// Sends the bytes of a reader. Returns whether there still is a receiver.
 fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
     loop {
         let mut chunk = vec![0; CHUNK];
@@ -112,7 +125,7 @@ fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
             }
         };
         chunk.truncate(length);
-        let is_received = length == 0 || to.send(Ok(chunk)).is_ok();
+        let is_received = length == 0 || to.send(Ok(Message::Chunk(chunk))).is_ok();
         match result? {
             true if is_received => {}
             _ => return Ok(is_received),
@@ -120,47 +133,50 @@ fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
     }
 }
 
-/// Sends the records of all lanes. Each is read by a thread of its own, but they are sent in the order of the lanes, so
-/// that the same table gives the same rows in the same order. Where there are many records, the receiver is slower than
-/// one lane. Returns whether there still is a receiver.
+/// Reads all lanes, each in a thread of its own, and sends where their records come from. Returns whether there still
+/// is a receiver.
 fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
     thread::scope(|scope| {
-        let mut lanes = lanes.into_iter();
-        let Some(first) = lanes.next() else { return Ok(true) };
-        let mut others = Vec::new();
+        let mut sources = Vec::new();
+        let mut threads = Vec::new();
         for lane in lanes {
-            let (sender, chunks) = sync_channel(WAITING);
+            let (sender, chunks) = sync_channel(16);
             let lane = Arc::new(Mutex::new(Some(lane)));
             let theirs = Arc::clone(&lane);
-            let send = move || take(&theirs).map_or(Ok(true), |lane| send_lane(lane, &sender));
-            others.push((lane, chunks, thread::Builder::new().spawn_scoped(scope, send)));
+            let send = move || take(&theirs).is_none_or(|lane| send_lane(lane, &sender));
+            match thread::Builder::new().spawn_scoped(scope, send) {
+                Ok(thread) => {
+                    threads.push(thread);
+                    sources.push(LaneSource::Thread(chunks));
+                }
+                Err(_) => sources.extend(take(&lane).map(LaneSource::Directly)),
+            }
         }
-        let mut is_received = send_lane(first, to)?;
-        for (lane, chunks, thread) in others {
-            is_received = is_received && chunks.iter().all(|chunk| to.send(chunk).is_ok());
-            drop(chunks);
-            is_received &= match thread {
-                Ok(thread) => thread.join().unwrap_or_else(|_| Err(panicked()))?,
-                Err(_) => take(&lane).map_or(Ok(true), |lane| send_lane(lane, to))?,
-            };
+        let mut is_received = to.send(Ok(Message::Lanes(sources))).is_ok();
+        for thread in threads {
+            is_received &= thread.join().map_err(|_| panicked())?;
         }
         Ok(is_received)
     })
 }
 
-/// Sends the records of a lane. A chunk has whole records. Returns whether there still is a receiver.
-fn send_lane(mut lane: Lane, to: &Sender) -> io::Result<bool> {
-    let mut chunk = Vec::with_capacity(CHUNK);
-    while let Some(piece) = lane.next_piece()? {
-        if !chunk.is_empty() && chunk.len() + piece.len() > CHUNK {
-            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-            if to.send(Ok(full)).is_err() {
-                return Ok(false);
-            }
+/// Sends the records of a lane, and the error that ends it. Returns whether there still is a receiver.
+fn send_lane(mut lane: Lane, to: &SyncSender<io::Result<Chunk>>) -> bool {
+    let mut chunk = Chunk::default();
+    let end = loop {
+        let piece = match lane.next_piece() {
+            Ok(Some(piece)) if piece.records.is_empty() => continue,
+            Ok(Some(piece)) => piece,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        };
+        if !chunk.has_room(&piece) && to.send(Ok(std::mem::take(&mut chunk))).is_err() {
+            return false;
         }
-        chunk.extend_from_slice(piece);
-    }
-    Ok(chunk.is_empty() || to.send(Ok(chunk)).is_ok())
+        chunk.add(&piece);
+    };
+    let is_received = chunk.is_empty() || to.send(Ok(chunk)).is_ok();
+    is_received && end.is_none_or(|error| to.send(Err(error)).is_ok())
 }
 
 fn panicked() -> io::Error {
@@ -178,31 +194,31 @@ impl Read for ReadAhead {
 
 impl Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A chunk without bytes is not the end.
-        while self.begin == self.chunk.len() && !buffer.is_empty() {
-            match self.next_chunk() {
-                Ok(next) => self.chunk = next?,
+        while !buffer.is_empty() {
+            // A chunk without bytes is not the end.
+            let length = buffer.len().min(self.chunk.len() - self.begin);
+            if length > 0 {
+                buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
+                self.begin += length;
+                return Ok(length);
+            }
+            if let Some(walk) = &mut self.walk {
+                let notice = &mut self.notice;
+                match walk.read(buffer, &mut |chunks| receive(chunks, notice))? {
+                    0 => self.walk = None,
+                    length => return Ok(length),
+                }
+                continue;
+            }
+            match receive(&self.messages, &mut self.notice) {
+                Ok(message) => match message? {
+                    Message::Chunk(chunk) => (self.chunk, self.begin) = (chunk, 0),
+                    Message::Lanes(lanes) => self.walk = Some(Merged::new(lanes)),
+                },
                 Err(_) => return self.end().map(|()| 0),
             }
-            self.begin = 0;
         }
-        let length = buffer.len().min(self.chunk.len() - self.begin);
-        buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
-        self.begin += length;
-        Ok(length)
-    }
-
-    fn next_chunk(&mut self) -> Result<io::Result<Vec<u8>>, RecvError> {
-        if let Some(notice) = self.notice.take() {
-            match self.chunks.recv_timeout(notice.after) {
-                Err(RecvTimeoutError::Timeout) => (notice.say)(),
-                received => {
-                    self.notice = Some(notice);
-                    return received.map_err(|_| RecvError);
-                }
-            }
-        }
-        self.chunks.recv()
+        Ok(0)
     }
 
     /// Waits for the end of the thread, which is the end of the source only if the thread did not
@@ -213,6 +229,20 @@ impl Ahead {
             Some(Ok(())) | None => Ok(()),
         }
     }
+}
+
+/// Receives from a channel, with a notice if that takes long.
+fn receive<T>(channel: &Receiver<T>, waiting: &mut Option<Notice>) -> Result<T, RecvError> {
+    if let Some(notice) = waiting.take() {
+        match channel.recv_timeout(notice.after) {
+            Err(RecvTimeoutError::Timeout) => (notice.say)(),
+            received => {
+                *waiting = Some(notice);
+                return received.map_err(|_| RecvError);
+            }
+        }
+    }
+    channel.recv()
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::io::{self, Read};
 use libbpf_rs::Iter;
 
 use crate::error::Error;
-use crate::kernel::walk::{self, Walk};
+use crate::kernel::merge::{LaneSource, Merged};
+use crate::kernel::walk::{self, Lane};
 
 /// One reading of the sockets, which reads its sources one after the other.
 #[derive(Default)]
@@ -23,7 +24,9 @@ pub enum Source {
     /// An open iterator, or any other reader of records, such as a pinned iterator or a recording.
     Stream(Box<dyn Read + Send>),
     /// A walk, whose lanes can be read at the same time.
-    Walk(Walk),
+    Walk(Vec<Lane>),
+    /// A walk that is read by this thread.
+    Merged(Merged),
 }
 
 impl Snapshot {
@@ -34,7 +37,7 @@ impl Snapshot {
     }
 
     /// Adds a walk.
-    pub(super) fn add_walk(&mut self, rank: usize, walk: Walk) {
+    pub(super) fn add_walk(&mut self, rank: usize, walk: Vec<Lane>) {
         self.insert(rank, Source::Walk(walk));
     }
 
@@ -76,7 +79,12 @@ impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Source::Stream(reader) => reader.read(buffer),
-            Source::Walk(walk) => walk.read(buffer),
+            Source::Walk(lanes) => {
+                let lanes = std::mem::take(lanes).into_iter().map(LaneSource::Directly);
+                *self = Source::Merged(Merged::new(lanes));
+                self.read(buffer)
+            }
+            Source::Merged(merged) => Read::read(merged, buffer),
         }
     }
 }

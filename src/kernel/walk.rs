@@ -87,17 +87,18 @@ impl Walks {
         Iter::new(&self.place)
     }
 
-    /// Opens a walk, whose lanes have these links.
+    /// Opens a walk through the tables of one family, whose lanes have these links. Each lane can be read by its own
+    /// thread. Only one walk of the programs of a run is read at a time, because they share the buffers.
     ///
     /// # Errors
     ///
     /// When the kernel refuses, for example because of too many open files.
-    pub fn open(&self, links: &[Link]) -> libbpf_rs::Result<Walk> {
+    pub fn open(&self, links: &[Link]) -> libbpf_rs::Result<Vec<Lane>> {
         let lane = |(number, link)| {
             let outputs = Arc::clone(&self.outputs);
-            Ok(Lane { iter: Iter::new(link)?, outputs, number, records: (0, 0) })
+            Ok(Lane { iter: Iter::new(link)?, outputs, number })
         };
-        Ok(Walk { lanes: links.iter().enumerate().map(lane).collect::<libbpf_rs::Result<_>>()? })
+        links.iter().enumerate().map(lane).collect()
     }
 }
 
@@ -146,39 +147,18 @@ pub fn lanes() -> u32 {
     walk_limit::LANES.0.min(cpus.try_into().unwrap_or(u32::MAX))
 }
 
-/// A walk through the tables of one family. Its lanes can be read at the same time, each by its own thread. Only one
-/// walk of the programs of a run is read at a time, because they share the buffers.
-pub struct Walk {
-    lanes: Vec<Lane>,
-}
-
-impl Walk {
-    /// The lanes, to be read to their ends.
-    pub fn into_lanes(self) -> Vec<Lane> {
-        self.lanes
-    }
-}
-
-/// Reads the lanes one after the other.
-impl Read for Walk {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(lane) = self.lanes.first_mut() {
-            match lane.read(buffer)? {
-                0 if !buffer.is_empty() => drop(self.lanes.remove(0)),
-                length => return Ok(length),
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// A share of a walk.
+/// A share of a walk: some stripes of each table.
 pub struct Lane {
     iter: Iter,
     outputs: Arc<MapMapping>,
     number: usize,
-    /// The part of the buffer that has not been read.
-    records: (usize, usize),
+}
+
+/// The records of a part of a stripe.
+pub struct Piece<'a> {
+    /// Increases from stripe to stripe, in all lanes together.
+    pub order: u64,
+    pub records: &'a [u8],
 }
 
 impl Lane {
@@ -187,7 +167,7 @@ impl Lane {
     /// # Errors
     ///
     /// When the kernel refuses, or the walk is incomplete.
-    pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
+    pub fn next_piece(&mut self) -> io::Result<Option<Piece<'_>>> {
         let is_done = loop {
             match self.iter.read(&mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
@@ -204,7 +184,10 @@ impl Lane {
         }
         match (is_done, header.done != 0) {
             (true, true) => Ok(None),
-            (false, false) => Ok(Some(self.piece(header.length as usize))),
+            (false, false) => {
+                let records = self.records(header.length as usize);
+                Ok(Some(Piece { order: header.order, records }))
+            }
             _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
         }
     }
@@ -218,25 +201,9 @@ impl Lane {
         header
     }
 
-    fn piece(&self, length: usize) -> &[u8] {
+    fn records(&self, length: usize) -> &[u8] {
         let begin = OUTPUT * self.number + size_of::<output_header>();
         // SAFETY: as above.
         unsafe { self.outputs.part(begin, length) }
-    }
-}
-
-impl Read for Lane {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.records.0 == self.records.1 && !buffer.is_empty() {
-            match self.next_piece()? {
-                Some(piece) => self.records = (0, piece.len()),
-                None => return Ok(0),
-            }
-        }
-        let (begin, end) = self.records;
-        let length = buffer.len().min(end - begin);
-        buffer[..length].copy_from_slice(&self.piece(end)[begin..begin + length]);
-        self.records.0 += length;
-        Ok(length)
     }
 }

@@ -77,7 +77,11 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
         let mut places = walks.places().expect("an iterator");
         walk::add_place(&mut places).expect("a network namespace");
         let mut bytes = Vec::new();
-        walks.open(&links).expect("a walk").read_to_end(&mut bytes).expect("read");
+        for mut lane in walks.open(&links).expect("a walk") {
+            while let Some(piece) = lane.next_piece().expect("read") {
+                bytes.extend_from_slice(piece.records);
+            }
+        }
         Stream { program: program.to_owned(), bytes }
     };
     Some([read(), read()])
