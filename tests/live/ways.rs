@@ -5,12 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::fchown;
 
+use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::sys::socket::{AddressFamily, SockType};
+use nix::unistd::Pid;
 use socket2::Socket;
 
 use crate::common::scene::EveryState;
 use crate::common::ways::{assert_both_ways_show, assert_same_without_walks, every_walk};
-use crate::common::{attach_return, bind, enter_namespace, open, set, set_bytes, sockets};
+use crate::common::{
+    attach_return, bind, enter_namespace, not_tested, open, set, set_bytes, sockets, stdout,
+};
 use crate::families::{mptcp, unix};
 use crate::numbers::*;
 
@@ -130,4 +134,28 @@ fn filters() {
         let some = assert_both_ways_show(&format!("{} {filter}", every_walk())).len();
         assert!(some < all, "{filter} selects every socket");
     }
+}
+
+/// A walk has a lane for each CPU that the program may use.
+#[test]
+fn the_order_of_the_rows_does_not_depend_on_the_number_of_lanes() {
+    enter_namespace();
+    let tcp = |_| OwnedFd::from(TcpListener::bind((V4, 0)).expect("a listener"));
+    let udp = |_| OwnedFd::from(UdpSocket::bind((V4, 0)).expect("a socket"));
+    let _sockets: Vec<OwnedFd> = (0..1_000).map(tcp).chain((0..1_000).map(udp)).collect();
+
+    let this = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this).expect("the CPUs");
+    let cpus: Vec<usize> =
+        (0..CpuSet::count()).filter(|n| allowed.is_set(*n) == Ok(true)).collect();
+    if cpus.len() < 2 {
+        return not_tested("more than one lane: there is one CPU");
+    }
+    let rows = stdout("-tulH");
+    assert!(rows.lines().count() >= 2_000, "{rows}");
+    assert_eq!(rows, stdout("-tulH"), "the same number of lanes");
+    let mut one = CpuSet::new();
+    one.set(cpus[0]).expect("a CPU");
+    sched_setaffinity(this, &one).expect("one CPU");
+    assert_eq!(rows, stdout("-tulH"), "one lane");
 }
