@@ -28,8 +28,11 @@ static __always_inline __u32 pid_number(struct pid *pid)
 	struct upid *here = (void *)&own->numbers[0] + offset;
 	struct upid *there = (void *)&pid->numbers[0] + offset;
 
-	if (!pid || BPF_CORE_READ(pid, level) < level ||
-	    BPF_CORE_READ(here, ns) != BPF_CORE_READ(there, ns))
+	if (!pid)
+		return 0;
+	/* All processes are in the initial namespace, which has level 0. */
+	if (level && (BPF_CORE_READ(pid, level) < level ||
+		      BPF_CORE_READ(here, ns) != BPF_CORE_READ(there, ns)))
 		return 0;
 	return BPF_CORE_READ(there, nr);
 }

@@ -103,8 +103,10 @@ fn the_time_ends_the_waiting() {
 #[test]
 fn waiting_can_be_interrupted_and_keeps_few_capabilities() {
     enter_namespace();
-    let mut command = Command::new(KNETSTAT);
-    let mut child = command.args(["-tq", "--wait", "120s"]).spawn().expect("knetstat");
+    // A shell ignores SIGINT in what it runs in the background, such as these tests.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", KNETSTAT, "-tq", "--wait", "120s"]);
+    let mut child = command.spawn().expect("knetstat");
     let pid = child.id();
     let capabilities = || {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
