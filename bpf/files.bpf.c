@@ -160,6 +160,7 @@ int owners(struct bpf_iter__task_file *ctx)
 	struct owner_record owner = { .magic = OWNER_MAGIC };
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct pid *pid = 0;
 	struct sock *sk;
 
 	/*
@@ -172,7 +173,9 @@ int owners(struct bpf_iter__task_file *ctx)
 	sk = sock_of(file);
 	if (!sk)
 		return 0;
-	owner.pid = pid_number(task->signal->pids[PIDTYPE_TGID]);
+	/* An address, because 5.10 adds no number to a pointer that it tracks. */
+	bpf_core_read(&pid, sizeof(pid), &task->signal->pids[PIDTYPE_TGID]);
+	owner.pid = pid_number(pid);
 	owner.fd = ctx->fd;
 	owner.flags = file->f_flags;
 	owner.inode = probed_inode(sk);
