@@ -82,6 +82,31 @@
 			LOAD(RANGE(inet), local_port_range.lo) |                                   \
 				(__u32)LOAD(RANGE(inet), local_port_range.hi) << 16
 
+static __always_inline __u64 has_cgroup(struct sock *sk)
+{
+	struct cgroup *cgroup = 0;
+
+	return (HAS(sk, sk_cgrp_data.cgroup) | HAS(sk, sk_cgrp_data.val)) & HAS_BEHIND(cgroup, kn, id);
+}
+
+/*
+ * The number of the control group of a socket, or 0 if it has none. Before 5.15, the pointer to it is a word that has
+ * one of its two lowest bits set, or is 0, if it is the first group: include/linux/cgroup.h, sock_cgroup_ptr()
+ */
+static __always_inline __u64 cgroup_of(struct sock *sk)
+{
+	struct cgroup *cgroup;
+	__u64 word;
+
+	if (HAS(sk, sk_cgrp_data.cgroup)) {
+		cgroup = LOAD(sk, sk_cgrp_data.cgroup);
+		return AWAY(cgroup, kn, id);
+	}
+	word = LOAD(sk, sk_cgrp_data.val);
+	cgroup = (void *)word;
+	return word & 3 || !word ? FIRST_CGROUP : AWAY(cgroup, kn, id);
+}
+
 /*
  * The cookie of a socket, or 0 if it has none. bpf_get_socket_cookie() is not used, because it would
  * generate one in the socket.

@@ -376,7 +376,7 @@ static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loo
 		return 0;
 	po = (void *)socket.sk;
 	sections = write_packet_header(seq, po, socket.net, address_of(socket.sk));
-	write_socket(seq, socket.sk, socket.net);
+	write_common(seq, socket.sk, socket.net);
 	write_packet(seq, po);
 	if (sections & SECTION_ITEMS)
 		write_packet_memberships(seq, po, loop_helper);
@@ -407,7 +407,7 @@ int vsock_files(struct bpf_iter__task_file *ctx)
 	if (!find_socket(ctx, FAMILY_VSOCK, &socket))
 		return 0;
 	sections = write_vsock_header(seq, socket.sk, socket.net, address_of(socket.sk));
-	write_socket(seq, socket.sk, socket.net);
+	write_common(seq, socket.sk, socket.net);
 	if (sections & SECTION_VSOCK)
 		write_vsock(seq, (void *)socket.sk);
 	return 0;
@@ -437,7 +437,7 @@ int other_files(struct bpf_iter__task_file *ctx)
 	if (!find_socket(ctx, FAMILY_OTHER, &socket))
 		return 0;
 	write_plain_header(seq, socket.sk, socket.net, address_of(socket.sk));
-	write_socket(seq, socket.sk, socket.net);
+	write_common(seq, socket.sk, socket.net);
 	return 0;
 }
 
@@ -488,7 +488,7 @@ int xdp_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	xs = (void *)socket.sk;
 	write_xdp_header(seq, xs, socket.net, address_of(socket.sk));
-	write_socket(seq, socket.sk, socket.net);
+	write_common(seq, socket.sk, socket.net);
 	write_xdp(seq, xs);
 	return 0;
 }

@@ -165,7 +165,7 @@ static __always_inline void write_mptcp_socket(struct seq_file *seq, struct mptc
 {
 	int sections = write_mptcp_header(seq, msk, first, np, address);
 
-	write_socket(seq, &msk->sk.icsk_inet.sk, net);
+	write_common(seq, &msk->sk.icsk_inet.sk, net);
 	write_ip(seq, mptcp_inet(msk, first), net);
 	if (sections & SECTION_IPV6)
 		write_ipv6(seq, mptcp_inet(msk, first), np, net);

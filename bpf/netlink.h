@@ -57,7 +57,7 @@ static __always_inline int show_netlink(struct seq_file *seq, struct netlink_soc
 {
 	int sections = write_netlink_header(seq, nlk, net, address);
 
-	write_socket(seq, &nlk->sk, net);
+	write_common(seq, &nlk->sk, net);
 	write_netlink(seq, nlk);
 	if (sections & SECTION_ITEMS)
 		write_groups(seq, nlk);

@@ -279,6 +279,10 @@
 	VALUE(TLS_RX__mode, PROBED_BITS(tls, rx_conf))                                             \
 	VALUE(TLS_TX_MAX_PAYLOAD_LEN, PROBED_MEMBER(tls, tx_max_payload_len))
 
+/* No option, but the control group that the socket was created in: src/host/cgroups.rs */
+#define CGROUP_OPTIONS_LIST(FLAG, VALUE)                                                        \
+	VALUE(CGROUP__id, has_cgroup(sk), cgroup_of(sk))
+
 /*
  * No options, but what determines together with some of them when the kernel gives up a TCP connection:
  * net/ipv4/tcp_timer.c. A section of its own, so that only runs that show it pay for it.

@@ -33,6 +33,7 @@
  */
 #define SECTIONS(SECTION)                                                                          \
 	SECTION(SOCKET, socket)                                                                    \
+	SECTION(CGROUP, cgroup)                                                                    \
 	SECTION(IP, ip)                                                                            \
 	SECTION(IPV6, ipv6)                                                                        \
 	SECTION(TCP, tcp)                                                                          \
@@ -164,6 +165,10 @@ SECTIONS(FACT_ENUMS)
 
 struct socket_section {
 	FACTS(SOCKET);
+};
+
+struct cgroup_section {
+	FACTS(CGROUP);
 };
 
 struct ip_section {

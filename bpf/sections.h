@@ -8,6 +8,9 @@
 #ifndef SECTIONS_H
 #define SECTIONS_H
 
+/* The number of the first control group: fs/kernfs/dir.c, kernfs_create_root() */
+#define FIRST_CGROUP 1
+
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
@@ -107,7 +110,7 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->inode = socket_inode(sk);
 	header->uid = GET(sk, sk_uid.val);
 	header->drops = socket_drops(sk);
-	header->sections |= SECTION_SOCKET;
+	header->sections |= SECTION_SOCKET | SECTION_CGROUP;
 }
 
 /* Fills in the queues as in /proc/net/udp, raw and netlink. TCP queues are in write_tcp_header(). */
@@ -319,6 +322,23 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 	return 0;
 }
 
+static __noinline int write_cgroup(struct seq_file *seq, struct sock *sk)
+{
+	RETURN_UNLESS_WANTED(CGROUP)
+	BEGIN_PART(seq, struct cgroup_section, section)
+
+	FILL(CGROUP_OPTIONS_LIST)
+	END_PART(seq, section);
+	return 0;
+}
+
+/* Writes the sections that sockets of all families have. */
+static __always_inline void write_common(struct seq_file *seq, struct sock *sk, struct net *net)
+{
+	write_socket(seq, sk, net);
+	write_cgroup(seq, sk);
+}
+
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
 {
 	RETURN_UNLESS_WANTED(IP)
@@ -388,7 +408,7 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 static __always_inline void write_inet(struct seq_file *seq, struct inet_sock *inet,
 				       struct ipv6_pinfo *np, struct net *net, int sections)
 {
-	write_socket(seq, &inet->sk, net);
+	write_common(seq, &inet->sk, net);
 	write_ip(seq, inet, net);
 	if (HAS(inet, pinet6) && sections & SECTION_IPV6)
 		write_ipv6(seq, inet, np, net);

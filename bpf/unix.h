@@ -148,7 +148,7 @@ static __always_inline void write_unix_socket(struct seq_file *seq, struct unix_
 					      __u64 address, __u32 unread)
 {
 	write_unix_header(seq, u, net, address, unread);
-	write_socket(seq, &u->sk, net);
+	write_common(seq, &u->sk, net);
 	write_unix(seq, u);
 }
 

@@ -428,6 +428,19 @@ struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct kernfs_node {
+	u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; /* 5.15 */
+	u64 val; /* until 5.14 */
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
@@ -470,6 +483,7 @@ struct sock {
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
 	unsigned long sk_ino;
+	struct sock_cgroup_data sk_cgrp_data;
 	struct timer_list sk_timer;
 	struct timer_list tcp_retransmit_timer;
 	u8 sk_txrehash;

@@ -1,5 +1,6 @@
 //! Facts of the host that are needed to interpret the kernel's values.
 
+pub mod cgroups;
 pub mod database;
 pub mod interfaces;
 pub mod mounts;

@@ -1,4 +1,4 @@
-//! Mount points of network namespaces: proc_pid_mountinfo(5).
+//! Mount points of network namespaces and of control groups: proc_pid_mountinfo(5).
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,6 +20,24 @@ pub fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
         let number = fields.next()?.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
         let inode = std::str::from_utf8(number).ok()?.parse().ok()?;
         Some((inode, PathBuf::from(OsString::from_vec(unescaped(fields.next()?)))))
+    };
+    Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
+}
+
+/// Returns the path of the group that is mounted, and the mount point, of each mounted hierarchy of control groups of
+/// version 2. These are the fourth and the fifth field of a line. The type of the file system follows a dash.
+///
+/// # Errors
+///
+/// As [`mounts()`].
+pub fn cgroups() -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
+    let mounts = fs::read("/proc/self/mountinfo")?;
+    let mounted = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+        let point = PathBuf::from(OsString::from_vec(unescaped(point)));
+        (kind == b"cgroup2").then(|| (unescaped(root), point))
     };
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }

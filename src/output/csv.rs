@@ -158,6 +158,7 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
         Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
         Cell::Netns(inode, _) => write!(to, "{inode}")?,
+        Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.id)?,
         Cell::Master(master) if master.inode == 0 => {}
         Cell::End(End::Internet { endpoint, scope: None }) => write!(to, "{}", endpoint.address)?,
         Cell::End(End::Internet { endpoint, scope: Some(scope) }) => {

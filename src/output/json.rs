@@ -178,6 +178,7 @@ impl Serialize for Cell<'_> {
         match self {
             Cell::Absent | Cell::Unknown => to.serialize_none(),
             Cell::Number(number) => to.serialize_u64(*number),
+            Cell::Nameless(number) => to.collect_str(number),
             Cell::Flag(flag) => to.serialize_bool(*flag),
             Cell::Word(word) => to.serialize_str(word),
             Cell::Bytes(bytes) => to.collect_str(&Escaped(bytes)),
@@ -189,6 +190,13 @@ impl Serialize for Cell<'_> {
                 let mut map = to.serialize_map(Some(2))?;
                 map.serialize_entry("inode", &Cell::nonzero(master.inode))?;
                 map.serialize_entry("cookie", &Cell::nonzero(master.cookie))?;
+                map.end()
+            }
+            Cell::Container(container) => {
+                let mut map = to.serialize_map(Some(3))?;
+                map.serialize_entry("runtime", container.runtime)?;
+                map.serialize_entry("id", &container.id)?;
+                map.serialize_entry("pod", &container.pod)?;
                 map.end()
             }
             Cell::Group(group, members) => {

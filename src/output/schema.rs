@@ -67,6 +67,14 @@ fn schema(column: Column) -> Json {
             ("inode", about(or_null(number()), "Inode number; null while it waits to be accepted")),
             ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
         ]),
+        (_, Column::Container) => object(&[
+            (
+                "runtime",
+                about(text(), "Runtime of the container; kubernetes if only that is known"),
+            ),
+            ("id", about(text(), "ID of the container: 64 hexadecimal digits")),
+            ("pod", about(or_null(text()), "UID of the pod; null: not of Kubernetes")),
+        ]),
         (_, Column::Group) => object(&[
             ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
             ("members", about(number(), "Number of sockets in the group")),

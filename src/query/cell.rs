@@ -1,5 +1,6 @@
 //! Cells: the typed value of a column for one row. Each output formats them in its own way.
 
+use crate::host::cgroups::Container;
 use crate::host::Host;
 use crate::options::catalogue;
 use crate::options::plan::OptionValue;
@@ -14,6 +15,8 @@ pub enum Cell<'a> {
     /// The socket has no such value, the kernel does not keep it, or it cannot be read.
     Absent,
     Number(u64),
+    /// A number in place of a name that is not known any more. No such name is a number.
+    Nameless(u64),
     Flag(bool),
     /// A fixed word.
     Word(&'static str),
@@ -28,6 +31,7 @@ pub enum Cell<'a> {
     /// A network namespace: its inode number, and the name that ip-netns(8) gave it.
     Netns(u32, Option<&'a [u8]>),
     Master(Master),
+    Container(&'a Container),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
     /// The processes that hold the socket, or why there is none.

@@ -25,7 +25,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
     match cell {
         Cell::Absent => to.push(b'-'),
         Cell::Unknown => to.push(b'?'),
-        Cell::Number(number) => number_to(to, *number),
+        Cell::Number(number) | Cell::Nameless(number) => number_to(to, *number),
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
         Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),
@@ -38,6 +38,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
+        Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.short_id())?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
         Cell::Program(holders, owner) => to.extend(program(holders, *owner, None).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),

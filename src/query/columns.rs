@@ -1,6 +1,7 @@
 //! THE TABLE of columns, one line for each: its name, where it is shown, what must be collected for it, and
 //! how it is read from a row. All outputs take their columns from here.
 
+use crate::host::cgroups::Cgroup;
 use crate::options::context::Context;
 use crate::options::dead_after;
 use crate::query::cell::Cell;
@@ -8,7 +9,7 @@ use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
 use crate::socket::owner::{self, Holder, Owner};
-use crate::socket::{diag, kind, Names, TimeLimit};
+use crate::socket::{cgroup, diag, kind, Names, TimeLimit};
 use crate::text::suggest;
 
 /// The heading of a column in a layout of the table.
@@ -60,6 +61,8 @@ pub enum ColumnType {
     Numbers,
     Texts,
     Switches,
+    /// An object that is compared by its texts.
+    Container,
     List,
     /// Seconds, or `never`, which is longer than any number of seconds.
     Time,
@@ -75,7 +78,7 @@ impl ColumnType {
             ColumnType::Word(_) | ColumnType::State => "word",
             ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
-            ColumnType::Object | ColumnType::Timer => "object",
+            ColumnType::Object | ColumnType::Timer | ColumnType::Container => "object",
             ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
                 "list"
             }
@@ -158,6 +161,9 @@ columns! {
     Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
+    Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
+    Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
+    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Container, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -243,6 +249,27 @@ fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
 
 fn per_holder<'a>(row: &'a Row<'a>, cell: fn(&Holder) -> Cell) -> Cell<'a> {
     row.holders.map_or(Cell::Absent, |(holders, _)| Cell::PerHolder(holders, cell))
+}
+
+/// What is read from the control group of the socket. Of a group that was removed, only the number is known.
+fn by_cgroup<'a>(
+    row: &'a Row<'a>,
+    removed: fn(u64) -> Cell<'a>,
+    read: fn(&'a Cgroup) -> Cell<'a>,
+) -> Cell<'a> {
+    match row.socket.cgroup() {
+        None => Cell::Unknown,
+        Some(0) => Cell::Absent,
+        Some(number) => row.cgroups.of(number).map_or_else(|| removed(number), read),
+    }
+}
+
+fn nothing_known<'a>(_: u64) -> Cell<'a> {
+    Cell::Unknown
+}
+
+fn optional<'a, T>(value: Option<T>, cell: fn(T) -> Cell<'a>) -> Cell<'a> {
+    value.map_or(Cell::Absent, cell)
 }
 
 fn group<'a>(row: &'a Row<'a>) -> Cell<'a> {

@@ -158,6 +158,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
         Cell::Options([], _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
+        Cell::Nameless(number) => Datum::Text(Cow::Owned(number.to_string().into_bytes())),
         Cell::Flag(flag) => Datum::Number(flag.into()),
         Cell::Word(word) => Datum::text(word.as_bytes()),
         Cell::Bytes(bytes) => Datum::text(bytes),
@@ -173,6 +174,13 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::End(End::Unix { path, .. } | End::UnixPeer { path, .. }) => Datum::text(path),
         Cell::Netns(inode, _) => Datum::Number(inode.into()),
         Cell::Master(master) => of_cell(Cell::nonzero(master.inode)),
+        // As it is printed, and each part of it.
+        Cell::Container(it) => {
+            let printed = format!("{}:{}", it.runtime, it.short_id()).into_bytes();
+            let parts = [it.runtime, &it.id, it.short_id()].into_iter().chain(it.pod.as_deref());
+            let parts = parts.map(|part| Datum::text(part.as_bytes()));
+            Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
+        }
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,

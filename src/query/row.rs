@@ -1,5 +1,6 @@
 //! A row: a socket with everything that the columns are read from.
 
+use crate::host::cgroups::Cgroups;
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
@@ -28,6 +29,8 @@ pub struct Row<'a> {
     pub netns_name: Option<&'a [u8]>,
     /// Whether `netns_name` is `None` only if the namespace has no name.
     pub knows_netns_names: bool,
+    /// The control groups, if they are shown.
+    pub cgroups: &'a Cgroups,
     /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
     /// them, or if the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,

@@ -1,5 +1,6 @@
 //! A socket decoded from its record: its addresses, state, queues, user and timer.
 
+pub mod cgroup;
 pub mod diag;
 pub mod family;
 pub mod kind;
@@ -188,6 +189,14 @@ impl<'a> Socket<'a> {
 
     fn has(&self, wanted: socket_trait) -> bool {
         u32::from(self.record.header.traits) & wanted.0 != 0
+    }
+
+    /// The number of its control group. `Some(0)`: it has none, like every mini-socket. `None`: it is unknown.
+    pub fn cgroup(&self) -> Option<u64> {
+        match self.is_mini() {
+            true => Some(0),
+            false => cgroup::of(&self.record),
+        }
     }
 
     /// Why an established TCP connection makes no progress, or `None` if it does.

@@ -9,6 +9,7 @@ mod numbers;
 mod sandbox;
 mod supported;
 
+mod cgroups;
 mod cli;
 mod command_lines;
 mod cookies;

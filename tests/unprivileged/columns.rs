@@ -108,7 +108,6 @@ fn without_a_header_only_rows() {
 }
 
 /// An output that asserts that each cell has the type of its column.
-#[derive(Default)]
 struct Types {
     rows: usize,
     present: [bool; Column::ALL.len()],
@@ -122,10 +121,11 @@ impl Output for Types {
                 Cell::Absent | Cell::Unknown => continue,
                 Cell::Number(_) | Cell::Netns(..) => "number",
                 Cell::Word(_) => "word",
-                Cell::Bytes(_) | Cell::Interface(_) => "text",
+                Cell::Bytes(_) | Cell::Interface(_) | Cell::Nameless(_) => "text",
                 Cell::End(_) => "address",
                 Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
-                Cell::Master(_) | Cell::Group(..) | Cell::Timer(..) | Cell::Options(..) => "object",
+                Cell::Master(_) | Cell::Container(_) | Cell::Group(..) => "object",
+                Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
                 Cell::Time(_) => "time",
             };
@@ -143,7 +143,7 @@ impl Output for Types {
 
 #[test]
 fn every_cell_is_of_the_type_of_its_column() {
-    let mut types = Types::default();
+    let mut types = Types { rows: 0, present: [false; Column::ALL.len()] };
     for stream in [records::some(), records::everything()] {
         let config = records::config(TABLE, &ColumnRequest::default());
         replay(&stream, &config, &mut types);
@@ -151,8 +151,8 @@ fn every_cell_is_of_the_type_of_its_column() {
     assert!(types.rows >= 10, "{} rows", types.rows);
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
-    // The streams have no peers, no namespace names and no SO_REUSEPORT groups.
-    assert_eq!(never, ["peer", "netns_name", "group"]);
+    // The streams have no peers, no namespace names, no control groups and no SO_REUSEPORT groups.
+    assert_eq!(never, ["peer", "netns_name", "cgroup", "unit", "container", "group"]);
 }
 
 #[test]

@@ -573,7 +573,7 @@ fn damage_is_named_with_its_place() {
     let begin = format!("the kernel's stream of sockets is damaged at byte {at}: ");
     assert_eq!(damaged(|bytes| bytes[0] ^= 1), format!("{begin}no record begins here"));
     assert_eq!(
-        damaged(|bytes| bytes[5] ^= 0x80),
+        damaged(|bytes| bytes[7] ^= 0x20),
         format!("{begin}a record has a section that does not exist")
     );
 }

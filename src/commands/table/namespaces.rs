@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use nix::errno::Errno;
 
 use crate::error::Error;
+use crate::host::cgroups::Cgroups;
 use crate::host::netns_names::Names;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
@@ -50,6 +51,8 @@ pub struct Namespaces {
     indexes: Option<HashMap<u32, usize>>,
     /// The names of namespaces, if they are shown: ip-netns(8).
     names: Names,
+    /// The control groups, if they are shown.
+    cgroups: Cgroups,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
 }
@@ -57,24 +60,29 @@ pub struct Namespaces {
 impl Namespaces {
     /// Returns one namespace, to which every socket belongs.
     pub fn one(namespace: Namespace) -> Namespaces {
-        Namespaces {
-            namespaces: vec![namespace],
-            indexes: None,
-            names: Names::default(),
-            own: Vec::new(),
-        }
+        Namespaces::of(vec![namespace], None)
     }
 
     /// Returns several namespaces, with their inode numbers.
     pub fn several(namespaces: impl IntoIterator<Item = (u32, Namespace)>) -> Namespaces {
         let (inodes, namespaces): (Vec<u32>, Vec<Namespace>) = namespaces.into_iter().unzip();
         let indexes = inodes.into_iter().enumerate().map(|(index, inode)| (inode, index)).collect();
-        Namespaces { namespaces, indexes: Some(indexes), names: Names::default(), own: Vec::new() }
+        Namespaces::of(namespaces, Some(indexes))
+    }
+
+    fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
+        let (names, cgroups) = (Names::default(), Cgroups::default());
+        Namespaces { namespaces, indexes, names, cgroups, own: Vec::new() }
     }
 
     /// Returns the same namespaces with names.
     pub fn with_names(self, names: Names) -> Namespaces {
         Namespaces { names, ..self }
+    }
+
+    /// Returns the same namespaces with the control groups of the host.
+    pub fn with_cgroups(self, cgroups: Cgroups) -> Namespaces {
+        Namespaces { cgroups, ..self }
     }
 
     /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
@@ -107,9 +115,14 @@ impl Namespaces {
         &self.names
     }
 
+    /// The control groups, some of which may not be in the table.
+    pub fn cgroups(&self) -> &Cgroups {
+        &self.cgroups
+    }
+
     /// Names that could not be looked up, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
-        self.names.missing().into_iter().chain(interfaces)
+        self.names.missing().into_iter().chain(interfaces).chain(self.cgroups.missing())
     }
 }

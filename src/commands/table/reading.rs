@@ -10,6 +10,7 @@ use super::pipeline::{self, Ownership};
 use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
+use crate::host::cgroups::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
@@ -172,7 +173,9 @@ fn enter_all(
     };
     interfaces.check().map_err(Error::Usage)?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
-    Ok((namespaces.with_names(names).with_own(programs.own_inodes()), snapshot))
+    let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
+    let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
+    Ok((namespaces.with_own(programs.own_inodes()), snapshot))
 }
 
 /// Returns what to say on a terminal if no socket arrives for a second, because the kernel waits for the lock of one.
@@ -196,4 +199,9 @@ fn notice(programs: &Programs) -> Option<Notice> {
 fn shows_netns_names(config: &Config) -> bool {
     config.asks_for(Column::NetnsName)
         || !config.format.whole_sockets && config.asks_for(Column::Netns)
+}
+
+/// Whether control groups are shown, or what their paths tell.
+fn shows_cgroups(config: &Config) -> bool {
+    [Column::Cgroup, Column::Unit, Column::Container].iter().any(|it| config.asks_for(*it))
 }

@@ -60,6 +60,7 @@ impl<'a> Rows<'a> {
             reuseport: self.groups.number(socket),
             netns_name: names.of(socket.netns),
             knows_netns_names: names.are_complete(),
+            cgroups: self.namespaces.cgroups(),
             holders: None,
         }
     }

@@ -1,0 +1,172 @@
+//! Control groups: their paths by their numbers, and the units and containers that the paths tell of. Numbers are
+//! those of version 2, in which alone a socket belongs to a group: cgroups(7).
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::reason;
+use crate::host::mounts;
+use crate::host::netns_file::shown;
+
+mod container;
+
+pub use container::Container;
+
+/// The number of the first group: fs/kernfs/dir.c, kernfs_create_root(). Its path is `/`, mounted or not.
+const FIRST: u64 = 1;
+
+/// A control group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cgroup {
+    /// The path in the hierarchy, which begins with a slash.
+    pub path: Vec<u8>,
+    /// The unit of systemd(1) that the group belongs to.
+    pub unit: Option<Vec<u8>>,
+    pub container: Option<Container>,
+}
+
+impl Cgroup {
+    /// The group with this path.
+    pub fn of(path: Vec<u8>) -> Cgroup {
+        let (unit, container) = (unit_of(&path), Container::of(&path));
+        Cgroup { path, unit, container }
+    }
+}
+
+/// The control groups by number, as far as they can be found. The kernel gives no number to two groups, not even to one
+/// after the other, so that a path is never that of another group.
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    by_number: HashMap<u64, Cgroup>,
+    /// Why some groups may be missing.
+    obstacle: Option<String>,
+    /// Whether a group was requested that may be among the missing ones.
+    is_missed: Cell<bool>,
+}
+
+impl Cgroups {
+    /// Finds all groups below the mount points of version 2.
+    pub fn read() -> Cgroups {
+        let mut cgroups = Cgroups::default();
+        match mounts::cgroups() {
+            Ok(mounts) if mounts.is_empty() => {
+                let why = "cgroup2 is not mounted (`mount -t cgroup2 none /sys/fs/cgroup`)";
+                cgroups.obstacle = Some(why.to_owned());
+            }
+            Ok(mounts) => {
+                mounts.into_iter().for_each(|(root, point)| cgroups.add_all(root, &point))
+            }
+            Err(error) => {
+                let why = format!("cannot read /proc/self/mountinfo: {}", reason(&error));
+                cgroups.obstacle = Some(why);
+            }
+        }
+        cgroups.add(FIRST, b"/");
+        cgroups
+    }
+
+    /// Adds the groups below a mount point, whose own group has the path `root`.
+    fn add_all(&mut self, root: Vec<u8>, point: &Path) {
+        match fs::metadata(point) {
+            // It is mounted twice.
+            Ok(metadata) if self.by_number.contains_key(&metadata.ino()) => return,
+            Ok(metadata) => self.add(metadata.ino(), &root),
+            Err(error) => return self.note(point, &error),
+        }
+        let mut left = vec![(root, point.to_owned())];
+        while let Some((path, directory)) = left.pop() {
+            match children(&directory) {
+                Ok(children) => {
+                    for (number, name) in children {
+                        let path = joined(&path, name.as_os_str().as_bytes());
+                        self.add(number, &path);
+                        left.push((path, directory.join(name)));
+                    }
+                }
+                // It was removed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.note(&directory, &error),
+            }
+        }
+    }
+
+    fn add(&mut self, number: u64, path: &[u8]) {
+        self.by_number.entry(number).or_insert_with(|| Cgroup::of(path.to_vec()));
+    }
+
+    fn note(&mut self, path: &Path, error: &io::Error) {
+        let why = || format!("cannot read {}: {}", shown(path), reason(error));
+        self.obstacle.get_or_insert_with(why);
+    }
+
+    /// The group with this number. `None` if it was removed, or cannot be found from here.
+    pub fn of(&self, number: u64) -> Option<&Cgroup> {
+        let cgroup = self.by_number.get(&number);
+        self.is_missed.set(self.is_missed.get() || cgroup.is_none());
+        cgroup
+    }
+
+    /// What is missing of the requested groups, as the end of a sentence. `None` if nothing is.
+    pub fn missing(&self) -> Option<String> {
+        let why = self.obstacle.as_ref().filter(|_| self.is_missed.get());
+        why.map(|why| format!("paths of control groups: {why}"))
+    }
+}
+
+/// The groups in a group: numbers and names.
+fn children(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            children.push((entry.ino(), entry.file_name().into()));
+        }
+    }
+    Ok(children)
+}
+
+fn joined(path: &[u8], name: &[u8]) -> Vec<u8> {
+    let begin = path.strip_suffix(b"/").unwrap_or(path);
+    [begin, name].join(&b'/')
+}
+
+/// The unit of systemd(1) with this group: the last part of the path that is a service or a scope. systemd puts an
+/// underscore before names that it could confuse with files of the kernel (src/basic/cgroup-util.c, cg_escape()).
+fn unit_of(path: &[u8]) -> Option<Vec<u8>> {
+    let is_unit = |part: &&[u8]| part.ends_with(b".service") || part.ends_with(b".scope");
+    let unit = path.split(|byte| *byte == b'/').rfind(is_unit)?;
+    Some(unit.strip_prefix(b"_").unwrap_or(unit).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(path: &str) -> Option<String> {
+        let unit = Cgroup::of(path.into()).unit;
+        unit.map(|unit| String::from_utf8(unit).expect("a unit"))
+    }
+
+    #[test]
+    fn units_are_services_and_scopes() {
+        assert_eq!(unit("/system.slice/nginx.service").as_deref(), Some("nginx.service"));
+        assert_eq!(unit("/system.slice/ssh.service/sub/deeper").as_deref(), Some("ssh.service"));
+        assert_eq!(unit("/init.scope").as_deref(), Some("init.scope"));
+        let user = "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service";
+        assert_eq!(unit(user).as_deref(), Some("web.service"));
+        assert_eq!(unit("/system.slice/_cgroup.service").as_deref(), Some("cgroup.service"));
+        assert_eq!(unit("/user.slice/user-1000.slice"), None);
+        assert_eq!(unit("/"), None);
+    }
+
+    #[test]
+    fn paths_are_joined() {
+        assert_eq!(joined(b"/", b"a"), b"/a");
+        assert_eq!(joined(b"/a", b"b c"), b"/a/b c");
+    }
+}

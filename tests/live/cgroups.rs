@@ -1,0 +1,244 @@
+//! The control groups of sockets, with the units and containers that their paths tell of. The kernel says in
+//! /proc/PID/cgroup which group a process is in, and gives its number as the inode of the directory.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{self, UnixDatagram};
+use std::path::{Path, PathBuf};
+
+use nix::mount::{mount, umount2, MntFlags, MsFlags};
+use nix::sched::{unshare, CloneFlags};
+use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
+use serde_json::{json, Value};
+
+use crate::common::{
+    deafen, enter_namespace, find, knetstat, local_address, sockets, stdout, wait_until, Child,
+};
+
+const COLUMNS: &str = "--columns protocol,state,sport,cgroup,unit,container,owner,pid";
+const ID: &str = "4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796";
+const UID: &str = "0d2b9a8e-6c1f-4a57-9f3b-5e6d7c8b9a0f";
+
+/// A hierarchy of control groups that is mounted for this thread alone, and a group in it that is removed in the end.
+struct Hierarchy {
+    point: PathBuf,
+    top: PathBuf,
+    groups: Vec<PathBuf>,
+}
+
+impl Hierarchy {
+    fn new() -> Hierarchy {
+        let name = format!("knetstat-{}-{}", std::process::id(), nix::unistd::gettid());
+        let point = std::env::temp_dir().join(&name);
+        fs::create_dir(&point).expect("a directory");
+        unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
+        let none = Some("none");
+        mount(none, &point, Some("cgroup2"), MsFlags::empty(), None::<&str>).expect("cgroup2");
+        let top = point.join(&name);
+        fs::create_dir(&top).expect("a group");
+        Hierarchy { point, top, groups: Vec::new() }
+    }
+
+    /// Makes a group, and those above it.
+    fn group(&mut self, path: &str) -> PathBuf {
+        let mut group = self.top.clone();
+        for part in path.split('/') {
+            group.push(part);
+            if !group.exists() {
+                fs::create_dir(&group).expect("a group");
+                self.groups.push(group.clone());
+            }
+        }
+        group
+    }
+
+    /// The path of a group in the hierarchy.
+    fn path(&self, group: &Path) -> String {
+        format!("/{}", group.strip_prefix(&self.point).expect("a group").display())
+    }
+}
+
+impl Drop for Hierarchy {
+    fn drop(&mut self) {
+        // A process that was killed leaves its group a little later.
+        for group in self.groups.iter().rev().chain([&self.top]) {
+            wait_until("a group is empty", || fs::remove_dir(group).is_ok() || !group.exists());
+        }
+        let _ = umount2(&self.point, MntFlags::MNT_DETACH);
+        let _ = fs::remove_dir(&self.point);
+    }
+}
+
+/// Starts a process in a group, which then opens sockets.
+fn process(group: &Path, begin: impl FnOnce()) -> Child {
+    let procs = group.join("cgroup.procs");
+    let child = Child::named(c"grouped", || {
+        let _ = fs::write(&procs, "0");
+        begin();
+    });
+    let pid = child.pid();
+    wait_until("the process is in its group", || {
+        let known = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("a process");
+        known.lines().any(|line| {
+            line.strip_prefix("0::")
+                .is_some_and(|path| group.ends_with(path.trim_start_matches('/')))
+        })
+    });
+    child
+}
+
+/// The rows of a process, as soon as there are so many.
+fn rows_of(child: &Child, flags: &str, count: usize) -> Vec<Value> {
+    let mut rows = Vec::new();
+    wait_until("the process has opened its sockets", || {
+        rows = sockets(&format!("{flags} --pid {} {COLUMNS}", child.pid()));
+        rows.len() >= count
+    });
+    assert_eq!(rows.len(), count, "{rows:?}");
+    rows
+}
+
+#[test]
+fn sockets_of_every_family_have_a_group() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let group = hierarchy.group("system.slice/web.service/worker");
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let name = net::SocketAddr::from_abstract_name("knetstat-cgroups").expect("a name");
+    let child = process(&group, || {
+        let other = |family, kind| socket(family, kind, SockFlag::empty(), None);
+        std::mem::forget((
+            TcpListener::bind(any),
+            UdpSocket::bind(any),
+            UnixDatagram::bind_addr(&name),
+            other(AddressFamily::Netlink, SockType::Raw),
+            other(AddressFamily::Packet, SockType::Raw),
+            // Never bound.
+            other(AddressFamily::Inet, SockType::Stream),
+            other(AddressFamily::Inet6, SockType::Datagram),
+        ));
+    });
+    let rows = rows_of(&child, "-tux0 --netlink --unbound", 7);
+    for row in &rows {
+        assert_eq!(row["cgroup"], hierarchy.path(&group), "{row}");
+        assert_eq!(
+            (&row["unit"], &row["container"]),
+            (&json!("web.service"), &Value::Null),
+            "{row}"
+        );
+    }
+    // Those of this process have the group of this process.
+    let own = UdpSocket::bind(any).expect("a socket");
+    let status = fs::read_to_string("/proc/self/cgroup").expect("/proc");
+    let path = status.lines().find_map(|line| line.strip_prefix("0::")).expect("version 2");
+    assert_eq!(find(&sockets("-u --columns inode,cgroup"), &own).expect("a row")["cgroup"], path);
+}
+
+#[test]
+fn containers_and_their_pods() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let slice = "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod";
+    let pod = format!("{slice}{}.slice/cri-containerd-{ID}.scope", UID.replace('-', "_"));
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    for (path, runtime, pod, unit) in [
+        (format!("docker/{ID}"), "docker", None, None),
+        (pod, "containerd", Some(UID), Some(format!("cri-containerd-{ID}.scope"))),
+    ] {
+        let group = hierarchy.group(&path);
+        let child = process(&group, || std::mem::forget(TcpListener::bind(any)));
+        let rows = rows_of(&child, "-t", 1);
+        let container = json!({"runtime": runtime, "id": ID, "pod": pod});
+        assert_eq!(rows[0]["container"], container);
+        assert_eq!(rows[0]["unit"], json!(unit));
+        for operand in [ID, &ID[..12], runtime, pod.unwrap_or(ID)] {
+            let found = sockets(&format!("-t --where container={operand} {COLUMNS}"));
+            assert_eq!(found, rows, "{operand}");
+        }
+        assert!(sockets(&format!("-t --where container!={ID} {COLUMNS}")).is_empty());
+        let text = stdout("-tH --columns container");
+        assert_eq!(text.trim(), format!("{runtime}:{}", &ID[..12]));
+        let csv = stdout("-tH --csv --columns container");
+        assert_eq!(csv.trim(), format!("{runtime}:{ID}"));
+    }
+}
+
+/// A connection that its process has closed, of which the peer acknowledges nothing.
+#[test]
+fn an_orphan_has_the_group_of_its_process() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let group = hierarchy.group("batch.service");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let address = local_address(&listener);
+    let child = process(&group, || {
+        if let Ok(mut client) = TcpStream::connect(address) {
+            // Then the peer is deaf.
+            let _ = client.read(&mut [0]);
+        }
+    });
+    let (mut peer, _) = listener.accept().expect("accept");
+    deafen(&peer);
+    peer.write_all(b"x").expect("write");
+    let mut orphans = Vec::new();
+    wait_until("the connection is an orphan", || {
+        orphans = sockets(&format!("-t --where owner=orphan {COLUMNS}"));
+        !orphans.is_empty()
+    });
+    assert_eq!(orphans[0]["cgroup"], hierarchy.path(&group));
+    assert_eq!(orphans[0]["unit"], "batch.service");
+    drop(child);
+}
+
+#[test]
+fn a_group_that_was_removed_has_only_its_number() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let (group, other) = (hierarchy.group("gone.service"), hierarchy.group("other.service"));
+    let number = fs::metadata(&group).expect("a group").ino().to_string();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let child = process(&group, || std::mem::forget(TcpListener::bind(any)));
+    let row = rows_of(&child, "-t", 1).remove(0);
+    assert_eq!(row["cgroup"], hierarchy.path(&group));
+    fs::write(other.join("cgroup.procs"), child.pid().to_string()).expect("moved");
+    fs::remove_dir(&group).expect("removed");
+    // A group of the same path is another one.
+    fs::create_dir(&group).expect("a group");
+    let row = rows_of(&child, "-t", 1).remove(0);
+    assert_eq!((&row["cgroup"], &row["unit"]), (&json!(number), &Value::Null), "{row}");
+    let text = stdout("-tH --columns cgroup,unit,container");
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>(), [number.as_str(), "?", "?"]);
+    assert_eq!(sockets(&format!("-t --where cgroup={number} {COLUMNS}")).len(), 1);
+    drop(child);
+}
+
+#[test]
+fn without_a_mounted_hierarchy_only_the_first_group_is_known() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let group = hierarchy.group("hidden.service");
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let child = process(&group, || std::mem::forget(TcpListener::bind(any)));
+    rows_of(&child, "-t", 1);
+    let mounts = fs::read("/proc/thread-self/mountinfo").expect("/proc");
+    let hidden = String::from_utf8_lossy(&mounts);
+    let hidden = hidden.lines().filter(|line| line.contains(" - cgroup2 "));
+    for point in hidden.filter_map(|line| line.split(' ').nth(4)) {
+        umount2(point, MntFlags::MNT_DETACH).expect("umount");
+    }
+    let output = knetstat(["-tH", "--columns", "cgroup,unit"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("paths of control groups: cgroup2 is not mounted"), "{stderr}");
+    assert!(String::from_utf8_lossy(&output.stdout).trim().ends_with('?'), "{output:?}");
+    // Nothing is missing if the columns are not asked for.
+    assert!(knetstat(["-tH"]).status.success());
+    drop(child);
+    mount(Some("none"), &hierarchy.point, Some("cgroup2"), MsFlags::empty(), None::<&str>)
+        .expect("cgroup2");
+}
