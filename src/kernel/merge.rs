@@ -7,20 +7,15 @@ use std::sync::mpsc::{Receiver, RecvError};
 
 use crate::kernel::walk::{Lane, Piece};
 
-/// The size in bytes of the buffer of a chunk.
+/// The size in bytes of a chunk. The records of one call may be more, and are then a chunk of their own.
 const CHUNK: usize = 64 * 1024;
 
 /// Records of a lane that were read ahead.
+#[derive(Default)]
 pub struct Chunk {
     bytes: Vec<u8>,
     /// The order of each stripe, and where its records end.
     stripes: Vec<(u64, usize)>,
-}
-
-impl Default for Chunk {
-    fn default() -> Chunk {
-        Chunk { bytes: Vec::with_capacity(CHUNK), stripes: Vec::new() }
-    }
 }
 
 impl Chunk {
@@ -31,6 +26,9 @@ impl Chunk {
 
     /// Adds the records of a piece.
     pub fn add(&mut self, piece: &Piece) {
+        if self.bytes.is_empty() {
+            self.bytes.reserve_exact(CHUNK.max(piece.records.len()));
+        }
         self.bytes.extend_from_slice(piece.records);
         match self.stripes.last_mut() {
             Some((order, end)) if *order == piece.order => *end = self.bytes.len(),

@@ -20,6 +20,10 @@ const ROOM: usize = 64 * 1024;
 /// The number of chunks that may wait, which bounds the memory at any speed of the other side.
 const WAITING: usize = 4;
 
+/// The number of chunks of all lanes of a walk that may wait. More lanes need no more memory, but each of them has to
+/// stop sooner when it is ahead of the others.
+const WAITING_IN_LANES: usize = 32;
+
 /// Says, once, that the kernel has been silent for a while.
 pub struct Notice {
     pub after: Duration,
@@ -137,10 +141,11 @@ fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
 /// is a receiver.
 fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
     thread::scope(|scope| {
+        let waiting = WAITING_IN_LANES / lanes.len().max(1);
         let mut sources = Vec::new();
         let mut threads = Vec::new();
         for lane in lanes {
-            let (sender, chunks) = sync_channel(16);
+            let (sender, chunks) = sync_channel(waiting);
             let lane = Arc::new(Mutex::new(Some(lane)));
             let theirs = Arc::clone(&lane);
             let send = move || take(&theirs).is_none_or(|lane| send_lane(lane, &sender));
