@@ -22,8 +22,8 @@ use crate::common::{wait_until, KNETSTAT};
 /// The time after which knetstat says that it waits.
 const SILENCE: Duration = Duration::from_secs(1);
 
-const NOTICE: &str = "knetstat: still waiting for the lock of a TCP or UDP socket: the task that holds it is blocked, \
-                      or this host is very busy (`knetstat doctor -v` explains why knetstat needs the lock)\n";
+const NOTICE: &str = "knetstat: still waiting for the lock of a TCP socket: the task that holds it is blocked, or \
+                      this host is very busy (`knetstat doctor -v` explains why knetstat needs the lock)\n";
 
 /// A run that waits.
 struct Waiting {
@@ -40,7 +40,7 @@ impl Waiting {
         let stdout = stdout.expect("a file");
         let (name, value) = NO_WALKS.split_once('=').expect("an assignment");
         let mut command = Command::new(KNETSTAT);
-        command.arg("-tu").env(name, value).stdin(Stdio::null());
+        command.arg("-t").env(name, value).stdin(Stdio::null());
         command.stdout(stdout.try_clone().expect("a descriptor")).stderr(to);
         let child = command.spawn().expect("knetstat can be started");
         let said = Arc::new(Mutex::new(String::new()));
