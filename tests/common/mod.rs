@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use nix::pty::{openpty, Winsize};
 use nix::sched::{sched_getaffinity, sched_setaffinity, unshare, CloneFlags, CpuSet};
+use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::signal::{kill, Signal};
 use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, SockaddrStorage};
 use nix::sys::wait::waitpid;
@@ -244,6 +245,14 @@ pub fn wait_until(what: &str, mut is_met: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "still waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Permits this process at least so many descriptors. The init of a virtual machine permits fewer than other machines.
+#[allow(dead_code)]
+pub fn permit_descriptors(number: u64) {
+    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
+    let limit = limit.max(number);
+    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("RLIMIT_NOFILE");
 }
 
 /// bind(2).

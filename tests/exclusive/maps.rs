@@ -134,6 +134,7 @@ fn writable(maps: &BTreeSet<u32>, what: &str) -> Vec<String> {
 fn no_map_can_be_written_after_the_start() {
     let _turn = exclusive();
     enter_namespace();
+    crate::common::permit_descriptors(4 * SOCKETS as u64);
     let _udp: Vec<UdpSocket> =
         (0..SOCKETS).map(|_| UdpSocket::bind("127.0.0.1:0").expect("bind")).collect();
     let _unix: Vec<_> = (0..SOCKETS / 2).map(|_| UnixStream::pair().expect("a pair")).collect();

@@ -9,7 +9,6 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
-use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -175,8 +174,7 @@ fn a_socket_has_none_until_a_process_asks() {
 fn the_iterators_of_the_kernel_assign_few() {
     const SOCKETS: usize = 400;
     enter();
-    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
-    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).expect("RLIMIT_NOFILE");
+    crate::common::permit_descriptors(4_096);
     let ends = (0..SOCKETS).map(|_| -> [OwnedFd; 2] {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
         [tcp.into(), UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind").into()]

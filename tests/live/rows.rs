@@ -17,7 +17,6 @@ use crate::common::{
     ip, ip_words, listen, local_address, open, proc_net, set, set_bytes, sockets, stdout,
     wait_until,
 };
-use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::{json, Value};
 
@@ -721,8 +720,7 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
 #[test]
 fn thousands_of_sockets() {
     enter_namespace();
-    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).unwrap();
+    crate::common::permit_descriptors(8_192);
     let listener = TcpListener::bind("[::]:0").unwrap();
     listen(&listener, 2000);
     let port = listener.local_addr().unwrap().port();

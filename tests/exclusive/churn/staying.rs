@@ -8,7 +8,6 @@ use std::os::unix::net::{self, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
 use knetstat::kernel::syscall::getsockopt;
-use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use nix::sys::socket::{AddressFamily, SockType};
 use socket2::{Domain, Socket, Type};
 
@@ -76,9 +75,7 @@ impl Staying {
     /// Opens at least so many sockets. `some` opens a part of them.
     pub fn open(&mut self, number: usize, mut some: impl FnMut(usize) -> Vec<Opened>) {
         const PART: usize = 5_000;
-        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("getrlimit");
-        let most = most.max(2 * PART as u64); // the init of a virtual machine permits fewer
-        setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("setrlimit");
+        common::permit_descriptors(2 * PART as u64);
         let goal = self.rows.len() + number;
         while self.rows.len() < goal {
             let opened = some(PART.min(goal - self.rows.len()));
