@@ -443,7 +443,7 @@ mod tests {
             ("recvqq", "recvq"),
             ("st", "state"),
             ("re", "recvq or remote"),
-            ("co", "cookie or command"),
+            ("co", "cookie, command or container"),
         ] {
             match parse(word) {
                 Ok(column) => assert_eq!(column.name(), near, "{word}"),

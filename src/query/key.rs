@@ -177,9 +177,6 @@ fn unknown(word: &str) -> String {
     if let Some((_, name)) = ELSEWHERE.iter().find(|(it, _)| it.eq_ignore_ascii_case(word)) {
         return format!("unknown name '{word}' (did you mean {name}?)");
     }
-    if word.eq_ignore_ascii_case("cgroup") {
-        return format!("unknown name '{word}' (to select by cgroup: ss 'cgroup = /PATH')");
-    }
     let columns = Column::ALL.into_iter().map(Column::name);
     let known: Vec<&str> = columns.chain(CATALOGUE.iter().map(short_name)).collect();
     match suggest::nearest(word, &known).is_empty() {
@@ -233,7 +230,6 @@ mod tests {
         for (word, part) in [
             ("LPORT", "unknown name 'LPORT' (did you mean sport?)"),
             ("keepalve", "unknown name 'keepalve' (did you mean keepalive?)"),
-            ("cgroup", "unknown name 'cgroup' (to select by cgroup: ss 'cgroup = /PATH')"),
             ("multicast_if", "ip_multicast_if or ipv6_multicast_if"),
             ("zzzzz", "knetstat options"),
             ("linger.l_x", "l_onoff or l_linger"),

@@ -42,7 +42,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["-B", "--bound-inactive"], "show bound but idle TCP sockets", "knetstat -t --unbound"),
     to(&["-Q", "--no-queues"], "leave out the queues", "knetstat --columns LIST"),
     to(&["--oneline"], "print a socket on one line", "knetstat | cat"),
-    to(&["--cgroup"], "show cgroups", "ss --cgroup"),
+    to(&["--cgroup"], "show cgroups", "knetstat --columns cgroup,unit"),
     to(&["--tos"], "show ToS and priority", "knetstat -O IP_TOS,IPV6_TCLASS,SO_PRIORITY"),
     to(&["--inet-sockopt"], "show all options", "knetstat -O all"),
     // netstat
