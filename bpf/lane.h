@@ -12,8 +12,8 @@
 #define LANE_H
 
 /*
- * The most sockets of a call, a power of two. All of a call is under rcu_read_lock(). A socket that is not in the cache of
- * the CPU takes four microseconds.
+ * The most sockets of a call, a power of two. All of a call is under rcu_read_lock(). A socket that is not in the
+ * cache of the CPU takes up to two microseconds.
  */
 #define CALL_SOCKETS 128
 

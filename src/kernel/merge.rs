@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, RecvError};
+use std::sync::mpsc::{Receiver, RecvError, Sender};
 
 use crate::kernel::walk::{Lane, Piece};
 
@@ -45,8 +45,9 @@ impl Chunk {
 pub enum LaneSource {
     /// From a thread that reads the lane. The lane ends with its sender.
     Thread(Receiver<io::Result<Chunk>>),
-    /// From the lane itself.
-    Directly(Lane),
+    /// From the lane itself. The sender, which is never used, is dropped with the lane: the end of its channel says that
+    /// the lane is read no more.
+    Directly(Lane, Option<Sender<()>>),
 }
 
 /// A lane of which some records are known.
@@ -139,7 +140,7 @@ impl LaneSource {
     fn next_chunk(&mut self, receive: &mut Receive) -> io::Result<Option<Chunk>> {
         match self {
             LaneSource::Thread(chunks) => receive(chunks).ok().transpose(),
-            LaneSource::Directly(lane) => {
+            LaneSource::Directly(lane, _) => {
                 let piece = lane.next_piece()?;
                 Ok(piece.map(|piece| {
                     let mut chunk = Chunk::default();

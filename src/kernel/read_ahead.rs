@@ -2,7 +2,7 @@
 //! walk is read by a thread of its own.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{sync_channel, Receiver, RecvError, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{channel, sync_channel, Receiver, RecvError, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -142,6 +142,7 @@ fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
 fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
     thread::scope(|scope| {
         let waiting = WAITING_IN_LANES / lanes.len().max(1);
+        let (reads, is_read) = channel();
         let mut sources = Vec::new();
         let mut threads = Vec::new();
         for lane in lanes {
@@ -154,13 +155,19 @@ fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
                     threads.push(thread);
                     sources.push(LaneSource::Thread(chunks));
                 }
-                Err(_) => sources.extend(take(&lane).map(LaneSource::Directly)),
+                Err(_) => {
+                    let read = |lane| LaneSource::Directly(lane, Some(reads.clone()));
+                    sources.extend(take(&lane).map(read));
+                }
             }
         }
         let mut is_received = to.send(Ok(Message::Lanes(sources))).is_ok();
         for thread in threads {
             is_received &= thread.join().map_err(|_| panicked())?;
         }
+        // The next walk uses the same buffers. The receiver may still read lanes for which no thread started.
+        drop(reads);
+        let _ = is_read.recv();
         Ok(is_received)
     })
 }

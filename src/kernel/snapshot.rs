@@ -80,7 +80,8 @@ impl Read for Source {
         match self {
             Source::Stream(reader) => reader.read(buffer),
             Source::Walk(lanes) => {
-                let lanes = std::mem::take(lanes).into_iter().map(LaneSource::Directly);
+                let lanes = std::mem::take(lanes).into_iter();
+                let lanes = lanes.map(|lane| LaneSource::Directly(lane, None));
                 *self = Source::Merged(Merged::new(lanes));
                 self.read(buffer)
             }
