@@ -28,12 +28,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* include/uapi/linux/magic.h */
-#define SOCKFS_MAGIC 0x534F434B
-
-/* include/linux/pid_types.h */
-#define PIDTYPE_TGID 1
-
 /*
  * THE FAMILIES. family_of() assigns each socket to exactly one, so that only the programs of one family
  * write it. A program of this file must name its family to get a socket. other_files() writes the sockets

@@ -117,11 +117,13 @@ struct record_header {
 /* "knso" */
 #define OWNER_MAGIC 0x6f736e6b
 
-/* A file descriptor that is a socket. These records have their own stream. */
+/* A process that holds a socket. These records have their own stream. */
 struct owner_record {
 	__u32 magic;
 	__u32 pid; /* of the process, in the PID namespace of the reader */
+	__u32 tid; /* of the thread that has the descriptor, if the process does not; otherwise 0 */
 	__u32 fd;
+	__u32 slot; /* one more than the slot of an io_uring, whose descriptor `fd` is; 0: `fd` is the socket itself */
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
 	__u64 inode; /* of the socket, as in record_header */
 	__u8 command[16]; /* of the thread group's leader */

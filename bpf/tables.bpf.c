@@ -177,6 +177,7 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 }
 
 #include "walk.h"
+#include "descriptors.h"
 #include "schema.h"
 
 WALK(tcp_walk, WALK_TCP)

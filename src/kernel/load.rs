@@ -16,7 +16,7 @@ use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
-use crate::kernel::walk::{self, Walks, PLACES};
+use crate::kernel::walk::{self, Walks, HOLDERS, PLACES};
 use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that iterate over descriptors: bpf/files.bpf.c
@@ -59,6 +59,7 @@ impl Loader {
     pub fn with_walks(mut self, are_permitted: bool) -> Loader {
         if !are_permitted {
             self.features.walks.clear();
+            self.features.walks_descriptors = false;
         }
         self
     }
@@ -80,9 +81,9 @@ impl Loader {
             self.load_part(part, &needed, request, &mut programs)?;
             if part == Part::Walks {
                 let refused = std::mem::take(&mut programs.refused);
-                features.walks.retain(|family| {
-                    !refused.iter().any(|(it, _)| it.subject == Subject::Sockets(*family))
-                });
+                let is_refused = |subject| refused.iter().any(|(it, _)| it.subject == subject);
+                features.walks.retain(|family| !is_refused(Subject::Sockets(*family)));
+                features.walks_descriptors &= !is_refused(Subject::Owners);
             }
         }
         match programs.refused.first() {
@@ -149,7 +150,7 @@ impl Loader {
                 program.set_autoload(is_needed);
             }
             if part == Part::Walks {
-                set_walks(open, &parameters, request.every_netns)?;
+                set_walks(open, &parameters, request.every_netns, has_holders(needed))?;
             }
             set_prefilter(open, &prefilter)
         };
@@ -184,7 +185,8 @@ impl Loader {
         programs.add(self.load_together(part, &[program], &Request::everything())?);
         let opened = match program.subject {
             Subject::Sockets(_) => programs.open(&mut Snapshot::default()),
-            subject => programs.open_one(subject).map(drop),
+            Subject::Owners => programs.owners().map(drop),
+            Subject::Tasks => programs.tasks().map(drop),
         };
         match opened {
             Err(Error::OpenIterator(error)) => Err(error),
@@ -192,6 +194,11 @@ impl Loader {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Whether one of these programs walks descriptors.
+fn has_holders(needed: &[&'static Program]) -> bool {
+    needed.iter().any(|it| it.name == HOLDERS)
 }
 
 /// A socket through which the walks find the table of UDP-Lite. `None` if this kernel has no UDP-Lite.
@@ -254,8 +261,22 @@ impl Programs {
     /// # Errors
     ///
     /// When the kernel refuses, for example because of too many open files.
-    pub fn owners(&self) -> Result<Option<Iter>, Error> {
-        self.open_one(Subject::Owners)
+    pub fn owners(&self) -> Result<Option<Snapshot>, Error> {
+        let mut snapshot = Snapshot::default();
+        for group in &self.groups {
+            let of_owners = |it: &&Loaded| it.program.subject == Subject::Owners;
+            let Some(loaded) = group.loaded.iter().find(of_owners) else { continue };
+            let rank = loaded.program.rank();
+            match (&group.walks, loaded.links.first()) {
+                (Some(walks), _) => {
+                    snapshot.add_walk(rank, opened(|| walks.open_holders(&loaded.links))?);
+                }
+                (None, Some(link)) => snapshot.add(rank, opened(|| Iter::new(link))?),
+                (None, None) => continue,
+            }
+            return Ok(Some(snapshot));
+        }
+        Ok(None)
     }
 
     /// Opens an iteration over all tasks, which finds their network namespaces. `None` as in
@@ -265,7 +286,9 @@ impl Programs {
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn tasks(&self) -> Result<Option<Iter>, Error> {
-        self.open_one(Subject::Tasks)
+        let loaded = self.loaded().find(|it| it.program.subject == Subject::Tasks);
+        let link = loaded.and_then(|loaded| loaded.links.first());
+        link.map(|link| opened(|| Iter::new(link))).transpose()
     }
 
     /// The programs that report sockets.
@@ -302,12 +325,6 @@ impl Programs {
     fn loaded(&self) -> impl Iterator<Item = &Loaded> {
         self.groups.iter().flat_map(|group| &group.loaded)
     }
-
-    fn open_one(&self, subject: Subject) -> Result<Option<Iter>, Error> {
-        let loaded = self.loaded().find(|it| it.program.subject == subject);
-        let link = loaded.and_then(|loaded| loaded.links.first());
-        link.map(|link| opened(|| Iter::new(link))).transpose()
-    }
 }
 
 /// Opens an iterator, which by itself keeps the program in the kernel.
@@ -326,7 +343,7 @@ impl Group {
     ) -> libbpf_rs::Result<Group> {
         let lanes = walk::lanes() as usize;
         let walks = match part {
-            Part::Walks => Some(Walks::of(object, lanes, udplite)?),
+            Part::Walks => Some(Walks::of(object, lanes, has_holders(needed), udplite)?),
             Part::Tables | Part::Files => None,
         };
         let missing = walks.as_ref().map(Walks::missing).transpose()?.unwrap_or_default();
@@ -355,8 +372,7 @@ impl Group {
         if let Some(walks) = &self.walks {
             return self.open_walks(walks, snapshot);
         }
-        let sockets = |it: &&Loaded| matches!(it.program.subject, Subject::Sockets(_));
-        for loaded in self.loaded.iter().filter(sockets) {
+        for loaded in self.of_sockets() {
             let rank = loaded.program.rank();
             if !(loaded.is_by_descriptor && snapshot.contains(rank)) {
                 for link in &loaded.links {
@@ -369,14 +385,20 @@ impl Group {
 
     /// Adds the network namespace of this thread to the walks, and opens those that the snapshot does not have.
     fn open_walks(&self, walks: &Walks, snapshot: &mut Snapshot) -> Result<(), Error> {
-        for loaded in &self.loaded {
+        for loaded in self.of_sockets() {
             let rank = loaded.program.rank();
             if !snapshot.contains(rank) {
                 snapshot.add_walk(rank, opened(|| walks.open(&loaded.links))?);
             }
         }
-        let first = self.loaded.first().map_or(0, |loaded| loaded.program.rank());
-        snapshot.add_place(first, || opened(|| walks.places()))
+        match self.of_sockets().next() {
+            Some(first) => snapshot.add_place(first.program.rank(), || opened(|| walks.places())),
+            None => Ok(()),
+        }
+    }
+
+    fn of_sockets(&self) -> impl Iterator<Item = &Loaded> {
+        self.loaded.iter().filter(|it| matches!(it.program.subject, Subject::Sockets(_)))
     }
 }
 

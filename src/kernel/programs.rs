@@ -6,6 +6,7 @@ use std::ptr;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 use crate::kernel::request::Request;
+use crate::kernel::walk::HOLDERS;
 
 /// The subject that a program reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// If the tables of the family can be walked.
+    /// If the tables of the family, or the descriptors, can be walked.
     Walk,
     /// Otherwise, in place of the walk.
     NoWalk,
@@ -63,8 +64,8 @@ const fn locking(family: Family, name: &'static str, when: When) -> Program {
     Program { takes_locks: true, ..looping(family, name, when) }
 }
 
-const fn other(subject: Subject, name: &'static str) -> Program {
-    Program { subject, ..program(Family::Other, name, When::Always) }
+const fn other(subject: Subject, name: &'static str, when: When) -> Program {
+    Program { subject, ..program(Family::Other, name, when) }
 }
 
 /// Every program, in the order in which families are shown. Programs that iterate over descriptors precede
@@ -94,8 +95,9 @@ pub static PROGRAMS: &[Program] = &[
     // buffer is full. It is used only to add sockets without a descriptor.
     looping(Family::Unix, "unix_files", When::NoWalk),
     locking(Family::Unix, "unix_table", When::Iterator("unix")),
-    other(Subject::Owners, "owners"),
-    other(Subject::Tasks, "tasks"),
+    Program { uses_loop: true, ..other(Subject::Owners, HOLDERS, When::Walk) },
+    other(Subject::Owners, "owners", When::NoWalk),
+    other(Subject::Tasks, "tasks", When::Always),
 ];
 
 impl Program {
@@ -125,7 +127,11 @@ impl Program {
     }
 
     fn is_walked(&self, features: &Features) -> bool {
-        matches!(self.subject, Subject::Sockets(family) if features.walks.contains(&family))
+        match self.subject {
+            Subject::Sockets(family) => features.walks.contains(&family),
+            Subject::Owners => features.walks_descriptors,
+            Subject::Tasks => false,
+        }
     }
 
     /// The family whose sockets the program reports, if it reports sockets.
@@ -172,6 +178,8 @@ pub struct Features {
     pub bpf_loop: bool,
     /// The families whose tables can be walked: bpf/hashes.h.
     pub walks: Vec<Family>,
+    /// Whether the descriptors of all processes can be walked: bpf/descriptors.h.
+    pub walks_descriptors: bool,
     /// The names of the iterators. `None` if they are unknown.
     iterators: Option<Vec<String>>,
 }
@@ -184,6 +192,7 @@ impl Features {
         Features {
             bpf_loop: btf.is_none_or(|btf| btf.has_helper("BPF_FUNC_loop")),
             walks: btf.map(walks).unwrap_or_default(),
+            walks_descriptors: btf.is_some_and(walks_descriptors),
             iterators: btf.map(names),
         }
     }
@@ -224,6 +233,31 @@ fn walks(btf: &KernelBtf) -> Vec<Family> {
     let udp = has(&UDP) && (has(&UDP_OF_NAMESPACE) || has(&UDP_OF_SOCKET));
     let tables =
         [(Family::Tcp, tcp), (Family::Mptcp, tcp), (Family::Udp, udp), (Family::Unix, has(&UNIX))];
-    let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");
-    tables.into_iter().filter(|(_, is_found)| is_iterable && *is_found).map(|it| it.0).collect()
+    let is_possible = has_map_iterator(btf);
+    tables.into_iter().filter(|(_, is_found)| is_possible && *is_found).map(|it| it.0).collect()
+}
+
+/// Whether the kernel's types have all members that lead to the descriptors of a process. A ring that cannot be read
+/// costs only its slots.
+fn walks_descriptors(btf: &KernelBtf) -> bool {
+    const MEMBERS: [(&str, &str); 13] = [
+        ("pid_namespace", "idr"),
+        ("idr", "idr_rt"),
+        ("xarray", "xa_head"),
+        ("xa_node", "shift"),
+        ("xa_node", "slots"),
+        ("pid", "tasks"),
+        ("task_struct", "pid_links"),
+        ("task_struct", "group_leader"),
+        ("task_struct", "files"),
+        ("files_struct", "fdt"),
+        ("fdtable", "fd"),
+        ("fdtable", "max_fds"),
+        ("file", "private_data"),
+    ];
+    has_map_iterator(btf) && btf.has_members(&MEMBERS)
+}
+
+fn has_map_iterator(btf: &KernelBtf) -> bool {
+    btf.iterators().iter().any(|it| it.name == "bpf_map_elem")
 }

@@ -176,7 +176,7 @@ fn write_option(line: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Cell::Absent | Cell::Unknown => to.serialize_none(),
+            Cell::Absent | Cell::Unknown | Cell::Slot(..) => to.serialize_none(),
             Cell::Number(number) => to.serialize_u64(*number),
             Cell::Nameless(number) => to.collect_str(number),
             Cell::Flag(flag) => to.serialize_bool(*flag),
@@ -252,11 +252,22 @@ struct Descriptor<'a>(&'a Holder);
 
 impl Serialize for Descriptor<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(4))?;
-        map.serialize_entry("pid", &self.0.pid)?;
-        map.serialize_entry("command", &Cell::Bytes(self.0.command.as_bytes()))?;
-        map.serialize_entry("fd", &self.0.fd)?;
-        map.serialize_entry("nonblock", &self.0.nonblock)?;
+        let Holder { pid, tid, fd, slot, nonblock, command } = self.0;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("pid", pid)?;
+        if let Some(tid) = tid {
+            map.serialize_entry("tid", tid)?;
+        }
+        map.serialize_entry("command", &Cell::Bytes(command.as_bytes()))?;
+        match slot {
+            Some(slot) => {
+                map.serialize_entry("fd", &())?;
+                map.serialize_entry("ring", fd)?;
+                map.serialize_entry("slot", slot)?;
+            }
+            None => map.serialize_entry("fd", fd)?,
+        }
+        map.serialize_entry("nonblock", nonblock)?;
         map.end()
     }
 }

@@ -17,6 +17,8 @@ pub enum Cell<'a> {
     Number(u64),
     /// A number in place of a name that is not known any more. No such name is a number.
     Nameless(u64),
+    /// A place in an io_uring, in place of a descriptor: the descriptor of the io_uring, and the slot in it.
+    Slot(u32, u32),
     Flag(bool),
     /// A fixed word.
     Word(&'static str),

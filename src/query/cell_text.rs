@@ -26,6 +26,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Absent => to.push(b'-'),
         Cell::Unknown => to.push(b'?'),
         Cell::Number(number) | Cell::Nameless(number) => number_to(to, *number),
+        Cell::Slot(ring, slot) => write!(to, "ring{ring}/slot{slot}")?,
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
         Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),
@@ -205,12 +206,18 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
     Ok(())
 }
 
-/// Returns the processes as netstat writes them, each once, joined by commas, or the reason why there is
+/// Returns the processes as netstat writes them, with the thread if it has descriptors of its own, each once, joined by commas, or the reason why there is
 /// none. A list that is too long becomes the first process and the number of others: `25011/nginx,+2`.
 pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String {
     let mut last = None;
-    let processes = holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid));
-    let word = |holder: &Holder| format!("{}/{}", holder.pid, command(holder.command.as_bytes()));
+    let processes = holders.iter().filter(|it| {
+        let process = (it.pid, it.tid);
+        last.replace(process) != Some(process)
+    });
+    let word = |holder: &Holder| {
+        let thread = holder.tid.map(|tid| format!(":{tid}")).unwrap_or_default();
+        format!("{}{thread}/{}", holder.pid, command(holder.command.as_bytes()))
+    };
     let words: Vec<String> = processes.map(word).collect();
     let mut text = words.join(",");
     if room.is_some_and(|room| words.len() > 1 && text.width() > room) {

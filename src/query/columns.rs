@@ -158,7 +158,10 @@ columns! {
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
     Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
-    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
+    Tid = "tid", JsonMember::Chosen, both(left("TID", 7)), Holders, Numbers, |row| per_holder(row, |holder| number(holder.tid)), "Thread that has the descriptor, if it does not share those of its process";
+    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, descriptor), "Number of each descriptor, or its place in an io_uring";
+    Ring = "ring", JsonMember::Chosen, both(left("Ring", 4)), Holders, Numbers, |row| per_holder(row, |holder| number(holder.slot.map(|_| holder.fd))), "Descriptor of the io_uring with which the socket is registered";
+    Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder| number(holder.slot)), "Slot of the socket in that io_uring";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
@@ -244,6 +247,13 @@ fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
     match owner {
         Owner::Unknown => Cell::Absent,
         owner => Cell::Word(owner.word()),
+    }
+}
+
+fn descriptor(holder: &Holder) -> Cell<'_> {
+    match holder.slot {
+        Some(slot) => Cell::Slot(holder.fd, slot),
+        None => Cell::Number(holder.fd.into()),
     }
 }
 

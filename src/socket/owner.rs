@@ -13,12 +13,17 @@ use crate::text::Name;
 /// The facts that [`Owners::of`] depends on.
 pub const FACTS: &[Fact] = &[ENCAPSULATION];
 
-/// A file descriptor of a process.
+/// A file descriptor of a process, or a file that a process has registered with an io_uring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The PID in this PID namespace.
     pub pid: u32,
+    /// The thread that has the descriptor, if it does not share those of its process: unshare(2), CLONE_FILES.
+    pub tid: Option<u32>,
+    /// The descriptor. With a slot, it is that of the io_uring.
     pub fd: u32,
+    /// The slot in the io_uring: io_uring_register(2), IORING_REGISTER_FILES.
+    pub slot: Option<u32>,
     /// Whether the descriptor has O_NONBLOCK.
     pub nonblock: bool,
     /// The name of the thread group's leader, at most 15 bytes.
@@ -43,8 +48,8 @@ pub enum Owner {
     Tunnel,
     /// The socket is a subflow of an MPTCP socket, whose processes are shown.
     Subflow,
-    /// The socket is held in another PID namespace, by a file descriptor that is being passed between
-    /// processes, or by io_uring. Or it was opened and closed between two iterations over file descriptors.
+    /// The socket is held in another PID namespace, or by a file descriptor that is being passed between
+    /// processes. Or it was opened and closed between two iterations over file descriptors.
     Elsewhere,
     /// The kernel does not report the reason.
     Unknown,
@@ -96,7 +101,9 @@ impl Owners {
         record::read_owners(source, |record| {
             let holder = Holder {
                 pid: record.pid,
+                tid: (record.tid != 0).then_some(record.tid),
                 fd: record.fd,
+                slot: record.slot.checked_sub(1),
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
             };
@@ -105,7 +112,7 @@ impl Owners {
                 holders.push((record.inode, holder));
             }
         })?;
-        holders.sort_unstable_by_key(|(inode, holder)| (*inode, holder.pid, holder.fd));
+        holders.sort_unstable_by_key(|(inode, it)| (*inode, it.pid, it.tid, it.fd, it.slot));
         // An interrupted iteration may visit a file descriptor twice.
         holders.dedup();
         let (inodes, holders) = holders.into_iter().unzip();

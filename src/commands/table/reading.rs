@@ -1,9 +1,7 @@
 //! One reading of the sockets: what is opened with capabilities, and then read.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
 use std::time::Duration;
-
-use libbpf_rs::Iter;
 
 use super::namespaces::{Namespace, Namespaces};
 use super::pipeline::{self, Ownership};
@@ -18,7 +16,7 @@ use crate::host::protocols::has_udp_lite;
 use crate::kernel::family::Family;
 use crate::kernel::load::Programs;
 use crate::kernel::programs::Program;
-use crate::kernel::read_ahead::{Notice, ReadAhead};
+use crate::kernel::read_ahead::{Notice, OnDemand, ReadAhead};
 use crate::kernel::snapshot::Snapshot;
 use crate::options::defaults::Pool;
 use crate::output::quiet::Quiet;
@@ -34,9 +32,9 @@ pub struct Reading {
     namespaces: Namespaces,
     snapshot: Snapshot,
     /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
-    iterations: Vec<Iter>,
+    iterations: Vec<Snapshot>,
     /// The result of the first iteration, once it has been read.
-    ownership: Option<Ownership<Iter>>,
+    ownership: Option<Ownership<Box<dyn Read>>>,
 }
 
 impl Reading {
@@ -63,14 +61,23 @@ impl Reading {
         Ok(Reading { netns_set, namespaces, snapshot, iterations, ownership: None })
     }
 
-    /// Reads the first iteration over all descriptors, if there is one, and closes it.
+    /// Reads the first iteration over all descriptors, if there is one, and closes it. The descriptors are shared
+    /// between threads, which inherit the capabilities of this one.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn with_owners(mut self) -> Result<Reading, Error> {
-        if let Some(first) = self.iterations.pop() {
-            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.iterations))?);
+    pub fn with_owners(self) -> Result<Reading, Error> {
+        self.with_owners_by(|iteration| Box::new(OnDemand::Waiting(iteration)))
+    }
+
+    fn with_owners_by(
+        mut self,
+        reader: impl Fn(Snapshot) -> Box<dyn Read>,
+    ) -> Result<Reading, Error> {
+        let mut iterations = std::mem::take(&mut self.iterations).into_iter().map(reader);
+        if let Some(first) = iterations.next() {
+            self.ownership = Some(Ownership::new(first, iterations.collect())?);
         }
         Ok(self)
     }
@@ -103,7 +110,8 @@ impl Reading {
     ///
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
-        let Reading { namespaces, snapshot, ownership, .. } = self.with_owners()?;
+        let reading = self.with_owners_by(|iteration| Box::new(iteration))?;
+        let Reading { namespaces, snapshot, ownership, .. } = reading;
         let mut quiet = Quiet::default();
         pipeline::print(Records::new(snapshot), config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())

@@ -7,6 +7,7 @@ mod holders;
 mod names;
 mod namespaces;
 mod puppet;
+mod rings;
 mod truth;
 mod words;
 

@@ -157,7 +157,7 @@ fn the_parts_of_an_mptcp_connection() {
         assert_eq!(row["owner"], "subflow", "{row}");
         // Only /proc of its process has the inode number of the master.
         let of_process = held.values().find(|holders| {
-            holders.iter().any(|(pid, fd, _, _)| *pid == puppet.pid() && fds.contains(fd))
+            holders.iter().any(|(pid, _, fd, _, _)| *pid == puppet.pid() && fds.contains(fd))
         });
         let of_process = of_process.expect("the process holds it");
         assert_eq!(of_process.len(), fds.len());
