@@ -127,6 +127,7 @@ struct lane {
 	struct call first;
 	__u64 begun_at; /* of the call, in nanoseconds */
 	__u64 length; /* of the output before the record that is being written */
+	__u64 index; /* of its socket among those of the call */
 	struct likeness likeness[2]; /* the socket before and after */
 	__u64 heads_begin; /* the offset of `heads` in the table */
 	__u64 heads[HEADS / 8];

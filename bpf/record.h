@@ -131,6 +131,17 @@ struct owner_record {
 	__u32 unused;
 };
 
+/* "knsm" */
+#define MESSAGE_MAGIC 0x6d736e6b
+
+/* A socket that a message carries. These records have their own stream. */
+struct message_record {
+	__u32 magic;
+	__u32 unused;
+	__u64 inode; /* of the socket */
+	__u64 carrier; /* the inode of the unix socket that has not received the message; 0: it has none yet */
+};
+
 /* "knsn" */
 #define TASK_MAGIC 0x6e736e6b
 

@@ -184,6 +184,8 @@ WALK(tcp_walk, WALK_TCP)
 WALK(udp_walk, WALK_UDP)
 WALK(unix_walk, WALK_UNIX)
 WALK(mptcp_walk, WALK_MPTCP)
+/* Every kernel with a table of unix sockets for each namespace has bpf_loop(). */
+WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
 
 SEC("iter/netlink")
 int netlink_table(struct bpf_iter__netlink *ctx)

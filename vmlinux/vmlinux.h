@@ -401,6 +401,7 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	const struct file_operations *f_op;
 	void *private_data;
 	unsigned int f_flags;
 };
@@ -1131,7 +1132,13 @@ struct unix_address {
 	struct sockaddr_un name[0];
 };
 
+struct scm_fp_list {
+	short count;
+	struct file *fp[253];
+};
+
 struct unix_skb_parms {
+	struct scm_fp_list *fp;
 	u32 consumed;
 };
 

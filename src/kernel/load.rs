@@ -164,7 +164,7 @@ impl Loader {
     fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
         let structures = needed.iter().filter_map(|program| match program.subject {
             Subject::Sockets(family) => family.structure(),
-            Subject::Owners | Subject::Tasks => None,
+            Subject::Owners | Subject::Messages | Subject::Tasks => None,
         });
         let btf = self.btf.as_ref()?;
         let are_known = structures.into_iter().all(|name| btf.has_type(name));
@@ -186,6 +186,7 @@ impl Loader {
         let opened = match program.subject {
             Subject::Sockets(_) => programs.open(&mut Snapshot::default()),
             Subject::Owners => programs.owners().map(drop),
+            Subject::Messages => programs.messages().map(drop),
             Subject::Tasks => programs.tasks().map(drop),
         };
         match opened {
@@ -275,6 +276,25 @@ impl Programs {
                 (None, None) => continue,
             }
             return Ok(Some(snapshot));
+        }
+        Ok(None)
+    }
+
+    /// Opens a walk that finds the sockets in messages, in the network namespaces of the snapshot that is opened
+    /// afterwards. It must be read before that snapshot. `None` as in [`Programs::owners`].
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn messages(&self) -> Result<Option<Snapshot>, Error> {
+        let mut snapshot = Snapshot::default();
+        for group in &self.groups {
+            let loaded = group.loaded.iter().find(|it| it.program.subject == Subject::Messages);
+            if let (Some(walks), Some(loaded)) = (&group.walks, loaded) {
+                let lanes = opened(|| walks.open(&loaded.links))?;
+                snapshot.add_walk(loaded.program.rank(), lanes);
+                return Ok(Some(snapshot));
+            }
         }
         Ok(None)
     }
@@ -391,7 +411,8 @@ impl Group {
                 snapshot.add_walk(rank, opened(|| walks.open(&loaded.links))?);
             }
         }
-        match self.of_sockets().next() {
+        // All walks but that of descriptors share what they find out about a namespace.
+        match self.loaded.iter().find(|it| it.program.subject != Subject::Owners) {
             Some(first) => snapshot.add_place(first.program.rank(), || opened(|| walks.places())),
             None => Ok(()),
         }

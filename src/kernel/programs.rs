@@ -15,6 +15,8 @@ pub enum Subject {
     Sockets(Family),
     /// The processes that hold sockets.
     Owners,
+    /// The sockets in messages that have not been received.
+    Messages,
     /// The network namespaces that tasks are in.
     Tasks,
 }
@@ -97,6 +99,7 @@ pub static PROGRAMS: &[Program] = &[
     locking(Family::Unix, "unix_table", When::Iterator("unix")),
     Program { uses_loop: true, ..other(Subject::Owners, HOLDERS, When::Walk) },
     other(Subject::Owners, "owners", When::NoWalk),
+    other(Subject::Messages, "message_walk", When::Walk),
     other(Subject::Tasks, "tasks", When::Always),
 ];
 
@@ -110,7 +113,7 @@ impl Program {
     pub fn is_needed(&self, request: &Request, features: &Features) -> bool {
         let is_asked_for = match self.subject {
             Subject::Sockets(family) => request.families.contains(&family),
-            Subject::Owners => request.owners,
+            Subject::Owners | Subject::Messages => request.owners,
             Subject::Tasks => request.tasks,
         };
         is_asked_for
@@ -130,6 +133,7 @@ impl Program {
         match self.subject {
             Subject::Sockets(family) => features.walks.contains(&family),
             Subject::Owners => features.walks_descriptors,
+            Subject::Messages => features.walks.contains(&Family::Unix),
             Subject::Tasks => false,
         }
     }
@@ -138,7 +142,7 @@ impl Program {
     pub fn family(&self) -> Option<Family> {
         match self.subject {
             Subject::Sockets(family) => Some(family),
-            Subject::Owners | Subject::Tasks => None,
+            Subject::Owners | Subject::Messages | Subject::Tasks => None,
         }
     }
 
@@ -156,6 +160,7 @@ impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (self.subject, self.when) {
             (Subject::Owners, _) => write!(f, "processes"),
+            (Subject::Messages, _) => write!(f, "sockets in messages"),
             (Subject::Tasks, _) => write!(f, "network namespaces"),
             (Subject::Sockets(Family::Other), _) => write!(f, "sockets of other families"),
             (Subject::Sockets(family), when) => {

@@ -7,7 +7,9 @@ use plain::Plain;
 
 use crate::error::Error;
 use crate::kernel::abi::section as bit;
-use crate::kernel::abi::{item_header, item_kind, owner_record, record_header, task_record};
+use crate::kernel::abi::{
+    item_header, item_kind, message_record, owner_record, record_header, task_record,
+};
 use crate::record::bytes::padded;
 use crate::record::section::{Record, Sections, LAYOUT};
 
@@ -151,6 +153,16 @@ impl<R: Read> Records<R> {
 pub fn read_owners(source: impl Read, each: impl FnMut(&owner_record)) -> Result<(), Error> {
     const OWNER_MAGIC: u32 = u32::from_ne_bytes(*b"knso");
     read_all(source, OWNER_MAGIC, each)
+}
+
+/// Reads all records of a walk through messages.
+///
+/// # Errors
+///
+/// As [`read_owners`].
+pub fn read_messages(source: impl Read, each: impl FnMut(&message_record)) -> Result<(), Error> {
+    const MESSAGE_MAGIC: u32 = u32::from_ne_bytes(*b"knsm");
+    read_all(source, MESSAGE_MAGIC, each)
 }
 
 /// Reads all records of an iteration over tasks.

@@ -18,7 +18,7 @@ use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
-use crate::socket::owner::{Owner, Owners};
+use crate::socket::owner::{Holder, Messages, Owner, Owners};
 use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
@@ -29,6 +29,8 @@ const HELD_MAX: usize = 16 * 1024 * 1024;
 pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
+    /// The sockets in messages.
+    pub messages: Messages,
 }
 
 impl<R: Read> Ownership<R> {
@@ -38,7 +40,15 @@ impl<R: Read> Ownership<R> {
     ///
     /// When the first iteration cannot be read.
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
-        Ok(Ownership { owners: Owners::read(first)?, again })
+        Ok(Ownership { owners: Owners::read(first)?, again, messages: Messages::default() })
+    }
+
+    /// The holders of a socket and, if there is none, why. `is_final`: there is no other look.
+    fn of(&self, socket: &Socket, is_final: bool) -> (&[Holder], Owner) {
+        match self.owners.of(socket) {
+            (_, Owner::Elsewhere) if is_final => self.owners.in_flight(socket, &self.messages),
+            found => found,
+        }
     }
 
     /// Reads one of the other iterations, if one is left.
@@ -174,8 +184,8 @@ impl<W: Read> Printer<'_, W> {
         if let Some(sorted) = sorted {
             holders = sorted.holders();
         } else if let Some(ownership) = &self.ownership {
-            let found = ownership.owners.of(&socket);
             let may_hold = !self.looked_again && !ownership.again.is_empty();
+            let found = ownership.of(&socket, !may_hold);
             if found.1 == Owner::Elsewhere && may_hold {
                 self.held.extend_from_slice(socket.record.bytes);
                 return Ok(());

@@ -24,6 +24,7 @@ use crate::output::Output;
 use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
 use crate::record::Records;
+use crate::socket::owner::Messages;
 use crate::text::suggest::listed;
 
 /// What is opened with capabilities and read without them.
@@ -31,6 +32,8 @@ pub struct Reading {
     netns_set: NetnsSet,
     namespaces: Namespaces,
     snapshot: Snapshot,
+    /// What finds the sockets in messages, which is read before the snapshot.
+    messages: Option<Snapshot>,
     /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
     iterations: Vec<Snapshot>,
     /// The result of the first iteration, once it has been read.
@@ -58,7 +61,8 @@ impl Reading {
             if config.needs(Needs::Holders) { 1 + config.filter.layouts().len() } else { 0 };
         let iterations = (0..count).filter_map(|_| programs.owners().transpose());
         let iterations = iterations.collect::<Result<_, _>>()?;
-        Ok(Reading { netns_set, namespaces, snapshot, iterations, ownership: None })
+        let messages = programs.messages()?;
+        Ok(Reading { netns_set, namespaces, snapshot, messages, iterations, ownership: None })
     }
 
     /// Reads the first iteration over all descriptors, if there is one, and closes it. The descriptors are shared
@@ -77,7 +81,11 @@ impl Reading {
     ) -> Result<Reading, Error> {
         let mut iterations = std::mem::take(&mut self.iterations).into_iter().map(reader);
         if let Some(first) = iterations.next() {
-            self.ownership = Some(Ownership::new(first, iterations.collect())?);
+            let mut ownership = Ownership::new(first, iterations.collect())?;
+            if let Some(messages) = self.messages.take() {
+                ownership.messages = Messages::read(messages)?;
+            }
+            self.ownership = Some(ownership);
         }
         Ok(self)
     }
