@@ -17,9 +17,9 @@
 #define CHAINS_H
 
 /* What a walk looks for; a constant to the compiler. */
-enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP };
+enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES };
 
-#define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP)
+#define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP || (kind) == WALK_QUEUES)
 
 /* Most slots are empty. Groups of eight that are, and then some single ones, are passed in one step. */
 #define GROUPS_PER_STEP 2
@@ -196,6 +196,8 @@ static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind,
 		return wanted(skc, skc->skc_state, parameters.prefilter.udp_states);
 	case WALK_UNIX:
 		return skc->skc_family == AF_UNIX;
+	case WALK_QUEUES:
+		return skc->skc_state == TCP_LISTEN;
 	default:
 		return skc->skc_state != TCP_TIME_WAIT && skc->skc_state != TCP_NEW_SYN_RECV;
 	}

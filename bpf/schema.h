@@ -17,6 +17,7 @@
 	STRUCT(key_item)                                                                           \
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
+	STRUCT(waiting_record)                                                                     \
 	STRUCT(task_record)                                                                        \
 	STRUCT(output_header)                                                                      \
 	STRUCT(parameters)

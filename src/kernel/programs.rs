@@ -12,6 +12,8 @@ use crate::kernel::request::Request;
 pub enum Subject {
     /// The sockets of a family.
     Sockets(Family),
+    /// The connections in the accept queues of listeners.
+    Queues,
     /// The processes that hold sockets.
     Owners,
     /// The network namespaces that tasks are in.
@@ -63,8 +65,8 @@ const fn locking(family: Family, name: &'static str, when: When) -> Program {
     Program { takes_locks: true, ..looping(family, name, when) }
 }
 
-const fn other(subject: Subject, name: &'static str) -> Program {
-    Program { subject, ..program(Family::Other, name, When::Always) }
+const fn other(subject: Subject, program: Program) -> Program {
+    Program { subject, ..program }
 }
 
 /// Every program, in the order in which families are shown. Programs that iterate over descriptors precede
@@ -94,8 +96,13 @@ pub static PROGRAMS: &[Program] = &[
     // buffer is full. It is used only to add sockets without a descriptor.
     looping(Family::Unix, "unix_files", When::NoWalk),
     locking(Family::Unix, "unix_table", When::Iterator("unix")),
-    other(Subject::Owners, "owners"),
-    other(Subject::Tasks, "tasks"),
+    other(Subject::Queues, looping(Family::Tcp, "queue_walk", When::Walk)),
+    other(
+        Subject::Queues,
+        Program { takes_locks: true, ..program(Family::Tcp, "queue_table", When::NoWalk) },
+    ),
+    other(Subject::Owners, program(Family::Other, "owners", When::Always)),
+    other(Subject::Tasks, program(Family::Other, "tasks", When::Always)),
 ];
 
 impl Program {
@@ -108,6 +115,7 @@ impl Program {
     pub fn is_needed(&self, request: &Request, features: &Features) -> bool {
         let is_asked_for = match self.subject {
             Subject::Sockets(family) => request.families.contains(&family),
+            Subject::Queues => request.may_find_waiting(),
             Subject::Owners => request.owners,
             Subject::Tasks => request.tasks,
         };
@@ -125,14 +133,14 @@ impl Program {
     }
 
     fn is_walked(&self, features: &Features) -> bool {
-        matches!(self.subject, Subject::Sockets(family) if features.walks.contains(&family))
+        features.walks.contains(&self.subject)
     }
 
     /// The family whose sockets the program reports, if it reports sockets.
     pub fn family(&self) -> Option<Family> {
         match self.subject {
             Subject::Sockets(family) => Some(family),
-            Subject::Owners | Subject::Tasks => None,
+            Subject::Queues | Subject::Owners | Subject::Tasks => None,
         }
     }
 
@@ -149,6 +157,7 @@ impl fmt::Display for Program {
     /// Writes what the program reports.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (self.subject, self.when) {
+            (Subject::Queues, _) => write!(f, "listeners of waiting connections"),
             (Subject::Owners, _) => write!(f, "processes"),
             (Subject::Tasks, _) => write!(f, "network namespaces"),
             (Subject::Sockets(Family::Other), _) => write!(f, "sockets of other families"),
@@ -170,8 +179,8 @@ impl fmt::Display for Program {
 pub struct Features {
     /// bpf_loop(), since Linux 5.17.
     pub bpf_loop: bool,
-    /// The families whose tables can be walked: bpf/hashes.h.
-    pub walks: Vec<Family>,
+    /// What can be read by walking tables: bpf/hashes.h.
+    pub walks: Vec<Subject>,
     /// The names of the iterators. `None` if they are unknown.
     iterators: Option<Vec<String>>,
 }
@@ -194,9 +203,9 @@ impl Features {
     }
 }
 
-/// The families whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
+/// The subjects whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
 /// walk is an iterator over a map.
-fn walks(btf: &KernelBtf) -> Vec<Family> {
+fn walks(btf: &KernelBtf) -> Vec<Subject> {
     const TCP: [(&str, &str); 5] = [
         ("net", "ipv4"),
         ("netns_ipv4", "tcp_death_row"),
@@ -222,8 +231,13 @@ fn walks(btf: &KernelBtf) -> Vec<Family> {
     let has = |members: &[(&str, &str)]| btf.has_members(members);
     let tcp = has(&TCP) && (has(&LISTEN_BY_PORT) || has(&LISTEN));
     let udp = has(&UDP) && (has(&UDP_OF_NAMESPACE) || has(&UDP_OF_SOCKET));
-    let tables =
-        [(Family::Tcp, tcp), (Family::Mptcp, tcp), (Family::Udp, udp), (Family::Unix, has(&UNIX))];
+    let tables = [
+        (Subject::Sockets(Family::Tcp), tcp),
+        (Subject::Queues, tcp),
+        (Subject::Sockets(Family::Mptcp), tcp),
+        (Subject::Sockets(Family::Udp), udp),
+        (Subject::Sockets(Family::Unix), has(&UNIX)),
+    ];
     let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");
     tables.into_iter().filter(|(_, is_found)| is_iterable && *is_found).map(|it| it.0).collect()
 }

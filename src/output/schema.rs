@@ -81,12 +81,15 @@ fn schema(column: Column) -> Json {
         ]),
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
-        (_, Column::Program) => list(object(&[
-            ("pid", about(number(), "Process ID")),
-            ("command", about(text(), "Name of the process")),
-            ("fd", about(number(), "Number of the descriptor")),
-            ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
-        ])),
+        (_, Column::Program) => list(descriptor()),
+        (_, Column::Listener) => object(&[
+            ("inode", about(number(), "Inode number of the listening socket")),
+            ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
+            (
+                "processes",
+                about(list(descriptor()), "Processes of this PID namespace that hold the listener"),
+            ),
+        ]),
         (_, Column::Pid | Column::Fd) => list(number()),
         (_, Column::Command) => list(text()),
         (_, Column::Nonblock) => list(boolean()),
@@ -102,6 +105,16 @@ fn schema(column: Column) -> Json {
         true => schema,
         false => or_null(schema),
     }
+}
+
+/// A descriptor of a process.
+fn descriptor() -> Json {
+    object(&[
+        ("pid", about(number(), "Process ID")),
+        ("command", about(text(), "Name of the process")),
+        ("fd", about(number(), "Number of the descriptor")),
+        ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
+    ])
 }
 
 /// Whether a column has a value for every socket.

@@ -6,6 +6,7 @@ use crate::options::catalogue;
 use crate::options::plan::OptionValue;
 use crate::options::value::Value;
 use crate::query::row::Row;
+use crate::socket::listener::Listener;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Diag, Endpoint, Master, Names, TimeLimit, Timer, VmEnd};
 use crate::text::Name;
@@ -34,8 +35,10 @@ pub enum Cell<'a> {
     Container(&'a Container),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
-    /// The processes that hold the socket, or why there is none.
-    Program(&'a [Holder], Owner),
+    /// The processes that hold the socket, or why there is none, and the processes that hold its listener.
+    Program(&'a [Holder], Owner, &'a [Holder]),
+    /// A listener, and the processes that hold it.
+    Listener(Listener, &'a [Holder]),
     Diag(Option<Diag>),
     /// The running timer, if there is one, and the number of jiffies per second.
     Timer(Option<Timer>, u64),

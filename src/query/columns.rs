@@ -62,7 +62,7 @@ pub enum ColumnType {
     Texts,
     Switches,
     /// An object that is compared by its texts.
-    Container,
+    Named,
     List,
     /// Seconds, or `never`, which is longer than any number of seconds.
     Time,
@@ -78,7 +78,7 @@ impl ColumnType {
             ColumnType::Word(_) | ColumnType::State => "word",
             ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
-            ColumnType::Object | ColumnType::Timer | ColumnType::Container => "object",
+            ColumnType::Object | ColumnType::Timer | ColumnType::Named => "object",
             ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
                 "list"
             }
@@ -155,15 +155,16 @@ columns! {
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
-    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
+    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, program, "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
     Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
     Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
+    Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Named, listener, "Listening socket of a connection that waits to be accepted, or of a connection request, and its processes";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
-    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Container, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Named, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -238,6 +239,15 @@ fn netns_name<'a>(row: &'a Row<'a>) -> Cell<'a> {
 
 fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
     row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+}
+
+fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    let of_listener = row.listener.map_or(&[][..], |(_, holders)| holders);
+    row.holders.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_listener))
+}
+
+fn listener<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    row.listener.map_or(Cell::Absent, |(listener, holders)| Cell::Listener(listener, holders))
 }
 
 fn owner_cell<'a>(owner: Owner) -> Cell<'a> {

@@ -5,6 +5,7 @@ use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
+use crate::socket::listener::Listener;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::Socket;
 
@@ -34,6 +35,9 @@ pub struct Row<'a> {
     /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
     /// them, or if the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,
+    /// Of a connection that waits to be accepted, and of a connection request: the listener, and the file descriptors
+    /// that hold it. `None` as for `holders`, and if the listener is not known.
+    pub listener: Option<(Listener, &'a [Holder])>,
 }
 
 impl Row<'_> {

@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod diag;
 pub mod family;
 pub mod kind;
+pub mod listener;
 mod names;
 pub mod owner;
 pub mod state;

@@ -126,7 +126,7 @@ impl Owners {
             Some(master) => (master.inode, Owner::Subflow),
             None => (socket.inode, Owner::Process),
         };
-        let holders = self.find(inode);
+        let holders = self.with_inode(inode);
         if !holders.is_empty() {
             return (holders, owner);
         }
@@ -144,7 +144,8 @@ impl Owners {
         (&[], owner)
     }
 
-    fn find(&self, inode: u64) -> &[Holder] {
+    /// Returns the holders of the socket with this inode.
+    pub fn with_inode(&self, inode: u64) -> &[Holder] {
         let begin = self.inodes.partition_point(|other| *other < inode);
         let length = self.inodes[begin..].iter().take_while(|other| **other == inode).count();
         &self.holders[begin..begin + length]

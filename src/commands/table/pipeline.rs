@@ -18,7 +18,8 @@ use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
-use crate::socket::owner::{Owner, Owners};
+use crate::socket::listener::{Listener, Listeners};
+use crate::socket::owner::{Holder, Owner, Owners};
 use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
@@ -29,6 +30,8 @@ const HELD_MAX: usize = 16 * 1024 * 1024;
 pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
+    /// The listeners of the connections that wait to be accepted.
+    pub listeners: Listeners,
 }
 
 impl<R: Read> Ownership<R> {
@@ -38,7 +41,13 @@ impl<R: Read> Ownership<R> {
     ///
     /// When the first iteration cannot be read.
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
-        Ok(Ownership { owners: Owners::read(first)?, again })
+        Ok(Ownership { owners: Owners::read(first)?, again, listeners: Listeners::default() })
+    }
+
+    /// The listener of a socket that waits, and its holders.
+    fn listener_of(&self, socket: &Socket, owner: Owner) -> Option<(Listener, &[Holder])> {
+        let listener = self.listeners.of(socket, owner)?;
+        Some((listener, self.owners.with_inode(listener.inode)))
     }
 
     /// Reads one of the other iterations, if one is left.
@@ -61,7 +70,7 @@ pub fn print<R: Read, W: Read>(
     records: Records<R>,
     config: &Config,
     namespaces: &Namespaces,
-    ownership: Option<Ownership<W>>,
+    ownership: Option<&mut Ownership<W>>,
     output: &mut dyn Output,
 ) -> Result<Unknown, Error> {
     let mut printer = Printer {
@@ -104,7 +113,7 @@ struct Printer<'a, W> {
     /// Whether a kind is already in `unknown`, by the index of the network namespace.
     noted: Vec<[bool; SocketKind::ALL.len()]>,
     unknown: Unknown,
-    ownership: Option<Ownership<W>>,
+    ownership: Option<&'a mut Ownership<W>>,
     /// The layout of the section that is being written.
     layout: Option<Layout>,
     seen: Seen,
@@ -170,20 +179,22 @@ impl<W: Read> Printer<'_, W> {
         index: usize,
         sorted: Option<&SortedRow>,
     ) -> Result<(), Error> {
-        let mut holders = None;
+        let (mut holders, mut listener) = (None, None);
         if let Some(sorted) = sorted {
-            holders = sorted.holders();
+            (holders, listener) = (sorted.holders(), sorted.listener());
         } else if let Some(ownership) = &self.ownership {
             let found = ownership.owners.of(&socket);
             let may_hold = !self.looked_again && !ownership.again.is_empty();
-            if found.1 == Owner::Elsewhere && may_hold {
+            listener = ownership.listener_of(&socket, found.1);
+            let has_holder = listener.is_none_or(|(_, holders)| !holders.is_empty());
+            if (found.1 == Owner::Elsewhere || !has_holder) && may_hold {
                 self.held.extend_from_slice(socket.record.bytes);
                 return Ok(());
             }
             holders = Some(self.config.lost.without_reason(&socket, found));
         }
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
-        let row = Row { holders, ..self.rows.of(&socket, index) };
+        let row = Row { holders, listener, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }
@@ -234,7 +245,9 @@ impl<W: Read> Printer<'_, W> {
         if self.held.is_empty() {
             return Ok(());
         }
-        self.ownership.as_mut().map(Ownership::look_again).transpose()?;
+        if let Some(ownership) = &mut self.ownership {
+            ownership.look_again()?;
+        }
         self.looked_again = true;
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice()).requiring(self.config.sections());

@@ -7,6 +7,7 @@ use crate::query::datum::Datum;
 use crate::query::row::Row;
 use crate::query::sort::{self, SortKey};
 use crate::record::Record;
+use crate::socket::listener::Listener;
 use crate::socket::owner::{Holder, Owner};
 
 /// The rows to sort.
@@ -22,6 +23,7 @@ pub struct SortedRow {
     /// The index of its network namespace.
     pub namespace: usize,
     holders: Option<(Vec<Holder>, Owner)>,
+    listener: Option<(Listener, Vec<Holder>)>,
     record: Range<usize>,
     data: Vec<Datum<'static>>,
 }
@@ -30,6 +32,11 @@ impl SortedRow {
     /// The descriptors that hold the socket, as they were when the row was added.
     pub fn holders(&self) -> Option<(&[Holder], Owner)> {
         self.holders.as_ref().map(|(holders, owner)| (holders.as_slice(), *owner))
+    }
+
+    /// The same for the listener of the socket.
+    pub fn listener(&self) -> Option<(Listener, &[Holder])> {
+        self.listener.as_ref().map(|(listener, holders)| (*listener, holders.as_slice()))
     }
 }
 
@@ -46,6 +53,7 @@ impl<'a> Sorter<'a> {
         self.rows.push(SortedRow {
             namespace,
             holders: row.holders.map(|(holders, owner)| (holders.to_vec(), owner)),
+            listener: row.listener.map(|(listener, holders)| (listener, holders.to_vec())),
             record: begin..self.records.len(),
             data: sort::data(self.keys, row),
         });
