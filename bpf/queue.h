@@ -24,8 +24,12 @@
 /* The most requests of a queue that are read, so that a queue that changes all the time has an end. */
 #define QUEUE_REQUESTS (1 << 20)
 
-/* The same in an iterator, whose records of one listener must fit 32 KB. */
+/*
+ * The same in an iterator, whose records of one listener must fit 32 KB, and in an unrolled loop, where the verifier
+ * follows each.
+ */
 #define SEQ_REQUESTS 256
+#define SEQ_REQUESTS_UNROLLED 24
 
 /* Whether this kernel has the members that are read here. */
 static __always_inline bool has_queues(void)
@@ -279,22 +283,48 @@ int queue_walk_without_loop(struct bpf_iter__bpf_map_elem *ctx)
 }
 
 /* The kernel's iterator, where tables are not walked. */
-SEC("iter/tcp")
-int queue_table(struct bpf_iter__tcp *ctx)
+
+struct queue_in_seq {
+	struct seq_file *seq;
+	struct queue queue;
+};
+
+static long queue_turn(__u32 index, struct queue_in_seq *turn)
 {
+	return follow_queue(turn->seq, &turn->queue);
+}
+
+static __always_inline int show_queue(struct bpf_iter__tcp *ctx, bool loop_helper)
+{
+	struct queue_in_seq turn = { .seq = ctx->meta->seq };
 	struct sock_common *skc = ctx->sk_common;
-	struct queue queue = {};
+	bool is_done = false;
 
 	if (!skc || skc->skc_state != TCP_LISTEN || !has_queues())
 		return 0;
-	queue.listener = address_of(skc);
-	identify_listener(&queue);
-	for (int i = 0; i < SEQ_REQUESTS; i++)
-		if (follow_queue(ctx->meta->seq, &queue))
-			return 0;
-	if (!queue.request || queue.next)
-		write_waiting(ctx->meta->seq, &queue, 0, 0, queue.cookie);
+	turn.queue.listener = address_of(skc);
+	identify_listener(&turn.queue);
+	if (loop_helper)
+		is_done = bpf_loop(SEQ_REQUESTS, queue_turn, &turn, 0) < SEQ_REQUESTS;
+	else
+		for (int i = 0; i < SEQ_REQUESTS_UNROLLED && !is_done; i++)
+			is_done = queue_turn(i, &turn);
+	/* The end of the queue may be where the loop ended. */
+	if (!is_done && (!turn.queue.request || turn.queue.next))
+		write_waiting(turn.seq, &turn.queue, 0, 0, turn.queue.cookie);
 	return 0;
+}
+
+SEC("iter/tcp")
+int queue_table(struct bpf_iter__tcp *ctx)
+{
+	return show_queue(ctx, true);
+}
+
+SEC("iter/tcp")
+int queue_table_without_loop(struct bpf_iter__tcp *ctx)
+{
+	return show_queue(ctx, false);
 }
 
 #endif

@@ -97,10 +97,7 @@ pub static PROGRAMS: &[Program] = &[
     looping(Family::Unix, "unix_files", When::NoWalk),
     locking(Family::Unix, "unix_table", When::Iterator("unix")),
     other(Subject::Queues, looping(Family::Tcp, "queue_walk", When::Walk)),
-    other(
-        Subject::Queues,
-        Program { takes_locks: true, ..program(Family::Tcp, "queue_table", When::NoWalk) },
-    ),
+    other(Subject::Queues, locking(Family::Tcp, "queue_table", When::NoWalk)),
     other(Subject::Owners, program(Family::Other, "owners", When::Always)),
     other(Subject::Tasks, program(Family::Other, "tasks", When::Always)),
 ];

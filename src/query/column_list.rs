@@ -97,8 +97,8 @@ impl ColumnList {
 
     /// The columns that the summary is made from.
     pub fn for_summary() -> ColumnList {
-        use Column::{Options, Program, Protocol, State};
-        ColumnList::by_layout(|_| vec![Protocol, State, Program, Options])
+        use Column::{Options, Owner, Protocol, State};
+        ColumnList::by_layout(|_| vec![Protocol, State, Owner, Options])
     }
 
     fn by_layout(columns: impl FnMut(Layout) -> Vec<Column>) -> ColumnList {

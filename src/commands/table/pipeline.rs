@@ -70,7 +70,7 @@ pub fn print<R: Read, W: Read>(
     records: Records<R>,
     config: &Config,
     namespaces: &Namespaces,
-    ownership: Option<&mut Ownership<W>>,
+    ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
 ) -> Result<Unknown, Error> {
     let mut printer = Printer {
@@ -113,7 +113,7 @@ struct Printer<'a, W> {
     /// Whether a kind is already in `unknown`, by the index of the network namespace.
     noted: Vec<[bool; SocketKind::ALL.len()]>,
     unknown: Unknown,
-    ownership: Option<&'a mut Ownership<W>>,
+    ownership: Option<Ownership<W>>,
     /// The layout of the section that is being written.
     layout: Option<Layout>,
     seen: Seen,
@@ -245,9 +245,7 @@ impl<W: Read> Printer<'_, W> {
         if self.held.is_empty() {
             return Ok(());
         }
-        if let Some(ownership) = &mut self.ownership {
-            ownership.look_again()?;
-        }
+        self.ownership.as_mut().map(Ownership::look_again).transpose()?;
         self.looked_again = true;
         let held = std::mem::take(&mut self.held);
         let mut records = Records::new(held.as_slice()).requiring(self.config.sections());

@@ -91,21 +91,17 @@ impl Reading {
     ) -> Result<Vec<String>, Error> {
         let Reading { netns_set, namespaces, snapshot, queues, mut ownership, .. } = self;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
+        let mut listeners = None;
         if let Some(ownership) = &mut ownership {
             let queues = ReadAhead::new(queues, notice(programs)).map_err(Error::Thread)?;
             ownership.listeners = Listeners::read(queues)?;
+            listeners = ownership.listeners.missing();
         }
         let sockets = ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread)?;
-        let unknown = pipeline::print(
-            Records::new(sockets),
-            config,
-            &namespaces,
-            ownership.as_mut(),
-            output,
-        )?;
+        let unknown =
+            pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
-        let listeners = ownership.and_then(|it| it.listeners.missing());
         Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners).collect())
     }
 
@@ -122,7 +118,7 @@ impl Reading {
         }
         let mut quiet = Quiet::default();
         let records = Records::new(snapshot);
-        pipeline::print(records, config, &namespaces, ownership.as_mut(), &mut quiet)?;
+        pipeline::print(records, config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())
     }
 }
