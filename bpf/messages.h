@@ -40,7 +40,7 @@ static __always_inline __u64 list_of(__u64 packet)
 	       bpf_core_field_offset(struct unix_skb_parms, fp);
 }
 
-static __always_inline void begin_queue(struct message_cursor *cursor)
+static __always_inline void begin_packets(struct message_cursor *cursor)
 {
 	cursor->link = cursor->head + bpf_core_field_offset(struct sk_buff_head, next);
 	cursor->packet = load_word(cursor->link);
@@ -48,10 +48,10 @@ static __always_inline void begin_queue(struct message_cursor *cursor)
 }
 
 /* Begins again with the queue, which has changed. Returns 1 if that happens too often. */
-static __always_inline long restart_queue(struct message_cursor *cursor, struct lane *lane, struct output *output)
+static __always_inline long restart_packets(struct message_cursor *cursor, struct lane *lane, struct output *output)
 {
 	output->header.length = lane->length;
-	begin_queue(cursor);
+	begin_packets(cursor);
 	if (++cursor->tries < MESSAGE_TRIES)
 		return 0;
 	output->header.lost++;
@@ -69,7 +69,7 @@ static __always_inline long next_packet(struct message_cursor *cursor, struct la
 	list = (void *)load_word(list_of(cursor->packet));
 	next = load_word(cursor->packet + bpf_core_field_offset(struct sk_buff, next));
 	if (load_word(cursor->link) != cursor->packet)
-		return restart_queue(cursor, lane, output);
+		return restart_packets(cursor, lane, output);
 	if (list) {
 		cursor->list = (__u64)list;
 		cursor->count = BPF_CORE_READ(list, count);
@@ -130,7 +130,7 @@ static long message_turn(__u32 index, struct message_cursor *cursor)
 		return put_message(cursor, lane, output) & 1;
 	/* The files are freed with their packet, or handed to the receiver. */
 	if (load_word(list_of(cursor->packet)) != cursor->list || load_word(cursor->link) != cursor->packet)
-		return restart_queue(cursor, lane, output) & 1;
+		return restart_packets(cursor, lane, output) & 1;
 	cursor->list = 0;
 	cursor->link = cursor->packet + bpf_core_field_offset(struct sk_buff, next);
 	cursor->packet = load_word(cursor->link);
@@ -146,7 +146,7 @@ static __always_inline void write_messages(struct unix_sock *u, __u64 address, _
 		return;
 	cursor.head = address + bpf_core_field_offset(struct sock, sk_receive_queue);
 	cursor.carrier = probed_inode(&u->sk);
-	begin_queue(&cursor);
+	begin_packets(&cursor);
 	bpf_loop(MESSAGE_STEPS, message_turn, &cursor, 0);
 }
 

@@ -18,6 +18,7 @@
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
 	STRUCT(message_record)                                                                     \
+	STRUCT(waiting_record)                                                                     \
 	STRUCT(task_record)                                                                        \
 	STRUCT(output_header)                                                                      \
 	STRUCT(parameters)

@@ -231,7 +231,17 @@ struct turn {
 /* The tables of a kind of sockets. */
 static __always_inline enum table first_table(enum walk_kind kind)
 {
-	return kind == WALK_UDP ? TABLE_UDP : IS_UNIX(kind) ? TABLE_UNIX : TABLE_TCP;
+	switch (kind) {
+	case WALK_UDP:
+		return TABLE_UDP;
+	case WALK_UNIX:
+	case WALK_MESSAGES:
+		return TABLE_UNIX;
+	case WALK_QUEUES:
+		return TABLE_TCP_LISTEN;
+	default:
+		return TABLE_TCP;
+	}
 }
 
 static __always_inline enum table last_table(enum walk_kind kind)
@@ -336,16 +346,8 @@ __noinline int end_call(__u32 number)
 	return 0;
 }
 
-/*
- * The programs of a kind: `name`, and for kernels before 5.17, which have no bpf_loop() and refuse a program that
- * names it, `name`_without_loop. The latter tries a socket that changes only twice, so that the verifier has less to
- * follow.
- */
-#define WALK(name, kind)                                                                           \
-	WALK_WITH_LOOP(name, kind)                                                                 \
-	WALK_WITHOUT_LOOP(name, kind)
-
-#define WALK_WITH_LOOP(name, kind)                                                                 \
+/* The collecting of a kind: `collect_turn_name`, and `collect_some_name` for kernels without bpf_loop(). */
+#define COLLECT(name, kind)                                                                        \
 	__noinline int visit_##name(__u32 number)                                                  \
 	{                                                                                          \
 		return visit(number, kind);                                                        \
@@ -356,6 +358,31 @@ __noinline int end_call(__u32 number)
 	{                                                                                          \
 		return (is_at_end(number) ? end_chain(number) : visit_##name(number)) & 1;         \
 	}                                                                                          \
+                                                                                                   \
+	static long collect_turn_##name(__u32 index, struct turn *turn)                            \
+	{                                                                                          \
+		return collect_##name(turn->number);                                               \
+	}                                                                                          \
+                                                                                                   \
+	__noinline int collect_some_##name(__u32 number)                                           \
+	{                                                                                          \
+		for (int i = 0; i < SOME_STEPS; i++)                                               \
+			if (collect_##name(number))                                                \
+				return 1;                                                          \
+		return 0;                                                                          \
+	}
+
+/*
+ * The programs of a kind: `name`, and for kernels before 5.17, which have no bpf_loop() and refuse a program that
+ * names it, `name`_without_loop. The latter tries a socket that changes only twice, so that the verifier has less to
+ * follow.
+ */
+#define WALK(name, kind)                                                                           \
+	WALK_WITH_LOOP(name, kind)                                                                 \
+	WALK_WITHOUT_LOOP(name, kind)
+
+#define WALK_WITH_LOOP(name, kind)                                                                 \
+	COLLECT(name, kind)                                                                        \
                                                                                                    \
 	__noinline int emit_##name(__u32 number, __u32 state)                                      \
 	{                                                                                          \
@@ -375,11 +402,6 @@ __noinline int end_call(__u32 number)
 				break;                                                             \
 		}                                                                                  \
 		return 0;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	static long collect_turn_##name(__u32 index, struct turn *turn)                            \
-	{                                                                                          \
-		return collect_##name(turn->number);                                               \
 	}                                                                                          \
                                                                                                    \
 	SEC("iter/bpf_map_elem")                                                                   \
@@ -402,14 +424,6 @@ __noinline int end_call(__u32 number)
 	__noinline int emit_##name##_without_loop(__u32 number, __u32 state)                       \
 	{                                                                                          \
 		return emit(number, state, kind, false);                                           \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int collect_some_##name(__u32 number)                                           \
-	{                                                                                          \
-		for (int i = 0; i < SOME_STEPS; i++)                                               \
-			if (collect_##name(number))                                                  \
-				return 1;                                                          \
-		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
 	SEC("iter/bpf_map_elem")                                                                   \

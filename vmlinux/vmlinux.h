@@ -488,6 +488,7 @@ struct sock_common {
 	struct proto *skc_prot;
 	unsigned int skc_hash;
 	int skc_incoming_cpu;
+	refcount_t skc_refcnt;
 };
 
 struct numa_drop_counters {
@@ -752,6 +753,7 @@ struct fastopen_queue {
 
 struct request_sock_queue {
 	u8 rskq_defer_accept;
+	struct request_sock *rskq_accept_head;
 	struct fastopen_queue fastopenq;
 };
 
@@ -915,8 +917,11 @@ struct tls_context {
 };
 
 struct request_sock {
+	struct sock_common __req_common;
+	struct request_sock *dl_next;
 	u8 num_timeout : 7;
 	struct timer_list rsk_timer;
+	struct sock *sk;
 };
 
 struct inet_request_sock {

@@ -109,6 +109,11 @@ impl Config {
         Column::ALL.into_iter().any(|column| column.needs() == needs && self.asks_for(column))
     }
 
+    /// Whether the listeners of connections that wait are needed.
+    pub fn needs_listeners(&self) -> bool {
+        self.asks_for(Column::Program) || self.asks_for(Column::Listener)
+    }
+
     /// The sections of records that the run reads. The programs leave out the others.
     pub fn sections(&self) -> Sections {
         let options = [self.shown_options(), Some(&self.asked)].into_iter().flatten();

@@ -11,8 +11,8 @@ pub use types::{
     message_record, network, network_filter, number_filter, output_header, owner_record, packet_membership_item,
     packet_section, parameters, port_filter, port_range, prefilter, raw_section, record_header,
     sctp_section, section, section_number, socket_section, socket_trait, table, task_record,
-    tcp_section, timer, tls_section, udp_section, unix_section, vsock_section, walk_limit,
-    walk_parameters, xdp_section,
+    tcp_section, timer, tls_section, udp_section, unix_section, vsock_section, waiting_record,
+    walk_limit, walk_parameters, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{
@@ -66,5 +66,6 @@ plain! {
     packet_membership_item: SIZE_OF_packet_membership_item,
     owner_record: SIZE_OF_owner_record,
     message_record: SIZE_OF_message_record,
+    waiting_record: SIZE_OF_waiting_record,
     task_record: SIZE_OF_task_record,
 }

@@ -59,7 +59,6 @@ impl Loader {
     pub fn with_walks(mut self, are_permitted: bool) -> Loader {
         if !are_permitted {
             self.features.walks.clear();
-            self.features.walks_descriptors = false;
         }
         self
     }
@@ -81,9 +80,9 @@ impl Loader {
             self.load_part(part, &needed, request, &mut programs)?;
             if part == Part::Walks {
                 let refused = std::mem::take(&mut programs.refused);
-                let is_refused = |subject| refused.iter().any(|(it, _)| it.subject == subject);
-                features.walks.retain(|family| !is_refused(Subject::Sockets(*family)));
-                features.walks_descriptors &= !is_refused(Subject::Owners);
+                features
+                    .walks
+                    .retain(|subject| !refused.iter().any(|(it, _)| it.subject == *subject));
             }
         }
         match programs.refused.first() {
@@ -164,7 +163,7 @@ impl Loader {
     fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
         let structures = needed.iter().filter_map(|program| match program.subject {
             Subject::Sockets(family) => family.structure(),
-            Subject::Owners | Subject::Messages | Subject::Tasks => None,
+            Subject::Queues | Subject::Owners | Subject::Messages | Subject::Tasks => None,
         });
         let btf = self.btf.as_ref()?;
         let are_known = structures.into_iter().all(|name| btf.has_type(name));
@@ -185,6 +184,7 @@ impl Loader {
         programs.add(self.load_together(part, &[program], &Request::everything())?);
         let opened = match program.subject {
             Subject::Sockets(_) => programs.open(&mut Snapshot::default()),
+            Subject::Queues => programs.open_queues(&mut Snapshot::default()),
             Subject::Owners => programs.owners().map(drop),
             Subject::Messages => programs.messages().map(drop),
             Subject::Tasks => programs.tasks().map(drop),
@@ -237,6 +237,12 @@ struct Loaded {
     is_by_descriptor: bool,
 }
 
+impl Loaded {
+    fn reports_sockets(&self) -> bool {
+        matches!(self.program.subject, Subject::Sockets(_))
+    }
+}
+
 impl Programs {
     /// Opens the iterators and walks that report the sockets of the network namespace of this thread, and adds them
     /// to a snapshot. Those that can report all namespaces at once are in a snapshot only once. The namespace must exist
@@ -250,6 +256,16 @@ impl Programs {
             group.open(snapshot)?;
         }
         Ok(())
+    }
+
+    /// Opens what reports the accept queues of the network namespace of this thread, and adds it to a snapshot of its
+    /// own, as [`Programs::open`] does. It has to be read before that of the sockets, with which it shares buffers.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn open_queues(&self, queues: &mut Snapshot) -> Result<(), Error> {
+        self.groups.iter().try_for_each(|group| group.open_queues(queues))
     }
 
     fn add(&mut self, group: Group) {
@@ -339,7 +355,7 @@ impl Programs {
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Loaded> {
-        self.loaded().filter(|it| matches!(it.program.subject, Subject::Sockets(_)))
+        self.loaded().filter(|it| it.reports_sockets())
     }
 
     fn loaded(&self) -> impl Iterator<Item = &Loaded> {
@@ -392,7 +408,7 @@ impl Group {
         if let Some(walks) = &self.walks {
             return self.open_walks(walks, snapshot);
         }
-        for loaded in self.of_sockets() {
+        for loaded in self.loaded.iter().filter(|it| it.reports_sockets()) {
             let rank = loaded.program.rank();
             if !(loaded.is_by_descriptor && snapshot.contains(rank)) {
                 for link in &loaded.links {
@@ -403,9 +419,26 @@ impl Group {
         Ok(())
     }
 
+    /// Opens what reports accept queues. Its walk goes through the namespaces that were added for the others.
+    fn open_queues(&self, queues: &mut Snapshot) -> Result<(), Error> {
+        for loaded in self.loaded.iter().filter(|it| it.program.subject == Subject::Queues) {
+            let rank = loaded.program.rank();
+            match &self.walks {
+                Some(_) if queues.contains(rank) => {}
+                Some(walks) => queues.add_walk(rank, opened(|| walks.open(&loaded.links))?),
+                None => {
+                    for link in &loaded.links {
+                        queues.add(rank, opened(|| Iter::new(link))?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the network namespace of this thread to the walks, and opens those that the snapshot does not have.
     fn open_walks(&self, walks: &Walks, snapshot: &mut Snapshot) -> Result<(), Error> {
-        for loaded in self.of_sockets() {
+        for loaded in self.loaded.iter().filter(|it| it.reports_sockets()) {
             let rank = loaded.program.rank();
             if !snapshot.contains(rank) {
                 snapshot.add_walk(rank, opened(|| walks.open(&loaded.links))?);
@@ -416,10 +449,6 @@ impl Group {
             Some(first) => snapshot.add_place(first.program.rank(), || opened(|| walks.places())),
             None => Ok(()),
         }
-    }
-
-    fn of_sockets(&self) -> impl Iterator<Item = &Loaded> {
-        self.loaded.iter().filter(|it| matches!(it.program.subject, Subject::Sockets(_)))
     }
 }
 

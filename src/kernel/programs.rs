@@ -13,6 +13,8 @@ use crate::kernel::walk::HOLDERS;
 pub enum Subject {
     /// The sockets of a family.
     Sockets(Family),
+    /// The connections in the accept queues of listeners.
+    Queues,
     /// The processes that hold sockets.
     Owners,
     /// The sockets in messages that have not been received.
@@ -66,8 +68,8 @@ const fn locking(family: Family, name: &'static str, when: When) -> Program {
     Program { takes_locks: true, ..looping(family, name, when) }
 }
 
-const fn other(subject: Subject, name: &'static str, when: When) -> Program {
-    Program { subject, ..program(Family::Other, name, when) }
+const fn other(subject: Subject, program: Program) -> Program {
+    Program { subject, ..program }
 }
 
 /// Every program, in the order in which families are shown. Programs that iterate over descriptors precede
@@ -97,10 +99,12 @@ pub static PROGRAMS: &[Program] = &[
     // buffer is full. It is used only to add sockets without a descriptor.
     looping(Family::Unix, "unix_files", When::NoWalk),
     locking(Family::Unix, "unix_table", When::Iterator("unix")),
-    Program { uses_loop: true, ..other(Subject::Owners, HOLDERS, When::Walk) },
-    other(Subject::Owners, "owners", When::NoWalk),
-    other(Subject::Messages, "message_walk", When::Walk),
-    other(Subject::Tasks, "tasks", When::Always),
+    other(Subject::Queues, looping(Family::Tcp, "queue_walk", When::Walk)),
+    other(Subject::Queues, locking(Family::Tcp, "queue_table", When::NoWalk)),
+    other(Subject::Owners, looping(Family::Other, HOLDERS, When::Walk)),
+    other(Subject::Owners, program(Family::Other, "owners", When::NoWalk)),
+    other(Subject::Messages, program(Family::Other, "message_walk", When::Walk)),
+    other(Subject::Tasks, program(Family::Other, "tasks", When::Always)),
 ];
 
 impl Program {
@@ -113,6 +117,7 @@ impl Program {
     pub fn is_needed(&self, request: &Request, features: &Features) -> bool {
         let is_asked_for = match self.subject {
             Subject::Sockets(family) => request.families.contains(&family),
+            Subject::Queues => request.may_find_waiting(),
             Subject::Owners | Subject::Messages => request.owners,
             Subject::Tasks => request.tasks,
         };
@@ -130,19 +135,14 @@ impl Program {
     }
 
     fn is_walked(&self, features: &Features) -> bool {
-        match self.subject {
-            Subject::Sockets(family) => features.walks.contains(&family),
-            Subject::Owners => features.walks_descriptors,
-            Subject::Messages => features.walks.contains(&Family::Unix),
-            Subject::Tasks => false,
-        }
+        features.walks.contains(&self.subject)
     }
 
     /// The family whose sockets the program reports, if it reports sockets.
     pub fn family(&self) -> Option<Family> {
         match self.subject {
             Subject::Sockets(family) => Some(family),
-            Subject::Owners | Subject::Messages | Subject::Tasks => None,
+            Subject::Queues | Subject::Owners | Subject::Messages | Subject::Tasks => None,
         }
     }
 
@@ -159,6 +159,7 @@ impl fmt::Display for Program {
     /// Writes what the program reports.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (self.subject, self.when) {
+            (Subject::Queues, _) => write!(f, "listeners of waiting connections"),
             (Subject::Owners, _) => write!(f, "processes"),
             (Subject::Messages, _) => write!(f, "sockets in messages"),
             (Subject::Tasks, _) => write!(f, "network namespaces"),
@@ -181,10 +182,8 @@ impl fmt::Display for Program {
 pub struct Features {
     /// bpf_loop(), since Linux 5.17.
     pub bpf_loop: bool,
-    /// The families whose tables can be walked: bpf/hashes.h.
-    pub walks: Vec<Family>,
-    /// Whether the descriptors of all processes can be walked: bpf/descriptors.h.
-    pub walks_descriptors: bool,
+    /// What can be read by walking tables and descriptors: bpf/hashes.h, bpf/descriptors.h.
+    pub walks: Vec<Subject>,
     /// The names of the iterators. `None` if they are unknown.
     iterators: Option<Vec<String>>,
 }
@@ -197,7 +196,6 @@ impl Features {
         Features {
             bpf_loop: btf.is_none_or(|btf| btf.has_helper("BPF_FUNC_loop")),
             walks: btf.map(walks).unwrap_or_default(),
-            walks_descriptors: btf.is_some_and(walks_descriptors),
             iterators: btf.map(names),
         }
     }
@@ -208,9 +206,9 @@ impl Features {
     }
 }
 
-/// The families whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
+/// The subjects whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
 /// walk is an iterator over a map.
-fn walks(btf: &KernelBtf) -> Vec<Family> {
+fn walks(btf: &KernelBtf) -> Vec<Subject> {
     const TCP: [(&str, &str); 5] = [
         ("net", "ipv4"),
         ("netns_ipv4", "tcp_death_row"),
@@ -233,19 +231,7 @@ fn walks(btf: &KernelBtf) -> Vec<Family> {
     const UNIX: [(&str, &str); 3] =
         [("net", "unx"), ("netns_unix", "table"), ("unix_table", "buckets")];
 
-    let has = |members: &[(&str, &str)]| btf.has_members(members);
-    let tcp = has(&TCP) && (has(&LISTEN_BY_PORT) || has(&LISTEN));
-    let udp = has(&UDP) && (has(&UDP_OF_NAMESPACE) || has(&UDP_OF_SOCKET));
-    let tables =
-        [(Family::Tcp, tcp), (Family::Mptcp, tcp), (Family::Udp, udp), (Family::Unix, has(&UNIX))];
-    let is_possible = has_map_iterator(btf);
-    tables.into_iter().filter(|(_, is_found)| is_possible && *is_found).map(|it| it.0).collect()
-}
-
-/// Whether the kernel's types have all members that lead to the descriptors of a process. A ring that cannot be read
-/// costs only its slots.
-fn walks_descriptors(btf: &KernelBtf) -> bool {
-    const MEMBERS: [(&str, &str); 13] = [
+    const DESCRIPTORS: [(&str, &str); 14] = [
         ("pid_namespace", "idr"),
         ("idr", "idr_rt"),
         ("xarray", "xa_head"),
@@ -258,11 +244,23 @@ fn walks_descriptors(btf: &KernelBtf) -> bool {
         ("files_struct", "fdt"),
         ("fdtable", "fd"),
         ("fdtable", "max_fds"),
-        ("file", "private_data"),
+        ("file", "f_op"),
+        ("file", "f_inode"),
     ];
-    has_map_iterator(btf) && btf.has_members(&MEMBERS)
-}
 
-fn has_map_iterator(btf: &KernelBtf) -> bool {
-    btf.iterators().iter().any(|it| it.name == "bpf_map_elem")
+    let has = |members: &[(&str, &str)]| btf.has_members(members);
+    let tcp = has(&TCP) && (has(&LISTEN_BY_PORT) || has(&LISTEN));
+    let udp = has(&UDP) && (has(&UDP_OF_NAMESPACE) || has(&UDP_OF_SOCKET));
+    let unix = has(&UNIX);
+    let tables = [
+        (Subject::Sockets(Family::Tcp), tcp),
+        (Subject::Queues, tcp),
+        (Subject::Sockets(Family::Mptcp), tcp),
+        (Subject::Sockets(Family::Udp), udp),
+        (Subject::Sockets(Family::Unix), unix),
+        (Subject::Messages, unix),
+        (Subject::Owners, has(&DESCRIPTORS)),
+    ];
+    let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");
+    tables.into_iter().filter(|(_, is_found)| is_iterable && *is_found).map(|it| it.0).collect()
 }

@@ -22,6 +22,8 @@ pub struct Request {
     pub udp_lite: bool,
     /// Whether to find the processes that hold the sockets.
     pub owners: bool,
+    /// Whether to find the listeners of connections that wait to be accepted, and of connection requests.
+    pub listeners: bool,
     /// Whether to find the network namespaces that tasks are in.
     pub tasks: bool,
     /// Whether walks, and programs that iterate over descriptors, report sockets of every network namespace, and
@@ -43,11 +45,22 @@ impl Request {
             unbound: true,
             udp_lite: true,
             owners: true,
+            listeners: true,
             tasks: true,
             every_netns: true,
             sections: u32::MAX,
             prefilter: Prefilter::default(),
         }
+    }
+
+    /// Whether connections that wait to be accepted, and whose listeners are to be found, may be among the sockets.
+    pub fn may_find_waiting(&self) -> bool {
+        // include/net/tcp_states.h: TCP_ESTABLISHED, TCP_SYN_RECV (TCP Fast Open) and TCP_CLOSE_WAIT.
+        const STATES: u32 = 1 << 1 | 1 << 3 | 1 << 8;
+        let has_queues = |family: &Family| matches!(family, Family::Tcp | Family::Mptcp);
+        self.listeners
+            && self.families.iter().any(has_queues)
+            && self.prefilter.tcp_states & STATES != 0
     }
 }
 
@@ -158,6 +171,7 @@ impl From<&Request> for prefilter {
             want_ipv4: wanted.ipv4.into(),
             want_ipv6: wanted.ipv6.into(),
             every_netns: request.every_netns.into(),
+            want_listeners: request.listeners.into(),
             local_networks: network_filter_of(&wanted.local_networks),
             remote_networks: network_filter_of(&wanted.remote_networks),
             either_networks: network_filter_of(&wanted.either_networks),

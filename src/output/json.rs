@@ -205,7 +205,15 @@ impl Serialize for Cell<'_> {
                 map.serialize_entry("members", members)?;
                 map.end()
             }
-            Cell::Program(holders, _) => to.collect_seq(holders.iter().map(Descriptor)),
+            Cell::Program(holders, ..) => to.collect_seq(holders.iter().map(Descriptor)),
+            Cell::Via(via, holders) => {
+                let processes: Vec<Descriptor> = holders.iter().map(Descriptor).collect();
+                let mut map = to.serialize_map(Some(3))?;
+                map.serialize_entry("inode", &Cell::nonzero(via.inode))?;
+                map.serialize_entry("cookie", &Cell::nonzero(via.cookie))?;
+                map.serialize_entry("processes", &processes)?;
+                map.end()
+            }
             Cell::Diag(diag) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),

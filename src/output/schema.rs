@@ -81,13 +81,17 @@ fn schema(column: Column) -> Json {
         ]),
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
-        (_, Column::Program) => list(object(&[
-            ("pid", about(number(), "Process ID")),
-            ("command", about(text(), "Name of the process")),
-            ("fd", about(number(), "Number of the descriptor")),
-            ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
-        ])),
-        (_, Column::Pid | Column::Fd) => list(number()),
+        (_, Column::Program) => list(descriptor()),
+        (_, Column::Listener | Column::Carrier) => object(&[
+            ("inode", about(or_null(number()), "Inode number; null for a socket that waits to be accepted itself")),
+            ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
+            (
+                "processes",
+                about(list(descriptor()), "Processes of this PID namespace that hold that socket"),
+            ),
+        ]),
+        (_, Column::Pid) => list(number()),
+        (_, Column::Tid | Column::Fd | Column::Ring | Column::Slot) => list(or_null(number())),
         (_, Column::Command) => list(text()),
         (_, Column::Nonblock) => list(boolean()),
         (_, Column::Diag) => list(json!({"enum": marks()})),
@@ -102,6 +106,21 @@ fn schema(column: Column) -> Json {
         true => schema,
         false => or_null(schema),
     }
+}
+
+/// A descriptor of a process.
+fn descriptor() -> Json {
+    let descriptor = object(&[
+        ("pid", about(number(), "Process ID")),
+        ("command", about(text(), "Name of the process")),
+        ("fd", about(or_null(number()), "Number of the descriptor; null for a file of an io_uring")),
+        ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
+    ]);
+    let tid = about(number(), "Thread that has the descriptor, if it does not share those of its process");
+    let ring = about(number(), "Descriptor of the io_uring with which the file is registered");
+    let slot = about(number(), "Slot of the file in that io_uring");
+    let with_tid = with_optional(descriptor, "tid", tid);
+    with_optional(with_optional(with_tid, "ring", ring), "slot", slot)
 }
 
 /// Whether a column has a value for every socket.

@@ -6,7 +6,7 @@ use crate::options::catalogue;
 use crate::options::plan::OptionValue;
 use crate::options::value::Value;
 use crate::query::row::Row;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Holder, Owner, Via};
 use crate::socket::{Diag, Endpoint, Master, Names, TimeLimit, Timer, VmEnd};
 use crate::text::Name;
 
@@ -36,8 +36,10 @@ pub enum Cell<'a> {
     Container(&'a Container),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
-    /// The processes that hold the socket, or why there is none.
-    Program(&'a [Holder], Owner),
+    /// The processes that hold the socket, or why there is none, and the processes that another socket leads to.
+    Program(&'a [Holder], Owner, &'a [Holder]),
+    /// A socket that leads to processes, and the processes that hold it.
+    Via(Via, &'a [Holder]),
     Diag(Option<Diag>),
     /// The running timer, if there is one, and the number of jiffies per second.
     Timer(Option<Timer>, u64),

@@ -41,7 +41,11 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
         Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.short_id())?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
-        Cell::Program(holders, owner) => to.extend(program(holders, *owner, None).into_bytes()),
+        Cell::Program(holders, owner, of_via) => {
+            to.extend(program(holders, *owner, of_via, None).into_bytes())
+        }
+        Cell::Via(via, []) => number_to(to, via.inode),
+        Cell::Via(_, holders) => to.extend(processes(holders, None).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
         Cell::Time(limit) => time_to(to, *limit)?,
@@ -206,9 +210,27 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
     Ok(())
 }
 
-/// Returns the processes as netstat writes them, with the thread if it has descriptors of its own, each once, joined by commas, or the reason why there is
-/// none. A list that is too long becomes the first process and the number of others: `25011/nginx,+2`.
-pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String {
+/// Returns the processes that hold a socket, or the reason why there is none: `812/nginx`, `(orphan)`. The processes of
+/// its MPTCP socket, or of the socket that leads to processes, stand before the word for that: `812/nginx(subflow)`,
+/// `812/nginx(accept-queue)`, `812/nginx(in-flight)`.
+pub fn program(
+    holders: &[Holder],
+    owner: Owner,
+    of_via: &[Holder],
+    room: Option<usize>,
+) -> String {
+    let text = processes(if holders.is_empty() { of_via } else { holders }, room);
+    match owner {
+        Owner::Process => text,
+        Owner::Unknown => owner.word().into(),
+        owner => format!("{text}({})", owner.word()),
+    }
+}
+
+/// Returns processes as netstat writes them, each once, joined by commas; with the thread, `812:815/nginx`, if it has
+/// descriptors of its own. A list that is too long becomes the first
+/// process and the number of others: `25011/nginx,+2`.
+pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
     let mut last = None;
     let processes = holders.iter().filter(|it| {
         let process = (it.pid, it.tid);
@@ -223,21 +245,22 @@ pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String 
     if room.is_some_and(|room| words.len() > 1 && text.width() > room) {
         text = format!("{},+{}", words[0], words.len() - 1);
     }
-    match owner {
-        Owner::Process => text,
-        Owner::Unknown => owner.word().into(),
-        owner => format!("{text}({})", owner.word()),
-    }
+    text
 }
 
-/// The command of a process, escaped where it ends like the mark of a subflow or looks like an
-/// empty name.
+/// The command of a process, escaped where it ends like one of the words that [`program`] puts behind it or looks like
+/// an empty name.
 pub fn command(name: &[u8]) -> String {
     if name.is_empty() {
         return EMPTY.into();
     }
-    match name.strip_suffix(b"(subflow)") {
-        Some(begin) => format!("{}\\x28subflow)", Word(begin)),
+    let words = [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight].map(Owner::word);
+    let ends_in = |word: &&str| name.ends_with(format!("({word})").as_bytes());
+    match words.into_iter().find(ends_in) {
+        Some(word) => {
+            let begin = &name[..name.len() - word.len() - 2];
+            format!("{}\\x28{word})", Word(begin))
+        }
         None => {
             let (first, rest) = set_apart(name, is_empty_mark(name));
             format!("{first}{}", Word(rest))

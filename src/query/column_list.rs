@@ -50,9 +50,10 @@ impl ColumnList {
             true => Column::ALL.into_iter().filter(is_default).collect(),
             false => {
                 let mut added = request.added();
-                // The text of `program` includes the reason why there is no process. The JSON member does
-                // not.
-                added.extend(request.programs.then_some(Column::Owner));
+                // The text of `program` includes the reason why there is no process, and the socket that leads to
+                // processes. The JSON member does not.
+                let others = [Column::Owner, Column::Listener, Column::Carrier];
+                added.extend(others.into_iter().filter(|_| request.programs));
                 with(&request.chosen, &added)
             }
         };
@@ -96,8 +97,8 @@ impl ColumnList {
 
     /// The columns that the summary is made from.
     pub fn for_summary() -> ColumnList {
-        use Column::{Options, Program, Protocol, State};
-        ColumnList::by_layout(|_| vec![Protocol, State, Program, Options])
+        use Column::{Options, Owner, Protocol, State};
+        ColumnList::by_layout(|_| vec![Protocol, State, Owner, Options])
     }
 
     fn by_layout(columns: impl FnMut(Layout) -> Vec<Column>) -> ColumnList {
@@ -130,7 +131,9 @@ impl ColumnList {
 fn is_field(column: Column, request: &ColumnRequest) -> bool {
     match column {
         Column::Sport | Column::Dport => true,
-        Column::Pid | Column::Command | Column::Owner => request.programs,
+        Column::Pid | Column::Command | Column::Owner | Column::Listener | Column::Carrier => {
+            request.programs
+        }
         Column::Program => false,
         column => column.is_default_member(),
     }
@@ -221,7 +224,7 @@ mod tests {
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group program timer owner"
+            "options local netns uid inode group program timer owner listener carrier"
         );
     }
 

@@ -62,7 +62,7 @@ pub enum ColumnType {
     Texts,
     Switches,
     /// An object that is compared by its texts.
-    Container,
+    Named,
     List,
     /// Seconds, or `never`, which is longer than any number of seconds.
     Time,
@@ -78,7 +78,7 @@ impl ColumnType {
             ColumnType::Word(_) | ColumnType::State => "word",
             ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
-            ColumnType::Object | ColumnType::Timer | ColumnType::Container => "object",
+            ColumnType::Object | ColumnType::Timer | ColumnType::Named => "object",
             ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
                 "list"
             }
@@ -155,7 +155,7 @@ columns! {
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
-    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
+    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, program, "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
     Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
     Tid = "tid", JsonMember::Chosen, both(left("TID", 7)), Holders, Numbers, |row| per_holder(row, |holder| number(holder.tid)), "Thread that has the descriptor, if it does not share those of its process";
@@ -164,9 +164,11 @@ columns! {
     Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder| number(holder.slot)), "Slot of the socket in that io_uring";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
+    Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Named, |row| via(row, &[Owner::AcceptQueue, Owner::Request]), "Listening socket of a connection that waits to be accepted, or of a connection request, and its processes";
+    Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Named, |row| via(row, &[Owner::InFlight]), "Unix socket whose message the socket is in, and its processes";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
-    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Container, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Named, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -241,6 +243,18 @@ fn netns_name<'a>(row: &'a Row<'a>) -> Cell<'a> {
 
 fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
     row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+}
+
+fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    let of_via = row.via.map_or(&[][..], |(_, holders)| holders);
+    row.holders.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_via))
+}
+
+fn via<'a>(row: &'a Row<'a>, owners: &[Owner]) -> Cell<'a> {
+    match (row.holders, row.via) {
+        (Some((_, owner)), Some((via, holders))) if owners.contains(&owner) => Cell::Via(via, holders),
+        _ => Cell::Absent,
+    }
 }
 
 fn owner_cell<'a>(owner: Owner) -> Cell<'a> {

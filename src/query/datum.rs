@@ -183,6 +183,16 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             let parts = parts.map(|part| Datum::text(part.as_bytes()));
             Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
         }
+        Cell::Via(via, []) => of_cell(Cell::Nameless(via.inode)),
+        // As it is printed, and each part of it.
+        Cell::Via(_, holders) => {
+            let printed = cell_text::processes(holders, None).into_bytes();
+            let parts = holders.iter().flat_map(|holder| {
+                let pid = Datum::Text(Cow::Owned(holder.pid.to_string().into_bytes()));
+                [pid, Datum::text(holder.command.as_bytes())]
+            });
+            Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
+        }
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,

@@ -36,6 +36,7 @@ impl Which {
 const ALL: &[Family] = &Family::ALL;
 const LISTENERS: &[Family] = &[Family::Tcp, Family::Mptcp, Family::Sctp, Family::Vsock];
 const TCP: &[Family] = &[Family::Tcp];
+const QUEUED: &[Family] = &[Family::Tcp, Family::Mptcp];
 const UDP: &[Family] = &[Family::Udp];
 const UNIX: &[Family] = &[Family::Unix];
 const NETLINK: &[Family] = &[Family::Netlink];
@@ -99,6 +100,11 @@ const COLUMNS: &[ColumnSource] = {
         (Netns, All, ALL, &[("net", "ns"), ("ns_common", "inum")]),
         (Owner, All, ALL, &[("sock", "sk_socket"), ("sock", "sk_kern_sock")]),
         (Owner, All, ALL, &[("sock_common", "skc_flags"), ("sock_flags", "SOCK_DEAD")]),
+        (Listener, Others, QUEUED, &[("request_sock", "dl_next"), ("request_sock", "sk")]),
+        (Listener, Others, QUEUED, &[("request_sock", "__req_common"), ("sock_common", "skc_listener")]),
+        (Listener, Others, QUEUED, &[("sock_common", "skc_refcnt")]),
+        (Listener, Others, QUEUED, &[("inet_connection_sock", "icsk_accept_queue")]),
+        (Listener, Others, QUEUED, &[("request_sock_queue", "rskq_accept_head")]),
         (Group, All, INTERNET, &[("sock", "sk_reuseport_cb"), ("sock_reuseport", "num_socks")]),
         (Cgroup, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
         (Unit, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
@@ -150,7 +156,7 @@ impl Lost {
     /// are asked for, it contains the ones that are.
     pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
         let is_asked_for = |(column, _, of, _): &&ColumnSource| {
-            (column.is_default_member() || is_asked(*column))
+            (column.is_default_member() && *column != Column::Listener || is_asked(*column))
                 && of.iter().any(|family| families.contains(family))
         };
         let asked: Vec<&ColumnSource> = COLUMNS.iter().filter(is_asked_for).collect();

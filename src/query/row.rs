@@ -5,7 +5,7 @@ use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Holder, Owner, Via};
 use crate::socket::Socket;
 
 /// A socket and what was collected for it.
@@ -34,6 +34,9 @@ pub struct Row<'a> {
     /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
     /// them, or if the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,
+    /// Without holders: the socket that leads to processes, and the file descriptors that hold it. `None` as for
+    /// `holders`, and if no such socket is known.
+    pub via: Option<(Via, &'a [Holder])>,
 }
 
 impl Row<'_> {

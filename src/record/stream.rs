@@ -8,7 +8,7 @@ use plain::Plain;
 use crate::error::Error;
 use crate::kernel::abi::section as bit;
 use crate::kernel::abi::{
-    item_header, item_kind, message_record, owner_record, record_header, task_record,
+    item_header, item_kind, message_record, owner_record, record_header, task_record, waiting_record,
 };
 use crate::record::bytes::padded;
 use crate::record::section::{Record, Sections, LAYOUT};
@@ -173,6 +173,16 @@ pub fn read_messages(source: impl Read, each: impl FnMut(&message_record)) -> Re
 pub fn read_tasks(source: impl Read, each: impl FnMut(&task_record)) -> Result<(), Error> {
     const TASK_MAGIC: u32 = u32::from_ne_bytes(*b"knsn");
     read_all(source, TASK_MAGIC, each)
+}
+
+/// Reads all records of the connections that wait to be accepted.
+///
+/// # Errors
+///
+/// As [`read_owners`].
+pub fn read_waiting(source: impl Read, each: impl FnMut(&waiting_record)) -> Result<(), Error> {
+    const WAITING_MAGIC: u32 = u32::from_ne_bytes(*b"knsq");
+    read_all(source, WAITING_MAGIC, each)
 }
 
 /// Reads records of one size, which begin with `magic`. A read may end anywhere in a record.

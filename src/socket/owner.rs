@@ -31,6 +31,16 @@ pub struct Holder {
     pub command: Name,
 }
 
+/// Another socket that leads to processes where none holds the socket itself: the listener of a connection that waits,
+/// or the unix socket in whose message a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// 0 if it has none.
+    pub cookie: u64,
+    /// 0 for a unix socket that waits to be accepted itself.
+    pub inode: u64,
+}
+
 /// The owner of a socket: a process, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -49,7 +59,7 @@ pub enum Owner {
     Tunnel,
     /// The socket is a subflow of an MPTCP socket, whose processes are shown.
     Subflow,
-    /// The socket is in a message of a unix socket, whose processes are shown.
+    /// The socket is in a message that has not been received.
     InFlight,
     /// The socket is held in another PID namespace. Or it was opened and closed between two iterations over file
     /// descriptors.
@@ -97,30 +107,6 @@ pub struct Owners {
     first: HashMap<u64, usize>,
 }
 
-/// The sockets in messages that have not been received, with the unix sockets that carry them, by inode.
-#[derive(Debug, Default)]
-pub struct Messages(HashMap<u64, u64>);
-
-impl Messages {
-    /// Reads all records of a walk through messages.
-    ///
-    /// # Errors
-    ///
-    /// As [`Owners::read`].
-    pub fn read(source: impl Read) -> Result<Messages, Error> {
-        let mut carriers = HashMap::new();
-        record::read_messages(source, |record| {
-            carriers.insert(record.inode, record.carrier);
-        })?;
-        Ok(Messages(carriers))
-    }
-
-    /// The unix socket whose message carries this socket, by inode. 0 if it waits to be accepted itself.
-    pub fn carrier(&self, inode: u64) -> Option<u64> {
-        self.0.get(&inode).copied()
-    }
-}
-
 impl Owners {
     /// Reads all records of an iteration over file descriptors.
     ///
@@ -163,12 +149,8 @@ impl Owners {
             };
             return (&[], owner);
         }
-        // A subflow has the inode of its master: net/mptcp/protocol.h, mptcp_sock_graft().
-        let (inode, owner) = match socket.master {
-            Some(master) => (master.inode, Owner::Subflow),
-            None => (socket.inode, Owner::Process),
-        };
-        let holders = self.find(inode);
+        let owner = if socket.master.is_some() { Owner::Subflow } else { Owner::Process };
+        let holders = self.with_inode(socket.held_inode());
         if !holders.is_empty() {
             return (holders, owner);
         }
@@ -186,24 +168,8 @@ impl Owners {
         (&[], owner)
     }
 
-    /// The holders of the unix socket in whose message a socket without holders is, if there is one. It may be in a
-    /// message itself.
-    pub fn in_flight(&self, socket: &Socket, messages: &Messages) -> (&[Holder], Owner) {
-        /// The kernel bounds how deep messages may lie in each other: net/unix/af_unix.c, MAX_RECURSION_LEVEL
-        const DEPTH: usize = 5;
-        let Some(mut carrier) = messages.carrier(socket.inode) else {
-            return (&[], Owner::Elsewhere);
-        };
-        for _ in 0..DEPTH {
-            match (self.find(carrier), messages.carrier(carrier)) {
-                ([], Some(next)) => carrier = next,
-                (holders, _) => return (holders, Owner::InFlight),
-            }
-        }
-        (&[], Owner::InFlight)
-    }
-
-    fn find(&self, inode: u64) -> &[Holder] {
+    /// Returns the holders of the socket with this inode.
+    pub fn with_inode(&self, inode: u64) -> &[Holder] {
         let Some(begin) = self.first.get(&inode).copied() else { return &[] };
         let length = self.inodes[begin..].iter().take_while(|other| **other == inode).count();
         &self.holders[begin..begin + length]

@@ -28,14 +28,18 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 24] = [
+const PROGRAMS: [&[&str]; 27] = [
     &["walk_place"],
     &["holder_walk", "holder_walk_without_loop"],
+    // Every kernel with a table of unix sockets for each namespace has bpf_loop().
+    &["message_walk"],
     &["tcp_walk", "tcp_walk_without_loop"],
     &["udp_walk", "udp_walk_without_loop"],
     // Up to Linux 5.19, no namespace has a table of its own.
     &["unix_walk", "unix_walk_without_loop"],
     &["mptcp_walk", "mptcp_walk_without_loop"],
+    &["queue_walk", "queue_walk_without_loop"],
+    &["queue_table"],
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],

@@ -124,7 +124,8 @@ impl Output for Types {
                 Cell::Bytes(_) | Cell::Interface(_) | Cell::Nameless(_) => "text",
                 Cell::End(_) => "address",
                 Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
-                Cell::Master(_) | Cell::Container(_) | Cell::Group(..) => "object",
+                Cell::Master(_) | Cell::Container(_) | Cell::Listener(..) => "object",
+                Cell::Group(..) => "object",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
                 Cell::Time(_) => "time",
@@ -151,8 +152,8 @@ fn every_cell_is_of_the_type_of_its_column() {
     assert!(types.rows >= 10, "{} rows", types.rows);
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
-    // The streams have no peers, no namespace names, no control groups and no SO_REUSEPORT groups.
-    assert_eq!(never, ["peer", "netns_name", "cgroup", "unit", "container", "group"]);
+    // The streams have no peers, no namespace names, no queues, no control groups and no SO_REUSEPORT groups.
+    assert_eq!(never, ["peer", "netns_name", "listener", "cgroup", "unit", "container", "group"]);
 }
 
 #[test]

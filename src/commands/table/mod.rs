@@ -52,6 +52,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let config = Config { filter, style, ..config.clone() };
     let request = Request {
         owners: config.needs(Needs::Holders) || *scope == Scope::All,
+        listeners: config.needs_listeners(),
         tasks: *scope == Scope::All,
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(&config, is_one)

@@ -18,7 +18,9 @@ use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
-use crate::socket::owner::{Holder, Messages, Owner, Owners};
+use crate::socket::listener::Listeners;
+use crate::socket::messages::Messages;
+use crate::socket::owner::{Holder, Owner, Owners, Via};
 use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
@@ -31,6 +33,8 @@ pub struct Ownership<R> {
     again: Vec<R>,
     /// The sockets in messages.
     pub messages: Messages,
+    /// The listeners of the connections that wait to be accepted.
+    pub listeners: Listeners,
 }
 
 impl<R: Read> Ownership<R> {
@@ -40,14 +44,19 @@ impl<R: Read> Ownership<R> {
     ///
     /// When the first iteration cannot be read.
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
-        Ok(Ownership { owners: Owners::read(first)?, again, messages: Messages::default() })
+        let owners = Owners::read(first)?;
+        let (messages, listeners) = (Messages::default(), Listeners::default());
+        Ok(Ownership { owners, again, messages, listeners })
     }
 
-    /// The holders of a socket and, if there is none, why. `is_final`: there is no other look.
-    fn of(&self, socket: &Socket, is_final: bool) -> (&[Holder], Owner) {
-        match self.owners.of(socket) {
-            (_, Owner::Elsewhere) if is_final => self.owners.in_flight(socket, &self.messages),
-            found => found,
+    /// The socket that leads to processes where none holds this one, and its holders.
+    fn via(&self, socket: &Socket, owner: Owner) -> Option<(Via, &[Holder])> {
+        match owner {
+            Owner::Elsewhere => self.messages.of(socket, &self.owners),
+            _ => {
+                let listener = self.listeners.of(socket, owner)?;
+                Some((listener, self.owners.with_inode(listener.inode)))
+            }
         }
     }
 
@@ -180,20 +189,25 @@ impl<W: Read> Printer<'_, W> {
         index: usize,
         sorted: Option<&SortedRow>,
     ) -> Result<(), Error> {
-        let mut holders = None;
+        let (mut holders, mut via) = (None, None);
         if let Some(sorted) = sorted {
-            holders = sorted.holders();
+            (holders, via) = (sorted.holders(), sorted.via());
         } else if let Some(ownership) = &self.ownership {
             let may_hold = !self.looked_again && !ownership.again.is_empty();
-            let found = ownership.of(&socket, !may_hold);
-            if found.1 == Owner::Elsewhere && may_hold {
+            let mut found = ownership.owners.of(&socket);
+            via = ownership.via(&socket, found.1);
+            let has_holder = via.is_none_or(|(_, holders)| !holders.is_empty());
+            if (found.1 == Owner::Elsewhere || !has_holder) && may_hold {
                 self.held.extend_from_slice(socket.record.bytes);
                 return Ok(());
+            }
+            if found.1 == Owner::Elsewhere && via.is_some() {
+                found.1 = Owner::InFlight;
             }
             holders = Some(self.config.lost.without_reason(&socket, found));
         }
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
-        let row = Row { holders, ..self.rows.of(&socket, index) };
+        let row = Row { holders, via, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }

@@ -24,7 +24,8 @@ use crate::output::Output;
 use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
 use crate::record::Records;
-use crate::socket::owner::Messages;
+use crate::socket::listener::Listeners;
+use crate::socket::messages::Messages;
 use crate::text::suggest::listed;
 
 /// What is opened with capabilities and read without them.
@@ -34,6 +35,8 @@ pub struct Reading {
     snapshot: Snapshot,
     /// What finds the sockets in messages, which is read before the snapshot.
     messages: Option<Snapshot>,
+    /// What reports accept queues, which is read before the snapshot.
+    queues: Snapshot,
     /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
     iterations: Vec<Snapshot>,
     /// The result of the first iteration, once it has been read.
@@ -56,13 +59,14 @@ impl Reading {
             programs.owners()?.map(|owners| netns_set.add_from_sockets(owners)).transpose()?;
             netns_set.check_own();
         }
-        let (namespaces, snapshot) = enter_all(programs, config, &mut netns_set)?;
+        let (namespaces, snapshot, queues) = enter_all(programs, config, &mut netns_set)?;
         let count =
             if config.needs(Needs::Holders) { 1 + config.filter.layouts().len() } else { 0 };
         let iterations = (0..count).filter_map(|_| programs.owners().transpose());
         let iterations = iterations.collect::<Result<_, _>>()?;
         let messages = programs.messages()?;
-        Ok(Reading { netns_set, namespaces, snapshot, messages, iterations, ownership: None })
+        let ownership = None;
+        Ok(Reading { netns_set, namespaces, snapshot, messages, queues, iterations, ownership })
     }
 
     /// Reads the first iteration over all descriptors, if there is one, and closes it. The descriptors are shared
@@ -101,14 +105,20 @@ impl Reading {
         config: &Config,
         output: &mut dyn Output,
     ) -> Result<Vec<String>, Error> {
-        let Reading { netns_set, namespaces, snapshot, ownership, .. } = self;
+        let Reading { netns_set, namespaces, snapshot, queues, mut ownership, .. } = self;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
+        let mut listeners = None;
+        if let Some(ownership) = &mut ownership {
+            let queues = ReadAhead::new(queues, notice(programs)).map_err(Error::Thread)?;
+            ownership.listeners = Listeners::read(queues)?;
+            listeners = ownership.listeners.missing();
+        }
         let sockets = ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread)?;
         let unknown =
             pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
-        Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).collect())
+        Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners).collect())
     }
 
     /// Whether a socket matches, as far as that can be found out. Starts no thread, which would have the
@@ -119,9 +129,13 @@ impl Reading {
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
         let reading = self.with_owners_by(|iteration| Box::new(iteration))?;
-        let Reading { namespaces, snapshot, ownership, .. } = reading;
+        let Reading { namespaces, snapshot, queues, mut ownership, .. } = reading;
+        if let Some(ownership) = &mut ownership {
+            ownership.listeners = Listeners::read(queues)?;
+        }
         let mut quiet = Quiet::default();
-        pipeline::print(Records::new(snapshot), config, &namespaces, ownership, &mut quiet)?;
+        let records = Records::new(snapshot);
+        pipeline::print(records, config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())
     }
 }
@@ -165,12 +179,14 @@ fn enter_all(
     programs: &Programs,
     config: &Config,
     netns_set: &mut NetnsSet,
-) -> Result<(Namespaces, Snapshot), Error> {
+) -> Result<(Namespaces, Snapshot, Snapshot), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
-    let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
+    let (mut snapshot, mut queues) = (Snapshot::default(), Snapshot::default());
+    let mut pool = Pool::default();
     let mut open = || -> Result<Namespace, Error> {
         interfaces.look_here().map_err(Error::Interfaces)?;
         programs.open(&mut snapshot)?;
+        programs.open_queues(&mut queues)?;
         Namespace::here(expected(config.filter.clone(), false), &mut pool)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
@@ -191,7 +207,7 @@ fn enter_all(
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
     let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
     let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
-    Ok((namespaces.with_own(programs.own_inodes()), snapshot))
+    Ok((namespaces.with_own(programs.own_inodes()), snapshot, queues))
 }
 
 /// Returns what to say on a terminal if no socket arrives for a second, because the kernel waits for the lock of one.

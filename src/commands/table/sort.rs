@@ -7,7 +7,7 @@ use crate::query::datum::Datum;
 use crate::query::row::Row;
 use crate::query::sort::{self, SortKey};
 use crate::record::Record;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Holder, Owner, Via};
 
 /// The rows to sort.
 pub struct Sorter<'a> {
@@ -22,6 +22,7 @@ pub struct SortedRow {
     /// The index of its network namespace.
     pub namespace: usize,
     holders: Option<(Vec<Holder>, Owner)>,
+    via: Option<(Via, Vec<Holder>)>,
     record: Range<usize>,
     data: Vec<Datum<'static>>,
 }
@@ -30,6 +31,11 @@ impl SortedRow {
     /// The descriptors that hold the socket, as they were when the row was added.
     pub fn holders(&self) -> Option<(&[Holder], Owner)> {
         self.holders.as_ref().map(|(holders, owner)| (holders.as_slice(), *owner))
+    }
+
+    /// The same for the socket that leads to processes.
+    pub fn via(&self) -> Option<(Via, &[Holder])> {
+        self.via.as_ref().map(|(via, holders)| (*via, holders.as_slice()))
     }
 }
 
@@ -46,6 +52,7 @@ impl<'a> Sorter<'a> {
         self.rows.push(SortedRow {
             namespace,
             holders: row.holders.map(|(holders, owner)| (holders.to_vec(), owner)),
+            via: row.via.map(|(via, holders)| (via, holders.to_vec())),
             record: begin..self.records.len(),
             data: sort::data(self.keys, row),
         });

@@ -94,7 +94,7 @@ fn of_column(column: Column) -> Type {
         ColumnType::Port => Type::Port,
         ColumnType::User => Type::User,
         ColumnType::Interface => Type::Interface,
-        ColumnType::Text | ColumnType::Texts | ColumnType::Container => Type::Name,
+        ColumnType::Text | ColumnType::Texts | ColumnType::Named => Type::Name,
         ColumnType::Address => Type::End,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
         ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },
