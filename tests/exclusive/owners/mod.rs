@@ -5,6 +5,7 @@ mod churn;
 mod filters;
 mod holders;
 mod names;
+mod messages;
 mod namespaces;
 mod puppet;
 mod rings;
@@ -37,6 +38,11 @@ fn at_port(rows: &[Value], port: u16) -> &Value {
     let found: Vec<&Value> = rows.iter().filter(|row| row["local"]["port"] == port).collect();
     assert_eq!(found.len(), 1, "rows with the local port {port}: {found:#?}");
     found[0]
+}
+
+/// The owner of a socket that only a message holds.
+fn in_flight() -> &'static str {
+    if messages::are_found() { "in-flight" } else { "elsewhere" }
 }
 
 /// The local ports of the rows, sorted.
