@@ -349,6 +349,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct pid *thread_pid;
+	u64 start_boottime;
 	char comm[16];
 };
 

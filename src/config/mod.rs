@@ -150,8 +150,7 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
 
 /// Whether processes are selected, which hold sockets of every family.
 fn asks_for_processes(args: &TableArgs) -> bool {
-    use Column::{Command, Fd, Nonblock, Pid, Program};
-    let is_of_process = |key| matches!(key, Key::Column(Pid | Command | Program | Fd | Nonblock));
+    let is_of_process = |key| matches!(key, Key::Column(column) if column.is_of_holders());
     let by_flag = !args.pid.is_empty() || !args.command.is_empty();
     by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }

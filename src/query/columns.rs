@@ -2,9 +2,10 @@
 //! how it is read from a row. All outputs take their columns from here.
 
 use crate::host::cgroups::Cgroup;
+use crate::host::processes::{Found, Process, Processes};
 use crate::options::context::Context;
 use crate::options::dead_after;
-use crate::query::cell::Cell;
+use crate::query::cell::{Cell, PerHolder};
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
@@ -57,10 +58,12 @@ pub enum ColumnType {
     Object,
     /// The time until a timer expires, with other members.
     Timer,
-    /// A number, a text, or on or off, for each descriptor.
+    /// A number, a text, on or off, a point in time, or the number of a user, for each descriptor.
     Numbers,
     Texts,
     Switches,
+    Moments,
+    Users,
     /// An object that is compared by its texts.
     Container,
     List,
@@ -79,9 +82,12 @@ impl ColumnType {
             ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
             ColumnType::Object | ColumnType::Timer | ColumnType::Container => "object",
-            ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
-                "list"
-            }
+            ColumnType::Numbers
+            | ColumnType::Texts
+            | ColumnType::Switches
+            | ColumnType::Moments
+            | ColumnType::Users
+            | ColumnType::List => "list",
             ColumnType::Time => "time",
         }
     }
@@ -156,10 +162,13 @@ columns! {
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
-    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.pid.into())), "Process of each descriptor";
-    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
-    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
-    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
+    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder, _| Cell::Number(holder.pid.into())), "Process of each descriptor";
+    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder, _| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
+    Cmdline = "cmdline", JsonMember::Chosen, both(left("Cmdline", 30)), Holders, Texts, |row| per_holder(row, |holder, processes| by_process(processes.of(holder), |it| Cell::Arguments(it.arguments))), "Arguments of the process of each descriptor";
+    Started = "started", JsonMember::Chosen, both(left("Started", 24)), Holders, Moments, |row| per_holder(row, start), "When the process of each descriptor began";
+    ProcessUser = "process_user", JsonMember::Chosen, both(left("Process User", 12)), Holders, Users, |row| per_holder(row, process_user), "Effective user of the process of each descriptor";
+    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| Cell::Number(holder.fd.into())), "Number of each descriptor";
+    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
@@ -247,8 +256,30 @@ fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
     }
 }
 
-fn per_holder<'a>(row: &'a Row<'a>, cell: fn(&Holder) -> Cell) -> Cell<'a> {
-    row.holders.map_or(Cell::Absent, |(holders, _)| Cell::PerHolder(holders, cell))
+fn per_holder<'a>(
+    row: &'a Row<'a>,
+    read: for<'h> fn(&'h Holder, &'h Processes) -> Cell<'h>,
+) -> Cell<'a> {
+    let processes = row.processes;
+    row.holders.map_or(Cell::Absent, |(holders, _)| {
+        Cell::PerHolder(PerHolder { holders, processes, read })
+    })
+}
+
+fn start<'h>(holder: &'h Holder, processes: &'h Processes) -> Cell<'h> {
+    processes.start_of(holder).map_or(Cell::Unknown, Cell::Moment)
+}
+
+fn process_user<'h>(holder: &'h Holder, processes: &'h Processes) -> Cell<'h> {
+    by_process(processes.of(holder), |it| Cell::User(it.uid, processes.user_name(it.uid)))
+}
+
+fn by_process<'h>(found: Found, read: impl Fn(Process) -> Cell<'h>) -> Cell<'h> {
+    match found {
+        Found::Process(process) => read(process),
+        Found::Ended => Cell::Absent,
+        Found::Unknown => Cell::Unknown,
+    }
 }
 
 /// What is read from the control group of the socket. Of a group that was removed, only the number is known.
@@ -325,6 +356,11 @@ impl Column {
             Needs::Holders => sections(owner::FACTS),
             Needs::Facts(facts) => sections(facts),
         }
+    }
+
+    /// Whether the values are those of the descriptors that hold the socket.
+    pub fn is_of_holders(self) -> bool {
+        self.needs() == Needs::Holders && self != Column::Owner
     }
 
     /// The type of the values.

@@ -23,6 +23,9 @@ pub struct Holder {
     pub nonblock: bool,
     /// The name of the thread group's leader, at most 15 bytes.
     pub command: Name,
+    /// When the process began, in nanoseconds since boot: `start_boottime` of the kernel. 0 if it is unknown. It
+    /// distinguishes the process from others that have had its PID.
+    pub started: u64,
 }
 
 /// The owner of a socket: a process, or the reason why there is none.
@@ -99,6 +102,7 @@ impl Owners {
                 fd: record.fd,
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
+                started: record.started,
             };
             // 0 is no inode, which many sockets without a holder have.
             if record.inode != 0 {

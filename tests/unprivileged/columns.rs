@@ -123,7 +123,9 @@ impl Output for Types {
                 Cell::Word(_) => "word",
                 Cell::Bytes(_) | Cell::Interface(_) | Cell::Nameless(_) => "text",
                 Cell::End(_) => "address",
-                Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
+                Cell::Flag(_) | Cell::Arguments(_) | Cell::User(..) | Cell::Moment(_) => {
+                    panic!("{column:?}: only descriptors have such values")
+                }
                 Cell::Master(_) | Cell::Container(_) | Cell::Group(..) => "object",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
 use crate::host::netns_names::Names;
+use crate::host::processes::Processes;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
@@ -53,6 +54,8 @@ pub struct Namespaces {
     names: Names,
     /// The control groups, if they are shown.
     cgroups: Cgroups,
+    /// The processes that hold sockets, as far as they are shown.
+    processes: Processes,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
 }
@@ -72,7 +75,8 @@ impl Namespaces {
 
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
-        Namespaces { namespaces, indexes, names, cgroups, own: Vec::new() }
+        let (processes, own) = (Processes::default(), Vec::new());
+        Namespaces { namespaces, indexes, names, cgroups, processes, own }
     }
 
     /// Returns the same namespaces with names.
@@ -120,9 +124,15 @@ impl Namespaces {
         &self.cgroups
     }
 
-    /// Names that could not be looked up, as the ends of sentences.
+    /// The processes that have been looked up so far.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// Names, and details of processes, that could not be looked up, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
-        self.names.missing().into_iter().chain(interfaces).chain(self.cgroups.missing())
+        let names = self.names.missing().into_iter().chain(interfaces);
+        names.chain(self.cgroups.missing()).chain(self.processes.missing())
     }
 }

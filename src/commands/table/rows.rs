@@ -61,6 +61,7 @@ impl<'a> Rows<'a> {
             netns_name: names.of(socket.netns),
             knows_netns_names: names.are_complete(),
             cgroups: self.namespaces.cgroups(),
+            processes: self.namespaces.processes(),
             holders: None,
         }
     }
