@@ -110,7 +110,9 @@ mod tests {
     fn offsets_that_are_no_numbers() {
         assert_eq!(parse_offset(OFFSETS), Some(5_003_000_000));
         assert_eq!(parse_offset("boottime -1 0"), Some(-1_000_000_000));
-        for wrong in ["", "boottime", "boottime 1", "boottime x 0", "boottime 9223372036854775807 0"] {
+        for wrong in
+            ["", "boottime", "boottime 1", "boottime x 0", "boottime 9223372036854775807 0"]
+        {
             assert_eq!(parse_offset(wrong), None, "{wrong}");
         }
     }

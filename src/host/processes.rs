@@ -116,7 +116,8 @@ impl Processes {
     }
 }
 
-const HIDDEN: &str = "/proc hides the processes of other users (allow it: `mount -o remount,hidepid=0 /proc`)";
+const HIDDEN: &str =
+    "/proc hides the processes of other users (allow it: `mount -o remount,hidepid=0 /proc`)";
 
 /// Reads the process with this directory in /proc, unless it has ended. `ticks`: when it began, as /proc has it.
 fn read_process(directory: &Path, ticks: u64) -> io::Result<Option<Process>> {

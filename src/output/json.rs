@@ -183,7 +183,9 @@ impl Serialize for Cell<'_> {
             Cell::Word(word) => to.serialize_str(word),
             Cell::Bytes(bytes) => to.collect_str(&Escaped(bytes)),
             Cell::PerHolder(it) => to.collect_seq(it.cells()),
-            Cell::Arguments(arguments) => to.collect_seq(arguments.iter().map(|it| Cell::Bytes(it))),
+            Cell::Arguments(arguments) => {
+                to.collect_seq(arguments.iter().map(|it| Cell::Bytes(it)))
+            }
             Cell::User(uid, _) => to.serialize_u32(*uid),
             Cell::Moment(moment) => to.collect_str(moment),
             Cell::Interface(interface) => interface.serialize(to),

@@ -30,9 +30,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
         Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),
-        Cell::Bytes(bytes) => {
-            name_to(to, bytes, is_dash(bytes) || is_empty_mark(bytes))?
-        }
+        Cell::Bytes(bytes) => name_to(to, bytes, is_dash(bytes) || is_empty_mark(bytes))?,
         Cell::PerHolder(it) => per_holder(to, *it, short)?,
         Cell::Arguments(arguments) => arguments_to(to, arguments)?,
         Cell::User(_, Some(name)) => name_to(to, name, is_number(name) || is_dash(name))?,

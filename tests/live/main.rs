@@ -30,6 +30,7 @@ mod options;
 mod options_command;
 mod prefilter;
 mod privileges;
+mod processes;
 mod quiet;
 mod recipes;
 mod remedies;
