@@ -53,7 +53,7 @@ const MILLISECOND: i64 = 1_000_000;
 /// which this process may be interrupted.
 fn boot() -> nix::Result<i64> {
     let now = |clock| {
-        clock_gettime(clock).map(|time| time.tv_sec() as i64 * SECOND + time.tv_nsec() as i64)
+        clock_gettime(clock).map(|time| time.tv_sec() * SECOND + time.tv_nsec())
     };
     let measure = || {
         let before = now(ClockId::CLOCK_BOOTTIME)?;

@@ -19,6 +19,7 @@ use nix::unistd::{getpgid, Pid};
 use crate::error::reason;
 use crate::host::boot_clock::BootClock;
 use crate::host::users;
+use crate::kernel::caller;
 use crate::socket::owner::Holder;
 use crate::text::Moment;
 
@@ -107,7 +108,8 @@ impl Processes {
         self.view.get_or_init(check_view).clone()?;
         let ticks = self.clock()?.ticks(holder.started);
         let directory = PathBuf::from(format!("/proc/{}", holder.pid));
-        match read_process(&directory, ticks) {
+        // A program with more rights than its caller still has them while it waits for a socket.
+        match caller::with_rights_of_caller(|| read_process(&directory, ticks)) {
             Ok(process) => Ok(process),
             Err(error) if is_gone(&error) && !exists(holder.pid) => Ok(None),
             Err(error) if is_gone(&error) || is_refused(&error) => Err(HIDDEN.to_owned()),
