@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
 use crate::host::netns::Scope;
+use crate::kernel::xattr;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
 use crate::output::{count, csv, json, short, summary, table, terminal, Format, Style};
@@ -288,6 +289,7 @@ fn columns(
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
         extended: args.extend,
+        labels: args.extend && xattr::sockets_have_them(),
         programs: args.programs,
         timers: args.timers,
     };

@@ -52,9 +52,7 @@ const MILLISECOND: i64 = 1_000_000;
 /// When the clock of this time namespace was 0, in nanoseconds since 1970. The more exact of a few measurements, during
 /// which this process may be interrupted.
 fn boot() -> nix::Result<i64> {
-    let now = |clock| {
-        clock_gettime(clock).map(|time| time.tv_sec() * SECOND + time.tv_nsec())
-    };
+    let now = |clock| clock_gettime(clock).map(|time| time.tv_sec() * SECOND + time.tv_nsec());
     let measure = || {
         let before = now(ClockId::CLOCK_BOOTTIME)?;
         let real = now(ClockId::CLOCK_REALTIME)?;

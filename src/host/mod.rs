@@ -4,6 +4,7 @@ pub mod boot_clock;
 pub mod cgroups;
 pub mod database;
 pub mod interfaces;
+pub mod labels;
 pub mod mounts;
 pub mod netns;
 pub mod netns_file;

@@ -21,7 +21,7 @@ use crate::query::groups;
 use crate::query::key::Key;
 use crate::socket::owner::Holder;
 use crate::socket::{TimeLimit, Timer};
-use crate::text::{is_number, set_apart, Escaped};
+use crate::text::{escaped, is_number, set_apart, Escaped};
 
 /// One array, with one object per line.
 pub const ARRAY: Format = Format {
@@ -203,6 +203,9 @@ impl Serialize for Cell<'_> {
                 map.serialize_entry("id", &container.id)?;
                 map.serialize_entry("pod", &container.pod)?;
                 map.end()
+            }
+            Cell::Labels(labels) => {
+                to.collect_map(labels.iter().map(|(name, value)| (escaped(name), escaped(value))))
             }
             Cell::Group(group, members) => {
                 let mut map = to.serialize_map(Some(2))?;

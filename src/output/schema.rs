@@ -74,6 +74,7 @@ fn schema(column: Column) -> Json {
             ("id", about(text(), "ID of the container: 64 hexadecimal digits")),
             ("pod", about(or_null(text()), "UID of the pod; null: not of Kubernetes")),
         ]),
+        (_, Column::Xattrs) => json!({"type": "object", "additionalProperties": text()}),
         (_, Column::Group) => object(&[
             ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
             ("members", about(number(), "Number of sockets in the group")),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::host::cgroups::Container;
+use crate::host::labels::Labels;
 use crate::host::processes::Processes;
 use crate::host::Host;
 use crate::options::catalogue;
@@ -40,6 +41,7 @@ pub enum Cell<'a> {
     Netns(u32, Option<&'a [u8]>),
     Master(Master),
     Container(&'a Container),
+    Labels(&'a Labels),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
     /// The processes that hold the socket, or why there is none.

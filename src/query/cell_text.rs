@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::host::labels::Labels;
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
@@ -42,6 +43,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
         Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.short_id())?,
+        Cell::Labels(labels) => labels_to(to, labels)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
         Cell::Program(holders, owner) => to.extend(program(holders, *owner, None).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
@@ -78,6 +80,23 @@ fn per_holder(to: &mut Vec<u8>, per_holder: PerHolder, short: bool) -> io::Resul
         write(to, &cell, short)?;
     }
     Ok(())
+}
+
+/// Appends the labels as `user.name=value`, joined by commas.
+fn labels_to(to: &mut Vec<u8>, labels: &Labels) -> io::Result<()> {
+    if labels.is_empty() {
+        to.push(b'-');
+    }
+    for (n, label) in labels.iter().enumerate() {
+        to.extend_from_slice(if n > 0 { b"," } else { b"" });
+        write!(to, "{}", Word(&label_text(label)))?;
+    }
+    Ok(())
+}
+
+/// A label as `user.name=value`, not escaped.
+pub(super) fn label_text((name, value): &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
+    [name.as_slice(), value].join(&b'=')
 }
 
 /// Appends the arguments, joined by blanks. Those within an argument are escaped.

@@ -65,7 +65,7 @@ pub enum ColumnType {
     Moments,
     Users,
     /// An object that is compared by its texts.
-    Container,
+    Texted,
     List,
     /// Seconds, or `never`, which is longer than any number of seconds.
     Time,
@@ -81,7 +81,7 @@ impl ColumnType {
             ColumnType::Word(_) | ColumnType::State => "word",
             ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
-            ColumnType::Object | ColumnType::Timer | ColumnType::Container => "object",
+            ColumnType::Object | ColumnType::Timer | ColumnType::Texted => "object",
             ColumnType::Numbers
             | ColumnType::Texts
             | ColumnType::Switches
@@ -172,7 +172,8 @@ columns! {
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
-    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Container, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Texted, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Xattrs = "xattrs", JsonMember::Chosen, both(left("Xattrs", 20)), Holders, Texted, xattrs, "Extended attributes of the socket that programs have set, such as systemd (Linux 7.0)";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -295,6 +296,15 @@ fn by_cgroup<'a>(
     }
 }
 
+/// A socket has no inode before it is accepted, and after its process has closed it.
+fn xattrs<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.socket.inode {
+        0 => Cell::Absent,
+        _ if !row.labels.exist() => Cell::Absent,
+        inode => row.labels.of(inode).map_or(Cell::Unknown, Cell::Labels),
+    }
+}
+
 fn nothing_known<'a>(_: u64) -> Cell<'a> {
     Cell::Unknown
 }
@@ -360,7 +370,8 @@ impl Column {
 
     /// Whether the values are those of the descriptors that hold the socket.
     pub fn is_of_holders(self) -> bool {
-        self.needs() == Needs::Holders && self != Column::Owner
+        let is_of_socket = matches!(self, Column::Owner | Column::Xattrs);
+        self.needs() == Needs::Holders && !is_of_socket
     }
 
     /// The type of the values.

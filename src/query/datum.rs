@@ -188,6 +188,10 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             let parts = parts.map(|part| Datum::text(part.as_bytes()));
             Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
         }
+        Cell::Labels(labels) => {
+            let texts = labels.iter().map(cell_text::label_text);
+            Datum::list(texts.map(|text| Datum::Text(Cow::Owned(text))))
+        }
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,

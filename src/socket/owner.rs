@@ -116,6 +116,11 @@ impl Owners {
         Ok(Owners { inodes, holders })
     }
 
+    /// All holders, each with the inode of its socket.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &Holder)> {
+        self.inodes.iter().copied().zip(&self.holders)
+    }
+
     /// Returns the holders of a socket, and what they imply about its owner.
     pub fn of(&self, socket: &Socket) -> (&[Holder], Owner) {
         if socket.is_mini() {

@@ -44,3 +44,4 @@ mod terminal;
 mod timers;
 mod tls;
 mod ways;
+mod xattrs;

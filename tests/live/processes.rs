@@ -307,7 +307,7 @@ fn milliseconds(text: &Value) -> i64 {
     (time.tm_mday, time.tm_hour) = (number(8..10) as i32, number(11..13) as i32);
     (time.tm_min, time.tm_sec) = (number(14..16) as i32, number(17..19) as i32);
     // SAFETY: the pointer is that of a whole structure.
-    i64::from(unsafe { libc::timegm(&mut time) }) * 1000 + number(20..23)
+    (unsafe { libc::timegm(&mut time) }) * 1000 + number(20..23)
 }
 
 #[test]

@@ -126,7 +126,9 @@ impl Output for Types {
                 Cell::Flag(_) | Cell::Arguments(_) | Cell::User(..) | Cell::Moment(_) => {
                     panic!("{column:?}: only descriptors have such values")
                 }
-                Cell::Master(_) | Cell::Container(_) | Cell::Group(..) => "object",
+                Cell::Master(_) | Cell::Container(_) | Cell::Labels(_) | Cell::Group(..) => {
+                    "object"
+                }
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
                 Cell::Time(_) => "time",
@@ -153,8 +155,9 @@ fn every_cell_is_of_the_type_of_its_column() {
     assert!(types.rows >= 10, "{} rows", types.rows);
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
-    // The streams have no peers, no namespace names, no control groups and no SO_REUSEPORT groups.
-    assert_eq!(never, ["peer", "netns_name", "cgroup", "unit", "container", "group"]);
+    // The streams have no peers, no namespace names, no control groups, no labels and no SO_REUSEPORT
+    // groups.
+    assert_eq!(never, ["peer", "netns_name", "cgroup", "unit", "container", "xattrs", "group"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
+use crate::host::labels::LabelsOfSockets;
 use crate::host::netns_names::Names;
 use crate::host::processes::Processes;
 use crate::host::Host;
@@ -56,6 +57,8 @@ pub struct Namespaces {
     cgroups: Cgroups,
     /// The processes that hold sockets, as far as they are shown.
     processes: Processes,
+    /// The labels of sockets, if they are shown.
+    labels: LabelsOfSockets,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
 }
@@ -75,8 +78,8 @@ impl Namespaces {
 
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
-        let (processes, own) = (Processes::default(), Vec::new());
-        Namespaces { namespaces, indexes, names, cgroups, processes, own }
+        let (processes, labels) = (Processes::default(), LabelsOfSockets::default());
+        Namespaces { namespaces, indexes, names, cgroups, processes, labels, own: Vec::new() }
     }
 
     /// Returns the same namespaces with names.
@@ -87,6 +90,11 @@ impl Namespaces {
     /// Returns the same namespaces with the control groups of the host.
     pub fn with_cgroups(self, cgroups: Cgroups) -> Namespaces {
         Namespaces { cgroups, ..self }
+    }
+
+    /// Returns the same namespaces with the labels of sockets.
+    pub fn with_labels(self, labels: LabelsOfSockets) -> Namespaces {
+        Namespaces { labels, ..self }
     }
 
     /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
@@ -129,10 +137,18 @@ impl Namespaces {
         &self.processes
     }
 
+    /// The labels of sockets, which may not be in the table.
+    pub fn labels(&self) -> &LabelsOfSockets {
+        &self.labels
+    }
+
     /// Names, and details of processes, that could not be looked up, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
         let names = self.names.missing().into_iter().chain(interfaces);
-        names.chain(self.cgroups.missing()).chain(self.processes.missing())
+        names
+            .chain(self.cgroups.missing())
+            .chain(self.processes.missing())
+            .chain(self.labels.missing())
     }
 }

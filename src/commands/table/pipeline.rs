@@ -41,6 +41,11 @@ impl<R: Read> Ownership<R> {
         Ok(Ownership { owners: Owners::read(first)?, again })
     }
 
+    /// The holders that the last iteration found.
+    pub fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
     /// Reads one of the other iterations, if one is left.
     fn look_again(&mut self) -> Result<(), Error> {
         if let Some(again) = self.again.pop() {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
 use crate::host::interfaces::Interfaces;
+use crate::host::labels::LabelsOfSockets;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
@@ -63,14 +64,20 @@ impl Reading {
         Ok(Reading { netns_set, namespaces, snapshot, iterations, ownership: None })
     }
 
-    /// Reads the first iteration over all descriptors, if there is one, and closes it.
+    /// Reads the first iteration over all descriptors, unless it has been read or there is none, and closes it. Then
+    /// reads the labels of the sockets, if they are shown, which may require capabilities.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn with_owners(mut self) -> Result<Reading, Error> {
+    pub fn with_owners(mut self, config: &Config) -> Result<Reading, Error> {
         if let Some(first) = self.iterations.pop() {
-            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.iterations))?);
+            let ownership = Ownership::new(first, std::mem::take(&mut self.iterations))?;
+            if config.asks_for(Column::Xattrs) {
+                let labels = LabelsOfSockets::read(ownership.owners());
+                self.namespaces = self.namespaces.with_labels(labels);
+            }
+            self.ownership = Some(ownership);
         }
         Ok(self)
     }
@@ -103,7 +110,7 @@ impl Reading {
     ///
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
-        let Reading { namespaces, snapshot, ownership, .. } = self.with_owners()?;
+        let Reading { namespaces, snapshot, ownership, .. } = self.with_owners(config)?;
         let mut quiet = Quiet::default();
         pipeline::print(Records::new(snapshot), config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())

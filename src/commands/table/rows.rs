@@ -62,6 +62,7 @@ impl<'a> Rows<'a> {
             knows_netns_names: names.are_complete(),
             cgroups: self.namespaces.cgroups(),
             processes: self.namespaces.processes(),
+            labels: self.namespaces.labels(),
             holders: None,
         }
     }

@@ -102,7 +102,7 @@ fn of_column(column: Column) -> Type {
         ColumnType::User | ColumnType::Users => Type::User,
         ColumnType::Moments => Type::Moment,
         ColumnType::Interface => Type::Interface,
-        ColumnType::Text | ColumnType::Texts | ColumnType::Container => Type::Name,
+        ColumnType::Text | ColumnType::Texts | ColumnType::Texted => Type::Name,
         ColumnType::Address => Type::End,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
         ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },
