@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
+use crate::host::labels;
 use crate::host::netns::Scope;
-use crate::kernel::xattr;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
 use crate::output::{count, csv, json, short, summary, table, terminal, Format, Style};
@@ -289,7 +289,7 @@ fn columns(
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
         extended: args.extend,
-        labels: args.extend && xattr::sockets_have_them(),
+        labels: args.extend && labels::are_readable(),
         programs: args.programs,
         timers: args.timers,
     };

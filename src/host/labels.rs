@@ -8,9 +8,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use caps::Capability;
+
 use crate::error::reason;
-use crate::kernel::xattr;
+use crate::kernel::{capability, xattr};
 use crate::socket::owner::{Holder, Owners};
+
+/// Whether this process can read the labels of all sockets, and the kernel has labels.
+pub fn are_readable() -> bool {
+    capability::has(Capability::CAP_SYS_PTRACE) && xattr::sockets_have_them()
+}
 
 /// The names and values of the labels of a socket, in the order of the names.
 pub type Labels = Vec<(Vec<u8>, Vec<u8>)>;

@@ -13,7 +13,7 @@ pub struct ColumnRequest {
     pub netns: bool,
     /// Adds the user, the inode and the SO_REUSEPORT group, for `-e`.
     pub extended: bool,
-    /// Adds the labels of sockets, for `-e` where the kernel has them.
+    /// Adds the labels of sockets, for `-e` where they can be read.
     pub labels: bool,
     /// Adds the processes, for `-p`.
     pub programs: bool,
