@@ -158,6 +158,7 @@ static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
 		lane->record.tid = lane->number;
 	}
 	bpf_core_read(lane->record.command, 16, &leader->comm);
+	lane->record.started = HAS(leader, start_boottime) ? BPF_CORE_READ(leader, start_boottime) : 0;
 	fdt = BPF_CORE_READ(files, fdt);
 	lane->task = (__u64)task;
 	lane->files = (__u64)files;

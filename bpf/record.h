@@ -126,6 +126,7 @@ struct owner_record {
 	__u32 slot; /* one more than the slot of an io_uring, whose descriptor `fd` is; 0: `fd` is the socket itself */
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
 	__u64 inode; /* of the socket, as in record_header */
+	__u64 started; /* ns since boot at which the process began, in the initial time namespace; 0: unknown */
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
 	__u32 unused;

@@ -372,6 +372,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	struct list_head thread_node;
+	u64 start_boottime;
 	char comm[16];
 };
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
+use crate::host::labels;
 use crate::host::netns::Scope;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
@@ -155,8 +156,7 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
 
 /// Whether processes are selected, which hold sockets of every family.
 fn asks_for_processes(args: &TableArgs) -> bool {
-    use Column::{Command, Fd, Nonblock, Pid, Program};
-    let is_of_process = |key| matches!(key, Key::Column(Pid | Command | Program | Fd | Nonblock));
+    let is_of_process = |key| matches!(key, Key::Column(column) if column.is_of_holders());
     let by_flag = !args.pid.is_empty() || !args.command.is_empty();
     by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }
@@ -294,6 +294,7 @@ fn columns(
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
         extended: args.extend,
+        labels: args.extend && labels::are_readable(),
         programs: args.programs,
         timers: args.timers,
     };

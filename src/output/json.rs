@@ -21,7 +21,7 @@ use crate::query::groups;
 use crate::query::key::Key;
 use crate::socket::owner::Holder;
 use crate::socket::{TimeLimit, Timer};
-use crate::text::{is_number, set_apart, Escaped};
+use crate::text::{escaped, is_number, set_apart, Escaped};
 
 /// One array, with one object per line.
 pub const ARRAY: Format = Format {
@@ -182,7 +182,12 @@ impl Serialize for Cell<'_> {
             Cell::Flag(flag) => to.serialize_bool(*flag),
             Cell::Word(word) => to.serialize_str(word),
             Cell::Bytes(bytes) => to.collect_str(&Escaped(bytes)),
-            Cell::PerHolder(holders, cell) => to.collect_seq(holders.iter().map(cell)),
+            Cell::PerHolder(it) => to.collect_seq(it.cells()),
+            Cell::Arguments(arguments) => {
+                to.collect_seq(arguments.iter().map(|it| Cell::Bytes(it)))
+            }
+            Cell::User(uid, _) => to.serialize_u32(*uid),
+            Cell::Moment(moment) => to.collect_str(moment),
             Cell::Interface(interface) => interface.serialize(to),
             Cell::End(end) => end.serialize(to),
             Cell::Netns(inode, _) => to.serialize_u32(*inode),
@@ -198,6 +203,9 @@ impl Serialize for Cell<'_> {
                 map.serialize_entry("id", &container.id)?;
                 map.serialize_entry("pod", &container.pod)?;
                 map.end()
+            }
+            Cell::Labels(labels) => {
+                to.collect_map(labels.iter().map(|(name, value)| (escaped(name), escaped(value))))
             }
             Cell::Group(group, members) => {
                 let mut map = to.serialize_map(Some(2))?;
@@ -260,7 +268,7 @@ struct Descriptor<'a>(&'a Holder);
 
 impl Serialize for Descriptor<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Holder { pid, tid, fd, slot, nonblock, command } = self.0;
+        let Holder { pid, tid, fd, slot, nonblock, command, .. } = self.0;
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("pid", pid)?;
         if let Some(tid) = tid {

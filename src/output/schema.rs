@@ -42,10 +42,9 @@ pub fn row() -> Json {
 /// The members that an archive can add to a row: when and where it was read, and the version that it
 /// follows.
 fn archive() -> [(String, Json); 3] {
-    let time = json!({"type": "string", "format": "date-time", "pattern": "Z$"});
     let host = json!({"type": "string", "minLength": 1});
     [
-        ("time".into(), about(time, "When the row was read (RFC 3339, UTC)")),
+        ("time".into(), about(date_time(), "When the row was read (RFC 3339, UTC)")),
         ("host".into(), about(host, "Name of the host that the row is from")),
         (
             "schema".into(),
@@ -75,6 +74,7 @@ fn schema(column: Column) -> Json {
             ("id", about(text(), "ID of the container: 64 hexadecimal digits")),
             ("pod", about(or_null(text()), "UID of the pod; null: not of Kubernetes")),
         ]),
+        (_, Column::Xattrs) => json!({"type": "object", "additionalProperties": text()}),
         (_, Column::Group) => object(&[
             ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
             ("members", about(number(), "Number of sockets in the group")),
@@ -93,6 +93,9 @@ fn schema(column: Column) -> Json {
         (_, Column::Pid) => list(number()),
         (_, Column::Tid | Column::Fd | Column::Ring | Column::Slot) => list(or_null(number())),
         (_, Column::Command) => list(text()),
+        (_, Column::Cmdline) => list(or_null(list(text()))),
+        (_, Column::Started) => list(or_null(date_time())),
+        (_, Column::ProcessUser) => list(or_null(number())),
         (_, Column::Nonblock) => list(boolean()),
         (_, Column::Diag) => list(json!({"enum": marks()})),
         (_, Column::Set) => list(json!({"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"})),
@@ -141,6 +144,11 @@ fn number() -> Json {
 
 fn seconds() -> Json {
     json!({"type": "number", "minimum": 0})
+}
+
+/// A point in time in UTC.
+fn date_time() -> Json {
+    json!({"type": "string", "format": "date-time", "pattern": "Z$"})
 }
 
 fn text() -> Json {

@@ -13,6 +13,8 @@ pub struct ColumnRequest {
     pub netns: bool,
     /// Adds the user, the inode and the SO_REUSEPORT group, for `-e`.
     pub extended: bool,
+    /// Adds the labels of sockets, for `-e` where they can be read.
+    pub labels: bool,
     /// Adds the processes, for `-p`.
     pub programs: bool,
     /// Adds the timer, for `-o`.
@@ -45,6 +47,7 @@ impl ColumnList {
     pub fn for_objects(request: &ColumnRequest) -> ColumnList {
         let is_default = |column: &Column| {
             column.is_default_member() && (request.programs || column.needs() != Needs::Holders)
+                || *column == Column::Xattrs && request.labels
         };
         let columns = match request.chosen.is_empty() {
             true => Column::ALL.into_iter().filter(is_default).collect(),
@@ -135,6 +138,7 @@ fn is_field(column: Column, request: &ColumnRequest) -> bool {
             request.programs
         }
         Column::Program => false,
+        Column::Xattrs => request.labels,
         column => column.is_default_member(),
     }
 }
@@ -142,9 +146,10 @@ fn is_field(column: Column, request: &ColumnRequest) -> bool {
 impl ColumnRequest {
     /// The columns that other flags add, in the order of netstat.
     fn added(&self) -> Vec<Column> {
-        let added: [(bool, &[Column]); 4] = [
+        let added: [(bool, &[Column]); 5] = [
             (self.netns, &[Column::Netns]),
             (self.extended, &[Column::Uid, Column::Inode, Column::Group]),
+            (self.labels, &[Column::Xattrs]),
             (self.programs, &[Column::Program]),
             (self.timers, &[Column::Timer]),
         ];
@@ -191,7 +196,8 @@ mod tests {
 
     fn request(chosen: &[Column]) -> ColumnRequest {
         let chosen = chosen.to_vec();
-        ColumnRequest { chosen, extended: true, programs: true, timers: true, netns: true }
+        let all = ColumnRequest { extended: true, labels: true, ..ColumnRequest::default() };
+        ColumnRequest { chosen, programs: true, timers: true, netns: true, ..all }
     }
 
     #[test]
@@ -204,11 +210,11 @@ mod tests {
         let all = ColumnList::for_table(&request(&[]));
         assert_eq!(
             names(&all, Layout::Ends),
-            "protocol recvq sendq local remote state netns uid inode group program timer diag options"
+            "protocol recvq sendq local remote state netns uid inode group xattrs program timer diag options"
         );
         assert_eq!(
             names(&all, Layout::Unix),
-            "protocol recvq sendq type state inode peer local netns uid program options"
+            "protocol recvq sendq type state inode peer local netns uid xattrs program options"
         );
     }
 
@@ -218,13 +224,13 @@ mod tests {
         let list = ColumnList::for_table(&request(&chosen));
         assert_eq!(
             names(&list, Layout::Ends),
-            "inode sport local netns uid group program timer options"
+            "inode sport local netns uid group xattrs program timer options"
         );
-        assert_eq!(names(&list, Layout::Unix), "inode local netns uid program options");
+        assert_eq!(names(&list, Layout::Unix), "inode local netns uid xattrs program options");
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group program timer owner listener carrier"
+            "options local netns uid inode group xattrs program timer owner listener carrier"
         );
     }
 

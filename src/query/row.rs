@@ -1,6 +1,8 @@
 //! A row: a socket with everything that the columns are read from.
 
 use crate::host::cgroups::Cgroups;
+use crate::host::labels::LabelsOfSockets;
+use crate::host::processes::Processes;
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
@@ -31,6 +33,10 @@ pub struct Row<'a> {
     pub knows_netns_names: bool,
     /// The control groups, if they are shown.
     pub cgroups: &'a Cgroups,
+    /// The processes that have been looked up so far.
+    pub processes: &'a Processes,
+    /// The labels of sockets, if they are shown.
+    pub labels: &'a LabelsOfSockets,
     /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
     /// them, or if the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,

@@ -29,6 +29,9 @@ pub struct Holder {
     pub nonblock: bool,
     /// The name of the thread group's leader, at most 15 bytes.
     pub command: Name,
+    /// When the process began, in nanoseconds since boot: `start_boottime` of the kernel. 0 if it is unknown. It
+    /// distinguishes the process from others that have had its PID.
+    pub started: u64,
 }
 
 /// Another socket that leads to processes where none holds the socket itself: the listener of a connection that waits,
@@ -123,6 +126,7 @@ impl Owners {
                 slot: record.slot.checked_sub(1),
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
+                started: record.started,
             };
             // 0 is no inode, which many sockets without a holder have.
             if record.inode != 0 {
@@ -138,6 +142,11 @@ impl Owners {
             first.insert(*inode, index);
         });
         Ok(Owners { holders, inodes, first })
+    }
+
+    /// All holders, each with the inode of its socket.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &Holder)> {
+        self.inodes.iter().copied().zip(&self.holders)
     }
 
     /// Returns the holders of a socket, and what they imply about its owner.

@@ -23,7 +23,7 @@ use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::syscall;
 use crate::output::quiet::Quiet;
 use crate::output::{Output, Style};
-use crate::query::columns::Needs;
+use crate::query::columns::{Column, Needs};
 use crate::query::filter::Filter;
 use crate::query::lost::Lost;
 use crate::record::fact::Sections;
@@ -66,9 +66,12 @@ pub fn run(config: &Config) -> Result<(), Error> {
             (_, netns_set) => netns_set,
         },
     };
-    let reading = Reading::open(&programs, config, netns_set)?;
+    let mut reading = Reading::open(&programs, config, netns_set)?;
+    if config.asks_for(Column::Xattrs) {
+        reading = reading.with_owners(config, false)?;
+    }
     capability::drop_all()?;
-    let reading = reading.with_owners()?;
+    let reading = reading.with_owners(config, true)?;
     match config.quiet {
         true => find_match(reading, &programs, config),
         false => print(reading, &programs, config),

@@ -6,7 +6,9 @@ use nix::errno::Errno;
 
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
+use crate::host::labels::LabelsOfSockets;
 use crate::host::netns_names::Names;
+use crate::host::processes::Processes;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
@@ -53,6 +55,10 @@ pub struct Namespaces {
     names: Names,
     /// The control groups, if they are shown.
     cgroups: Cgroups,
+    /// The processes that hold sockets, as far as they are shown.
+    processes: Processes,
+    /// The labels of sockets, if they are shown.
+    labels: LabelsOfSockets,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
 }
@@ -72,7 +78,8 @@ impl Namespaces {
 
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
-        Namespaces { namespaces, indexes, names, cgroups, own: Vec::new() }
+        let (processes, labels) = (Processes::default(), LabelsOfSockets::default());
+        Namespaces { namespaces, indexes, names, cgroups, processes, labels, own: Vec::new() }
     }
 
     /// Returns the same namespaces with names.
@@ -83,6 +90,11 @@ impl Namespaces {
     /// Returns the same namespaces with the control groups of the host.
     pub fn with_cgroups(self, cgroups: Cgroups) -> Namespaces {
         Namespaces { cgroups, ..self }
+    }
+
+    /// Returns the same namespaces with the labels of sockets.
+    pub fn with_labels(self, labels: LabelsOfSockets) -> Namespaces {
+        Namespaces { labels, ..self }
     }
 
     /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
@@ -120,9 +132,23 @@ impl Namespaces {
         &self.cgroups
     }
 
-    /// Names that could not be looked up, as the ends of sentences.
+    /// The processes that have been looked up so far.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// The labels of sockets, which may not be in the table.
+    pub fn labels(&self) -> &LabelsOfSockets {
+        &self.labels
+    }
+
+    /// Names, and details of processes, that could not be looked up, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
-        self.names.missing().into_iter().chain(interfaces).chain(self.cgroups.missing())
+        let names = self.names.missing().into_iter().chain(interfaces);
+        names
+            .chain(self.cgroups.missing())
+            .chain(self.processes.missing())
+            .chain(self.labels.missing())
     }
 }

@@ -60,6 +60,11 @@ impl<R: Read> Ownership<R> {
         }
     }
 
+    /// The holders that the last iteration found.
+    pub fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
     /// Reads one of the other iterations, if one is left.
     fn look_again(&mut self) -> Result<(), Error> {
         if let Some(again) = self.again.pop() {

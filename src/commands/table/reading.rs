@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
 use crate::host::interfaces::Interfaces;
+use crate::host::labels::LabelsOfSockets;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
@@ -69,25 +70,29 @@ impl Reading {
         Ok(Reading { netns_set, namespaces, snapshot, messages, queues, iterations, ownership })
     }
 
-    /// Reads the first iteration over all descriptors, if there is one, and closes it. The descriptors are shared
-    /// between threads, which inherit the capabilities of this one.
+    /// Reads the first iteration over all descriptors, unless it has been read or there is none, and closes it. Then
+    /// reads the labels of the sockets, if they are shown, which may require capabilities. The descriptors are shared
+    /// between threads if `has_threads`, which inherit the capabilities of this one.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn with_owners(self) -> Result<Reading, Error> {
-        self.with_owners_by(|iteration| Box::new(OnDemand::Waiting(iteration)))
-    }
-
-    fn with_owners_by(
-        mut self,
-        reader: impl Fn(Snapshot) -> Box<dyn Read>,
-    ) -> Result<Reading, Error> {
+    pub fn with_owners(mut self, config: &Config, has_threads: bool) -> Result<Reading, Error> {
+        let reader = |iteration| -> Box<dyn Read> {
+            match has_threads {
+                true => Box::new(OnDemand::Waiting(iteration)),
+                false => Box::new(iteration),
+            }
+        };
         let mut iterations = std::mem::take(&mut self.iterations).into_iter().map(reader);
         if let Some(first) = iterations.next() {
             let mut ownership = Ownership::new(first, iterations.collect())?;
             if let Some(messages) = self.messages.take() {
                 ownership.messages = Messages::read(messages)?;
+            }
+            if config.asks_for(Column::Xattrs) {
+                let labels = LabelsOfSockets::read(ownership.owners());
+                self.namespaces = self.namespaces.with_labels(labels);
             }
             self.ownership = Some(ownership);
         }
@@ -128,7 +133,7 @@ impl Reading {
     ///
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
-        let reading = self.with_owners_by(|iteration| Box::new(iteration))?;
+        let reading = self.with_owners(config, false)?;
         let Reading { namespaces, snapshot, queues, mut ownership, .. } = reading;
         if let Some(ownership) = &mut ownership {
             ownership.listeners = Listeners::read(queues)?;

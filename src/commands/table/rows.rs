@@ -61,6 +61,8 @@ impl<'a> Rows<'a> {
             netns_name: names.of(socket.netns),
             knows_netns_names: names.are_complete(),
             cgroups: self.namespaces.cgroups(),
+            processes: self.namespaces.processes(),
+            labels: self.namespaces.labels(),
             holders: None,
             via: None,
         }

@@ -10,7 +10,7 @@ use crate::host::services::Ports;
 use crate::options::value::Value;
 use crate::query::cell::Cell;
 use crate::query::columns::Column;
-use crate::query::datum::Datum;
+use crate::query::datum::{self, Datum};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
 use crate::query::network;
@@ -66,16 +66,14 @@ pub(super) fn some(any: impl IntoIterator<Item = Option<bool>>) -> Option<bool> 
 impl Expression {
     /// Whether this is a test that holds if it does for one descriptor.
     fn is_of_descriptor(&self) -> bool {
-        use Column::{Command, Fd, Nonblock, Pid};
         let Expression::Test(Test { subject, condition }) = self else { return false };
         let is_positive = match condition {
             Condition::On => true,
             Condition::Compares(comparison, _) => *comparison != Comparison::NotEqual,
             Condition::Has | Condition::Set => false,
         };
-        let is_of_holder =
-            matches!(subject, Subject::Key(Key::Column(Pid | Command | Fd | Nonblock)));
-        is_positive && is_of_holder
+        let is_of_holder = |it: &Column| it.is_of_holders() && *it != Column::Program;
+        is_positive && matches!(subject, Subject::Key(Key::Column(it)) if is_of_holder(it))
     }
 }
 
@@ -104,6 +102,7 @@ impl Test {
         match self.subject {
             Subject::Key(Key::Column(column)) => match column.read(row) {
                 Cell::Unknown => None,
+                Cell::PerHolder(it) => has_one(it.cells()),
                 _ => Some(row.datum(Key::Column(column)) != Datum::Nothing),
             },
             Subject::Key(key) => Some(row.datum(key) != Datum::Nothing),
@@ -153,6 +152,14 @@ impl Test {
     }
 }
 
+/// Whether there is a value for one descriptor.
+fn has_one<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Option<bool> {
+    some(cells.map(|cell| match cell {
+        Cell::Unknown => None,
+        cell => Some(datum::of_cell(cell) != Datum::Nothing),
+    }))
+}
+
 /// Whether an option is on: neither off, nor 0, nor empty.
 fn is_on(value: &Value) -> bool {
     match value {
@@ -191,9 +198,12 @@ fn printed_text(key: Key, row: &Row, to: &mut Vec<u8>) -> Option<()> {
 fn like(key: Key, glob: &Glob, row: &Row) -> Option<bool> {
     match row.datum(key) {
         Datum::Text(name) => Some(glob.matches(&name)),
-        Datum::List(list) if matches!(list[0], Datum::Text(_)) => {
-            let name = |it: &Datum| matches!(it, Datum::Text(name) if glob.matches(name));
-            Some(list.iter().any(name))
+        Datum::List(list) if list.iter().any(|it| matches!(it, Datum::Text(_))) => {
+            some(list.iter().map(|it| match it {
+                Datum::Text(name) => Some(glob.matches(name)),
+                Datum::Nothing => None,
+                _ => Some(false),
+            }))
         }
         _ => {
             let mut text = Vec::new();
@@ -211,6 +221,7 @@ fn equals(datum: &Datum, operand: &Operand) -> Option<bool> {
         (Datum::Number(number), Operand::Number(other)) => number == other,
         (Datum::Number(number), Operand::Masked(other, mask)) => number & mask == *other,
         (Datum::Time(time), Operand::Time(other)) => time == other,
+        (Datum::Moment(moment), Operand::Moment(other)) => moment == other,
         (Datum::Never, Operand::Never) | (Datum::Off, Operand::Off) => true,
         (Datum::Text(text), Operand::Text(other)) => text.as_ref() == other.as_slice(),
         _ => false,
@@ -224,6 +235,7 @@ fn ordered(datum: &Datum, operand: &Operand, comparison: Comparison) -> Option<b
             return some(list.iter().map(|it| ordered(it, operand, comparison)))
         }
         (Datum::Number(a), Operand::Number(b)) | (Datum::Time(a), Operand::Time(b)) => a.cmp(b),
+        (Datum::Moment(a), Operand::Moment(b)) => a.cmp(b),
         (Datum::Never, Operand::Never) => Ordering::Equal,
         (Datum::Never, Operand::Number(_) | Operand::Time(_)) => Ordering::Greater,
         (Datum::Number(_) | Datum::Time(_), Operand::Never) => Ordering::Less,
