@@ -197,7 +197,7 @@ mod tests {
 
     fn holder(pid: u32, started: u64) -> Holder {
         let command = crate::text::Name::new(b"x");
-        Holder { pid, fd: 3, nonblock: false, command, started }
+        Holder { pid, tid: None, fd: 3, slot: None, nonblock: false, command, started }
     }
 
     #[test]
