@@ -257,3 +257,25 @@ fn fact_test_of(test: FactTest) -> fact_test {
         ..fact_test::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Queues cost nothing if no connection that waits can be among the sockets.
+    #[test]
+    fn queues_are_read_only_for_connections() {
+        let request = |families: &[Family], tcp_states| {
+            let prefilter = Prefilter { tcp_states, ..Prefilter::default() };
+            Request { families: families.to_vec(), prefilter, ..Request::everything() }
+        };
+        const LISTEN: u32 = 1 << 10;
+        assert!(request(&[Family::Udp, Family::Tcp], u32::MAX).may_find_waiting());
+        assert!(request(&[Family::Mptcp], u32::MAX).may_find_waiting());
+        assert!(request(&[Family::Tcp], LISTEN | 1 << 8).may_find_waiting());
+        assert!(!request(&[Family::Tcp], LISTEN).may_find_waiting());
+        assert!(!request(&[Family::Udp, Family::Unix], u32::MAX).may_find_waiting());
+        let unasked = Request { listeners: false, ..request(&[Family::Tcp], u32::MAX) };
+        assert!(!unasked.may_find_waiting());
+    }
+}

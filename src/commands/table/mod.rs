@@ -107,8 +107,12 @@ fn find_match(reading: Reading, programs: &Programs, config: &Config) -> Result<
 fn load(request: &Request, config: &Config) -> Result<(Programs, Lost), Error> {
     let loader = Loader::new().with_walks(config.walks);
     let programs = loader.load(request)?;
-    let lost =
-        loader.btf().map(|btf| Lost::of(btf, &request.families, |column| config.asks_for(column)));
+    let is_asked = |column| match column {
+        // The processes are those of the listener if a connection waits.
+        Column::Listener => config.needs_listeners(),
+        column => config.asks_for(column),
+    };
+    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, is_asked));
     Ok((programs, lost.unwrap_or_default()))
 }
 
