@@ -128,11 +128,6 @@ static __always_inline int follow_queue(struct seq_file *seq, struct queue *queu
 
 	if (!address)
 		return 1;
-	queue->steps++;
-	if (queue->steps > QUEUE_REQUESTS) {
-		write_waiting(seq, queue, 0, 0, queue->cookie);
-		return 1;
-	}
 	child = (__u64)BPF_CORE_READ(request, sk);
 	next = (__u64)BPF_CORE_READ(request, dl_next);
 	ports = ports_of(&request->__req_common);
@@ -189,8 +184,12 @@ __noinline int visit_request(__u32 number)
 		return 1;
 	if (!lane->queue.listener)
 		return !begin_queue(lane);
-	if (follow_queue(seq, &lane->queue))
-		lane->queue.listener = 0;
+	lane->queue.steps++;
+	if (lane->queue.steps > QUEUE_REQUESTS)
+		write_waiting(seq, &lane->queue, 0, 0, lane->queue.cookie);
+	else if (!follow_queue(seq, &lane->queue))
+		return 0;
+	lane->queue.listener = 0;
 	return 0;
 }
 

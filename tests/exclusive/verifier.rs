@@ -39,7 +39,7 @@ const PROGRAMS: [&[&str]; 27] = [
     &["unix_walk", "unix_walk_without_loop"],
     &["mptcp_walk", "mptcp_walk_without_loop"],
     &["queue_walk", "queue_walk_without_loop"],
-    &["queue_table"],
+    &["queue_table", "queue_table_without_loop"],
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],

@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use nix::sched::{unshare, CloneFlags};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
@@ -434,10 +435,9 @@ fn a_listener_without_a_process() {
     let listener = TcpListener::bind((V4, 0)).expect("a listener");
     let client = TcpStream::connect(local_address(&listener)).expect("connect");
     let number = inode(&listener);
-    let output = Command::new("unshare")
-        .args(["--pid", "--fork", "--mount-proc", crate::common::KNETSTAT, "-tpJ"])
-        .output()
-        .expect("unshare(1)");
+    // The next child of this thread is the first process of the namespace, and its last.
+    unshare(CloneFlags::CLONE_NEWPID).expect("a PID namespace");
+    let output = knetstat(["-tpJ"]);
     assert!(output.status.success(), "{output:?}");
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
     let row = rows.iter().find(|row| row["owner"] == "accept-queue").expect("the connection");
