@@ -20,6 +20,12 @@
  */
 #define HOLDER_STEPS 1024
 
+/*
+ * The most sockets of rings that a call reads, a power of two. Their records must fit the output, as most are a kilobyte
+ * long.
+ */
+#define CALL_RING_SOCKETS 32
+
 /* Unused numbers that are passed in one step. */
 #define UNUSED_PER_STEP 8
 
@@ -59,9 +65,12 @@ struct holder_lane {
 	__u64 socket_operations; /* the struct file_operations of all sockets */
 	__u64 net; /* the network namespace of the last socket, whose inode number is in `record` */
 	__u64 begun_at; /* of the call, in nanoseconds */
+	__u64 found; /* the number of sockets of rings that were found, if those are sought, */
+	__u64 found_at[CALL_RING_SOCKETS]; /* and the addresses of their slots */
 	struct owner_record record;
 };
 
+/* The loader makes two elements for each lane: the walks for sockets have the second half. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -76,6 +85,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct output);
 } holder_outputs SEC(".maps");
+
+static __always_inline struct holder_lane *holder_lane_of(__u32 number, bool is_for_holders)
+{
+	__u32 index = is_for_holders ? number : number + parameters.walk.lanes;
+
+	return bpf_map_lookup_elem(&holder_lanes, &index);
+}
+
+/* The walk for holders has a buffer of its own, because it may be read between two reads of another walk. */
+static __always_inline struct output *output_of(__u32 number, bool is_for_holders)
+{
+	return is_for_holders ? bpf_map_lookup_elem(&holder_outputs, &number) :
+				bpf_map_lookup_elem(&outputs, &number);
+}
 
 /* The root of the tree of tasks that the reader sees: kernel/pid.c, find_pid_ns() */
 static __always_inline __u64 tree_of_tasks(void)
@@ -276,8 +299,19 @@ static __always_inline enum look put_holder(struct holder_lane *lane, struct out
 	return LOOK_PASSED;
 }
 
+/* Notes a socket of a ring, whose record is written after the steps of the call. */
+static __always_inline enum look note_socket(struct holder_lane *lane, __u64 slot_at)
+{
+	if (lane->found >= CALL_RING_SOCKETS)
+		return LOOK_FULL;
+	lane->found_at[lane->found & (CALL_RING_SOCKETS - 1)] = slot_at;
+	lane->found++;
+	return LOOK_PASSED;
+}
+
 /* Looks at a file. If it is a ring, its slots are next. All sockets have the same operations. */
-static __always_inline enum look look_at(struct holder_lane *lane, struct output *output, __u64 address)
+static __always_inline enum look look_at(struct holder_lane *lane, struct output *output, __u64 address,
+					 __u64 word_at, bool is_for_holders)
 {
 	struct file *file = (void *)address;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -291,25 +325,30 @@ static __always_inline enum look look_at(struct holder_lane *lane, struct output
 			return LOOK_PASSED;
 		lane->socket_operations = operations;
 	}
-	return put_holder(lane, output, file, BPF_CORE_READ(inode, i_ino));
+	if (is_for_holders)
+		return put_holder(lane, output, file, BPF_CORE_READ(inode, i_ino));
+	return lane->ring.file ? note_socket(lane, word_at) : LOOK_PASSED;
 }
 
 /* Looks at the file of a word of the batch, which is at this index in the table. */
-static __always_inline enum look look_at_word(struct holder_lane *lane, struct output *output, __u64 index)
+static __always_inline enum look look_at_word(struct holder_lane *lane, struct output *output, __u64 index,
+					      bool is_for_holders)
 {
-	__u64 length = output->header.length, place = index & (BATCH - 1), word = lane->batch[place];
+	__u64 length = output->header.length, found = lane->found;
+	__u64 place = index & (BATCH - 1), word = lane->batch[place], word_at = lane->batch_at + place * 8;
 	enum look look;
 
-	look = look_at(lane, output, lane->ring.file ? file_of_slot(word) : word);
-	if (load_word(lane->batch_at + place * 8) == word)
+	look = look_at(lane, output, lane->ring.file ? file_of_slot(word) : word, word_at, is_for_holders);
+	if (load_word(word_at) == word)
 		return look;
+	lane->found = found;
 	output->header.length = length;
 	lane->batch_begin = NOWHERE;
 	return LOOK_CHANGED;
 }
 
 /* Passes over the slots of a ring. Returns 1 if there is no room for a record. */
-static __always_inline long step_slots(struct holder_lane *lane, struct output *output)
+static __always_inline long step_slots(struct holder_lane *lane, struct output *output, bool is_for_holders)
 {
 	enum look look = LOOK_PASSED;
 
@@ -325,13 +364,14 @@ static __always_inline long step_slots(struct holder_lane *lane, struct output *
 		return 0;
 	}
 	if (lane->batch[lane->slot & (BATCH - 1)])
-		look = look_at_word(lane, output, lane->slot);
+		look = look_at_word(lane, output, lane->slot, is_for_holders);
 	lane->slot += look == LOOK_PASSED;
 	return look == LOOK_FULL;
 }
 
 /* Passes over the descriptors of a task. Returns 1 if there is no room for a record. */
-static __always_inline long step_descriptors(struct holder_lane *lane, struct output *output, __u32 number)
+static __always_inline long step_descriptors(struct holder_lane *lane, struct output *output, __u32 number,
+					     bool is_for_holders)
 {
 	__u64 block = lane->fd / LANE_DESCRIPTORS, entry = 0;
 	enum look look;
@@ -358,7 +398,7 @@ static __always_inline long step_descriptors(struct holder_lane *lane, struct ou
 	}
 	if (!entry)
 		return 0;
-	look = look_at_word(lane, output, lane->fd);
+	look = look_at_word(lane, output, lane->fd, is_for_holders);
 	if (lane->ring.file) {
 		lane->batch_begin = NOWHERE;
 		return 0;
@@ -370,11 +410,11 @@ static __always_inline long step_descriptors(struct holder_lane *lane, struct ou
 	return look == LOOK_FULL;
 }
 
-/* One step. Returns 1 when nothing is left to do for this call. Not static: see begin_socket() */
-__noinline int step_holders(__u32 number)
+/* One step. Returns 1 when nothing is left to do for this call. */
+static __always_inline int step_descriptor(__u32 number, bool is_for_holders)
 {
-	struct output *output = bpf_map_lookup_elem(&holder_outputs, &number);
-	struct holder_lane *lane = bpf_map_lookup_elem(&holder_lanes, &number);
+	struct output *output = output_of(number, is_for_holders);
+	struct holder_lane *lane = holder_lane_of(number, is_for_holders);
 
 	if (!lane || !output || lane->is_done)
 		return 1;
@@ -382,14 +422,26 @@ __noinline int step_holders(__u32 number)
 		next_task(lane);
 		return 0;
 	}
-	return (lane->ring.file ? step_slots(lane, output) : step_descriptors(lane, output, number)) & 1;
+	return (lane->ring.file ? step_slots(lane, output, is_for_holders) :
+				  step_descriptors(lane, output, number, is_for_holders)) & 1;
+}
+
+/* The steps of each kind of walk, as functions that the verifier analyses only once. */
+__noinline int step_for_holders(__u32 number)
+{
+	return step_descriptor(number, true);
+}
+
+__noinline int step_for_sockets(__u32 number)
+{
+	return step_descriptor(number, false);
 }
 
 /* Begins a call, of the iterator of this number. Returns 0 if the walk is over. */
-__noinline int begin_holders(__u32 number, __u64 session)
+__noinline int begin_descriptors(__u32 number, __u64 session, __u32 is_for_holders)
 {
-	struct output *output = bpf_map_lookup_elem(&holder_outputs, &number);
-	struct holder_lane *lane = bpf_map_lookup_elem(&holder_lanes, &number);
+	struct output *output = output_of(number, is_for_holders);
+	struct holder_lane *lane = holder_lane_of(number, is_for_holders);
 
 	if (!lane || !output)
 		return 0;
@@ -397,24 +449,27 @@ __noinline int begin_holders(__u32 number, __u64 session)
 		lane->session = session;
 		lane->number = lane->fd = lane->slot = 0;
 		lane->is_done = 0;
+		output->header.lost = 0;
 	}
 	lane->begun_at = bpf_ktime_get_ns();
 	output->header.length = 0;
 	output->header.done = lane->is_done;
 	if (lane->is_done)
 		return 0;
+	/* A socket may have several slots, and a descriptor. */
+	output->header.is_split = 1;
 	lane->tree = tree_of_tasks();
 	lane->task = lane->ring.file = 0;
 	lane->leaf_begin = lane->batch_begin = NOWHERE;
-	lane->net = 0;
+	lane->net = lane->found = 0;
 	lane->record.magic = OWNER_MAGIC;
 	return 1;
 }
 
-__noinline int end_holders(__u32 number)
+__noinline int end_descriptors(__u32 number, __u32 is_for_holders)
 {
-	struct output *output = bpf_map_lookup_elem(&holder_outputs, &number);
-	struct holder_lane *lane = bpf_map_lookup_elem(&holder_lanes, &number);
+	struct output *output = output_of(number, is_for_holders);
+	struct holder_lane *lane = holder_lane_of(number, is_for_holders);
 	__u64 duration;
 
 	if (!lane || !output)
@@ -426,9 +481,9 @@ __noinline int end_holders(__u32 number)
 	return 0;
 }
 
-static long holder_turn(__u32 index, struct turn *turn)
+static long turn_for_holders(__u32 index, struct turn *turn)
 {
-	return step_holders(turn->number) & 1;
+	return step_for_holders(turn->number) & 1;
 }
 
 SEC("iter/bpf_map_elem")
@@ -439,17 +494,17 @@ int holder_walk(struct bpf_iter__bpf_map_elem *ctx)
 	if (!ctx->value)
 		return 0;
 	turn.number = *(__u32 *)ctx->value;
-	if (!begin_holders(turn.number, ctx->meta->session_id))
+	if (!begin_descriptors(turn.number, ctx->meta->session_id, true))
 		return 0;
-	bpf_loop(HOLDER_STEPS, holder_turn, &turn, 0);
-	end_holders(turn.number);
+	bpf_loop(HOLDER_STEPS, turn_for_holders, &turn, 0);
+	end_descriptors(turn.number, true);
 	return 1;
 }
 
-__noinline int step_some_holders(__u32 number)
+__noinline int some_steps_for_holders(__u32 number)
 {
 	for (int i = 0; i < SOME_STEPS; i++)
-		if (step_holders(number))
+		if (step_for_holders(number))
 			return 1;
 	return 0;
 }
@@ -463,12 +518,12 @@ int holder_walk_without_loop(struct bpf_iter__bpf_map_elem *ctx)
 	if (!ctx->value)
 		return 0;
 	number = *(__u32 *)ctx->value;
-	if (!begin_holders(number, ctx->meta->session_id))
+	if (!begin_descriptors(number, ctx->meta->session_id, true))
 		return 0;
 	for (int i = 0; i < HOLDER_STEPS; i += SOME_STEPS)
-		if (step_some_holders(number))
+		if (some_steps_for_holders(number))
 			break;
-	end_holders(number);
+	end_descriptors(number, true);
 	return 1;
 }
 

@@ -3,7 +3,6 @@
 #ifndef RAW_H
 #define RAW_H
 
-#define SOCK_DGRAM 2
 #define SOCK_RAW 3
 #define IPPROTO_ICMP 1
 #define IPPROTO_ICMPV6 58

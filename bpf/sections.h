@@ -17,6 +17,7 @@
 #define AF_NETLINK 16
 #define AF_VSOCK 40
 #define SOCK_STREAM 1
+#define SOCK_DGRAM 2
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_UDPLITE 136

@@ -191,7 +191,7 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 }
 
 #include "walk.h"
-#include "descriptors.h"
+#include "ring_sockets.h"
 #include "queue.h"
 #include "schema.h"
 
@@ -201,6 +201,8 @@ WALK(unix_walk, WALK_UNIX)
 WALK(mptcp_walk, WALK_MPTCP)
 /* Every kernel with a table of unix sockets for each namespace has bpf_loop(). */
 WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
+RING_WALK(tcp_ring_walk, WALK_TCP)
+RING_WALK(udp_ring_walk, WALK_UDP)
 
 SEC("iter/netlink")
 int netlink_table(struct bpf_iter__netlink *ctx)

@@ -16,7 +16,7 @@ use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
-use crate::kernel::walk::{self, Walks, HOLDERS, PLACES};
+use crate::kernel::walk::{self, Walks, PLACES};
 use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that iterate over descriptors: bpf/files.bpf.c
@@ -80,9 +80,9 @@ impl Loader {
             self.load_part(part, &needed, request, &mut programs)?;
             if part == Part::Walks {
                 let refused = std::mem::take(&mut programs.refused);
-                features
-                    .walks
-                    .retain(|subject| !refused.iter().any(|(it, _)| it.subject == *subject));
+                let refused = refused.iter().filter(|(it, _)| it.when == When::Walk);
+                let refused: Vec<Subject> = refused.map(|(it, _)| it.subject).collect();
+                features.walks.retain(|subject| !refused.contains(subject));
             }
         }
         match programs.refused.first() {
@@ -142,6 +142,7 @@ impl Loader {
             udplite_fd: udplite.as_ref().map_or(0, |socket| socket.as_raw_fd() as u32),
             unused: 0,
         };
+        let has_descriptors = needed.iter().any(|it| it.walks_descriptors());
         let choose = |open: &mut OpenObject| {
             for mut program in open.progs_mut() {
                 let is_needed = names.iter().any(|name| program.name() == name.as_str())
@@ -149,7 +150,7 @@ impl Loader {
                 program.set_autoload(is_needed);
             }
             if part == Part::Walks {
-                set_walks(open, &parameters, request.every_netns, has_holders(needed))?;
+                set_walks(open, &parameters, request.every_netns, has_descriptors)?;
             }
             set_prefilter(open, &prefilter)
         };
@@ -195,11 +196,6 @@ impl Loader {
             Ok(()) => Ok(()),
         }
     }
-}
-
-/// Whether one of these programs walks descriptors.
-fn has_holders(needed: &[&'static Program]) -> bool {
-    needed.iter().any(|it| it.name == HOLDERS)
 }
 
 /// A socket through which the walks find the table of UDP-Lite. `None` if this kernel has no UDP-Lite.
@@ -379,7 +375,10 @@ impl Group {
     ) -> libbpf_rs::Result<Group> {
         let lanes = walk::lanes() as usize;
         let walks = match part {
-            Part::Walks => Some(Walks::of(object, lanes, has_holders(needed), udplite)?),
+            Part::Walks => {
+                let has_descriptors = needed.iter().any(|it| it.walks_descriptors());
+                Some(Walks::of(object, lanes, has_descriptors, udplite)?)
+            }
             Part::Tables | Part::Files => None,
         };
         let missing = walks.as_ref().map(Walks::missing).transpose()?.unwrap_or_default();

@@ -98,7 +98,7 @@ fn walk_maps(open: &mut OpenObject) -> impl Iterator<Item = OpenMapMut<'_>> {
 }
 
 /// Sets the parameters of the walks, and makes room in their maps for as many lanes. `has_many_places`: for more than
-/// one network namespace. `has_holders`: whether descriptors are walked.
+/// one network namespace. `has_descriptors`: whether descriptors are walked.
 ///
 /// # Errors
 ///
@@ -107,7 +107,7 @@ pub fn set_walks(
     open: &mut OpenObject,
     walks: &walk_parameters,
     has_many_places: bool,
-    has_holders: bool,
+    has_descriptors: bool,
 ) -> libbpf_rs::Result<()> {
     set_parameter(open, offset_of!(parameters, walk), bytes_of(walks))?;
     let lanes = walks.lanes;
@@ -116,8 +116,10 @@ pub fn set_walks(
         match name.as_str() {
             "lanes" | "outputs" => map.set_max_entries(lanes),
             name if HOLDER_MAPS.contains(&name) => {
-                map.set_max_entries(lanes)?;
-                map.set_autocreate(has_holders)
+                // A walk for the sockets of io_uring has states of its own.
+                let states = if name == "holder_lanes" { 2 * lanes } else { lanes };
+                map.set_max_entries(states)?;
+                map.set_autocreate(has_descriptors)
             }
             "places" | "known_tables" if has_many_places => {
                 map.set_max_entries(walk_limit::PLACES.0)

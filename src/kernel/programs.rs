@@ -35,6 +35,8 @@ pub enum When {
     Iterator(&'static str),
     /// When sockets that are in no table are requested.
     Unbound,
+    /// The same, if the descriptors can be walked, which leads to the sockets of io_uring.
+    UnboundWalk,
     /// When sockets that are in no table are requested, or UDP-Lite sockets without a walk.
     UnboundOrUdpLite,
 }
@@ -77,9 +79,11 @@ const fn other(subject: Subject, program: Program) -> Program {
 /// twice, which the reader detects. In the other order it would be missed, which the reader cannot detect.
 pub static PROGRAMS: &[Program] = &[
     looping(Family::Tcp, "tcp_files", When::Unbound),
+    looping(Family::Tcp, "tcp_ring_walk", When::UnboundWalk),
     looping(Family::Tcp, "tcp_walk", When::Walk),
     locking(Family::Tcp, "tcp_table", When::NoWalk),
     looping(Family::Udp, "udp_files", When::UnboundOrUdpLite),
+    looping(Family::Udp, "udp_ring_walk", When::UnboundWalk),
     looping(Family::Udp, "udp_walk", When::Walk),
     locking(Family::Udp, "udp_table", When::NoWalk),
     looping(Family::Raw, "raw_files", When::Always),
@@ -108,6 +112,11 @@ pub static PROGRAMS: &[Program] = &[
 ];
 
 impl Program {
+    /// Whether the program walks descriptors.
+    pub fn walks_descriptors(&self) -> bool {
+        self.name == HOLDERS || self.when == When::UnboundWalk
+    }
+
     /// Its index in [`PROGRAMS`].
     pub fn rank(&'static self) -> usize {
         PROGRAMS.iter().position(|it| ptr::eq(it, self)).unwrap_or(PROGRAMS.len())
@@ -128,6 +137,7 @@ impl Program {
                 When::NoWalk => !self.is_walked(features),
                 When::Iterator(name) => !self.is_walked(features) && features.has_iterator(name),
                 When::Unbound => request.unbound,
+                When::UnboundWalk => request.unbound && features.walks.contains(&Subject::Owners),
                 When::UnboundOrUdpLite => {
                     request.unbound || request.udp_lite && !self.is_walked(features)
                 }
@@ -169,6 +179,7 @@ impl fmt::Display for Program {
                 match when {
                     When::Always | When::Walk | When::NoWalk => write!(f, "{family} sockets"),
                     When::Unbound => write!(f, "unbound {family} sockets"),
+                    When::UnboundWalk => write!(f, "unbound {family} sockets of io_uring"),
                     When::UnboundOrUdpLite => write!(f, "unbound {family} and UDP-Lite sockets"),
                     When::Iterator(_) => write!(f, "{family} sockets without a descriptor"),
                 }

@@ -36,7 +36,7 @@ const OUTPUT: usize = size_of::<output_header>() + walk_limit::OUTPUT_SIZE.0 as 
 
 impl Walks {
     /// Maps the buffers of a loaded object. Nobody but the programs can write their maps from then on: the numbers of
-    /// the lanes are constants, which libbpf has frozen. `has_holders`: whether descriptors are walked.
+    /// the lanes are constants, which libbpf has frozen. `has_descriptors`: whether descriptors are walked.
     ///
     /// # Errors
     ///
@@ -44,10 +44,10 @@ impl Walks {
     pub fn of(
         object: &Object,
         lanes: usize,
-        has_holders: bool,
+        has_descriptors: bool,
         udplite: Option<OwnedFd>,
     ) -> libbpf_rs::Result<Walks> {
-        let holder_maps: &[&str] = if has_holders { &HOLDER_MAPS } else { &[] };
+        let holder_maps: &[&str] = if has_descriptors { &HOLDER_MAPS } else { &[] };
         for name in WALK_MAPS.iter().chain(holder_maps) {
             MapHandle::try_from(&map(object, name)?)?.freeze()?;
         }
@@ -55,7 +55,7 @@ impl Walks {
             Ok(Arc::new(MapMapping::of(map(object, name)?.as_fd(), OUTPUT * lanes)?))
         };
         let outputs = mapped("outputs")?;
-        let holders = has_holders.then(|| mapped("holder_outputs")).transpose()?;
+        let holders = has_descriptors.then(|| mapped("holder_outputs")).transpose()?;
         let program = object.progs_mut().find(|it| it.name() == PLACES);
         let program = program.ok_or_else(|| missing(PLACES))?;
         let place = attach_lane(object, &program, 0)?;

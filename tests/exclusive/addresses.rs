@@ -29,7 +29,7 @@ impl Stream {
     /// Returns the headers of the records. Programs that do not write sockets have none.
     fn headers(&self) -> Vec<record_header> {
         let mut headers = Vec::new();
-        if ["owners", "holder", "tasks"].contains(&self.family()) {
+        if ["owners", "holder", "message", "queue", "tasks"].contains(&self.family()) {
             return headers;
         }
         let mut records = Records::new(self.bytes.as_slice());
@@ -59,6 +59,7 @@ fn programs(part: Part) -> Vec<String> {
 /// Reads a walk twice. `None` if this kernel does not load it.
 fn walk_twice(program: &str) -> Option<[Stream; 2]> {
     let has_holders = program.starts_with(walk::HOLDERS);
+    let has_descriptors = has_holders || program.contains("ring");
     let choose = |open: &mut OpenObject| {
         let is_needed = |name: &OsStr| name == program || name == walk::PLACES;
         open.progs_mut().for_each(|mut other| other.set_autoload(is_needed(other.name())));
@@ -66,11 +67,11 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
             open,
             &walk_parameters { is_on: 1, lanes: 1, ..walk_parameters::default() },
             false,
-            has_holders,
+            has_descriptors,
         )
     };
     let attach = |object: &Object| {
-        let walks = Walks::of(object, 1, has_holders, None)?;
+        let walks = Walks::of(object, 1, has_descriptors, None)?;
         let found = object.progs_mut().find(|other| other.name() == program);
         Ok((walks, walk::attach(object, &found.expect("the program"), 1)?))
     };

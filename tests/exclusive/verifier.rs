@@ -28,9 +28,11 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 27] = [
+const PROGRAMS: [&[&str]; 29] = [
     &["walk_place"],
     &["holder_walk", "holder_walk_without_loop"],
+    &["tcp_ring_walk", "tcp_ring_walk_without_loop"],
+    &["udp_ring_walk", "udp_ring_walk_without_loop"],
     // Every kernel with a table of unix sockets for each namespace has bpf_loop().
     &["message_walk"],
     &["tcp_walk", "tcp_walk_without_loop"],
@@ -156,7 +158,7 @@ fn load(name: &str, filter: Option<prefilter>, log_level: u32) -> Result<usize, 
         }
         if Part::of(name) == Part::Walks {
             let walks = walk_parameters { is_on: 1, lanes: 2, udplite_fd: 3, unused: 0 };
-            set_walks(open, &walks, true, name.starts_with(HOLDERS))?;
+            set_walks(open, &walks, true, name.starts_with(HOLDERS) || name.contains("ring"))?;
         }
         filter.as_ref().map_or(Ok(()), |filter| set_prefilter(open, filter))
     };

@@ -118,3 +118,46 @@ fn accepted_into_a_slot() {
     assert_eq!(row["processes"], json!([in_slot(&puppet, ring, 1)]));
     assert_eq!(row["owner"], "process");
 }
+
+#[test]
+fn sockets_of_a_ring_in_no_table() {
+    let _turn = with_puppets();
+    let Some((mut puppet, ring)) = with_ring(100) else { return };
+    // More sockets than a call reads, of two kinds. IORING_OP_SOCKET came with 5.19.
+    for slot in 0..100 {
+        let protocol = if slot % 2 == 0 { "tcp" } else { "udp" };
+        let opened = puppet.ask(&format!("ring-socket {ring} {slot} {protocol}"));
+        if opened != "0" {
+            return not_tested(&format!("sockets that are opened by an io_uring: {opened}"));
+        }
+    }
+    assert_eq!(slots(&puppet, ring), (0..100).collect::<Vec<_>>());
+    assert_eq!(sockets("-tup").len(), 0, "they are in no table");
+    let rows = sockets("-tup --unbound -O nodelay,reuseaddr");
+    assert_eq!(rows.len(), 100);
+    let mut seen = Vec::new();
+    for row in &rows {
+        let [holder] = &row["processes"].as_array().expect("processes")[..] else {
+            panic!("one holder of {row}")
+        };
+        let slot = holder["slot"].as_u64().expect("a slot") as u32;
+        assert_eq!(*holder, in_slot(&puppet, ring, slot));
+        assert_eq!(row["protocol"], if slot % 2 == 0 { "tcp" } else { "udp" });
+        assert_eq!(row["state"], if slot % 2 == 0 { "CLOSE" } else { "UNCONN" });
+        assert_eq!(row["options"]["SO_REUSEADDR"], 0);
+        seen.push(slot);
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    assert_eq!(sockets("-t --unbound").len(), 50);
+    assert_eq!(sockets("-t --unbound --state listen").len(), 0);
+    // The sockets of another network namespace.
+    std::thread::spawn(move || {
+        crate::common::enter_namespace();
+        assert_eq!(sockets("-tu --unbound").len(), 0);
+        let rows = sockets("-tup --unbound --all-netns");
+        assert_eq!(rows.iter().filter(|row| row["processes"][0]["ring"] == ring).count(), 100);
+    })
+    .join()
+    .expect("no panic");
+}
