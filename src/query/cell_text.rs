@@ -266,19 +266,24 @@ pub fn program(
 /// descriptors of its own. A list that is too long becomes the first
 /// process and the number of others: `25011/nginx,+2`.
 pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
-    let mut last = None;
-    let processes = holders.iter().filter(|it| {
-        let process = (it.pid, it.tid);
-        last.replace(process) != Some(process)
-    });
-    let word = |holder: &Holder| {
-        let thread = holder.tid.map(|tid| format!(":{tid}")).unwrap_or_default();
-        format!("{}{thread}/{}", holder.pid, command(holder.command.as_bytes()))
-    };
-    let words: Vec<String> = processes.map(word).collect();
-    let mut text = words.join(",");
-    if room.is_some_and(|room| words.len() > 1 && text.width() > room) {
-        text = format!("{},+{}", words[0], words.len() - 1);
+    let mut text = String::new();
+    let (mut count, mut first, mut last) = (0, 0, None);
+    for Holder { pid, tid, command: name, .. } in holders {
+        if last.replace((pid, tid)) == Some((pid, tid)) {
+            continue;
+        }
+        let command = command(name.as_bytes());
+        text += &match tid {
+            Some(tid) => format!("{pid}:{tid}/{command},"),
+            None => format!("{pid}/{command},"),
+        };
+        count += 1;
+        first = if count == 1 { text.len() } else { first };
+    }
+    text.pop();
+    if room.is_some_and(|room| count > 1 && text.width() > room) {
+        text.truncate(first);
+        text += &format!("+{}", count - 1);
     }
     text
 }

@@ -740,7 +740,11 @@ fn descriptors(count: u32) -> Stream {
 
 /// Returns the holders in their order, or the error.
 fn owners(source: impl Read) -> Result<String, String> {
-    let all = |owners: Owners| format!("{:?}", owners.all().collect::<Vec<_>>());
+    let all = |owners: Owners| {
+        let mut all: Vec<_> = owners.all().collect();
+        all.sort_by_key(|(inode, _)| *inode);
+        format!("{all:?}")
+    };
     Owners::read(source).map(all).map_err(|error| error.to_string())
 }
 
