@@ -67,18 +67,18 @@ __noinline int end_ring_socket(__u32 number, __u32 index)
 	return 0;
 }
 
-static __always_inline void emit_unlisted_tcp(struct copies *copy, struct seq_file *seq, bool loop_helper)
+static __always_inline void emit_unlisted_tcp(struct copies *copy, struct seq_file *seq)
 {
 	struct sock *sk = (void *)copy->sock;
 
 	COPY(tcp_sock, copy->sock, copy->address);
 	if (sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP && !is_in_table(sk) &&
 	    wanted(&sk->__sk_common, TCP_CLOSE, parameters.prefilter.tcp_states))
-		emit_tcp(copy, seq, TCP_CLOSE, loop_helper);
+		emit_tcp(copy, seq, TCP_CLOSE, true);
 }
 
 /* UDP-Lite sockets are among those, up to 7.0. */
-static __always_inline void emit_unlisted_udp(struct copies *copy, struct seq_file *seq, bool loop_helper)
+static __always_inline void emit_unlisted_udp(struct copies *copy, struct seq_file *seq)
 {
 	struct sock *sk = (void *)copy->sock;
 
@@ -86,10 +86,10 @@ static __always_inline void emit_unlisted_udp(struct copies *copy, struct seq_fi
 	if (sk->sk_type == SOCK_DGRAM && (sk->sk_protocol == IPPROTO_UDP || sk->sk_protocol == IPPROTO_UDPLITE) &&
 	    !is_in_table(sk) &&
 	    wanted(&sk->__sk_common, sk->__sk_common.skc_state, parameters.prefilter.udp_states))
-		emit_udp(copy, seq, loop_helper);
+		emit_udp(copy, seq, true);
 }
 
-static __always_inline int emit_unlisted(__u32 number, enum walk_kind kind, bool loop_helper)
+static __always_inline int emit_unlisted(__u32 number, enum walk_kind kind)
 {
 	struct seq_file *seq = bpf_map_lookup_elem(&outputs, &number);
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
@@ -97,9 +97,9 @@ static __always_inline int emit_unlisted(__u32 number, enum walk_kind kind, bool
 	if (!lane || !seq)
 		return 0;
 	if (kind == WALK_TCP)
-		emit_unlisted_tcp(&lane->copies, seq, loop_helper);
+		emit_unlisted_tcp(&lane->copies, seq);
 	else
-		emit_unlisted_udp(&lane->copies, seq, loop_helper);
+		emit_unlisted_udp(&lane->copies, seq);
 	return 0;
 }
 
@@ -116,19 +116,11 @@ static long turn_for_sockets(__u32 index, struct turn *turn)
 	return step_for_sockets(turn->number) & 1;
 }
 
-__noinline int some_steps_for_sockets(__u32 number)
-{
-	for (int i = 0; i < SOME_STEPS; i++)
-		if (step_for_sockets(number))
-			return 1;
-	return 0;
-}
-
-/* The programs of a kind: `name`, and `name`_without_loop, as in walk.h. */
+/* The program of a kind. A kernel without bpf_loop() cannot open a socket in an io_uring either. */
 #define RING_WALK(name, kind)                                                                      \
 	__noinline int emit_##name(__u32 number)                                                   \
 	{                                                                                          \
-		return emit_unlisted(number, kind, true);                                          \
+		return emit_unlisted(number, kind);                                                \
 	}                                                                                          \
                                                                                                    \
 	static long emit_turn_##name(__u32 index, struct turn *turn)                               \
@@ -153,35 +145,6 @@ __noinline int some_steps_for_sockets(__u32 number)
 		bpf_loop(HOLDER_STEPS, turn_for_sockets, &turn, 0);                                \
 		bpf_loop(ring_sockets(turn.number), emit_turn_##name, &turn, 0);                   \
 		end_descriptors(turn.number, false);                                               \
-		return 1;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int emit_##name##_without_loop(__u32 number)                                    \
-	{                                                                                          \
-		return emit_unlisted(number, kind, false);                                         \
-	}                                                                                          \
-                                                                                                   \
-	SEC("iter/bpf_map_elem")                                                                   \
-	int name##_without_loop(struct bpf_iter__bpf_map_elem *ctx)                                \
-	{                                                                                          \
-		__u32 number, end;                                                                 \
-                                                                                                   \
-		if (!ctx->value)                                                                   \
-			return 0;                                                                  \
-		number = *(__u32 *)ctx->value;                                                     \
-		if (!begin_descriptors(number, ctx->meta->session_id, false))                      \
-			return 0;                                                                  \
-		for (int i = 0; i < HOLDER_STEPS; i += SOME_STEPS)                                 \
-			if (some_steps_for_sockets(number))                                        \
-				break;                                                             \
-		end = ring_sockets(number);                                                        \
-		for (__u32 i = 0; i < CALL_RING_SOCKETS && i < end; i++) {                         \
-			if (!begin_ring_socket(number, i))                                         \
-				continue;                                                          \
-			emit_##name##_without_loop(number);                                        \
-			end_ring_socket(number, i);                                                \
-		}                                                                                  \
-		end_descriptors(number, false);                                                    \
 		return 1;                                                                          \
 	}
 

@@ -35,7 +35,7 @@ pub enum When {
     Iterator(&'static str),
     /// When sockets that are in no table are requested.
     Unbound,
-    /// The same, if the descriptors can be walked, which leads to the sockets of io_uring.
+    /// The same, if the descriptors can be walked with bpf_loop(), which leads to the sockets of io_uring.
     UnboundWalk,
     /// When sockets that are in no table are requested, or UDP-Lite sockets without a walk.
     UnboundOrUdpLite,
@@ -79,11 +79,11 @@ const fn other(subject: Subject, program: Program) -> Program {
 /// twice, which the reader detects. In the other order it would be missed, which the reader cannot detect.
 pub static PROGRAMS: &[Program] = &[
     looping(Family::Tcp, "tcp_files", When::Unbound),
-    looping(Family::Tcp, "tcp_ring_walk", When::UnboundWalk),
+    program(Family::Tcp, "tcp_ring_walk", When::UnboundWalk),
     looping(Family::Tcp, "tcp_walk", When::Walk),
     locking(Family::Tcp, "tcp_table", When::NoWalk),
     looping(Family::Udp, "udp_files", When::UnboundOrUdpLite),
-    looping(Family::Udp, "udp_ring_walk", When::UnboundWalk),
+    program(Family::Udp, "udp_ring_walk", When::UnboundWalk),
     looping(Family::Udp, "udp_walk", When::Walk),
     locking(Family::Udp, "udp_table", When::NoWalk),
     looping(Family::Raw, "raw_files", When::Always),
@@ -137,7 +137,7 @@ impl Program {
                 When::NoWalk => !self.is_walked(features),
                 When::Iterator(name) => !self.is_walked(features) && features.has_iterator(name),
                 When::Unbound => request.unbound,
-                When::UnboundWalk => request.unbound && features.walks.contains(&Subject::Owners),
+                When::UnboundWalk => request.unbound && features.finds_rings(),
                 When::UnboundOrUdpLite => {
                     request.unbound || request.udp_lite && !self.is_walked(features)
                 }
@@ -209,6 +209,11 @@ impl Features {
             walks: btf.map(walks).unwrap_or_default(),
             iterators: btf.map(names),
         }
+    }
+
+    /// Whether the sockets of io_uring can be found.
+    fn finds_rings(&self) -> bool {
+        self.bpf_loop && self.walks.contains(&Subject::Owners)
     }
 
     /// Whether the kernel has the iterator of this name, such as `unix`.

@@ -71,7 +71,8 @@ impl Walks {
     pub fn longest_call(&self) -> Duration {
         let at = |lane| OUTPUT * lane + offset_of!(output_header, longest_call);
         let outputs = [Some(&self.outputs), self.holders.as_ref()].into_iter().flatten();
-        let calls = outputs.flat_map(|outputs| (0..).map_while(move |lane| outputs.number(at(lane))));
+        let calls =
+            outputs.flat_map(|outputs| (0..).map_while(move |lane| outputs.number(at(lane))));
         Duration::from_nanos(calls.max().unwrap_or_default())
     }
 

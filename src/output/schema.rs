@@ -83,7 +83,13 @@ fn schema(column: Column) -> Json {
         (_, Column::Options) => options(),
         (_, Column::Program) => list(descriptor()),
         (_, Column::Listener | Column::Carrier) => object(&[
-            ("inode", about(or_null(number()), "Inode number; null for a socket that waits to be accepted itself")),
+            (
+                "inode",
+                about(
+                    or_null(number()),
+                    "Inode number; null for a socket that waits to be accepted itself",
+                ),
+            ),
             ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
             (
                 "processes",
@@ -116,10 +122,16 @@ fn descriptor() -> Json {
     let descriptor = object(&[
         ("pid", about(number(), "Process ID")),
         ("command", about(text(), "Name of the process")),
-        ("fd", about(or_null(number()), "Number of the descriptor; null for a file of an io_uring")),
+        (
+            "fd",
+            about(or_null(number()), "Number of the descriptor; null for a file of an io_uring"),
+        ),
         ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
     ]);
-    let tid = about(number(), "Thread that has the descriptor, if it does not share those of its process");
+    let tid = about(
+        number(),
+        "Thread that has the descriptor, if it does not share those of its process",
+    );
     let ring = about(number(), "Descriptor of the io_uring with which the file is registered");
     let slot = about(number(), "Slot of the file in that io_uring");
     let with_tid = with_optional(descriptor, "tid", tid);

@@ -248,12 +248,7 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
 /// Returns the processes that hold a socket, or the reason why there is none: `812/nginx`, `(orphan)`. The processes of
 /// its MPTCP socket, or of the socket that leads to processes, stand before the word for that: `812/nginx(subflow)`,
 /// `812/nginx(accept-queue)`, `812/nginx(in-flight)`.
-pub fn program(
-    holders: &[Holder],
-    owner: Owner,
-    of_via: &[Holder],
-    room: Option<usize>,
-) -> String {
+pub fn program(holders: &[Holder], owner: Owner, of_via: &[Holder], room: Option<usize>) -> String {
     let text = processes(if holders.is_empty() { of_via } else { holders }, room);
     match owner {
         Owner::Process => text,
@@ -294,7 +289,8 @@ pub fn command(name: &[u8]) -> String {
     if name.is_empty() {
         return EMPTY.into();
     }
-    let words = [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight].map(Owner::word);
+    let words =
+        [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight].map(Owner::word);
     let ends_in = |word: &&str| name.ends_with(format!("({word})").as_bytes());
     match words.into_iter().find(ends_in) {
         Some(word) => {

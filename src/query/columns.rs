@@ -262,7 +262,9 @@ fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
 
 fn via<'a>(row: &'a Row<'a>, owners: &[Owner]) -> Cell<'a> {
     match (row.holders, row.via) {
-        (Some((_, owner)), Some((via, holders))) if owners.contains(&owner) => Cell::Via(via, holders),
+        (Some((_, owner)), Some((via, holders))) if owners.contains(&owner) => {
+            Cell::Via(via, holders)
+        }
         _ => Cell::Absent,
     }
 }

@@ -8,7 +8,8 @@ use plain::Plain;
 use crate::error::Error;
 use crate::kernel::abi::section as bit;
 use crate::kernel::abi::{
-    item_header, item_kind, message_record, owner_record, record_header, task_record, waiting_record,
+    item_header, item_kind, message_record, owner_record, record_header, task_record,
+    waiting_record,
 };
 use crate::record::bytes::padded;
 use crate::record::section::{Record, Sections, LAYOUT};

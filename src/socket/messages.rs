@@ -38,7 +38,9 @@ impl Messages {
         let mut inode = *self.carriers.get(&socket.held_inode())?;
         let mut holders = owners.with_inode(inode);
         for _ in 1..DEPTH {
-            let Some(next) = self.carriers.get(&inode).filter(|_| holders.is_empty()) else { break };
+            let Some(next) = self.carriers.get(&inode).filter(|_| holders.is_empty()) else {
+                break;
+            };
             inode = *next;
             holders = owners.with_inode(inode);
         }

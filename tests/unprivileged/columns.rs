@@ -163,7 +163,15 @@ fn every_cell_is_of_the_type_of_its_column() {
     // The streams have no peers, no namespace names, no rings, no queues, no messages, no control groups, no labels and
     // no SO_REUSEPORT groups.
     let expected = [
-        "peer", "netns_name", "listener", "carrier", "cgroup", "unit", "container", "xattrs", "group",
+        "peer",
+        "netns_name",
+        "listener",
+        "carrier",
+        "cgroup",
+        "unit",
+        "container",
+        "xattrs",
+        "group",
     ];
     assert_eq!(never, expected);
 }

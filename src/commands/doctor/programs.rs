@@ -52,9 +52,8 @@ fn flag(program: &Program) -> String {
     match (program.subject, program.when) {
         (Subject::Queues | Subject::Owners | Subject::Messages, _) => "--programs".into(),
         (Subject::Tasks, _) => "--all-netns".into(),
-        (Subject::Sockets(Family::Other), _) | (_, When::Unbound | When::UnboundWalk | When::UnboundOrUdpLite) => {
-            "--unbound".into()
-        }
+        (Subject::Sockets(Family::Other), _)
+        | (_, When::Unbound | When::UnboundWalk | When::UnboundOrUdpLite) => "--unbound".into(),
         (Subject::Sockets(family), _) => format!("--{family}"),
     }
 }

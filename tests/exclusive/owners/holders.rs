@@ -228,7 +228,10 @@ fn a_thread_with_descriptors_of_its_own() {
 
     let rows = owned("");
     let thread = at_port(&rows, 4001)["processes"][0]["tid"].as_u64().expect("a thread");
-    assert!(fs::exists(format!("/proc/{pid}/task/{thread}")).expect("/proc") && thread != u64::from(pid));
+    assert!(
+        fs::exists(format!("/proc/{pid}/task/{thread}")).expect("/proc")
+            && thread != u64::from(pid)
+    );
     // The thread has a copy of the first descriptor under the same number.
     assert_eq!(descriptors(at_port(&rows, 4000)), [(pid, before), (pid, before)]);
     assert_eq!(threads(at_port(&rows, 4000)), [json!(null), json!(thread)]);

@@ -32,7 +32,9 @@ fn send(through: &UnixStream, files: Vec<OwnedFd>) {
 pub fn are_found() -> bool {
     let are_found = btf_has("unix_table");
     if !are_found {
-        not_tested("sockets in messages: this kernel has no table of unix sockets for each namespace");
+        not_tested(
+            "sockets in messages: this kernel has no table of unix sockets for each namespace",
+        );
     }
     are_found
 }

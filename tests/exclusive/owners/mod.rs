@@ -4,8 +4,8 @@
 mod churn;
 mod filters;
 mod holders;
-mod names;
 mod messages;
+mod names;
 mod namespaces;
 mod puppet;
 mod rings;
@@ -42,7 +42,11 @@ fn at_port(rows: &[Value], port: u16) -> &Value {
 
 /// The owner of a socket that only a message holds.
 fn in_flight() -> &'static str {
-    if messages::are_found() { "in-flight" } else { "elsewhere" }
+    if messages::are_found() {
+        "in-flight"
+    } else {
+        "elsewhere"
+    }
 }
 
 /// The local ports of the rows, sorted.

@@ -215,14 +215,17 @@ impl Stage {
                     "raw" => (libc::SOCK_RAW, libc::IPPROTO_ICMP),
                     _ => return Err("no such protocol".into()),
                 };
-                let slot = DestinationSlot::try_from_slot_target(slot.parse()?).map_err(|_| "slot")?;
+                let slot =
+                    DestinationSlot::try_from_slot_target(slot.parse()?).map_err(|_| "slot")?;
                 let entry = opcode::Socket::new(libc::AF_INET, kind, protocol);
                 self.submit(ring, entry.file_index(Some(slot)).build())?
             }
             ["ring-accept", ring, slot, fd] => {
                 let listener = types::Fd(self.socket(fd)?.as_raw_fd());
-                let slot = DestinationSlot::try_from_slot_target(slot.parse()?).map_err(|_| "slot")?;
-                let entry = opcode::Accept::new(listener, std::ptr::null_mut(), std::ptr::null_mut());
+                let slot =
+                    DestinationSlot::try_from_slot_target(slot.parse()?).map_err(|_| "slot")?;
+                let entry =
+                    opcode::Accept::new(listener, std::ptr::null_mut(), std::ptr::null_mut());
                 self.submit(ring, entry.file_index(Some(slot)).build())?
             }
 
@@ -284,7 +287,11 @@ impl Stage {
     }
 
     /// Lets a ring execute an entry, and returns its result.
-    fn submit(&mut self, ring: &str, entry: squeue::Entry) -> Result<String, Box<dyn std::error::Error>> {
+    fn submit(
+        &mut self,
+        ring: &str,
+        entry: squeue::Entry,
+    ) -> Result<String, Box<dyn std::error::Error>> {
         let ring = self.rings.get_mut(&ring.parse()?).ok_or("no such ring")?;
         // SAFETY: the entry refers to no memory.
         unsafe { ring.submission().push(&entry)? };

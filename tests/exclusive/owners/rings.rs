@@ -66,8 +66,13 @@ fn a_socket_without_a_descriptor() {
     let line = stdout("-tpH");
     assert!(line_at_port(&line, 4000).contains(&format!(" {pid}/")), "{line}");
     let columns = stdout("-t --columns fd,ring,slot,local -H");
-    let list = |of: &dyn Fn(u32) -> String| used.iter().map(|it| of(*it)).collect::<Vec<_>>().join(",");
-    for words in [list(&|it| format!("ring{ring}/slot{it}")), list(&|_| ring.to_string()), list(&|it| it.to_string())] {
+    let list =
+        |of: &dyn Fn(u32) -> String| used.iter().map(|it| of(*it)).collect::<Vec<_>>().join(",");
+    for words in [
+        list(&|it| format!("ring{ring}/slot{it}")),
+        list(&|_| ring.to_string()),
+        list(&|it| it.to_string()),
+    ] {
         assert!(columns.split_whitespace().any(|word| word == words), "{words} in {columns}");
     }
     assert_eq!(sockets(&format!("-t --pid {pid}")).len(), 1);
@@ -93,7 +98,10 @@ fn a_socket_with_a_descriptor_and_a_slot() {
     let holders = at_port(&rows, 4001)["processes"].as_array().cloned().expect("processes");
     assert_eq!(holders.len(), 2, "{holders:?}");
     assert!(holders.contains(&in_slot(&puppet, ring, 2)), "{holders:?}");
-    assert!(holders.iter().any(|holder| holder["fd"] == fd && holder["slot"].is_null()), "{holders:?}");
+    assert!(
+        holders.iter().any(|holder| holder["fd"] == fd && holder["slot"].is_null()),
+        "{holders:?}"
+    );
     // netstat lists a process once.
     let table = stdout("-upH");
     assert_eq!(table.matches(&format!("{}/", puppet.pid())).count(), 1, "{table}");
