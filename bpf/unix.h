@@ -126,6 +126,17 @@ static __always_inline __u32 copy_path(__u8 *path, struct unix_address *address)
 	return length;
 }
 
+static __always_inline enum unix_peer state_of_peer(struct sock *peer, __u64 inode)
+{
+	if (inode)
+		return UNIX_PEER_OPEN;
+	if (!HAS_SOCK_FLAGS(peer, SOCK_DEAD))
+		return UNIX_PEER_UNKNOWN;
+	return BPF_CORE_READ(peer, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1
+		       ? UNIX_PEER_CLOSED
+		       : UNIX_PEER_WAITING;
+}
+
 static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 {
 	RETURN_UNLESS_WANTED(UNIX)
@@ -137,6 +148,7 @@ static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 	section->path_length = copy_path(section->path, GET(u, addr));
 	if (peer) {
 		section->peer = probed_inode((struct sock *)peer);
+		section->peer_state = state_of_peer((struct sock *)peer, section->peer);
 		section->peer_path_length =
 			HAS(peer, addr) ? copy_path(section->peer_path, BPF_CORE_READ(peer, addr)) : 0;
 	}

@@ -21,7 +21,7 @@ use crate::query::lost::Lost;
 use crate::query::sort::SortKey;
 use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind, Version};
-use crate::socket::Names;
+use crate::socket::{peer, Names};
 use crate::usage;
 
 /// The sockets to show, their columns and options, and the output format.
@@ -109,6 +109,22 @@ impl Config {
         Column::ALL.into_iter().any(|column| column.needs() == needs && self.asks_for(column))
     }
 
+    /// Whether the processes that hold sockets, or their peers, must be found.
+    pub fn needs_owners(&self) -> bool {
+        self.needs(Needs::Holders) || self.needs(Needs::PeerHolders)
+    }
+
+    /// The families whose peers are found by their addresses, if the peers of such sockets are shown or asked for.
+    pub fn families_with_peers(&self) -> Vec<Family> {
+        let asks = |family: &Family| {
+            let is_shown = |column| self.columns.of(family.layout()).contains(column);
+            let is_asked = |column: &Column| self.keys.contains(&Key::Column(*column));
+            Column::ALL.iter().any(|it| it.is_of_peer() && (is_shown(it) || is_asked(it)))
+        };
+        let families = peer::FAMILIES.into_iter().filter(|it| self.filter.wants_family(*it));
+        families.filter(asks).collect()
+    }
+
     /// The sections of records that the run reads. The programs leave out the others.
     pub fn sections(&self) -> Sections {
         let options = [self.shown_options(), Some(&self.asked)].into_iter().flatten();
@@ -150,8 +166,12 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
 
 /// Whether processes are selected, which hold sockets of every family.
 fn asks_for_processes(args: &TableArgs) -> bool {
-    use Column::{Command, Fd, Nonblock, Pid, Program};
-    let is_of_process = |key| matches!(key, Key::Column(Pid | Command | Program | Fd | Nonblock));
+    use Column::{Command, Fd, Nonblock, PeerCommand, PeerPid, PeerProgram, Pid, Program};
+    let is_of_process = |key| match key {
+        Key::Column(Pid | Command | Program | Fd | Nonblock) => true,
+        Key::Column(PeerPid | PeerCommand | PeerProgram) => true,
+        _ => false,
+    };
     let by_flag = !args.pid.is_empty() || !args.command.is_empty();
     by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }
@@ -290,6 +310,7 @@ fn columns(
         netns: scope(args) != Scope::Own,
         extended: args.extend,
         programs: args.programs,
+        peers: args.peer,
         timers: args.timers,
     };
     let columns = if args.quiet {

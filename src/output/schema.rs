@@ -81,14 +81,14 @@ fn schema(column: Column) -> Json {
         ]),
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
-        (_, Column::Program) => list(object(&[
+        (_, Column::Program | Column::PeerProgram) => list(object(&[
             ("pid", about(number(), "Process ID")),
             ("command", about(text(), "Name of the process")),
             ("fd", about(number(), "Number of the descriptor")),
             ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
         ])),
-        (_, Column::Pid | Column::Fd) => list(number()),
-        (_, Column::Command) => list(text()),
+        (_, Column::Pid | Column::Fd | Column::PeerPid) => list(number()),
+        (_, Column::Command | Column::PeerCommand) => list(text()),
         (_, Column::Nonblock) => list(boolean()),
         (_, Column::Diag) => list(json!({"enum": marks()})),
         (_, Column::Set) => list(json!({"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"})),

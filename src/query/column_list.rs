@@ -15,6 +15,8 @@ pub struct ColumnRequest {
     pub extended: bool,
     /// Adds the processes, for `-p`.
     pub programs: bool,
+    /// Adds the processes at the other end, for `--peer`.
+    pub peers: bool,
     /// Adds the timer, for `-o`.
     pub timers: bool,
 }
@@ -43,16 +45,14 @@ impl ColumnList {
 
     /// The members of a JSON object, which are the same for every layout.
     pub fn for_objects(request: &ColumnRequest) -> ColumnList {
-        let is_default = |column: &Column| {
-            column.is_default_member() && (request.programs || column.needs() != Needs::Holders)
-        };
         let columns = match request.chosen.is_empty() {
-            true => Column::ALL.into_iter().filter(is_default).collect(),
+            true => Column::ALL.into_iter().filter(|column| request.has_member(*column)).collect(),
             false => {
                 let mut added = request.added();
                 // The text of `program` includes the reason why there is no process. The JSON member does
                 // not.
                 added.extend(request.programs.then_some(Column::Owner));
+                added.extend(request.peers.then_some(Column::PeerOwner));
                 with(&request.chosen, &added)
             }
         };
@@ -130,19 +130,31 @@ impl ColumnList {
 fn is_field(column: Column, request: &ColumnRequest) -> bool {
     match column {
         Column::Sport | Column::Dport => true,
-        Column::Pid | Column::Command | Column::Owner => request.programs,
-        Column::Program => false,
-        column => column.is_default_member(),
+        Column::Pid | Column::Command => request.programs,
+        Column::PeerPid | Column::PeerCommand => request.peers,
+        Column::Program | Column::PeerProgram => false,
+        column => request.has_member(column),
     }
 }
 
 impl ColumnRequest {
+    /// Whether a JSON object has the column, unless columns are chosen.
+    fn has_member(&self, column: Column) -> bool {
+        let is_wanted = match column.needs() {
+            Needs::Holders => self.programs,
+            Needs::Peer | Needs::PeerHolders => self.peers,
+            Needs::Nothing | Needs::Options | Needs::Facts(_) => true,
+        };
+        is_wanted && column.is_default_member()
+    }
+
     /// The columns that other flags add, in the order of netstat.
     fn added(&self) -> Vec<Column> {
-        let added: [(bool, &[Column]); 4] = [
+        let added: [(bool, &[Column]); 5] = [
             (self.netns, &[Column::Netns]),
             (self.extended, &[Column::Uid, Column::Inode, Column::Group]),
             (self.programs, &[Column::Program]),
+            (self.peers, &[Column::PeerProgram]),
             (self.timers, &[Column::Timer]),
         ];
         added
@@ -188,7 +200,14 @@ mod tests {
 
     fn request(chosen: &[Column]) -> ColumnRequest {
         let chosen = chosen.to_vec();
-        ColumnRequest { chosen, extended: true, programs: true, timers: true, netns: true }
+        ColumnRequest {
+            chosen,
+            extended: true,
+            programs: true,
+            peers: true,
+            timers: true,
+            netns: true,
+        }
     }
 
     #[test]
@@ -201,11 +220,11 @@ mod tests {
         let all = ColumnList::for_table(&request(&[]));
         assert_eq!(
             names(&all, Layout::Ends),
-            "protocol recvq sendq local remote state netns uid inode group program timer diag options"
+            "protocol recvq sendq local remote state netns uid inode group program peer_program timer diag options"
         );
         assert_eq!(
             names(&all, Layout::Unix),
-            "protocol recvq sendq type state inode peer local netns uid program options"
+            "protocol recvq sendq type state inode peer local netns uid program peer_program options"
         );
     }
 
@@ -215,13 +234,16 @@ mod tests {
         let list = ColumnList::for_table(&request(&chosen));
         assert_eq!(
             names(&list, Layout::Ends),
-            "inode sport local netns uid group program timer options"
+            "inode sport local netns uid group program peer_program timer options"
         );
-        assert_eq!(names(&list, Layout::Unix), "inode local netns uid program options");
+        assert_eq!(
+            names(&list, Layout::Unix),
+            "inode local netns uid program peer_program options"
+        );
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group program timer owner"
+            "options local netns uid inode group program peer_program timer owner peer_owner"
         );
     }
 

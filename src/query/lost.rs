@@ -7,7 +7,7 @@ use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 use crate::query::column_set::ColumnSet;
 use crate::query::columns::Column;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Claim, Owner};
 use crate::socket::state::State;
 use crate::socket::Socket;
 
@@ -59,6 +59,9 @@ const BOUND: &[Family] = &[
 const QUEUES: &[Family] =
     &[Family::Udp, Family::Raw, Family::Packet, Family::Xdp, Family::Netlink, Family::Mptcp];
 
+/// The reference of a unix socket to its peer.
+const PEER: &[KernelMember] = &[("unix_sock", "peer")];
+
 #[rustfmt::skip]
 const COLUMNS: &[ColumnSource] = {
     use Column::*;
@@ -79,7 +82,11 @@ const COLUMNS: &[ColumnSource] = {
         (Sendq, Others, QUEUES, &[("sock", "sk_wmem_alloc")]),
         (Drops, All, ALL, &[("sock", "sk_drops")]),
         (Local, All, UNIX, &[("unix_sock", "addr"), ("unix_address", "len"), ("unix_address", "name")]),
-        (Peer, All, UNIX, &[("unix_sock", "peer")]),
+        (Peer, All, UNIX, PEER),
+        (PeerProgram, All, UNIX, PEER),
+        (PeerPid, All, UNIX, PEER),
+        (PeerCommand, All, UNIX, PEER),
+        (PeerOwner, All, UNIX, PEER),
         (Remote, All, UNIX, &[("unix_sock", "peer"), ("unix_sock", "addr")]),
         (Remote, All, UNIX, &[("unix_address", "len"), ("unix_address", "name")]),
         (Local, All, NETLINK, &[("netlink_sock", "portid")]),
@@ -200,17 +207,11 @@ impl Lost {
         }
     }
 
-    /// Replaces the owner of a full socket without a process by [`Owner::Unknown`], if the reason for it is
-    /// lost.
-    pub fn without_reason<'a>(
-        &self,
-        socket: &Socket,
-        (holders, owner): (&'a [Holder], Owner),
-    ) -> (&'a [Holder], Owner) {
-        let is_reason = holders.is_empty() && !socket.is_mini();
-        match is_reason && self.by(socket).has(Column::Owner as usize) {
-            true => (holders, Owner::Unknown),
-            false => (holders, owner),
+    /// Replaces the reason why no process holds a full socket by [`Owner::Unknown`], if it is lost.
+    pub fn without_reason(&self, socket: &Socket, claim: Claim) -> Claim {
+        match !socket.is_mini() && self.by(socket).has(Column::Owner as usize) {
+            true => Claim { unheld: Owner::Unknown, ..claim },
+            false => claim,
         }
     }
 

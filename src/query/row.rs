@@ -6,6 +6,7 @@ use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
 use crate::socket::owner::{Holder, Owner};
+use crate::socket::peer::Peer;
 use crate::socket::Socket;
 
 /// A socket and what was collected for it.
@@ -34,6 +35,10 @@ pub struct Row<'a> {
     /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
     /// them, or if the kernel cannot list them.
     pub holders: Option<(&'a [Holder], Owner)>,
+    /// The socket at the other end. [`Peer::None`] if nothing needs it.
+    pub peer: Peer,
+    /// The holders of the peer, as above.
+    pub peer_holders: Option<(&'a [Holder], Owner)>,
 }
 
 impl Row<'_> {

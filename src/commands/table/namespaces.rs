@@ -10,6 +10,8 @@ use crate::host::netns_names::Names;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
+use crate::socket::peer::{Peer, Peers};
+use crate::socket::Socket;
 
 /// A network namespace, as seen from inside.
 pub struct Namespace {
@@ -53,6 +55,8 @@ pub struct Namespaces {
     names: Names,
     /// The control groups, if they are shown.
     cgroups: Cgroups,
+    /// The connections among which the peers of rows are, if they are shown and were read.
+    peers: Option<Peers>,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
 }
@@ -72,7 +76,7 @@ impl Namespaces {
 
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
-        Namespaces { namespaces, indexes, names, cgroups, own: Vec::new() }
+        Namespaces { namespaces, indexes, names, cgroups, peers: None, own: Vec::new() }
     }
 
     /// Returns the same namespaces with names.
@@ -83,6 +87,11 @@ impl Namespaces {
     /// Returns the same namespaces with the control groups of the host.
     pub fn with_cgroups(self, cgroups: Cgroups) -> Namespaces {
         Namespaces { cgroups, ..self }
+    }
+
+    /// Returns the same namespaces with their connections.
+    pub fn with_peers(self, peers: Peers) -> Namespaces {
+        Namespaces { peers: Some(peers), ..self }
     }
 
     /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
@@ -118,6 +127,11 @@ impl Namespaces {
     /// The control groups, some of which may not be in the table.
     pub fn cgroups(&self) -> &Cgroups {
         &self.cgroups
+    }
+
+    /// The socket at the other end of one of these namespaces.
+    pub fn peer(&self, socket: &Socket) -> Peer {
+        self.peers.as_ref().map_or_else(|| Peer::of_unix(socket), |peers| peers.of(socket))
     }
 
     /// Names that could not be looked up, as the ends of sentences.

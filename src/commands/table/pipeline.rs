@@ -18,11 +18,14 @@ use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
-use crate::socket::owner::{Owner, Owners};
+use crate::socket::owner::{Claim, Holder, Owner, Owners};
 use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
+
+/// The holders of a socket, and the reason if there are none.
+type Found<'a> = Option<(&'a [Holder], Owner)>;
 
 /// The holders of sockets: the result of one iteration over all descriptors, and another one for each
 /// section of the table, for sockets whose holder the first did not find.
@@ -108,7 +111,8 @@ struct Printer<'a, W> {
     /// The layout of the section that is being written.
     layout: Option<Layout>,
     seen: Seen,
-    /// The records of sockets without a known holder, which may have been opened after the iteration over descriptors.
+    /// The records of sockets without a known holder, or whose peers have none. They may have been opened after the
+    /// iteration over descriptors.
     held: Vec<u8>,
     /// Whether the second iteration for this section has been made.
     looked_again: bool,
@@ -170,20 +174,23 @@ impl<W: Read> Printer<'_, W> {
         index: usize,
         sorted: Option<&SortedRow>,
     ) -> Result<(), Error> {
-        let mut holders = None;
+        let peer = self.namespaces.peer(&socket);
+        let (mut holders, mut peer_holders) = (None, None);
         if let Some(sorted) = sorted {
-            holders = sorted.holders();
+            (holders, peer_holders) = (sorted.holders(), sorted.peer_holders());
         } else if let Some(ownership) = &self.ownership {
-            let found = ownership.owners.of(&socket);
+            let claim = self.config.lost.without_reason(&socket, Claim::of(&socket));
+            holders = Some(ownership.owners.of(claim));
+            peer_holders = peer.claim().map(|claim| ownership.owners.of(claim));
             let may_hold = !self.looked_again && !ownership.again.is_empty();
-            if found.1 == Owner::Elsewhere && may_hold {
+            let is_elsewhere = |holders: Found| matches!(holders, Some((_, Owner::Elsewhere)));
+            if may_hold && (is_elsewhere(holders) || is_elsewhere(peer_holders)) {
                 self.held.extend_from_slice(socket.record.bytes);
                 return Ok(());
             }
-            holders = Some(self.config.lost.without_reason(&socket, found));
         }
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
-        let row = Row { holders, ..self.rows.of(&socket, index) };
+        let row = Row { holders, peer, peer_holders, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }

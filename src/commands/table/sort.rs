@@ -17,11 +17,15 @@ pub struct Sorter<'a> {
     rows: Vec<SortedRow>,
 }
 
+/// The holders of a socket and its owner, if they were looked for.
+type Kept = Option<(Vec<Holder>, Owner)>;
+
 /// A row to sort.
 pub struct SortedRow {
     /// The index of its network namespace.
     pub namespace: usize,
-    holders: Option<(Vec<Holder>, Owner)>,
+    holders: Kept,
+    peer_holders: Kept,
     record: Range<usize>,
     data: Vec<Datum<'static>>,
 }
@@ -29,8 +33,21 @@ pub struct SortedRow {
 impl SortedRow {
     /// The descriptors that hold the socket, as they were when the row was added.
     pub fn holders(&self) -> Option<(&[Holder], Owner)> {
-        self.holders.as_ref().map(|(holders, owner)| (holders.as_slice(), *owner))
+        found(&self.holders)
     }
+
+    /// The descriptors that hold its peer.
+    pub fn peer_holders(&self) -> Option<(&[Holder], Owner)> {
+        found(&self.peer_holders)
+    }
+}
+
+fn kept(holders: Option<(&[Holder], Owner)>) -> Kept {
+    holders.map(|(holders, owner)| (holders.to_vec(), owner))
+}
+
+fn found(kept: &Kept) -> Option<(&[Holder], Owner)> {
+    kept.as_ref().map(|(holders, owner)| (holders.as_slice(), *owner))
 }
 
 impl<'a> Sorter<'a> {
@@ -45,7 +62,8 @@ impl<'a> Sorter<'a> {
         self.records.extend_from_slice(row.socket.record.bytes);
         self.rows.push(SortedRow {
             namespace,
-            holders: row.holders.map(|(holders, owner)| (holders.to_vec(), owner)),
+            holders: kept(row.holders),
+            peer_holders: kept(row.peer_holders),
             record: begin..self.records.len(),
             data: sort::data(self.keys, row),
         });

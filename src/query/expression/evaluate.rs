@@ -31,17 +31,36 @@ impl Expression {
 
 /// Whether all hold. Those about descriptors must hold for the same one: `pid = 812 and command = nginx`.
 fn all_hold(all: &[Expression], row: &Row) -> Option<bool> {
-    let of_descriptor = || all.iter().filter(|it| it.is_of_descriptor());
-    match row.holders {
-        Some((holders @ [_, _, ..], owner)) if of_descriptor().nth(1).is_some() => {
-            let others = all.iter().filter(|it| !it.is_of_descriptor()).map(|it| it.holds(row));
-            let of_one = some(holders.iter().map(|holder| {
-                let row = Row { holders: Some((std::slice::from_ref(holder), owner)), ..*row };
-                every(of_descriptor().map(|it| it.holds(&row)))
-            }));
-            every(others.chain([of_one]))
+    let others = all.iter().filter(|it| it.of_descriptor().is_none()).map(|it| it.holds(row));
+    every(others.chain([Whose::Socket, Whose::Peer].map(|whose| one_has_all(all, whose, row))))
+}
+
+/// The socket that a descriptor refers to: that of the row, or the other end of its connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    Socket,
+    Peer,
+}
+
+/// Whether all tests about descriptors of this socket hold for one of them.
+fn one_has_all(all: &[Expression], whose: Whose, row: &Row) -> Option<bool> {
+    let tests = || all.iter().filter(|it| it.of_descriptor() == Some(whose));
+    let holders = match whose {
+        Whose::Socket => row.holders,
+        Whose::Peer => row.peer_holders,
+    };
+    match holders {
+        Some((holders @ [_, _, ..], owner)) if tests().nth(1).is_some() => {
+            some(holders.iter().map(|holder| {
+                let holder = Some((std::slice::from_ref(holder), owner));
+                let row = match whose {
+                    Whose::Socket => Row { holders: holder, ..*row },
+                    Whose::Peer => Row { peer_holders: holder, ..*row },
+                };
+                every(tests().map(|it| it.holds(&row)))
+            }))
         }
-        _ => every(all.iter().map(|it| it.holds(row))),
+        _ => every(tests().map(|it| it.holds(row))),
     }
 }
 
@@ -64,18 +83,22 @@ pub(super) fn some(any: impl IntoIterator<Item = Option<bool>>) -> Option<bool> 
 }
 
 impl Expression {
-    /// Whether this is a test that holds if it does for one descriptor.
-    fn is_of_descriptor(&self) -> bool {
-        use Column::{Command, Fd, Nonblock, Pid};
-        let Expression::Test(Test { subject, condition }) = self else { return false };
+    /// The socket of a test that holds if it does for one descriptor.
+    fn of_descriptor(&self) -> Option<Whose> {
+        use Column::{Command, Fd, Nonblock, PeerCommand, PeerPid, Pid};
+        let Expression::Test(Test { subject, condition }) = self else { return None };
         let is_positive = match condition {
             Condition::On => true,
             Condition::Compares(comparison, _) => *comparison != Comparison::NotEqual,
             Condition::Has | Condition::Set => false,
         };
-        let is_of_holder =
-            matches!(subject, Subject::Key(Key::Column(Pid | Command | Fd | Nonblock)));
-        is_positive && is_of_holder
+        match subject {
+            Subject::Key(Key::Column(Pid | Command | Fd | Nonblock)) if is_positive => {
+                Some(Whose::Socket)
+            }
+            Subject::Key(Key::Column(PeerPid | PeerCommand)) if is_positive => Some(Whose::Peer),
+            _ => None,
+        }
     }
 }
 
