@@ -166,11 +166,9 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
 
 /// Whether processes are selected, which hold sockets of every family.
 fn asks_for_processes(args: &TableArgs) -> bool {
-    use Column::{Command, Fd, Nonblock, PeerCommand, PeerPid, PeerProgram, Pid, Program};
     let is_of_process = |key| match key {
-        Key::Column(Pid | Command | Program | Fd | Nonblock) => true,
-        Key::Column(PeerPid | PeerCommand | PeerProgram) => true,
-        _ => false,
+        Key::Column(Column::Owner | Column::PeerOwner) => false,
+        key => key.needs(Needs::Holders) || key.needs(Needs::PeerHolders),
     };
     let by_flag = !args.pid.is_empty() || !args.command.is_empty();
     by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)

@@ -111,6 +111,9 @@ impl Route {
 const ANY: u32 = u32::MAX;
 const LOCAL_CID: u32 = 1;
 
+const _: () =
+    assert!(size_of::<End>() == 32, "knetstat(8) says how much memory a connection takes");
+
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct End {

@@ -152,7 +152,21 @@ fn every_cell_is_of_the_type_of_its_column() {
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
     // The streams have no peers, no namespace names, no control groups and no SO_REUSEPORT groups.
-    assert_eq!(never, ["peer", "netns_name", "cgroup", "unit", "container", "group"]);
+    assert_eq!(
+        never,
+        [
+            "peer",
+            "netns_name",
+            "peer_program",
+            "peer_pid",
+            "peer_command",
+            "peer_owner",
+            "cgroup",
+            "unit",
+            "container",
+            "group"
+        ]
+    );
 }
 
 #[test]
