@@ -157,7 +157,8 @@ impl Lost {
     /// are asked for, it contains the ones that are.
     pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
         let is_asked_for = |(column, _, of, _): &&ColumnSource| {
-            (column.is_default_member() || is_asked(*column))
+            let is_always_read = column.is_default_member() && !column.is_of_peer();
+            (is_always_read || is_asked(*column))
                 && of.iter().any(|family| families.contains(family))
         };
         let asked: Vec<&ColumnSource> = COLUMNS.iter().filter(is_asked_for).collect();

@@ -75,7 +75,7 @@ const TITLES_AND_TIMERS: [&str; 8] = [
     "Local Address",
     "Foreign Address",
     "PID/",
-    "Peer Path",
+    "Peer ",
     "Netns Name",
     "off (",
     "on (",

@@ -16,6 +16,7 @@ fn requests() -> [ColumnRequest; 4] {
         netns: true,
         extended: true,
         programs: true,
+        peers: true,
         timers: true,
         ..ColumnRequest::default()
     };
