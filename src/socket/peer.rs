@@ -204,8 +204,8 @@ fn are_of_one_netns(ends: &[End]) -> bool {
     ends.iter().all(|end| end.netns == ends[0].netns)
 }
 
-/// The peer among ends of one network namespace that could be it. One without an inode is ignored if another has one: a socket may have
-/// been read before and after it was accepted or closed.
+/// The peer among ends of one network namespace that could be it. One without an inode is ignored if another has
+/// one: a socket may have been read before and after it was accepted or closed.
 fn only<'a>(ends: impl Iterator<Item = &'a End> + Clone) -> Peer {
     let is_open = |end: &&End| end.claim.inode != 0;
     let (mut open, mut bare) = (ends.clone().filter(is_open), ends.filter(|end| !is_open(end)));
