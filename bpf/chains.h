@@ -17,9 +17,11 @@
 #define CHAINS_H
 
 /* What a walk looks for; a constant to the compiler. */
-enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP };
+enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES };
 
-#define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP)
+#define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP || (kind) == WALK_QUEUES)
+
+#define IS_UNIX(kind) ((kind) == WALK_UNIX || (kind) == WALK_MESSAGES)
 
 /* Most slots are empty. Groups of eight that are, and then some single ones, are passed in one step. */
 #define GROUPS_PER_STEP 2
@@ -195,7 +197,10 @@ static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind,
 	case WALK_UDP:
 		return wanted(skc, skc->skc_state, parameters.prefilter.udp_states);
 	case WALK_UNIX:
+	case WALK_MESSAGES:
 		return skc->skc_family == AF_UNIX;
+	case WALK_QUEUES:
+		return skc->skc_state == TCP_LISTEN;
 	default:
 		return skc->skc_state != TCP_TIME_WAIT && skc->skc_state != TCP_NEW_SYN_RECV;
 	}

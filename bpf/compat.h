@@ -140,7 +140,7 @@ static __always_inline __u64 probed_inode(struct sock *sk)
 
 	if (HAS(sk, sk_ino))
 		return BPF_CORE_READ(sk, sk_ino);
-	alloc = (struct socket_alloc *)BPF_CORE_READ(sk, sk_socket);
+	alloc = HAS(sk, sk_socket) ? (struct socket_alloc *)BPF_CORE_READ(sk, sk_socket) : 0;
 	if (alloc)
 		bpf_core_read(&inode, sizeof(inode), &alloc->vfs_inode.i_ino);
 	return inode;

@@ -28,12 +28,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* include/uapi/linux/magic.h */
-#define SOCKFS_MAGIC 0x534F434B
-
-/* include/linux/pid_types.h */
-#define PIDTYPE_TGID 1
-
 /*
  * THE FAMILIES. family_of() assigns each socket to exactly one, so that only the programs of one family
  * write it. A program of this file must name its family to get a socket. other_files() writes the sockets
@@ -159,14 +153,15 @@ int owners(struct bpf_iter__task_file *ctx)
 {
 	struct owner_record owner = { .magic = OWNER_MAGIC };
 	struct task_struct *task = ctx->task;
+	struct task_struct *leader;
 	struct file *file = ctx->file;
 	struct pid *pid = 0;
 	struct sock *sk;
 
 	/*
 	 * What the pointers of the iterator lead to is loaded without a probe, of which each takes a fortieth of the
-	 * time. The reads are not guarded, because all members are required to report an owner. On a kernel
-	 * that lacks one, the program does not load, and the table has no owners.
+	 * time. All members but the start are required to report an owner, so that these reads are not
+	 * guarded. On a kernel that lacks one, the program does not load, and the table has no owners.
 	 */
 	if (!task || !file)
 		return 0;
@@ -180,6 +175,9 @@ int owners(struct bpf_iter__task_file *ctx)
 	owner.flags = file->f_flags;
 	owner.inode = probed_inode(sk);
 	owner.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	leader = task->group_leader;
+	if (HAS(leader, start_boottime))
+		owner.started = leader->start_boottime;
 	bpf_core_read(owner.command, 16, &task->group_leader->comm);
 	bpf_seq_write(ctx->meta->seq, &owner, sizeof(owner));
 	return 0;

@@ -79,6 +79,20 @@ struct collecting {
 	__u64 is_cut;	/* whether the last chain is left to the next call */
 };
 
+/* The accept queue that is being followed: queue.h. Its last request tells where to go on. */
+struct queue {
+	__u64 listener; /* the address of its socket; 0: none is followed */
+	__u64 cookie;
+	__u64 inode;
+	__u64 is_mptcp;	     /* whether the listener is the subflow of an MPTCP socket, */
+	__u64 master_cookie; /* and the cookie of that */
+	__u64 request; /* the address of the last request that was read, whose place is */
+	__u64 next;    /* before this one. 0: none was read, or it has left the queue */
+	__u64 child;   /* what the last request was when it was read: its connection, */
+	__u64 ports;   /* and the ports and an address of that */
+	__u64 steps;
+};
+
 /* What tells a socket from another at the same address, and from itself at another time. */
 struct likeness {
 	__u64 addresses;
@@ -127,7 +141,11 @@ struct lane {
 	struct call first;
 	__u64 begun_at; /* of the call, in nanoseconds */
 	__u64 length; /* of the output before the record that is being written */
+	__u64 index; /* of its socket among those of the call */
 	struct likeness likeness[2]; /* the socket before and after */
+	struct queue queue;
+	__u64 queues;	  /* the number of listeners that were collected, */
+	__u64 next_queue; /* and the index of the next one */
 	__u64 heads_begin; /* the offset of `heads` in the table */
 	__u64 heads[HEADS / 8];
 	__u64 common[32]; /* a copy of a struct sock_common */

@@ -73,7 +73,8 @@ struct prefilter {
 	__u8 want_ipv4;
 	__u8 want_ipv6;
 	__u8 every_netns; /* 0: only the network namespace of the reader */
-	__u8 unused[5];
+	__u8 want_listeners; /* whether the records of connection requests name the listener */
+	__u8 unused[4];
 	struct network_filter local_networks;
 	struct network_filter remote_networks;
 	struct network_filter either_networks; /* local or remote */

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Process IDs, as the reader sees them. */
+/* Process IDs, as the reader sees them, and what the files of a process are. */
 #ifndef PROCESS_H
 #define PROCESS_H
+
+/* include/linux/pid_types.h */
+#define PIDTYPE_PID 0
+#define PIDTYPE_TGID 1
+
+/* include/uapi/linux/magic.h */
+#define SOCKFS_MAGIC 0x534F434B
+#define ANON_INODE_FS_MAGIC 0x09041934
 
 /* Whether this kernel has the members that pid_number() reads. */
 static __always_inline bool has_pid_number(void)

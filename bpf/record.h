@@ -95,7 +95,7 @@ struct record_header {
 	__u8 remote_address[16];
 	__u64 cookie;	/* 0: the socket has none */
 	__u64 identity; /* see identity.h */
-	__u64 master;	/* of a subflow: the cookie of the MPTCP socket, or 0 */
+	__u64 master;	/* of a subflow: the cookie of the MPTCP socket, or 0. Of a request: that of its listener */
 	__u64 master_inode;
 	__u64 inode;
 	__u64 reuseport_group; /* the identity of struct sock_reuseport, which a group shares, or 0 */
@@ -117,16 +117,44 @@ struct record_header {
 /* "knso" */
 #define OWNER_MAGIC 0x6f736e6b
 
-/* A file descriptor that is a socket. These records have their own stream. */
+/* A process that holds a socket. These records have their own stream. */
 struct owner_record {
 	__u32 magic;
 	__u32 pid; /* of the process, in the PID namespace of the reader */
+	__u32 tid; /* of the thread that has the descriptor, if the process does not; otherwise 0 */
 	__u32 fd;
+	__u32 slot; /* one more than the slot of an io_uring, whose descriptor `fd` is; 0: `fd` is the socket itself */
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
 	__u64 inode; /* of the socket, as in record_header */
+	__u64 started; /* ns since boot at which the process began, in the initial time namespace; 0: unknown */
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
 	__u32 unused;
+};
+
+/* "knsm" */
+#define MESSAGE_MAGIC 0x6d736e6b
+
+/* A socket that a message carries. These records have their own stream. */
+struct message_record {
+	__u32 magic;
+	__u32 unused;
+	__u64 inode; /* of the socket */
+	__u64 carrier; /* the inode of the unix socket that has not received the message; 0: it has none yet */
+};
+
+/* "knsq" */
+#define WAITING_MAGIC 0x71736e6b
+
+/* A connection in the accept queue of a listener. These records have their own stream. */
+struct waiting_record {
+	__u32 magic;
+	__u32 local_port; /* of the connection, as in record_header */
+	__u32 remote_port;
+	__u32 remote_address; /* its last four bytes, in network byte order */
+	__u64 identity; /* of the connection. 0: the rest of a queue could not be read */
+	__u64 listener; /* the cookie of the listener, or 0 */
+	__u64 listener_inode;
 };
 
 /* "knsn" */

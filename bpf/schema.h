@@ -17,6 +17,8 @@
 	STRUCT(key_item)                                                                           \
 	STRUCT(packet_membership_item)                                                             \
 	STRUCT(owner_record)                                                                       \
+	STRUCT(message_record)                                                                     \
+	STRUCT(waiting_record)                                                                     \
 	STRUCT(task_record)                                                                        \
 	STRUCT(output_header)                                                                      \
 	STRUCT(parameters)

@@ -70,6 +70,18 @@ static __always_inline __u32 uid_of_request(struct sock_common *skc)
 	return BPF_CORE_READ(skc, skc_listener, sk_uid.val);
 }
 
+/* The listener that answers a connection request, in the place of the MPTCP socket of a subflow. */
+static __always_inline void fill_listener(struct record_header *header, struct sock_common *skc)
+{
+	struct sock *listener;
+
+	if (!parameters.prefilter.want_listeners || !HAS(skc, skc_listener))
+		return;
+	listener = BPF_CORE_READ(skc, skc_listener);
+	header->master = existing_cookie(&listener->__sk_common);
+	header->master_inode = probed_inode(listener);
+}
+
 /* Other mini-sockets have no user, and none has facts. */
 static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 state)
 {
@@ -101,8 +113,10 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	header->state = state;
 	if (visits_each_tcp_socket_once(seq))
 		header->traits |= TRAIT_ONCE;
-	if (state == TCP_SYN_RECV)
+	if (state == TCP_SYN_RECV) {
 		header->uid = uid_of_request(skc);
+		fill_listener(header, skc);
+	}
 	END_PART(seq, header);
 	return 0;
 }
@@ -177,12 +191,16 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 }
 
 #include "walk.h"
+#include "descriptors.h"
+#include "queue.h"
 #include "schema.h"
 
 WALK(tcp_walk, WALK_TCP)
 WALK(udp_walk, WALK_UDP)
 WALK(unix_walk, WALK_UNIX)
 WALK(mptcp_walk, WALK_MPTCP)
+/* Every kernel with a table of unix sockets for each namespace has bpf_loop(). */
+WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
 
 SEC("iter/netlink")
 int netlink_table(struct bpf_iter__netlink *ctx)

@@ -14,6 +14,7 @@
 #include "lane.h"
 #include "hashes.h"
 #include "chains.h"
+#include "messages.h"
 
 /* How many times a socket that changes is read. */
 #define TRIES 4
@@ -77,6 +78,7 @@ __noinline int begin_socket(__u32 number, __u32 index)
 	before = &lane->likeness[0];
 	lane->copies.address = lane->address[index & (CALL_SOCKETS - 1)];
 	lane->length = output->header.length;
+	lane->index = index;
 	liken(lane, before);
 	if (!before->pprev)
 		return 0;
@@ -175,6 +177,12 @@ static __always_inline void emit_unix(struct copies *copy, struct seq_file *seq,
 				  unread_bytes(u, copy->address, loop_helper));
 }
 
+static __always_inline void emit_messages(struct copies *copy, __u32 number)
+{
+	COPY(unix_sock, copy->sock, copy->address);
+	write_messages((void *)copy->sock, copy->address, number);
+}
+
 /* MPTCP sockets are in no table. This finds them by their subflows. What is not there is copied as zeros. */
 static __always_inline void emit_mptcp(struct copies *copy, struct seq_file *seq, bool loop_helper)
 {
@@ -208,6 +216,8 @@ static __always_inline int emit(__u32 number, __u32 state, enum walk_kind kind, 
 		emit_udp(copy, seq, loop_helper);
 	else if (kind == WALK_UNIX)
 		emit_unix(copy, seq, loop_helper);
+	else if (kind == WALK_MESSAGES)
+		emit_messages(copy, number);
 	else
 		emit_mptcp(copy, seq, loop_helper);
 	return 0;
@@ -221,12 +231,22 @@ struct turn {
 /* The tables of a kind of sockets. */
 static __always_inline enum table first_table(enum walk_kind kind)
 {
-	return kind == WALK_UDP ? TABLE_UDP : kind == WALK_UNIX ? TABLE_UNIX : TABLE_TCP;
+	switch (kind) {
+	case WALK_UDP:
+		return TABLE_UDP;
+	case WALK_UNIX:
+	case WALK_MESSAGES:
+		return TABLE_UNIX;
+	case WALK_QUEUES:
+		return TABLE_TCP_LISTEN;
+	default:
+		return TABLE_TCP;
+	}
 }
 
 static __always_inline enum table last_table(enum walk_kind kind)
 {
-	return kind == WALK_UDP ? TABLE_UDPLITE : kind == WALK_UNIX ? TABLE_UNIX : TABLE_TCP_LISTEN;
+	return kind == WALK_UDP ? TABLE_UDPLITE : IS_UNIX(kind) ? TABLE_UNIX : TABLE_TCP_LISTEN;
 }
 
 /* Begins another walk if another iterator is read. */
@@ -326,12 +346,8 @@ __noinline int end_call(__u32 number)
 	return 0;
 }
 
-/*
- * The programs of a kind: `name`, and for kernels before 5.17, which have no bpf_loop() and refuse a program that
- * names it, `name`_without_loop. The latter tries a socket that changes only twice, so that the verifier has less to
- * follow.
- */
-#define WALK(name, kind)                                                                           \
+/* The collecting of a kind: `collect_turn_name`, and `collect_some_name` for kernels without bpf_loop(). */
+#define COLLECT(name, kind)                                                                        \
 	__noinline int visit_##name(__u32 number)                                                  \
 	{                                                                                          \
 		return visit(number, kind);                                                        \
@@ -342,6 +358,31 @@ __noinline int end_call(__u32 number)
 	{                                                                                          \
 		return (is_at_end(number) ? end_chain(number) : visit_##name(number)) & 1;         \
 	}                                                                                          \
+                                                                                                   \
+	static long collect_turn_##name(__u32 index, struct turn *turn)                            \
+	{                                                                                          \
+		return collect_##name(turn->number);                                               \
+	}                                                                                          \
+                                                                                                   \
+	__noinline int collect_some_##name(__u32 number)                                           \
+	{                                                                                          \
+		for (int i = 0; i < SOME_STEPS; i++)                                               \
+			if (collect_##name(number))                                                \
+				return 1;                                                          \
+		return 0;                                                                          \
+	}
+
+/*
+ * The programs of a kind: `name`, and for kernels before 5.17, which have no bpf_loop() and refuse a program that
+ * names it, `name`_without_loop. The latter tries a socket that changes only twice, so that the verifier has less to
+ * follow.
+ */
+#define WALK(name, kind)                                                                           \
+	WALK_WITH_LOOP(name, kind)                                                                 \
+	WALK_WITHOUT_LOOP(name, kind)
+
+#define WALK_WITH_LOOP(name, kind)                                                                 \
+	COLLECT(name, kind)                                                                        \
                                                                                                    \
 	__noinline int emit_##name(__u32 number, __u32 state)                                      \
 	{                                                                                          \
@@ -363,11 +404,6 @@ __noinline int end_call(__u32 number)
 		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
-	static long collect_turn_##name(__u32 index, struct turn *turn)                            \
-	{                                                                                          \
-		return collect_##name(turn->number);                                               \
-	}                                                                                          \
-                                                                                                   \
 	SEC("iter/bpf_map_elem")                                                                   \
 	int name(struct bpf_iter__bpf_map_elem *ctx)                                               \
 	{                                                                                          \
@@ -382,19 +418,12 @@ __noinline int end_call(__u32 number)
 		bpf_loop(end_collecting(turn.number), emit_turn_##name, &turn, 0);                 \
 		end_call(turn.number);                                                             \
 		return 1;                                                                          \
-	}                                                                                          \
-                                                                                                   \
+	}
+
+#define WALK_WITHOUT_LOOP(name, kind)                                                              \
 	__noinline int emit_##name##_without_loop(__u32 number, __u32 state)                       \
 	{                                                                                          \
 		return emit(number, state, kind, false);                                           \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int collect_some_##name(__u32 number)                                           \
-	{                                                                                          \
-		for (int i = 0; i < SOME_STEPS; i++)                                               \
-			if (collect_##name(number))                                                  \
-				return 1;                                                          \
-		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
 	SEC("iter/bpf_map_elem")                                                                   \

@@ -148,6 +148,11 @@ struct hlist_node {
 	struct hlist_node **pprev;
 };
 
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+};
+
 struct timer_list {
 	struct hlist_node entry;
 	unsigned long expires;
@@ -314,7 +319,21 @@ struct xfrm_policy {
 
 /* processes */
 
+struct xarray {
+	void *xa_head;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
 struct pid_namespace {
+	struct idr idr;
 };
 
 struct upid {
@@ -324,6 +343,7 @@ struct upid {
 
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[4];
 	struct upid numbers[0];
 };
 
@@ -336,6 +356,7 @@ struct nsproxy {
 };
 
 struct fdtable {
+	unsigned int max_fds;
 	struct file **fd;
 };
 
@@ -349,6 +370,9 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
+	struct list_head thread_node;
+	u64 start_boottime;
 	char comm[16];
 };
 
@@ -363,8 +387,22 @@ struct inode {
 	struct super_block *i_sb;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
+	struct path f_path;
 	struct inode *f_inode;
+	const struct file_operations *f_op;
 	void *private_data;
 	unsigned int f_flags;
 };
@@ -373,6 +411,47 @@ struct socket {
 	unsigned long flags;
 	struct sock *sk;
 };
+
+/* files that are registered with an io_uring */
+
+struct io_rsrc_node {
+	unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+	unsigned int nr;
+	struct io_rsrc_node **nodes;
+};
+
+struct io_file_table {
+	struct io_rsrc_data data; /* 6.13 */
+};
+
+struct io_ring_ctx {
+	struct io_file_table file_table;
+};
+
+/* 5.13 to 6.12 */
+struct io_file_table___fixed {
+	struct io_fixed_file *files;
+};
+
+struct io_ring_ctx___fixed {
+	struct io_file_table___fixed file_table;
+	unsigned int nr_user_files;
+};
+
+/* until 5.12 */
+struct fixed_file_data___old {
+	struct fixed_file_table *table;
+};
+
+struct io_ring_ctx___old {
+	struct fixed_file_data___old *file_data;
+	unsigned int nr_user_files;
+};
+
+/* sockets */
 
 struct socket_alloc {
 	struct socket socket;
@@ -410,6 +489,7 @@ struct sock_common {
 	struct proto *skc_prot;
 	unsigned int skc_hash;
 	int skc_incoming_cpu;
+	refcount_t skc_refcnt;
 };
 
 struct numa_drop_counters {
@@ -674,6 +754,7 @@ struct fastopen_queue {
 
 struct request_sock_queue {
 	u8 rskq_defer_accept;
+	struct request_sock *rskq_accept_head;
 	struct fastopen_queue fastopenq;
 };
 
@@ -837,8 +918,11 @@ struct tls_context {
 };
 
 struct request_sock {
+	struct sock_common __req_common;
+	struct request_sock *dl_next;
 	u8 num_timeout : 7;
 	struct timer_list rsk_timer;
+	struct sock *sk;
 };
 
 struct inet_request_sock {
@@ -921,10 +1005,6 @@ struct vsock_sock {
 };
 
 /* sctp; a module, but the BTF of every kernel that can have the module contains its types */
-
-struct list_head {
-	struct list_head *next, *prev;
-};
 
 struct sctp_endpoint {
 	struct {
@@ -1058,7 +1138,13 @@ struct unix_address {
 	struct sockaddr_un name[0];
 };
 
+struct scm_fp_list {
+	short count;
+	struct file *fp[253];
+};
+
 struct unix_skb_parms {
+	struct scm_fp_list *fp;
 	u32 consumed;
 };
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
+use crate::host::labels;
 use crate::host::netns::Scope;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
@@ -114,6 +115,11 @@ impl Config {
         self.needs(Needs::Holders) || self.needs(Needs::PeerHolders)
     }
 
+    /// Whether the listeners of connections that wait are needed.
+    pub fn needs_listeners(&self) -> bool {
+        self.asks_for(Column::Program) || self.asks_for(Column::Listener)
+    }
+
     /// The families whose peers are found by their addresses, if the peers of such sockets are shown or asked for.
     pub fn families_with_peers(&self) -> Vec<Family> {
         let asks = |family: &Family| {
@@ -166,10 +172,7 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
 
 /// Whether processes are selected, which hold sockets of every family.
 fn asks_for_processes(args: &TableArgs) -> bool {
-    let is_of_process = |key| match key {
-        Key::Column(Column::Owner | Column::PeerOwner) => false,
-        key => key.needs(Needs::Holders) || key.needs(Needs::PeerHolders),
-    };
+    let is_of_process = |key| matches!(key, Key::Column(column) if column.is_of_holders());
     let by_flag = !args.pid.is_empty() || !args.command.is_empty();
     by_flag || args.expressions().flat_map(Expression::keys).any(is_of_process)
 }
@@ -307,6 +310,7 @@ fn columns(
         chosen: args.columns.clone(),
         netns: scope(args) != Scope::Own,
         extended: args.extend,
+        labels: args.extend && labels::are_readable(),
         programs: args.programs,
         peers: args.peer,
         timers: args.timers,

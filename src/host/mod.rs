@@ -1,12 +1,15 @@
 //! Facts of the host that are needed to interpret the kernel's values.
 
+pub mod boot_clock;
 pub mod cgroups;
 pub mod database;
 pub mod interfaces;
+pub mod labels;
 pub mod mounts;
 pub mod netns;
 pub mod netns_file;
 pub mod netns_names;
+pub mod processes;
 pub mod protocols;
 pub mod services;
 pub mod users;

@@ -359,7 +359,12 @@ impl NetnsSet {
     /// When the iteration cannot be read.
     pub fn add_from_sockets(&mut self, iteration: impl Read) -> Result<(), Error> {
         let mut sockets = self.unknown();
-        record::read_owners(iteration, |owner| sockets.add(owner.netns, (owner.pid, owner.fd)))?;
+        record::read_owners(iteration, |owner| {
+            // The files of an io_uring cannot be opened from outside.
+            if owner.slot == 0 {
+                sockets.add(owner.netns, (owner.pid, owner.fd));
+            }
+        })?;
         for (inode, sockets) in sockets.users {
             self.open_one(inode, sockets, |(pid, fd)| {
                 (format!("of descriptor {fd} of process {pid}"), namespace::of_held_socket(pid, fd))

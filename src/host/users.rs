@@ -1,5 +1,7 @@
 //! Users by name: passwd(5). A static program has no other name service.
 
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::str;
 
 use crate::host::database::Database;
@@ -15,6 +17,15 @@ pub fn names() -> Vec<String> {
     let passwd = database();
     let users = passwd.lines("").into_iter().flatten().filter_map(user);
     users.map(|(name, _)| escaped(name)).collect()
+}
+
+/// The names of users by UID. Of several names, the first counts, as in getpwuid(3). Empty if the file cannot be read.
+pub fn by_number() -> HashMap<u32, Rc<[u8]>> {
+    let mut names = HashMap::new();
+    for (name, uid) in database().lines("").into_iter().flatten().filter_map(user) {
+        names.entry(uid).or_insert_with(|| name.into());
+    }
+    names
 }
 
 /// Parses a user: a UID, or a name from the file, escaped as it is printed or verbatim.

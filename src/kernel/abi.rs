@@ -7,12 +7,12 @@ use super::skeleton::tables::types;
 
 pub use types::{
     cgroup_section, dead_section, diag_section, fact_test, identity_key, ip_options_item,
-    ip_section, ipv6_section, item_header, item_kind, key_item, membership_item, netlink_section,
-    network, network_filter, number_filter, output_header, owner_record, packet_membership_item,
-    packet_section, parameters, port_filter, port_range, prefilter, raw_section, record_header,
-    sctp_section, section, section_number, socket_section, socket_trait, table, task_record,
-    tcp_section, timer, tls_section, udp_section, unix_peer, unix_section, vsock_section,
-    walk_limit, walk_parameters, xdp_section,
+    ip_section, ipv6_section, item_header, item_kind, key_item, membership_item, message_record,
+    netlink_section, network, network_filter, number_filter, output_header, owner_record,
+    packet_membership_item, packet_section, parameters, port_filter, port_range, prefilter,
+    raw_section, record_header, sctp_section, section, section_number, socket_section,
+    socket_trait, table, task_record, tcp_section, timer, tls_section, udp_section, unix_peer,
+    unix_section, vsock_section, waiting_record, walk_limit, walk_parameters, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{
@@ -65,5 +65,7 @@ plain! {
     key_item: SIZE_OF_key_item,
     packet_membership_item: SIZE_OF_packet_membership_item,
     owner_record: SIZE_OF_owner_record,
+    message_record: SIZE_OF_message_record,
+    waiting_record: SIZE_OF_waiting_record,
     task_record: SIZE_OF_task_record,
 }

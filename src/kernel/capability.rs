@@ -72,12 +72,13 @@ pub fn memory_limit() -> Option<u64> {
 }
 
 /// Keeps only the capabilities that opening iterators again requires, to wait for a socket: in the network
-/// namespace of the program or, if `is_one` is false, in others too, which have to be found and entered.
+/// namespace of the program or, if `is_one` is false, in others too, which have to be found and entered. Labels of
+/// sockets are read through descriptors of other processes.
 ///
 /// # Errors
 ///
 /// When the kernel refuses, which is not expected.
-pub fn keep_for_reading(is_one: bool) -> Result<(), Error> {
+pub fn keep_for_reading(is_one: bool, reads_labels: bool) -> Result<(), Error> {
     use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
     let refused = |error: caps::errors::CapsError| Error::DropCapabilities(error.to_string());
     let mut kept = vec![CAP_BPF, CAP_NET_RAW];
@@ -86,6 +87,7 @@ pub fn keep_for_reading(is_one: bool) -> Result<(), Error> {
     } else if !has(CAP_BPF) {
         kept.push(CAP_SYS_ADMIN);
     }
+    kept.extend(reads_labels.then_some(CAP_SYS_PTRACE));
     let effective = caps::read(None, CapSet::Effective).map_err(refused)?;
     let kept = kept.into_iter().filter(|capability| effective.contains(capability)).collect();
     for set in [CapSet::Ambient, CapSet::Inheritable] {

@@ -16,7 +16,7 @@ use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
-use crate::kernel::walk::{self, Walks, PLACES};
+use crate::kernel::walk::{self, Walks, HOLDERS, PLACES};
 use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that iterate over descriptors: bpf/files.bpf.c
@@ -80,9 +80,9 @@ impl Loader {
             self.load_part(part, &needed, request, &mut programs)?;
             if part == Part::Walks {
                 let refused = std::mem::take(&mut programs.refused);
-                features.walks.retain(|family| {
-                    !refused.iter().any(|(it, _)| it.subject == Subject::Sockets(*family))
-                });
+                features
+                    .walks
+                    .retain(|subject| !refused.iter().any(|(it, _)| it.subject == *subject));
             }
         }
         match programs.refused.first() {
@@ -149,7 +149,7 @@ impl Loader {
                 program.set_autoload(is_needed);
             }
             if part == Part::Walks {
-                set_walks(open, &parameters, request.every_netns)?;
+                set_walks(open, &parameters, request.every_netns, has_holders(needed))?;
             }
             set_prefilter(open, &prefilter)
         };
@@ -163,7 +163,7 @@ impl Loader {
     fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
         let structures = needed.iter().filter_map(|program| match program.subject {
             Subject::Sockets(family) => family.structure(),
-            Subject::Owners | Subject::Tasks => None,
+            Subject::Queues | Subject::Owners | Subject::Messages | Subject::Tasks => None,
         });
         let btf = self.btf.as_ref()?;
         let are_known = structures.into_iter().all(|name| btf.has_type(name));
@@ -184,7 +184,10 @@ impl Loader {
         programs.add(self.load_together(part, &[program], &Request::everything())?);
         let opened = match program.subject {
             Subject::Sockets(_) => programs.open(&mut Snapshot::default()),
-            subject => programs.open_one(subject).map(drop),
+            Subject::Queues => programs.open_queues(&mut Snapshot::default()),
+            Subject::Owners => programs.owners().map(drop),
+            Subject::Messages => programs.messages().map(drop),
+            Subject::Tasks => programs.tasks().map(drop),
         };
         match opened {
             Err(Error::OpenIterator(error)) => Err(error),
@@ -192,6 +195,11 @@ impl Loader {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Whether one of these programs walks descriptors.
+fn has_holders(needed: &[&'static Program]) -> bool {
+    needed.iter().any(|it| it.name == HOLDERS)
 }
 
 /// A socket through which the walks find the table of UDP-Lite. `None` if this kernel has no UDP-Lite.
@@ -229,6 +237,12 @@ struct Loaded {
     is_by_descriptor: bool,
 }
 
+impl Loaded {
+    fn reports_sockets(&self) -> bool {
+        matches!(self.program.subject, Subject::Sockets(_))
+    }
+}
+
 impl Programs {
     /// Opens the iterators and walks that report the sockets of the network namespace of this thread, and adds them
     /// to a snapshot. Those that can report all namespaces at once are in a snapshot only once. The namespace must exist
@@ -244,6 +258,16 @@ impl Programs {
         Ok(())
     }
 
+    /// Opens what reports the accept queues of the network namespace of this thread, and adds it to a snapshot of its
+    /// own, as [`Programs::open`] does. It has to be read before that of the sockets, with which it shares buffers.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn open_queues(&self, queues: &mut Snapshot) -> Result<(), Error> {
+        self.groups.iter().try_for_each(|group| group.open_queues(queues))
+    }
+
     fn add(&mut self, group: Group) {
         self.groups.push(group);
     }
@@ -254,8 +278,41 @@ impl Programs {
     /// # Errors
     ///
     /// When the kernel refuses, for example because of too many open files.
-    pub fn owners(&self) -> Result<Option<Iter>, Error> {
-        self.open_one(Subject::Owners)
+    pub fn owners(&self) -> Result<Option<Snapshot>, Error> {
+        let mut snapshot = Snapshot::default();
+        for group in &self.groups {
+            let of_owners = |it: &&Loaded| it.program.subject == Subject::Owners;
+            let Some(loaded) = group.loaded.iter().find(of_owners) else { continue };
+            let rank = loaded.program.rank();
+            match (&group.walks, loaded.links.first()) {
+                (Some(walks), _) => {
+                    snapshot.add_walk(rank, opened(|| walks.open_holders(&loaded.links))?);
+                }
+                (None, Some(link)) => snapshot.add(rank, opened(|| Iter::new(link))?),
+                (None, None) => continue,
+            }
+            return Ok(Some(snapshot));
+        }
+        Ok(None)
+    }
+
+    /// Opens a walk that finds the sockets in messages, in the network namespaces of the snapshot that is opened
+    /// afterwards. It must be read before that snapshot. `None` as in [`Programs::owners`].
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, for example because of too many open files.
+    pub fn messages(&self) -> Result<Option<Snapshot>, Error> {
+        let mut snapshot = Snapshot::default();
+        for group in &self.groups {
+            let loaded = group.loaded.iter().find(|it| it.program.subject == Subject::Messages);
+            if let (Some(walks), Some(loaded)) = (&group.walks, loaded) {
+                let lanes = opened(|| walks.open(&loaded.links))?;
+                snapshot.add_walk(loaded.program.rank(), lanes);
+                return Ok(Some(snapshot));
+            }
+        }
+        Ok(None)
     }
 
     /// Opens an iteration over all tasks, which finds their network namespaces. `None` as in
@@ -265,7 +322,9 @@ impl Programs {
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn tasks(&self) -> Result<Option<Iter>, Error> {
-        self.open_one(Subject::Tasks)
+        let loaded = self.loaded().find(|it| it.program.subject == Subject::Tasks);
+        let link = loaded.and_then(|loaded| loaded.links.first());
+        link.map(|link| opened(|| Iter::new(link))).transpose()
     }
 
     /// The programs that report sockets.
@@ -296,17 +355,11 @@ impl Programs {
     }
 
     fn sockets(&self) -> impl Iterator<Item = &Loaded> {
-        self.loaded().filter(|it| matches!(it.program.subject, Subject::Sockets(_)))
+        self.loaded().filter(|it| it.reports_sockets())
     }
 
     fn loaded(&self) -> impl Iterator<Item = &Loaded> {
         self.groups.iter().flat_map(|group| &group.loaded)
-    }
-
-    fn open_one(&self, subject: Subject) -> Result<Option<Iter>, Error> {
-        let loaded = self.loaded().find(|it| it.program.subject == subject);
-        let link = loaded.and_then(|loaded| loaded.links.first());
-        link.map(|link| opened(|| Iter::new(link))).transpose()
     }
 }
 
@@ -326,7 +379,7 @@ impl Group {
     ) -> libbpf_rs::Result<Group> {
         let lanes = walk::lanes() as usize;
         let walks = match part {
-            Part::Walks => Some(Walks::of(object, lanes, udplite)?),
+            Part::Walks => Some(Walks::of(object, lanes, has_holders(needed), udplite)?),
             Part::Tables | Part::Files => None,
         };
         let missing = walks.as_ref().map(Walks::missing).transpose()?.unwrap_or_default();
@@ -355,8 +408,7 @@ impl Group {
         if let Some(walks) = &self.walks {
             return self.open_walks(walks, snapshot);
         }
-        let sockets = |it: &&Loaded| matches!(it.program.subject, Subject::Sockets(_));
-        for loaded in self.loaded.iter().filter(sockets) {
+        for loaded in self.loaded.iter().filter(|it| it.reports_sockets()) {
             let rank = loaded.program.rank();
             if !(loaded.is_by_descriptor && snapshot.contains(rank)) {
                 for link in &loaded.links {
@@ -367,16 +419,36 @@ impl Group {
         Ok(())
     }
 
+    /// Opens what reports accept queues. Its walk goes through the namespaces that were added for the others.
+    fn open_queues(&self, queues: &mut Snapshot) -> Result<(), Error> {
+        for loaded in self.loaded.iter().filter(|it| it.program.subject == Subject::Queues) {
+            let rank = loaded.program.rank();
+            match &self.walks {
+                Some(_) if queues.contains(rank) => {}
+                Some(walks) => queues.add_walk(rank, opened(|| walks.open(&loaded.links))?),
+                None => {
+                    for link in &loaded.links {
+                        queues.add(rank, opened(|| Iter::new(link))?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the network namespace of this thread to the walks, and opens those that the snapshot does not have.
     fn open_walks(&self, walks: &Walks, snapshot: &mut Snapshot) -> Result<(), Error> {
-        for loaded in &self.loaded {
+        for loaded in self.loaded.iter().filter(|it| it.reports_sockets()) {
             let rank = loaded.program.rank();
             if !snapshot.contains(rank) {
                 snapshot.add_walk(rank, opened(|| walks.open(&loaded.links))?);
             }
         }
-        let first = self.loaded.first().map_or(0, |loaded| loaded.program.rank());
-        snapshot.add_place(first, || opened(|| walks.places()))
+        // All walks but that of descriptors share what they find out about a namespace.
+        match self.loaded.iter().find(|it| it.program.subject != Subject::Owners) {
+            Some(first) => snapshot.add_place(first.program.rank(), || opened(|| walks.places())),
+            None => Ok(()),
+        }
     }
 }
 

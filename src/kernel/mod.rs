@@ -28,3 +28,4 @@ pub mod snapshot;
 pub mod syscall;
 pub mod userfault;
 pub mod walk;
+pub mod xattr;

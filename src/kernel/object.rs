@@ -12,8 +12,10 @@ use crate::kernel::btf::MinimizedBtf;
 use crate::kernel::skeleton::{files, tables};
 use crate::kernel::{handler, identity};
 
-/// The maps of the walks: bpf/lane.h
+/// The maps of the walks of tables: bpf/lane.h
 pub const WALK_MAPS: [&str; 4] = ["lanes", "outputs", "places", "known_tables"];
+/// The maps of the walk of descriptors: bpf/descriptors.h
+pub const HOLDER_MAPS: [&str; 2] = ["holder_lanes", "holder_outputs"];
 /// The beginning of the names of the maps with the number of a lane each.
 pub const LANE: &str = ".rodata.lane_";
 
@@ -91,12 +93,12 @@ fn load<'a, T, B: SkelBuilder<'a>>(
 fn walk_maps(open: &mut OpenObject) -> impl Iterator<Item = OpenMapMut<'_>> {
     open.maps_mut().filter(|map| {
         let name = map.name().to_string_lossy();
-        WALK_MAPS.contains(&&*name) || name.starts_with(LANE)
+        WALK_MAPS.contains(&&*name) || HOLDER_MAPS.contains(&&*name) || name.starts_with(LANE)
     })
 }
 
 /// Sets the parameters of the walks, and makes room in their maps for as many lanes. `has_many_places`: for more than
-/// one network namespace.
+/// one network namespace. `has_holders`: whether descriptors are walked.
 ///
 /// # Errors
 ///
@@ -105,6 +107,7 @@ pub fn set_walks(
     open: &mut OpenObject,
     walks: &walk_parameters,
     has_many_places: bool,
+    has_holders: bool,
 ) -> libbpf_rs::Result<()> {
     set_parameter(open, offset_of!(parameters, walk), bytes_of(walks))?;
     let lanes = walks.lanes;
@@ -112,6 +115,10 @@ pub fn set_walks(
         let name = map.name().to_string_lossy().into_owned();
         match name.as_str() {
             "lanes" | "outputs" => map.set_max_entries(lanes),
+            name if HOLDER_MAPS.contains(&name) => {
+                map.set_max_entries(lanes)?;
+                map.set_autocreate(has_holders)
+            }
             "places" | "known_tables" if has_many_places => {
                 map.set_max_entries(walk_limit::PLACES.0)
             }

@@ -6,14 +6,19 @@ use std::ptr;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 use crate::kernel::request::Request;
+use crate::kernel::walk::HOLDERS;
 
 /// The subject that a program reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The sockets of a family.
     Sockets(Family),
+    /// The connections in the accept queues of listeners.
+    Queues,
     /// The processes that hold sockets.
     Owners,
+    /// The sockets in messages that have not been received.
+    Messages,
     /// The network namespaces that tasks are in.
     Tasks,
 }
@@ -22,7 +27,7 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// If the tables of the family can be walked.
+    /// If the tables of the family, or the descriptors, can be walked.
     Walk,
     /// Otherwise, in place of the walk.
     NoWalk,
@@ -63,8 +68,8 @@ const fn locking(family: Family, name: &'static str, when: When) -> Program {
     Program { takes_locks: true, ..looping(family, name, when) }
 }
 
-const fn other(subject: Subject, name: &'static str) -> Program {
-    Program { subject, ..program(Family::Other, name, When::Always) }
+const fn other(subject: Subject, program: Program) -> Program {
+    Program { subject, ..program }
 }
 
 /// Every program, in the order in which families are shown. Programs that iterate over descriptors precede
@@ -94,8 +99,12 @@ pub static PROGRAMS: &[Program] = &[
     // buffer is full. It is used only to add sockets without a descriptor.
     looping(Family::Unix, "unix_files", When::NoWalk),
     locking(Family::Unix, "unix_table", When::Iterator("unix")),
-    other(Subject::Owners, "owners"),
-    other(Subject::Tasks, "tasks"),
+    other(Subject::Queues, looping(Family::Tcp, "queue_walk", When::Walk)),
+    other(Subject::Queues, locking(Family::Tcp, "queue_table", When::NoWalk)),
+    other(Subject::Owners, looping(Family::Other, HOLDERS, When::Walk)),
+    other(Subject::Owners, program(Family::Other, "owners", When::NoWalk)),
+    other(Subject::Messages, program(Family::Other, "message_walk", When::Walk)),
+    other(Subject::Tasks, program(Family::Other, "tasks", When::Always)),
 ];
 
 impl Program {
@@ -108,7 +117,8 @@ impl Program {
     pub fn is_needed(&self, request: &Request, features: &Features) -> bool {
         let is_asked_for = match self.subject {
             Subject::Sockets(family) => request.families.contains(&family),
-            Subject::Owners => request.owners,
+            Subject::Queues => request.may_find_waiting(),
+            Subject::Owners | Subject::Messages => request.owners,
             Subject::Tasks => request.tasks,
         };
         is_asked_for
@@ -125,14 +135,14 @@ impl Program {
     }
 
     fn is_walked(&self, features: &Features) -> bool {
-        matches!(self.subject, Subject::Sockets(family) if features.walks.contains(&family))
+        features.walks.contains(&self.subject)
     }
 
     /// The family whose sockets the program reports, if it reports sockets.
     pub fn family(&self) -> Option<Family> {
         match self.subject {
             Subject::Sockets(family) => Some(family),
-            Subject::Owners | Subject::Tasks => None,
+            Subject::Queues | Subject::Owners | Subject::Messages | Subject::Tasks => None,
         }
     }
 
@@ -149,7 +159,9 @@ impl fmt::Display for Program {
     /// Writes what the program reports.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (self.subject, self.when) {
+            (Subject::Queues, _) => write!(f, "listeners of waiting connections"),
             (Subject::Owners, _) => write!(f, "processes"),
+            (Subject::Messages, _) => write!(f, "sockets in messages"),
             (Subject::Tasks, _) => write!(f, "network namespaces"),
             (Subject::Sockets(Family::Other), _) => write!(f, "sockets of other families"),
             (Subject::Sockets(family), when) => {
@@ -170,8 +182,8 @@ impl fmt::Display for Program {
 pub struct Features {
     /// bpf_loop(), since Linux 5.17.
     pub bpf_loop: bool,
-    /// The families whose tables can be walked: bpf/hashes.h.
-    pub walks: Vec<Family>,
+    /// What can be read by walking tables and descriptors: bpf/hashes.h, bpf/descriptors.h.
+    pub walks: Vec<Subject>,
     /// The names of the iterators. `None` if they are unknown.
     iterators: Option<Vec<String>>,
 }
@@ -194,9 +206,9 @@ impl Features {
     }
 }
 
-/// The families whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
+/// The subjects whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
 /// walk is an iterator over a map.
-fn walks(btf: &KernelBtf) -> Vec<Family> {
+fn walks(btf: &KernelBtf) -> Vec<Subject> {
     const TCP: [(&str, &str); 5] = [
         ("net", "ipv4"),
         ("netns_ipv4", "tcp_death_row"),
@@ -219,11 +231,36 @@ fn walks(btf: &KernelBtf) -> Vec<Family> {
     const UNIX: [(&str, &str); 3] =
         [("net", "unx"), ("netns_unix", "table"), ("unix_table", "buckets")];
 
+    const DESCRIPTORS: [(&str, &str); 14] = [
+        ("pid_namespace", "idr"),
+        ("idr", "idr_rt"),
+        ("xarray", "xa_head"),
+        ("xa_node", "shift"),
+        ("xa_node", "slots"),
+        ("pid", "tasks"),
+        ("task_struct", "pid_links"),
+        ("task_struct", "group_leader"),
+        ("task_struct", "files"),
+        ("files_struct", "fdt"),
+        ("fdtable", "fd"),
+        ("fdtable", "max_fds"),
+        ("file", "f_op"),
+        ("file", "f_inode"),
+    ];
+
     let has = |members: &[(&str, &str)]| btf.has_members(members);
     let tcp = has(&TCP) && (has(&LISTEN_BY_PORT) || has(&LISTEN));
     let udp = has(&UDP) && (has(&UDP_OF_NAMESPACE) || has(&UDP_OF_SOCKET));
-    let tables =
-        [(Family::Tcp, tcp), (Family::Mptcp, tcp), (Family::Udp, udp), (Family::Unix, has(&UNIX))];
+    let unix = has(&UNIX);
+    let tables = [
+        (Subject::Sockets(Family::Tcp), tcp),
+        (Subject::Queues, tcp),
+        (Subject::Sockets(Family::Mptcp), tcp),
+        (Subject::Sockets(Family::Udp), udp),
+        (Subject::Sockets(Family::Unix), unix),
+        (Subject::Messages, unix),
+        (Subject::Owners, has(&DESCRIPTORS)),
+    ];
     let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");
     tables.into_iter().filter(|(_, is_found)| is_iterable && *is_found).map(|it| it.0).collect()
 }

@@ -44,6 +44,28 @@ pub enum ReadAhead {
     Directly(Box<Snapshot>),
 }
 
+/// A snapshot that other threads read from the first read on.
+pub enum OnDemand {
+    Waiting(Snapshot),
+    Reading(ReadAhead),
+    /// A thread could not be started.
+    Failed,
+}
+
+impl Read for OnDemand {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let OnDemand::Waiting(snapshot) = self {
+            let snapshot = std::mem::take(snapshot);
+            *self = OnDemand::Failed;
+            *self = OnDemand::Reading(ReadAhead::new(snapshot, None)?);
+        }
+        match self {
+            OnDemand::Reading(ahead) => ahead.read(buffer),
+            _ => Err(io::Error::other("no thread could be started to read them")),
+        }
+    }
+}
+
 /// The data that the other threads have read.
 pub struct Ahead {
     messages: Receiver<io::Result<Message>>,

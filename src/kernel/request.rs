@@ -22,6 +22,8 @@ pub struct Request {
     pub udp_lite: bool,
     /// Whether to find the processes that hold the sockets.
     pub owners: bool,
+    /// Whether to find the listeners of connections that wait to be accepted, and of connection requests.
+    pub listeners: bool,
     /// Whether to find the network namespaces that tasks are in.
     pub tasks: bool,
     /// Whether walks, and programs that iterate over descriptors, report sockets of every network namespace, and
@@ -43,11 +45,22 @@ impl Request {
             unbound: true,
             udp_lite: true,
             owners: true,
+            listeners: true,
             tasks: true,
             every_netns: true,
             sections: u32::MAX,
             prefilter: Prefilter::default(),
         }
+    }
+
+    /// Whether connections that wait to be accepted, and whose listeners are to be found, may be among the sockets.
+    pub fn may_find_waiting(&self) -> bool {
+        // include/net/tcp_states.h: TCP_ESTABLISHED, TCP_SYN_RECV (TCP Fast Open) and TCP_CLOSE_WAIT.
+        const STATES: u32 = 1 << 1 | 1 << 3 | 1 << 8;
+        let has_queues = |family: &Family| matches!(family, Family::Tcp | Family::Mptcp);
+        self.listeners
+            && self.families.iter().any(has_queues)
+            && self.prefilter.tcp_states & STATES != 0
     }
 }
 
@@ -158,6 +171,7 @@ impl From<&Request> for prefilter {
             want_ipv4: wanted.ipv4.into(),
             want_ipv6: wanted.ipv6.into(),
             every_netns: request.every_netns.into(),
+            want_listeners: request.listeners.into(),
             local_networks: network_filter_of(&wanted.local_networks),
             remote_networks: network_filter_of(&wanted.remote_networks),
             either_networks: network_filter_of(&wanted.either_networks),
@@ -241,5 +255,27 @@ fn fact_test_of(test: FactTest) -> fact_test {
         is_signed: (test.number == FactNumber::Signed32).into(),
         inverted: inverted.into(),
         ..fact_test::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Queues cost nothing if no connection that waits can be among the sockets.
+    #[test]
+    fn queues_are_read_only_for_connections() {
+        let request = |families: &[Family], tcp_states| {
+            let prefilter = Prefilter { tcp_states, ..Prefilter::default() };
+            Request { families: families.to_vec(), prefilter, ..Request::everything() }
+        };
+        const LISTEN: u32 = 1 << 10;
+        assert!(request(&[Family::Udp, Family::Tcp], u32::MAX).may_find_waiting());
+        assert!(request(&[Family::Mptcp], u32::MAX).may_find_waiting());
+        assert!(request(&[Family::Tcp], LISTEN | 1 << 8).may_find_waiting());
+        assert!(!request(&[Family::Tcp], LISTEN).may_find_waiting());
+        assert!(!request(&[Family::Udp, Family::Unix], u32::MAX).may_find_waiting());
+        let unasked = Request { listeners: false, ..request(&[Family::Tcp], u32::MAX) };
+        assert!(!unasked.may_find_waiting());
     }
 }

@@ -12,15 +12,20 @@ use nix::sys::stat::fstat;
 
 use crate::kernel::abi::{output_header, table, walk_limit};
 use crate::kernel::family::Family;
-use crate::kernel::object::{LANE, WALK_MAPS};
+use crate::kernel::object::{HOLDER_MAPS, LANE, WALK_MAPS};
 use crate::kernel::syscall::MapMapping;
 
 /// The name of the program that notes the network namespaces of a walk.
 pub const PLACES: &str = "walk_place";
 
+/// The name of the program that walks the descriptors of all processes.
+pub const HOLDERS: &str = "holder_walk";
+
 /// The buffers that the programs of one object write to, one for each lane.
 pub struct Walks {
     outputs: Arc<MapMapping>,
+    /// Those of the walk of descriptors, which may be read between two reads of another walk.
+    holders: Option<Arc<MapMapping>>,
     place: Link,
     /// The socket through which the programs find the table of UDP-Lite.
     udplite: Option<OwnedFd>,
@@ -31,21 +36,30 @@ const OUTPUT: usize = size_of::<output_header>() + walk_limit::OUTPUT_SIZE.0 as 
 
 impl Walks {
     /// Maps the buffers of a loaded object. Nobody but the programs can write their maps from then on: the numbers of
-    /// the lanes are constants, which libbpf has frozen.
+    /// the lanes are constants, which libbpf has frozen. `has_holders`: whether descriptors are walked.
     ///
     /// # Errors
     ///
     /// Those of libbpf and of mmap(2).
-    pub fn of(object: &Object, lanes: usize, udplite: Option<OwnedFd>) -> libbpf_rs::Result<Walks> {
-        for name in WALK_MAPS {
+    pub fn of(
+        object: &Object,
+        lanes: usize,
+        has_holders: bool,
+        udplite: Option<OwnedFd>,
+    ) -> libbpf_rs::Result<Walks> {
+        let holder_maps: &[&str] = if has_holders { &HOLDER_MAPS } else { &[] };
+        for name in WALK_MAPS.iter().chain(holder_maps) {
             MapHandle::try_from(&map(object, name)?)?.freeze()?;
         }
-        let outputs = map(object, "outputs")?;
-        let outputs = Arc::new(MapMapping::of(outputs.as_fd(), OUTPUT * lanes)?);
+        let mapped = |name| -> libbpf_rs::Result<_> {
+            Ok(Arc::new(MapMapping::of(map(object, name)?.as_fd(), OUTPUT * lanes)?))
+        };
+        let outputs = mapped("outputs")?;
+        let holders = has_holders.then(|| mapped("holder_outputs")).transpose()?;
         let program = object.progs_mut().find(|it| it.name() == PLACES);
         let program = program.ok_or_else(|| missing(PLACES))?;
         let place = attach_lane(object, &program, 0)?;
-        Ok(Walks { outputs, place, udplite })
+        Ok(Walks { outputs, holders, place, udplite })
     }
 
     /// The inode of the socket through which the programs find a table, if there is one.
@@ -56,8 +70,10 @@ impl Walks {
     /// The duration of the longest call of a program so far, which is under rcu_read_lock().
     pub fn longest_call(&self) -> Duration {
         let at = |lane| OUTPUT * lane + offset_of!(output_header, longest_call);
-        let lanes = (0..).map_while(|lane| self.outputs.number(at(lane)));
-        Duration::from_nanos(lanes.max().unwrap_or_default())
+        let outputs = [Some(&self.outputs), self.holders.as_ref()].into_iter().flatten();
+        let calls =
+            outputs.flat_map(|outputs| (0..).map_while(move |lane| outputs.number(at(lane))));
+        Duration::from_nanos(calls.max().unwrap_or_default())
     }
 
     /// The families of which a table is not found in the network namespace of this thread.
@@ -94,12 +110,25 @@ impl Walks {
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn open(&self, links: &[Link]) -> libbpf_rs::Result<Vec<Lane>> {
-        let lane = |(number, link)| {
-            let outputs = Arc::clone(&self.outputs);
-            Ok(Lane { iter: Iter::new(link)?, outputs, number })
-        };
-        links.iter().enumerate().map(lane).collect()
+        open(&self.outputs, links)
     }
+
+    /// Opens the walk of descriptors. Only one of them is read at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Walks::open`], or if descriptors are not walked.
+    pub fn open_holders(&self, links: &[Link]) -> libbpf_rs::Result<Vec<Lane>> {
+        open(self.holders.as_ref().ok_or_else(|| missing(HOLDERS))?, links)
+    }
+}
+
+fn open(outputs: &Arc<MapMapping>, links: &[Link]) -> libbpf_rs::Result<Vec<Lane>> {
+    let lane = |(number, link)| {
+        let outputs = Arc::clone(outputs);
+        Ok(Lane { iter: Iter::new(link)?, outputs, number })
+    };
+    links.iter().enumerate().map(lane).collect()
 }
 
 /// Adds the network namespace of this thread to the walks. `places` comes from [`Walks::places`].

@@ -154,7 +154,9 @@ fn write_list(to: &mut Vec<u8>, cells: &[Cell]) -> io::Result<()> {
 /// address of a socket with ports has no port, which has a column of its own.
 fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     match cell {
-        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) | Cell::PerHolder([], _) => {}
+        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => {}
+        Cell::PerHolder(it) if it.holders.is_empty() => {}
+        Cell::Labels(labels) if labels.is_empty() => {}
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
         Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
         Cell::Netns(inode, _) => write!(to, "{inode}")?,

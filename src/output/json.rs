@@ -21,7 +21,7 @@ use crate::query::groups;
 use crate::query::key::Key;
 use crate::socket::owner::Holder;
 use crate::socket::{TimeLimit, Timer};
-use crate::text::{is_number, set_apart, Escaped};
+use crate::text::{escaped, is_number, set_apart, Escaped};
 
 /// One array, with one object per line.
 pub const ARRAY: Format = Format {
@@ -176,13 +176,18 @@ fn write_option(line: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Cell::Absent | Cell::Unknown => to.serialize_none(),
+            Cell::Absent | Cell::Unknown | Cell::Slot(..) => to.serialize_none(),
             Cell::Number(number) => to.serialize_u64(*number),
             Cell::Nameless(number) => to.collect_str(number),
             Cell::Flag(flag) => to.serialize_bool(*flag),
             Cell::Word(word) => to.serialize_str(word),
             Cell::Bytes(bytes) => to.collect_str(&Escaped(bytes)),
-            Cell::PerHolder(holders, cell) => to.collect_seq(holders.iter().map(cell)),
+            Cell::PerHolder(it) => to.collect_seq(it.cells()),
+            Cell::Arguments(arguments) => {
+                to.collect_seq(arguments.iter().map(|it| Cell::Bytes(it)))
+            }
+            Cell::User(uid, _) => to.serialize_u32(*uid),
+            Cell::Moment(moment) => to.collect_str(moment),
             Cell::Interface(interface) => interface.serialize(to),
             Cell::End(end) => end.serialize(to),
             Cell::Netns(inode, _) => to.serialize_u32(*inode),
@@ -199,13 +204,24 @@ impl Serialize for Cell<'_> {
                 map.serialize_entry("pod", &container.pod)?;
                 map.end()
             }
+            Cell::Labels(labels) => {
+                to.collect_map(labels.iter().map(|(name, value)| (escaped(name), escaped(value))))
+            }
             Cell::Group(group, members) => {
                 let mut map = to.serialize_map(Some(2))?;
                 map.serialize_entry("group", group)?;
                 map.serialize_entry("members", members)?;
                 map.end()
             }
-            Cell::Program(holders, _) => to.collect_seq(holders.iter().map(Descriptor)),
+            Cell::Program(holders, ..) => to.collect_seq(holders.iter().map(Descriptor)),
+            Cell::Via(via, holders) => {
+                let processes: Vec<Descriptor> = holders.iter().map(Descriptor).collect();
+                let mut map = to.serialize_map(Some(3))?;
+                map.serialize_entry("inode", &Cell::nonzero(via.inode))?;
+                map.serialize_entry("cookie", &Cell::nonzero(via.cookie))?;
+                map.serialize_entry("processes", &processes)?;
+                map.end()
+            }
             Cell::Diag(diag) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),
@@ -252,11 +268,22 @@ struct Descriptor<'a>(&'a Holder);
 
 impl Serialize for Descriptor<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(4))?;
-        map.serialize_entry("pid", &self.0.pid)?;
-        map.serialize_entry("command", &Cell::Bytes(self.0.command.as_bytes()))?;
-        map.serialize_entry("fd", &self.0.fd)?;
-        map.serialize_entry("nonblock", &self.0.nonblock)?;
+        let Holder { pid, tid, fd, slot, nonblock, command, .. } = self.0;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("pid", pid)?;
+        if let Some(tid) = tid {
+            map.serialize_entry("tid", tid)?;
+        }
+        map.serialize_entry("command", &Cell::Bytes(command.as_bytes()))?;
+        match slot {
+            Some(slot) => {
+                map.serialize_entry("fd", &())?;
+                map.serialize_entry("ring", fd)?;
+                map.serialize_entry("slot", slot)?;
+            }
+            None => map.serialize_entry("fd", fd)?,
+        }
+        map.serialize_entry("nonblock", nonblock)?;
         map.end()
     }
 }

@@ -99,14 +99,17 @@ impl Line {
     }
 
     /// Adds a cell that is longer than the rest of the line. Whenever a value does not fit, the cell
-    /// continues at its place in the next line, after the comma before the value.
+    /// continues at its place in the next line, after the comma before the value. The arguments of a process that are
+    /// longer than a line continue after a blank.
     fn fold(&mut self, text: &[u8], place: &Place, terminal: usize) {
         let indent = INDENT.min(terminal / 10);
         let is_long = display_width(text) > LINES_OF_LIST * terminal.saturating_sub(place.start);
         // Only rows begin at the left edge.
         let column = if is_long { indent } else { place.start.max(indent) };
         let mut begin = self.used + self.blanks;
-        for value in text.split_inclusive(|byte| *byte == b',') {
+        for value in values(text, terminal) {
+            let end = value.strip_suffix(b" ");
+            let (value, blank) = end.map_or((value, 0), |value| (value, 1));
             let width = display_width(value);
             if self.used + self.blanks + width > terminal {
                 let lead = if place.right { place.width.saturating_sub(width) } else { 0 };
@@ -120,6 +123,7 @@ impl Line {
                 begin = start;
             }
             self.push(value, width);
+            self.blanks = blank;
         }
         let width = self.used.saturating_sub(begin);
         self.blanks = place.width.saturating_sub(width) + 1;
@@ -153,6 +157,14 @@ impl Line {
         (self.used, self.blanks, self.breaks) = (0, 0, false);
         result
     }
+}
+
+/// The values of a list with their commas, of which those that are longer than a line are split after blanks.
+fn values(text: &[u8], terminal: usize) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b',').flat_map(move |value| {
+        let is_long = display_width(value) > terminal;
+        value.split_inclusive(move |byte| is_long && *byte == b' ')
+    })
 }
 
 /// The width of a text in columns of the terminal, without escape sequences for colours.

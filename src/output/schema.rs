@@ -42,10 +42,9 @@ pub fn row() -> Json {
 /// The members that an archive can add to a row: when and where it was read, and the version that it
 /// follows.
 fn archive() -> [(String, Json); 3] {
-    let time = json!({"type": "string", "format": "date-time", "pattern": "Z$"});
     let host = json!({"type": "string", "minLength": 1});
     [
-        ("time".into(), about(time, "When the row was read (RFC 3339, UTC)")),
+        ("time".into(), about(date_time(), "When the row was read (RFC 3339, UTC)")),
         ("host".into(), about(host, "Name of the host that the row is from")),
         (
             "schema".into(),
@@ -75,20 +74,34 @@ fn schema(column: Column) -> Json {
             ("id", about(text(), "ID of the container: 64 hexadecimal digits")),
             ("pod", about(or_null(text()), "UID of the pod; null: not of Kubernetes")),
         ]),
+        (_, Column::Xattrs) => json!({"type": "object", "additionalProperties": text()}),
         (_, Column::Group) => object(&[
             ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
             ("members", about(number(), "Number of sockets in the group")),
         ]),
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
-        (_, Column::Program | Column::PeerProgram) => list(object(&[
-            ("pid", about(number(), "Process ID")),
-            ("command", about(text(), "Name of the process")),
-            ("fd", about(number(), "Number of the descriptor")),
-            ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
-        ])),
-        (_, Column::Pid | Column::Fd | Column::PeerPid) => list(number()),
+        (_, Column::Program | Column::PeerProgram) => list(descriptor()),
+        (_, Column::Listener | Column::Carrier) => object(&[
+            (
+                "inode",
+                about(
+                    or_null(number()),
+                    "Inode number; null for a socket that waits to be accepted itself",
+                ),
+            ),
+            ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
+            (
+                "processes",
+                about(list(descriptor()), "Processes of this PID namespace that hold that socket"),
+            ),
+        ]),
+        (_, Column::Pid | Column::PeerPid) => list(number()),
+        (_, Column::Tid | Column::Fd | Column::Ring | Column::Slot) => list(or_null(number())),
         (_, Column::Command | Column::PeerCommand) => list(text()),
+        (_, Column::Cmdline) => list(or_null(list(text()))),
+        (_, Column::Started) => list(or_null(date_time())),
+        (_, Column::ProcessUser) => list(or_null(number())),
         (_, Column::Nonblock) => list(boolean()),
         (_, Column::Diag) => list(json!({"enum": marks()})),
         (_, Column::Set) => list(json!({"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"})),
@@ -102,6 +115,27 @@ fn schema(column: Column) -> Json {
         true => schema,
         false => or_null(schema),
     }
+}
+
+/// A descriptor of a process.
+fn descriptor() -> Json {
+    let descriptor = object(&[
+        ("pid", about(number(), "Process ID")),
+        ("command", about(text(), "Name of the process")),
+        (
+            "fd",
+            about(or_null(number()), "Number of the descriptor; null for a file of an io_uring"),
+        ),
+        ("nonblock", about(boolean(), "Whether the descriptor has O_NONBLOCK")),
+    ]);
+    let tid = about(
+        number(),
+        "Thread that has the descriptor, if it does not share those of its process",
+    );
+    let ring = about(number(), "Descriptor of the io_uring with which the file is registered");
+    let slot = about(number(), "Slot of the file in that io_uring");
+    let with_tid = with_optional(descriptor, "tid", tid);
+    with_optional(with_optional(with_tid, "ring", ring), "slot", slot)
 }
 
 /// Whether a column has a value for every socket.
@@ -122,6 +156,11 @@ fn number() -> Json {
 
 fn seconds() -> Json {
     json!({"type": "number", "minimum": 0})
+}
+
+/// A point in time in UTC.
+fn date_time() -> Json {
+    json!({"type": "string", "format": "date-time", "pattern": "Z$"})
 }
 
 fn text() -> Json {

@@ -22,8 +22,12 @@ pub fn write(
     repeated: &mut Repeated,
 ) -> io::Result<()> {
     match cell {
-        Cell::Program(holders, owner) => {
-            to.extend(cell_text::program(holders, *owner, wording.processes).into_bytes());
+        Cell::Program(holders, owner, of_via) => {
+            let room = wording.processes;
+            to.extend(cell_text::program(holders, *owner, of_via, room).into_bytes());
+        }
+        Cell::Via(_, holders @ [_, ..]) => {
+            to.extend(cell_text::processes(holders, wording.processes).into_bytes());
         }
         Cell::Options(options, is_partial) => {
             options_to(to, options, *is_partial, wording, repeated)?

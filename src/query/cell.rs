@@ -1,14 +1,18 @@
 //! Cells: the typed value of a column for one row. Each output formats them in its own way.
 
+use std::rc::Rc;
+
 use crate::host::cgroups::Container;
+use crate::host::labels::Labels;
+use crate::host::processes::Processes;
 use crate::host::Host;
 use crate::options::catalogue;
 use crate::options::plan::OptionValue;
 use crate::options::value::Value;
 use crate::query::row::Row;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Holder, Owner, Via};
 use crate::socket::{Diag, Endpoint, Master, Names, TimeLimit, Timer, VmEnd};
-use crate::text::Name;
+use crate::text::{Moment, Name};
 
 /// The value of a column for one row.
 pub enum Cell<'a> {
@@ -17,6 +21,8 @@ pub enum Cell<'a> {
     Number(u64),
     /// A number in place of a name that is not known any more. No such name is a number.
     Nameless(u64),
+    /// A place in an io_uring, in place of a descriptor: the descriptor of the io_uring, and the slot in it.
+    Slot(u32, u32),
     Flag(bool),
     /// A fixed word.
     Word(&'static str),
@@ -24,18 +30,26 @@ pub enum Cell<'a> {
     Unknown,
     /// Bytes that are not under control of knetstat, in any encoding.
     Bytes(&'a [u8]),
-    /// A value for each file descriptor that holds the socket, in the order of the holders.
-    PerHolder(&'a [Holder], fn(&Holder) -> Cell),
+    /// A value for each file descriptor that holds the socket.
+    PerHolder(PerHolder<'a>),
+    /// The arguments of a process.
+    Arguments(Rc<[Vec<u8>]>),
+    /// A user: the UID, and the name if there is one.
+    User(u32, Option<Rc<[u8]>>),
+    Moment(Moment),
     Interface(Interface),
     End(End<'a>),
     /// A network namespace: its inode number, and the name that ip-netns(8) gave it.
     Netns(u32, Option<&'a [u8]>),
     Master(Master),
     Container(&'a Container),
+    Labels(&'a Labels),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
-    /// The processes that hold the socket, or why there is none.
-    Program(&'a [Holder], Owner),
+    /// The processes that hold the socket, or why there is none, and the processes that another socket leads to.
+    Program(&'a [Holder], Owner, &'a [Holder]),
+    /// A socket that leads to processes, and the processes that hold it.
+    Via(Via, &'a [Holder]),
     Diag(Option<Diag>),
     /// The running timer, if there is one, and the number of jiffies per second.
     Timer(Option<Timer>, u64),
@@ -44,6 +58,21 @@ pub enum Cell<'a> {
     Options(&'a [OptionValue], bool),
     /// The shown options, of which only those that are set belong to the value.
     Set(&'a [OptionValue]),
+}
+
+/// A value for each file descriptor that holds a socket.
+#[derive(Clone, Copy)]
+pub struct PerHolder<'a> {
+    pub holders: &'a [Holder],
+    pub processes: &'a Processes,
+    pub read: for<'h> fn(&'h Holder, &'h Processes) -> Cell<'h>,
+}
+
+impl<'a> PerHolder<'a> {
+    /// The values, in the order of the holders.
+    pub fn cells(self) -> impl ExactSizeIterator<Item = Cell<'a>> {
+        self.holders.iter().map(move |holder| (self.read)(holder, self.processes))
+    }
 }
 
 /// An interface.

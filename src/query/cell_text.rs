@@ -1,16 +1,18 @@
-//! Cells as text, in the words of netstat(8) where it has such a column. Only the timer contains a blank.
+//! Cells as text, in the words of netstat(8) where it has such a column. Only the timer and the
+//! arguments of a process contain blanks.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::host::labels::Labels;
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
 use crate::options::text::Text;
 use crate::options::value::Value;
-use crate::query::cell::{Cell, End, Interface};
+use crate::query::cell::{Cell, End, Interface, PerHolder};
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
@@ -26,21 +28,29 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Absent => to.push(b'-'),
         Cell::Unknown => to.push(b'?'),
         Cell::Number(number) | Cell::Nameless(number) => number_to(to, *number),
+        Cell::Slot(ring, slot) => write!(to, "ring{ring}/slot{slot}")?,
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
         Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),
-        Cell::Bytes(bytes) => {
-            name_to(to, bytes, matches!(*bytes, b"-" | b"?") || is_empty_mark(bytes))?
-        }
-        Cell::PerHolder(holders, cell) => per_holder(to, holders, *cell, short)?,
+        Cell::Bytes(bytes) => name_to(to, bytes, is_dash(bytes) || is_empty_mark(bytes))?,
+        Cell::PerHolder(it) => per_holder(to, *it, short)?,
+        Cell::Arguments(arguments) => arguments_to(to, arguments)?,
+        Cell::User(_, Some(name)) => name_to(to, name, is_number(name) || is_dash(name))?,
+        Cell::User(uid, None) => number_to(to, (*uid).into()),
+        Cell::Moment(moment) => write!(to, "{moment}")?,
         Cell::Interface(interface) => interface_to(to, interface)?,
         Cell::End(end) => end_to(to, end, short)?,
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
         Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.short_id())?,
+        Cell::Labels(labels) => labels_to(to, labels)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
-        Cell::Program(holders, owner) => to.extend(program(holders, *owner, None).into_bytes()),
+        Cell::Program(holders, owner, of_via) => {
+            to.extend(program(holders, *owner, of_via, None).into_bytes())
+        }
+        Cell::Via(via, []) => number_to(to, via.inode),
+        Cell::Via(_, holders) => to.extend(processes(holders, None).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
         Cell::Time(limit) => time_to(to, *limit)?,
@@ -64,20 +74,50 @@ fn number_to(to: &mut Vec<u8>, number: u64) {
 
 /// Appends the values of all descriptors, joined by commas, so that the values of several columns
 /// correspond.
-fn per_holder(
-    to: &mut Vec<u8>,
-    holders: &[Holder],
-    cell: fn(&Holder) -> Cell,
-    short: bool,
-) -> io::Result<()> {
-    if holders.is_empty() {
+fn per_holder(to: &mut Vec<u8>, per_holder: PerHolder, short: bool) -> io::Result<()> {
+    if per_holder.holders.is_empty() {
         to.push(b'-');
     }
-    for (n, holder) in holders.iter().enumerate() {
+    for (n, cell) in per_holder.cells().enumerate() {
         if n > 0 {
             to.push(b',');
         }
-        write(to, &cell(holder), short)?;
+        write(to, &cell, short)?;
+    }
+    Ok(())
+}
+
+/// Appends the labels as `user.name=value`, joined by commas.
+fn labels_to(to: &mut Vec<u8>, labels: &Labels) -> io::Result<()> {
+    if labels.is_empty() {
+        to.push(b'-');
+    }
+    for (n, label) in labels.iter().enumerate() {
+        to.extend_from_slice(if n > 0 { b"," } else { b"" });
+        write!(to, "{}", Word(&label_text(label)))?;
+    }
+    Ok(())
+}
+
+/// A label as `user.name=value`, not escaped.
+pub(super) fn label_text((name, value): &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
+    [name.as_slice(), value].join(&b'=')
+}
+
+/// Appends the arguments, joined by blanks. Those within an argument are escaped.
+fn arguments_to(to: &mut Vec<u8>, arguments: &[Vec<u8>]) -> io::Result<()> {
+    match arguments {
+        [] => to.push(b'-'),
+        [single] => write(to, &Cell::Bytes(single), false)?,
+        several => {
+            for (n, argument) in several.iter().enumerate() {
+                to.extend_from_slice(if n > 0 { b" " } else { b"" });
+                match argument.is_empty() {
+                    true => to.extend_from_slice(EMPTY.as_bytes()),
+                    false => name_to(to, argument, is_empty_mark(argument))?,
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -205,17 +245,11 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
     Ok(())
 }
 
-/// Returns the processes as netstat writes them, each once, joined by commas, or the reason why there is
-/// none. A list that is too long becomes the first process and the number of others: `25011/nginx,+2`.
-pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String {
-    let mut last = None;
-    let processes = holders.iter().filter(|holder| last.replace(holder.pid) != Some(holder.pid));
-    let word = |holder: &Holder| format!("{}/{}", holder.pid, command(holder.command.as_bytes()));
-    let words: Vec<String> = processes.map(word).collect();
-    let mut text = words.join(",");
-    if room.is_some_and(|room| words.len() > 1 && text.width() > room) {
-        text = format!("{},+{}", words[0], words.len() - 1);
-    }
+/// Returns the processes that hold a socket, or the reason why there is none: `812/nginx`, `(orphan)`. The processes of
+/// its MPTCP socket, or of the socket that leads to processes, stand before the word for that: `812/nginx(subflow)`,
+/// `812/nginx(accept-queue)`, `812/nginx(in-flight)`.
+pub fn program(holders: &[Holder], owner: Owner, of_via: &[Holder], room: Option<usize>) -> String {
+    let text = processes(if holders.is_empty() { of_via } else { holders }, room);
     match owner {
         Owner::Process => text,
         Owner::Unknown => owner.word().into(),
@@ -223,19 +257,51 @@ pub fn program(holders: &[Holder], owner: Owner, room: Option<usize>) -> String 
     }
 }
 
-/// The command of a process, escaped where it ends like the mark of a subflow or looks like an
-/// empty name.
+/// Returns processes as netstat writes them, each once, joined by commas; with the thread, `812:815/nginx`, if it has
+/// descriptors of its own. A list that is too long becomes the first
+/// process and the number of others: `25011/nginx,+2`.
+pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
+    let mut last = None;
+    let processes = holders.iter().filter(|it| {
+        let process = (it.pid, it.tid);
+        last.replace(process) != Some(process)
+    });
+    let word = |holder: &Holder| {
+        let thread = holder.tid.map(|tid| format!(":{tid}")).unwrap_or_default();
+        format!("{}{thread}/{}", holder.pid, command(holder.command.as_bytes()))
+    };
+    let words: Vec<String> = processes.map(word).collect();
+    let mut text = words.join(",");
+    if room.is_some_and(|room| words.len() > 1 && text.width() > room) {
+        text = format!("{},+{}", words[0], words.len() - 1);
+    }
+    text
+}
+
+/// The command of a process, escaped where it ends like one of the words that [`program`] puts behind it or looks like
+/// an empty name.
 pub fn command(name: &[u8]) -> String {
     if name.is_empty() {
         return EMPTY.into();
     }
-    match name.strip_suffix(b"(subflow)") {
-        Some(begin) => format!("{}\\x28subflow)", Word(begin)),
+    let words =
+        [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight].map(Owner::word);
+    let ends_in = |word: &&str| name.ends_with(format!("({word})").as_bytes());
+    match words.into_iter().find(ends_in) {
+        Some(word) => {
+            let begin = &name[..name.len() - word.len() - 2];
+            format!("{}\\x28{word})", Word(begin))
+        }
         None => {
             let (first, rest) = set_apart(name, is_empty_mark(name));
             format!("{first}{}", Word(rest))
         }
     }
+}
+
+/// Whether a name looks like the text for no value, or for an unknown one.
+fn is_dash(name: &[u8]) -> bool {
+    matches!(name, b"-" | b"?")
 }
 
 /// Whether a name looks like the text for an empty name.

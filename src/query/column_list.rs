@@ -13,6 +13,8 @@ pub struct ColumnRequest {
     pub netns: bool,
     /// Adds the user, the inode and the SO_REUSEPORT group, for `-e`.
     pub extended: bool,
+    /// Adds the labels of sockets, for `-e` where they can be read.
+    pub labels: bool,
     /// Adds the processes, for `-p`.
     pub programs: bool,
     /// Adds the processes at the other end, for `--peer`.
@@ -49,9 +51,10 @@ impl ColumnList {
             true => Column::ALL.into_iter().filter(|column| request.has_member(*column)).collect(),
             false => {
                 let mut added = request.added();
-                // The text of `program` includes the reason why there is no process. The JSON member does
-                // not.
-                added.extend(request.programs.then_some(Column::Owner));
+                // The text of `program` includes the reason why there is no process, and the socket that leads to
+                // processes. The JSON member does not.
+                let others = [Column::Owner, Column::Listener, Column::Carrier];
+                added.extend(others.into_iter().filter(|_| request.programs));
                 added.extend(request.peers.then_some(Column::PeerOwner));
                 with(&request.chosen, &added)
             }
@@ -96,8 +99,8 @@ impl ColumnList {
 
     /// The columns that the summary is made from.
     pub fn for_summary() -> ColumnList {
-        use Column::{Options, Program, Protocol, State};
-        ColumnList::by_layout(|_| vec![Protocol, State, Program, Options])
+        use Column::{Options, Owner, Protocol, State};
+        ColumnList::by_layout(|_| vec![Protocol, State, Owner, Options])
     }
 
     fn by_layout(columns: impl FnMut(Layout) -> Vec<Column>) -> ColumnList {
@@ -145,14 +148,15 @@ impl ColumnRequest {
             Needs::Peer | Needs::PeerHolders => self.peers,
             Needs::Nothing | Needs::Options | Needs::Facts(_) => true,
         };
-        is_wanted && column.is_default_member()
+        is_wanted && column.is_default_member() || self.labels && column == Column::Xattrs
     }
 
     /// The columns that other flags add, in the order of netstat.
     fn added(&self) -> Vec<Column> {
-        let added: [(bool, &[Column]); 5] = [
+        let added: [(bool, &[Column]); 6] = [
             (self.netns, &[Column::Netns]),
             (self.extended, &[Column::Uid, Column::Inode, Column::Group]),
+            (self.labels, &[Column::Xattrs]),
             (self.programs, &[Column::Program]),
             (self.peers, &[Column::PeerProgram]),
             (self.timers, &[Column::Timer]),
@@ -203,6 +207,7 @@ mod tests {
         ColumnRequest {
             chosen,
             extended: true,
+            labels: true,
             programs: true,
             peers: true,
             timers: true,
@@ -220,11 +225,11 @@ mod tests {
         let all = ColumnList::for_table(&request(&[]));
         assert_eq!(
             names(&all, Layout::Ends),
-            "protocol recvq sendq local remote state netns uid inode group program peer_program timer diag options"
+            "protocol recvq sendq local remote state netns uid inode group xattrs program peer_program timer diag options"
         );
         assert_eq!(
             names(&all, Layout::Unix),
-            "protocol recvq sendq type state inode peer local netns uid program peer_program options"
+            "protocol recvq sendq type state inode peer local netns uid xattrs program peer_program options"
         );
     }
 
@@ -234,16 +239,16 @@ mod tests {
         let list = ColumnList::for_table(&request(&chosen));
         assert_eq!(
             names(&list, Layout::Ends),
-            "inode sport local netns uid group program peer_program timer options"
+            "inode sport local netns uid group xattrs program peer_program timer options"
         );
         assert_eq!(
             names(&list, Layout::Unix),
-            "inode local netns uid program peer_program options"
+            "inode local netns uid xattrs program peer_program options"
         );
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group program peer_program timer owner peer_owner"
+            "options local netns uid inode group xattrs program peer_program timer owner listener carrier peer_owner"
         );
     }
 

@@ -2,9 +2,10 @@
 //! how it is read from a row. All outputs take their columns from here.
 
 use crate::host::cgroups::Cgroup;
+use crate::host::processes::{Found, Process, Processes};
 use crate::options::context::Context;
 use crate::options::dead_after;
-use crate::query::cell::Cell;
+use crate::query::cell::{Cell, PerHolder};
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
@@ -62,12 +63,14 @@ pub enum ColumnType {
     Object,
     /// The time until a timer expires, with other members.
     Timer,
-    /// A number, a text, or on or off, for each descriptor.
+    /// A number, a text, on or off, a point in time, or the number of a user, for each descriptor.
     Numbers,
     Texts,
     Switches,
+    Moments,
+    Users,
     /// An object that is compared by its texts.
-    Container,
+    Texted,
     List,
     /// Seconds, or `never`, which is longer than any number of seconds.
     Time,
@@ -83,10 +86,13 @@ impl ColumnType {
             ColumnType::Word(_) | ColumnType::State => "word",
             ColumnType::Text | ColumnType::Interface => "text",
             ColumnType::Address => "address",
-            ColumnType::Object | ColumnType::Timer | ColumnType::Container => "object",
-            ColumnType::Numbers | ColumnType::Texts | ColumnType::Switches | ColumnType::List => {
-                "list"
-            }
+            ColumnType::Object | ColumnType::Timer | ColumnType::Texted => "object",
+            ColumnType::Numbers
+            | ColumnType::Texts
+            | ColumnType::Switches
+            | ColumnType::Moments
+            | ColumnType::Users
+            | ColumnType::List => "list",
             ColumnType::Time => "time",
         }
     }
@@ -160,19 +166,28 @@ columns! {
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
-    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, |row| holders(row, Cell::Program), "Processes that hold the socket, or the reason why there is none";
+    Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, program, "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, pid), "Process of each descriptor";
     Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, command), "Process name of each descriptor";
-    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, |holder| Cell::Number(holder.fd.into())), "Number of each descriptor";
-    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
+    Cmdline = "cmdline", JsonMember::Chosen, both(left("Cmdline", 30)), Holders, Texts, |row| per_holder(row, |holder, processes| by_process(processes.of(holder), |it| Cell::Arguments(it.arguments))), "Arguments of the process of each descriptor";
+    Started = "started", JsonMember::Chosen, both(left("Started", 24)), Holders, Moments, |row| per_holder(row, start), "When the process of each descriptor began";
+    ProcessUser = "process_user", JsonMember::Chosen, both(left("Process User", 12)), Holders, Users, |row| per_holder(row, process_user), "Effective user of the process of each descriptor";
+    Tid = "tid", JsonMember::Chosen, both(left("TID", 7)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.tid)), "Thread that has the descriptor, if it does not share those of its process";
+    Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, descriptor), "Number of each descriptor, or its place in an io_uring";
+    Ring = "ring", JsonMember::Chosen, both(left("Ring", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot.map(|_| holder.fd))), "Descriptor of the io_uring with which the socket is registered";
+    Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot)), "Slot of the socket in that io_uring";
+    Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
-    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, Cell::Program), "Processes that hold the socket at the other end, or the reason why there is none";
-    PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| peer_holders(row, |holders, _| Cell::PerHolder(holders, pid)), "Process of each descriptor of the socket at the other end";
-    PeerCommand = "peer_command", JsonMember::Chosen, both(left("Peer Command", 15)), PeerHolders, Texts, |row| peer_holders(row, |holders, _| Cell::PerHolder(holders, command)), "Process name of each descriptor of the socket at the other end";
+    Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Texted, |row| via(row, &[Owner::AcceptQueue, Owner::Request]), "Listening socket of a connection that waits to be accepted, or of a connection request, and its processes";
+    Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Texted, |row| via(row, &[Owner::InFlight]), "Unix socket whose message the socket is in, and its processes";
+    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, &[])), "Processes that hold the socket at the other end, or the reason why there is none";
+    PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| per_peer_holder(row, pid), "Process of each descriptor of the socket at the other end";
+    PeerCommand = "peer_command", JsonMember::Chosen, both(left("Peer Command", 15)), PeerHolders, Texts, |row| per_peer_holder(row, command), "Process name of each descriptor of the socket at the other end";
     PeerOwner = "peer_owner", default("peer_owner"), both(left("Peer Owner", 12)), PeerHolders, Word(owner::words), |row| peer_holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket at the other end";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
-    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Container, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Texted, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Xattrs = "xattrs", JsonMember::Chosen, both(left("Xattrs", 20)), Holders, Texted, xattrs, "Extended attributes of the socket that programs have set, such as systemd (Linux 7.0)";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
     Timer = "timer", default("timer"), ends(left("Timer", 23)), Nothing, Timer, |row| Cell::Timer(row.socket.timer, row.context.host().hz), "Running timer of the connection";
@@ -235,7 +250,22 @@ fn netns_name<'a>(row: &'a Row<'a>) -> Cell<'a> {
 }
 
 fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
-    row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+    row.holders.of_socket.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+}
+
+fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    let of_via = row.holders.of_via.map_or(&[][..], |(holders, _)| holders);
+    let found = row.holders.of_socket;
+    found.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_via))
+}
+
+fn via<'a>(row: &'a Row<'a>, owners: &[Owner]) -> Cell<'a> {
+    match (row.holders.of_socket, row.holders.of_via) {
+        (Some((_, owner)), Some((holders, via))) if owners.contains(&owner) => {
+            Cell::Via(via, holders)
+        }
+        _ => Cell::Absent,
+    }
 }
 
 fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
@@ -245,16 +275,57 @@ fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
     }
 }
 
-fn per_holder<'a>(row: &'a Row<'a>, cell: fn(&Holder) -> Cell) -> Cell<'a> {
-    row.holders.map_or(Cell::Absent, |(holders, _)| Cell::PerHolder(holders, cell))
+fn descriptor<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
+    match holder.slot {
+        Some(slot) => Cell::Slot(holder.fd, slot),
+        None => Cell::Number(holder.fd.into()),
+    }
 }
 
-fn pid(holder: &Holder) -> Cell<'_> {
+/// Reads a value of each descriptor.
+type ReadHolder = for<'h> fn(&'h Holder, &'h Processes) -> Cell<'h>;
+
+fn per_holder<'a>(row: &'a Row<'a>, read: ReadHolder) -> Cell<'a> {
+    per_descriptor(row, row.holders.of_socket, read)
+}
+
+fn per_peer_holder<'a>(row: &'a Row<'a>, read: ReadHolder) -> Cell<'a> {
+    by_peer(row, |_| per_descriptor(row, row.holders.of_peer, read))
+}
+
+fn per_descriptor<'a>(
+    row: &'a Row<'a>,
+    found: Option<(&'a [Holder], Owner)>,
+    read: ReadHolder,
+) -> Cell<'a> {
+    let processes = row.processes;
+    found.map_or(Cell::Absent, |(holders, _)| {
+        Cell::PerHolder(PerHolder { holders, processes, read })
+    })
+}
+
+fn pid<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
     Cell::Number(holder.pid.into())
 }
 
-fn command(holder: &Holder) -> Cell<'_> {
+fn command<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
     Cell::Bytes(holder.command.as_bytes())
+}
+
+fn start<'h>(holder: &'h Holder, processes: &'h Processes) -> Cell<'h> {
+    processes.start_of(holder).map_or(Cell::Unknown, Cell::Moment)
+}
+
+fn process_user<'h>(holder: &'h Holder, processes: &'h Processes) -> Cell<'h> {
+    by_process(processes.of(holder), |it| Cell::User(it.uid, processes.user_name(it.uid)))
+}
+
+fn by_process<'h>(found: Found, read: impl Fn(Process) -> Cell<'h>) -> Cell<'h> {
+    match found {
+        Found::Process(process) => read(process),
+        Found::Ended => Cell::Absent,
+        Found::Unknown => Cell::Unknown,
+    }
 }
 
 /// What is read from the socket at the other end.
@@ -267,7 +338,8 @@ fn by_peer<'a>(row: &'a Row<'a>, read: impl FnOnce(Claim) -> Cell<'a>) -> Cell<'
 }
 
 fn peer_holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
-    by_peer(row, |_| row.peer_holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner)))
+    let found = row.holders.of_peer;
+    by_peer(row, |_| found.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner)))
 }
 
 /// What is read from the control group of the socket. Of a group that was removed, only the number is known.
@@ -280,6 +352,15 @@ fn by_cgroup<'a>(
         None => Cell::Unknown,
         Some(0) => Cell::Absent,
         Some(number) => row.cgroups.of(number).map_or_else(|| removed(number), read),
+    }
+}
+
+/// A socket has no inode before it is accepted, and after its process has closed it.
+fn xattrs<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.socket.inode {
+        0 => Cell::Absent,
+        _ if !row.labels.exist() => Cell::Absent,
+        inode => row.labels.of(inode).map_or(Cell::Unknown, Cell::Labels),
     }
 }
 
@@ -349,6 +430,14 @@ impl Column {
             Needs::Holders | Needs::PeerHolders => sections(owner::FACTS),
             Needs::Facts(facts) => sections(facts),
         }
+    }
+
+    /// Whether the values are those of the descriptors that hold the socket or, if [`Column::is_of_peer`], the socket
+    /// at the other end.
+    pub fn is_of_holders(self) -> bool {
+        use Column::{Carrier, Listener, Owner, PeerOwner, Xattrs};
+        let is_of_socket = matches!(self, Owner | Listener | Carrier | Xattrs | PeerOwner);
+        matches!(self.needs(), Needs::Holders | Needs::PeerHolders) && !is_of_socket
     }
 
     /// The type of the values.
@@ -478,6 +567,6 @@ mod tests {
         assert!(parse("re").is_err_and(|error| error.starts_with("ambiguous column 're'")));
         assert!(parse("zzz").is_err_and(|error| error.contains("options or set")));
         assert!(parse("").is_err() && parse("*").is_err_and(|error| error.contains("(expected ")));
-        assert!(parse("x\x1b").is_err_and(|error| !error.contains('\x1b')));
+        assert!(parse("q\x1b").is_err_and(|error| !error.contains('\x1b')));
     }
 }

@@ -15,7 +15,7 @@ use crate::query::cell_text;
 use crate::query::key::Key;
 use crate::query::row::Row;
 use crate::socket::{Endpoint, TimeLimit};
-use crate::text::Name;
+use crate::text::{Moment, Name};
 
 /// A value of a column or an option. Data of different variants are not equal. Their order is that of the
 /// variants.
@@ -28,6 +28,7 @@ pub enum Datum<'a> {
     Number(i128),
     /// In microseconds.
     Time(i128),
+    Moment(Moment),
     Text(Cow<'a, [u8]>),
     Address(IpAddr, u16),
     /// Larger than every number and every time.
@@ -43,7 +44,7 @@ impl<'a> Datum<'a> {
 
     fn list(data: impl Iterator<Item = Datum<'a>>) -> Datum<'a> {
         let data: Vec<Datum> = data.collect();
-        if data.is_empty() {
+        if data.iter().all(|datum| *datum == Datum::Nothing) {
             Datum::Nothing
         } else {
             Datum::List(data)
@@ -57,6 +58,7 @@ impl<'a> Datum<'a> {
             Datum::Off => Datum::Off,
             Datum::Number(number) => Datum::Number(number),
             Datum::Time(time) => Datum::Time(time),
+            Datum::Moment(moment) => Datum::Moment(moment),
             Datum::Text(text) => Datum::Text(Cow::Owned(text.into_owned())),
             Datum::Address(address, port) => Datum::Address(address, port),
             Datum::Never => Datum::Never,
@@ -86,6 +88,7 @@ impl Ord for Datum<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Datum::Number(a), Datum::Number(b)) | (Datum::Time(a), Datum::Time(b)) => a.cmp(b),
+            (Datum::Moment(a), Datum::Moment(b)) => a.cmp(b),
             (Datum::Text(a), Datum::Text(b)) => a.cmp(b),
             (Datum::Address(a, port), Datum::Address(b, other)) => (a, port).cmp(&(b, other)),
             (Datum::List(a), Datum::List(b)) => a.cmp(b),
@@ -101,10 +104,11 @@ impl Datum<'_> {
             Datum::Off => 1,
             Datum::Number(_) => 2,
             Datum::Time(_) => 3,
-            Datum::Text(_) => 4,
-            Datum::Address(..) => 5,
-            Datum::Never => 6,
-            Datum::List(_) => 7,
+            Datum::Moment(_) => 4,
+            Datum::Text(_) => 5,
+            Datum::Address(..) => 6,
+            Datum::Never => 7,
+            Datum::List(_) => 8,
         }
     }
 }
@@ -156,15 +160,20 @@ impl<'a> Row<'a> {
 pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
+        // A descriptor of that number is another file.
+        Cell::Slot(..) => Datum::Nothing,
         Cell::Options([], _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
         Cell::Nameless(number) => Datum::Text(Cow::Owned(number.to_string().into_bytes())),
         Cell::Flag(flag) => Datum::Number(flag.into()),
         Cell::Word(word) => Datum::text(word.as_bytes()),
         Cell::Bytes(bytes) => Datum::text(bytes),
-        Cell::PerHolder(holders, cell) => {
-            Datum::list(holders.iter().map(|holder| of_cell(cell(holder))))
-        }
+        Cell::PerHolder(it) => Datum::list(it.cells().map(of_cell)),
+        Cell::Arguments(arguments) if arguments.is_empty() => Datum::Nothing,
+        // As `ps -ef` prints them.
+        Cell::Arguments(arguments) => Datum::Text(Cow::Owned(arguments.join(&b' '))),
+        Cell::User(uid, _) => Datum::Number(uid.into()),
+        Cell::Moment(moment) => Datum::Moment(moment),
         Cell::Interface(Interface { index, name }) => of_interface(name, index.into()),
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
             Datum::Address(address, port)
@@ -180,6 +189,20 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             let parts = [it.runtime, &it.id, it.short_id()].into_iter().chain(it.pod.as_deref());
             let parts = parts.map(|part| Datum::text(part.as_bytes()));
             Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
+        }
+        Cell::Via(via, []) => of_cell(Cell::Nameless(via.inode)),
+        // As it is printed, and each part of it.
+        Cell::Via(_, holders) => {
+            let printed = cell_text::processes(holders, None).into_bytes();
+            let parts = holders.iter().flat_map(|holder| {
+                let pid = Datum::Text(Cow::Owned(holder.pid.to_string().into_bytes()));
+                [pid, Datum::text(holder.command.as_bytes())]
+            });
+            Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
+        }
+        Cell::Labels(labels) => {
+            let texts = labels.iter().map(cell_text::label_text);
+            Datum::list(texts.map(|text| Datum::Text(Cow::Owned(text))))
         }
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),

@@ -122,6 +122,7 @@ impl Filter {
             unbound: self.unbound,
             udp_lite: SocketKind::ALL.iter().any(|kind| kind.is_udp_lite() && self.wants(*kind)),
             owners: self.needs_owners(),
+            listeners: false,
             tasks: false,
             every_netns: false,
             sections: Sections::ALL.bits(),

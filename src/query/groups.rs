@@ -38,9 +38,11 @@ impl Groups {
 /// any other column, and if no descriptor holds the socket. Two processes of one command count as one
 /// holder of their socket then.
 pub fn distinct<'a>(row: &'a Row<'a>, column: Column) -> Option<Vec<Cell<'a>>> {
-    let Cell::PerHolder(holders @ [_, ..], read) = column.read(row) else { return None };
-    let mut cells: Vec<_> =
-        holders.iter().map(|holder| (datum::of_cell(read(holder)), read(holder))).collect();
+    let Cell::PerHolder(it) = column.read(row) else { return None };
+    if it.holders.is_empty() {
+        return None;
+    }
+    let mut cells: Vec<_> = it.cells().map(datum::of_cell).zip(it.cells()).collect();
     cells.sort_by(|(a, _), (b, _)| a.cmp(b));
     cells.dedup_by(|(a, _), (b, _)| a == b);
     Some(cells.into_iter().map(|(_, cell)| cell).collect())

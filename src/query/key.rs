@@ -150,11 +150,16 @@ fn member_of(index: usize, word: &str) -> Result<Key, String> {
 }
 
 /// Names of other programs, and the names here.
-const ELSEWHERE: [(&str, &str); 20] = [
+const ELSEWHERE: [(&str, &str); 25] = [
     ("cmd", "command"),
     ("comm", "command"),
     ("proc", "command"),
     ("process", "command"),
+    ("args", "cmdline"),
+    ("lstart", "started"),
+    ("start_time", "started"),
+    ("euser", "process_user"),
+    ("euid", "process_user"),
     ("daddr", "dst"),
     ("raddr", "dst"),
     ("saddr", "src"),

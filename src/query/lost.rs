@@ -7,7 +7,7 @@ use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 use crate::query::column_set::ColumnSet;
 use crate::query::columns::Column;
-use crate::socket::owner::{Claim, Owner};
+use crate::socket::owner::Owner;
 use crate::socket::state::State;
 use crate::socket::Socket;
 
@@ -36,6 +36,7 @@ impl Which {
 const ALL: &[Family] = &Family::ALL;
 const LISTENERS: &[Family] = &[Family::Tcp, Family::Mptcp, Family::Sctp, Family::Vsock];
 const TCP: &[Family] = &[Family::Tcp];
+const QUEUED: &[Family] = &[Family::Tcp, Family::Mptcp];
 const UDP: &[Family] = &[Family::Udp];
 const UNIX: &[Family] = &[Family::Unix];
 const NETLINK: &[Family] = &[Family::Netlink];
@@ -106,6 +107,14 @@ const COLUMNS: &[ColumnSource] = {
         (Netns, All, ALL, &[("net", "ns"), ("ns_common", "inum")]),
         (Owner, All, ALL, &[("sock", "sk_socket"), ("sock", "sk_kern_sock")]),
         (Owner, All, ALL, &[("sock_common", "skc_flags"), ("sock_flags", "SOCK_DEAD")]),
+        (Listener, Others, QUEUED, &[("request_sock", "dl_next"), ("request_sock", "sk")]),
+        (Listener, Others, QUEUED, &[("request_sock", "__req_common"), ("sock_common", "skc_listener")]),
+        (Listener, Others, QUEUED, &[("sock_common", "skc_refcnt")]),
+        (Listener, Others, QUEUED, &[("inet_connection_sock", "icsk_accept_queue")]),
+        (Listener, Others, QUEUED, &[("request_sock_queue", "rskq_accept_head")]),
+        (Cmdline, All, ALL, &[("task_struct", "start_boottime")]),
+        (Started, All, ALL, &[("task_struct", "start_boottime")]),
+        (ProcessUser, All, ALL, &[("task_struct", "start_boottime")]),
         (Group, All, INTERNET, &[("sock", "sk_reuseport_cb"), ("sock_reuseport", "num_socks")]),
         (Cgroup, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
         (Unit, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
@@ -157,7 +166,8 @@ impl Lost {
     /// are asked for, it contains the ones that are.
     pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
         let is_asked_for = |(column, _, of, _): &&ColumnSource| {
-            let is_always_read = column.is_default_member() && !column.is_of_peer();
+            let is_always_read =
+                column.is_default_member() && !column.is_of_peer() && *column != Column::Listener;
             (is_always_read || is_asked(*column))
                 && of.iter().any(|family| families.contains(family))
         };
@@ -208,11 +218,11 @@ impl Lost {
         }
     }
 
-    /// Replaces the reason why no process holds a full socket by [`Owner::Unknown`], if it is lost.
-    pub fn without_reason(&self, socket: &Socket, claim: Claim) -> Claim {
+    /// Returns the reason why no process holds a socket, or [`Owner::Unknown`] if that of a full socket is lost.
+    pub fn without_reason(&self, socket: &Socket, reason: Owner) -> Owner {
         match !socket.is_mini() && self.by(socket).has(Column::Owner as usize) {
-            true => Claim { unheld: Owner::Unknown, ..claim },
-            false => claim,
+            true => Owner::Unknown,
+            false => reason,
         }
     }
 

@@ -11,4 +11,4 @@ mod stream;
 
 pub use item::Item;
 pub use section::Record;
-pub use stream::{read_owners, read_tasks, Records};
+pub use stream::{read_messages, read_owners, read_tasks, read_waiting, Records};

@@ -7,7 +7,10 @@ use plain::Plain;
 
 use crate::error::Error;
 use crate::kernel::abi::section as bit;
-use crate::kernel::abi::{item_header, item_kind, owner_record, record_header, task_record};
+use crate::kernel::abi::{
+    item_header, item_kind, message_record, owner_record, record_header, task_record,
+    waiting_record,
+};
 use crate::record::bytes::padded;
 use crate::record::section::{Record, Sections, LAYOUT};
 
@@ -153,6 +156,16 @@ pub fn read_owners(source: impl Read, each: impl FnMut(&owner_record)) -> Result
     read_all(source, OWNER_MAGIC, each)
 }
 
+/// Reads all records of a walk through messages.
+///
+/// # Errors
+///
+/// As [`read_owners`].
+pub fn read_messages(source: impl Read, each: impl FnMut(&message_record)) -> Result<(), Error> {
+    const MESSAGE_MAGIC: u32 = u32::from_ne_bytes(*b"knsm");
+    read_all(source, MESSAGE_MAGIC, each)
+}
+
 /// Reads all records of an iteration over tasks.
 ///
 /// # Errors
@@ -161,6 +174,16 @@ pub fn read_owners(source: impl Read, each: impl FnMut(&owner_record)) -> Result
 pub fn read_tasks(source: impl Read, each: impl FnMut(&task_record)) -> Result<(), Error> {
     const TASK_MAGIC: u32 = u32::from_ne_bytes(*b"knsn");
     read_all(source, TASK_MAGIC, each)
+}
+
+/// Reads all records of the connections that wait to be accepted.
+///
+/// # Errors
+///
+/// As [`read_owners`].
+pub fn read_waiting(source: impl Read, each: impl FnMut(&waiting_record)) -> Result<(), Error> {
+    const WAITING_MAGIC: u32 = u32::from_ne_bytes(*b"knsq");
+    read_all(source, WAITING_MAGIC, each)
 }
 
 /// Reads records of one size, which begin with `magic`. A read may end anywhere in a record.

@@ -4,6 +4,8 @@ pub mod cgroup;
 pub mod diag;
 pub mod family;
 pub mod kind;
+pub mod listener;
+pub mod messages;
 mod names;
 pub mod owner;
 pub mod peer;
@@ -152,6 +154,12 @@ impl<'a> Socket<'a> {
     /// Whether this is a mini-socket, which has no options.
     pub fn is_mini(&self) -> bool {
         !self.record.has(Section::Socket)
+    }
+
+    /// The inode through which processes hold the socket. A subflow has that of its master: net/mptcp/protocol.h,
+    /// mptcp_sock_graft().
+    pub fn held_inode(&self) -> u64 {
+        self.master.map_or(self.inode, |master| master.inode)
     }
 
     /// Whether its process has closed the socket.

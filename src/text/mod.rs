@@ -2,10 +2,12 @@
 
 mod apart;
 mod escape;
+mod moment;
 mod name;
 pub mod suggest;
 pub mod units;
 
 pub use apart::{is_number, set_apart, unescaped, First, EMPTY};
 pub use escape::{escaped, Escaped, Part, Word};
+pub use moment::Moment;
 pub use name::Name;

@@ -71,12 +71,13 @@ fn next<'a>(lines: &mut std::str::Lines<'a>, row: &str, columns: usize) -> &'a s
 }
 
 /// The beginnings of values that contain a blank.
-const TITLES_AND_TIMERS: [&str; 8] = [
+const TITLES_AND_TIMERS: [&str; 9] = [
     "Local Address",
     "Foreign Address",
     "PID/",
     "Peer ",
     "Netns Name",
+    "Process User",
     "off (",
     "on (",
     "keepalive (",

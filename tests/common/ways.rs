@@ -85,9 +85,13 @@ fn group_names(rows: &[Value]) -> BTreeMap<u64, u64> {
 /// this one is left: others may be children that are about to run a program.
 fn at_rest(mut row: Value, groups: &BTreeMap<u64, u64>) -> Value {
     let own = std::process::id();
-    for (place, member) in
-        [("", "cookie"), ("/master", "cookie"), ("/options", "SO_COOKIE"), ("/timer", "seconds")]
-    {
+    for (place, member) in [
+        ("", "cookie"),
+        ("/master", "cookie"),
+        ("/listener", "cookie"),
+        ("/options", "SO_COOKIE"),
+        ("/timer", "seconds"),
+    ] {
         if let Some(object) = row.pointer_mut(place).and_then(Value::as_object_mut) {
             object.remove(member);
         }
@@ -100,8 +104,10 @@ fn at_rest(mut row: Value, groups: &BTreeMap<u64, u64>) -> Value {
     for member in ["pid", "command", "fd", "nonblock"] {
         row[member].take();
     }
-    if let Some(processes) = row["processes"].as_array_mut() {
-        processes.retain(|process| process["pid"] == own);
+    for place in ["/processes", "/listener/processes"] {
+        if let Some(processes) = row.pointer_mut(place).and_then(Value::as_array_mut) {
+            processes.retain(|process| process["pid"] == own);
+        }
     }
     if let Some(group) = row["reuseport"]["group"].as_u64() {
         row["reuseport"]["group"] = json!(groups.get(&group));

@@ -29,7 +29,7 @@ impl Stream {
     /// Returns the headers of the records. Programs that do not write sockets have none.
     fn headers(&self) -> Vec<record_header> {
         let mut headers = Vec::new();
-        if ["owners", "tasks"].contains(&self.program.as_str()) {
+        if ["owners", "holder", "tasks"].contains(&self.family()) {
             return headers;
         }
         let mut records = Records::new(self.bytes.as_slice());
@@ -58,6 +58,7 @@ fn programs(part: Part) -> Vec<String> {
 
 /// Reads a walk twice. `None` if this kernel does not load it.
 fn walk_twice(program: &str) -> Option<[Stream; 2]> {
+    let has_holders = program.starts_with(walk::HOLDERS);
     let choose = |open: &mut OpenObject| {
         let is_needed = |name: &OsStr| name == program || name == walk::PLACES;
         open.progs_mut().for_each(|mut other| other.set_autoload(is_needed(other.name())));
@@ -65,10 +66,11 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
             open,
             &walk_parameters { is_on: 1, lanes: 1, ..walk_parameters::default() },
             false,
+            has_holders,
         )
     };
     let attach = |object: &Object| {
-        let walks = Walks::of(object, 1, None)?;
+        let walks = Walks::of(object, 1, has_holders, None)?;
         let found = object.progs_mut().find(|other| other.name() == program);
         Ok((walks, walk::attach(object, &found.expect("the program"), 1)?))
     };
@@ -77,7 +79,8 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
         let mut places = walks.places().expect("an iterator");
         walk::add_place(&mut places).expect("a network namespace");
         let mut bytes = Vec::new();
-        for mut lane in walks.open(&links).expect("a walk") {
+        let lanes = if has_holders { walks.open_holders(&links) } else { walks.open(&links) };
+        for mut lane in lanes.expect("a walk") {
             while let Some(piece) = lane.next_piece().expect("read") {
                 bytes.extend_from_slice(piece.records);
             }

@@ -231,6 +231,7 @@ fn udp_lite_without_the_first_descriptor() {
         families: vec![Family::Udp],
         unbound: false,
         owners: false,
+        listeners: false,
         tasks: false,
         every_netns: false,
         ..Request::everything()

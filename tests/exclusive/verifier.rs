@@ -11,6 +11,7 @@ use knetstat::kernel::abi::{
 use knetstat::kernel::object::{set_prefilter, set_walks, Part};
 use knetstat::kernel::programs;
 use knetstat::kernel::request::Request;
+use knetstat::kernel::walk::HOLDERS;
 use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
@@ -27,13 +28,18 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 23] = [
+const PROGRAMS: [&[&str]; 27] = [
     &["walk_place"],
+    &["holder_walk", "holder_walk_without_loop"],
+    // Every kernel with a table of unix sockets for each namespace has bpf_loop().
+    &["message_walk"],
     &["tcp_walk", "tcp_walk_without_loop"],
     &["udp_walk", "udp_walk_without_loop"],
     // Up to Linux 5.19, no namespace has a table of its own.
     &["unix_walk", "unix_walk_without_loop"],
     &["mptcp_walk", "mptcp_walk_without_loop"],
+    &["queue_walk", "queue_walk_without_loop"],
+    &["queue_table", "queue_table_without_loop"],
     &["tcp_table", "tcp_table_without_loop"],
     &["udp_table", "udp_table_without_loop"],
     &["unix_table", "unix_table_without_loop", "unix_files_without_loop"],
@@ -150,7 +156,7 @@ fn load(name: &str, filter: Option<prefilter>, log_level: u32) -> Result<usize, 
         }
         if Part::of(name) == Part::Walks {
             let walks = walk_parameters { is_on: 1, lanes: 2, udplite_fd: 3, unused: 0 };
-            set_walks(open, &walks, true)?;
+            set_walks(open, &walks, true, name.starts_with(HOLDERS))?;
         }
         filter.as_ref().map_or(Ok(()), |filter| set_prefilter(open, filter))
     };

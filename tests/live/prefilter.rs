@@ -51,6 +51,7 @@ fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
         families: vec![Family::Tcp, Family::Udp],
         udp_lite: false,
         owners: false,
+        listeners: false,
         tasks: false,
         every_netns: false,
         prefilter: prefilter.clone(),

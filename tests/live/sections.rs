@@ -76,6 +76,7 @@ struct Copied {
 fn read(loader: &Loader, sections: Sections) -> BTreeMap<u64, Copied> {
     let request = Request {
         owners: false,
+        listeners: false,
         tasks: false,
         every_netns: false,
         sections: sections.bits(),

@@ -123,8 +123,17 @@ impl Output for Types {
                 Cell::Word(_) => "word",
                 Cell::Bytes(_) | Cell::Interface(_) | Cell::Nameless(_) => "text",
                 Cell::End(_) => "address",
-                Cell::Flag(_) => panic!("{column:?}: no column has a flag alone"),
-                Cell::Master(_) | Cell::Container(_) | Cell::Group(..) => "object",
+                Cell::Flag(_)
+                | Cell::Arguments(_)
+                | Cell::User(..)
+                | Cell::Moment(_)
+                | Cell::Slot(..) => {
+                    panic!("{column:?}: only descriptors have such values")
+                }
+                Cell::Master(_) | Cell::Container(_) | Cell::Labels(_) | Cell::Group(..) => {
+                    "object"
+                }
+                Cell::Via(..) => "object",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
                 Cell::Time(_) => "time",
@@ -151,22 +160,24 @@ fn every_cell_is_of_the_type_of_its_column() {
     assert!(types.rows >= 10, "{} rows", types.rows);
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
-    // The streams have no peers, no namespace names, no control groups and no SO_REUSEPORT groups.
-    assert_eq!(
-        never,
-        [
-            "peer",
-            "netns_name",
-            "peer_program",
-            "peer_pid",
-            "peer_command",
-            "peer_owner",
-            "cgroup",
-            "unit",
-            "container",
-            "group"
-        ]
-    );
+    // The streams have no peers, no namespace names, no rings, no queues, no messages, no control groups, no labels and
+    // no SO_REUSEPORT groups.
+    let expected = [
+        "peer",
+        "netns_name",
+        "listener",
+        "carrier",
+        "peer_program",
+        "peer_pid",
+        "peer_command",
+        "peer_owner",
+        "cgroup",
+        "unit",
+        "container",
+        "xattrs",
+        "group",
+    ];
+    assert_eq!(never, expected);
 }
 
 #[test]

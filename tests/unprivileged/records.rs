@@ -205,6 +205,13 @@ pub fn printed_as(stream: &Stream, config: &Config) -> String {
         (record.pid, record.fd, record.inode) = (812, 3, LISTENER);
         record.command[..4].copy_from_slice(b"sshd");
     });
+    // A thread has registered it with an io_uring.
+    holder.part(|record: &mut owner_record| {
+        record.magic = u32::from_ne_bytes(*b"knso");
+        (record.pid, record.tid, record.fd, record.slot) = (812, 815, 5, 4);
+        record.inode = LISTENER;
+        record.command[..4].copy_from_slice(b"sshd");
+    });
     let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,

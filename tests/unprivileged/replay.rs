@@ -740,7 +740,8 @@ fn descriptors(count: u32) -> Stream {
 
 /// Returns the holders in their order, or the error.
 fn owners(source: impl Read) -> Result<String, String> {
-    Owners::read(source).map(|owners| format!("{owners:?}")).map_err(|error| error.to_string())
+    let all = |owners: Owners| format!("{:?}", owners.all().collect::<Vec<_>>());
+    Owners::read(source).map(all).map_err(|error| error.to_string())
 }
 
 /// Returns the number of descriptors among the holders.

@@ -15,6 +15,7 @@ fn requests() -> [ColumnRequest; 4] {
     let all = ColumnRequest {
         netns: true,
         extended: true,
+        labels: true,
         programs: true,
         peers: true,
         timers: true,

@@ -50,7 +50,7 @@ fn problem(what: &str, error: &LoadError) -> Problem {
 /// The flag that requests the subject of a program.
 fn flag(program: &Program) -> String {
     match (program.subject, program.when) {
-        (Subject::Owners, _) => "--programs".into(),
+        (Subject::Queues | Subject::Owners | Subject::Messages, _) => "--programs".into(),
         (Subject::Tasks, _) => "--all-netns".into(),
         (Subject::Sockets(Family::Other), _) | (_, When::Unbound | When::UnboundOrUdpLite) => {
             "--unbound".into()
@@ -66,7 +66,9 @@ pub fn table(loader: &Loader, obstacle: Option<&Problem>) -> Vec<Check> {
     }
     let opened = loader.load(&Request::everything()).and_then(|programs| {
         programs.open(&mut Snapshot::default())?;
+        programs.open_queues(&mut Snapshot::default())?;
         programs.owners()?;
+        programs.messages()?;
         programs.tasks()?;
         Ok(programs)
     });

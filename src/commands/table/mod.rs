@@ -24,6 +24,7 @@ use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::syscall;
 use crate::output::quiet::Quiet;
 use crate::output::{Output, Style};
+use crate::query::columns::Column;
 use crate::query::filter::Filter;
 use crate::query::lost::Lost;
 use crate::record::fact::Sections;
@@ -52,6 +53,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let config = Config { filter, style, ..config.clone() };
     let request = Request {
         owners: config.needs_owners() || *scope == Scope::All,
+        listeners: config.needs_listeners(),
         tasks: *scope == Scope::All,
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(&config, is_one)
@@ -65,9 +67,12 @@ pub fn run(config: &Config) -> Result<(), Error> {
             (_, netns_set) => netns_set,
         },
     };
-    let reading = Reading::open(&programs, config, netns_set)?;
+    let mut reading = Reading::open(&programs, config, netns_set)?;
+    if config.asks_for(Column::Xattrs) {
+        reading = reading.with_owners(config, false)?;
+    }
     capability::drop_all()?;
-    let reading = reading.with_owners()?;
+    let reading = reading.with_owners(config, true)?;
     match config.quiet {
         true => find_match(reading, &programs, config),
         false => print(reading, &programs, config),
@@ -105,8 +110,12 @@ fn load(request: &Request, config: &Config) -> Result<(Loaded, Lost), Error> {
     let connections = peers::request(config, request.every_netns);
     let connections = connections.map(|request| loader.load(&request)).transpose()?;
     let programs = Loaded { rows: loader.load(request)?, connections };
-    let lost =
-        loader.btf().map(|btf| Lost::of(btf, &request.families, |column| config.asks_for(column)));
+    let is_asked = |column| match column {
+        // The processes are those of the listener if a connection waits.
+        Column::Listener => config.needs_listeners(),
+        column => config.asks_for(column),
+    };
+    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, is_asked));
     Ok((programs, lost.unwrap_or_default()))
 }
 

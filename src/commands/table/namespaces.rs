@@ -6,7 +6,9 @@ use nix::errno::Errno;
 
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
+use crate::host::labels::LabelsOfSockets;
 use crate::host::netns_names::Names;
+use crate::host::processes::Processes;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
@@ -55,6 +57,10 @@ pub struct Namespaces {
     names: Names,
     /// The control groups, if they are shown.
     cgroups: Cgroups,
+    /// The processes that hold sockets, as far as they are shown.
+    processes: Processes,
+    /// The labels of sockets, if they are shown.
+    labels: LabelsOfSockets,
     /// The connections among which the peers of rows are, if they are shown and were read.
     peers: Option<Peers>,
     /// The inodes of knetstat's sockets besides those of the hosts.
@@ -76,7 +82,9 @@ impl Namespaces {
 
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
-        Namespaces { namespaces, indexes, names, cgroups, peers: None, own: Vec::new() }
+        let (processes, labels) = (Processes::default(), LabelsOfSockets::default());
+        let (peers, own) = (None, Vec::new());
+        Namespaces { namespaces, indexes, names, cgroups, processes, labels, peers, own }
     }
 
     /// Returns the same namespaces with names.
@@ -87,6 +95,11 @@ impl Namespaces {
     /// Returns the same namespaces with the control groups of the host.
     pub fn with_cgroups(self, cgroups: Cgroups) -> Namespaces {
         Namespaces { cgroups, ..self }
+    }
+
+    /// Returns the same namespaces with the labels of sockets.
+    pub fn with_labels(self, labels: LabelsOfSockets) -> Namespaces {
+        Namespaces { labels, ..self }
     }
 
     /// Returns the same namespaces with their connections.
@@ -129,14 +142,28 @@ impl Namespaces {
         &self.cgroups
     }
 
+    /// The processes that have been looked up so far.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// The labels of sockets, which may not be in the table.
+    pub fn labels(&self) -> &LabelsOfSockets {
+        &self.labels
+    }
+
     /// The socket at the other end of one of these namespaces.
     pub fn peer(&self, socket: &Socket) -> Peer {
         self.peers.as_ref().map_or_else(|| Peer::of_unix(socket), |peers| peers.of(socket))
     }
 
-    /// Names that could not be looked up, as the ends of sentences.
+    /// Names, and details of processes, that could not be looked up, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
-        self.names.missing().into_iter().chain(interfaces).chain(self.cgroups.missing())
+        let names = self.names.missing().into_iter().chain(interfaces);
+        names
+            .chain(self.cgroups.missing())
+            .chain(self.processes.missing())
+            .chain(self.labels.missing())
     }
 }

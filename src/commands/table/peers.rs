@@ -39,6 +39,8 @@ pub fn request(config: &Config, every_netns: bool) -> Option<Request> {
         families,
         unbound: false,
         owners: false,
+        listeners: false,
+        tasks: false,
         every_netns,
         sections: needed().bits(),
         prefilter: if config.kernel_filter { prefilter } else { Prefilter::default() },
@@ -66,8 +68,9 @@ pub fn read(
     while let Some(record) = records.next_record()? {
         let socket = Socket::decode(record);
         if namespaces.index(socket.netns).is_some() {
-            let claim = config.lost.without_reason(&socket, Claim::of(&socket));
-            peers.add(&socket, claim);
+            let claim = Claim::of(&socket);
+            let unheld = config.lost.without_reason(&socket, claim.unheld);
+            peers.add(&socket, Claim { unheld, ..claim });
         }
     }
     Ok(peers.sorted())

@@ -15,23 +15,28 @@ use crate::output::Output;
 use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::layout::Layout;
-use crate::query::row::Row;
+use crate::query::lost::Lost;
+use crate::query::row::{Holders, Row};
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
-use crate::socket::owner::{Claim, Holder, Owner, Owners};
+use crate::socket::listener::Listeners;
+use crate::socket::messages::Messages;
+use crate::socket::owner::{Claim, Holder, Owner, Owners, Via};
+use crate::socket::peer::Peer;
 use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
-
-/// The holders of a socket, and the reason if there are none.
-type Found<'a> = Option<(&'a [Holder], Owner)>;
 
 /// The holders of sockets: the result of one iteration over all descriptors, and another one for each
 /// section of the table, for sockets whose holder the first did not find.
 pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
+    /// The sockets in messages.
+    pub messages: Messages,
+    /// The listeners of the connections that wait to be accepted.
+    pub listeners: Listeners,
 }
 
 impl<R: Read> Ownership<R> {
@@ -41,7 +46,57 @@ impl<R: Read> Ownership<R> {
     ///
     /// When the first iteration cannot be read.
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
-        Ok(Ownership { owners: Owners::read(first)?, again })
+        let owners = Owners::read(first)?;
+        let (messages, listeners) = (Messages::default(), Listeners::default());
+        Ok(Ownership { owners, again, messages, listeners })
+    }
+
+    /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
+    fn find(&self, socket: &Socket, peer: Peer) -> Holders<'_> {
+        let of_socket = self.owners.of(Claim::of(socket));
+        Holders {
+            of_socket: Some(of_socket),
+            of_via: self.via(socket, of_socket.1),
+            of_peer: peer.claim().map(|claim| self.owners.of(claim)),
+        }
+    }
+
+    /// The same holders, with the reasons that no further iteration will change.
+    fn settled<'a>(
+        &self,
+        Holders { of_socket, of_via, of_peer }: Holders<'a>,
+        (socket, peer): (&Socket, Peer),
+        lost: &Lost,
+    ) -> Holders<'a> {
+        let in_flight = |owner, is_carried: bool| match owner {
+            Owner::Elsewhere if is_carried => Owner::InFlight,
+            owner => owner,
+        };
+        let is_carried = |claim: Claim| self.messages.of(claim.inode, &self.owners).is_some();
+        let of_socket = of_socket.map(|(holders, owner)| match holders {
+            [] => (holders, lost.without_reason(socket, in_flight(owner, of_via.is_some()))),
+            _ => (holders, owner),
+        });
+        let of_peer = of_peer.map(|(holders, owner)| {
+            (holders, in_flight(owner, peer.claim().is_some_and(is_carried)))
+        });
+        Holders { of_socket, of_via, of_peer }
+    }
+
+    /// The socket that leads to processes where none holds this one, and its holders.
+    fn via(&self, socket: &Socket, owner: Owner) -> Option<(&[Holder], Via)> {
+        match owner {
+            Owner::Elsewhere => self.messages.of(socket.held_inode(), &self.owners),
+            _ => {
+                let listener = self.listeners.of(socket, owner)?;
+                Some((self.owners.with_inode(listener.inode), listener))
+            }
+        }
+    }
+
+    /// The holders that the last iteration found.
+    pub fn owners(&self) -> &Owners {
+        &self.owners
     }
 
     /// Reads one of the other iterations, if one is left.
@@ -51,6 +106,12 @@ impl<R: Read> Ownership<R> {
         }
         Ok(())
     }
+}
+
+/// Whether another iteration may find holders that this one has not.
+fn may_change(Holders { of_socket, of_via, of_peer }: Holders) -> bool {
+    let is_elsewhere = |found| matches!(found, Some((_, Owner::Elsewhere)));
+    is_elsewhere(of_socket) || matches!(of_via, Some(([], _))) || is_elsewhere(of_peer)
 }
 
 /// Writes every socket that the configuration selects, but does not end the output: the caller decides
@@ -175,22 +236,21 @@ impl<W: Read> Printer<'_, W> {
         sorted: Option<&SortedRow>,
     ) -> Result<(), Error> {
         let peer = self.namespaces.peer(&socket);
-        let (mut holders, mut peer_holders) = (None, None);
-        if let Some(sorted) = sorted {
-            (holders, peer_holders) = (sorted.holders(), sorted.peer_holders());
-        } else if let Some(ownership) = &self.ownership {
-            let claim = self.config.lost.without_reason(&socket, Claim::of(&socket));
-            holders = Some(ownership.owners.of(claim));
-            peer_holders = peer.claim().map(|claim| ownership.owners.of(claim));
-            let may_hold = !self.looked_again && !ownership.again.is_empty();
-            let is_elsewhere = |holders: Found| matches!(holders, Some((_, Owner::Elsewhere)));
-            if may_hold && (is_elsewhere(holders) || is_elsewhere(peer_holders)) {
-                self.held.extend_from_slice(socket.record.bytes);
-                return Ok(());
+        let holders = match (sorted, &self.ownership) {
+            (Some(sorted), _) => sorted.holders(),
+            (None, Some(ownership)) => {
+                let found = ownership.find(&socket, peer);
+                let may_hold = !self.looked_again && !ownership.again.is_empty();
+                if may_hold && may_change(found) {
+                    self.held.extend_from_slice(socket.record.bytes);
+                    return Ok(());
+                }
+                ownership.settled(found, (&socket, peer), &self.config.lost)
             }
-        }
+            (None, None) => Holders::default(),
+        };
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
-        let row = Row { holders, peer, peer_holders, ..self.rows.of(&socket, index) };
+        let row = Row { holders, peer, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }

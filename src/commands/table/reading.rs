@@ -3,8 +3,6 @@
 use std::io::{self, IsTerminal, Read};
 use std::time::Duration;
 
-use libbpf_rs::Iter;
-
 use super::namespaces::{Namespace, Namespaces};
 use super::pipeline::Ownership;
 use super::{peers, pipeline};
@@ -13,13 +11,14 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::cgroups::Cgroups;
 use crate::host::interfaces::Interfaces;
+use crate::host::labels::LabelsOfSockets;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
 use crate::kernel::family::Family;
 use crate::kernel::load::Programs;
 use crate::kernel::programs::Program;
-use crate::kernel::read_ahead::{Notice, ReadAhead};
+use crate::kernel::read_ahead::{Notice, OnDemand, ReadAhead};
 use crate::kernel::snapshot::Snapshot;
 use crate::options::defaults::Pool;
 use crate::output::quiet::Quiet;
@@ -27,6 +26,8 @@ use crate::output::Output;
 use crate::query::columns::Column;
 use crate::query::filter::Filter;
 use crate::record::Records;
+use crate::socket::listener::Listeners;
+use crate::socket::messages::Messages;
 use crate::text::suggest::listed;
 
 /// The programs of a run.
@@ -49,17 +50,27 @@ impl Loaded {
     }
 }
 
+/// What is opened in each of the network namespaces.
+#[derive(Default)]
+struct Snapshots {
+    sockets: Snapshot,
+    /// What reports accept queues, which is read before the sockets.
+    queues: Snapshot,
+    /// The connections among which the peers of the sockets are, if these are needed. They are read before the sockets.
+    connections: Option<Snapshot>,
+}
+
 /// What is opened with capabilities and read without them.
 pub struct Reading {
     netns_set: NetnsSet,
     namespaces: Namespaces,
-    snapshot: Snapshot,
-    /// The connections among which the peers of the sockets are, if these are needed.
-    connections: Option<Snapshot>,
+    snapshots: Snapshots,
+    /// What finds the sockets in messages, which is read before the snapshots.
+    messages: Option<Snapshot>,
     /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
-    iterations: Vec<Iter>,
+    iterations: Vec<Snapshot>,
     /// The result of the first iteration, once it has been read.
-    ownership: Option<Ownership<Iter>>,
+    ownership: Option<Ownership<Box<dyn Read>>>,
 }
 
 impl Reading {
@@ -78,21 +89,40 @@ impl Reading {
             programs.rows.owners()?.map(|owners| netns_set.add_from_sockets(owners)).transpose()?;
             netns_set.check_own();
         }
-        let (namespaces, snapshot, connections) = enter_all(programs, config, &mut netns_set)?;
+        let (namespaces, snapshots) = enter_all(programs, config, &mut netns_set)?;
         let count = if config.needs_owners() { 1 + config.filter.layouts().len() } else { 0 };
         let iterations = (0..count).filter_map(|_| programs.rows.owners().transpose());
         let iterations = iterations.collect::<Result<_, _>>()?;
-        Ok(Reading { netns_set, namespaces, snapshot, connections, iterations, ownership: None })
+        let messages = programs.rows.messages()?;
+        let ownership = None;
+        Ok(Reading { netns_set, namespaces, snapshots, messages, iterations, ownership })
     }
 
-    /// Reads the first iteration over all descriptors, if there is one, and closes it.
+    /// Reads the first iteration over all descriptors, unless it has been read or there is none, and closes it. Then
+    /// reads the labels of the sockets, if they are shown, which may require capabilities. The descriptors are shared
+    /// between threads if `has_threads`, which inherit the capabilities of this one.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn with_owners(mut self) -> Result<Reading, Error> {
-        if let Some(first) = self.iterations.pop() {
-            self.ownership = Some(Ownership::new(first, std::mem::take(&mut self.iterations))?);
+    pub fn with_owners(mut self, config: &Config, has_threads: bool) -> Result<Reading, Error> {
+        let reader = |iteration| -> Box<dyn Read> {
+            match has_threads {
+                true => Box::new(OnDemand::Waiting(iteration)),
+                false => Box::new(iteration),
+            }
+        };
+        let mut iterations = std::mem::take(&mut self.iterations).into_iter().map(reader);
+        if let Some(first) = iterations.next() {
+            let mut ownership = Ownership::new(first, iterations.collect())?;
+            if let Some(messages) = self.messages.take() {
+                ownership.messages = Messages::read(messages)?;
+            }
+            if config.asks_for(Column::Xattrs) {
+                let labels = LabelsOfSockets::read(ownership.owners());
+                self.namespaces = self.namespaces.with_labels(labels);
+            }
+            self.ownership = Some(ownership);
         }
         Ok(self)
     }
@@ -108,16 +138,22 @@ impl Reading {
         config: &Config,
         output: &mut dyn Output,
     ) -> Result<Vec<String>, Error> {
-        let Reading { netns_set, namespaces, snapshot, connections, ownership, .. } = self;
+        let Reading { netns_set, namespaces, snapshots, mut ownership, .. } = self;
+        let Snapshots { sockets, queues, connections } = snapshots;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
         let ahead = |snapshot| ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread);
         let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
-        let sockets = ahead(snapshot)?;
+        let mut listeners = None;
+        if let Some(ownership) = &mut ownership {
+            ownership.listeners = Listeners::read(ahead(queues)?)?;
+            listeners = ownership.listeners.missing();
+        }
+        let sockets = ahead(sockets)?;
         let unknown =
             pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
-        Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).collect())
+        Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners).collect())
     }
 
     /// Whether a socket matches, as far as that can be found out. Starts no thread, which would have the
@@ -127,10 +163,16 @@ impl Reading {
     ///
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
-        let Reading { namespaces, snapshot, connections, ownership, .. } = self.with_owners()?;
+        let reading = self.with_owners(config, false)?;
+        let Reading { namespaces, snapshots, mut ownership, .. } = reading;
+        let Snapshots { sockets, queues, connections } = snapshots;
         let namespaces = with_peers(namespaces, connections, config)?;
+        if let Some(ownership) = &mut ownership {
+            ownership.listeners = Listeners::read(queues)?;
+        }
         let mut quiet = Quiet::default();
-        pipeline::print(Records::new(snapshot), config, &namespaces, ownership, &mut quiet)?;
+        let records = Records::new(sockets);
+        pipeline::print(records, config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())
     }
 }
@@ -174,17 +216,21 @@ fn enter_all(
     programs: &Loaded,
     config: &Config,
     netns_set: &mut NetnsSet,
-) -> Result<(Namespaces, Snapshot, Option<Snapshot>), Error> {
+) -> Result<(Namespaces, Snapshots), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
-    let (mut snapshot, mut pool) = (Snapshot::default(), Pool::default());
+    let mut pool = Pool::default();
     // While the run waits for a socket, peers may not be needed yet.
     let needs_peers = !config.families_with_peers().is_empty();
     let of_connections = programs.connections.as_ref().filter(|_| needs_peers);
-    let mut connections = of_connections.map(|_| Snapshot::default());
+    let mut snapshots = Snapshots {
+        connections: of_connections.map(|_| Snapshot::default()),
+        ..Snapshots::default()
+    };
     let mut open = || -> Result<Namespace, Error> {
         interfaces.look_here().map_err(Error::Interfaces)?;
-        programs.rows.open(&mut snapshot)?;
-        if let (Some(programs), Some(snapshot)) = (of_connections, &mut connections) {
+        programs.rows.open(&mut snapshots.sockets)?;
+        programs.rows.open_queues(&mut snapshots.queues)?;
+        if let (Some(programs), Some(snapshot)) = (of_connections, &mut snapshots.connections) {
             programs.open(snapshot)?;
         }
         Namespace::here(expected(config.filter.clone(), false), &mut pool)
@@ -208,7 +254,7 @@ fn enter_all(
     let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
     let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
     let own = programs.all().flat_map(Programs::own_inodes).collect();
-    Ok((namespaces.with_own(own), snapshot, connections))
+    Ok((namespaces.with_own(own), snapshots))
 }
 
 /// Reads the connections, if there are any to read, before the rows whose peers they are.

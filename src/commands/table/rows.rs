@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::options::selection::Selection;
-use crate::query::row::Row;
+use crate::query::row::{Holders, Row};
 use crate::socket::peer::Peer;
 use crate::socket::Socket;
 
@@ -62,9 +62,10 @@ impl<'a> Rows<'a> {
             netns_name: names.of(socket.netns),
             knows_netns_names: names.are_complete(),
             cgroups: self.namespaces.cgroups(),
-            holders: None,
+            processes: self.namespaces.processes(),
+            labels: self.namespaces.labels(),
+            holders: Holders::default(),
             peer: Peer::None,
-            peer_holders: None,
         }
     }
 

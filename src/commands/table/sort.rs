@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use crate::query::datum::Datum;
-use crate::query::row::Row;
+use crate::query::row::{Holders, Row};
 use crate::query::sort::{self, SortKey};
 use crate::record::Record;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Holder, Owner, Via};
 
 /// The rows to sort.
 pub struct Sorter<'a> {
@@ -17,37 +17,45 @@ pub struct Sorter<'a> {
     rows: Vec<SortedRow>,
 }
 
-/// The holders of a socket and its owner, if they were looked for.
-type Kept = Option<(Vec<Holder>, Owner)>;
+/// Holders, and what is known of their socket.
+type Kept<T> = Option<(Vec<Holder>, T)>;
+
+/// [`Holders`] that the row owns.
+struct KeptHolders {
+    of_socket: Kept<Owner>,
+    of_via: Kept<Via>,
+    of_peer: Kept<Owner>,
+}
+
+impl From<Holders<'_>> for KeptHolders {
+    fn from(Holders { of_socket, of_via, of_peer }: Holders) -> KeptHolders {
+        KeptHolders { of_socket: kept(of_socket), of_via: kept(of_via), of_peer: kept(of_peer) }
+    }
+}
 
 /// A row to sort.
 pub struct SortedRow {
     /// The index of its network namespace.
     pub namespace: usize,
-    holders: Kept,
-    peer_holders: Kept,
+    holders: KeptHolders,
     record: Range<usize>,
     data: Vec<Datum<'static>>,
 }
 
 impl SortedRow {
-    /// The descriptors that hold the socket, as they were when the row was added.
-    pub fn holders(&self) -> Option<(&[Holder], Owner)> {
-        found(&self.holders)
-    }
-
-    /// The descriptors that hold its peer.
-    pub fn peer_holders(&self) -> Option<(&[Holder], Owner)> {
-        found(&self.peer_holders)
+    /// The descriptors that hold the socket and its peer, as they were when the row was added.
+    pub fn holders(&self) -> Holders<'_> {
+        let KeptHolders { of_socket, of_via, of_peer } = &self.holders;
+        Holders { of_socket: found(of_socket), of_via: found(of_via), of_peer: found(of_peer) }
     }
 }
 
-fn kept(holders: Option<(&[Holder], Owner)>) -> Kept {
-    holders.map(|(holders, owner)| (holders.to_vec(), owner))
+fn kept<T>(holders: Option<(&[Holder], T)>) -> Kept<T> {
+    holders.map(|(holders, what)| (holders.to_vec(), what))
 }
 
-fn found(kept: &Kept) -> Option<(&[Holder], Owner)> {
-    kept.as_ref().map(|(holders, owner)| (holders.as_slice(), *owner))
+fn found<T: Copy>(kept: &Kept<T>) -> Option<(&[Holder], T)> {
+    kept.as_ref().map(|(holders, what)| (holders.as_slice(), *what))
 }
 
 impl<'a> Sorter<'a> {
@@ -62,8 +70,7 @@ impl<'a> Sorter<'a> {
         self.records.extend_from_slice(row.socket.record.bytes);
         self.rows.push(SortedRow {
             namespace,
-            holders: kept(row.holders),
-            peer_holders: kept(row.peer_holders),
+            holders: row.holders.into(),
             record: begin..self.records.len(),
             data: sort::data(self.keys, row),
         });

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::host::netns::{Netns, NetnsError, NetnsSet, Scope};
 use crate::kernel::capability;
+use crate::query::columns::Column;
 
 /// The shortest pause between two rounds. After a round that takes longer, the pause is as long as the
 /// round, so that half of a CPU stays free.
@@ -70,7 +71,8 @@ pub fn for_match(
     limit: Duration,
 ) -> Result<(bool, NetnsSet), Error> {
     let places = Places::of(config, &first)?;
-    capability::keep_for_reading(matches!(places, Places::Here))?;
+    let reads_labels = config.for_match().asks_for(Column::Xattrs);
+    capability::keep_for_reading(matches!(places, Places::Here), reads_labels)?;
     let (end, quiet) = (Instant::now().checked_add(limit), config.quiet);
     let config = &config.for_match();
     let mut netns_set = first;

@@ -10,11 +10,11 @@ use crate::host::services::Ports;
 use crate::options::value::Value;
 use crate::query::cell::Cell;
 use crate::query::columns::Column;
-use crate::query::datum::Datum;
+use crate::query::datum::{self, Datum};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
 use crate::query::network;
-use crate::query::row::Row;
+use crate::query::row::{Holders, Row};
 use crate::socket::Endpoint;
 
 impl Expression {
@@ -46,17 +46,18 @@ enum Whose {
 fn one_has_all(all: &[Expression], whose: Whose, row: &Row) -> Option<bool> {
     let tests = || all.iter().filter(|it| it.of_descriptor() == Some(whose));
     let holders = match whose {
-        Whose::Socket => row.holders,
-        Whose::Peer => row.peer_holders,
+        Whose::Socket => row.holders.of_socket,
+        Whose::Peer => row.holders.of_peer,
     };
     match holders {
         Some((holders @ [_, _, ..], owner)) if tests().nth(1).is_some() => {
             some(holders.iter().map(|holder| {
-                let holder = Some((std::slice::from_ref(holder), owner));
-                let row = match whose {
-                    Whose::Socket => Row { holders: holder, ..*row },
-                    Whose::Peer => Row { peer_holders: holder, ..*row },
+                let one = Some((std::slice::from_ref(holder), owner));
+                let holders = match whose {
+                    Whose::Socket => Holders { of_socket: one, ..row.holders },
+                    Whose::Peer => Holders { of_peer: one, ..row.holders },
                 };
+                let row = Row { holders, ..*row };
                 every(tests().map(|it| it.holds(&row)))
             }))
         }
@@ -85,20 +86,16 @@ pub(super) fn some(any: impl IntoIterator<Item = Option<bool>>) -> Option<bool> 
 impl Expression {
     /// The socket of a test that holds if it does for one descriptor.
     fn of_descriptor(&self) -> Option<Whose> {
-        use Column::{Command, Fd, Nonblock, PeerCommand, PeerPid, Pid};
         let Expression::Test(Test { subject, condition }) = self else { return None };
         let is_positive = match condition {
             Condition::On => true,
             Condition::Compares(comparison, _) => *comparison != Comparison::NotEqual,
             Condition::Has | Condition::Set => false,
         };
-        match subject {
-            Subject::Key(Key::Column(Pid | Command | Fd | Nonblock)) if is_positive => {
-                Some(Whose::Socket)
-            }
-            Subject::Key(Key::Column(PeerPid | PeerCommand)) if is_positive => Some(Whose::Peer),
-            _ => None,
-        }
+        let Subject::Key(Key::Column(column)) = subject else { return None };
+        let is_whole = matches!(column, Column::Program | Column::PeerProgram);
+        let whose = if column.is_of_peer() { Whose::Peer } else { Whose::Socket };
+        (is_positive && column.is_of_holders() && !is_whole).then_some(whose)
     }
 }
 
@@ -127,6 +124,7 @@ impl Test {
         match self.subject {
             Subject::Key(Key::Column(column)) => match column.read(row) {
                 Cell::Unknown => None,
+                Cell::PerHolder(it) => has_one(it.cells()),
                 _ => Some(row.datum(Key::Column(column)) != Datum::Nothing),
             },
             Subject::Key(key) => Some(row.datum(key) != Datum::Nothing),
@@ -176,6 +174,14 @@ impl Test {
     }
 }
 
+/// Whether there is a value for one descriptor.
+fn has_one<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Option<bool> {
+    some(cells.map(|cell| match cell {
+        Cell::Unknown => None,
+        cell => Some(datum::of_cell(cell) != Datum::Nothing),
+    }))
+}
+
 /// Whether an option is on: neither off, nor 0, nor empty.
 fn is_on(value: &Value) -> bool {
     match value {
@@ -214,9 +220,12 @@ fn printed_text(key: Key, row: &Row, to: &mut Vec<u8>) -> Option<()> {
 fn like(key: Key, glob: &Glob, row: &Row) -> Option<bool> {
     match row.datum(key) {
         Datum::Text(name) => Some(glob.matches(&name)),
-        Datum::List(list) if matches!(list[0], Datum::Text(_)) => {
-            let name = |it: &Datum| matches!(it, Datum::Text(name) if glob.matches(name));
-            Some(list.iter().any(name))
+        Datum::List(list) if list.iter().any(|it| matches!(it, Datum::Text(_))) => {
+            some(list.iter().map(|it| match it {
+                Datum::Text(name) => Some(glob.matches(name)),
+                Datum::Nothing => None,
+                _ => Some(false),
+            }))
         }
         _ => {
             let mut text = Vec::new();
@@ -234,6 +243,7 @@ fn equals(datum: &Datum, operand: &Operand) -> Option<bool> {
         (Datum::Number(number), Operand::Number(other)) => number == other,
         (Datum::Number(number), Operand::Masked(other, mask)) => number & mask == *other,
         (Datum::Time(time), Operand::Time(other)) => time == other,
+        (Datum::Moment(moment), Operand::Moment(other)) => moment == other,
         (Datum::Never, Operand::Never) | (Datum::Off, Operand::Off) => true,
         (Datum::Text(text), Operand::Text(other)) => text.as_ref() == other.as_slice(),
         _ => false,
@@ -247,6 +257,7 @@ fn ordered(datum: &Datum, operand: &Operand, comparison: Comparison) -> Option<b
             return some(list.iter().map(|it| ordered(it, operand, comparison)))
         }
         (Datum::Number(a), Operand::Number(b)) | (Datum::Time(a), Operand::Time(b)) => a.cmp(b),
+        (Datum::Moment(a), Operand::Moment(b)) => a.cmp(b),
         (Datum::Never, Operand::Never) => Ordering::Equal,
         (Datum::Never, Operand::Number(_) | Operand::Time(_)) => Ordering::Greater,
         (Datum::Number(_) | Datum::Time(_), Operand::Never) => Ordering::Less,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -14,7 +15,7 @@ use crate::options::constants::{self, Words};
 use crate::query::glob::Glob;
 use crate::query::network;
 use crate::socket::state::{self, States};
-use crate::text::{escaped, suggest, unescaped, units, EMPTY};
+use crate::text::{escaped, suggest, unescaped, units, Moment, EMPTY};
 
 /// A value to compare with.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,7 @@ pub enum Operand {
     Masked(i128, i128),
     /// In microseconds.
     Time(i128),
+    Moment(Moment),
     /// Larger than every number and every time.
     Never,
     Off,
@@ -72,7 +74,7 @@ impl Operand {
     pub fn is_single(&self) -> bool {
         match self {
             Operand::Ports(ports) => ports.start() == ports.end(),
-            Operand::Number(_) | Operand::Time(_) | Operand::Never => true,
+            Operand::Number(_) | Operand::Time(_) | Operand::Moment(_) | Operand::Never => true,
             _ => false,
         }
     }
@@ -96,6 +98,7 @@ pub(super) fn parse(
         Type::Switch => switch(word).ok_or_else(|| wrong(name, word, "on or off")),
         Type::Number(unit) => number(name, *unit, word),
         Type::Time { unit, off, never } => time(name, (*unit, *off, *never), word),
+        Type::Moment => moment(name, word),
         Type::Word(words) => one_of(name, words, word),
         Type::Enumeration(words) => enumeration(name, words, word),
         Type::Flags(words) => flags(name, words, word),
@@ -218,6 +221,18 @@ fn time(name: &str, (unit, off, never): (i128, bool, bool), word: &str) -> Resul
         };
         wrong(name, word, &format!("a time, such as 30s, 1500ms or 2h{words}"))
     })
+}
+
+/// A point in time, or one before now: `-5min`. A time without a minus could be an age or a point in time.
+fn moment(name: &str, word: &str) -> Result<Operand, String> {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
+    let before_now = |time: i128| i64::try_from(now() as i128 - time / 1000).ok().map(Moment);
+    let ago = word.strip_prefix('-').and_then(units::time).filter(|time| *time >= 0);
+    let found = Moment::parse(word).or_else(|| ago.and_then(before_now));
+    // Earlier ones have no text.
+    let found = found.filter(|found| *found >= Moment(0)).map(Operand::Moment);
+    let expected = "a point in time, such as 2026-11-26T14:02:15Z or, for five minutes ago, -5min";
+    found.ok_or_else(|| wrong(name, word, expected))
 }
 
 fn one_of(name: &str, words: &[&'static str], word: &str) -> Result<Operand, String> {

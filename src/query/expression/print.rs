@@ -76,6 +76,7 @@ fn write_operand(f: &mut fmt::Formatter, operand: &Operand, of_type: &Type) -> f
         Operand::Time(time) if time % 1_000_000 == 0 => write!(f, "{}s", time / 1_000_000),
         Operand::Time(time) if time % 1000 == 0 => write!(f, "{}ms", time / 1000),
         Operand::Time(time) => write!(f, "{time}us"),
+        Operand::Moment(moment) => moment.fmt(f),
         Operand::Never if matches!(of_type, Type::Number(_)) => f.write_str("unlimited"),
         Operand::Never => f.write_str("never"),
         Operand::Off => f.write_str("off"),

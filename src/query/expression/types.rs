@@ -35,6 +35,8 @@ pub enum Type {
     End,
     Interface,
     User,
+    /// A point in time.
+    Moment,
     /// A name from outside.
     Name,
     /// Anything else, which is compared as it is printed. Options have their words in any case.
@@ -74,7 +76,12 @@ impl Type {
     pub fn is_ordered(&self) -> bool {
         matches!(
             self,
-            Type::Number(_) | Type::Numbers | Type::Time { .. } | Type::Port | Type::User
+            Type::Number(_)
+                | Type::Numbers
+                | Type::Time { .. }
+                | Type::Moment
+                | Type::Port
+                | Type::User
         )
     }
 
@@ -92,9 +99,10 @@ fn of_column(column: Column) -> Type {
         ColumnType::Word(words) => Type::Word(words()),
         ColumnType::State => Type::State,
         ColumnType::Port => Type::Port,
-        ColumnType::User => Type::User,
+        ColumnType::User | ColumnType::Users => Type::User,
+        ColumnType::Moments => Type::Moment,
         ColumnType::Interface => Type::Interface,
-        ColumnType::Text | ColumnType::Texts | ColumnType::Container => Type::Name,
+        ColumnType::Text | ColumnType::Texts | ColumnType::Texted => Type::Name,
         ColumnType::Address => Type::End,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
         ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },

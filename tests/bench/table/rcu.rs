@@ -22,6 +22,7 @@ pub fn report(sockets: &str) -> anyhow::Result<()> {
         unbound: false,
         udp_lite: false,
         owners: false,
+        listeners: false,
         tasks: false,
         every_netns: false,
         ..Request::everything()

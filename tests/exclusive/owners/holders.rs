@@ -1,17 +1,27 @@
 //! The processes that hold a socket, and their descriptors.
 
+use std::fs;
+
+use nix::sys::ptrace;
+use nix::unistd::Pid;
 use serde_json::{json, Value};
 
 use super::puppet::Puppet;
 use super::truth::{held, owned};
-use super::{at_port, line_at_port, with_puppets};
-use crate::common::stdout;
+use super::{at_port, in_flight, line_at_port, with_puppets};
+use crate::common::{sockets, stdout, wait_until};
 
 /// Returns the descriptors of a row as (PID, descriptor).
 fn descriptors(row: &Value) -> Vec<(u32, u32)> {
     let processes = row["processes"].as_array().expect("processes");
     let number = |value: &Value| value.as_u64().expect("a number") as u32;
     processes.iter().map(|process| (number(&process["pid"]), number(&process["fd"]))).collect()
+}
+
+/// Returns the threads of a row, with null for a descriptor of the whole process.
+fn threads(row: &Value) -> Vec<Value> {
+    let processes = row["processes"].as_array().expect("processes");
+    processes.iter().map(|process| process["tid"].clone()).collect()
 }
 
 #[test]
@@ -182,8 +192,11 @@ fn a_descriptor_on_its_way_between_processes() {
     // Now only the message holds the socket.
     sender.ask(&format!("close {fd}"));
     let rows = owned("");
-    assert_eq!(at_port(&rows, 4000)["owner"], "elsewhere");
-    assert_eq!(line_at_port(&stdout("-p"), 4000).split_whitespace().nth(6), Some("(elsewhere)"));
+    assert_eq!(at_port(&rows, 4000)["owner"], in_flight());
+    let word = format!("({})", in_flight());
+    let table = stdout("-p");
+    let shown = line_at_port(&table, 4000).split_whitespace().nth(6);
+    assert!(shown.is_some_and(|shown| shown.ends_with(&word)), "{table}");
 
     let received = receiver.number("receive");
     let rows = owned("");
@@ -214,15 +227,58 @@ fn a_thread_with_descriptors_of_its_own() {
     let pid = puppet.pid();
 
     let rows = owned("");
-    // The thread has a copy of the first descriptor under the same number: still one descriptor of one
-    // process.
-    assert_eq!(descriptors(at_port(&rows, 4000)), [(pid, before)]);
+    let thread = at_port(&rows, 4001)["processes"][0]["tid"].as_u64().expect("a thread");
+    assert!(
+        fs::exists(format!("/proc/{pid}/task/{thread}")).expect("/proc")
+            && thread != u64::from(pid)
+    );
+    // The thread has a copy of the first descriptor under the same number.
+    assert_eq!(descriptors(at_port(&rows, 4000)), [(pid, before), (pid, before)]);
+    assert_eq!(threads(at_port(&rows, 4000)), [json!(null), json!(thread)]);
     assert_eq!(descriptors(at_port(&rows, 4001)), [(pid, fd)]);
     assert_eq!(descriptors(at_port(&rows, 4002)), [(pid, after)]);
+    assert_eq!(threads(at_port(&rows, 4002)), [json!(null)]);
+    let table = stdout("-pH");
+    assert!(line_at_port(&table, 4001).contains(&format!(" {pid}:{thread}/")), "{table}");
+    assert!(line_at_port(&table, 4002).contains(&format!(" {pid}/")), "{table}");
+    assert_eq!(sockets(&format!("-u --where tid={thread}")).len(), 2);
 
     // The other thread still has the descriptor that the first thread closes.
     puppet.ask(&format!("close {before}"));
-    assert_eq!(descriptors(at_port(&owned(""), 4000)), [(pid, before)]);
+    let rows = owned("");
+    assert_eq!(descriptors(at_port(&rows, 4000)), [(pid, before)]);
+    assert_eq!(threads(at_port(&rows, 4000)), [json!(thread)]);
+}
+
+#[test]
+fn a_process_that_has_exited_but_for_a_thread() {
+    let _turn = with_puppets();
+    let mut puppet = Puppet::new();
+    let fd = puppet.number("udp 127.0.0.1:4003");
+    puppet.ask("end-first-thread");
+    wait_until("the first thread is a zombie", || {
+        let stat = fs::read_to_string(format!("/proc/{0}/task/{0}/stat", puppet.pid()));
+        stat.is_ok_and(|stat| stat.contains(") Z "))
+    });
+    let rows = owned("");
+    assert_eq!(descriptors(at_port(&rows, 4003)), [(puppet.pid(), fd)]);
+    assert_eq!(at_port(&rows, 4003)["owner"], "process");
+}
+
+#[test]
+fn a_process_that_a_tracer_has_stopped() {
+    let _turn = with_puppets();
+    let mut puppet = Puppet::new();
+    let fd = puppet.number("listen tcp 127.0.0.1:4004");
+    let pid = Pid::from_raw(puppet.pid() as i32);
+    ptrace::seize(pid, ptrace::Options::empty()).expect("PTRACE_SEIZE");
+    ptrace::interrupt(pid).expect("PTRACE_INTERRUPT");
+    wait_until("the process is stopped", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.is_ok_and(|stat| stat.contains(") t "))
+    });
+    let rows = owned("");
+    assert_eq!(descriptors(at_port(&rows, 4004)), [(puppet.pid(), fd)]);
 }
 
 #[test]
@@ -255,7 +311,7 @@ fn the_truth_of_proc() {
     let fd = puppet.number("udp 127.0.0.1:4000");
     puppet.ask(&format!("nonblock {fd} on"));
     let inode = crate::common::scene::proc_rows()[0].inode;
-    let expected = (puppet.pid(), fd, true, "a \\xff\\x0ab".to_string());
+    let expected = (puppet.pid(), None, fd, true, "a \\xff\\x0ab".to_string());
     assert_eq!(held().get(&inode), Some(&[expected].into()));
     let expected = json!([{
         "pid": puppet.pid(), "command": "a \\xff\\x0ab", "fd": fd, "nonblock": true,

@@ -4,9 +4,11 @@
 mod churn;
 mod filters;
 mod holders;
+mod messages;
 mod names;
 mod namespaces;
 mod puppet;
+mod rings;
 mod truth;
 mod words;
 
@@ -36,6 +38,15 @@ fn at_port(rows: &[Value], port: u16) -> &Value {
     let found: Vec<&Value> = rows.iter().filter(|row| row["local"]["port"] == port).collect();
     assert_eq!(found.len(), 1, "rows with the local port {port}: {found:#?}");
     found[0]
+}
+
+/// The owner of a socket that only a message holds.
+fn in_flight() -> &'static str {
+    if messages::are_found() {
+        "in-flight"
+    } else {
+        "elsewhere"
+    }
 }
 
 /// The local ports of the rows, sorted.

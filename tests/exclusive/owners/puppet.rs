@@ -16,8 +16,12 @@ use std::sync::{mpsc, Arc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use io_uring::types::{self, DestinationSlot};
+use io_uring::{opcode, squeue, IoUring};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag, OFlag};
+use nix::libc;
 use nix::sched::{unshare, CloneFlags};
+use nix::sys::signal::{sigaction, SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::sys::socket::{recvmsg, sendmsg, ControlMessage, ControlMessageOwned, MsgFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -115,6 +119,7 @@ struct Stage {
     many: Vec<Socket>,
     posts: Vec<UnixDatagram>,
     heirs: Vec<Heir>,
+    rings: HashMap<RawFd, IoUring>,
     churn: Option<Churn>,
 }
 
@@ -188,6 +193,42 @@ impl Stage {
             }
             ["receive"] => receive(self.posts.last().ok_or("no post")?)?.to_string(),
 
+            // Files that are registered with an io_uring. The answers are those of the kernel: the descriptor of
+            // the ring, or a negative error number.
+            ["ring", slots] => {
+                let ring = IoUring::new(8)?;
+                let free = vec![-1; slots.parse()?];
+                ring.submitter().register_files(&free)?;
+                let fd = ring.as_raw_fd();
+                self.rings.insert(fd, ring);
+                fd.to_string()
+            }
+            ["register", ring, slot, fd] => {
+                let fds = [self.socket(fd)?.as_raw_fd()];
+                let ring = self.rings.get(&ring.parse()?).ok_or("no such ring")?;
+                ring.submitter().register_files_update(slot.parse()?, &fds)?.to_string()
+            }
+            ["ring-socket", ring, slot, protocol] => {
+                let (kind, protocol) = match *protocol {
+                    "tcp" => (libc::SOCK_STREAM, libc::IPPROTO_TCP),
+                    "udp" => (libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+                    "raw" => (libc::SOCK_RAW, libc::IPPROTO_ICMP),
+                    _ => return Err("no such protocol".into()),
+                };
+                let slot =
+                    DestinationSlot::try_from_slot_target(slot.parse()?).map_err(|_| "slot")?;
+                let entry = opcode::Socket::new(libc::AF_INET, kind, protocol);
+                self.submit(ring, entry.file_index(Some(slot)).build())?
+            }
+            ["ring-accept", ring, slot, fd] => {
+                let listener = types::Fd(self.socket(fd)?.as_raw_fd());
+                let slot =
+                    DestinationSlot::try_from_slot_target(slot.parse()?).map_err(|_| "slot")?;
+                let entry =
+                    opcode::Accept::new(listener, std::ptr::null_mut(), std::ptr::null_mut());
+                self.submit(ring, entry.file_index(Some(slot)).build())?
+            }
+
             // The process
             ["name", hex] => {
                 fs::write("/proc/self/comm", bytes(hex)?)?;
@@ -209,6 +250,11 @@ impl Stage {
                     Ok(std::os::fd::IntoRawFd::into_raw_fd(socket))
                 })?;
                 fd.to_string()
+            }
+            // The thread that obeys lives on.
+            ["end-first-thread"] => {
+                end_first_thread()?;
+                String::new()
             }
             ["user", uid] => {
                 nix::unistd::setuid(nix::unistd::Uid::from_raw(uid.parse()?))?;
@@ -238,6 +284,20 @@ impl Stage {
             },
             _ => return Err("no such command".into()),
         })
+    }
+
+    /// Lets a ring execute an entry, and returns its result.
+    fn submit(
+        &mut self,
+        ring: &str,
+        entry: squeue::Entry,
+    ) -> Result<String, Box<dyn std::error::Error>> {
+        let ring = self.rings.get_mut(&ring.parse()?).ok_or("no such ring")?;
+        // SAFETY: the entry refers to no memory.
+        unsafe { ring.submission().push(&entry)? };
+        ring.submit_and_wait(1)?;
+        let done = ring.completion().next().ok_or("no completion")?;
+        Ok(done.result().to_string())
     }
 
     fn keep(&mut self, socket: Socket) -> String {
@@ -308,6 +368,24 @@ fn on_a_thread<T: Send + 'static>(
         }
     });
     wait.recv_timeout(Duration::from_secs(10)).map_err(|error| error.to_string())?
+}
+
+/// Ends the first thread of this process, which waits for the end of this test.
+fn end_first_thread() -> Result<(), Box<dyn std::error::Error>> {
+    extern "C" fn end(_: libc::c_int) {
+        // SAFETY: the call ends this thread and nothing else: _exit(2).
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+    let (pid, tid) = (nix::unistd::getpid(), nix::unistd::gettid());
+    if pid == tid {
+        return Err("this is the first thread".into());
+    }
+    let end = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler only makes a system call.
+    unsafe { sigaction(Signal::SIGUSR1, &end)? };
+    // SAFETY: the call takes numbers only.
+    unsafe { libc::syscall(libc::SYS_tgkill, pid.as_raw(), pid.as_raw(), libc::SIGUSR1) };
+    Ok(())
 }
 
 /// A process that has inherited a socket from its parent through fork(2). It waits for the end of a pipe,

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use nix::libc;
 use serde_json::{json, Value};
 
 use crate::common::sockets;
 
-/// A descriptor of a socket: PID, number, whether it has O_NONBLOCK, and the name of the process.
-type Holder = (u32, u32, bool, String);
+/// A descriptor of a socket: PID, the thread if it has descriptors of its own, number, whether it has O_NONBLOCK, and
+/// the name of the process.
+type Holder = (u32, Option<u32>, u32, bool, String);
 
 /// All held sockets by inode: the descriptors of every process and every thread in /proc.
 pub type Held = BTreeMap<u64, BTreeSet<Holder>>;
@@ -20,8 +22,13 @@ pub fn held() -> Held {
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
     let here = namespace("thread-self");
     let mut held = Held::new();
+    // The first thread of a process may have exited, and is then in no namespace.
+    let is_here = |pid: u32| {
+        let mut threads = numbers(format!("/proc/{pid}/task")).into_iter();
+        threads.any(|tid| namespace(&format!("{pid}/task/{tid}")) == here)
+    };
     for pid in numbers("/proc") {
-        if pid == std::process::id() || namespace(&pid.to_string()) == here {
+        if pid == std::process::id() || is_here(pid) {
             held_by(pid, &mut held);
         }
     }
@@ -33,17 +40,25 @@ pub fn held_by(pid: u32, held: &mut Held) {
     let Some(command) = command(pid) else {
         return;
     };
-    for thread in numbers(format!("/proc/{pid}/task")) {
-        let thread = format!("/proc/{pid}/task/{thread}");
+    for tid in numbers(format!("/proc/{pid}/task")) {
+        let thread = format!("/proc/{pid}/task/{tid}");
+        let own = (!shares_descriptors(pid, tid)).then_some(tid);
         for fd in numbers(format!("{thread}/fd")) {
             let inode = socket_inode(&format!("{thread}/fd/{fd}"));
             let flags = inode.and_then(|_| flags(&format!("{thread}/fdinfo/{fd}")));
             if let (Some(inode), Some(flags)) = (inode, flags) {
                 let nonblock = flags & nix::libc::O_NONBLOCK != 0;
-                held.entry(inode).or_default().insert((pid, fd, nonblock, command.clone()));
+                held.entry(inode).or_default().insert((pid, own, fd, nonblock, command.clone()));
             }
         }
     }
+}
+
+/// Whether a thread has the descriptors of its process: kcmp(2).
+fn shares_descriptors(pid: u32, tid: u32) -> bool {
+    const KCMP_FILES: i32 = 2;
+    // SAFETY: with this type, the call takes numbers only.
+    pid == tid || unsafe { libc::syscall(libc::SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) } == 0
 }
 
 /// Returns the names in a directory that are numbers.
@@ -91,7 +106,13 @@ fn escaped(bytes: &[u8]) -> String {
 
 /// Returns the member `processes` for these holders.
 pub fn processes(holders: &BTreeSet<Holder>) -> Value {
-    let process = |(pid, fd, nonblock, command): &Holder| json!({"pid": pid, "command": command, "fd": fd, "nonblock": nonblock});
+    let process = |(pid, tid, fd, nonblock, command): &Holder| {
+        let mut process = json!({"pid": pid, "command": command, "fd": fd, "nonblock": nonblock});
+        if let Some(tid) = tid {
+            process["tid"] = json!(tid);
+        }
+        process
+    };
     holders.iter().map(process).collect()
 }
 

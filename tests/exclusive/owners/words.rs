@@ -8,7 +8,7 @@ use serde_json::{json, Value};
 
 use super::puppet::Puppet;
 use super::truth::{assert_held, held, owned, processes};
-use super::{alone, at_port, line_at_port, with_puppets};
+use super::{alone, at_port, in_flight, line_at_port, with_puppets};
 use crate::common::scene::{proc_rows, EveryState};
 use crate::common::{has_mptcp, ip, not_tested, sockets, stdout, sysctl, wait_until};
 
@@ -25,6 +25,12 @@ fn word(row: &Value) -> &'static str {
     }
 }
 
+/// This process as the table shows it.
+fn own_process() -> String {
+    let command = std::fs::read_to_string("/proc/self/comm").expect("/proc");
+    format!("{}/{}", std::process::id(), command.trim_end())
+}
+
 fn check_every_state(at: IpAddr, target: IpAddr) {
     let _turn = alone();
     let scene = EveryState::new(at, target);
@@ -36,9 +42,10 @@ fn check_every_state(at: IpAddr, target: IpAddr) {
     let words: BTreeSet<&str> = rows.iter().filter_map(|row| row["owner"].as_str()).collect();
     assert_eq!(words, BTreeSet::from(["time-wait", "request", "orphan", "process"]));
 
-    // In the table, the word is in parentheses.
+    // In the table, the word is in parentheses, behind the process that listens.
     let table = stdout("-pH");
-    for (state, owner) in [("TIME_WAIT", "(time-wait)"), ("SYN_RECV", "(request)")] {
+    let request = format!("{}(request)", own_process());
+    for (state, owner) in [("TIME_WAIT", "(time-wait)"), ("SYN_RECV", request.as_str())] {
         let lines = table.lines().filter(|line| line.split_whitespace().nth(5) == Some(state));
         let owners: Vec<_> = lines.map(|line| line.split_whitespace().nth(6)).collect();
         assert_eq!(owners, [Some(owner)], "{table}");
@@ -80,7 +87,8 @@ fn connections_that_wait_to_be_accepted() {
     assert_eq!(queued(&rows, gone_port), "accept-queue", "also when the peer has closed");
     let table = stdout("-pH --sport 4000 --state established,close_wait");
     let words: Vec<_> = table.lines().map(|line| line.split_whitespace().nth(6)).collect();
-    assert_eq!(words, [Some("(accept-queue)"); 2], "{table}");
+    let word = format!("{}(accept-queue)", own_process());
+    assert_eq!(words, [Some(word.as_str()); 2], "{table}");
 
     let accepted = [listener.accept(), listener.accept()].map(|pair| pair.expect("accept").0);
     let rows = owned("");
@@ -157,7 +165,7 @@ fn the_parts_of_an_mptcp_connection() {
         assert_eq!(row["owner"], "subflow", "{row}");
         // Only /proc of its process has the inode number of the master.
         let of_process = held.values().find(|holders| {
-            holders.iter().any(|(pid, fd, _, _)| *pid == puppet.pid() && fds.contains(fd))
+            holders.iter().any(|(pid, _, fd, _, _)| *pid == puppet.pid() && fds.contains(fd))
         });
         let of_process = of_process.expect("the process holds it");
         assert_eq!(of_process.len(), fds.len());
@@ -207,7 +215,7 @@ fn an_mptcp_connection_that_is_passed_on_and_closed() {
     for _ in 0..2 {
         let rows = sockets("-p --dport 4000");
         assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0]["owner"], "elsewhere", "{}", rows[0]);
+        assert_eq!(rows[0]["owner"], in_flight(), "{}", rows[0]);
         assert_eq!(rows[0]["processes"], json!([]));
     }
     receiver.ask("receive");
@@ -249,7 +257,7 @@ fn several_words_in_one_run() {
     assert_held(&rows, &held());
     assert_eq!(rows.len(), 5, "each once: {rows:?}");
     for (port, fd) in (4000..).zip(&fds) {
-        let owner = if fds[..3].contains(fd) { "elsewhere" } else { "process" };
+        let owner = if fds[..3].contains(fd) { in_flight() } else { "process" };
         assert_eq!(at_port(&rows, port)["owner"], owner);
     }
     // The rows that were deferred are shown in each form, and filters still apply to them.

@@ -107,12 +107,9 @@ fn columns(name: &str, row: &knetstat::output::Row, wrong: &mut Vec<String>) {
             continue;
         }
         // The values of all holders are joined by commas.
-        let is_list =
-            matches!(column, Column::Pid | Column::Command | Column::Fd | Column::Nonblock);
-        let text = match is_list {
-            true => format!("{}={printed}", column.name()),
-            false => format!("{}=\"{printed}\"", column.name()),
-        };
+        let is_list = column.is_of_holders() && column != Column::Program;
+        let printed = if is_list { printed.replace(',', "\",\"") } else { printed };
+        let text = format!("{}=\"{printed}\"", column.name());
         match Expression::parse(&text).map(|it| it.holds(row)) {
             Ok(Some(true)) => {}
             Ok(found) => wrong.push(format!("{text}: {found:?} for {name}")),

@@ -336,6 +336,15 @@ fn sockets_without_a_process() {
         assert_eq!((&row["processes"], &row["inode"]), (&json!([]), &Value::Null), "{row}");
         assert_eq!(row["options"]["TCP_ULP"], "mptcp", "{row}");
     }
+    // Those that wait, and their subflows, name the listener of their port.
+    let rows = common::sockets("-t --mptcp -p owner=accept-queue");
+    assert_eq!(rows.len(), 2 * crowd.waiting.len(), "{rows:#?}");
+    for row in &rows {
+        let is_listener = |it: &&Socket| row["local"]["port"] == common::local_address(*it).port();
+        let listener = crowd.listeners.iter().find(is_listener).expect("a listener");
+        assert_eq!(row["listener"]["inode"], common::scene::inode(listener), "{row}");
+        assert_eq!(row["listener"]["processes"][0]["fd"], common::number(listener), "{row}");
+    }
     assert_same_without_walks();
 }
 

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A walk through the file descriptors of all processes, for the sockets behind them. It takes no lock and no reference,
+ * and several lanes share it, unlike the kernel's iterator. It also finds the files that are registered with an io_uring
+ * (rings.h), which may have no descriptor.
+ *
+ * Tasks are found by their numbers, in the tree of the reader's PID namespace. A call does some steps under the
+ * rcu_read_lock() of the kernel around it, and the next call finds the task again by its number. Nodes of the tree,
+ * tasks, files and inodes are freed only after all readers have left: what was found is still there. Tables of
+ * descriptors may be freed at once. A piece of a table is copied, and used only if the task still has the table then.
+ */
+#ifndef DESCRIPTORS_H
+#define DESCRIPTORS_H
+
+#include "rings.h"
+
+/*
+ * The most steps of a call, each to another task or descriptor, or past some unused ones. A file that is not in the
+ * cache of the CPU takes up to half a microsecond.
+ */
+#define HOLDER_STEPS 1024
+
+/* Unused numbers that are passed in one step. */
+#define UNUSED_PER_STEP 8
+
+/* The words of a table that are copied at once. */
+#define BATCH (CHUNK / 8)
+
+/* No number is so near behind this one that a leaf or a batch that begins here could have it. */
+#define NOWHERE (1ULL << 62)
+
+/* The descriptors of a process that one lane does before the next one, a multiple of BATCH. */
+#define LANE_DESCRIPTORS 512
+
+/* include/linux/xarray.h: the slots of a node of a tree, a power of two; how an entry says that it is one, or none. */
+#define TREE_SLOTS (bpf_core_field_size(struct xa_node, slots) / 8)
+#define TREE_SLOTS_MAX 64
+#define TREE_LEVELS 6
+
+/* The state of a lane. What is found under rcu_read_lock() is forgotten between calls. */
+struct holder_lane {
+	__u64 session; /* the iterator that is being read */
+	__u64 is_done;
+	__u64 number; /* of the next task, in the PID namespace of the reader */
+	__u64 fd; /* the next descriptor of that task, */
+	__u64 slot; /* and the next slot of the ring that it is */
+	__u64 tree; /* the root of the tree of tasks */
+	__u64 leaf_begin; /* the first number in `leaf` */
+	__u64 leaf[TREE_SLOTS_MAX];
+	__u64 task; /* 0: to be found by its number */
+	__u64 files; /* its struct files_struct, */
+	__u64 fdt; /* the table of which is this, */
+	__u64 fds; /* with this array */
+	__u64 count;
+	struct ring ring; /* the ring whose slots are being looked at */
+	__u64 batch_begin; /* the index of `batch` in the table, */
+	__u64 batch_at; /* and its address */
+	__u64 batch[BATCH];
+	__u64 socket_operations; /* the struct file_operations of all sockets */
+	__u64 net; /* the network namespace of the last socket, whose inode number is in `record` */
+	__u64 begun_at; /* of the call, in nanoseconds */
+	struct owner_record record;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct holder_lane);
+} holder_lanes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct output);
+} holder_outputs SEC(".maps");
+
+/* The root of the tree of tasks that the reader sees: kernel/pid.c, find_pid_ns() */
+static __always_inline __u64 tree_of_tasks(void)
+{
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	struct pid *own = BPF_CORE_READ(reader, thread_pid);
+	struct upid *here = (void *)&own->numbers[0] +
+			    (__u64)BPF_CORE_READ(own, level) * bpf_core_type_size(struct upid);
+
+	return (__u64)BPF_CORE_READ(here, ns, idr.idr_rt.xa_head);
+}
+
+/* Internal entries are even numbers that are no addresses: a node has a high one. */
+static __always_inline bool is_internal(__u64 entry)
+{
+	return (entry & 3) == 2;
+}
+
+static __always_inline bool is_tree_node(__u64 entry)
+{
+	return is_internal(entry) && entry > 4096;
+}
+
+/* Copies the leaf of the tree that has the next number, or goes to the next number that may have a leaf. */
+static __always_inline void find_leaf(struct holder_lane *lane)
+{
+	__u64 node, shift, slot, entry = lane->tree;
+
+	for (int level = 0; level < TREE_LEVELS && is_tree_node(entry); level++) {
+		node = entry - 2;
+		shift = BPF_CORE_READ((struct xa_node *)node, shift) & 63;
+		slot = lane->number >> shift;
+		if (!level && slot >= TREE_SLOTS) {
+			lane->is_done = 1;
+			return;
+		}
+		node += bpf_core_field_offset(struct xa_node, slots);
+		if (!shift) {
+			bpf_probe_read_kernel(lane->leaf, TREE_SLOTS * 8, (void *)node);
+			lane->leaf_begin = lane->number & ~(__u64)(TREE_SLOTS - 1);
+			return;
+		}
+		entry = load_word(node + (slot & (TREE_SLOTS - 1)) * 8);
+		if (!entry)
+			lane->number = (slot + 1) << shift;
+	}
+}
+
+/* Whether the thread before this one has the same descriptors: a process that has exited but for threads has none. */
+static __always_inline bool is_like_the_one_before(struct task_struct *task, struct files_struct *files)
+{
+	struct task_struct *before;
+
+	if (!HAS(task, thread_node))
+		return false;
+	before = (void *)BPF_CORE_READ(task, thread_node.prev) - bpf_core_field_offset(struct task_struct, thread_node);
+	return BPF_CORE_READ(before, files) == files;
+}
+
+/* Begins with the descriptors of a task. Returns false if it has none of its own. */
+static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
+{
+	struct task_struct *task, *leader;
+	struct files_struct *files;
+	struct fdtable *fdt;
+
+	if (!node)
+		return false;
+	task = (void *)(node - bpf_core_field_offset(struct task_struct, pid_links));
+	leader = BPF_CORE_READ(task, group_leader);
+	files = BPF_CORE_READ(task, files);
+	if (!files)
+		return false;
+	lane->record.pid = lane->number;
+	lane->record.tid = 0;
+	if (task != leader) {
+		if (BPF_CORE_READ(leader, files) == files || is_like_the_one_before(task, files))
+			return false;
+		lane->record.pid = pid_number(BPF_CORE_READ(leader, thread_pid));
+		lane->record.tid = lane->number;
+	}
+	bpf_core_read(lane->record.command, 16, &leader->comm);
+	lane->record.started = HAS(leader, start_boottime) ? BPF_CORE_READ(leader, start_boottime) : 0;
+	fdt = BPF_CORE_READ(files, fdt);
+	lane->task = (__u64)task;
+	lane->files = (__u64)files;
+	lane->fdt = (__u64)fdt;
+	lane->fds = (__u64)BPF_CORE_READ(fdt, fd);
+	lane->count = BPF_CORE_READ(fdt, max_fds);
+	return true;
+}
+
+static __always_inline void end_task(struct holder_lane *lane)
+{
+	lane->task = lane->fd = lane->slot = 0;
+	lane->number++;
+}
+
+/* Goes to the next task that has descriptors, or near to it. */
+static __always_inline void next_task(struct holder_lane *lane)
+{
+	struct pid *pid;
+	__u64 entry = 0;
+
+	if (lane->number - lane->leaf_begin >= TREE_SLOTS) {
+		find_leaf(lane);
+		return;
+	}
+	for (int i = 0; i < UNUSED_PER_STEP && !entry; i++) {
+		if (i)
+			lane->number++;
+		if (lane->number - lane->leaf_begin >= TREE_SLOTS)
+			return;
+		entry = lane->leaf[lane->number & (TREE_SLOTS - 1)];
+	}
+	/* The tree is being changed here. */
+	if (is_internal(entry)) {
+		lane->leaf_begin = NOWHERE;
+		return;
+	}
+	pid = (void *)entry;
+	if (!entry || !begin_task(lane, (__u64)BPF_CORE_READ(pid, tasks[PIDTYPE_PID].first)))
+		end_task(lane);
+}
+
+/* Whether the task still has the table of descriptors. */
+static __always_inline bool has_table(struct holder_lane *lane)
+{
+	struct task_struct *task = (void *)lane->task;
+	struct files_struct *files = (void *)lane->files;
+
+	return (__u64)BPF_CORE_READ(task, files) == lane->files && (__u64)BPF_CORE_READ(files, fdt) == lane->fdt;
+}
+
+/* Copies words of the table or of the ring. If one of them was replaced, the task is looked up again. */
+static __always_inline void load_batch(struct holder_lane *lane, __u64 begin)
+{
+	__u64 address, left;
+
+	if (lane->ring.file) {
+		address = slots_at(&lane->ring, begin);
+		left = lane->ring.count - begin;
+	} else {
+		address = lane->fds + begin * 8;
+		left = lane->count - begin;
+	}
+	if (left > BATCH)
+		left = BATCH;
+	COPY_CHUNK(lane->batch, address, left * 8);
+	lane->batch_begin = begin;
+	lane->batch_at = address;
+	if (has_table(lane) &&
+	    (!lane->ring.file || (load_word(lane->fds + lane->fd * 8) == lane->ring.file && has_slots(&lane->ring))))
+		return;
+	lane->batch_begin = NOWHERE;
+	lane->ring.file = 0;
+	lane->task = 0;
+}
+
+/*
+ * What a look at a file has led to. When the word of the batch is no longer in the table, the file may be another one by
+ * now, or freed.
+ */
+enum look { LOOK_PASSED, LOOK_CHANGED, LOOK_FULL };
+
+/*
+ * Notes the network namespace of a socket, if it may be another one. A process that only holds the socket does not need
+ * it, and two of five loads that are not in the cache of the CPU are for it.
+ */
+static __always_inline void note_netns(struct holder_lane *lane, struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct net *net = BPF_CORE_READ(socket, sk, __sk_common.skc_net.net);
+
+	if ((__u64)net != lane->net) {
+		lane->net = (__u64)net;
+		lane->record.netns = BPF_CORE_READ(net, ns.inum);
+	}
+}
+
+/* Writes a holder of a socket. */
+static __always_inline enum look put_holder(struct holder_lane *lane, struct output *output, struct file *file,
+					    __u64 inode)
+{
+	struct owner_record *record;
+
+	if (parameters.prefilter.every_netns)
+		note_netns(lane, file);
+	record = next_place((void *)output, sizeof(*record));
+	if (!record)
+		return LOOK_FULL;
+	*record = lane->record;
+	record->fd = lane->fd;
+	record->slot = lane->ring.file ? lane->slot + 1 : 0;
+	record->flags = BPF_CORE_READ(file, f_flags);
+	record->inode = inode;
+	output->header.length += sizeof(*record);
+	return LOOK_PASSED;
+}
+
+/* Looks at a file. If it is a ring, its slots are next. All sockets have the same operations. */
+static __always_inline enum look look_at(struct holder_lane *lane, struct output *output, __u64 address)
+{
+	struct file *file = (void *)address;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u64 operations = (__u64)BPF_CORE_READ(file, f_op), magic;
+
+	if (operations != lane->socket_operations) {
+		magic = BPF_CORE_READ(inode, i_sb, s_magic);
+		if (magic == ANON_INODE_FS_MAGIC && !lane->ring.file)
+			begin_ring(&lane->ring, file);
+		if (magic != SOCKFS_MAGIC)
+			return LOOK_PASSED;
+		lane->socket_operations = operations;
+	}
+	return put_holder(lane, output, file, BPF_CORE_READ(inode, i_ino));
+}
+
+/* Looks at the file of a word of the batch, which is at this index in the table. */
+static __always_inline enum look look_at_word(struct holder_lane *lane, struct output *output, __u64 index)
+{
+	__u64 length = output->header.length, place = index & (BATCH - 1), word = lane->batch[place];
+	enum look look;
+
+	look = look_at(lane, output, lane->ring.file ? file_of_slot(word) : word);
+	if (load_word(lane->batch_at + place * 8) == word)
+		return look;
+	output->header.length = length;
+	lane->batch_begin = NOWHERE;
+	return LOOK_CHANGED;
+}
+
+/* Passes over the slots of a ring. Returns 1 if there is no room for a record. */
+static __always_inline long step_slots(struct holder_lane *lane, struct output *output)
+{
+	enum look look = LOOK_PASSED;
+
+	if (lane->slot >= lane->ring.count) {
+		lane->ring.file = 0;
+		lane->slot = 0;
+		lane->fd++;
+		lane->batch_begin = NOWHERE;
+		return 0;
+	}
+	if (lane->slot - lane->batch_begin >= BATCH) {
+		load_batch(lane, lane->slot & ~(__u64)(BATCH - 1));
+		return 0;
+	}
+	if (lane->batch[lane->slot & (BATCH - 1)])
+		look = look_at_word(lane, output, lane->slot);
+	lane->slot += look == LOOK_PASSED;
+	return look == LOOK_FULL;
+}
+
+/* Passes over the descriptors of a task. Returns 1 if there is no room for a record. */
+static __always_inline long step_descriptors(struct holder_lane *lane, struct output *output, __u32 number)
+{
+	__u64 block = lane->fd / LANE_DESCRIPTORS, entry = 0;
+	enum look look;
+
+	if (lane->fd >= lane->count) {
+		end_task(lane);
+		return 0;
+	}
+	if ((block + lane->number) % parameters.walk.lanes != number) {
+		lane->fd = (block + 1) * LANE_DESCRIPTORS;
+		return 0;
+	}
+	if (lane->fd - lane->batch_begin >= BATCH) {
+		load_batch(lane, lane->fd & ~(__u64)(BATCH - 1));
+		return 0;
+	}
+	for (int i = 0; i < UNUSED_PER_STEP; i++) {
+		entry = lane->batch[lane->fd & (BATCH - 1)];
+		if (entry)
+			break;
+		lane->fd++;
+		if (!(lane->fd & (BATCH - 1)))
+			return 0;
+	}
+	if (!entry)
+		return 0;
+	look = look_at_word(lane, output, lane->fd);
+	if (lane->ring.file) {
+		lane->batch_begin = NOWHERE;
+		return 0;
+	}
+	if (look == LOOK_PASSED) {
+		lane->slot = 0;
+		lane->fd++;
+	}
+	return look == LOOK_FULL;
+}
+
+/* One step. Returns 1 when nothing is left to do for this call. Not static: see begin_socket() */
+__noinline int step_holders(__u32 number)
+{
+	struct output *output = bpf_map_lookup_elem(&holder_outputs, &number);
+	struct holder_lane *lane = bpf_map_lookup_elem(&holder_lanes, &number);
+
+	if (!lane || !output || lane->is_done)
+		return 1;
+	if (!lane->task) {
+		next_task(lane);
+		return 0;
+	}
+	return (lane->ring.file ? step_slots(lane, output) : step_descriptors(lane, output, number)) & 1;
+}
+
+/* Begins a call, of the iterator of this number. Returns 0 if the walk is over. */
+__noinline int begin_holders(__u32 number, __u64 session)
+{
+	struct output *output = bpf_map_lookup_elem(&holder_outputs, &number);
+	struct holder_lane *lane = bpf_map_lookup_elem(&holder_lanes, &number);
+
+	if (!lane || !output)
+		return 0;
+	if (lane->session != session) {
+		lane->session = session;
+		lane->number = lane->fd = lane->slot = 0;
+		lane->is_done = 0;
+	}
+	lane->begun_at = bpf_ktime_get_ns();
+	output->header.length = 0;
+	output->header.done = lane->is_done;
+	if (lane->is_done)
+		return 0;
+	lane->tree = tree_of_tasks();
+	lane->task = lane->ring.file = 0;
+	lane->leaf_begin = lane->batch_begin = NOWHERE;
+	lane->net = 0;
+	lane->record.magic = OWNER_MAGIC;
+	return 1;
+}
+
+__noinline int end_holders(__u32 number)
+{
+	struct output *output = bpf_map_lookup_elem(&holder_outputs, &number);
+	struct holder_lane *lane = bpf_map_lookup_elem(&holder_lanes, &number);
+	__u64 duration;
+
+	if (!lane || !output)
+		return 0;
+	output->header.order = lane->number << 32 | lane->fd;
+	duration = bpf_ktime_get_ns() - lane->begun_at;
+	if (duration > output->header.longest_call)
+		output->header.longest_call = duration;
+	return 0;
+}
+
+static long holder_turn(__u32 index, struct turn *turn)
+{
+	return step_holders(turn->number) & 1;
+}
+
+SEC("iter/bpf_map_elem")
+int holder_walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct turn turn = {};
+
+	if (!ctx->value)
+		return 0;
+	turn.number = *(__u32 *)ctx->value;
+	if (!begin_holders(turn.number, ctx->meta->session_id))
+		return 0;
+	bpf_loop(HOLDER_STEPS, holder_turn, &turn, 0);
+	end_holders(turn.number);
+	return 1;
+}
+
+__noinline int step_some_holders(__u32 number)
+{
+	for (int i = 0; i < SOME_STEPS; i++)
+		if (step_holders(number))
+			return 1;
+	return 0;
+}
+
+/* For kernels before 5.17, which have no bpf_loop() and refuse a program that names it. */
+SEC("iter/bpf_map_elem")
+int holder_walk_without_loop(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u32 number;
+
+	if (!ctx->value)
+		return 0;
+	number = *(__u32 *)ctx->value;
+	if (!begin_holders(number, ctx->meta->session_id))
+		return 0;
+	for (int i = 0; i < HOLDER_STEPS; i += SOME_STEPS)
+		if (step_some_holders(number))
+			break;
+	end_holders(number);
+	return 1;
+}
+
+#endif

@@ -1,0 +1,173 @@
+//! Sockets that only a message of a unix socket holds. The truth is what was sent, and that no process in /proc has it.
+
+use std::io::IoSlice;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use nix::sys::socket::{sendmsg, ControlMessage, MsgFlags};
+use nix::sys::stat::fstat;
+use serde_json::{json, Value};
+
+use super::truth::owned;
+use super::{alone, at_port, line_at_port};
+use crate::common::{btf_has, knetstat, not_tested, permit_descriptors, sockets, stdout};
+
+/// The most descriptors of a message: include/net/scm.h, SCM_MAX_FD
+const MOST: usize = 253;
+
+fn inode(file: impl AsFd) -> u64 {
+    fstat(file).expect("fstat").st_ino
+}
+
+/// Sends descriptors, and closes them.
+fn send(through: &UnixStream, files: Vec<OwnedFd>) {
+    let fds: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&fds)];
+    let text = [IoSlice::new(b"take these")];
+    sendmsg::<()>(through.as_raw_fd(), &text, &rights, MsgFlags::empty(), None).expect("sendmsg");
+}
+
+/// Whether this kernel's unix sockets are walked, for each network namespace in a table of its own.
+pub fn are_found() -> bool {
+    let are_found = btf_has("unix_table");
+    if !are_found {
+        not_tested(
+            "sockets in messages: this kernel has no table of unix sockets for each namespace",
+        );
+    }
+    are_found
+}
+
+/// Asserts that a row is in flight, in a message to this socket.
+fn assert_in_flight(row: &Value, carrier: u64, holder: &UnixStream) {
+    assert_eq!(row["owner"], "in-flight", "{row}");
+    assert_eq!(row["processes"], json!([]));
+    assert_eq!(row["carrier"]["inode"], carrier);
+    let processes = row["carrier"]["processes"].as_array().expect("processes");
+    let [process] = &processes[..] else { panic!("one process of {row}") };
+    assert_eq!(process["pid"], std::process::id());
+    assert_eq!(process["fd"], holder.as_raw_fd());
+}
+
+#[test]
+fn a_socket_in_a_message() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let (sender, receiver) = UnixStream::pair().expect("socketpair");
+    let listener = TcpListener::bind("127.0.0.1:4000").expect("bind");
+    send(&sender, vec![listener.into()]);
+    let rows = owned("");
+    assert_in_flight(at_port(&rows, 4000), inode(&receiver), &receiver);
+
+    let pid = std::process::id();
+    let table = stdout("-pH");
+    let word = line_at_port(&table, 4000).split_whitespace().nth(6).map(str::to_owned);
+    let word = word.expect("a process");
+    assert!(word.starts_with(&format!("{pid}/")) && word.ends_with("(in-flight)"), "{table}");
+    let found = |expression: &str| {
+        let output = knetstat(["-tJ", "--where", expression]);
+        let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("an array");
+        rows.len()
+    };
+    assert_eq!(found("owner = in-flight"), 1);
+    assert_eq!(found("owner = elsewhere"), 0);
+    assert_eq!(found("has(carrier)"), 1);
+    assert_eq!(found("has(listener)"), 0);
+    // The descriptor that the receiver gets is another one.
+    drop(receiver);
+    assert_eq!(sockets("-t").len(), 0, "the last reference was in the message");
+}
+
+#[test]
+fn the_other_end_in_a_message() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let (sender, _receiver) = UnixStream::pair().expect("socketpair");
+    let (near, far) = UnixStream::pair().expect("socketpair");
+    let listener = TcpListener::bind("127.0.0.1:4003").expect("bind");
+    let client = TcpStream::connect("127.0.0.1:4003").expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    for (near, far, arguments) in [
+        (near.as_fd(), OwnedFd::from(far), "-x --peer"),
+        (client.as_fd(), server.into(), "-t --peer"),
+    ] {
+        let (near, far_inode) = (inode(near), inode(&far));
+        send(&sender, vec![far]);
+        let rows = sockets(arguments);
+        let row = rows.iter().find(|row| row["inode"] == near).expect("the near end");
+        assert_eq!(row["peer"], far_inode, "{row}");
+        assert_eq!((&row["peer_owner"], &row["peer_processes"]), (&json!("in-flight"), &json!([])));
+    }
+}
+
+#[test]
+fn a_message_in_a_message() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let (sender, inner) = UnixStream::pair().expect("socketpair");
+    let (outer_sender, outer) = UnixStream::pair().expect("socketpair");
+    let inner_inode = inode(&inner);
+    send(&sender, vec![UdpSocket::bind("127.0.0.1:4001").expect("bind").into()]);
+    send(&outer_sender, vec![inner.into()]);
+    let rows = owned("");
+    assert_in_flight(at_port(&rows, 4001), inode(&outer), &outer);
+    let rows = sockets("-xp");
+    let row = rows.iter().find(|row| row["inode"] == inner_inode).expect("the inner socket");
+    assert_in_flight(row, inode(&outer), &outer);
+}
+
+#[test]
+fn a_message_to_a_socket_that_waits_to_be_accepted() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let directory = std::env::temp_dir().join(format!("knetstat-message-{}", std::process::id()));
+    let listener = UnixListener::bind(&directory).expect("bind");
+    let client = UnixStream::connect(&directory).expect("connect");
+    std::fs::remove_file(&directory).expect("it is there");
+    send(&client, vec![TcpListener::bind("[::1]:4002").expect("bind").into()]);
+    let rows = owned("");
+    let row = at_port(&rows, 4002);
+    assert_eq!(row["owner"], "in-flight", "{row}");
+    assert_eq!(row["carrier"], json!({"inode": null, "cookie": null, "processes": []}));
+    let (server, _) = listener.accept().expect("accept");
+    let rows = owned("");
+    assert_in_flight(at_port(&rows, 4002), inode(&server), &server);
+}
+
+#[test]
+fn many_messages_of_many_sockets() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    permit_descriptors(4_096);
+    let pairs: Vec<_> = (0..3).map(|_| UnixStream::pair().expect("socketpair")).collect();
+    // More records than a call has room for.
+    for n in 0..30 {
+        let socket = |_| UdpSocket::bind("127.0.0.1:0").expect("bind").into();
+        send(&pairs[n % 3].0, (0..MOST).map(socket).collect());
+    }
+    // Other packets and other files are between them.
+    for (sender, _) in &pairs {
+        send(sender, vec![std::fs::File::open("/dev/null").expect("open").into()]);
+        std::io::Write::write_all(&mut &*sender, b"no file").expect("write");
+    }
+    let rows = sockets("-up -O nodelay");
+    assert_eq!(rows.len(), 30 * MOST);
+    for row in &rows {
+        assert_eq!(row["owner"], "in-flight", "{row}");
+    }
+    for (_, receiver) in &pairs {
+        let carried = rows.iter().filter(|row| row["carrier"]["inode"] == inode(receiver));
+        assert_eq!(carried.count(), 10 * MOST);
+    }
+}
