@@ -226,11 +226,21 @@ struct raw_section {
 /* sizeof(sun_path); a name may fill it to the last byte. */
 #define UNIX_PATH_MAX 108
 
+/* The socket at the other end of a unix socket. */
+enum unix_peer {
+	UNIX_PEER_NONE,
+	UNIX_PEER_OPEN,	   /* has a struct socket, and so an inode */
+	UNIX_PEER_WAITING, /* has not been accepted yet */
+	UNIX_PEER_CLOSED,  /* is only kept because this socket refers to it */
+	UNIX_PEER_UNKNOWN, /* one of the last two */
+};
+
 struct unix_section {
 	FACTS(UNIX);
 	__u64 peer; /* the inode of the socket at the other end, or 0 */
-	__u32 path_length;
-	__u32 peer_path_length;
+	__u16 path_length;
+	__u16 peer_path_length;
+	__u32 peer_state; /* enum unix_peer */
 	__u8 path[UNIX_PATH_MAX]; /* an abstract name begins with a zero byte */
 	__u8 peer_path[UNIX_PATH_MAX];
 };

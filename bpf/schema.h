@@ -51,6 +51,7 @@ const volatile struct {
 	enum section section;
 	enum socket_trait socket_trait;
 	enum timer timer;
+	enum unix_peer unix_peer;
 	enum item_kind item_kind;
 	enum walk_limit walk_limit;
 	enum table table;

@@ -126,6 +126,26 @@ static __always_inline __u32 copy_path(__u8 *path, struct unix_address *address)
 	return length;
 }
 
+/* Why the peer has no inode. */
+static __always_inline enum unix_peer bare_peer(struct sock *peer)
+{
+	if (!HAS_SOCK_FLAGS(peer, SOCK_DEAD))
+		return UNIX_PEER_UNKNOWN;
+	return BPF_CORE_READ(peer, __sk_common.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1
+		       ? UNIX_PEER_CLOSED
+		       : UNIX_PEER_WAITING;
+}
+
+/* Not inlined: the frame of write_unix() is one of the largest, because it can hold a whole section. */
+static __noinline int fill_peer(struct unix_section *section, struct unix_sock *peer)
+{
+	section->peer = probed_inode((struct sock *)peer);
+	section->peer_state = section->peer ? UNIX_PEER_OPEN : bare_peer((struct sock *)peer);
+	section->peer_path_length =
+		HAS(peer, addr) ? copy_path(section->peer_path, BPF_CORE_READ(peer, addr)) : 0;
+	return 0;
+}
+
 static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 {
 	RETURN_UNLESS_WANTED(UNIX)
@@ -135,11 +155,8 @@ static __noinline int write_unix(struct seq_file *seq, struct unix_sock *u)
 
 	FILL(UNIX_OPTIONS_LIST)
 	section->path_length = copy_path(section->path, GET(u, addr));
-	if (peer) {
-		section->peer = probed_inode((struct sock *)peer);
-		section->peer_path_length =
-			HAS(peer, addr) ? copy_path(section->peer_path, BPF_CORE_READ(peer, addr)) : 0;
-	}
+	if (peer)
+		fill_peer(section, peer);
 	END_PART(seq, section);
 	return 0;
 }

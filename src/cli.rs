@@ -263,13 +263,17 @@ pub struct TableArgs {
         help_heading = "What to show"
     )]
     pub options: Vec<String>,
-    /// The columns to show, in this order: names in any case, or unambiguous prefixes. -p, -o, -e,
-    /// --netns and --all-netns add theirs
+    /// The columns to show, in this order: names in any case, or unambiguous prefixes. -p, --peer, -o,
+    /// -e, --netns and --all-netns add theirs
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ColumnParser, add = Completer::new(values::columns), help_heading = "What to show")]
     pub columns: Vec<Column>,
     /// Add the processes that hold the socket, or the reason why there is none
     #[arg(short, long, alias = "processes", help_heading = "What to show")]
     pub programs: bool,
+    /// Add the processes at the other end of a connection, where that is on this host: for unix sockets, and
+    /// for TCP, UDP, MPTCP, SCTP and vsock connections within the network namespaces that are shown
+    #[arg(long, alias = "peers", help_heading = "What to show")]
+    pub peer: bool,
     /// Add the running timer of the connection
     #[arg(short = 'o', long, help_heading = "What to show")]
     pub timers: bool,

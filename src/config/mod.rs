@@ -22,7 +22,7 @@ use crate::query::lost::Lost;
 use crate::query::sort::SortKey;
 use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind, Version};
-use crate::socket::Names;
+use crate::socket::{peer, Names};
 use crate::usage;
 
 /// The sockets to show, their columns and options, and the output format.
@@ -110,9 +110,25 @@ impl Config {
         Column::ALL.into_iter().any(|column| column.needs() == needs && self.asks_for(column))
     }
 
+    /// Whether the processes that hold sockets, or their peers, must be found.
+    pub fn needs_owners(&self) -> bool {
+        self.needs(Needs::Holders) || self.needs(Needs::PeerHolders)
+    }
+
     /// Whether the listeners of connections that wait are needed.
     pub fn needs_listeners(&self) -> bool {
         self.asks_for(Column::Program) || self.asks_for(Column::Listener)
+    }
+
+    /// The families whose peers are found by their addresses, if the peers of such sockets are shown or asked for.
+    pub fn families_with_peers(&self) -> Vec<Family> {
+        let asks = |family: &Family| {
+            let is_shown = |column| self.columns.of(family.layout()).contains(column);
+            let is_asked = |column: &Column| self.keys.contains(&Key::Column(*column));
+            Column::ALL.iter().any(|it| it.is_of_peer() && (is_shown(it) || is_asked(it)))
+        };
+        let families = peer::FAMILIES.into_iter().filter(|it| self.filter.wants_family(*it));
+        families.filter(asks).collect()
     }
 
     /// The sections of records that the run reads. The programs leave out the others.
@@ -296,6 +312,7 @@ fn columns(
         extended: args.extend,
         labels: args.extend && labels::are_readable(),
         programs: args.programs,
+        peers: args.peer,
         timers: args.timers,
     };
     let columns = if args.quiet {

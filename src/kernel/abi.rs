@@ -11,8 +11,8 @@ pub use types::{
     netlink_section, network, network_filter, number_filter, output_header, owner_record,
     packet_membership_item, packet_section, parameters, port_filter, port_range, prefilter,
     raw_section, record_header, sctp_section, section, section_number, socket_section,
-    socket_trait, table, task_record, tcp_section, timer, tls_section, udp_section, unix_section,
-    vsock_section, waiting_record, walk_limit, walk_parameters, xdp_section,
+    socket_trait, table, task_record, tcp_section, timer, tls_section, udp_section, unix_peer,
+    unix_section, vsock_section, waiting_record, walk_limit, walk_parameters, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{

@@ -102,10 +102,10 @@ fn write(line: &mut Vec<u8>, cell: &Cell, repeated: &mut Repeated) -> io::Result
 }
 
 /// The name of a key as a member. A column has the name of its member in the object of a socket, except that
-/// `program` is a text here, which contains the reason if there is no process.
+/// `program` and `peer_program` are texts here, which contain the reason if there is no process.
 pub(super) fn member(key: Key) -> String {
     match key {
-        Key::Column(Column::Program) => Column::Program.name().to_owned(),
+        Key::Column(column @ (Column::Program | Column::PeerProgram)) => column.name().to_owned(),
         Key::Column(column) => column.member().to_owned(),
         Key::Option(index) => CATALOGUE[index].name.to_owned(),
         Key::Versions(ip, _) => without_prefix(CATALOGUE[ip].name).to_owned(),
@@ -118,9 +118,9 @@ pub(super) fn member(key: Key) -> String {
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
     match key {
-        Key::Column(Column::Program) => {
-            let text = cell_text::text(&Column::Program.read(row));
-            let value = Some(text).filter(|text| text != "-");
+        Key::Column(column @ (Column::Program | Column::PeerProgram)) => {
+            let text = cell_text::text(&column.read(row));
+            let value = Some(text).filter(|text| !matches!(text.as_str(), "-" | "?"));
             serde_json::to_writer(to, &value)?;
         }
         Key::Column(column) => match groups::distinct(row, column) {

@@ -81,7 +81,7 @@ fn schema(column: Column) -> Json {
         ]),
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
-        (_, Column::Program) => list(descriptor()),
+        (_, Column::Program | Column::PeerProgram) => list(descriptor()),
         (_, Column::Listener | Column::Carrier) => object(&[
             (
                 "inode",
@@ -96,9 +96,9 @@ fn schema(column: Column) -> Json {
                 about(list(descriptor()), "Processes of this PID namespace that hold that socket"),
             ),
         ]),
-        (_, Column::Pid) => list(number()),
+        (_, Column::Pid | Column::PeerPid) => list(number()),
         (_, Column::Tid | Column::Fd | Column::Ring | Column::Slot) => list(or_null(number())),
-        (_, Column::Command) => list(text()),
+        (_, Column::Command | Column::PeerCommand) => list(text()),
         (_, Column::Cmdline) => list(or_null(list(text()))),
         (_, Column::Started) => list(or_null(date_time())),
         (_, Column::ProcessUser) => list(or_null(number())),

@@ -95,8 +95,9 @@ impl Output for Summary<'_> {
         let place = (socket.kind.index(), socket.state as u8, socket.word(), socket.state_word());
         self.sockets += 1;
         *self.states.entry(place).or_default() += 1;
-        self.knows_programs &= row.holders.is_some();
-        let programs = row.holders.map(|holders| programs(holders, self.form)).unwrap_or_default();
+        self.knows_programs &= row.holders.of_socket.is_some();
+        let programs =
+            row.holders.of_socket.map(|holders| programs(holders, self.form)).unwrap_or_default();
         row.options
             .iter()
             .filter(|shown| shown.set)

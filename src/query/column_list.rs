@@ -17,6 +17,8 @@ pub struct ColumnRequest {
     pub labels: bool,
     /// Adds the processes, for `-p`.
     pub programs: bool,
+    /// Adds the processes at the other end, for `--peer`.
+    pub peers: bool,
     /// Adds the timer, for `-o`.
     pub timers: bool,
 }
@@ -45,18 +47,15 @@ impl ColumnList {
 
     /// The members of a JSON object, which are the same for every layout.
     pub fn for_objects(request: &ColumnRequest) -> ColumnList {
-        let is_default = |column: &Column| {
-            column.is_default_member() && (request.programs || column.needs() != Needs::Holders)
-                || *column == Column::Xattrs && request.labels
-        };
         let columns = match request.chosen.is_empty() {
-            true => Column::ALL.into_iter().filter(is_default).collect(),
+            true => Column::ALL.into_iter().filter(|column| request.has_member(*column)).collect(),
             false => {
                 let mut added = request.added();
                 // The text of `program` includes the reason why there is no process, and the socket that leads to
                 // processes. The JSON member does not.
                 let others = [Column::Owner, Column::Listener, Column::Carrier];
                 added.extend(others.into_iter().filter(|_| request.programs));
+                added.extend(request.peers.then_some(Column::PeerOwner));
                 with(&request.chosen, &added)
             }
         };
@@ -134,23 +133,32 @@ impl ColumnList {
 fn is_field(column: Column, request: &ColumnRequest) -> bool {
     match column {
         Column::Sport | Column::Dport => true,
-        Column::Pid | Column::Command | Column::Owner | Column::Listener | Column::Carrier => {
-            request.programs
-        }
-        Column::Program => false,
-        Column::Xattrs => request.labels,
-        column => column.is_default_member(),
+        Column::Pid | Column::Command => request.programs,
+        Column::PeerPid | Column::PeerCommand => request.peers,
+        Column::Program | Column::PeerProgram => false,
+        column => request.has_member(column),
     }
 }
 
 impl ColumnRequest {
+    /// Whether a JSON object has the column, unless columns are chosen.
+    fn has_member(&self, column: Column) -> bool {
+        let is_wanted = match column.needs() {
+            Needs::Holders => self.programs,
+            Needs::Peer | Needs::PeerHolders => self.peers,
+            Needs::Nothing | Needs::Options | Needs::Facts(_) => true,
+        };
+        is_wanted && column.is_default_member() || self.labels && column == Column::Xattrs
+    }
+
     /// The columns that other flags add, in the order of netstat.
     fn added(&self) -> Vec<Column> {
-        let added: [(bool, &[Column]); 5] = [
+        let added: [(bool, &[Column]); 6] = [
             (self.netns, &[Column::Netns]),
             (self.extended, &[Column::Uid, Column::Inode, Column::Group]),
             (self.labels, &[Column::Xattrs]),
             (self.programs, &[Column::Program]),
+            (self.peers, &[Column::PeerProgram]),
             (self.timers, &[Column::Timer]),
         ];
         added
@@ -196,8 +204,15 @@ mod tests {
 
     fn request(chosen: &[Column]) -> ColumnRequest {
         let chosen = chosen.to_vec();
-        let all = ColumnRequest { extended: true, labels: true, ..ColumnRequest::default() };
-        ColumnRequest { chosen, programs: true, timers: true, netns: true, ..all }
+        ColumnRequest {
+            chosen,
+            extended: true,
+            labels: true,
+            programs: true,
+            peers: true,
+            timers: true,
+            netns: true,
+        }
     }
 
     #[test]
@@ -210,11 +225,11 @@ mod tests {
         let all = ColumnList::for_table(&request(&[]));
         assert_eq!(
             names(&all, Layout::Ends),
-            "protocol recvq sendq local remote state netns uid inode group xattrs program timer diag options"
+            "protocol recvq sendq local remote state netns uid inode group xattrs program peer_program timer diag options"
         );
         assert_eq!(
             names(&all, Layout::Unix),
-            "protocol recvq sendq type state inode peer local netns uid xattrs program options"
+            "protocol recvq sendq type state inode peer local netns uid xattrs program peer_program options"
         );
     }
 
@@ -224,13 +239,16 @@ mod tests {
         let list = ColumnList::for_table(&request(&chosen));
         assert_eq!(
             names(&list, Layout::Ends),
-            "inode sport local netns uid group xattrs program timer options"
+            "inode sport local netns uid group xattrs program peer_program timer options"
         );
-        assert_eq!(names(&list, Layout::Unix), "inode local netns uid xattrs program options");
+        assert_eq!(
+            names(&list, Layout::Unix),
+            "inode local netns uid xattrs program peer_program options"
+        );
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group xattrs program timer owner listener carrier"
+            "options local netns uid inode group xattrs program peer_program timer owner listener carrier peer_owner"
         );
     }
 

@@ -9,8 +9,9 @@ use crate::query::cell::{Cell, PerHolder};
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
-use crate::socket::owner::{self, Holder, Owner};
-use crate::socket::{cgroup, diag, kind, Names, TimeLimit};
+use crate::socket::owner::{self, Claim, Holder, Owner};
+use crate::socket::peer::Peer;
+use crate::socket::{cgroup, diag, kind, TimeLimit};
 use crate::text::suggest;
 
 /// The heading of a column in a layout of the table.
@@ -33,6 +34,10 @@ pub enum Needs {
     Options,
     /// The file descriptors that hold the socket.
     Holders,
+    /// The socket at the other end.
+    Peer,
+    /// The file descriptors that hold the socket at the other end.
+    PeerHolders,
     /// These facts of its record.
     Facts(&'static [Fact]),
 }
@@ -153,7 +158,7 @@ columns! {
     Sport = "sport", JsonMember::Chosen, ends(right("Sport", 5)), Nothing, Port, |row| port(row, |(local, _)| local), "Local port";
     Remote = "remote", default("remote"), each(left("Foreign Address", 23), left("Peer Path", 40)), Nothing, Address, |row| Cell::remote(row), "Remote address and port, or path of the peer";
     Dport = "dport", JsonMember::Chosen, ends(right("Dport", 5)), Nothing, Port, |row| port(row, |(_, remote)| remote), "Remote port";
-    Peer = "peer", JsonMember::Chosen, unix(left("Peer", 8)), Nothing, Number, peer, "Inode of the unix socket at the other end";
+    Peer = "peer", default("peer"), each(left("Peer", 10), left("Peer", 8)), Peer, Number, |row| by_peer(row, |claim| Cell::nonzero(claim.inode)), "Inode of the socket at the other end, if that is on this host";
     Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Interface, |row| Cell::interface(row), "Interface that the socket is bound to";
     Uid = "uid", default("uid"), both(left("User", 10)), Nothing, User, |row| number(row.socket.uid), "Number of the user that created the socket";
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
@@ -162,8 +167,8 @@ columns! {
     NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, program, "Processes that hold the socket, or the reason why there is none";
-    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, |holder, _| Cell::Number(holder.pid.into())), "Process of each descriptor";
-    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, |holder, _| Cell::Bytes(holder.command.as_bytes())), "Process name of each descriptor";
+    Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, pid), "Process of each descriptor";
+    Command = "command", JsonMember::Chosen, both(left("Command", 15)), Holders, Texts, |row| per_holder(row, command), "Process name of each descriptor";
     Cmdline = "cmdline", JsonMember::Chosen, both(left("Cmdline", 30)), Holders, Texts, |row| per_holder(row, |holder, processes| by_process(processes.of(holder), |it| Cell::Arguments(it.arguments))), "Arguments of the process of each descriptor";
     Started = "started", JsonMember::Chosen, both(left("Started", 24)), Holders, Moments, |row| per_holder(row, start), "When the process of each descriptor began";
     ProcessUser = "process_user", JsonMember::Chosen, both(left("Process User", 12)), Holders, Users, |row| per_holder(row, process_user), "Effective user of the process of each descriptor";
@@ -175,6 +180,10 @@ columns! {
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Texted, |row| via(row, &[Owner::AcceptQueue, Owner::Request]), "Listening socket of a connection that waits to be accepted, or of a connection request, and its processes";
     Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Texted, |row| via(row, &[Owner::InFlight]), "Unix socket whose message the socket is in, and its processes";
+    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, &[])), "Processes that hold the socket at the other end, or the reason why there is none";
+    PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| per_peer_holder(row, pid), "Process of each descriptor of the socket at the other end";
+    PeerCommand = "peer_command", JsonMember::Chosen, both(left("Peer Command", 15)), PeerHolders, Texts, |row| per_peer_holder(row, command), "Process name of each descriptor of the socket at the other end";
+    PeerOwner = "peer_owner", default("peer_owner"), both(left("Peer Owner", 12)), PeerHolders, Word(owner::words), |row| peer_holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket at the other end";
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
     Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Texted, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
@@ -212,23 +221,12 @@ const fn ends(heading: Heading) -> [Option<Heading>; 2] {
     [Some(heading), None]
 }
 
-const fn unix(heading: Heading) -> [Option<Heading>; 2] {
-    [None, Some(heading)]
-}
-
 fn port<'a>(row: &'a Row<'a>, choose: fn((u32, u32)) -> u32) -> Cell<'a> {
     row.socket.ports().map_or(Cell::Absent, |ports| Cell::Number(choose(ports).into()))
 }
 
 fn number<'a>(number: Option<u32>) -> Cell<'a> {
     number.map_or(Cell::Absent, |number| Cell::Number(number.into()))
-}
-
-fn peer<'a>(row: &'a Row<'a>) -> Cell<'a> {
-    match row.socket.names {
-        Names::Unix { peer, .. } => Cell::nonzero(peer),
-        _ => Cell::Absent,
-    }
 }
 
 fn time<'a>(row: &'a Row<'a>, limit: fn(&Context) -> Option<TimeLimit>) -> Cell<'a> {
@@ -252,17 +250,18 @@ fn netns_name<'a>(row: &'a Row<'a>) -> Cell<'a> {
 }
 
 fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
-    row.holders.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
+    row.holders.of_socket.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner))
 }
 
 fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
-    let of_via = row.via.map_or(&[][..], |(_, holders)| holders);
-    row.holders.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_via))
+    let of_via = row.holders.of_via.map_or(&[][..], |(holders, _)| holders);
+    let found = row.holders.of_socket;
+    found.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_via))
 }
 
 fn via<'a>(row: &'a Row<'a>, owners: &[Owner]) -> Cell<'a> {
-    match (row.holders, row.via) {
-        (Some((_, owner)), Some((via, holders))) if owners.contains(&owner) => {
+    match (row.holders.of_socket, row.holders.of_via) {
+        (Some((_, owner)), Some((holders, via))) if owners.contains(&owner) => {
             Cell::Via(via, holders)
         }
         _ => Cell::Absent,
@@ -283,14 +282,34 @@ fn descriptor<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
     }
 }
 
-fn per_holder<'a>(
+/// Reads a value of each descriptor.
+type ReadHolder = for<'h> fn(&'h Holder, &'h Processes) -> Cell<'h>;
+
+fn per_holder<'a>(row: &'a Row<'a>, read: ReadHolder) -> Cell<'a> {
+    per_descriptor(row, row.holders.of_socket, read)
+}
+
+fn per_peer_holder<'a>(row: &'a Row<'a>, read: ReadHolder) -> Cell<'a> {
+    by_peer(row, |_| per_descriptor(row, row.holders.of_peer, read))
+}
+
+fn per_descriptor<'a>(
     row: &'a Row<'a>,
-    read: for<'h> fn(&'h Holder, &'h Processes) -> Cell<'h>,
+    found: Option<(&'a [Holder], Owner)>,
+    read: ReadHolder,
 ) -> Cell<'a> {
     let processes = row.processes;
-    row.holders.map_or(Cell::Absent, |(holders, _)| {
+    found.map_or(Cell::Absent, |(holders, _)| {
         Cell::PerHolder(PerHolder { holders, processes, read })
     })
+}
+
+fn pid<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
+    Cell::Number(holder.pid.into())
+}
+
+fn command<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
+    Cell::Bytes(holder.command.as_bytes())
 }
 
 fn start<'h>(holder: &'h Holder, processes: &'h Processes) -> Cell<'h> {
@@ -307,6 +326,20 @@ fn by_process<'h>(found: Found, read: impl Fn(Process) -> Cell<'h>) -> Cell<'h> 
         Found::Ended => Cell::Absent,
         Found::Unknown => Cell::Unknown,
     }
+}
+
+/// What is read from the socket at the other end.
+fn by_peer<'a>(row: &'a Row<'a>, read: impl FnOnce(Claim) -> Cell<'a>) -> Cell<'a> {
+    match row.peer {
+        Peer::None => Cell::Absent,
+        Peer::Unknown => Cell::Unknown,
+        Peer::Is(claim) => read(claim),
+    }
+}
+
+fn peer_holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
+    let found = row.holders.of_peer;
+    by_peer(row, |_| found.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner)))
 }
 
 /// What is read from the control group of the socket. Of a group that was removed, only the number is known.
@@ -385,20 +418,26 @@ impl Column {
         self.spec().needs
     }
 
+    /// Whether the column is read from the socket at the other end.
+    pub fn is_of_peer(self) -> bool {
+        matches!(self.needs(), Needs::Peer | Needs::PeerHolders)
+    }
+
     /// The sections of records that the column is read from. Those of the options to show are not among them.
     pub fn sections(self) -> Sections {
         match self.needs() {
-            Needs::Nothing | Needs::Options => Sections::default(),
-            Needs::Holders => sections(owner::FACTS),
+            Needs::Nothing | Needs::Options | Needs::Peer => Sections::default(),
+            Needs::Holders | Needs::PeerHolders => sections(owner::FACTS),
             Needs::Facts(facts) => sections(facts),
         }
     }
 
-    /// Whether the values are those of the descriptors that hold the socket.
+    /// Whether the values are those of the descriptors that hold the socket or, if [`Column::is_of_peer`], the socket
+    /// at the other end.
     pub fn is_of_holders(self) -> bool {
-        use Column::{Carrier, Listener, Owner, Xattrs};
-        let is_of_socket = matches!(self, Owner | Listener | Carrier | Xattrs);
-        self.needs() == Needs::Holders && !is_of_socket
+        use Column::{Carrier, Listener, Owner, PeerOwner, Xattrs};
+        let is_of_socket = matches!(self, Owner | Listener | Carrier | Xattrs | PeerOwner);
+        matches!(self.needs(), Needs::Holders | Needs::PeerHolders) && !is_of_socket
     }
 
     /// The type of the values.
@@ -516,6 +555,7 @@ mod tests {
             ("lokal", "local"),
             ("recvqq", "recvq"),
             ("st", "state"),
+            ("pe", "peer, peer_program, peer_pid"),
             ("re", "recvq or remote"),
             ("co", "cookie, command or container"),
         ] {

@@ -85,20 +85,21 @@ impl Filter {
         !matches!(&self.early, Expression::All(all) if all.is_empty())
     }
 
-    /// Whether the socket is shown, as far as its holders and the options to show do not decide. The options
+    /// Whether the socket is shown, as far as its holders, its peer and the options to show do not decide. The options
     /// of [`Filter::keys`] must be among [`Row::asked`].
     pub fn selects(&self, row: &Row) -> bool {
         self.early.holds(row) == Some(true)
     }
 
-    /// Whether a socket with its holders, and with the options to show if [`Filter::needs_options`], is shown.
+    /// Whether a socket with its holders and its peer, and with the options to show if
+    /// [`Filter::needs_options`], is shown.
     pub fn selects_late(&self, row: &Row) -> bool {
         self.late.holds(row) == Some(true)
     }
 
-    /// Whether the filter depends on the holders of sockets.
+    /// Whether the filter depends on the holders of sockets or of their peers.
     pub fn needs_owners(&self) -> bool {
-        self.late.keys().any(|key| key.needs(Needs::Holders))
+        self.late.keys().any(|key| key.needs(Needs::Holders) || key.needs(Needs::PeerHolders))
     }
 
     /// Whether the filter depends on the options to show.
@@ -164,5 +165,6 @@ impl Filter {
 }
 
 fn is_late(expression: &Expression) -> bool {
-    expression.keys().any(|key| key.needs(Needs::Holders) || key.needs(Needs::Options))
+    let late = [Needs::Holders, Needs::Peer, Needs::PeerHolders, Needs::Options];
+    expression.keys().any(|key| late.into_iter().any(|needs| key.needs(needs)))
 }

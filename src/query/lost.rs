@@ -7,7 +7,7 @@ use crate::kernel::btf::KernelBtf;
 use crate::kernel::family::Family;
 use crate::query::column_set::ColumnSet;
 use crate::query::columns::Column;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::Owner;
 use crate::socket::state::State;
 use crate::socket::Socket;
 
@@ -60,6 +60,9 @@ const BOUND: &[Family] = &[
 const QUEUES: &[Family] =
     &[Family::Udp, Family::Raw, Family::Packet, Family::Xdp, Family::Netlink, Family::Mptcp];
 
+/// The reference of a unix socket to its peer.
+const PEER: &[KernelMember] = &[("unix_sock", "peer")];
+
 #[rustfmt::skip]
 const COLUMNS: &[ColumnSource] = {
     use Column::*;
@@ -80,7 +83,11 @@ const COLUMNS: &[ColumnSource] = {
         (Sendq, Others, QUEUES, &[("sock", "sk_wmem_alloc")]),
         (Drops, All, ALL, &[("sock", "sk_drops")]),
         (Local, All, UNIX, &[("unix_sock", "addr"), ("unix_address", "len"), ("unix_address", "name")]),
-        (Peer, All, UNIX, &[("unix_sock", "peer")]),
+        (Peer, All, UNIX, PEER),
+        (PeerProgram, All, UNIX, PEER),
+        (PeerPid, All, UNIX, PEER),
+        (PeerCommand, All, UNIX, PEER),
+        (PeerOwner, All, UNIX, PEER),
         (Remote, All, UNIX, &[("unix_sock", "peer"), ("unix_sock", "addr")]),
         (Remote, All, UNIX, &[("unix_address", "len"), ("unix_address", "name")]),
         (Local, All, NETLINK, &[("netlink_sock", "portid")]),
@@ -159,7 +166,9 @@ impl Lost {
     /// are asked for, it contains the ones that are.
     pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
         let is_asked_for = |(column, _, of, _): &&ColumnSource| {
-            (column.is_default_member() && *column != Column::Listener || is_asked(*column))
+            let is_always_read =
+                column.is_default_member() && !column.is_of_peer() && *column != Column::Listener;
+            (is_always_read || is_asked(*column))
                 && of.iter().any(|family| families.contains(family))
         };
         let asked: Vec<&ColumnSource> = COLUMNS.iter().filter(is_asked_for).collect();
@@ -209,17 +218,11 @@ impl Lost {
         }
     }
 
-    /// Replaces the owner of a full socket without a process by [`Owner::Unknown`], if the reason for it is
-    /// lost.
-    pub fn without_reason<'a>(
-        &self,
-        socket: &Socket,
-        (holders, owner): (&'a [Holder], Owner),
-    ) -> (&'a [Holder], Owner) {
-        let is_reason = holders.is_empty() && !socket.is_mini();
-        match is_reason && self.by(socket).has(Column::Owner as usize) {
-            true => (holders, Owner::Unknown),
-            false => (holders, owner),
+    /// Returns the reason why no process holds a socket, or [`Owner::Unknown`] if that of a full socket is lost.
+    pub fn without_reason(&self, socket: &Socket, reason: Owner) -> Owner {
+        match !socket.is_mini() && self.by(socket).has(Column::Owner as usize) {
+            true => Owner::Unknown,
+            false => reason,
         }
     }
 

@@ -8,7 +8,20 @@ use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
 use crate::socket::owner::{Holder, Owner, Via};
+use crate::socket::peer::Peer;
 use crate::socket::Socket;
+
+/// File descriptors. Those of a socket are `None` if nothing needs them, or if the kernel cannot list them.
+#[derive(Clone, Copy, Default)]
+pub struct Holders<'a> {
+    /// Those that hold the socket, and the reason if there are none.
+    pub of_socket: Option<(&'a [Holder], Owner)>,
+    /// If there are none: those that hold another socket, which leads to processes. `None` also if no such socket is
+    /// known.
+    pub of_via: Option<(&'a [Holder], Via)>,
+    /// Those that hold the peer, and the reason if there are none. `None` also if there is no peer.
+    pub of_peer: Option<(&'a [Holder], Owner)>,
+}
 
 /// A socket and what was collected for it.
 #[derive(Clone, Copy)]
@@ -37,12 +50,10 @@ pub struct Row<'a> {
     pub processes: &'a Processes,
     /// The labels of sockets, if they are shown.
     pub labels: &'a LabelsOfSockets,
-    /// The file descriptors that hold the socket, and the reason if there are none. `None` if nothing needs
-    /// them, or if the kernel cannot list them.
-    pub holders: Option<(&'a [Holder], Owner)>,
-    /// Without holders: the socket that leads to processes, and the file descriptors that hold it. `None` as for
-    /// `holders`, and if no such socket is known.
-    pub via: Option<(Via, &'a [Holder])>,
+    /// The file descriptors that hold the socket and its peer.
+    pub holders: Holders<'a>,
+    /// The socket at the other end. [`Peer::None`] if nothing needs it.
+    pub peer: Peer,
 }
 
 impl Row<'_> {

@@ -6,7 +6,6 @@ use std::io::Read;
 use crate::error::Error;
 use crate::record;
 use crate::socket::owner::{Holder, Owners, Via};
-use crate::socket::Socket;
 
 /// The kernel bounds how deep messages may lie in each other: net/unix/af_unix.c, MAX_RECURSION_LEVEL
 const DEPTH: usize = 5;
@@ -32,10 +31,10 @@ impl Messages {
         Ok(Messages { carriers })
     }
 
-    /// The unix socket that carries a socket, and its holders. It may be in a message itself. `None` if no message has
-    /// the socket.
-    pub fn of<'a>(&self, socket: &Socket, owners: &'a Owners) -> Option<(Via, &'a [Holder])> {
-        let mut inode = *self.carriers.get(&socket.held_inode())?;
+    /// The holders of the unix socket that carries the socket with this inode. It may be in a message itself. `None` if
+    /// no message has the socket.
+    pub fn of<'a>(&self, inode: u64, owners: &'a Owners) -> Option<(&'a [Holder], Via)> {
+        let mut inode = *self.carriers.get(&inode)?;
         let mut holders = owners.with_inode(inode);
         for _ in 1..DEPTH {
             let Some(next) = self.carriers.get(&inode).filter(|_| holders.is_empty()) else {
@@ -44,6 +43,6 @@ impl Messages {
             inode = *next;
             holders = owners.with_inode(inode);
         }
-        Some((Via { cookie: 0, inode }, holders))
+        Some((holders, Via { cookie: 0, inode }))
     }
 }

@@ -8,6 +8,7 @@ pub mod listener;
 pub mod messages;
 mod names;
 pub mod owner;
+pub mod peer;
 pub mod state;
 mod time_limit;
 mod timer;
@@ -19,7 +20,7 @@ use crate::socket::kind::{other_word, type_word, Family, SocketKind};
 use crate::socket::state::State;
 
 pub use diag::Diag;
-pub use names::{is_inet, is_link_local, Endpoint, Names, VmEnd};
+pub use names::{is_inet, is_link_local, Endpoint, Names, UnixPeer, VmEnd};
 pub use time_limit::TimeLimit;
 pub use timer::{Timer, TimerKind};
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::kernel::abi::record_header;
+use crate::kernel::abi::{record_header, unix_peer};
 use crate::record::fact::{Section, Sections};
 use crate::record::Record;
 use crate::socket::kind::{Family, SocketKind};
@@ -39,6 +39,33 @@ pub struct VmEnd {
     pub port: u32,
 }
 
+/// The socket at the other end of a unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnixPeer {
+    /// There is none.
+    None,
+    /// It has an inode, so that a process can hold it.
+    Open,
+    /// It has not been accepted yet.
+    Waiting,
+    /// Every process has closed it.
+    Closed,
+    /// One of the last two.
+    Unknown,
+}
+
+impl UnixPeer {
+    fn of(state: unix_peer) -> UnixPeer {
+        match state {
+            unix_peer::UNIX_PEER_NONE => UnixPeer::None,
+            unix_peer::UNIX_PEER_OPEN => UnixPeer::Open,
+            unix_peer::UNIX_PEER_WAITING => UnixPeer::Waiting,
+            unix_peer::UNIX_PEER_CLOSED => UnixPeer::Closed,
+            _ => UnixPeer::Unknown,
+        }
+    }
+}
+
 /// The local and remote addresses of a socket, in the terms of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Names<'a> {
@@ -51,6 +78,8 @@ pub enum Names<'a> {
         path: &'a [u8],
         /// The inode of the peer socket. 0 if there is none, or if it has not been accepted yet.
         peer: u64,
+        /// Why the peer has no inode.
+        peer_state: UnixPeer,
         peer_path: &'a [u8],
     },
     Packet {
@@ -96,6 +125,7 @@ impl<'a> Names<'a> {
             Family::Unix => record.unix().map_or(Names::Nothing, |unix| Names::Unix {
                 path: path(&unix.path, unix.path_length),
                 peer: unix.peer,
+                peer_state: UnixPeer::of(unix_peer(unix.peer_state)),
                 peer_path: path(&unix.peer_path, unix.peer_path_length),
             }),
             Family::Packet => match record.packet().filter(|packet| packet.bound_known != 0) {
@@ -155,8 +185,8 @@ fn endpoint(header: &record_header, address: &[u8; 16], port: u32) -> Endpoint {
 }
 
 /// The name of a unix socket. A path ends before its first zero byte, an abstract name is used in full.
-fn path(bytes: &[u8], length: u32) -> &[u8] {
-    let bytes = bytes.get(..length as usize).unwrap_or(bytes);
+fn path(bytes: &[u8], length: u16) -> &[u8] {
+    let bytes = bytes.get(..length.into()).unwrap_or(bytes);
     match bytes.first() {
         None | Some(0) => bytes,
         Some(_) => bytes.split(|byte| *byte == 0).next().unwrap_or(bytes),

@@ -12,7 +12,7 @@ use crate::socket::state::State;
 use crate::socket::{Socket, ENCAPSULATION};
 use crate::text::Name;
 
-/// The facts that [`Owners::of`] depends on.
+/// The facts that [`Claim::of`] depends on.
 pub const FACTS: &[Fact] = &[ENCAPSULATION];
 
 /// A file descriptor of a process, or a file that a process has registered with an io_uring.
@@ -46,7 +46,7 @@ pub struct Via {
 }
 
 /// The owner of a socket: a process, or the reason why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     Process,
     /// The connection is closed, and the kernel keeps its addresses for a while.
@@ -97,6 +97,47 @@ pub fn words() -> Vec<&'static str> {
     [Process, TimeWait, Request, AcceptQueue, Orphan, Kernel, Tunnel, Subflow, InFlight, Elsewhere]
         .map(Owner::word)
         .into()
+}
+
+/// What is known of the owner of a socket before its holders are: how they are found, and what it means if
+/// there are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// The inode that holders have open. 0 if no process can hold the socket.
+    pub inode: u64,
+    /// The owner if there are holders,
+    pub held: Owner,
+    /// and if there are none.
+    pub unheld: Owner,
+}
+
+impl Claim {
+    /// Returns what a socket says of its owner.
+    pub fn of(socket: &Socket) -> Claim {
+        let inode = if socket.is_mini() { 0 } else { socket.held_inode() };
+        let held = if socket.master.is_some() { Owner::Subflow } else { Owner::Process };
+        Claim { inode, held, unheld: unheld(socket) }
+    }
+}
+
+/// Why no process holds the socket, if none does.
+fn unheld(socket: &Socket) -> Owner {
+    if socket.is_mini() {
+        match socket.state {
+            State::SynRecv => Owner::Request,
+            _ => Owner::TimeWait,
+        }
+    } else if socket.is_dead() {
+        Owner::Orphan
+    } else if socket.is_of_tunnel() {
+        Owner::Tunnel
+    } else if socket.is_of_kernel() {
+        Owner::Kernel
+    } else if !socket.is_accepted() {
+        Owner::AcceptQueue
+    } else {
+        Owner::Elsewhere
+    }
 }
 
 /// The holders of all sockets.
@@ -153,31 +194,10 @@ impl Owners {
     }
 
     /// Returns the holders of a socket, and what they imply about its owner.
-    pub fn of(&self, socket: &Socket) -> (&[Holder], Owner) {
-        if socket.is_mini() {
-            let owner = match socket.state {
-                State::SynRecv => Owner::Request,
-                _ => Owner::TimeWait,
-            };
-            return (&[], owner);
-        }
-        let owner = if socket.master.is_some() { Owner::Subflow } else { Owner::Process };
-        let holders = self.with_inode(socket.held_inode());
-        if !holders.is_empty() {
-            return (holders, owner);
-        }
-        let owner = if socket.is_dead() {
-            Owner::Orphan
-        } else if socket.is_of_tunnel() {
-            Owner::Tunnel
-        } else if socket.is_of_kernel() {
-            Owner::Kernel
-        } else if !socket.is_accepted() {
-            Owner::AcceptQueue
-        } else {
-            Owner::Elsewhere
-        };
-        (&[], owner)
+    pub fn of(&self, claim: Claim) -> (&[Holder], Owner) {
+        let holders = self.with_inode(claim.inode);
+        let owner = if holders.is_empty() { claim.unheld } else { claim.held };
+        (holders, owner)
     }
 
     /// Returns the holders of the socket with this inode.

@@ -79,7 +79,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["-r"], "repeat the table", "watch -n 1 knetstat"),
     to(&["-R"], "show parent processes", "lsof -i -R"),
     to(&["-g"], "choose a process group", "lsof -g PGID"),
-    to(&["-E"], "show the peer of a unix socket", "knetstat -x"),
+    to(&["-E"], "show the processes at both ends", "knetstat -xp --peer"),
     to(&["-k"], "read other kernel files", "lsof -k"),
     to(&["-L"], "show link counts", "lsof -L"),
     to(&["-X"], "leave out TCP and UDP files", "lsof -X"),

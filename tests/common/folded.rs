@@ -75,7 +75,7 @@ const TITLES_AND_TIMERS: [&str; 9] = [
     "Local Address",
     "Foreign Address",
     "PID/",
-    "Peer Path",
+    "Peer ",
     "Netns Name",
     "Process User",
     "off (",

@@ -209,6 +209,16 @@ const CASES: &[Case] = &[
         let mut cells = row.split_whitespace().nth(6).unwrap_or_default().split(',');
         assert!(cells.any(|cell| cell == program), "{row}");
     }),
+    case(&["--peer"], |flag| {
+        let text = stdout(&format!("{flag} --tcp4 --dport 1001 -O mark"));
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default();
+        assert!(header.ends_with("State       Peer PID/Program     Diag Options"), "{header}");
+        let row = lines.next().unwrap_or_default();
+        let program = format!("{}/{}", std::process::id(), own_command());
+        let mut cells = row.split_whitespace().nth(6).unwrap_or_default().split(',');
+        assert!(cells.any(|cell| cell == program), "{row}");
+    }),
     case(&["-o", "--timers"], |flag| {
         let text = stdout(&format!("{flag} --tcp4 -l -O mark"));
         assert!(text.contains("State       Timer                   Diag Options\n"), "{text}");

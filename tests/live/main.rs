@@ -28,6 +28,7 @@ mod lacking;
 mod long_records;
 mod options;
 mod options_command;
+mod peers;
 mod prefilter;
 mod privileges;
 mod processes;

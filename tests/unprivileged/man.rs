@@ -313,7 +313,7 @@ fn the_usual_columns_are_named() {
 fn every_member_is_explained() {
     let mut printed = BTreeSet::new();
     for stream in [records::some(), records::everything(), records::speaker()] {
-        let request = ColumnRequest { programs: true, ..ColumnRequest::default() };
+        let request = ColumnRequest { programs: true, peers: true, ..ColumnRequest::default() };
         for line in records::printed(&stream, LINES, &request).lines() {
             members(&serde_json::from_str(line).expect("an object"), &mut printed);
         }

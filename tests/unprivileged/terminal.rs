@@ -17,6 +17,7 @@ fn requests() -> [ColumnRequest; 4] {
         extended: true,
         labels: true,
         programs: true,
+        peers: true,
         timers: true,
         ..ColumnRequest::default()
     };

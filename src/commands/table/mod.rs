@@ -1,6 +1,7 @@
 //! The table of sockets, in any format, and what is counted of them.
 
 pub mod namespaces;
+pub mod peers;
 pub mod pipeline;
 pub mod plans;
 mod reading;
@@ -18,16 +19,16 @@ use crate::host::interfaces;
 use crate::host::netns::Scope;
 use crate::host::protocols::has_udp_lite;
 use crate::kernel::capability;
-use crate::kernel::load::{Loader, Programs};
+use crate::kernel::load::Loader;
 use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::syscall;
 use crate::output::quiet::Quiet;
 use crate::output::{Output, Style};
-use crate::query::columns::{Column, Needs};
+use crate::query::columns::Column;
 use crate::query::filter::Filter;
 use crate::query::lost::Lost;
 use crate::record::fact::Sections;
-use reading::{expected, find, Reading};
+use reading::{expected, find, Loaded, Reading};
 
 /// Prints the table, in any format, or only finds out whether a socket matches.
 ///
@@ -51,7 +52,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let style = style(config, &filter, !is_one);
     let config = Config { filter, style, ..config.clone() };
     let request = Request {
-        owners: config.needs(Needs::Holders) || *scope == Scope::All,
+        owners: config.needs_owners() || *scope == Scope::All,
         listeners: config.needs_listeners(),
         tasks: *scope == Scope::All,
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
@@ -79,7 +80,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
 }
 
 /// Prints the sockets.
-fn print(reading: Reading, programs: &Programs, config: &Config) -> Result<(), Error> {
+fn print(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Error> {
     let mut out = stdout()?;
     let mut output = config.format.open(&mut out, &config.columns, config.style);
     let missing = reading.read(programs, config, output.as_mut())?;
@@ -93,7 +94,7 @@ fn print(reading: Reading, programs: &Programs, config: &Config) -> Result<(), E
 }
 
 /// Finds out whether a socket matches. If one does, it does not matter what is missing.
-fn find_match(reading: Reading, programs: &Programs, config: &Config) -> Result<(), Error> {
+fn find_match(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Error> {
     let mut quiet = Quiet::default();
     let missing = reading.read(programs, config, &mut quiet)?;
     match (quiet.is_done(), missing.is_empty()) {
@@ -104,9 +105,11 @@ fn find_match(reading: Reading, programs: &Programs, config: &Config) -> Result<
 }
 
 /// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
-fn load(request: &Request, config: &Config) -> Result<(Programs, Lost), Error> {
+fn load(request: &Request, config: &Config) -> Result<(Loaded, Lost), Error> {
     let loader = Loader::new().with_walks(config.walks);
-    let programs = loader.load(request)?;
+    let connections = peers::request(config, request.every_netns);
+    let connections = connections.map(|request| loader.load(&request)).transpose()?;
+    let programs = Loaded { rows: loader.load(request)?, connections };
     let is_asked = |column| match column {
         // The processes are those of the listener if a connection waits.
         Column::Listener => config.needs_listeners(),

@@ -12,6 +12,8 @@ use crate::host::processes::Processes;
 use crate::host::Host;
 use crate::options::defaults::{Defaults, Pool};
 use crate::query::filter::Filter;
+use crate::socket::peer::{Peer, Peers};
+use crate::socket::Socket;
 
 /// A network namespace, as seen from inside.
 pub struct Namespace {
@@ -59,6 +61,8 @@ pub struct Namespaces {
     processes: Processes,
     /// The labels of sockets, if they are shown.
     labels: LabelsOfSockets,
+    /// The connections among which the peers of rows are, if they are shown and were read.
+    peers: Option<Peers>,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
 }
@@ -79,7 +83,8 @@ impl Namespaces {
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
         let (processes, labels) = (Processes::default(), LabelsOfSockets::default());
-        Namespaces { namespaces, indexes, names, cgroups, processes, labels, own: Vec::new() }
+        let (peers, own) = (None, Vec::new());
+        Namespaces { namespaces, indexes, names, cgroups, processes, labels, peers, own }
     }
 
     /// Returns the same namespaces with names.
@@ -95,6 +100,11 @@ impl Namespaces {
     /// Returns the same namespaces with the labels of sockets.
     pub fn with_labels(self, labels: LabelsOfSockets) -> Namespaces {
         Namespaces { labels, ..self }
+    }
+
+    /// Returns the same namespaces with their connections.
+    pub fn with_peers(self, peers: Peers) -> Namespaces {
+        Namespaces { peers: Some(peers), ..self }
     }
 
     /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
@@ -140,6 +150,11 @@ impl Namespaces {
     /// The labels of sockets, which may not be in the table.
     pub fn labels(&self) -> &LabelsOfSockets {
         &self.labels
+    }
+
+    /// The socket at the other end of one of these namespaces.
+    pub fn peer(&self, socket: &Socket) -> Peer {
+        self.peers.as_ref().map_or_else(|| Peer::of_unix(socket), |peers| peers.of(socket))
     }
 
     /// Names, and details of processes, that could not be looked up, as the ends of sentences.

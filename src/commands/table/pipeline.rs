@@ -15,12 +15,14 @@ use crate::output::Output;
 use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::layout::Layout;
-use crate::query::row::Row;
+use crate::query::lost::Lost;
+use crate::query::row::{Holders, Row};
 use crate::record::{Record, Records};
 use crate::socket::kind::SocketKind;
 use crate::socket::listener::Listeners;
 use crate::socket::messages::Messages;
-use crate::socket::owner::{Holder, Owner, Owners, Via};
+use crate::socket::owner::{Claim, Holder, Owner, Owners, Via};
+use crate::socket::peer::Peer;
 use crate::socket::Socket;
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
@@ -49,13 +51,45 @@ impl<R: Read> Ownership<R> {
         Ok(Ownership { owners, again, messages, listeners })
     }
 
+    /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
+    fn find(&self, socket: &Socket, peer: Peer) -> Holders<'_> {
+        let of_socket = self.owners.of(Claim::of(socket));
+        Holders {
+            of_socket: Some(of_socket),
+            of_via: self.via(socket, of_socket.1),
+            of_peer: peer.claim().map(|claim| self.owners.of(claim)),
+        }
+    }
+
+    /// The same holders, with the reasons that no further iteration will change.
+    fn settled<'a>(
+        &self,
+        Holders { of_socket, of_via, of_peer }: Holders<'a>,
+        (socket, peer): (&Socket, Peer),
+        lost: &Lost,
+    ) -> Holders<'a> {
+        let in_flight = |owner, is_carried: bool| match owner {
+            Owner::Elsewhere if is_carried => Owner::InFlight,
+            owner => owner,
+        };
+        let is_carried = |claim: Claim| self.messages.of(claim.inode, &self.owners).is_some();
+        let of_socket = of_socket.map(|(holders, owner)| match holders {
+            [] => (holders, lost.without_reason(socket, in_flight(owner, of_via.is_some()))),
+            _ => (holders, owner),
+        });
+        let of_peer = of_peer.map(|(holders, owner)| {
+            (holders, in_flight(owner, peer.claim().is_some_and(is_carried)))
+        });
+        Holders { of_socket, of_via, of_peer }
+    }
+
     /// The socket that leads to processes where none holds this one, and its holders.
-    fn via(&self, socket: &Socket, owner: Owner) -> Option<(Via, &[Holder])> {
+    fn via(&self, socket: &Socket, owner: Owner) -> Option<(&[Holder], Via)> {
         match owner {
-            Owner::Elsewhere => self.messages.of(socket, &self.owners),
+            Owner::Elsewhere => self.messages.of(socket.held_inode(), &self.owners),
             _ => {
                 let listener = self.listeners.of(socket, owner)?;
-                Some((listener, self.owners.with_inode(listener.inode)))
+                Some((self.owners.with_inode(listener.inode), listener))
             }
         }
     }
@@ -72,6 +106,12 @@ impl<R: Read> Ownership<R> {
         }
         Ok(())
     }
+}
+
+/// Whether another iteration may find holders that this one has not.
+fn may_change(Holders { of_socket, of_via, of_peer }: Holders) -> bool {
+    let is_elsewhere = |found| matches!(found, Some((_, Owner::Elsewhere)));
+    is_elsewhere(of_socket) || matches!(of_via, Some(([], _))) || is_elsewhere(of_peer)
 }
 
 /// Writes every socket that the configuration selects, but does not end the output: the caller decides
@@ -132,7 +172,8 @@ struct Printer<'a, W> {
     /// The layout of the section that is being written.
     layout: Option<Layout>,
     seen: Seen,
-    /// The records of sockets without a known holder, which may have been opened after the iteration over descriptors.
+    /// The records of sockets without a known holder, or whose peers have none. They may have been opened after the
+    /// iteration over descriptors.
     held: Vec<u8>,
     /// Whether the second iteration for this section has been made.
     looked_again: bool,
@@ -194,25 +235,22 @@ impl<W: Read> Printer<'_, W> {
         index: usize,
         sorted: Option<&SortedRow>,
     ) -> Result<(), Error> {
-        let (mut holders, mut via) = (None, None);
-        if let Some(sorted) = sorted {
-            (holders, via) = (sorted.holders(), sorted.via());
-        } else if let Some(ownership) = &self.ownership {
-            let may_hold = !self.looked_again && !ownership.again.is_empty();
-            let mut found = ownership.owners.of(&socket);
-            via = ownership.via(&socket, found.1);
-            let has_holder = via.is_none_or(|(_, holders)| !holders.is_empty());
-            if (found.1 == Owner::Elsewhere || !has_holder) && may_hold {
-                self.held.extend_from_slice(socket.record.bytes);
-                return Ok(());
+        let peer = self.namespaces.peer(&socket);
+        let holders = match (sorted, &self.ownership) {
+            (Some(sorted), _) => sorted.holders(),
+            (None, Some(ownership)) => {
+                let found = ownership.find(&socket, peer);
+                let may_hold = !self.looked_again && !ownership.again.is_empty();
+                if may_hold && may_change(found) {
+                    self.held.extend_from_slice(socket.record.bytes);
+                    return Ok(());
+                }
+                ownership.settled(found, (&socket, peer), &self.config.lost)
             }
-            if found.1 == Owner::Elsewhere && via.is_some() {
-                found.1 = Owner::InFlight;
-            }
-            holders = Some(self.config.lost.without_reason(&socket, found));
-        }
+            (None, None) => Holders::default(),
+        };
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
-        let row = Row { holders, via, ..self.rows.of(&socket, index) };
+        let row = Row { holders, peer, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }

@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal, Read};
 use std::time::Duration;
 
 use super::namespaces::{Namespace, Namespaces};
-use super::pipeline::{self, Ownership};
+use super::pipeline::Ownership;
+use super::{peers, pipeline};
 use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
@@ -22,22 +23,50 @@ use crate::kernel::snapshot::Snapshot;
 use crate::options::defaults::Pool;
 use crate::output::quiet::Quiet;
 use crate::output::Output;
-use crate::query::columns::{Column, Needs};
+use crate::query::columns::Column;
 use crate::query::filter::Filter;
 use crate::record::Records;
 use crate::socket::listener::Listeners;
 use crate::socket::messages::Messages;
 use crate::text::suggest::listed;
 
+/// The programs of a run.
+pub struct Loaded {
+    /// Those that report the rows, and the processes that hold sockets.
+    pub rows: Programs,
+    /// Those that report the connections among which the peers of rows are: peers.rs
+    pub connections: Option<Programs>,
+}
+
+impl Loaded {
+    fn all(&self) -> impl Iterator<Item = &Programs> {
+        [&self.rows].into_iter().chain(&self.connections)
+    }
+
+    /// What is missing because the kernel refused a program, as the end of a sentence. What the programs of the
+    /// rows lack, the others lack, too.
+    fn missing(&self) -> Option<String> {
+        self.all().find_map(Programs::missing)
+    }
+}
+
+/// What is opened in each of the network namespaces.
+#[derive(Default)]
+struct Snapshots {
+    sockets: Snapshot,
+    /// What reports accept queues, which is read before the sockets.
+    queues: Snapshot,
+    /// The connections among which the peers of the sockets are, if these are needed. They are read before the sockets.
+    connections: Option<Snapshot>,
+}
+
 /// What is opened with capabilities and read without them.
 pub struct Reading {
     netns_set: NetnsSet,
     namespaces: Namespaces,
-    snapshot: Snapshot,
-    /// What finds the sockets in messages, which is read before the snapshot.
+    snapshots: Snapshots,
+    /// What finds the sockets in messages, which is read before the snapshots.
     messages: Option<Snapshot>,
-    /// What reports accept queues, which is read before the snapshot.
-    queues: Snapshot,
     /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
     iterations: Vec<Snapshot>,
     /// The result of the first iteration, once it has been read.
@@ -51,23 +80,22 @@ impl Reading {
     ///
     /// When the usage is wrong, or the kernel refuses.
     pub fn open(
-        programs: &Programs,
+        programs: &Loaded,
         config: &Config,
         mut netns_set: NetnsSet,
     ) -> Result<Reading, Error> {
         if config.scope == Scope::All {
-            programs.tasks()?.map(|tasks| netns_set.add_from_tasks(tasks)).transpose()?;
-            programs.owners()?.map(|owners| netns_set.add_from_sockets(owners)).transpose()?;
+            programs.rows.tasks()?.map(|tasks| netns_set.add_from_tasks(tasks)).transpose()?;
+            programs.rows.owners()?.map(|owners| netns_set.add_from_sockets(owners)).transpose()?;
             netns_set.check_own();
         }
-        let (namespaces, snapshot, queues) = enter_all(programs, config, &mut netns_set)?;
-        let count =
-            if config.needs(Needs::Holders) { 1 + config.filter.layouts().len() } else { 0 };
-        let iterations = (0..count).filter_map(|_| programs.owners().transpose());
+        let (namespaces, snapshots) = enter_all(programs, config, &mut netns_set)?;
+        let count = if config.needs_owners() { 1 + config.filter.layouts().len() } else { 0 };
+        let iterations = (0..count).filter_map(|_| programs.rows.owners().transpose());
         let iterations = iterations.collect::<Result<_, _>>()?;
-        let messages = programs.messages()?;
+        let messages = programs.rows.messages()?;
         let ownership = None;
-        Ok(Reading { netns_set, namespaces, snapshot, messages, queues, iterations, ownership })
+        Ok(Reading { netns_set, namespaces, snapshots, messages, iterations, ownership })
     }
 
     /// Reads the first iteration over all descriptors, unless it has been read or there is none, and closes it. Then
@@ -106,19 +134,21 @@ impl Reading {
     /// When the sockets cannot be read, or the output cannot be written.
     pub fn read(
         self,
-        programs: &Programs,
+        programs: &Loaded,
         config: &Config,
         output: &mut dyn Output,
     ) -> Result<Vec<String>, Error> {
-        let Reading { netns_set, namespaces, snapshot, queues, mut ownership, .. } = self;
+        let Reading { netns_set, namespaces, snapshots, mut ownership, .. } = self;
+        let Snapshots { sockets, queues, connections } = snapshots;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
+        let ahead = |snapshot| ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread);
+        let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
         let mut listeners = None;
         if let Some(ownership) = &mut ownership {
-            let queues = ReadAhead::new(queues, notice(programs)).map_err(Error::Thread)?;
-            ownership.listeners = Listeners::read(queues)?;
+            ownership.listeners = Listeners::read(ahead(queues)?)?;
             listeners = ownership.listeners.missing();
         }
-        let sockets = ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread)?;
+        let sockets = ahead(sockets)?;
         let unknown =
             pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
@@ -134,12 +164,14 @@ impl Reading {
     /// When the sockets cannot be read.
     pub fn has_match(self, config: &Config) -> Result<bool, Error> {
         let reading = self.with_owners(config, false)?;
-        let Reading { namespaces, snapshot, queues, mut ownership, .. } = reading;
+        let Reading { namespaces, snapshots, mut ownership, .. } = reading;
+        let Snapshots { sockets, queues, connections } = snapshots;
+        let namespaces = with_peers(namespaces, connections, config)?;
         if let Some(ownership) = &mut ownership {
             ownership.listeners = Listeners::read(queues)?;
         }
         let mut quiet = Quiet::default();
-        let records = Records::new(snapshot);
+        let records = Records::new(sockets);
         pipeline::print(records, config, &namespaces, ownership, &mut quiet)?;
         Ok(quiet.is_done())
     }
@@ -181,17 +213,26 @@ pub fn expected(mut filter: Filter, anywhere: bool) -> Filter {
 /// Enters each of the namespaces, or stays in that of the program. There, queries new sockets for their
 /// defaults and opens the iterators.
 fn enter_all(
-    programs: &Programs,
+    programs: &Loaded,
     config: &Config,
     netns_set: &mut NetnsSet,
-) -> Result<(Namespaces, Snapshot, Snapshot), Error> {
+) -> Result<(Namespaces, Snapshots), Error> {
     let mut interfaces = Interfaces::new(&config.interfaces);
-    let (mut snapshot, mut queues) = (Snapshot::default(), Snapshot::default());
     let mut pool = Pool::default();
+    // While the run waits for a socket, peers may not be needed yet.
+    let needs_peers = !config.families_with_peers().is_empty();
+    let of_connections = programs.connections.as_ref().filter(|_| needs_peers);
+    let mut snapshots = Snapshots {
+        connections: of_connections.map(|_| Snapshot::default()),
+        ..Snapshots::default()
+    };
     let mut open = || -> Result<Namespace, Error> {
         interfaces.look_here().map_err(Error::Interfaces)?;
-        programs.open(&mut snapshot)?;
-        programs.open_queues(&mut queues)?;
+        programs.rows.open(&mut snapshots.sockets)?;
+        programs.rows.open_queues(&mut snapshots.queues)?;
+        if let (Some(programs), Some(snapshot)) = (of_connections, &mut snapshots.connections) {
+            programs.open(snapshot)?;
+        }
         Namespace::here(expected(config.filter.clone(), false), &mut pool)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
@@ -212,12 +253,25 @@ fn enter_all(
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
     let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
     let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
-    Ok((namespaces.with_own(programs.own_inodes()), snapshot, queues))
+    let own = programs.all().flat_map(Programs::own_inodes).collect();
+    Ok((namespaces.with_own(own), snapshots))
+}
+
+/// Reads the connections, if there are any to read, before the rows whose peers they are.
+fn with_peers(
+    namespaces: Namespaces,
+    connections: Option<impl Read>,
+    config: &Config,
+) -> Result<Namespaces, Error> {
+    let Some(connections) = connections else { return Ok(namespaces) };
+    let peers = peers::read(Records::new(connections), config, &namespaces)?;
+    Ok(namespaces.with_peers(peers))
 }
 
 /// Returns what to say on a terminal if no socket arrives for a second, because the kernel waits for the lock of one.
-fn notice(programs: &Programs) -> Option<Notice> {
-    let families = programs.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
+fn notice(programs: &Loaded) -> Option<Notice> {
+    let families =
+        programs.rows.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
     let titles: Vec<&str> = families.map(Family::title).collect();
     if titles.is_empty() || !io::stderr().is_terminal() {
         return None;

@@ -8,7 +8,8 @@ use crate::config::Config;
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::options::selection::Selection;
-use crate::query::row::Row;
+use crate::query::row::{Holders, Row};
+use crate::socket::peer::Peer;
 use crate::socket::Socket;
 
 /// Makes the row of one socket after the other.
@@ -46,7 +47,7 @@ impl<'a> Rows<'a> {
         self.knows_set = plan.knows_set;
     }
 
-    /// The row of the socket that was last asked, without its holders and without the options to show.
+    /// The row of the socket that was last asked, without its holders, its peer and the options to show.
     pub fn of<'r>(&'r self, socket: &'r Socket, index: usize) -> Row<'r> {
         let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
         Row {
@@ -63,8 +64,8 @@ impl<'a> Rows<'a> {
             cgroups: self.namespaces.cgroups(),
             processes: self.namespaces.processes(),
             labels: self.namespaces.labels(),
-            holders: None,
-            via: None,
+            holders: Holders::default(),
+            peer: Peer::None,
         }
     }
 

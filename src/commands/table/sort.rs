@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::query::datum::Datum;
-use crate::query::row::Row;
+use crate::query::row::{Holders, Row};
 use crate::query::sort::{self, SortKey};
 use crate::record::Record;
 use crate::socket::owner::{Holder, Owner, Via};
@@ -17,26 +17,45 @@ pub struct Sorter<'a> {
     rows: Vec<SortedRow>,
 }
 
+/// Holders, and what is known of their socket.
+type Kept<T> = Option<(Vec<Holder>, T)>;
+
+/// [`Holders`] that the row owns.
+struct KeptHolders {
+    of_socket: Kept<Owner>,
+    of_via: Kept<Via>,
+    of_peer: Kept<Owner>,
+}
+
+impl From<Holders<'_>> for KeptHolders {
+    fn from(Holders { of_socket, of_via, of_peer }: Holders) -> KeptHolders {
+        KeptHolders { of_socket: kept(of_socket), of_via: kept(of_via), of_peer: kept(of_peer) }
+    }
+}
+
 /// A row to sort.
 pub struct SortedRow {
     /// The index of its network namespace.
     pub namespace: usize,
-    holders: Option<(Vec<Holder>, Owner)>,
-    via: Option<(Via, Vec<Holder>)>,
+    holders: KeptHolders,
     record: Range<usize>,
     data: Vec<Datum<'static>>,
 }
 
 impl SortedRow {
-    /// The descriptors that hold the socket, as they were when the row was added.
-    pub fn holders(&self) -> Option<(&[Holder], Owner)> {
-        self.holders.as_ref().map(|(holders, owner)| (holders.as_slice(), *owner))
+    /// The descriptors that hold the socket and its peer, as they were when the row was added.
+    pub fn holders(&self) -> Holders<'_> {
+        let KeptHolders { of_socket, of_via, of_peer } = &self.holders;
+        Holders { of_socket: found(of_socket), of_via: found(of_via), of_peer: found(of_peer) }
     }
+}
 
-    /// The same for the socket that leads to processes.
-    pub fn via(&self) -> Option<(Via, &[Holder])> {
-        self.via.as_ref().map(|(via, holders)| (*via, holders.as_slice()))
-    }
+fn kept<T>(holders: Option<(&[Holder], T)>) -> Kept<T> {
+    holders.map(|(holders, what)| (holders.to_vec(), what))
+}
+
+fn found<T: Copy>(kept: &Kept<T>) -> Option<(&[Holder], T)> {
+    kept.as_ref().map(|(holders, what)| (holders.as_slice(), *what))
 }
 
 impl<'a> Sorter<'a> {
@@ -51,8 +70,7 @@ impl<'a> Sorter<'a> {
         self.records.extend_from_slice(row.socket.record.bytes);
         self.rows.push(SortedRow {
             namespace,
-            holders: row.holders.map(|(holders, owner)| (holders.to_vec(), owner)),
-            via: row.via.map(|(via, holders)| (via, holders.to_vec())),
+            holders: row.holders.into(),
             record: begin..self.records.len(),
             data: sort::data(self.keys, row),
         });

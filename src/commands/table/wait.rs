@@ -4,12 +4,11 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::reading::{find, Reading};
+use super::reading::{find, Loaded, Reading};
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::netns::{Netns, NetnsError, NetnsSet, Scope};
 use crate::kernel::capability;
-use crate::kernel::load::Programs;
 use crate::query::columns::Column;
 
 /// The shortest pause between two rounds. After a round that takes longer, the pause is as long as the
@@ -66,7 +65,7 @@ impl Places<'_> {
 ///
 /// As for a single reading.
 pub fn for_match(
-    programs: &Programs,
+    programs: &Loaded,
     config: &Config,
     first: NetnsSet,
     limit: Duration,

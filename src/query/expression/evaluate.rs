@@ -14,7 +14,7 @@ use crate::query::datum::{self, Datum};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
 use crate::query::network;
-use crate::query::row::Row;
+use crate::query::row::{Holders, Row};
 use crate::socket::Endpoint;
 
 impl Expression {
@@ -31,17 +31,37 @@ impl Expression {
 
 /// Whether all hold. Those about descriptors must hold for the same one: `pid = 812 and command = nginx`.
 fn all_hold(all: &[Expression], row: &Row) -> Option<bool> {
-    let of_descriptor = || all.iter().filter(|it| it.is_of_descriptor());
-    match row.holders {
-        Some((holders @ [_, _, ..], owner)) if of_descriptor().nth(1).is_some() => {
-            let others = all.iter().filter(|it| !it.is_of_descriptor()).map(|it| it.holds(row));
-            let of_one = some(holders.iter().map(|holder| {
-                let row = Row { holders: Some((std::slice::from_ref(holder), owner)), ..*row };
-                every(of_descriptor().map(|it| it.holds(&row)))
-            }));
-            every(others.chain([of_one]))
+    let others = all.iter().filter(|it| it.of_descriptor().is_none()).map(|it| it.holds(row));
+    every(others.chain([Whose::Socket, Whose::Peer].map(|whose| one_has_all(all, whose, row))))
+}
+
+/// The socket that a descriptor refers to: that of the row, or the other end of its connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    Socket,
+    Peer,
+}
+
+/// Whether all tests about descriptors of this socket hold for one of them.
+fn one_has_all(all: &[Expression], whose: Whose, row: &Row) -> Option<bool> {
+    let tests = || all.iter().filter(|it| it.of_descriptor() == Some(whose));
+    let holders = match whose {
+        Whose::Socket => row.holders.of_socket,
+        Whose::Peer => row.holders.of_peer,
+    };
+    match holders {
+        Some((holders @ [_, _, ..], owner)) if tests().nth(1).is_some() => {
+            some(holders.iter().map(|holder| {
+                let one = Some((std::slice::from_ref(holder), owner));
+                let holders = match whose {
+                    Whose::Socket => Holders { of_socket: one, ..row.holders },
+                    Whose::Peer => Holders { of_peer: one, ..row.holders },
+                };
+                let row = Row { holders, ..*row };
+                every(tests().map(|it| it.holds(&row)))
+            }))
         }
-        _ => every(all.iter().map(|it| it.holds(row))),
+        _ => every(tests().map(|it| it.holds(row))),
     }
 }
 
@@ -64,16 +84,18 @@ pub(super) fn some(any: impl IntoIterator<Item = Option<bool>>) -> Option<bool> 
 }
 
 impl Expression {
-    /// Whether this is a test that holds if it does for one descriptor.
-    fn is_of_descriptor(&self) -> bool {
-        let Expression::Test(Test { subject, condition }) = self else { return false };
+    /// The socket of a test that holds if it does for one descriptor.
+    fn of_descriptor(&self) -> Option<Whose> {
+        let Expression::Test(Test { subject, condition }) = self else { return None };
         let is_positive = match condition {
             Condition::On => true,
             Condition::Compares(comparison, _) => *comparison != Comparison::NotEqual,
             Condition::Has | Condition::Set => false,
         };
-        let is_of_holder = |it: &Column| it.is_of_holders() && *it != Column::Program;
-        is_positive && matches!(subject, Subject::Key(Key::Column(it)) if is_of_holder(it))
+        let Subject::Key(Key::Column(column)) = subject else { return None };
+        let is_whole = matches!(column, Column::Program | Column::PeerProgram);
+        let whose = if column.is_of_peer() { Whose::Peer } else { Whose::Socket };
+        (is_positive && column.is_of_holders() && !is_whole).then_some(whose)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sockets that only a message of a unix socket holds. The truth is what was sent, and that no process in /proc has it.
 
 use std::io::IoSlice;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
@@ -79,6 +79,30 @@ fn a_socket_in_a_message() {
     // The descriptor that the receiver gets is another one.
     drop(receiver);
     assert_eq!(sockets("-t").len(), 0, "the last reference was in the message");
+}
+
+#[test]
+fn the_other_end_in_a_message() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let (sender, _receiver) = UnixStream::pair().expect("socketpair");
+    let (near, far) = UnixStream::pair().expect("socketpair");
+    let listener = TcpListener::bind("127.0.0.1:4003").expect("bind");
+    let client = TcpStream::connect("127.0.0.1:4003").expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    for (near, far, arguments) in [
+        (near.as_fd(), OwnedFd::from(far), "-x --peer"),
+        (client.as_fd(), server.into(), "-t --peer"),
+    ] {
+        let (near, far_inode) = (inode(near), inode(&far));
+        send(&sender, vec![far]);
+        let rows = sockets(arguments);
+        let row = rows.iter().find(|row| row["inode"] == near).expect("the near end");
+        assert_eq!(row["peer"], far_inode, "{row}");
+        assert_eq!((&row["peer_owner"], &row["peer_processes"]), (&json!("in-flight"), &json!([])));
+    }
 }
 
 #[test]
