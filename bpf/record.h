@@ -193,6 +193,8 @@ SECTIONS(FACT_ENUMS)
 
 struct socket_section {
 	FACTS(SOCKET);
+	__u8 filter_name[16];	/* of the program of SO_GET_FILTER */
+	__u8 reuseport_name[16]; /* of that of SO_ATTACH_REUSEPORT_CBPF */
 };
 
 struct cgroup_section {
@@ -240,6 +242,7 @@ struct packet_section {
 	__s32 ifindex; /* 0: all interfaces; -1: the bound interface is gone */
 	__be16 ethertype; /* 0: not bound */
 	__u16 bound_known; /* whether this kernel has the two members above */
+	__u8 fanout_name[16]; /* of the program of PACKET_FANOUT_DATA */
 };
 
 struct xdp_section {

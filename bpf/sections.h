@@ -318,6 +318,8 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 
 	FILL(SOCKET_OPTIONS_LIST)
 	RETURN_IF_TEST(SOCKET)
+	read_program_name(section->filter_name, filter);
+	read_program_name(section->reuseport_name, reuseport);
 	END_PART(seq, section);
 	return 0;
 }

@@ -297,6 +297,7 @@ struct sock_fprog_kern {
 
 struct bpf_prog_aux {
 	u32 id;
+	char name[16];
 };
 
 struct bpf_prog {

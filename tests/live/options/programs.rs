@@ -15,22 +15,6 @@ use crate::common::ways::assert_same_without_walks;
 use crate::getsockopt::{classic_program, MOST_INSTRUCTIONS};
 use crate::numbers::*;
 
-/// Loads an eBPF program for sockets, which accepts every packet.
-fn load() -> Ebpf {
-    let source = "__attribute__((section(\"socket\"))) int pass(void *packet) { return -1; }";
-    Ebpf::compile(source).expect("the kernel takes the program")
-}
-
-/// Returns the descriptor for setsockopt(2).
-fn descriptor(ebpf: &Ebpf) -> [u8; 4] {
-    common::number(&ebpf.program().as_fd()).to_ne_bytes()
-}
-
-/// Returns the JSON of the program, with its ID from bpf(2).
-fn json(ebpf: &Ebpf) -> Value {
-    json!({"kind": "ebpf", "id": ebpf.id()})
-}
-
 fn none() -> Value {
     json!({"kind": "none", "instructions": 0})
 }
@@ -41,9 +25,9 @@ fn ebpf_filters() {
     let scene = Scene::enter();
     let subjects = some_of_each(&scene);
     let all = sockets(&subjects);
-    let programs = [load(), load()];
+    let programs = ["pass", "pass_with_a_longer_name"].map(Ebpf::socket_filter);
     for ebpf in &programs {
-        all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_ATTACH_BPF, &descriptor(ebpf)));
+        all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor()));
         let answer = knetstat::kernel::syscall::getsockopt(
             all[0].as_fd(),
             SOL_SOCKET,
@@ -51,7 +35,10 @@ fn ebpf_filters() {
             &mut [],
         );
         assert_eq!(answer.expect_err("no one is told").raw_os_error(), Some(EACCES));
-        assert_shown(&all, NAME, &json(ebpf), true);
+        assert_shown(&all, NAME, &ebpf.json(), true);
+        let expected = format!("{NAME}=ebpf:id{}/{}", ebpf.id(), ebpf.name());
+        let text = common::stdout(&format!("-tuH -O {NAME}"));
+        assert!(text.lines().all(|line| line.ends_with(&expected)), "{text} not {expected}");
         assert_same_without_walks();
     }
     all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_DETACH_FILTER, &[0; 4]));
@@ -60,9 +47,9 @@ fn ebpf_filters() {
     // A connection has the filter of its listener.
     let [ebpf, _] = &programs;
     let made = scene.tcp(Version::V6, &mut |subject| {
-        set(&subject.socket, SOL_SOCKET, SO_ATTACH_BPF, &descriptor(ebpf));
+        set(&subject.socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor());
     });
-    assert_shown(&sockets(&made.expect("a connection")), NAME, &json(ebpf), true);
+    assert_shown(&sockets(&made.expect("a connection")), NAME, &ebpf.json(), true);
 }
 
 const REUSEPORT: &str = "SO_ATTACH_REUSEPORT_CBPF";
@@ -82,7 +69,7 @@ fn most_instructions() -> usize {
 #[test]
 fn reuseport_programs() {
     let scene = Scene::enter();
-    let ebpf = &load();
+    let ebpf = Ebpf::socket_filter("choose");
     for version in Version::ALL {
         let reuse = &mut |subject: &mut Subject| {
             common::set(&subject.socket, SOL_SOCKET, SO_REUSEPORT, 1).expect("SO_REUSEPORT");
@@ -100,8 +87,8 @@ fn reuseport_programs() {
             assert_shown(&unconnected, REUSEPORT, &expected, true);
             assert_same_without_walks();
         }
-        attach(&unconnected, SO_ATTACH_REUSEPORT_EBPF, &descriptor(ebpf));
-        assert_shown(&unconnected, REUSEPORT, &json(ebpf), true);
+        attach(&unconnected, SO_ATTACH_REUSEPORT_EBPF, &ebpf.descriptor());
+        assert_shown(&unconnected, REUSEPORT, &ebpf.json(), true);
         assert_same_without_walks();
         assert_shown(&[client, accepted], REUSEPORT, &none(), false);
         attach(&unconnected, SO_DETACH_REUSEPORT_BPF, &[0; 4]);
