@@ -285,6 +285,10 @@
 #define CGROUP_OPTIONS_LIST(FLAG, VALUE)                                                        \
 	VALUE(CGROUP__id, has_cgroup(sk), cgroup_of(sk))
 
+/* No option, but the number of sockmaps that the socket is in: sockmap.h */
+#define SOCKMAP_OPTIONS_LIST(FLAG, VALUE)                                                       \
+	VALUE(SOCKMAP__count, has_sockmaps(sk), count)
+
 /*
  * No options, but what determines together with some of them when the kernel gives up a TCP connection:
  * net/ipv4/tcp_timer.c. A section of its own, so that only runs that show it pay for it.

@@ -34,6 +34,7 @@
 #define SECTIONS(SECTION)                                                                          \
 	SECTION(SOCKET, socket)                                                                    \
 	SECTION(CGROUP, cgroup)                                                                    \
+	SECTION(SOCKMAP, sockmap)                                                                  \
 	SECTION(IP, ip)                                                                            \
 	SECTION(IPV6, ipv6)                                                                        \
 	SECTION(TCP, tcp)                                                                          \
@@ -199,6 +200,15 @@ struct socket_section {
 
 struct cgroup_section {
 	FACTS(CGROUP);
+};
+
+/* The maps in a record. A socket may be in more. */
+#define SOCKMAPS 4
+
+struct sockmap_section {
+	FACTS(SOCKMAP);
+	__u32 ids[SOCKMAPS];
+	__u8 names[SOCKMAPS][16];
 };
 
 struct ip_section {

@@ -20,7 +20,7 @@ use crate::options::set::{
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
 use crate::record::fact::{flag, value, Fact, Section, COUNTS};
-use crate::socket::{cgroup, diag};
+use crate::socket::{cgroup, diag, sockmap};
 
 /// The level that every socket supports.
 pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
@@ -417,6 +417,7 @@ const fn is_used(fact: Fact) -> bool {
         || contains(dead_after::SENDING, fact)
         || contains(&diag::FACTS, fact)
         || contains(&cgroup::FACTS, fact)
+        || contains(&sockmap::FACTS, fact)
 }
 
 const fn contains(facts: &[Fact], fact: Fact) -> bool {

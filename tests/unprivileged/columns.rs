@@ -134,6 +134,7 @@ impl Output for Types {
                     "object"
                 }
                 Cell::Via(..) => "object",
+                Cell::Sockmaps(_) => "list",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
                 Cell::Time(_) => "time",
@@ -163,7 +164,7 @@ fn every_cell_is_of_the_type_of_its_column() {
     // The streams have no peers, no namespace names, no rings, no queues, no messages, no control groups, no labels and
     // no SO_REUSEPORT groups.
     let expected = [
-        "peer", "netns_name", "listener", "carrier", "cgroup", "unit", "container", "xattrs", "group",
+        "peer", "netns_name", "listener", "carrier", "cgroup", "unit", "container", "sockmap", "xattrs", "group",
     ];
     assert_eq!(never, expected);
 }
