@@ -219,4 +219,20 @@ static __always_inline __u32 socket_drops(struct sock *sk)
 	return GET(sk, sk_drops.counter);
 }
 
+static __always_inline __u64 has_program_name(struct bpf_prog *program)
+{
+	return HAS_BEHIND(program, aux, name);
+}
+
+/* Reads the name of a BPF program, of which most sockets have none. */
+static __always_inline void read_program_name(__u8 *name, struct bpf_prog *program)
+{
+	struct bpf_prog_aux *aux;
+
+	if (!has_program_name(program) || !program)
+		return;
+	aux = BPF_CORE_READ(program, aux);
+	bpf_core_read(name, 16, &aux->name);
+}
+
 #endif

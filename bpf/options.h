@@ -59,6 +59,8 @@
 	FLAG(SO_TXTIME__deadline_mode, BIT(sk, sk_txtime_deadline_mode))                        \
 	FLAG(SO_TXTIME__report_errors, BIT(sk, sk_txtime_report_errors))                        \
 	FLAG(SK_BPF_BYPASS_PROT_MEM, BIT(sk, sk_bypass_prot_mem))                               \
+	FLAG(SO_GET_FILTER__name, has_program_name(filter), 0)                                  \
+	FLAG(SO_ATTACH_REUSEPORT_CBPF__name, has_program_name(reuseport), 0)                    \
 	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
 	VALUE(SO_TYPE, MEMBER(sk, sk_type))                                                     \
 	VALUE(SO_PROTOCOL, MEMBER(sk, sk_protocol))                                             \
@@ -283,6 +285,10 @@
 #define CGROUP_OPTIONS_LIST(FLAG, VALUE)                                                        \
 	VALUE(CGROUP__id, has_cgroup(sk), cgroup_of(sk))
 
+/* No option, but the number of sockmaps that the socket is in: sockmap.h */
+#define SOCKMAP_OPTIONS_LIST(FLAG, VALUE)                                                       \
+	VALUE(SOCKMAP__count, has_sockmaps(sk), count)
+
 /*
  * No options, but what determines together with some of them when the kernel gives up a TCP connection:
  * net/ipv4/tcp_timer.c. A section of its own, so that only runs that show it pay for it.
@@ -338,6 +344,7 @@
 	FLAG(PACKET_ROLLOVER_STATS__kept, PRESENT(po, rollover, rollover))                      \
 	FLAG(PACKET_RX_RING, PRESENT(po, rx_ring.pg_vec, LOAD(po, rx_ring.pg_vec)))             \
 	FLAG(PACKET_TX_RING, PRESENT(po, tx_ring.pg_vec, LOAD(po, tx_ring.pg_vec)))             \
+	FLAG(PACKET_FANOUT_DATA__name, has_program_name(data), 0)                               \
 	VALUE(PACKET_VNET_HDR_SZ, MEMBER(po, vnet_hdr_sz))                                      \
 	VALUE(PACKET_COPY_THRESH, MEMBER(po, copy_thresh))                                      \
 	VALUE(PACKET_VERSION, MEMBER(po, tp_version))                                           \

@@ -52,6 +52,7 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 		section->ethertype = LOAD(po, num);
 		section->bound_known = 1;
 	}
+	read_program_name(section->fanout_name, data);
 	END_PART(seq, section);
 	return 0;
 }

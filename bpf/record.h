@@ -34,6 +34,7 @@
 #define SECTIONS(SECTION)                                                                          \
 	SECTION(SOCKET, socket)                                                                    \
 	SECTION(CGROUP, cgroup)                                                                    \
+	SECTION(SOCKMAP, sockmap)                                                                  \
 	SECTION(IP, ip)                                                                            \
 	SECTION(IPV6, ipv6)                                                                        \
 	SECTION(TCP, tcp)                                                                          \
@@ -193,10 +194,21 @@ SECTIONS(FACT_ENUMS)
 
 struct socket_section {
 	FACTS(SOCKET);
+	__u8 filter_name[16];	/* of the program of SO_GET_FILTER */
+	__u8 reuseport_name[16]; /* of that of SO_ATTACH_REUSEPORT_CBPF */
 };
 
 struct cgroup_section {
 	FACTS(CGROUP);
+};
+
+/* The maps in a record. A socket may be in more. */
+#define SOCKMAPS 4
+
+struct sockmap_section {
+	FACTS(SOCKMAP);
+	__u32 ids[SOCKMAPS];
+	__u8 names[SOCKMAPS][16];
 };
 
 struct ip_section {
@@ -250,6 +262,7 @@ struct packet_section {
 	__s32 ifindex; /* 0: all interfaces; -1: the bound interface is gone */
 	__be16 ethertype; /* 0: not bound */
 	__u16 bound_known; /* whether this kernel has the two members above */
+	__u8 fanout_name[16]; /* of the program of PACKET_FANOUT_DATA */
 };
 
 struct xdp_section {

@@ -45,6 +45,7 @@
 #include "output.h"
 #include "compat.h"
 #include "lists.h"
+#include "sockmap.h"
 #include "identity.h"
 #include "fact.h"
 #include "process.h"
@@ -111,7 +112,7 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->inode = socket_inode(sk);
 	header->uid = GET(sk, sk_uid.val);
 	header->drops = socket_drops(sk);
-	header->sections |= SECTION_SOCKET | SECTION_CGROUP;
+	header->sections |= SECTION_SOCKET | SECTION_CGROUP | SECTION_SOCKMAP;
 }
 
 /* Fills in the queues as in /proc/net/udp, raw and netlink. TCP queues are in write_tcp_header(). */
@@ -319,6 +320,8 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 
 	FILL(SOCKET_OPTIONS_LIST)
 	RETURN_IF_TEST(SOCKET)
+	read_program_name(section->filter_name, filter);
+	read_program_name(section->reuseport_name, reuseport);
 	END_PART(seq, section);
 	return 0;
 }
@@ -333,11 +336,25 @@ static __noinline int write_cgroup(struct seq_file *seq, struct sock *sk)
 	return 0;
 }
 
+static __noinline int write_sockmap(struct seq_file *seq, struct sock *sk)
+{
+	RETURN_UNLESS_WANTED(SOCKMAP)
+	__u64 count = 0;
+	BEGIN_PART(seq, struct sockmap_section, section)
+
+	if (has_sockmaps(sk))
+		count = read_sockmaps(section, sk);
+	FILL(SOCKMAP_OPTIONS_LIST)
+	END_PART(seq, section);
+	return 0;
+}
+
 /* Writes the sections that sockets of all families have. */
 static __always_inline void write_common(struct seq_file *seq, struct sock *sk, struct net *net)
 {
 	write_socket(seq, sk, net);
 	write_cgroup(seq, sk);
+	write_sockmap(seq, sk);
 }
 
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)

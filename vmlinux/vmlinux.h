@@ -297,6 +297,7 @@ struct sock_fprog_kern {
 
 struct bpf_prog_aux {
 	u32 id;
+	char name[16];
 };
 
 struct bpf_prog {
@@ -579,6 +580,24 @@ struct sock {
 	u8 sk_bpf_cb_flags;
 	u8 sk_bypass_prot_mem : 1;
 	struct sock_reuseport *sk_reuseport_cb;
+	void *sk_user_data;
+};
+
+/* sockmaps */
+
+struct bpf_map {
+	u32 id;
+	char name[16];
+};
+
+struct sk_psock {
+	struct sock *sk;
+	struct list_head link;
+};
+
+struct sk_psock_link {
+	struct list_head list;
+	struct bpf_map *map;
 };
 
 /* IPv4 */
@@ -1297,8 +1316,6 @@ struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
 };
-
-struct bpf_map;
 
 struct bpf_iter__bpf_map_elem {
 	struct bpf_iter_meta *meta;

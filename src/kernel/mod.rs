@@ -14,6 +14,7 @@ pub mod handler;
 mod identity;
 pub mod libbpf_log;
 pub mod load;
+pub mod loaded;
 pub mod map_access;
 mod merge;
 pub mod namespace;

@@ -20,7 +20,7 @@ use crate::options::set::{
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
 use crate::record::fact::{flag, value, Fact, Section, COUNTS};
-use crate::socket::{cgroup, diag};
+use crate::socket::{cgroup, diag, sockmap};
 
 /// The level that every socket supports.
 pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
@@ -135,9 +135,9 @@ pub static CATALOGUE: &[OptionSpec] = &[
     bool!(SOL_SOCKET SOCKET SO_SELECT_ERR_QUEUE = 45, Differs, "makes select(2) and poll(2) report a message in the error queue as an exceptional condition"),
     bool!(SOL_SOCKET SOCKET SO_WIFI_STATUS = 41, Differs, "reports to the sender whether a wireless frame was acknowledged"),
     bool!(SOL_SOCKET SOCKET SO_NOFCS = 43, Differs, "the program supplies the frame check sequence of a packet socket's frames"),
-    option!(SOL_SOCKET SO_GET_FILTER = 26, Program, IsNot(value!(SOCKET SO_GET_FILTER), 0), socket::program, [value!(SOCKET SO_GET_FILTER), value!(SOCKET SO_GET_FILTER__classic), value!(SOCKET SO_GET_FILTER__insns), value!(SOCKET SO_GET_FILTER__id)], "BPF program that decides which packets reach the socket").also_called(&["SO_ATTACH_FILTER", "SO_ATTACH_BPF"]),
+    option!(SOL_SOCKET SO_GET_FILTER = 26, Program, IsNot(value!(SOCKET SO_GET_FILTER), 0), socket::filter, [value!(SOCKET SO_GET_FILTER), value!(SOCKET SO_GET_FILTER__classic), value!(SOCKET SO_GET_FILTER__insns), value!(SOCKET SO_GET_FILTER__id), flag!(SOCKET SO_GET_FILTER__name)], "BPF program that decides which packets reach the socket").also_called(&["SO_ATTACH_FILTER", "SO_ATTACH_BPF"]),
     bool!(SOL_SOCKET SOCKET SO_LOCK_FILTER = 44, Differs, "the filter can no longer be changed or removed"),
-    option!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Program, NotEmpty, socket::program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id)], "BPF program that chooses among the sockets that share a port by SO_REUSEPORT").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter("sock", "sk_reuseport_cb"),
+    option!(SOL_SOCKET SO_ATTACH_REUSEPORT_CBPF = 51, Program, NotEmpty, socket::reuseport_program, [value!(SOCKET SO_ATTACH_REUSEPORT_CBPF), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__classic), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__insns), value!(SOCKET SO_ATTACH_REUSEPORT_CBPF__id), flag!(SOCKET SO_ATTACH_REUSEPORT_CBPF__name)], "BPF program that chooses among the sockets that share a port by SO_REUSEPORT").also_called(&["SO_ATTACH_REUSEPORT_EBPF"]).without_getter("sock", "sk_reuseport_cb"),
     number!(SOL_SOCKET SOCKET SO_TXREHASH = 74, Int, UNLESS_SCTP, "chooses another path through the network when a connection stalls"),
     number!(SOL_SOCKET SOCKET SO_RESERVE_MEM = 73, Bytes, Differs, "memory that is reserved for the socket"),
     bool!(SOL_SOCKET SOCKET SO_PASSCRED = 16, Differs, "reports to the receiver the process ID, user and group of the sender"),
@@ -347,7 +347,7 @@ pub static CATALOGUE: &[OptionSpec] = &[
     // SOL_PACKET
     option!(SOL_PACKET PACKET_ADD_MEMBERSHIP = 1, PacketMemberships, NotEmpty, packet::memberships, [flag!(PACKET PACKET_ADD_MEMBERSHIP)], "what interfaces were told to receive: everything (PROMISC), all multicast (ALLMULTI), or an address").also_called(&["PACKET_DROP_MEMBERSHIP"]).without_getter("packet_sock", "mclist"),
     option!(SOL_PACKET PACKET_FANOUT = 18, Fanout, IsNot(flag!(PACKET PACKET_FANOUT__joined), 0), packet::fanout, [flag!(PACKET PACKET_FANOUT__joined), value!(PACKET PACKET_FANOUT), value!(PACKET PACKET_FANOUT__type), value!(PACKET PACKET_FANOUT__flags)], "group of sockets that packets are distributed among, and how"),
-    option!(SOL_PACKET PACKET_FANOUT_DATA = 22, Program, NotEmpty, packet::fanout_program, [value!(PACKET PACKET_FANOUT_DATA), value!(PACKET PACKET_FANOUT__type), value!(PACKET PACKET_FANOUT_DATA__id)], "BPF program that chooses among the sockets of a fanout group").without_getter("packet_fanout", "bpf_prog"),
+    option!(SOL_PACKET PACKET_FANOUT_DATA = 22, Program, NotEmpty, packet::fanout_program, [value!(PACKET PACKET_FANOUT_DATA), value!(PACKET PACKET_FANOUT__type), value!(PACKET PACKET_FANOUT_DATA__id), flag!(PACKET PACKET_FANOUT_DATA__name)], "BPF program that chooses among the sockets of a fanout group").without_getter("packet_fanout", "bpf_prog"),
     option!(SOL_PACKET PACKET_RX_RING = 5, Struct(&layouts::TPACKET_REQ), NotEmpty, packet::ring, [flag!(PACKET PACKET_RX_RING), value!(PACKET PACKET_RX_RING__block_pages), value!(PACKET PACKET_RX_RING__blocks), value!(PACKET PACKET_RX_RING__frame_size), value!(PACKET PACKET_RX_RING__last_frame)], "memory shared with the kernel for received packets").without_getter("packet_sock", "rx_ring"),
     option!(SOL_PACKET PACKET_TX_RING = 13, Struct(&layouts::TPACKET_REQ), NotEmpty, packet::ring, [flag!(PACKET PACKET_TX_RING), value!(PACKET PACKET_TX_RING__block_pages), value!(PACKET PACKET_TX_RING__blocks), value!(PACKET PACKET_TX_RING__frame_size), value!(PACKET PACKET_TX_RING__last_frame)], "memory shared with the kernel for packets to send").without_getter("packet_sock", "tx_ring"),
     number!(SOL_PACKET PACKET PACKET_VERSION = 10, Enum(constants::RING_VERSIONS), Differs, "format of the packets in a ring"),
@@ -417,6 +417,7 @@ const fn is_used(fact: Fact) -> bool {
         || contains(dead_after::SENDING, fact)
         || contains(&diag::FACTS, fact)
         || contains(&cgroup::FACTS, fact)
+        || contains(&sockmap::FACTS, fact)
 }
 
 const fn contains(facts: &[Fact], fact: Fact) -> bool {

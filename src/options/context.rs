@@ -156,6 +156,21 @@ impl<'a> Context<'a> {
         Some(Name::new(&self.record.tcp()?.ulp))
     }
 
+    /// The name of the socket filter, empty if there is none.
+    pub fn filter_name(&self) -> Option<Name> {
+        Some(Name::new(&self.record.socket()?.filter_name))
+    }
+
+    /// The name of the program of a reuseport group, empty if there is none.
+    pub fn reuseport_name(&self) -> Option<Name> {
+        Some(Name::new(&self.record.socket()?.reuseport_name))
+    }
+
+    /// The name of the program of a fanout group, empty if there is none.
+    pub fn fanout_name(&self) -> Option<Name> {
+        Some(Name::new(&self.record.packet()?.fanout_name))
+    }
+
     /// The source address that IPV6_PKTINFO set for outgoing packets, or `::` if it set none.
     pub fn pktinfo_address(&self) -> Option<Ipv6Addr> {
         Some(Ipv6Addr::from(self.record.ipv6()?.pktinfo_address))

@@ -7,7 +7,7 @@ use crate::options::keys::{Key, KeyProtocol};
 use crate::options::memberships::{Groups, List, Membership, PacketMembership};
 use crate::options::text::{Hex, LinkAddress};
 use crate::options::value::{AttachedProgram, Untold, Value};
-use crate::text::Escaped;
+use crate::text::{escaped, Escaped};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -73,9 +73,13 @@ impl Serialize for AttachedProgram {
                 map.serialize_entry("instructions", instructions)?;
             }
             AttachedProgram::Converted => map.serialize_entry("kind", "classic")?,
-            AttachedProgram::Ebpf(id) => {
+            AttachedProgram::Ebpf { id, name } => {
                 map.serialize_entry("kind", "ebpf")?;
                 map.serialize_entry("id", id)?;
+                if let Some(name) = name {
+                    let name = (!name.is_empty()).then(|| escaped(name.as_bytes()));
+                    map.serialize_entry("name", &name)?;
+                }
             }
         }
         map.end()
@@ -196,5 +200,18 @@ mod tests {
     fn names_from_outside_are_escaped() {
         let name = Value::Name(Name::new(b"a b,c\x1b\xff\\"));
         assert_eq!(serde_json::to_string(&name).unwrap(), r#""a b,c\\x1b\\xff\\\\""#);
+        let program = AttachedProgram::Ebpf { id: 7, name: Some(Name::new(b"a\x1b")) };
+        let json = serde_json::to_string(&Value::Program(program)).unwrap();
+        assert_eq!(json, r#"{"kind":"ebpf","id":7,"name":"a\\x1b"}"#);
+    }
+
+    #[test]
+    fn a_program_without_a_name_differs_from_one_with_an_unknown_name() {
+        let json = |name| {
+            let program = AttachedProgram::Ebpf { id: 7, name };
+            serde_json::to_string(&Value::Program(program)).unwrap()
+        };
+        assert_eq!(json(Some(Name::default())), r#"{"kind":"ebpf","id":7,"name":null}"#);
+        assert_eq!(json(None), r#"{"kind":"ebpf","id":7}"#);
     }
 }

@@ -185,7 +185,8 @@ fn terms(kind: ValueKind) -> String {
 fn program() -> Json {
     let kind = object(&[("kind", json!({"enum": ["none", "classic", "ebpf"]}))]);
     let kind = with_optional(kind, "instructions", u32_number());
-    with_optional(kind, "id", u32_number())
+    let kind = with_optional(kind, "id", u32_number());
+    with_optional(kind, "name", or_null(text()))
 }
 
 fn text() -> Json {

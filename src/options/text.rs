@@ -56,7 +56,13 @@ impl fmt::Display for Text<'_> {
                 write!(f, "classic:{instructions}insns")
             }
             Value::Program(AttachedProgram::Converted) => f.write_str("classic"),
-            Value::Program(AttachedProgram::Ebpf(id)) => write!(f, "ebpf:id{id}"),
+            Value::Program(AttachedProgram::Ebpf { id, name }) => {
+                write!(f, "ebpf:id{id}")?;
+                match name.filter(|name| !name.is_empty()) {
+                    Some(name) => write!(f, "/{}", Word(name.as_bytes())),
+                    None => Ok(()),
+                }
+            }
             Value::Blob(bytes) if bytes.is_empty() => f.write_str("-"),
             Value::Blob(bytes) => Hex(bytes).fmt(f),
             Value::Pktinfo { address, interface } => {
@@ -339,5 +345,11 @@ mod tests {
     fn names_from_outside_are_escaped() {
         let name = Value::Name(Name::new(b"a b,c\x1b\xff\\"));
         assert_eq!(text(name, ValueKind::Name), r"a\x20b\x2cc\x1b\xff\\");
+        let program = |name| Value::Program(AttachedProgram::Ebpf { id: 7, name });
+        let named = program(Some(Name::new(b"a,b\x1b")));
+        assert_eq!(text(named, ValueKind::Program), r"ebpf:id7/a\x2cb\x1b");
+        for nameless in [None, Some(Name::default())] {
+            assert_eq!(text(program(nameless), ValueKind::Program), "ebpf:id7");
+        }
     }
 }

@@ -86,8 +86,11 @@ pub enum AttachedProgram {
     Classic(u32),
     /// Classic BPF of which the kernel has kept no original.
     Converted,
-    /// An eBPF program, with this ID.
-    Ebpf(u32),
+    /// An eBPF program. The name is empty if it has none, and `None` if it is unknown.
+    Ebpf {
+        id: u32,
+        name: Option<Name>,
+    },
 }
 
 /// A structure: one number for each member of its layout. It is created from bytes, or from a type of

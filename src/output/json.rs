@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
 
 use super::repeated::Repeated;
 use super::{Format, Output, Row};
@@ -206,6 +207,14 @@ impl Serialize for Cell<'_> {
             }
             Cell::Labels(labels) => {
                 to.collect_map(labels.iter().map(|(name, value)| (escaped(name), escaped(value))))
+            }
+            Cell::Sockmaps(sockmaps) => {
+                let maps = sockmaps.maps.iter().map(|map| {
+                    let name = (!map.name.is_empty()).then(|| escaped(map.name.as_bytes()));
+                    Some(json!({"id": map.id, "name": name}))
+                });
+                // A null at the end stands for the maps that did not fit into the record.
+                to.collect_seq(maps.chain(sockmaps.cut.then_some(None)))
             }
             Cell::Group(group, members) => {
                 let mut map = to.serialize_map(Some(2))?;

@@ -75,6 +75,10 @@ fn schema(column: Column) -> Json {
             ("pod", about(or_null(text()), "UID of the pod; null: not of Kubernetes")),
         ]),
         (_, Column::Xattrs) => json!({"type": "object", "additionalProperties": text()}),
+        (_, Column::Sockmap) => list(or_null(object(&[
+            ("id", about(number(), "ID of the map")),
+            ("name", about(or_null(text()), "Name of the map; null: it has none")),
+        ]))),
         (_, Column::Group) => object(&[
             ("group", about(number(), "Number of the group, from 1 on in the order of appearance")),
             ("members", about(number(), "Number of sockets in the group")),

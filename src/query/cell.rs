@@ -11,6 +11,7 @@ use crate::options::plan::OptionValue;
 use crate::options::value::Value;
 use crate::query::row::Row;
 use crate::socket::owner::{Holder, Owner, Via};
+use crate::socket::sockmap::Sockmaps;
 use crate::socket::{Diag, Endpoint, Master, Names, TimeLimit, Timer, VmEnd};
 use crate::text::{Moment, Name};
 
@@ -44,6 +45,8 @@ pub enum Cell<'a> {
     Master(Master),
     Container(&'a Container),
     Labels(&'a Labels),
+    /// At least one map.
+    Sockmaps(Sockmaps),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
     /// The processes that hold the socket, or why there is none, and the processes that another socket leads to.

@@ -14,6 +14,7 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface, PerHolder};
 use crate::socket::owner::{Holder, Owner};
+use crate::socket::sockmap::{Sockmap, Sockmaps};
 use crate::socket::{Endpoint, TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
 
@@ -45,6 +46,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
         Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.short_id())?,
         Cell::Labels(labels) => labels_to(to, labels)?,
+        Cell::Sockmaps(sockmaps) => sockmaps_to(to, sockmaps)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
         Cell::Program(holders, owner, of_via) => {
             to.extend(program(holders, *owner, of_via, None).into_bytes())
@@ -97,6 +99,26 @@ fn labels_to(to: &mut Vec<u8>, labels: &Labels) -> io::Result<()> {
         write!(to, "{}", Word(&label_text(label)))?;
     }
     Ok(())
+}
+
+/// Appends the maps as `ID/name`, joined by commas. `...` stands for maps that are not in the record.
+fn sockmaps_to(to: &mut Vec<u8>, sockmaps: &Sockmaps) -> io::Result<()> {
+    for (n, map) in sockmaps.maps.iter().enumerate() {
+        to.extend_from_slice(if n > 0 { b"," } else { b"" });
+        write!(to, "{}", Word(&sockmap_text(map)))?;
+    }
+    to.extend_from_slice(if sockmaps.cut { b",..." } else { b"" });
+    Ok(())
+}
+
+/// A map as `ID/name`, not escaped, or without the name if it has none.
+pub(super) fn sockmap_text(map: &Sockmap) -> Vec<u8> {
+    let mut text = map.id.to_string().into_bytes();
+    if !map.name.is_empty() {
+        text.push(b'/');
+        text.extend_from_slice(map.name.as_bytes());
+    }
+    text
 }
 
 /// A label as `user.name=value`, not escaped.

@@ -11,7 +11,7 @@ use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
 use crate::socket::owner::{self, Claim, Holder, Owner};
 use crate::socket::peer::Peer;
-use crate::socket::{cgroup, diag, kind, TimeLimit};
+use crate::socket::{cgroup, diag, kind, sockmap, TimeLimit};
 use crate::text::suggest;
 
 /// The heading of a column in a layout of the table.
@@ -187,6 +187,7 @@ columns! {
     Cgroup = "cgroup", JsonMember::Chosen, both(left("Cgroup", 30)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, Cell::Nameless, |cgroup| Cell::Bytes(&cgroup.path)), "Control group that the socket was created in";
     Unit = "unit", JsonMember::Chosen, both(left("Unit", 20)), Facts(&cgroup::FACTS), Text, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.unit.as_deref(), Cell::Bytes)), "Service or scope of systemd(1) that the control group belongs to";
     Container = "container", JsonMember::Chosen, both(left("Container", 24)), Facts(&cgroup::FACTS), Texted, |row| by_cgroup(row, nothing_known, |cgroup| optional(cgroup.container.as_ref(), Cell::Container)), "Container that the control group belongs to: runtime and ID";
+    Sockmap = "sockmap", JsonMember::Chosen, both(left("Sockmap", 20)), Facts(&sockmap::FACTS), Texts, sockmaps, "BPF maps of type sockmap or sockhash that the socket is in";
     Xattrs = "xattrs", JsonMember::Chosen, both(left("Xattrs", 20)), Holders, Texted, xattrs, "Extended attributes of the socket that programs have set, such as systemd (Linux 7.0)";
     Group = "group", default("reuseport"), ends(left("Group", 6)), Nothing, Object, group, "SO_REUSEPORT group that shares the port, and its size";
     Diag = "diag", default("diag"), ends(left("Diag", 4)), Facts(&diag::FACTS), List, |row| Cell::Diag(row.socket.diag(row.context.host().hz)), "Why an established TCP connection makes no progress";
@@ -352,6 +353,14 @@ fn by_cgroup<'a>(
         None => Cell::Unknown,
         Some(0) => Cell::Absent,
         Some(number) => row.cgroups.of(number).map_or_else(|| removed(number), read),
+    }
+}
+
+fn sockmaps<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.socket.sockmaps() {
+        None => Cell::Unknown,
+        Some(sockmaps) if sockmaps.maps.is_empty() => Cell::Absent,
+        Some(sockmaps) => Cell::Sockmaps(sockmaps),
     }
 }
 

@@ -204,6 +204,12 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             let texts = labels.iter().map(cell_text::label_text);
             Datum::list(texts.map(|text| Datum::Text(Cow::Owned(text))))
         }
+        // As it is printed, and the name alone.
+        Cell::Sockmaps(sockmaps) => Datum::list(sockmaps.maps.iter().flat_map(|map| {
+            let name = Some(map.name.as_bytes().to_vec()).filter(|name| !name.is_empty());
+            let texts = [Some(cell_text::sockmap_text(map)), name].into_iter().flatten();
+            texts.map(|text| Datum::Text(Cow::Owned(text)))
+        })),
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
         Cell::Diag(None) => Datum::Nothing,

@@ -103,6 +103,8 @@ sections! {
         SOCKET_flag::SOCKET_FLAGS, SOCKET_value::SOCKET_VALUES;
     CGROUP Cgroup cgroup: cgroup_section = SECTION_CGROUP,
         CGROUP_flag::CGROUP_FLAGS, CGROUP_value::CGROUP_VALUES;
+    SOCKMAP Sockmap sockmap: sockmap_section = SECTION_SOCKMAP,
+        SOCKMAP_flag::SOCKMAP_FLAGS, SOCKMAP_value::SOCKMAP_VALUES;
     IP Ip ip: ip_section = SECTION_IP,
         IP_flag::IP_FLAGS, IP_value::IP_VALUES;
     IPV6 Ipv6 ipv6: ipv6_section = SECTION_IPV6,

@@ -9,6 +9,7 @@ pub mod messages;
 mod names;
 pub mod owner;
 pub mod peer;
+pub mod sockmap;
 pub mod state;
 mod time_limit;
 mod timer;
@@ -17,6 +18,7 @@ use crate::kernel::abi::socket_trait;
 use crate::record::fact::{value, Fact, Section};
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
+use crate::socket::sockmap::Sockmaps;
 use crate::socket::state::State;
 
 pub use diag::Diag;
@@ -205,6 +207,14 @@ impl<'a> Socket<'a> {
         match self.is_mini() {
             true => Some(0),
             false => cgroup::of(&self.record),
+        }
+    }
+
+    /// The sockmaps that it is in, which no mini-socket is. `None`: they are unknown.
+    pub fn sockmaps(&self) -> Option<Sockmaps> {
+        match self.is_mini() {
+            true => Some(Sockmaps { maps: Vec::new(), cut: false }),
+            false => sockmap::of(&self.record),
         }
     }
 

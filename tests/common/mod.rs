@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test crate uses only some of it
 
+pub mod ebpf;
 pub mod flags;
 pub mod folded;
 pub mod scene;

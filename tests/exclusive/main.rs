@@ -6,6 +6,7 @@
 //!   one callback receives all messages of libbpf.
 //! * `maps` lists the programs in the kernel, and the list ends early if another test unloads one.
 //! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.
+//! * `option_programs` loads programs that `knetstat doctor` of other tests would name.
 //! * `netns`, `names` and `tables` show all namespaces, and so open new sockets in those of the other tests.
 
 #[path = "../common/mod.rs"]
@@ -18,6 +19,7 @@ mod held;
 mod maps;
 mod names;
 mod netns;
+mod option_programs;
 mod owners;
 mod readers;
 mod snapshot;

@@ -41,6 +41,7 @@ mod schema;
 mod sections;
 mod set;
 mod short;
+mod sockmaps;
 mod sort;
 mod terminal;
 mod timers;

@@ -134,6 +134,7 @@ impl Output for Types {
                     "object"
                 }
                 Cell::Via(..) => "object",
+                Cell::Sockmaps(_) => "list",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
                 Cell::Time(_) => "time",
@@ -174,6 +175,7 @@ fn every_cell_is_of_the_type_of_its_column() {
         "cgroup",
         "unit",
         "container",
+        "sockmap",
         "xattrs",
         "group",
     ];

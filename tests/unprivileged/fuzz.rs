@@ -144,7 +144,7 @@ const KINDS: &[(u16, u16, u8, &[section])] = {
 fn add_record(stream: &mut Stream, random: &mut Random) {
     let (family, protocol, kind, usual) = random.of(KINDS);
     let every = (1 << section_number::SECTION_COUNT.0) - 1;
-    let common = section::SECTION_SOCKET.0 | section::SECTION_CGROUP.0;
+    let common = section::SECTION_SOCKET.0 | section::SECTION_CGROUP.0 | section::SECTION_SOCKMAP.0;
     let mut sections = common | random.of(&[0, section::SECTION_ITEMS.0]);
     sections |= usual.iter().fold(0, |all, one| all | one.0);
     match random.below(12) {
@@ -178,6 +178,7 @@ fn add_sections(stream: &mut Stream, random: &mut Random, sections: u32) {
     sections!(stream, random, sections:
         socket_section = SECTION_SOCKET,
         cgroup_section = SECTION_CGROUP,
+        sockmap_section = SECTION_SOCKMAP,
         ip_section = SECTION_IP,
         ipv6_section = SECTION_IPV6,
         tcp_section = SECTION_TCP,

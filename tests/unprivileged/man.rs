@@ -17,6 +17,7 @@ use knetstat::query::columns::Column;
 use knetstat::query::layout::Layout;
 use knetstat::socket::state::{self, State};
 use knetstat::socket::Diag;
+use knetstat::text::Name;
 use serde_json::Value as Json;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/man/knetstat.8");
@@ -318,8 +319,8 @@ fn every_member_is_explained() {
             members(&serde_json::from_str(line).expect("an object"), &mut printed);
         }
     }
-    let program =
-        serde_json::to_value(Value::Program(AttachedProgram::Ebpf(1))).expect("an object");
+    let program = AttachedProgram::Ebpf { id: 1, name: Some(Name::default()) };
+    let program = serde_json::to_value(Value::Program(program)).expect("an object");
     members(&program, &mut printed);
     let headings = headings("JSON");
     let explained = headings.iter().flat_map(|heading| heading.split(", ")).map(str::to_owned);

@@ -68,7 +68,7 @@ fn check(which: Capability, all: &[Capability], what: &str) -> Check {
 }
 
 /// Returns the problem that some of these capabilities are not held, with its remedy.
-fn lack(all: &[Capability], what: &str) -> Problem {
+pub fn lack(all: &[Capability], what: &str) -> Problem {
     let lacking: Vec<Capability> = all.iter().copied().filter(|which| !has(*which)).collect();
     let names = listed(&lacking.iter().map(Capability::to_string).collect::<Vec<_>>(), "and");
     let are = if lacking.len() == 1 { "is" } else { "are" };

@@ -4,6 +4,7 @@ mod capabilities;
 mod check;
 mod host;
 mod namespaces;
+mod option_programs;
 mod options;
 mod programs;
 mod report;
@@ -47,6 +48,7 @@ fn examine() -> Report {
     checks.extend(PROGRAMS.iter().map(|it| programs::program(it, &loader, obstacle.as_ref())));
     checks.extend(programs::table(&loader, first_obstacle(&checks).as_ref()));
     checks.extend(namespaces::checks());
+    checks.push(option_programs::check(first_obstacle(&checks).as_ref()));
     let options = Options::ask(loader.btf());
     let count = options.count();
     checks.extend(options.checks);

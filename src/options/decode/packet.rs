@@ -38,12 +38,18 @@ pub fn fanout(_: &Context, [joined, id, kind, flags]: Facts<4>) -> Option<Value>
 
 /// PACKET_FANOUT_DATA: the program, fanout_set_data_cbpf() and fanout_set_data_ebpf(). The kernel does not
 /// keep the original of classic BPF here, and therefore not its length.
-pub fn fanout_program(_: &Context, [attached, kind, id]: Facts<3>) -> Option<Value> {
+pub fn fanout_program(
+    context: &Context,
+    [attached, kind, id, has_name]: Facts<4>,
+) -> Option<Value> {
     const PACKET_FANOUT_CBPF: u64 = 6;
     Some(Value::Program(match is_on(attached)? {
         false => AttachedProgram::None,
         true if kind? == PACKET_FANOUT_CBPF => AttachedProgram::Converted,
-        true => AttachedProgram::Ebpf(id? as u32),
+        true => {
+            let name = context.fanout_name().filter(|_| has_name.is_some());
+            AttachedProgram::Ebpf { id: id? as u32, name }
+        }
     }))
 }
 

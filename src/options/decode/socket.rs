@@ -98,16 +98,28 @@ pub fn txtime(_: &Context, [on, clockid, deadline_mode, report_errors]: Facts<4>
     })
 }
 
-/// A program: net/core/filter.c, sk_get_filter(); net/core/sock_reuseport.c, reuseport_attach_prog(). A
-/// program that was attached as classic BPF keeps its original. A program that was attached as eBPF has an
-/// ID.
-pub fn program(_: &Context, [attached, classic, instructions, id]: Facts<4>) -> Option<Value> {
+/// SO_GET_FILTER: net/core/filter.c, sk_get_filter()
+pub fn filter(context: &Context, facts: Facts<5>) -> Option<Value> {
+    program(facts, context.filter_name())
+}
+
+/// SO_ATTACH_REUSEPORT_CBPF: net/core/sock_reuseport.c, reuseport_attach_prog()
+pub fn reuseport_program(context: &Context, facts: Facts<5>) -> Option<Value> {
+    program(facts, context.reuseport_name())
+}
+
+/// A program that was attached as classic BPF keeps its original. A program that was attached as eBPF has an
+/// ID, and may have a name.
+fn program(
+    [attached, classic, instructions, id, has_name]: Facts<5>,
+    name: Option<Name>,
+) -> Option<Value> {
     Some(Value::Program(if !is_on(attached)? {
         AttachedProgram::None
     } else if is_on(classic)? {
         AttachedProgram::Classic(instructions? as u32)
     } else {
-        AttachedProgram::Ebpf(id? as u32)
+        AttachedProgram::Ebpf { id: id? as u32, name: name.filter(|_| has_name.is_some()) }
     }))
 }
 

@@ -10,6 +10,7 @@ use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::walk::{walk, Maker};
+use crate::common::ebpf::Ebpf;
 use crate::common::{self, scene::inode};
 use crate::getsockopt::{is_answered, LOOPBACK, SECOND};
 use crate::numbers::*;
@@ -494,6 +495,7 @@ fn a_ring_that_was_given_back_is_none() {
 
 const HASH: u32 = 0;
 const CBPF: u32 = 6;
+const EBPF: u32 = 7;
 const FLAG_ROLLOVER: u32 = 0x1000;
 const FLAG_DEFRAG: u32 = 0x8000;
 
@@ -559,6 +561,14 @@ fn programs_of_fanout_groups() {
     assert!(is_set(&row, "PACKET_FANOUT_DATA"));
     let text = line(&member, "-O PACKET_FANOUT_DATA").1;
     assert_eq!(text, "PACKET_FANOUT_DATA=classic");
+
+    let ebpf = Ebpf::socket_filter("spread");
+    let member = join(10, EBPF);
+    let descriptor = ebpf.descriptor();
+    common::set_bytes(&member, SOL_PACKET, PACKET_FANOUT_DATA, &descriptor).expect("a program");
+    assert_eq!(shown(&member)["options"]["PACKET_FANOUT_DATA"], ebpf.json());
+    let text = line(&member, "-O PACKET_FANOUT_DATA").1;
+    assert_eq!(text, format!("PACKET_FANOUT_DATA=ebpf:id{}/spread", ebpf.id()));
 }
 
 // Counters

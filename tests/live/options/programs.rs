@@ -1,59 +1,19 @@
 //! The BPF programs of sockets. getsockopt(2) reports only classic filters.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::process::{Command, Stdio};
 
-use libbpf_rs::{Object, ObjectBuilder, Program};
 use nix::sys::socket::{bind, SockType, SockaddrStorage};
 use serde_json::{json, Value};
 
 use super::scene::{Scene, Socket, Subject, Version};
 use super::unseen::{assert_shown, set, sockets, some_of_each};
 use crate::common;
+use crate::common::ebpf::Ebpf;
 use crate::common::ways::assert_same_without_walks;
 use crate::getsockopt::{classic_program, MOST_INSTRUCTIONS};
 use crate::numbers::*;
-
-/// An eBPF program for sockets, which accepts every packet.
-struct Ebpf(Object);
-
-impl Ebpf {
-    fn load() -> Ebpf {
-        let source = "__attribute__((section(\"socket\"))) int pass(void *packet) { return -1; }";
-        Ebpf::compile(source).expect("the kernel takes the program")
-    }
-
-    /// Compiles and loads the programs in a C source. Fails if the kernel rejects them.
-    fn compile(source: &str) -> libbpf_rs::Result<Ebpf> {
-        let mut clang = Command::new("clang")
-            .args(["-target", "bpf", "-O2", "-g", "-x", "c", "-c", "-o", "-", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("clang is needed, as it is to build knetstat");
-        let mut stdin = clang.stdin.take().expect("it is a pipe");
-        stdin.write_all(source.as_bytes()).expect("clang reads");
-        drop(stdin);
-        let output = clang.wait_with_output().expect("clang ends");
-        let object = ObjectBuilder::default().open_memory(&output.stdout).expect("clang compiles");
-        Ok(Ebpf(object.load()?))
-    }
-
-    /// Returns the descriptor for setsockopt(2).
-    fn descriptor(&self) -> [u8; 4] {
-        let program = self.0.progs().next().expect("there is one program");
-        common::number(&program.as_fd()).to_ne_bytes()
-    }
-
-    /// Returns the JSON of the program, with its ID from bpf(2).
-    fn json(&self) -> Value {
-        let program = self.0.progs().next().expect("there is one program");
-        let id = Program::id_from_fd(program.as_fd()).expect("a program has an id");
-        json!({"kind": "ebpf", "id": id})
-    }
-}
 
 fn none() -> Value {
     json!({"kind": "none", "instructions": 0})
@@ -65,7 +25,7 @@ fn ebpf_filters() {
     let scene = Scene::enter();
     let subjects = some_of_each(&scene);
     let all = sockets(&subjects);
-    let programs = [Ebpf::load(), Ebpf::load()];
+    let programs = ["pass", "pass_with_a_longer_name"].map(Ebpf::socket_filter);
     for ebpf in &programs {
         all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_ATTACH_BPF, &ebpf.descriptor()));
         let answer = knetstat::kernel::syscall::getsockopt(
@@ -76,6 +36,9 @@ fn ebpf_filters() {
         );
         assert_eq!(answer.expect_err("no one is told").raw_os_error(), Some(EACCES));
         assert_shown(&all, NAME, &ebpf.json(), true);
+        let expected = format!("{NAME}=ebpf:id{}/{}", ebpf.id(), ebpf.name());
+        let text = common::stdout(&format!("-tuH -O {NAME}"));
+        assert!(text.lines().all(|line| line.ends_with(&expected)), "{text} not {expected}");
         assert_same_without_walks();
     }
     all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_DETACH_FILTER, &[0; 4]));
@@ -106,7 +69,7 @@ fn most_instructions() -> usize {
 #[test]
 fn reuseport_programs() {
     let scene = Scene::enter();
-    let ebpf = Ebpf::load();
+    let ebpf = Ebpf::socket_filter("choose");
     for version in Version::ALL {
         let reuse = &mut |subject: &mut Subject| {
             common::set(&subject.socket, SOL_SOCKET, SO_REUSEPORT, 1).expect("SO_REUSEPORT");
