@@ -18,8 +18,9 @@ pub use types::{
 pub use types::{
     CGROUP_flag, CGROUP_value, DEAD_flag, DEAD_value, DIAG_flag, DIAG_value, IPV6_flag, IPV6_value,
     IP_flag, IP_value, NETLINK_flag, NETLINK_value, PACKET_flag, PACKET_value, RAW_flag, RAW_value,
-    SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, SOCKMAP_flag, SOCKMAP_value, TCP_flag, TCP_value, TLS_flag, TLS_value,
-    UDP_flag, UDP_value, UNIX_flag, UNIX_value, VSOCK_flag, VSOCK_value, XDP_flag, XDP_value,
+    SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, SOCKMAP_flag, SOCKMAP_value, TCP_flag,
+    TCP_value, TLS_flag, TLS_value, UDP_flag, UDP_value, UNIX_flag, UNIX_value, VSOCK_flag,
+    VSOCK_value, XDP_flag, XDP_value,
 };
 
 /// Makes structs readable from bytes in place, and asserts that each has the same size in Rust and in C.

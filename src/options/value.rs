@@ -87,7 +87,10 @@ pub enum AttachedProgram {
     /// Classic BPF of which the kernel has kept no original.
     Converted,
     /// An eBPF program. The name is empty if it has none, and `None` if it is unknown.
-    Ebpf { id: u32, name: Option<Name> },
+    Ebpf {
+        id: u32,
+        name: Option<Name>,
+    },
 }
 
 /// A structure: one number for each member of its layout. It is created from bytes, or from a type of

@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use unicode_width::UnicodeWidthStr;
 
 use crate::host::labels::Labels;
-use crate::socket::sockmap::{Sockmap, Sockmaps};
 use crate::options::constants;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
@@ -15,6 +14,7 @@ use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface, PerHolder};
 use crate::socket::owner::{Holder, Owner};
+use crate::socket::sockmap::{Sockmap, Sockmaps};
 use crate::socket::{Endpoint, TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
 

@@ -1,7 +1,6 @@
 //! A socket decoded from its record: its addresses, state, queues, user and timer.
 
 pub mod cgroup;
-pub mod sockmap;
 pub mod diag;
 pub mod family;
 pub mod kind;
@@ -9,6 +8,7 @@ pub mod listener;
 pub mod messages;
 mod names;
 pub mod owner;
+pub mod sockmap;
 pub mod state;
 mod time_limit;
 mod timer;
