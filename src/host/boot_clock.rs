@@ -40,7 +40,13 @@ impl BootClock {
         Moment(self.boot.0.saturating_add(nanoseconds as i64 / MILLISECOND))
     }
 
-    /// The same time in ticks, as /proc shows it to this process: fs/proc/array.c, do_task_stat()
+    /// Whether /proc shows this time to this process as so many ticks: fs/proc/array.c, do_task_stat(). Before 5.11, it
+    /// shows the time in the initial time namespace.
+    pub fn is_shown_as(&self, nanoseconds: u64, ticks: u64) -> bool {
+        ticks == self.ticks(nanoseconds) || ticks == nanoseconds / self.tick as u64
+    }
+
+    /// The time in ticks in this time namespace.
     pub fn ticks(&self, nanoseconds: u64) -> u64 {
         (nanoseconds as i64).saturating_add(self.offset) as u64 / self.tick as u64
     }

@@ -106,10 +106,11 @@ impl Processes {
     /// Reads a process. Returns `None` if it has ended, and the obstacle if it cannot be read.
     fn read(&self, holder: &Holder) -> Result<Option<Process>, String> {
         self.view.get_or_init(check_view).clone()?;
-        let ticks = self.clock()?.ticks(holder.started);
+        let clock = self.clock()?;
+        let is_start = |ticks| clock.is_shown_as(holder.started, ticks);
         let directory = PathBuf::from(format!("/proc/{}", holder.pid));
         // A program with more rights than its caller still has them while it waits for a socket.
-        match caller::with_rights_of_caller(|| read_process(&directory, ticks)) {
+        match caller::with_rights_of_caller(|| read_process(&directory, is_start)) {
             Ok(process) => Ok(process),
             Err(error) if is_gone(&error) && !exists(holder.pid) => Ok(None),
             Err(error) if is_gone(&error) || is_refused(&error) => Err(HIDDEN.to_owned()),
@@ -121,14 +122,15 @@ impl Processes {
 const HIDDEN: &str =
     "/proc hides the processes of other users (allow it: `mount -o remount,hidepid=0 /proc`)";
 
-/// Reads the process with this directory in /proc, unless it has ended. `ticks`: when it began, as /proc has it.
-fn read_process(directory: &Path, ticks: u64) -> io::Result<Option<Process>> {
+/// Reads the process with this directory in /proc, unless it has ended. `is_start`: whether it began so many ticks
+/// after boot, as /proc has it.
+fn read_process(directory: &Path, is_start: impl Fn(u64) -> bool) -> io::Result<Option<Process>> {
     // The directory belongs to the effective user, unlike the files in it: fs/proc/base.c, task_dump_owner()
     let uid = fs::metadata(directory)?.uid();
     let arguments = command_line::read(directory)?;
     let stat = Stat::parse(&fs::read(directory.join("stat"))?).ok_or(io::ErrorKind::InvalidData)?;
     // A process that has ended has no arguments. Neither has a kernel thread, which does not end this way.
-    let has_ended = stat.ticks != ticks || stat.is_zombie && arguments.is_empty();
+    let has_ended = !is_start(stat.ticks) || stat.is_zombie && arguments.is_empty();
     Ok((!has_ended).then(|| Process { arguments: arguments.into(), uid }))
 }
 
