@@ -283,17 +283,21 @@ pub fn program(holders: &[Holder], owner: Owner, of_via: &[Holder], room: Option
 /// descriptors of its own. A list that is too long becomes the first
 /// process and the number of others: `25011/nginx,+2`.
 pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(32);
     let (mut count, mut first, mut last) = (0, 0, None);
     for Holder { pid, tid, command: name, .. } in holders {
         if last.replace((pid, tid)) == Some((pid, tid)) {
             continue;
         }
-        let command = command(name.as_bytes());
-        text += &match tid {
-            Some(tid) => format!("{pid}:{tid}/{command},"),
-            None => format!("{pid}/{command},"),
-        };
+        let mut digits = itoa::Buffer::new();
+        text += digits.format(*pid);
+        if let Some(tid) = tid {
+            text.push(':');
+            text += digits.format(*tid);
+        }
+        text.push('/');
+        text += &command(name.as_bytes());
+        text.push(',');
         count += 1;
         first = if count == 1 { text.len() } else { first };
     }
@@ -311,19 +315,21 @@ pub fn command(name: &[u8]) -> String {
     if name.is_empty() {
         return EMPTY.into();
     }
-    let words =
-        [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight].map(Owner::word);
-    let ends_in = |word: &&str| name.ends_with(format!("({word})").as_bytes());
-    match words.into_iter().find(ends_in) {
-        Some(word) => {
-            let begin = &name[..name.len() - word.len() - 2];
-            format!("{}\\x28{word})", Word(begin))
-        }
+    match before_owner(name) {
+        Some(begin) => format!("{}\\x28{}", Word(begin), Word(&name[begin.len() + 1..])),
         None => {
             let (first, rest) = set_apart(name, is_empty_mark(name));
             format!("{first}{}", Word(rest))
         }
     }
+}
+
+/// The part of a name before such a word in parentheses, if the name ends in one.
+fn before_owner(name: &[u8]) -> Option<&[u8]> {
+    let name = name.strip_suffix(b")")?;
+    let words = [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight];
+    let begins = words.into_iter().filter_map(|it| name.strip_suffix(it.word().as_bytes()));
+    begins.filter_map(|begin| begin.strip_suffix(b"(")).next()
 }
 
 /// Whether a name looks like the text for no value, or for an unknown one.
