@@ -117,7 +117,8 @@ impl Config {
 
     /// Whether the listeners of connections that wait are needed.
     pub fn needs_listeners(&self) -> bool {
-        self.asks_for(Column::Program) || self.asks_for(Column::Listener)
+        let shows = |column: Column| column == Column::Program || column.is_of_listener();
+        Column::ALL.into_iter().any(|column| shows(column) && self.asks_for(column))
     }
 
     /// The families whose peers are found by their addresses, if the peers of such sockets are shown or asked for.

@@ -17,10 +17,9 @@ use crate::options::value::Value;
 use crate::query::cell::{Cell, End, Interface};
 use crate::query::cell_text;
 use crate::query::column_list::ColumnList;
-use crate::query::columns::Column;
 use crate::query::groups;
 use crate::query::key::Key;
-use crate::socket::owner::Holder;
+use crate::socket::owner::{Holder, Via};
 use crate::socket::{TimeLimit, Timer};
 use crate::text::{escaped, is_number, set_apart, Escaped};
 
@@ -103,10 +102,10 @@ fn write(line: &mut Vec<u8>, cell: &Cell, repeated: &mut Repeated) -> io::Result
 }
 
 /// The name of a key as a member. A column has the name of its member in the object of a socket, except that
-/// `program` and `peer_program` are texts here, which contain the reason if there is no process.
+/// lists of processes are texts here, which contain the reason if there is no process.
 pub(super) fn member(key: Key) -> String {
     match key {
-        Key::Column(column @ (Column::Program | Column::PeerProgram)) => column.name().to_owned(),
+        Key::Column(column) if column.is_counted_as_text() => column.name().to_owned(),
         Key::Column(column) => column.member().to_owned(),
         Key::Option(index) => CATALOGUE[index].name.to_owned(),
         Key::Versions(ip, _) => without_prefix(CATALOGUE[ip].name).to_owned(),
@@ -119,7 +118,7 @@ pub(super) fn member(key: Key) -> String {
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
     match key {
-        Key::Column(column @ (Column::Program | Column::PeerProgram)) => {
+        Key::Column(column) if column.is_counted_as_text() => {
             let text = cell_text::text(&column.read(row));
             let value = Some(text).filter(|text| !matches!(text.as_str(), "-" | "?"));
             serde_json::to_writer(to, &value)?;
@@ -223,14 +222,8 @@ impl Serialize for Cell<'_> {
                 map.end()
             }
             Cell::Program(holders, ..) => to.collect_seq(holders.iter().map(Descriptor)),
-            Cell::Via(via, holders) => {
-                let processes: Vec<Descriptor> = holders.iter().map(Descriptor).collect();
-                let mut map = to.serialize_map(Some(3))?;
-                map.serialize_entry("inode", &Cell::nonzero(via.inode))?;
-                map.serialize_entry("cookie", &Cell::nonzero(via.cookie))?;
-                map.serialize_entry("processes", &processes)?;
-                map.end()
-            }
+            Cell::Via(Via::Listener { cookie, .. }, _) => Cell::nonzero(*cookie).serialize(to),
+            Cell::Via(Via::Carrier { inode }, _) => Cell::nonzero(*inode).serialize(to),
             Cell::Diag(diag) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),

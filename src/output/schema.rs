@@ -86,20 +86,9 @@ fn schema(column: Column) -> Json {
         (_, Column::Timer) => timer(),
         (_, Column::Options) => options(),
         (_, Column::Program | Column::PeerProgram) => list(descriptor()),
-        (_, Column::Listener | Column::Carrier) => object(&[
-            (
-                "inode",
-                about(
-                    or_null(number()),
-                    "Inode number; null for a socket that waits to be accepted itself",
-                ),
-            ),
-            ("cookie", about(or_null(number()), "Cookie; null until a process asks for it")),
-            (
-                "processes",
-                about(list(descriptor()), "Processes of this PID namespace that hold that socket"),
-            ),
-        ]),
+        (_, Column::ListenerProgram | Column::CarrierProgram) => list(descriptor()),
+        // Of the columns that lead to processes, the members are a cookie and an inode.
+        (_, Column::Listener | Column::Carrier) => number(),
         (_, Column::Pid | Column::PeerPid) => list(number()),
         (_, Column::Tid | Column::Fd | Column::Ring | Column::Slot) => list(or_null(number())),
         (_, Column::Command | Column::PeerCommand) => list(text()),

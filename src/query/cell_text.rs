@@ -51,7 +51,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Program(holders, owner, of_via) => {
             to.extend(program(holders, *owner, of_via, None).into_bytes())
         }
-        Cell::Via(via, []) => number_to(to, via.inode),
+        Cell::Via(via, []) => number_to(to, via.inode()),
         Cell::Via(_, holders) => to.extend(processes(holders, None).into_bytes()),
         Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,

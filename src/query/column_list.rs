@@ -53,8 +53,8 @@ impl ColumnList {
                 let mut added = request.added();
                 // The text of `program` includes the reason why there is no process, and the socket that leads to
                 // processes. The JSON member does not.
-                let others = [Column::Owner, Column::Listener, Column::Carrier];
-                added.extend(others.into_iter().filter(|_| request.programs));
+                let is_other = |it: &Column| *it == Column::Owner || it.is_of_via();
+                added.extend(Column::ALL.into_iter().filter(|it| request.programs && is_other(it)));
                 added.extend(request.peers.then_some(Column::PeerOwner));
                 with(&request.chosen, &added)
             }
@@ -136,6 +136,8 @@ fn is_field(column: Column, request: &ColumnRequest) -> bool {
         Column::Pid | Column::Command => request.programs,
         Column::PeerPid | Column::PeerCommand => request.peers,
         Column::Program | Column::PeerProgram => false,
+        // Their fields are the processes.
+        Column::ListenerProgram | Column::CarrierProgram => false,
         column => request.has_member(column),
     }
 }
@@ -248,7 +250,7 @@ mod tests {
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group xattrs program peer_program timer owner listener carrier peer_owner"
+            "options local netns uid inode group xattrs program peer_program timer owner listener listener_inode listener_program carrier carrier_program peer_owner"
         );
     }
 

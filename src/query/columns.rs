@@ -9,7 +9,7 @@ use crate::query::cell::{Cell, PerHolder};
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
-use crate::socket::owner::{self, Claim, Holder, Owner};
+use crate::socket::owner::{self, Claim, Holder, Owner, Via};
 use crate::socket::peer::Peer;
 use crate::socket::{cgroup, diag, kind, sockmap, TimeLimit};
 use crate::text::suggest;
@@ -178,8 +178,11 @@ columns! {
     Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot)), "Slot of the socket in that io_uring";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
-    Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Texted, |row| via(row, &[Owner::AcceptQueue, Owner::Request]), "Listening socket of a connection that waits to be accepted, or of a connection request, and its processes";
-    Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Texted, |row| via(row, &[Owner::InFlight]), "Unix socket whose message the socket is in, and its processes";
+    Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Text, |row| listener(row, Cell::Via), "Processes of the listening socket of a connection that waits to be accepted, or of a connection request";
+    ListenerInode = "listener_inode", default("listener_inode"), ends(left("Listener Inode", 14)), Holders, Number, |row| listener(row, |via, _| Cell::nonzero(via.inode())), "Inode number of that listening socket";
+    ListenerProgram = "listener_program", default("listener_processes"), ends(left("Listener PID/Program", 20)), Holders, List, |row| listener(row, processes), "Processes that hold that listening socket";
+    Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Text, |row| carrier(row, Cell::Via), "Processes of the unix socket whose message the socket is in";
+    CarrierProgram = "carrier_program", default("carrier_processes"), both(left("Carrier PID/Program", 20)), Holders, List, |row| carrier(row, processes), "Processes that hold that unix socket";
     PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, &[])), "Processes that hold the socket at the other end, or the reason why there is none";
     PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| per_peer_holder(row, pid), "Process of each descriptor of the socket at the other end";
     PeerCommand = "peer_command", JsonMember::Chosen, both(left("Peer Command", 15)), PeerHolders, Texts, |row| per_peer_holder(row, command), "Process name of each descriptor of the socket at the other end";
@@ -260,13 +263,23 @@ fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
     found.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_via))
 }
 
-fn via<'a>(row: &'a Row<'a>, owners: &[Owner]) -> Cell<'a> {
-    match (row.holders.of_socket, row.holders.of_via) {
-        (Some((_, owner)), Some((holders, via))) if owners.contains(&owner) => {
-            Cell::Via(via, holders)
-        }
+fn listener<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Cell<'a> {
+    match row.holders.of_via {
+        Some((holders, via @ Via::Listener { .. })) => cell(via, holders),
         _ => Cell::Absent,
     }
+}
+
+fn carrier<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Cell<'a> {
+    match row.holders.of_via {
+        Some((holders, via @ Via::Carrier { .. })) => cell(via, holders),
+        _ => Cell::Absent,
+    }
+}
+
+fn processes<'a>(_: Via, holders: &'a [Holder]) -> Cell<'a> {
+    let owner = if holders.is_empty() { Owner::Unknown } else { Owner::Process };
+    Cell::Program(holders, owner, &[])
 }
 
 fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
@@ -441,11 +454,32 @@ impl Column {
         }
     }
 
+    /// Whether the value is that of a socket that leads to processes where none holds this one.
+    pub fn is_of_via(self) -> bool {
+        self.is_of_listener() || matches!(self, Column::Carrier | Column::CarrierProgram)
+    }
+
+    /// Whether the value is that of the listener of a connection that waits.
+    pub fn is_of_listener(self) -> bool {
+        use Column::{Listener, ListenerInode, ListenerProgram};
+        matches!(self, Listener | ListenerInode | ListenerProgram)
+    }
+
+    /// Whether the column is a list of processes with the reason if there is none, or their names. A count of it has
+    /// that text in JSON.
+    pub fn is_counted_as_text(self) -> bool {
+        use Column::{Carrier, CarrierProgram, Listener, ListenerProgram, PeerProgram, Program};
+        matches!(
+            self,
+            Program | PeerProgram | Listener | ListenerProgram | Carrier | CarrierProgram
+        )
+    }
+
     /// Whether the values are those of the descriptors that hold the socket or, if [`Column::is_of_peer`], the socket
     /// at the other end.
     pub fn is_of_holders(self) -> bool {
-        use Column::{Carrier, Listener, Owner, PeerOwner, Xattrs};
-        let is_of_socket = matches!(self, Owner | Listener | Carrier | Xattrs | PeerOwner);
+        use Column::{Owner, PeerOwner, Xattrs};
+        let is_of_socket = matches!(self, Owner | Xattrs | PeerOwner) || self.is_of_via();
         matches!(self.needs(), Needs::Holders | Needs::PeerHolders) && !is_of_socket
     }
 

@@ -190,7 +190,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             let parts = parts.map(|part| Datum::text(part.as_bytes()));
             Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
         }
-        Cell::Via(via, []) => of_cell(Cell::Nameless(via.inode)),
+        Cell::Via(via, []) => of_cell(Cell::Nameless(via.inode())),
         // As it is printed, and each part of it.
         Cell::Via(_, holders) => {
             let printed = cell_text::processes(holders, None).into_bytes();

@@ -112,6 +112,16 @@ const COLUMNS: &[ColumnSource] = {
         (Listener, Others, QUEUED, &[("sock_common", "skc_refcnt")]),
         (Listener, Others, QUEUED, &[("inet_connection_sock", "icsk_accept_queue")]),
         (Listener, Others, QUEUED, &[("request_sock_queue", "rskq_accept_head")]),
+        (ListenerInode, Others, QUEUED, &[("request_sock", "dl_next"), ("request_sock", "sk")]),
+        (ListenerInode, Others, QUEUED, &[("request_sock", "__req_common"), ("sock_common", "skc_listener")]),
+        (ListenerInode, Others, QUEUED, &[("sock_common", "skc_refcnt")]),
+        (ListenerInode, Others, QUEUED, &[("inet_connection_sock", "icsk_accept_queue")]),
+        (ListenerInode, Others, QUEUED, &[("request_sock_queue", "rskq_accept_head")]),
+        (ListenerProgram, Others, QUEUED, &[("request_sock", "dl_next"), ("request_sock", "sk")]),
+        (ListenerProgram, Others, QUEUED, &[("request_sock", "__req_common"), ("sock_common", "skc_listener")]),
+        (ListenerProgram, Others, QUEUED, &[("sock_common", "skc_refcnt")]),
+        (ListenerProgram, Others, QUEUED, &[("inet_connection_sock", "icsk_accept_queue")]),
+        (ListenerProgram, Others, QUEUED, &[("request_sock_queue", "rskq_accept_head")]),
         (Cmdline, All, ALL, &[("task_struct", "start_boottime")]),
         (Started, All, ALL, &[("task_struct", "start_boottime")]),
         (ProcessUser, All, ALL, &[("task_struct", "start_boottime")]),
@@ -170,7 +180,7 @@ impl Lost {
     pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
         let is_asked_for = |(column, _, of, _): &&ColumnSource| {
             let is_always_read =
-                column.is_default_member() && !column.is_of_peer() && *column != Column::Listener;
+                column.is_default_member() && !column.is_of_peer() && !column.is_of_listener();
             (is_always_read || is_asked(*column))
                 && of.iter().any(|family| families.contains(family))
         };

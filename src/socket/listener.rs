@@ -14,7 +14,7 @@ use crate::socket::Socket;
 
 /// The listener with this cookie and this inode, which no open listener lacks.
 fn listener(cookie: u64, inode: u64) -> Option<Via> {
-    (inode != 0).then_some(Via { cookie, inode })
+    (inode != 0).then_some(Via::Listener { cookie, inode })
 }
 
 /// The listeners of the connections that waited to be accepted when the queues were read.

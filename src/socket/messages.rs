@@ -43,6 +43,6 @@ impl Messages {
             inode = *next;
             holders = owners.with_inode(inode);
         }
-        Some((holders, Via { cookie: 0, inode }))
+        Some((holders, Via::Carrier { inode }))
     }
 }

@@ -38,11 +38,25 @@ pub struct Holder {
 /// Another socket that leads to processes where none holds the socket itself: the listener of a connection that waits,
 /// or the unix socket in whose message a socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Via {
-    /// 0 if it has none.
-    pub cookie: u64,
-    /// 0 for a unix socket that waits to be accepted itself.
-    pub inode: u64,
+pub enum Via {
+    Listener {
+        /// 0 if it has none.
+        cookie: u64,
+        inode: u64,
+    },
+    Carrier {
+        /// 0 if it waits to be accepted itself.
+        inode: u64,
+    },
+}
+
+impl Via {
+    /// The inode, or 0.
+    pub fn inode(self) -> u64 {
+        match self {
+            Via::Listener { inode, .. } | Via::Carrier { inode } => inode,
+        }
+    }
 }
 
 /// The owner of a socket: a process, or the reason why there is none.

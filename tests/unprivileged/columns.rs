@@ -133,7 +133,7 @@ impl Output for Types {
                 Cell::Master(_) | Cell::Container(_) | Cell::Labels(_) | Cell::Group(..) => {
                     "object"
                 }
-                Cell::Via(..) => "object",
+                Cell::Via(..) => "text",
                 Cell::Sockmaps(_) => "list",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",
@@ -167,7 +167,10 @@ fn every_cell_is_of_the_type_of_its_column() {
         "peer",
         "netns_name",
         "listener",
+        "listener_inode",
+        "listener_program",
         "carrier",
+        "carrier_program",
         "peer_program",
         "peer_pid",
         "peer_command",

@@ -110,9 +110,9 @@ fn load(request: &Request, config: &Config) -> Result<(Loaded, Lost), Error> {
     let connections = peers::request(config, request.every_netns);
     let connections = connections.map(|request| loader.load(&request)).transpose()?;
     let programs = Loaded { rows: loader.load(request)?, connections };
-    let is_asked = |column| match column {
+    let is_asked = |column: Column| match column {
         // The processes are those of the listener if a connection waits.
-        Column::Listener => config.needs_listeners(),
+        column if column.is_of_listener() => config.needs_listeners(),
         column => config.asks_for(column),
     };
     let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, is_asked));

@@ -89,7 +89,7 @@ impl<R: Read> Ownership<R> {
             Owner::Elsewhere => self.messages.of(socket.held_inode(), &self.owners),
             _ => {
                 let listener = self.listeners.of(socket, owner)?;
-                Some((self.owners.with_inode(listener.inode), listener))
+                Some((self.owners.with_inode(listener.inode()), listener))
             }
         }
     }
