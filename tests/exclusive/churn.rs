@@ -20,7 +20,7 @@ use crate::common::{
 use crate::exclusive;
 use check::Found;
 use staying::{
-    bound_unix_sockets, internet_sockets, sockets_of_one_slot, unix_pairs, Staying, FIELDS,
+    bound_unix_sockets, fields, internet_sockets, sockets_of_one_slot, unix_pairs, Staying,
 };
 use traffic::{Traffic, NETWORK};
 
@@ -86,7 +86,7 @@ fn check_internet_sockets() {
     staying.open_half(HALF_OPEN);
     staying.open(as_many_as_fit(STAYING), internet_sockets);
     let traffic = Traffic::start(traffic::internet);
-    let found = watch(&staying, traffic, NETWORK, || stdout(&format!("-tu {FIELDS}")));
+    let found = watch(&staying, traffic, NETWORK, || stdout(&format!("-tu {}", fields(false))));
     assert_complete(&found, &staying);
     assert!(found.states.contains_key("TIME_WAIT"), "no connection of the traffic has ended");
 }
@@ -124,7 +124,7 @@ fn sockets_of_one_slot_of_a_table() {
     let mut staying = Staying::default();
     staying.open(as_many_as_fit(OF_ONE_SLOT), |number| sockets_of_one_slot(number, at));
     let traffic = Traffic::start(|thread| traffic::of_one_slot(thread, at));
-    let found = watch(&staying, traffic, "127.3.0.1", || stdout(&format!("-tu {FIELDS}")));
+    let found = watch(&staying, traffic, "127.3.0.1", || stdout(&format!("-tu {}", fields(false))));
     assert_complete(&found, &staying);
 }
 
@@ -164,7 +164,7 @@ fn unix_sockets() {
     let directory = Directory::new();
     let staying = unix_sockets_in(&directory);
     let traffic = Traffic::start(traffic::unix);
-    let found = watch(&staying, traffic, NETWORK, || stdout(&format!("-x {FIELDS}")));
+    let found = watch(&staying, traffic, NETWORK, || stdout(&format!("-x {}", fields(true))));
     assert_eq!(found.missed, 0, "all of them have a descriptor, by which they are found");
 }
 
@@ -192,7 +192,7 @@ fn unix_sockets_whose_holders_are_invisible() {
     let directory = Directory::new();
     let staying = unix_sockets_in(&directory);
     let traffic = Traffic::start(traffic::unix);
-    let run = || in_another_pid_namespace(&format!("-x {FIELDS}"));
+    let run = || in_another_pid_namespace(&format!("-x {}", fields(true)));
     let found = watch(&staying, traffic, NETWORK, run);
     assert_complete(&found, &staying);
 }

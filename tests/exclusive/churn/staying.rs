@@ -16,10 +16,16 @@ use crate::common::{
     self, begin_connecting, cookie, deafen, local_address, open, set, sysctl, wait_until, Child,
 };
 
-/// The fields of a row by which sockets are compared. The options have another value for each socket.
-pub const FIELDS: &str =
-    "--csv -H --columns protocol,state,local,sport,remote,dport,peer,inode,cookie \
-                          -O SO_MARK,SO_RCVBUF,SO_PRIORITY";
+/// The fields of a row by which sockets are compared. The options have another value for each socket. `of_unix`: with the
+/// peer of unix sockets, and otherwise, because other peers are found in a reading of their own, with a field that is
+/// empty.
+pub fn fields(of_unix: bool) -> String {
+    let peer = if of_unix { "peer" } else { "master" };
+    format!(
+        "--csv -H --columns protocol,state,local,sport,remote,dport,{peer},inode,cookie \
+         -O SO_MARK,SO_RCVBUF,SO_PRIORITY"
+    )
+}
 /// The number of fields, and the positions of some.
 pub const WIDTH: usize = 12;
 pub const INODE: usize = 7;
