@@ -144,6 +144,17 @@ impl Program {
             }
     }
 
+    /// Whether a kernel with these features has what the program goes through. If not, others replace it, or what it
+    /// reports does not exist.
+    pub fn is_possible(&self, features: &Features) -> bool {
+        match self.when {
+            When::Walk => self.is_walked(features),
+            When::UnboundWalk => features.finds_rings(),
+            When::Iterator(name) => features.has_iterator(name),
+            When::Always | When::NoWalk | When::Unbound | When::UnboundOrUdpLite => true,
+        }
+    }
+
     fn is_walked(&self, features: &Features) -> bool {
         features.walks.contains(&self.subject)
     }

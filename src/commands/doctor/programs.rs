@@ -23,13 +23,17 @@ pub fn program(program: &'static Program, loader: &Loader, obstacle: Option<&Pro
     if let Some(obstacle) = obstacle {
         return Check::unknown(name, format!("not tried: {reports}"), &obstacle.remedy);
     }
+    if !program.is_possible(loader.features()) {
+        let finding = match program.when {
+            When::Iterator(_) => format!("no {reports}: this kernel has no such iterator"),
+            _ => format!("this kernel does not permit such a walk: {reports}"),
+        };
+        return Check::note(name, finding);
+    }
     let loaded_name = program.name_with(loader.features());
     match (loader.probe(program), program.when) {
         (Ok(()), _) if loaded_name == name => Check::ok(name, reports),
         (Ok(()), _) => Check::ok(name, format!("{reports}, as {loaded_name}: long lists are cut")),
-        (Err(LoadError::NoIterator), When::Iterator(_)) => {
-            Check::note(name, format!("no {reports}: this kernel has no such iterator"))
-        }
         (Err(error), when) => {
             // A problem of the host or the user affects the whole table and not only one program.
             let what = if error.is_general() { TABLE.into() } else { reports };
