@@ -177,7 +177,8 @@ static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
 	if (task != leader) {
 		if (BPF_CORE_READ(leader, files) == files || is_like_the_one_before(task, files))
 			return false;
-		lane->record.pid = pid_number(BPF_CORE_READ(leader, thread_pid));
+		/* In execve(2), the number of the first thread passes to the one that remains. */
+		lane->record.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 		lane->record.tid = lane->number;
 	}
 	bpf_core_read(lane->record.command, 16, &leader->comm);
@@ -233,7 +234,24 @@ static __always_inline bool has_table(struct holder_lane *lane)
 	return (__u64)BPF_CORE_READ(task, files) == lane->files && (__u64)BPF_CORE_READ(files, fdt) == lane->fdt;
 }
 
-/* Copies words of the table or of the ring. If one of them was replaced, the task is looked up again. */
+/* Whether the task still has the table, and the ring its slots. If not, what is in them is no longer held by the task. */
+static __always_inline bool has_all(struct holder_lane *lane)
+{
+	if (!has_table(lane))
+		return false;
+	return !lane->ring.file ||
+	       (load_word(lane->fds + lane->fd * 8) == lane->ring.file && has_slots(&lane->ring));
+}
+
+/* Looks the task up again, with the descriptor or the slot that is next. */
+static __always_inline void find_task_again(struct holder_lane *lane)
+{
+	lane->batch_begin = NOWHERE;
+	lane->ring.file = 0;
+	lane->task = 0;
+}
+
+/* Copies words of the table or of the ring. */
 static __always_inline void load_batch(struct holder_lane *lane, __u64 begin)
 {
 	__u64 address, left;
@@ -250,12 +268,8 @@ static __always_inline void load_batch(struct holder_lane *lane, __u64 begin)
 	COPY_CHUNK(lane->batch, address, left * 8);
 	lane->batch_begin = begin;
 	lane->batch_at = address;
-	if (has_table(lane) &&
-	    (!lane->ring.file || (load_word(lane->fds + lane->fd * 8) == lane->ring.file && has_slots(&lane->ring))))
-		return;
-	lane->batch_begin = NOWHERE;
-	lane->ring.file = 0;
-	lane->task = 0;
+	if (!has_all(lane))
+		find_task_again(lane);
 }
 
 /*
@@ -335,15 +349,24 @@ static __always_inline enum look look_at_word(struct holder_lane *lane, struct o
 					      bool is_for_holders)
 {
 	__u64 length = output->header.length, found = lane->found;
+	__u64 ring = lane->ring.file, operations = lane->socket_operations;
 	__u64 place = index & (BATCH - 1), word = lane->batch[place], word_at = lane->batch_at + place * 8;
 	enum look look;
 
-	look = look_at(lane, output, lane->ring.file ? file_of_slot(word) : word, word_at, is_for_holders);
-	if (load_word(word_at) == word)
+	look = look_at(lane, output, ring ? file_of_slot(word) : word, word_at, is_for_holders);
+	/* A table that is released keeps its words. Most files are none that is kept. */
+	if (load_word(word_at) == word &&
+	    ((output->header.length == length && lane->found == found && lane->ring.file == ring &&
+	      lane->socket_operations == operations) ||
+	     has_all(lane)))
 		return look;
-	lane->found = found;
 	output->header.length = length;
+	lane->found = found;
+	lane->ring.file = ring;
+	lane->socket_operations = operations;
 	lane->batch_begin = NOWHERE;
+	if (!has_all(lane))
+		find_task_again(lane);
 	return LOOK_CHANGED;
 }
 
@@ -448,7 +471,7 @@ __noinline int begin_descriptors(__u32 number, __u64 session, __u32 is_for_holde
 	if (lane->session != session) {
 		lane->session = session;
 		lane->number = lane->fd = lane->slot = 0;
-		lane->is_done = 0;
+		lane->is_done = lane->socket_operations = 0;
 		output->header.lost = 0;
 	}
 	lane->begun_at = bpf_ktime_get_ns();

@@ -47,6 +47,19 @@ static __always_inline void begin_packets(struct message_cursor *cursor)
 	cursor->list = 0;
 }
 
+/* Writes that the queue could not be read to its end, in place of what was read of it. */
+static __always_inline void put_cut(struct lane *lane, struct output *output)
+{
+	struct message_record *record;
+
+	output->header.length = lane->length;
+	record = next_place((void *)output, sizeof(*record));
+	if (!record)
+		return;
+	*record = (struct message_record){ .magic = MESSAGE_MAGIC };
+	output->header.length += sizeof(*record);
+}
+
 /* Begins again with the queue, which has changed. Returns 1 if that happens too often. */
 static __always_inline long restart_packets(struct message_cursor *cursor, struct lane *lane, struct output *output)
 {
@@ -54,7 +67,7 @@ static __always_inline long restart_packets(struct message_cursor *cursor, struc
 	begin_packets(cursor);
 	if (++cursor->tries < MESSAGE_TRIES)
 		return 0;
-	output->header.lost++;
+	put_cut(lane, output);
 	return 1;
 }
 
@@ -102,10 +115,10 @@ static __always_inline long put_message(struct message_cursor *cursor, struct la
 		return 0;
 	record = next_place((void *)output, sizeof(*record));
 	if (!record) {
-		if (lane->length)
+		if (!lane->length)
+			put_cut(lane, output);
+		else if (lane->index < lane->limit)
 			lane->limit = lane->index;
-		else
-			output->header.lost++;
 		return 1;
 	}
 	*record = (struct message_record){
@@ -141,13 +154,20 @@ static long message_turn(__u32 index, struct message_cursor *cursor)
 static __always_inline void write_messages(struct unix_sock *u, __u64 address, __u32 number)
 {
 	struct message_cursor cursor = { .number = number };
+	struct output *output;
+	struct lane *lane;
 
 	if (!has_messages() || !GET(u, sk.sk_receive_queue.qlen))
 		return;
 	cursor.head = address + bpf_core_field_offset(struct sock, sk_receive_queue);
 	cursor.carrier = probed_inode(&u->sk);
 	begin_packets(&cursor);
-	bpf_loop(MESSAGE_STEPS, message_turn, &cursor, 0);
+	if (bpf_loop(MESSAGE_STEPS, message_turn, &cursor, 0) < MESSAGE_STEPS)
+		return;
+	output = bpf_map_lookup_elem(&outputs, &number);
+	lane = bpf_map_lookup_elem(&lanes, &number);
+	if (lane && output)
+		put_cut(lane, output);
 }
 
 #endif

@@ -140,7 +140,7 @@ struct owner_record {
 struct message_record {
 	__u32 magic;
 	__u32 unused;
-	__u64 inode; /* of the socket */
+	__u64 inode; /* of the socket. 0: a queue could not be read to its end */
 	__u64 carrier; /* the inode of the unix socket that has not received the message; 0: it has none yet */
 };
 

@@ -12,6 +12,9 @@
 /* io_uring/filetable.h: the lowest bits of an address say more about the file. */
 #define RING_FILE_BITS 7ULL
 
+/* The most slots of a ring: io_uring/rsrc.c, IORING_MAX_FIXED_FILES */
+#define RING_SLOTS (1 << 20)
+
 /* Until 5.12, an array of pointers to parts of so many slots each: fs/io_uring.c, IORING_FILE_TABLE_SHIFT */
 #define RING_PART_SHIFT 9
 
@@ -35,12 +38,18 @@ static __always_inline bool has_ring_nodes(void)
 	return HAS(context, file_table.data.nodes) & HAS(context, file_table.data.nr) & HAS(node, file_ptr);
 }
 
-/* 5.13: an array of words, addresses of files with some bits. */
+#define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, name)
+
+/*
+ * 5.15: an array of words, addresses of files with some bits. 5.13 and 5.14 have parts in the same members, which are told
+ * from these by the helpers of those kernels alone, and are not read.
+ */
 static __always_inline bool has_fixed_files(void)
 {
 	struct io_ring_ctx___fixed *context = 0;
 
-	return HAS(context, file_table.files) & HAS(context, nr_user_files);
+	return (HAS(context, file_table.files) & HAS(context, nr_user_files)) &&
+	       (HAS_HELPER(BPF_FUNC_timer_init) || !HAS_HELPER(BPF_FUNC_snprintf));
 }
 
 /* The array of slots of a ring, or 0 if it has none. */
@@ -52,7 +61,8 @@ static __always_inline __u64 ring_base(__u64 address)
 		return (__u64)BPF_CORE_READ(context, file_table.data.nodes);
 	if (has_fixed_files())
 		return (__u64)BPF_CORE_READ(FIXED_FILES(context), file_table.files);
-	if (HAS(OLD_RING(context), file_data) & HAS(OLD_RING(context), nr_user_files))
+	if (HAS(OLD_RING(context), file_data) & HAS(OLD_RING(context), nr_user_files) &
+	    HAS((struct fixed_file_data___old *)0, table))
 		return (__u64)BPF_CORE_READ(OLD_RING(context), file_data, table);
 	return 0;
 }
@@ -86,13 +96,15 @@ static __always_inline void begin_ring(struct ring *ring, struct file *file)
 	ring->context = (__u64)BPF_CORE_READ(file, private_data);
 	ring->base = ring_base(ring->context);
 	ring->count = ring->base ? ring_count(ring->context) : 0;
+	if (ring->count > RING_SLOTS)
+		ring->count = 0;
 	ring->file = (__u64)file;
 }
 
-/* Whether the ring still has its slots. */
+/* Whether the ring still has its slots. When they are unregistered, their number falls before the first is released. */
 static __always_inline bool has_slots(const struct ring *ring)
 {
-	return ring_base(ring->context) == ring->base;
+	return ring_base(ring->context) == ring->base && ring_count(ring->context) == ring->count;
 }
 
 /* The address of a slot. */

@@ -53,6 +53,8 @@ enum {
 /* include/uapi/linux/bpf.h; shows which helpers the running kernel has, see bpf/compat.h */
 enum bpf_func_id {
 	BPF_FUNC_sock_from_file = 162,
+	BPF_FUNC_snprintf = 165,
+	BPF_FUNC_timer_init = 169,
 };
 
 /* include/net/sock.h; the numbers are those of the running kernel, see SOCK_FLAG() */

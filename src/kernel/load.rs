@@ -80,9 +80,13 @@ impl Loader {
             self.load_part(part, &needed, request, &mut programs)?;
             if part == Part::Walks {
                 let refused = std::mem::take(&mut programs.refused);
-                let refused = refused.iter().filter(|(it, _)| it.when == When::Walk);
-                let refused: Vec<Subject> = refused.map(|(it, _)| it.subject).collect();
-                features.walks.retain(|subject| !refused.contains(subject));
+                let walks = refused.iter().filter(|(it, _)| it.when == When::Walk);
+                let walks: Vec<Subject> = walks.map(|(it, _)| it.subject).collect();
+                features.walks.retain(|subject| !walks.contains(subject));
+                // Other programs replace the others.
+                let is_lost =
+                    |it: &Program| it.subject == Subject::Messages || it.when == When::UnboundWalk;
+                programs.refused.extend(refused.into_iter().filter(|(it, _)| is_lost(it)));
             }
         }
         match programs.refused.first() {

@@ -189,7 +189,7 @@ impl Owners {
         })?;
         holders.sort_unstable_by_key(|(inode, it)| (*inode, it.pid, it.tid, it.fd, it.slot));
         // An interrupted iteration may visit a file descriptor twice.
-        holders.dedup();
+        holders.dedup_by_key(|(inode, it)| (*inode, it.pid, it.tid, it.fd, it.slot));
         let mut places = HashMap::with_capacity(holders.len());
         let mut begin = 0;
         for of_one in holders.chunk_by(|(one, _), (other, _)| one == other) {

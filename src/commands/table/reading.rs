@@ -144,6 +144,7 @@ impl Reading {
         let ahead = |snapshot| ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread);
         let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
         let mut listeners = None;
+        let in_messages = ownership.as_ref().map(|ownership| ownership.messages.missing());
         if let Some(ownership) = &mut ownership {
             ownership.listeners = Listeners::read(ahead(queues)?)?;
             listeners = ownership.listeners.missing();
@@ -153,7 +154,8 @@ impl Reading {
             pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
-        Ok(missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners).collect())
+        let missing = missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners);
+        Ok(missing.chain(in_messages.and_then(|missing| missing())).collect())
     }
 
     /// Whether a socket matches, as far as that can be found out. Starts no thread, which would have the
