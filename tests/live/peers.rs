@@ -118,6 +118,8 @@ fn assert_ends(arguments: &str, server: &Child, client: &Child) {
         rows = sockets(&format!("{arguments} -p --peer"));
         connected(&rows, server).is_some() && connected(&rows, client).is_some()
     });
+    // One end may have been opened after the reading for peers.
+    let rows = sockets(&format!("{arguments} -p --peer"));
     for (this, other) in [(server, client), (client, server)] {
         let (row, peer) = (connected(&rows, this), connected(&rows, other));
         let (row, peer) = (row.expect("a row"), peer.expect("a row"));

@@ -196,7 +196,8 @@ fn a_deferred_connection_is_a_request() {
     enter_namespace();
     let listener = listener("127.0.0.1:4000".parse().unwrap(), 5);
     std::os::unix::fs::fchown(&listener, Some(77), None).unwrap();
-    set(&listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, 30).unwrap();
+    // Long enough for an emulated machine.
+    set(&listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, 600).unwrap();
     let client = TcpStream::connect("127.0.0.1:4000").unwrap();
 
     let all = assert_same_rows();
