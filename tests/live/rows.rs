@@ -17,6 +17,7 @@ use crate::common::{
     ip, ip_words, listen, local_address, open, proc_net, set, set_bytes, sockets, stdout,
     wait_until,
 };
+use knetstat::host::labels::are_readable;
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::{json, Value};
 
@@ -654,7 +655,15 @@ fn the_table_has_the_columns_of_netstat() {
          1000       {:<10} -           SO_KEEPALIVE=0",
         inode(&listener)
     );
-    assert_eq!(stdout("-et -O keepalive"), format!("{EXTENDED_HEADER}\n{extended}\n"));
+    // Since Linux 7.0, -e also shows the extended attributes of sockets.
+    let (header, extended) = match are_readable() {
+        true => (
+            EXTENDED_HEADER.replace("Group  ", &format!("Group  {:<20} ", "Xattrs")),
+            extended.replace("-           SO_", &format!("{:<6} {:<20}      SO_", "-", "-")),
+        ),
+        false => (EXTENDED_HEADER.to_owned(), extended),
+    };
+    assert_eq!(stdout("-et -O keepalive"), format!("{header}\n{extended}\n"));
 }
 
 #[test]
@@ -700,7 +709,9 @@ fn no_line_ends_with_a_blank_and_mini_sockets_have_no_options() {
         .map(|line| line.split_whitespace().skip(6).collect())
         .collect();
     // The user of the request is that of the listener.
-    assert_eq!(BTreeSet::from_iter(minis), BTreeSet::from([vec!["-"; 3], vec!["0", "-", "-"]]));
+    let count = if are_readable() { 4 } else { 3 };
+    let of_request = [vec!["0"], vec!["-"; count - 1]].concat();
+    assert_eq!(BTreeSet::from_iter(minis), BTreeSet::from([vec!["-"; count], of_request]));
 
     let _scene = new_scene();
     let mut minis = 0;
