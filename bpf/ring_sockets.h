@@ -15,7 +15,7 @@ static __always_inline __u64 socket_of_slot(__u64 slot_at)
 	struct file *file = (void *)file_of_slot(load_word(slot_at));
 	struct socket *socket;
 
-	if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+	if (!file || !is_socket(file))
 		return 0;
 	socket = BPF_CORE_READ(file, private_data);
 	return (__u64)BPF_CORE_READ(socket, sk);
