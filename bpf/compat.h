@@ -10,6 +10,9 @@
 /* Casts a pointer to another shape of its type: see the flavours in vmlinux.h */
 #define FLAVOUR(type, pointer) ((struct type *)(pointer))
 
+/* A helper function of the kernel, named by its constant. */
+#define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, name)
+
 /*
  * 6.6 moved the IPv4 bits to inet_flags. Before, the first nine were in cmsg_flags. The functions that
  * use these macros load each word once.

@@ -290,6 +290,12 @@
 	VALUE(SOCKMAP__count, has_sockmaps(sk), count)
 
 /*
+ * No option, but the length of the name in the section, which may be cut: receiver.h. 0: the function has no name.
+ */
+#define RECEIVER_OPTIONS_LIST(FLAG, VALUE)                                                      \
+	VALUE(RECEIVER__length, has_receiver(sk), length)
+
+/*
  * No options, but what determines together with some of them when the kernel gives up a TCP connection:
  * net/ipv4/tcp_timer.c. A section of its own, so that only runs that show it pay for it.
  */

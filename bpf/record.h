@@ -35,6 +35,7 @@
 	SECTION(SOCKET, socket)                                                                    \
 	SECTION(CGROUP, cgroup)                                                                    \
 	SECTION(SOCKMAP, sockmap)                                                                  \
+	SECTION(RECEIVER, receiver)                                                                \
 	SECTION(IP, ip)                                                                            \
 	SECTION(IPV6, ipv6)                                                                        \
 	SECTION(TCP, tcp)                                                                          \
@@ -209,6 +210,12 @@ struct sockmap_section {
 	FACTS(SOCKMAP);
 	__u32 ids[SOCKMAPS];
 	__u8 names[SOCKMAPS][16];
+};
+
+/* Of a socket of the kernel. */
+struct receiver_section {
+	FACTS(RECEIVER);
+	__u8 function[64]; /* with its module: `xs_data_ready [sunrpc]`. The last byte is zero */
 };
 
 struct ip_section {

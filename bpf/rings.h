@@ -38,8 +38,6 @@ static __always_inline bool has_ring_nodes(void)
 	return HAS(context, file_table.data.nodes) & HAS(context, file_table.data.nr) & HAS(node, file_ptr);
 }
 
-#define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, name)
-
 /*
  * 5.15: an array of words, addresses of files with some bits. 5.13 and 5.14 have parts in the same members, which are told
  * from these by the helpers of those kernels alone, and are not read.

@@ -46,6 +46,7 @@
 #include "compat.h"
 #include "lists.h"
 #include "sockmap.h"
+#include "receiver.h"
 #include "identity.h"
 #include "fact.h"
 #include "process.h"
@@ -88,6 +89,12 @@ static __always_inline void fill_endpoints(struct record_header *header, struct 
 	}
 }
 
+/* Whether the kernel created the socket for its own use. */
+static __always_inline bool is_of_kernel(struct sock *sk)
+{
+	return HAS(sk, sk_kern_sock) && LOAD_BIT(sk, sk_kern_sock) & 1;
+}
+
 /* Returns the traits that determine whether processes can hold the socket. */
 static __always_inline __u16 traits_of(struct sock *sk)
 {
@@ -97,7 +104,7 @@ static __always_inline __u16 traits_of(struct sock *sk)
 		traits |= TRAIT_SOCKET;
 	if (HAS_SOCK_FLAGS(sk, SOCK_DEAD) && HAS_SOCK_FLAG(sk, SOCK_DEAD))
 		traits |= TRAIT_DEAD;
-	if (HAS(sk, sk_kern_sock) && LOAD_BIT(sk, sk_kern_sock) & 1)
+	if (is_of_kernel(sk))
 		traits |= TRAIT_KERNEL;
 	return traits;
 }
@@ -113,6 +120,8 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->uid = GET(sk, sk_uid.val);
 	header->drops = socket_drops(sk);
 	header->sections |= SECTION_SOCKET | SECTION_CGROUP | SECTION_SOCKMAP;
+	if (header->traits & TRAIT_KERNEL)
+		header->sections |= SECTION_RECEIVER;
 }
 
 /* Fills in the queues as in /proc/net/udp, raw and netlink. TCP queues are in write_tcp_header(). */
@@ -349,12 +358,29 @@ static __noinline int write_sockmap(struct seq_file *seq, struct sock *sk)
 	return 0;
 }
 
+static __noinline int write_receiver(struct seq_file *seq, struct sock *sk)
+{
+	RETURN_UNLESS_WANTED(RECEIVER)
+	__u64 length = 0;
+
+	if (!is_of_kernel(sk))
+		return 0;
+	BEGIN_PART(seq, struct receiver_section, section)
+
+	if (has_receiver(sk))
+		length = read_receiver(section, sk);
+	FILL(RECEIVER_OPTIONS_LIST)
+	END_PART(seq, section);
+	return 0;
+}
+
 /* Writes the sections that sockets of all families have. */
 static __always_inline void write_common(struct seq_file *seq, struct sock *sk, struct net *net)
 {
 	write_socket(seq, sk, net);
 	write_cgroup(seq, sk);
 	write_sockmap(seq, sk);
+	write_receiver(seq, sk);
 }
 
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)

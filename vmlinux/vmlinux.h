@@ -583,6 +583,7 @@ struct sock {
 	u8 sk_bypass_prot_mem : 1;
 	struct sock_reuseport *sk_reuseport_cb;
 	void *sk_user_data;
+	void *sk_data_ready; /* a function */
 };
 
 /* sockmaps */
@@ -971,6 +972,7 @@ struct udp_sock {
 	__u8 encap_type;
 	__u16 gso_size;
 	int forward_deficit;
+	void *encap_rcv; /* a function */
 	/* up to 6.6: members instead of udp_flags */
 	unsigned int corkflag;
 	__u8 no_check6_tx : 1;
@@ -1000,6 +1002,7 @@ struct raw6_sock {
 
 struct netlink_sock {
 	struct sock sk;
+	void *netlink_rcv; /* a function */
 	unsigned long flags;
 	u32 portid;
 	u32 dst_portid;

@@ -10,18 +10,18 @@ pub use types::{
     ip_section, ipv6_section, item_header, item_kind, key_item, membership_item, message_record,
     netlink_section, network, network_filter, number_filter, output_header, owner_record,
     packet_membership_item, packet_section, parameters, port_filter, port_range, prefilter,
-    raw_section, record_header, sctp_section, section, section_number, socket_section,
-    socket_trait, sockmap_section, table, task_record, tcp_section, timer, tls_section,
-    udp_section, unix_peer, unix_section, vsock_section, waiting_record, walk_limit,
+    raw_section, receiver_section, record_header, sctp_section, section, section_number,
+    socket_section, socket_trait, sockmap_section, table, task_record, tcp_section, timer,
+    tls_section, udp_section, unix_peer, unix_section, vsock_section, waiting_record, walk_limit,
     walk_parameters, xdp_section,
 };
 /// The facts of each level, as enumerated by bpf/options.h.
 pub use types::{
     CGROUP_flag, CGROUP_value, DEAD_flag, DEAD_value, DIAG_flag, DIAG_value, IPV6_flag, IPV6_value,
     IP_flag, IP_value, NETLINK_flag, NETLINK_value, PACKET_flag, PACKET_value, RAW_flag, RAW_value,
-    SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, SOCKMAP_flag, SOCKMAP_value, TCP_flag,
-    TCP_value, TLS_flag, TLS_value, UDP_flag, UDP_value, UNIX_flag, UNIX_value, VSOCK_flag,
-    VSOCK_value, XDP_flag, XDP_value,
+    RECEIVER_flag, RECEIVER_value, SCTP_flag, SCTP_value, SOCKET_flag, SOCKET_value, SOCKMAP_flag,
+    SOCKMAP_value, TCP_flag, TCP_value, TLS_flag, TLS_value, UDP_flag, UDP_value, UNIX_flag,
+    UNIX_value, VSOCK_flag, VSOCK_value, XDP_flag, XDP_value,
 };
 
 /// Makes structs readable from bytes in place, and asserts that each has the same size in Rust and in C.
@@ -48,6 +48,7 @@ plain! {
     socket_section: SIZE_OF_socket_section,
     cgroup_section: SIZE_OF_cgroup_section,
     sockmap_section: SIZE_OF_sockmap_section,
+    receiver_section: SIZE_OF_receiver_section,
     ip_section: SIZE_OF_ip_section,
     ipv6_section: SIZE_OF_ipv6_section,
     tcp_section: SIZE_OF_tcp_section,

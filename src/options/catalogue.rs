@@ -20,7 +20,7 @@ use crate::options::set::{
 use crate::options::spec::{Decoder, Level, OptionSpec};
 use crate::options::{constants, layouts};
 use crate::record::fact::{flag, value, Fact, Section, COUNTS};
-use crate::socket::{cgroup, diag, sockmap};
+use crate::socket::{cgroup, diag, receiver, sockmap};
 
 /// The level that every socket supports.
 pub const SOL_SOCKET: Level = Level { name: "SOL_SOCKET", number: 1 };
@@ -418,6 +418,7 @@ const fn is_used(fact: Fact) -> bool {
         || contains(&diag::FACTS, fact)
         || contains(&cgroup::FACTS, fact)
         || contains(&sockmap::FACTS, fact)
+        || contains(&receiver::FACTS, fact)
 }
 
 const fn contains(facts: &[Fact], fact: Fact) -> bool {

@@ -22,9 +22,9 @@ pub fn write(
     repeated: &mut Repeated,
 ) -> io::Result<()> {
     match cell {
-        Cell::Program(holders, owner, of_via) => {
+        Cell::Program(holders, owner, behind) => {
             let room = wording.processes;
-            to.extend(cell_text::program(holders, *owner, of_via, room).into_bytes());
+            to.extend(cell_text::program(holders, *owner, *behind, room).into_bytes());
         }
         Cell::Via(_, holders @ [_, ..]) => {
             to.extend(cell_text::processes(holders, wording.processes).into_bytes());

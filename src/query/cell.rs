@@ -15,6 +15,16 @@ use crate::socket::sockmap::Sockmaps;
 use crate::socket::{Diag, Endpoint, Master, Names, TimeLimit, Timer, VmEnd};
 use crate::text::{Moment, Name};
 
+/// What stands before the word for the owner if no process holds the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind<'a> {
+    Nothing,
+    /// The processes that another socket leads to.
+    Processes(&'a [Holder]),
+    /// The part of the kernel that uses the socket.
+    Kernel(&'a [u8]),
+}
+
 /// The value of a column for one row.
 pub enum Cell<'a> {
     /// The socket has no such value, the kernel does not keep it, or it cannot be read.
@@ -49,8 +59,8 @@ pub enum Cell<'a> {
     Sockmaps(Sockmaps),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
-    /// The processes that hold the socket, or why there is none, and the processes that another socket leads to.
-    Program(&'a [Holder], Owner, &'a [Holder]),
+    /// The processes that hold the socket, or why there is none, and what stands before the word for that.
+    Program(&'a [Holder], Owner, Behind<'a>),
     /// A socket that leads to processes, and the processes that hold it.
     Via(Via, &'a [Holder]),
     Diag(Option<Diag>),

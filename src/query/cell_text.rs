@@ -12,7 +12,7 @@ use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
 use crate::options::text::Text;
 use crate::options::value::Value;
-use crate::query::cell::{Cell, End, Interface, PerHolder};
+use crate::query::cell::{Behind, Cell, End, Interface, PerHolder};
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::sockmap::{Sockmap, Sockmaps};
 use crate::socket::{Endpoint, TimeLimit, Timer};
@@ -48,8 +48,8 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Labels(labels) => labels_to(to, labels)?,
         Cell::Sockmaps(sockmaps) => sockmaps_to(to, sockmaps)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,
-        Cell::Program(holders, owner, of_via) => {
-            to.extend(program(holders, *owner, of_via, None).into_bytes())
+        Cell::Program(holders, owner, behind) => {
+            to.extend(program(holders, *owner, *behind, None).into_bytes())
         }
         Cell::Via(via, []) => number_to(to, via.inode()),
         Cell::Via(_, holders) => to.extend(processes(holders, None).into_bytes()),
@@ -269,9 +269,14 @@ fn packet(to: &mut Vec<u8>, ethertype: u16, interface: Option<&Interface>) -> io
 
 /// Returns the processes that hold a socket, or the reason why there is none: `812/nginx`, `(orphan)`. The processes of
 /// its MPTCP socket, or of the socket that leads to processes, stand before the word for that: `812/nginx(subflow)`,
-/// `812/nginx(accept-queue)`, `812/nginx(in-flight)`.
-pub fn program(holders: &[Holder], owner: Owner, of_via: &[Holder], room: Option<usize>) -> String {
-    let text = processes(if holders.is_empty() { of_via } else { holders }, room);
+/// `812/nginx(accept-queue)`, `812/nginx(in-flight)`. So does the part of the kernel that uses the socket:
+/// `vxlan(tunnel)`.
+pub fn program(holders: &[Holder], owner: Owner, behind: Behind, room: Option<usize>) -> String {
+    let text = match behind {
+        Behind::Processes(of_via) if holders.is_empty() => processes(of_via, room),
+        Behind::Kernel(user) if holders.is_empty() => Word(user).to_string(),
+        _ => processes(holders, room),
+    };
     match owner {
         Owner::Process => text,
         Owner::Unknown => owner.word().into(),

@@ -51,9 +51,11 @@ impl ColumnList {
             true => Column::ALL.into_iter().filter(|column| request.has_member(*column)).collect(),
             false => {
                 let mut added = request.added();
-                // The text of `program` includes the reason why there is no process, and the socket that leads to
-                // processes. The JSON member does not.
-                let is_other = |it: &Column| *it == Column::Owner || it.is_of_via();
+                // The text of `program` includes the reason why there is no process, the part of the kernel that uses
+                // the socket, and the socket that leads to processes. The JSON member does not.
+                let is_other = |it: &Column| {
+                    matches!(it, Column::Owner | Column::KernelUser) || it.is_of_via()
+                };
                 added.extend(Column::ALL.into_iter().filter(|it| request.programs && is_other(it)));
                 added.extend(request.peers.then_some(Column::PeerOwner));
                 with(&request.chosen, &added)
@@ -250,7 +252,7 @@ mod tests {
         let list = ColumnList::for_objects(&request(&[Column::Options, Column::Local]));
         assert_eq!(
             names(&list, Layout::Unix),
-            "options local netns uid inode group xattrs program peer_program timer owner listener listener_inode listener_program carrier carrier_program peer_owner"
+            "options local netns uid inode group xattrs program peer_program timer owner kernel_user listener listener_inode listener_program carrier carrier_program peer_owner"
         );
     }
 

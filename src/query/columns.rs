@@ -5,12 +5,13 @@ use crate::host::cgroups::Cgroup;
 use crate::host::processes::{Found, Process, Processes};
 use crate::options::context::Context;
 use crate::options::dead_after;
-use crate::query::cell::{Cell, PerHolder};
+use crate::query::cell::{Behind, Cell, PerHolder};
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
 use crate::socket::owner::{self, Claim, Holder, Owner, Via};
 use crate::socket::peer::Peer;
+use crate::socket::receiver::KernelUser;
 use crate::socket::{cgroup, diag, kind, sockmap, TimeLimit};
 use crate::text::suggest;
 
@@ -178,12 +179,13 @@ columns! {
     Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot)), "Slot of the socket in that io_uring";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
+    KernelUser = "kernel_user", default("kernel_user"), both(left("Kernel User", 16)), Holders, Text, kernel_user, "Part of the kernel that uses a socket of the kernel: module, or function";
     Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Text, |row| listener(row, Cell::Via), "Processes of the listening socket of a connection that waits to be accepted, or of a connection request";
     ListenerInode = "listener_inode", default("listener_inode"), ends(left("Listener Inode", 14)), Holders, Number, |row| listener(row, |via, _| Cell::nonzero(via.inode())), "Inode number of that listening socket";
     ListenerProgram = "listener_program", default("listener_processes"), ends(left("Listener PID/Program", 20)), Holders, List, |row| listener(row, processes), "Processes that hold that listening socket";
     Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Text, |row| carrier(row, Cell::Via), "Processes of the unix socket whose message the socket is in";
     CarrierProgram = "carrier_program", default("carrier_processes"), both(left("Carrier PID/Program", 20)), Holders, List, |row| carrier(row, processes), "Processes that hold that unix socket";
-    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, &[])), "Processes that hold the socket at the other end, or the reason why there is none";
+    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, Behind::Nothing)), "Processes that hold the socket at the other end, or the reason why there is none";
     PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| per_peer_holder(row, pid), "Process of each descriptor of the socket at the other end";
     PeerCommand = "peer_command", JsonMember::Chosen, both(left("Peer Command", 15)), PeerHolders, Texts, |row| per_peer_holder(row, command), "Process name of each descriptor of the socket at the other end";
     PeerOwner = "peer_owner", default("peer_owner"), both(left("Peer Owner", 12)), PeerHolders, Word(owner::words), |row| peer_holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket at the other end";
@@ -258,9 +260,21 @@ fn holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> C
 }
 
 fn program<'a>(row: &'a Row<'a>) -> Cell<'a> {
-    let of_via = row.holders.of_via.map_or(&[][..], |(holders, _)| holders);
+    let behind = match (row.holders.of_via, row.socket.kernel_user()) {
+        (Some((holders, _)), _) => Behind::Processes(holders),
+        (None, KernelUser::Is(user)) => Behind::Kernel(user),
+        (None, _) => Behind::Nothing,
+    };
     let found = row.holders.of_socket;
-    found.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, of_via))
+    found.map_or(Cell::Absent, |(holders, owner)| Cell::Program(holders, owner, behind))
+}
+
+fn kernel_user<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    match row.socket.kernel_user() {
+        KernelUser::None => Cell::Absent,
+        KernelUser::Unknown => Cell::Unknown,
+        KernelUser::Is(user) => Cell::Bytes(user),
+    }
 }
 
 fn listener<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Cell<'a> {
@@ -279,7 +293,7 @@ fn carrier<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Cel
 
 fn processes<'a>(_: Via, holders: &'a [Holder]) -> Cell<'a> {
     let owner = if holders.is_empty() { Owner::Unknown } else { Owner::Process };
-    Cell::Program(holders, owner, &[])
+    Cell::Program(holders, owner, Behind::Nothing)
 }
 
 fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
@@ -478,8 +492,9 @@ impl Column {
     /// Whether the values are those of the descriptors that hold the socket or, if [`Column::is_of_peer`], the socket
     /// at the other end.
     pub fn is_of_holders(self) -> bool {
-        use Column::{Owner, PeerOwner, Xattrs};
-        let is_of_socket = matches!(self, Owner | Xattrs | PeerOwner) || self.is_of_via();
+        use Column::{KernelUser, Owner, PeerOwner, Xattrs};
+        let is_of_socket =
+            matches!(self, Owner | KernelUser | Xattrs | PeerOwner) || self.is_of_via();
         matches!(self.needs(), Needs::Holders | Needs::PeerHolders) && !is_of_socket
     }
 

@@ -129,6 +129,8 @@ const COLUMNS: &[ColumnSource] = {
         (Cgroup, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
         (Unit, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
         (Container, All, ALL, &[("sock", "sk_cgrp_data"), ("cgroup", "kn"), ("kernfs_node", "id")]),
+        (KernelUser, All, ALL, &[("sock", "sk_data_ready"), ("sock", "sk_kern_sock")]),
+        (KernelUser, All, ALL, &[("udp_sock", "encap_rcv"), ("netlink_sock", "netlink_rcv")]),
         (Sockmap, All, ALL, &[("sock", "sk_user_data"), ("sk_psock", "sk"), ("sk_psock", "link")]),
         (Sockmap, All, ALL, &[("sk_psock_link", "list"), ("sk_psock_link", "map")]),
         (Sockmap, All, ALL, &[("bpf_map", "id"), ("bpf_map", "name")]),

@@ -105,6 +105,8 @@ sections! {
         CGROUP_flag::CGROUP_FLAGS, CGROUP_value::CGROUP_VALUES;
     SOCKMAP Sockmap sockmap: sockmap_section = SECTION_SOCKMAP,
         SOCKMAP_flag::SOCKMAP_FLAGS, SOCKMAP_value::SOCKMAP_VALUES;
+    RECEIVER Receiver receiver: receiver_section = SECTION_RECEIVER,
+        RECEIVER_flag::RECEIVER_FLAGS, RECEIVER_value::RECEIVER_VALUES;
     IP Ip ip: ip_section = SECTION_IP,
         IP_flag::IP_FLAGS, IP_value::IP_VALUES;
     IPV6 Ipv6 ipv6: ipv6_section = SECTION_IPV6,

@@ -9,6 +9,7 @@ pub mod messages;
 mod names;
 pub mod owner;
 pub mod peer;
+pub mod receiver;
 pub mod sockmap;
 pub mod state;
 mod time_limit;
@@ -18,6 +19,7 @@ use crate::kernel::abi::socket_trait;
 use crate::record::fact::{value, Fact, Section};
 use crate::record::Record;
 use crate::socket::kind::{other_word, type_word, Family, SocketKind};
+use crate::socket::receiver::KernelUser;
 use crate::socket::sockmap::Sockmaps;
 use crate::socket::state::State;
 
@@ -190,6 +192,14 @@ impl<'a> Socket<'a> {
     /// Whether the kernel created the socket for its own use.
     pub fn is_of_kernel(&self) -> bool {
         self.has(socket_trait::TRAIT_KERNEL)
+    }
+
+    /// The part of the kernel that uses the socket, if it is one of the kernel.
+    pub fn kernel_user(&self) -> KernelUser<'_> {
+        match self.is_of_kernel() {
+            true => receiver::of(&self.record),
+            false => KernelUser::None,
+        }
     }
 
     /// Whether the socket has been accepted, or needs no accept(2). Such a socket has a file descriptor, or

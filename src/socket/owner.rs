@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::record;
 use crate::record::fact::Fact;
 use crate::socket::state::State;
-use crate::socket::{Socket, ENCAPSULATION};
+use crate::socket::{receiver, Socket, ENCAPSULATION};
 use crate::text::Name;
 
-/// The facts that [`Claim::of`] depends on.
-pub const FACTS: &[Fact] = &[ENCAPSULATION];
+/// The facts that [`Claim::of`] and the word for an owner depend on.
+pub const FACTS: &[Fact] = &[ENCAPSULATION, receiver::FACTS[0]];
 
 /// A file descriptor of a process, or a file that a process has registered with an io_uring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

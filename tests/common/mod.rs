@@ -150,6 +150,18 @@ pub fn btf_has(name: &str) -> bool {
     types.windows(name.len()).any(|window| window == name.as_bytes())
 }
 
+/// The part of the kernel that a function belongs to, as knetstat names it: the module or, of the kernel's image, the
+/// function. `None` if this kernel does not tell BPF programs.
+pub fn kernel_user(function: &str) -> Option<String> {
+    let symbols = std::fs::read_to_string("/proc/kallsyms").expect("/proc/kallsyms");
+    let found = symbols.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(2);
+        (words.next() == Some(function)).then(|| words.next().map(|it| it.trim_matches(['[', ']'])))
+    });
+    let module = found.unwrap_or_else(|| panic!("{function} is not in /proc/kallsyms"));
+    btf_has("BPF_FUNC_snprintf").then(|| module.unwrap_or(function).to_owned())
+}
+
 /// Whether the kernel supports MPTCP. If not, reports that `test` has nothing to test.
 pub fn has_mptcp(test: &str) -> bool {
     const IPPROTO_MPTCP: i32 = 262;

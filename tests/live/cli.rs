@@ -354,7 +354,8 @@ const CASES: &[Case] = &[
         assert!(common::find(&shown(""), &socket).is_none(), "it was never bound");
         assert!(common::find(&shown("--unbound"), &socket).is_some());
         let text = stdout(&format!("{flag} -H -p --state unconn -O no_enobufs"));
-        let row = ["netlink", "0", "0", "route:*", "*", "UNCONN", "(kernel)"];
+        let owner = format!("{}(kernel)", common::kernel_user("rtnetlink_rcv").unwrap_or_default());
+        let row = ["netlink", "0", "0", "route:*", "*", "UNCONN", &owner];
         let kernel = text.lines().find(|line| line.contains("route:")).expect("that of the kernel");
         assert_eq!(words(kernel)[..7], row, "{text}");
         assert_eq!(words(kernel)[7..], ["NETLINK_NO_ENOBUFS=0"], "{text}");

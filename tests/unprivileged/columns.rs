@@ -161,11 +161,12 @@ fn every_cell_is_of_the_type_of_its_column() {
     assert!(types.rows >= 10, "{} rows", types.rows);
     let never = Column::ALL.into_iter().filter(|column| !types.present[*column as usize]);
     let never: Vec<&str> = never.map(Column::name).collect();
-    // The streams have no peers, no namespace names, no rings, no queues, no messages, no control groups, no labels and
+    // The streams have no peers, no namespace names, no rings, no users in the kernel, no queues, no messages, no control groups, no labels and
     // no SO_REUSEPORT groups.
     let expected = [
         "peer",
         "netns_name",
+        "kernel_user",
         "listener",
         "listener_inode",
         "listener_program",

@@ -179,6 +179,7 @@ fn add_sections(stream: &mut Stream, random: &mut Random, sections: u32) {
         socket_section = SECTION_SOCKET,
         cgroup_section = SECTION_CGROUP,
         sockmap_section = SECTION_SOCKMAP,
+        receiver_section = SECTION_RECEIVER,
         ip_section = SECTION_IP,
         ipv6_section = SECTION_IPV6,
         tcp_section = SECTION_TCP,

@@ -4,6 +4,7 @@
 mod churn;
 mod filters;
 mod holders;
+mod kernel_users;
 mod messages;
 mod names;
 mod namespaces;
