@@ -131,7 +131,7 @@ pub fn interfaces(begun: &OsStr) -> Vec<Candidate> {
     plain(names, begun)
 }
 
-/// The names of ip-netns(8) and, if a number was begun, the PIDs.
+/// The names of ip-netns(8), the containers and, if a number was begun, the PIDs.
 pub fn namespaces(begun: &OsStr) -> Vec<Candidate> {
     let mut found = plain(netns_names::named().into_iter(), begun);
     if begun.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {

@@ -7,6 +7,7 @@ pub mod interfaces;
 pub mod labels;
 pub mod mounts;
 pub mod netns;
+pub mod netns_containers;
 pub mod netns_file;
 pub mod netns_names;
 pub mod processes;

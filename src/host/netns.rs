@@ -16,6 +16,7 @@ use nix::unistd::gettid;
 
 use crate::error::{reason, Error};
 use crate::host::mounts::mounts;
+use crate::host::netns_containers::{self, Wanted};
 use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
 use crate::host::netns_names::{entries, Names, NAMED};
 use crate::kernel::{caller, namespace};
@@ -69,7 +70,7 @@ pub struct Netns {
 
 impl Netns {
     /// Returns the namespace that a word of `--netns` means. Digits are a PID, a word with a slash is a
-    /// path, and any other word is a name of ip-netns(8).
+    /// path, and any other word is a name of ip-netns(8) or a container.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ impl Netns {
                 Err(NetnsError::Wrong(why.into()))
             }
             _ if word.contains('/') => Netns::at_path(word),
-            _ if word.bytes().all(|byte| byte.is_ascii_digit()) => Netns::of_process(word),
+            _ if is_pid(word) => Netns::of_process(word),
             _ => Netns::called(word),
         }
     }
@@ -101,7 +102,12 @@ impl Netns {
         match Netns::open(&printed) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let path = Path::new(NAMED).join(word);
-                Netns::found(word, &path, Netns::open(&path))
+                match Netns::open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        Netns::of_container(word)
+                    }
+                    opened => Netns::found(word, &path, opened),
+                }
             }
             opened => Netns::found(word, &printed, opened),
         }
@@ -141,6 +147,32 @@ impl Netns {
             }
             Err(error) if is_gone(&error) => Err(missing()),
             Err(error) => Err(NetnsError::of(&found, &error)),
+        }
+    }
+
+    /// Returns the namespace of a container's first process.
+    fn of_container(word: &str) -> Result<Netns, NetnsError> {
+        let missing = || NetnsError::Wrong(unknown(word));
+        let wanted = Wanted::new(word).ok_or_else(missing)?;
+        let mut members = netns_containers::members();
+        members.retain(|member| wanted.is(&member.container));
+        let first = members.first().ok_or_else(missing)?;
+        if let Some(other) = members.iter().find(|it| it.container.id != first.container.id) {
+            let words =
+                [first, other].map(|it| format!("{}:{}", it.container.runtime, it.container.id));
+            let why = format!("'{word}' is the beginning of several IDs: {}", words.join(", "));
+            return Err(NetnsError::Wrong(why));
+        }
+        match of_task(first.pid, first.pid).and_then(with_inode) {
+            Ok((inode, file)) if first.is_same() => {
+                let found = format!("of container {}", first.container.word());
+                Ok(Netns { inode, file: Some(file), found })
+            }
+            Err(error) if !is_gone(&error) => {
+                let what = format!("the network namespace of container {}", first.container.word());
+                Err(NetnsError::of(&what, &error))
+            }
+            _ => Err(missing()),
         }
     }
 
@@ -209,11 +241,16 @@ fn is_proc_own() -> bool {
     own.is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
 }
 
+/// Whether a word is a PID. A longer one is the ID of a container, all of whose digits may be decimal.
+fn is_pid(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit()) && Wanted::new(word).is_none()
+}
+
 fn unknown(word: &str) -> String {
     if word.contains('/') {
         return format!("there is no file {}", escaped(word.as_bytes()));
     }
-    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+    if is_pid(word) {
         return format!(
             "there is no process {word} (for a name of digits, type its path: {NAMED}/{word})"
         );

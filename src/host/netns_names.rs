@@ -1,4 +1,4 @@
-//! The names of network namespaces: ip-netns(8).
+//! The names of network namespaces: those of ip-netns(8), else those of the containers that are in them.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::reason;
+use crate::host::netns_containers;
 use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
 use crate::text::escaped;
 
@@ -31,6 +32,9 @@ impl Names {
         match entries(Path::new(NAMED)) {
             Ok(paths) => paths.iter().for_each(|path| names.add(path)),
             Err(error) => names.note(Path::new(NAMED), &error),
+        }
+        for (inode, container) in netns_containers::namespaces() {
+            names.by_inode.entry(inode).or_insert_with(|| container.word().into_bytes());
         }
         names
     }
@@ -83,10 +87,15 @@ impl Names {
     }
 }
 
-/// All names of ip-netns(8), escaped, as far as they can be read. No namespace is opened.
+/// All names of ip-netns(8), escaped, and all containers, as far as they can be read. No namespace is opened.
 pub fn named() -> Vec<String> {
     let paths = entries(Path::new(NAMED)).unwrap_or_default().into_iter();
-    paths.filter_map(|path| Some(escaped(path.file_name()?.as_encoded_bytes()))).collect()
+    let names = paths.filter_map(|path| Some(escaped(path.file_name()?.as_encoded_bytes())));
+    let mut containers: Vec<String> =
+        netns_containers::members().iter().map(|member| member.container.word()).collect();
+    containers.sort_unstable();
+    containers.dedup();
+    names.chain(containers).collect()
 }
 
 /// The paths in a directory, sorted. Empty if there is no such directory.

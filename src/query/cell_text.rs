@@ -44,7 +44,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,
-        Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.short_id())?,
+        Cell::Container(it) => to.extend(it.word().into_bytes()),
         Cell::Labels(labels) => labels_to(to, labels)?,
         Cell::Sockmaps(sockmaps) => sockmaps_to(to, sockmaps)?,
         Cell::Group(group, members) => write!(to, "{group}/{members}")?,

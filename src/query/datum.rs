@@ -185,7 +185,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::Master(master) => of_cell(Cell::nonzero(master.inode)),
         // As it is printed, and each part of it.
         Cell::Container(it) => {
-            let printed = format!("{}:{}", it.runtime, it.short_id()).into_bytes();
+            let printed = it.word().into_bytes();
             let parts = [it.runtime, &it.id, it.short_id()].into_iter().chain(it.pod.as_deref());
             let parts = parts.map(|part| Datum::text(part.as_bytes()));
             Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())

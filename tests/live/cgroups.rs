@@ -10,7 +10,7 @@ use std::os::unix::net::{self, UnixDatagram};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
-use nix::sched::{unshare, CloneFlags};
+use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
 use serde_json::{json, Value};
 
@@ -241,4 +241,64 @@ fn without_a_mounted_hierarchy_only_the_first_group_is_known() {
     drop(child);
     mount(Some("none"), &hierarchy.point, Some("cgroup2"), MsFlags::empty(), None::<&str>)
         .expect("cgroup2");
+}
+
+/// Starts a process in the group of a container, in a network namespace of its own or in that of the host, with a
+/// listening socket.
+fn contained(group: &Path, host: bool) -> (Child, u64) {
+    let child = process(group, || {
+        match host {
+            true => {
+                let of_host = fs::File::open("/proc/2/ns/net").expect("that of the host");
+                setns(of_host, CloneFlags::CLONE_NEWNET).expect("the network of the host");
+            }
+            false => unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace"),
+        }
+        std::mem::forget(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)));
+    });
+    wait_until("the process listens", || {
+        let rows = sockets(&format!("-t --netns {} --pid {0}", child.pid()));
+        rows.len() == 1
+    });
+    let netns = fs::metadata(format!("/proc/{}/ns/net", child.pid())).expect("a namespace").ino();
+    (child, netns)
+}
+
+#[test]
+fn a_container_names_its_network_namespace() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let other = format!("{}{}", &ID[..20], "0".repeat(44));
+    let group = hierarchy.group(&format!("docker/{ID}"));
+    let group_of_other = hierarchy.group(&format!("docker/{other}"));
+    let group_of_host =
+        hierarchy.group(&format!("machine.slice/libpod-{}.scope", ID.replace('4', "3")));
+    let (child, netns) = contained(&group, false);
+    let name = format!("docker:{}", &ID[..12]);
+    for word in [&name, ID, &ID[..12], &name[..10]] {
+        let rows = sockets(&format!("-t --netns {word}"));
+        assert_eq!(rows.len(), 1, "{word}: {rows:?}");
+        assert_eq!((&rows[0]["netns"], &rows[0]["netns_name"]), (&json!(netns), &json!(name)));
+    }
+    let table = stdout(&format!("-tH --netns {name} --columns netns,netns_name"));
+    assert_eq!(table.split_whitespace().collect::<Vec<_>>(), [&name, &name]);
+    let by_pid =
+        sockets(&format!("-t --all-netns --pid {} --where netns_name={name}", child.pid()));
+    assert_eq!(by_pid.len(), 1, "{by_pid:?}");
+    let completed = stdout(&format!("complete -- knetstat --netns {}", &name[..9]));
+    assert!(completed.contains(&name), "{completed}");
+
+    let (_of_host, own) = contained(&group_of_host, true);
+    let rows = sockets(&format!("-t --netns podman:{}", &ID.replace('4', "3")[..12]));
+    assert!(rows.iter().all(|row| row["netns"] == own), "{rows:?}");
+    assert!(rows.iter().all(|row| !row["netns_name"].to_string().contains("podman")), "{rows:?}");
+
+    // One that does not exist, and one of several.
+    assert_eq!(knetstat(["-t", "--netns", &"d".repeat(64)]).status.code(), Some(2));
+    let (_child, _) = contained(&group_of_other, false);
+    let refused = knetstat(["-t", "--netns", &ID[..12]]);
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(message.contains(ID) && message.contains(&other), "{message}");
+    assert_eq!(sockets(&format!("-t --netns docker:{other}")).len(), 1);
 }

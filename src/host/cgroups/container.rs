@@ -29,7 +29,7 @@ impl Container {
     /// With systemd as the manager of groups, a name is `docker-ID.scope`, or `…:cri-containerd:ID` for a runtime that
     /// was told to use systemd and does not. Otherwise it is the ID alone, and the names above it tell the runtime:
     /// `/docker/ID`, `/kubepods/burstable/podUID/ID`. Podman prefixes `libpod-` in either case.
-    pub(super) fn of(path: &[u8]) -> Option<Container> {
+    pub fn of(path: &[u8]) -> Option<Container> {
         let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         (0..parts.len()).rev().find_map(|n| {
             let (above, name) = (&parts[..n], parts[n]);
@@ -37,6 +37,11 @@ impl Container {
             let pod = above.iter().chain([&name]).rev().find_map(|part| pod(part));
             Some(Container { runtime, id, pod })
         })
+    }
+
+    /// The container as it is printed.
+    pub fn word(&self) -> String {
+        format!("{}:{}", self.runtime, self.short_id())
     }
 
     /// The ID as it is printed.
