@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use knetstat::cli;
 use knetstat::error::Error;
-use knetstat::kernel::{caller, capability, process};
+use knetstat::kernel::{caller, process, sandbox};
 
 /// The exit status of a command that failed or is incomplete.
 const FAILED: u8 = 1;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let failed = if cli.as_ref().is_ok_and(|cli| cli.table.quiet) { USAGE } else { FAILED };
     let Err(error) = cli.and_then(|cli| knetstat::run(&cli)) else { return ExitCode::SUCCESS };
     // Messages, including --help, are also written without capabilities.
-    let error = capability::drop_all().err().unwrap_or(error);
+    let error = sandbox::enter().err().unwrap_or(error);
     ExitCode::from(report(&error, failed))
 }
 

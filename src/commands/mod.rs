@@ -13,16 +13,16 @@ use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 
 use crate::error::Error;
-use crate::kernel::{capability, process};
+use crate::kernel::{process, sandbox};
 
 /// Returns standard output with a large buffer, which saves system calls. Drops all capabilities first,
-/// so that nothing is written with them.
+/// so that nothing is written with them, and enters the sandbox.
 ///
 /// # Errors
 ///
 /// When standard output cannot be written.
 fn stdout() -> Result<BufWriter<File>, Error> {
-    capability::drop_all()?;
+    sandbox::enter()?;
     process::check_stdout().map_err(Error::Output)?;
     let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))

@@ -24,6 +24,7 @@ pub mod programs;
 pub mod read_ahead;
 pub mod refusal;
 pub mod request;
+pub mod sandbox;
 mod skeleton;
 pub mod snapshot;
 pub mod syscall;

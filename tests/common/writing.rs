@@ -71,7 +71,7 @@ impl Writing {
         matches!(call, Some(libc::SYS_write | libc::SYS_writev)) && fd.is_some_and(is_pipe)
     }
 
-    /// Asserts that no thread has a capability or can gain one.
+    /// Asserts that no thread has a capability or can gain one, and that each is in the sandbox.
     pub fn has_no_capabilities(&self, what: &str) {
         let statuses = self.task_files("status");
         assert!(!statuses.is_empty(), "{what}");
@@ -80,6 +80,8 @@ impl Writing {
                 assert_eq!(member(status, set), "0000000000000000", "{what}: {set}");
             }
             assert_eq!(member(status, "NoNewPrivs"), "1", "{what}");
+            // PR_GET_SECCOMP: the calls are filtered.
+            assert_eq!(member(status, "Seccomp"), "2", "{what}");
         }
     }
 }

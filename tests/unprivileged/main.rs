@@ -16,6 +16,7 @@ mod man;
 mod new_family;
 mod records;
 mod replay;
+mod sandbox;
 mod schema;
 mod sections;
 mod sysctls;

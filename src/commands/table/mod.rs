@@ -18,9 +18,9 @@ use crate::error::Error;
 use crate::host::interfaces;
 use crate::host::netns::Scope;
 use crate::host::protocols::has_udp_lite;
-use crate::kernel::capability;
 use crate::kernel::load::Loader;
 use crate::kernel::request::{Prefilter, Request};
+use crate::kernel::sandbox;
 use crate::kernel::syscall;
 use crate::output::quiet::Quiet;
 use crate::output::{Output, Style};
@@ -71,7 +71,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     if config.asks_for(Column::Xattrs) {
         reading = reading.with_owners(config, false)?;
     }
-    capability::drop_all()?;
+    sandbox::enter()?;
     let reading = reading.with_owners(config, true)?;
     match config.quiet {
         true => find_match(reading, &programs, config),

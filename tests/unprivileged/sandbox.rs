@@ -1,0 +1,59 @@
+//! What the program can no longer do once it writes: src/kernel/sandbox.rs. The filter is for a whole process, so that a
+//! process of its own enters it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::Command;
+
+use knetstat::kernel::sandbox;
+
+const PROBE: &str = "sandbox::what_fails_inside";
+
+/// The directory that the process may not change.
+const DIRECTORY: &str = "SANDBOX_TEST";
+
+#[test]
+fn what_reading_does_not_need_fails() {
+    let directory = std::env::temp_dir().join(format!("knetstat-sandbox-{}", std::process::id()));
+    fs::create_dir(&directory).expect("a directory");
+    fs::write(directory.join("file"), "text").expect("a file");
+    let mut probe = Command::new(std::env::current_exe().expect("this program"));
+    let probe = probe.args(["--ignored", "--exact", PROBE]).env(DIRECTORY, &directory);
+    let output = probe.output().expect("it starts");
+    fs::remove_dir_all(&directory).expect("the directory");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "what_reading_does_not_need_fails() runs it as a process of its own"]
+fn what_fails_inside() {
+    let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
+    let inside = |name: &str| directory.join(name);
+    // A thread that is there already is in the sandbox, too.
+    let (begin, begun) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        let _ = begun.recv();
+        UdpSocket::bind("127.0.0.1:0").map(drop)
+    });
+    sandbox::enter().expect("the sandbox");
+    begin.send(()).expect("a thread");
+    let refused = |what: &str, result: io::Result<()>| {
+        let error = result.expect_err(what);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{what}: {error}");
+    };
+    refused("a socket of another thread", other.join().expect("a thread"));
+    refused("a socket", UdpSocket::bind("127.0.0.1:0").map(drop));
+    refused("a program", Command::new("true").status().map(drop));
+    refused("a new file", File::create(inside("new")).map(drop));
+    refused("a file to write", OpenOptions::new().write(true).open(inside("file")).map(drop));
+    refused("more text", OpenOptions::new().append(true).open(inside("file")).map(drop));
+    refused("another name", fs::rename(inside("file"), inside("new")));
+    refused("no file", fs::remove_file(inside("file")));
+    refused("a directory", fs::create_dir(inside("directory")));
+    assert_eq!(fs::read_to_string(inside("file")).expect("reading"), "text");
+    assert_eq!(fs::read_dir(&directory).expect("reading").count(), 1);
+    assert_eq!(std::thread::spawn(|| 1).join().expect("a thread"), 1);
+}
