@@ -5,6 +5,7 @@
 //! * `verifier`, `readers`, `handler`, `snapshot` and `addresses` load programs in this process, where
 //!   one callback receives all messages of libbpf.
 //! * `maps` lists the programs in the kernel, and the list ends early if another test unloads one.
+//! * `ends` compares what is loaded before and after a run.
 //! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.
 //! * `option_programs` loads programs that `knetstat doctor` of other tests would name.
 //! * `netns`, `names` and `tables` show all namespaces, and so open new sockets in those of the other tests.
@@ -14,6 +15,7 @@ mod common;
 
 mod addresses;
 mod churn;
+mod ends;
 mod handler;
 mod held;
 mod maps;

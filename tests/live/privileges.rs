@@ -171,6 +171,32 @@ fn the_environment_does_not_reach_libbpf() {
     assert!(run(as_nobody_with_capabilities(&plain).arg("-u")).status.success());
 }
 
+/// A user who may start no further process, nor a thread, sees the same table: setrlimit(2), RLIMIT_NPROC.
+#[test]
+fn without_another_thread() {
+    enter_namespace();
+    let sockets: Vec<UdpSocket> =
+        (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect();
+    let Some(program) = with_file_capabilities("threads", to_load()) else { return };
+    if Command::new("prlimit").arg("-V").output().is_err() {
+        return not_tested("a limit of threads: prlimit(1) is not installed");
+    }
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        "prlimit",
+        "--nproc=1",
+    ]);
+    let output = run(command.args([&program.program, "-uH"]));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.lines().count(), sockets.len(), "{text}");
+}
+
 /// Returns the number of bytes that a run reads to show no socket.
 fn bytes_read(command: &mut Command) -> i64 {
     let writing = Writing::start(command.args(["-u", "--sport", "1"]), Stream::Out);
