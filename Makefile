@@ -197,6 +197,8 @@ rpm = rpm rpm rpm-tools rpm
 debootstrap = debootstrap debootstrap debootstrap debootstrap
 cpio = cpio cpio cpio cpio
 xz = xz-utils xz xz xz
+prometheus-client = /usr/lib/python3/dist-packages/prometheus_client
+$(prometheus-client) = python3-prometheus-client python3-prometheus_client python-prometheus_client python3-prometheus-client
 debian-keyring = /usr/share/keyrings/debian-archive-keyring.gpg
 $(debian-keyring) = debian-archive-keyring debian-keyring debian-archive-keyring debian-keyring
 
@@ -253,7 +255,7 @@ static-tools: build-tools
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
 test-tools:
-	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest go node zsh fish netstat lsof jq /etc/services)
+	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest go node zsh fish netstat lsof jq /etc/services $(prometheus-client))
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

@@ -308,8 +308,12 @@ pub struct TableArgs {
     /// Write CSV (RFC 4180): a header, and a record for each socket, with a field for each option of -O
     #[arg(long, conflicts_with_all = ["json", "ndjson", "summary"], help_heading = "Output")]
     pub csv: bool,
+    /// Write counts as metrics, for Prometheus: by the keys of --count-by or, without it, by protocol and state, and by
+    /// the values of the options of -O
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "csv", "columns", "sort", "summary", "short", "programs", "peer", "timers", "extend", "no_header"], help_heading = "Output")]
+    pub metrics: bool,
     /// Write no rows. The exit status is 0 if a socket matches, 1 if none does, 2 after any error
-    #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "count_by", "summary"], help_heading = "Output")]
+    #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "metrics", "count_by", "summary"], help_heading = "Output")]
     pub quiet: bool,
     /// Read the sockets again until one matches or this time is over: seconds, or a number with a unit,
     /// such as 500ms, 5s or 2min

@@ -12,7 +12,7 @@ use crate::host::labels;
 use crate::host::netns::Scope;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::selection::Selection;
-use crate::output::{count, csv, json, short, summary, table, terminal, Format, Style};
+use crate::output::{count, csv, json, metrics, short, summary, table, terminal, Format, Style};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::columns::{Column, Needs};
 use crate::query::expression::{Expression, Subject};
@@ -66,6 +66,7 @@ impl Config {
     /// [`Error::Usage`] for words without a meaning.
     pub fn new(args: &TableArgs) -> Result<Config, Error> {
         let (format, filter) = (format(args), filter(args)?);
+        check_metrics(args)?;
         let selection = selection(args, format)?;
         let keys = keys(args, &filter);
         Ok(Config {
@@ -269,7 +270,23 @@ fn check_versions(args: &TableArgs) -> Result<(), Error> {
     }
 }
 
+/// Checks that no key of metrics has values without number.
+///
+/// # Errors
+///
+/// [`Error::Usage`] that names the first that has.
+fn check_metrics(args: &TableArgs) -> Result<(), Error> {
+    let mut refused = args.count_by.iter().filter(|_| args.metrics);
+    let found = refused.find_map(|key| Some((key, metrics::refusal(*key)?)));
+    found.map_or(Ok(()), |(key, why)| {
+        Err(wrong("--metrics", &format!("'{key}' {why} (count it without --metrics)")))
+    })
+}
+
 fn format(args: &TableArgs) -> Format {
+    if args.metrics {
+        return metrics::METRICS;
+    }
     let [table, array, lines, csv] = if !args.count_by.is_empty() {
         [count::TABLE, count::ARRAY, count::LINES, count::CSV]
     } else if args.summary {
@@ -320,6 +337,8 @@ fn columns(
         return Ok(ColumnList::default());
     } else if !args.count_by.is_empty() {
         return Ok(ColumnList::for_keys(&args.count_by));
+    } else if args.metrics {
+        return Ok(ColumnList::for_metrics());
     } else if args.summary {
         return Ok(ColumnList::for_summary());
     } else if args.csv {

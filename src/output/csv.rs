@@ -181,7 +181,7 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
 
 /// Appends the value of an option: a number or text as in JSON, and the text of the table for a list or a
 /// structure.
-fn write_option(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
+pub(super) fn write_option(to: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
     match &shown.value {
         Value::Int(number) => write!(to, "{number}"),
         Value::Uint64(_)

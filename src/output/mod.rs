@@ -9,6 +9,7 @@ pub mod csv;
 pub mod json;
 mod line;
 mod list;
+pub mod metrics;
 pub mod quiet;
 mod repeated;
 pub mod schema;

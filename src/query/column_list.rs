@@ -105,6 +105,12 @@ impl ColumnList {
         ColumnList::by_layout(|_| vec![Protocol, State, Owner, Options])
     }
 
+    /// The columns that metrics without keys are made from.
+    pub fn for_metrics() -> ColumnList {
+        use Column::{Options, Protocol, Set, State};
+        ColumnList::by_layout(|_| vec![Protocol, State, Options, Set])
+    }
+
     fn by_layout(columns: impl FnMut(Layout) -> Vec<Column>) -> ColumnList {
         ColumnList { columns: Layout::ALL.map(columns), keys: Vec::new() }
     }

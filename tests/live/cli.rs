@@ -242,6 +242,13 @@ const CASES: &[Case] = &[
         assert_eq!(ports(&format!("{flag} -sport")), [2005, 2001, 1001, 1001]);
         assert_eq!(ports(&format!("{flag}=keepalive {flag} dport")), [2001, 2005, 1001, 1001]);
     }),
+    case(&["--metrics"], |flag| {
+        let text = stdout(&format!("{flag} --count-by protocol"));
+        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let of =
+            |protocol: &str, count| format!("knetstat_sockets{{protocol=\"{protocol}\"}} {count}");
+        assert_eq!(samples, [of("tcp", 4), of("tcp6", 2), of("udp", 2), of("udp6", 1)]);
+    }),
     case(&["--count-by"], |flag| {
         let text = stdout(&format!("{flag} protocol {flag} state -H"));
         let mut rows: Vec<String> = text.lines().map(|line| words(line).join(" ")).collect();
@@ -705,7 +712,7 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs whose reader is gone, or that cannot be written
 
 /// All commands that write to standard output.
-const WRITERS: [&str; 20] = [
+const WRITERS: [&str; 21] = [
     "-O all",
     "-J",
     "--ndjson",
@@ -713,6 +720,7 @@ const WRITERS: [&str; 20] = [
     "--sort -sport",
     "--count-by sport",
     "--count-by sport --csv",
+    "--metrics",
     "-s",
     "options",
     "options all",

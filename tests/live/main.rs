@@ -5,6 +5,7 @@
 mod common;
 
 mod getsockopt;
+mod metrics;
 mod numbers;
 mod sandbox;
 mod supported;
