@@ -41,9 +41,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u64 hz = 250;
 
 /*
- * Whether nothing has been written yet. The program is called for each socket and, at the end, without one. The
- * number of the call does not tell, because tcp and udp count a token of their own as the first element, and
- * calls for skipped sockets count backwards: kernel/bpf/bpf_iter.c, bpf_seq_read()
+ * Whether nothing has been written yet, neither to the buffer nor to the reader. The program is called for each socket
+ * and, at the end, without one. The first call has the number 0 or 1, because the iterators count a token of their own,
+ * or -1, because they do not count a socket that they skip: kernel/bpf/bpf_iter.c, bpf_seq_read(). The last call can
+ * have the same number.
  */
 static __always_inline bool is_first(struct bpf_iter_meta *meta)
 {
@@ -61,26 +62,31 @@ static __always_inline void put_port(struct seq_file *seq, __u16 port)
 		PUT(seq, "*")
 }
 
-/* Writes the local and the remote end. Like the module, with at least one blank behind each. */
+/* Writes an address and its port. Like the module, with at least one blank behind them. */
+static __always_inline void put_end(struct seq_file *seq, __u16 family, const __u32 *ipv6, __u32 ipv4,
+				    __u16 port)
+{
+	__u64 begin = seq->count;
+
+	if (family == AF_INET6)
+		put_ipv6(seq, ipv6);
+	else
+		put_ipv4(seq, ipv4);
+	put_port(seq, port);
+	pad(seq, begin, ADDRESS_WIDTH);
+	PUT(seq, " ")
+}
+
 static __always_inline void put_ends(struct seq_file *seq, struct sock_common *skc, __u16 family)
 {
 	__u32 local[4] = {}, remote[4] = {};
-	__u64 begin = seq->count;
 
 	if (family == AF_INET6 && (HAS(skc, skc_v6_rcv_saddr) & HAS(skc, skc_v6_daddr))) {
 		bpf_core_read(local, sizeof(local), &skc->skc_v6_rcv_saddr);
 		bpf_core_read(remote, sizeof(remote), &skc->skc_v6_daddr);
 	}
-	family == AF_INET6 ? put_ipv6(seq, local) : put_ipv4(seq, LOAD(skc, skc_rcv_saddr));
-	put_port(seq, LOAD(skc, skc_num));
-	pad(seq, begin, ADDRESS_WIDTH);
-	PUT(seq, " ")
-
-	begin = seq->count;
-	family == AF_INET6 ? put_ipv6(seq, remote) : put_ipv4(seq, LOAD(skc, skc_daddr));
-	put_port(seq, bpf_ntohs(LOAD(skc, skc_dport)));
-	pad(seq, begin, ADDRESS_WIDTH);
-	PUT(seq, " ")
+	put_end(seq, family, local, LOAD(skc, skc_rcv_saddr), LOAD(skc, skc_num));
+	put_end(seq, family, remote, LOAD(skc, skc_daddr), bpf_ntohs(LOAD(skc, skc_dport)));
 }
 
 static __always_inline void put_queues(struct seq_file *seq, __u32 recv_queue, __u32 send_queue)

@@ -8,6 +8,7 @@ use std::thread;
 use super::{read, rows, Files, HEADERS};
 use crate::common::enter_namespace;
 use libbpf_rs::{Iter, Link};
+use nix::mount::{mount, umount, MsFlags};
 
 /// Reads a file in steps of so many bytes.
 fn read_slowly(link: &Link, step: usize) -> String {
@@ -63,6 +64,29 @@ fn a_reader_sees_its_own_namespace() {
     });
     assert!(here.contains("127.0.0.1:4001 ") && !here.contains("127.0.0.1:4002 "), "{here}");
     assert!(there.contains("127.0.0.1:4002 ") && !there.contains("127.0.0.1:4001 "), "{there}");
+}
+
+/// A pin is a file that is read without a system call of BPF, and keeps the program loaded.
+#[test]
+fn a_file_can_be_pinned() {
+    let _turn = crate::exclusive();
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:4003").expect("bind");
+    let directory = std::env::temp_dir().join(format!("knetstat-bpffs-{}", std::process::id()));
+    std::fs::create_dir(&directory).expect("a directory");
+    const NOTHING: Option<&str> = None;
+    mount(Some("none"), &directory, Some("bpf"), MsFlags::empty(), NOTHING).expect("a bpffs");
+    let path = directory.join("udpstat");
+    let [_, _, mut link, _] = Files::load().0;
+    link.pin(&path).expect("a pin");
+    let text = read(&link);
+    drop(link);
+    let pinned = std::fs::read_to_string(&path);
+    std::fs::remove_file(&path).expect("the pin");
+    umount(&directory).expect("the bpffs");
+    std::fs::remove_dir(&directory).expect("the directory");
+    assert_eq!(pinned.expect("the file"), text);
+    assert_eq!(rows(&text, HEADERS[2]).len(), 1);
 }
 
 /// More than a buffer of the kernel holds, so that a row does not fit and is printed again.
