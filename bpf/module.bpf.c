@@ -216,7 +216,8 @@ static __always_inline void put_tcp_queues(struct seq_file *seq, struct tcp_sock
 		put_queues(seq, unread < 0 ? 0 : unread, GET(tp, write_seq) - GET(tp, snd_una));
 }
 
-static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, __u16 family)
+/* Not inlined, like show_udp(), so that two programs share the code. */
+static __noinline int show_tcp(struct bpf_iter__tcp *ctx, __u16 family)
 {
 	struct sock_common *skc = ctx->sk_common;
 	struct seq_file *seq = ctx->meta->seq;
@@ -250,7 +251,7 @@ static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, __u16 family)
 	return 0;
 }
 
-static __always_inline int show_udp(struct bpf_iter__udp *ctx, __u16 family)
+static __noinline int show_udp(struct bpf_iter__udp *ctx, __u16 family)
 {
 	struct udp_sock *up = ctx->udp_sk;
 	struct seq_file *seq = ctx->meta->seq;
