@@ -1,4 +1,4 @@
-//! Compiles the programs in bpf/, generates a skeleton for each of the two objects, which
+//! Compiles the programs in bpf/, generates a skeleton for each object, which
 //! src/kernel/skeleton.rs includes, and lists the kernel types that the programs refer to.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is set by cargo")?);
     let mut names = BTreeSet::new();
-    for name in ["tables", "files"] {
+    for name in ["tables", "files", "module"] {
         let source = format!("bpf/{name}.bpf.c");
         let object = out.join(name).with_extension("bpf.o");
         let mut builder = SkeletonBuilder::new();

@@ -80,13 +80,4 @@ __noinline __u64 hash_address(__u64 address)
 	return hash ? hash : 1;
 }
 
-/* The address of a kernel object as a number. The verifier does not let a typed pointer be one. */
-static __always_inline __u64 address_of(const void *object)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_kernel(&address, sizeof(address), &object);
-	return address;
-}
-
 #endif

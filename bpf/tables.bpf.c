@@ -18,30 +18,13 @@
 #include "record.h"
 #include "read.h"
 #include "sections.h"
+#include "state.h"
 #include "unix.h"
 #include "netlink.h"
 #include "filter.h"
 #include "mptcp.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/*
- * The state says what a mini-socket is. It is not asked for its type with bpf_skc_to_tcp_timewait_sock() and its
- * neighbour: their answer is NULL for the subflows of MPTCP, which have another struct proto.
- */
-
-/* The state of a socket in TIME_WAIT is that which /proc/net/tcp shows. */
-static __always_inline __u8 tcp_state(struct sock_common *skc, __u64 address)
-{
-	struct tcp_timewait_sock *tw = (void *)address;
-	__u8 state = skc->skc_state;
-
-	if (state == TCP_NEW_SYN_RECV)
-		return TCP_SYN_RECV;
-	if (state == TCP_TIME_WAIT && HAS(tw, tw_sk.tw_substate))
-		return BPF_CORE_READ(tw, tw_sk.tw_substate);
-	return state;
-}
 
 static __always_inline void fill_mini_timer(struct record_header *header, struct sock_common *skc)
 {

@@ -312,8 +312,12 @@ pub struct TableArgs {
     /// the values of the options of -O
     #[arg(long, conflicts_with_all = ["json", "ndjson", "csv", "columns", "sort", "summary", "short", "programs", "peer", "timers", "extend", "no_header"], help_heading = "Output")]
     pub metrics: bool,
+    /// Write the tables of the knetstat kernel module, in its layout and with its options: /proc/net/tcpstat,
+    /// tcp6stat, udpstat and udp6stat, or those that -t, -u, --tcp6 and others select
+    #[arg(long, conflicts_with_all = ["raw", "unix", "packet", "netlink", "mptcp", "sctp", "vsock", "xdp", "unbound", "all_netns", "options", "columns", "programs", "peer", "timers", "extend", "count_by", "summary", "short", "json", "ndjson", "csv", "metrics"], help_heading = "Output")]
+    pub module: bool,
     /// Write no rows. The exit status is 0 if a socket matches, 1 if none does, 2 after any error
-    #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "metrics", "count_by", "summary"], help_heading = "Output")]
+    #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "metrics", "module", "count_by", "summary"], help_heading = "Output")]
     pub quiet: bool,
     /// Read the sockets again until one matches or this time is over: seconds, or a number with a unit,
     /// such as 500ms, 5s or 2min

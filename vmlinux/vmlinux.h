@@ -408,6 +408,7 @@ struct file {
 	const struct file_operations *f_op;
 	void *private_data;
 	unsigned int f_flags;
+	long long f_pos;
 };
 
 struct socket {
@@ -1305,6 +1306,7 @@ union bpf_udp_iter_batch_item {
 
 struct seq_file {
 	unsigned long count;
+	const struct file *file;
 };
 
 #pragma clang attribute pop

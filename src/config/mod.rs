@@ -11,8 +11,11 @@ use crate::error::Error;
 use crate::host::labels;
 use crate::host::netns::Scope;
 use crate::options::catalogue::CATALOGUE;
+use crate::options::module::KINDS;
 use crate::options::selection::Selection;
-use crate::output::{count, csv, json, metrics, short, summary, table, terminal, Format, Style};
+use crate::output::{
+    count, csv, json, metrics, module, short, summary, table, terminal, Format, Style,
+};
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::columns::{Column, Needs};
 use crate::query::expression::{Expression, Subject};
@@ -86,6 +89,7 @@ impl Config {
                 protocol_width: protocol_width(&filter, false),
                 color: color(args.color),
                 short: args.short,
+                tables: KINDS.map(|kind| filter.wants(kind)),
                 terminal: terminal::width(),
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
@@ -139,7 +143,7 @@ impl Config {
         let columns = Column::ALL.into_iter().filter(|column| self.asks_for(*column));
         let read = options.map(Selection::sections).chain(columns.map(Column::sections));
         let short = self.style.short.then(short::sections);
-        read.chain(short).chain([Names::sections()]).collect()
+        read.chain(short).chain([Names::sections(), (self.format.sections)()]).collect()
     }
 
     /// The options to show. `None` if no column that is shown or asked for has them.
@@ -165,10 +169,14 @@ fn scope(args: &TableArgs) -> Scope {
 fn filter(args: &TableArgs) -> Result<Filter, Error> {
     check_versions(args)?;
     let of_every_family = asks_for_processes(args) && !names_any(args);
-    // A socket that is not bound does not listen.
-    let unbound = args.unbound || of_every_family && !args.listening;
+    // A socket that is not bound does not listen, and the module does not show it.
+    let unbound = args.unbound || of_every_family && !args.listening && !args.module;
     let every_family = args.unbound || of_every_family || asks_for_families(args);
-    let kinds = SocketKind::ALL.map(|kind| wants(args, kind, every_family));
+    let has_layout = |kind| !args.module || KINDS.contains(&kind);
+    let kinds = SocketKind::ALL.map(|kind| has_layout(kind) && wants(args, kind, every_family));
+    if args.module && !kinds.contains(&true) {
+        return Err(wrong("--module", "only TCP and UDP sockets have this layout (omit --family)"));
+    }
     Ok(Filter::new(kinds, unbound, selected::expression(args)?))
 }
 
@@ -292,6 +300,8 @@ fn format(args: &TableArgs) -> Format {
     } else if args.summary {
         // There is no summary as CSV. clap rejects it.
         [summary::TEXT, summary::OBJECT, summary::LINE, summary::TEXT]
+    } else if args.module {
+        [module::MODULE; 4]
     } else {
         [table::TABLE, json::ARRAY, json::LINES, csv::CSV]
     };
@@ -339,6 +349,8 @@ fn columns(
         return Ok(ColumnList::for_keys(&args.count_by));
     } else if args.metrics {
         return Ok(ColumnList::for_metrics());
+    } else if args.module {
+        return Ok(ColumnList::default());
     } else if args.summary {
         return Ok(ColumnList::for_summary());
     } else if args.csv {

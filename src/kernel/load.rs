@@ -49,6 +49,11 @@ impl Loader {
         self.btf.as_ref()
     }
 
+    /// The kernel's types that the programs refer to. `None` if libbpf has to search for them.
+    pub(super) fn minimized(&self) -> Option<&MinimizedBtf> {
+        self.minimized.as_ref()
+    }
+
     /// The features of the kernel that programs depend on.
     pub fn features(&self) -> &Features {
         &self.features
@@ -455,7 +460,8 @@ impl Group {
     }
 }
 
-fn no_program(name: &str) -> libbpf_rs::Error {
+/// The error for a program that an object does not have.
+pub(super) fn no_program(name: &str) -> libbpf_rs::Error {
     let text = format!("there is no BPF program {name}");
     io::Error::new(io::ErrorKind::NotFound, text).into()
 }

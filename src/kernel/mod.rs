@@ -17,6 +17,7 @@ pub mod load;
 pub mod loaded;
 pub mod map_access;
 mod merge;
+pub mod module;
 pub mod namespace;
 pub mod object;
 pub mod process;

@@ -21,6 +21,7 @@ pub mod kind;
 pub mod layouts;
 mod members;
 pub mod memberships;
+pub mod module;
 pub mod plan;
 pub mod reference;
 mod repeats;

@@ -9,6 +9,7 @@ use crate::query::column_list::ColumnList;
 use crate::query::groups::{self, Groups};
 use crate::query::key::Key;
 use crate::query::layout::Layout;
+use crate::record::fact::Sections;
 
 /// Aligned columns.
 pub const TABLE: Format = format(|to, columns, style| open(to, columns, style, Form::Text));
@@ -25,7 +26,7 @@ pub const CSV: Format = format(|to, columns, style| open(to, columns, style, For
 const fn format(
     open: for<'a> fn(Box<dyn Write + 'a>, ColumnList, Style) -> Box<dyn Output + 'a>,
 ) -> Format {
-    Format { whole_sockets: false, has_sections: false, open }
+    Format { whole_sockets: false, has_sections: false, sections: Sections::default, open }
 }
 
 /// The form in which groups are printed.

@@ -14,11 +14,13 @@ use crate::query::cell_text;
 use crate::query::column_list::ColumnList;
 use crate::query::groups;
 use crate::query::key::Key;
+use crate::record::fact::Sections;
 
 /// A record for each socket.
 pub const CSV: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    sections: Sections::default,
     open: |to, columns, style| Box::new(Csv::new(to, &columns, style)),
 };
 

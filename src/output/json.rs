@@ -19,6 +19,7 @@ use crate::query::cell_text;
 use crate::query::column_list::ColumnList;
 use crate::query::groups;
 use crate::query::key::Key;
+use crate::record::fact::Sections;
 use crate::socket::owner::{Holder, Via};
 use crate::socket::{TimeLimit, Timer};
 use crate::text::{escaped, is_number, set_apart, Escaped};
@@ -27,6 +28,7 @@ use crate::text::{escaped, is_number, set_apart, Escaped};
 pub const ARRAY: Format = Format {
     whole_sockets: true,
     has_sections: false,
+    sections: Sections::default,
     open: |to, columns, _| Box::new(Json::new(to, columns, true)),
 };
 
@@ -34,6 +36,7 @@ pub const ARRAY: Format = Format {
 pub const LINES: Format = Format {
     whole_sockets: true,
     has_sections: false,
+    sections: Sections::default,
     open: |to, columns, _| Box::new(Json::new(to, columns, false)),
 };
 

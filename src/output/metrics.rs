@@ -17,11 +17,13 @@ use crate::options::spec::OptionSpec;
 use crate::query::column_list::ColumnList;
 use crate::query::columns::Column;
 use crate::query::key::Key;
+use crate::record::fact::Sections;
 
 /// Metrics of the keys or, without any, of protocols, states and options.
 pub const METRICS: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    sections: Sections::default,
     open: |to, columns, _| Box::new(Metrics::new(to, columns)),
 };
 

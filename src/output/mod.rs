@@ -10,6 +10,7 @@ pub mod json;
 mod line;
 mod list;
 pub mod metrics;
+pub mod module;
 pub mod quiet;
 mod repeated;
 pub mod schema;
@@ -22,9 +23,11 @@ mod wording;
 
 use std::io::{self, Write};
 
+use crate::options::module::KINDS;
 use crate::query::column_list::ColumnList;
 use crate::query::layout::Layout;
 pub use crate::query::row::Row;
+use crate::record::fact::Sections;
 
 /// A writer of sockets in one format.
 pub trait Output {
@@ -83,6 +86,8 @@ pub struct Format {
     pub whole_sockets: bool,
     /// Whether the sockets of each layout follow in a section of their own.
     pub has_sections: bool,
+    /// The sections of records that the output itself reads, besides those of its columns and options.
+    pub sections: fn() -> Sections,
     /// Opens an output that writes to the first argument.
     pub open: for<'a> fn(Box<dyn Write + 'a>, ColumnList, Style) -> Box<dyn Output + 'a>,
 }
@@ -110,6 +115,8 @@ pub struct Style {
     pub color: bool,
     /// Whether options have short names and addresses are written so that they cannot be misread.
     pub short: bool,
+    /// Which tables of the kernel module can contain sockets, in the order of [`KINDS`].
+    pub tables: [bool; KINDS.len()],
     /// The width of the terminal, which each line has to fit. `None` if the output is not a terminal and
     /// each row is one line.
     pub terminal: Option<usize>,

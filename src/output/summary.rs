@@ -13,6 +13,7 @@ use crate::options::plan::OptionValue;
 use crate::options::spec::OptionSpec;
 use crate::query::cell_text;
 use crate::query::groups::Groups;
+use crate::record::fact::Sections;
 use crate::socket::owner::{Holder, Owner};
 use crate::text::Escaped;
 
@@ -20,6 +21,7 @@ use crate::text::Escaped;
 pub const TEXT: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Text)),
 };
 
@@ -27,6 +29,7 @@ pub const TEXT: Format = Format {
 pub const OBJECT: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Object)),
 };
 
@@ -34,6 +37,7 @@ pub const OBJECT: Format = Format {
 pub const LINE: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Line)),
 };
 

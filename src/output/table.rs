@@ -11,11 +11,13 @@ use crate::query::cell::Cell;
 use crate::query::column_list::ColumnList;
 use crate::query::columns::{Column, Heading};
 use crate::query::layout::Layout;
+use crate::record::fact::Sections;
 
 /// Aligned columns, with the commonly needed options and the options that are set.
 pub const TABLE: Format = Format {
     whole_sockets: false,
     has_sections: true,
+    sections: Sections::default,
     open: |to, columns, style| Box::new(Table::new(to, &columns, style)),
 };
 

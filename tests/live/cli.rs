@@ -294,6 +294,18 @@ const CASES: &[Case] = &[
         assert_eq!(stdout(&format!("{flag} -uJ")), stdout("-uJ"), "JSON stays as it is");
         assert_eq!(stdout(&format!("{flag} -u --ndjson")), stdout("-u --ndjson"));
     }),
+    case(&["--module"], |flag| {
+        let text = stdout(&format!("{flag} --port 1005"));
+        let lines: Vec<String> = text.lines().map(|line| words(line).join(" ")).collect();
+        let tcp = "Recv-Q Send-Q Local Address Foreign Address Stat Diag Options";
+        let udp = "Recv-Q Send-Q Local Address Foreign Address Options";
+        let off = "SO_REUSEADDR=0,SO_REUSEPORT=0,SO_KEEPALIVE=0,TCP_NODELAY=0,TCP_DEFER_ACCEPT=0";
+        assert_eq!(lines[..2], [tcp, &format!("0 0 127.0.0.2:2005 127.0.0.1:1005 ESTB {off}")]);
+        assert_eq!((&*lines[2], lines.len()), (tcp, 7), "{text}");
+        assert_eq!(lines[5..], [udp, udp]);
+        // More is compared in tests/exclusive/module.rs.
+        assert_eq!(stdout(&format!("{flag} --udp4 --pid 1")).lines().count(), 1);
+    }),
     case(&["-J", "--json"], |flag| {
         let array: Vec<Value> = serde_json::from_str(&stdout(flag)).expect("an array");
         assert_eq!(array.len(), EVERYTHING.len());

@@ -158,8 +158,14 @@ pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
 }
 
 /// A table without colour, as in a pipe.
-pub const PLAIN: Style =
-    Style { header: true, protocol_width: 5, color: false, short: false, terminal: None };
+pub const PLAIN: Style = Style {
+    header: true,
+    protocol_width: 5,
+    color: false,
+    short: false,
+    tables: [true; 4],
+    terminal: None,
+};
 
 /// Returns the default configuration for this format and these columns.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
