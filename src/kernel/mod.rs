@@ -19,6 +19,7 @@ pub mod map_access;
 mod merge;
 pub mod namespace;
 pub mod object;
+pub mod pins;
 pub mod process;
 pub mod programs;
 pub mod read_ahead;

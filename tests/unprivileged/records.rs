@@ -185,6 +185,7 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
         style: PLAIN,
         kernel_filter: true,
         walks: true,
+        pins: None,
     }
 }
 
