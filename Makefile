@@ -131,6 +131,7 @@ dist: static completions ## Build a tar file with the static program, its manual
 	install -D -m 644 -t $(STATIC_DIST) man/knetstat.8 LICENSE README.md CHANGELOG.md
 	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg docs/testing.md docs/performance.md
 	install -D -m 644 -t $(STATIC_DIST)/completions $(COMPLETIONS)/knetstat.*
+	install -D -m 644 -t $(STATIC_DIST)/systemd packaging/knetstat-pins.service packaging/knetstat.sysusers.conf
 	packaging/libraries-used $(STATIC_TARGET) > $(STATIC_DIST)/LIBRARIES
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(EPOCH) --mode=go=rX,u+rw,a-s \
 		-C $(CARGO_TARGET_DIR)/dist -c $(DIST) | gzip -9n > $(STATIC_DIST).tar.gz

@@ -15,6 +15,7 @@ use object::elf;
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=bpf");
     println!("cargo:rerun-if-changed=vmlinux");
+    println!("cargo:rustc-env=KNETSTAT_RECORDS={:016x}", records()?);
 
     let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is set by cargo")?);
     let mut names = BTreeSet::new();
@@ -32,6 +33,21 @@ fn main() -> anyhow::Result<()> {
     }
     let names: Vec<String> = names.into_iter().collect();
     Ok(fs::write(out.join("types.rs"), format!("{names:?}"))?)
+}
+
+/// A number that changes with the records that the programs write: the FNV-1a hash of the sources in bpf/. It also changes
+/// with a comment, but no change of what a record means can be overlooked.
+fn records() -> anyhow::Result<u64> {
+    let entries = fs::read_dir("bpf")?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<anyhow::Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for path in paths {
+        for byte in fs::read(path)? {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    Ok(hash)
 }
 
 /// Returns the names of the structures, unions and enumerations of an object, which libbpf may look up in

@@ -1,14 +1,16 @@
 //! The command line as it was typed. [`crate::config`] interprets it.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter as Completer;
 
 use crate::completion as values;
 use crate::error::Error;
+use crate::kernel::pins::DIRECTORY;
 use crate::query::columns::{self, Column};
 use crate::query::expression::Expression;
 use crate::query::key::Key;
@@ -93,6 +95,30 @@ pub enum Command {
         /// Write a JSON object with every check
         #[arg(short = 'J', long)]
         json: bool,
+    },
+    /// Let users without privileges run knetstat
+    ///
+    /// Pins BPF iterators as files, from which knetstat reads sockets without privileges. The members of a group may then
+    /// see the options of all sockets of the network namespace that they are in. Repeat it after an update of knetstat.
+    Pin {
+        /// The directory. A BPF file system is mounted there, unless it is in one
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = DIRECTORY)]
+        dir: PathBuf,
+        /// The group that may read the pins, by name or number
+        #[arg(long, value_name = "GROUP", default_value = "0", add = Completer::new(values::groups))]
+        group: String,
+        /// The mode of the pins: 0400 (only root), 0440 (the group, too) or 0444 (all users)
+        #[arg(long, value_name = "MODE", value_parser = parse_mode, default_value = "0440")]
+        mode: u32,
+        /// Also pin the processes that hold sockets, of all users and network namespaces. -p shows them
+        #[arg(long)]
+        with_owners: bool,
+    },
+    /// Remove what `knetstat pin` has made
+    Unpin {
+        /// The directory
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = DIRECTORY)]
+        dir: PathBuf,
     },
     /// Print the JSON Schema of a row of --json and --ndjson
     Schema,
@@ -250,6 +276,10 @@ pub struct TableArgs {
     /// Sockets of all network namespaces that can be found
     #[arg(long, help_heading = "Filters")]
     pub all_netns: bool,
+    /// Read the pins in this directory, such as /run/knetstat, which `knetstat pin` makes. A user who may not load BPF
+    /// programs reads those of /run/knetstat without this option. Pins show one network namespace
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "all_netns", help_heading = "Filters")]
+    pub pins: Option<PathBuf>,
 
     /// The options to show: names with or without prefix, in any case, patterns ('TCP_*'), or one of:
     /// common (the default: commonly needed options, and every option that is set), set, all (the
@@ -456,6 +486,15 @@ fn parse_pid(text: &str) -> Result<u32, String> {
     let word = escaped(text.as_bytes());
     text.parse()
         .map_err(|_| format!("invalid PID '{word}' (for the name of a process, use --command)"))
+}
+
+/// Parses a mode of files that can only be read.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    const READABLE: [u32; 3] = [0o400, 0o440, 0o444];
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| READABLE.contains(mode));
+    mode.ok_or_else(|| {
+        format!("invalid mode '{}' (expected 0400, 0440 or 0444)", escaped(text.as_bytes()))
+    })
 }
 
 /// Parses a duration: a number with a unit of time, or seconds.

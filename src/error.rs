@@ -45,6 +45,15 @@ pub enum Error {
     Load(#[from] LoadError),
     #[error("cannot open a BPF iterator: {}", .0.sentence())]
     OpenIterator(LoadError),
+    /// The pins in this directory could not be read.
+    #[error("cannot read the pins in {0}: {1}")]
+    Pins(String, PinsError),
+    /// The pins in this directory could not be made or removed. The second text is the reason.
+    #[error("cannot change the pins in {0}: {1}")]
+    Pinning(String, String),
+    /// The pins were made, but not all of them.
+    #[error("the pins are incomplete: missing {0}")]
+    PinsIncomplete(String),
     #[error("cannot drop capabilities that are no longer needed: {0}")]
     DropCapabilities(String),
     #[error("cannot set no_new_privs: {} (in a sandbox, allow prctl(2))", reason(.0))]
@@ -80,6 +89,27 @@ pub enum Error {
     Unfit { what: &'static str, why: String, remedy: String },
 }
 
+/// Why the pins in a directory cannot be read, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PinsError {
+    #[error("there are none (make them: `sudo knetstat pin`)")]
+    None,
+    #[error("permission denied (`ls -ld` shows the group that may read them)")]
+    Denied,
+    #[error("it does not lead to a BPF file system with pins of knetstat (make them: `sudo knetstat pin`)")]
+    Foreign,
+    /// They were made by another version of knetstat, which this text names.
+    #[error("they are of {0}, whose records differ from those of this knetstat (make them again: `sudo knetstat pin`)")]
+    Version(String),
+    #[error("pins show the sockets of one network namespace (name one with --netns, or read without pins)")]
+    OneNetns,
+    /// They are replaced faster than they can be opened.
+    #[error("they are being replaced all the time (run it again)")]
+    Replaced,
+    #[error("{0}")]
+    Other(String),
+}
+
 /// Why BPF programs could not be loaded or attached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -108,6 +138,9 @@ pub enum LoadError {
     Verifier(String),
     #[error("the kernel does not have this iterator")]
     NoIterator,
+    /// The table is read from pins, and this program is not among them.
+    #[error("not among the pins in {0}")]
+    NotPinned(String),
     /// Any other error, with the message of libbpf.
     #[error("{0}")]
     Other(String),
@@ -139,6 +172,9 @@ impl LoadError {
             }
             LoadError::Verifier(_) => "please report it with the version of the kernel",
             LoadError::NoIterator => "use a newer kernel",
+            LoadError::NotPinned(_) => {
+                "an administrator pins them: `sudo knetstat pin`, for processes with --with-owners"
+            }
             LoadError::Other(_) => return None,
         })
     }
@@ -163,7 +199,10 @@ impl LoadError {
             | LoadError::UnreadableBtf(_)
             | LoadError::MemoryLimit
             | LoadError::Forbidden => true,
-            LoadError::Verifier(_) | LoadError::NoIterator | LoadError::Other(_) => false,
+            LoadError::Verifier(_)
+            | LoadError::NoIterator
+            | LoadError::NotPinned(_)
+            | LoadError::Other(_) => false,
         }
     }
 }

@@ -36,6 +36,10 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         None => commands::table::run(&Config::new(&cli.table)?),
         Some(Command::Options { names, json }) => commands::options::run(names, *json),
         Some(Command::Doctor { verbose, json }) => commands::doctor::run(Form::of(*verbose, *json)),
+        Some(Command::Pin { dir, group, mode, with_owners }) => {
+            commands::pin::run(dir, group, *mode, *with_owners)
+        }
+        Some(Command::Unpin { dir }) => commands::unpin::run(dir),
         Some(Command::Schema) => commands::schema::run(),
         Some(Command::Completions { shell }) => commands::completions::run(*shell),
         Some(Command::Help { command }) => commands::help::run(command.as_deref()),

@@ -5,8 +5,10 @@ pub mod completions;
 pub mod doctor;
 pub mod help;
 pub mod options;
+pub mod pin;
 pub mod schema;
 pub mod table;
+pub mod unpin;
 
 use std::fs::File;
 use std::io::{self, BufWriter};

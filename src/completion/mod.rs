@@ -9,7 +9,9 @@ use std::path::Path;
 use clap_complete::engine::CompletionCandidate as Candidate;
 use nix::net::if_::if_nameindex;
 
-use crate::host::{netns_names, services as services_file, users as users_file};
+use crate::host::{
+    groups as groups_file, netns_names, services as services_file, users as users_file,
+};
 use crate::options::catalogue::CATALOGUE;
 use crate::options::reference::topics;
 use crate::options::short::{names, without_prefix};
@@ -108,7 +110,9 @@ pub fn expression_word(begun: &OsStr) -> Vec<Candidate> {
 /// The commands that have help.
 pub fn commands(begun: &OsStr) -> Vec<Candidate> {
     plain(
-        ["options", "doctor", "schema", "completions", "help"].map(str::to_owned).into_iter(),
+        ["options", "doctor", "pin", "unpin", "schema", "completions", "help"]
+            .map(str::to_owned)
+            .into_iter(),
         begun,
     )
 }
@@ -122,6 +126,11 @@ pub fn services(begun: &OsStr) -> Vec<Candidate> {
 /// The names of passwd(5).
 pub fn users(begun: &OsStr) -> Vec<Candidate> {
     plain(users_file::names().into_iter(), begun)
+}
+
+/// The names of groups.
+pub fn groups(begun: &OsStr) -> Vec<Candidate> {
+    plain(groups_file::names().into_iter(), begun)
 }
 
 /// The network interfaces of this namespace.

@@ -4,6 +4,7 @@
 mod selected;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
@@ -59,6 +60,8 @@ pub struct Config {
     pub kernel_filter: bool,
     /// See [`permits_walks`].
     pub walks: bool,
+    /// The directory of the pins to read, if the run is to read pins in any case.
+    pub pins: Option<PathBuf>,
 }
 
 impl Config {
@@ -94,6 +97,7 @@ impl Config {
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
             walks: permits_walks(),
+            pins: args.pins.clone(),
             filter,
         })
     }

@@ -14,6 +14,11 @@ use crate::text::escaped;
 /// The capabilities that loading an iterator requires: capabilities(7). CAP_SYS_ADMIN includes both.
 pub const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
 
+/// Whether this process has the capabilities required to load programs.
+pub fn may_load() -> bool {
+    has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has)
+}
+
 /// Checks that this process has the capabilities required to load programs. The kernel would refuse
 /// without naming the missing ones.
 ///
@@ -21,7 +26,7 @@ pub const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMO
 ///
 /// [`LoadError::Capabilities`], which names the missing capabilities.
 pub fn check() -> Result<(), LoadError> {
-    if has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has) {
+    if may_load() {
         return Ok(());
     }
     let missing = NEEDED.into_iter().filter(|capability| !has(*capability));

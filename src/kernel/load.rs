@@ -2,16 +2,19 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
+pub use libbpf_rs::Link;
+use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
 use nix::libc;
 
-use crate::error::{Error, LoadError};
+use crate::error::{is_too_many_files, reason, Error, LoadError};
 use crate::kernel::abi::{prefilter, walk_parameters};
 use crate::kernel::btf::{KernelBtf, MinimizedBtf};
 use crate::kernel::capability;
 use crate::kernel::object::{set_prefilter, set_walks, Part};
+use crate::kernel::pins::{Pin, Pins};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::snapshot::Snapshot;
@@ -95,7 +98,7 @@ impl Loader {
             }
         }
         match programs.refused.first() {
-            Some((_, first)) if programs.sockets().next().is_none() => Err(first.clone().into()),
+            Some((_, first)) if programs.of_sockets().next().is_none() => Err(first.clone().into()),
             _ => Ok(programs),
         }
     }
@@ -223,6 +226,8 @@ fn udplite_socket() -> Option<OwnedFd> {
 #[derive(Default)]
 pub struct Programs {
     groups: Vec<Group>,
+    /// Programs that another process has loaded.
+    pins: Vec<Pin>,
     refused: Vec<(&'static Program, LoadError)>,
 }
 
@@ -249,6 +254,47 @@ impl Loaded {
 }
 
 impl Programs {
+    /// The pinned programs that a request needs. One that is not pinned is reported by [`Programs::missing`], unless
+    /// the kernel may have no such iterator.
+    pub fn of_pins(pins: &Pins, request: &Request) -> Programs {
+        let mut programs = Programs::default();
+        for program in Programs::pinned_for(request) {
+            match pins.of(program) {
+                Some(pin) => programs.pins.push(pin.clone()),
+                None if matches!(program.when, When::Iterator(_)) => {}
+                None => {
+                    programs.refused.push((program, LoadError::NotPinned(pins.place.clone())));
+                }
+            }
+        }
+        programs
+    }
+
+    /// The programs that a request needs if they are pinned. None of them is a walk, whose maps belong to one reader.
+    pub fn pinned_for(request: &Request) -> impl Iterator<Item = &'static Program> + '_ {
+        let features = Features::of(None);
+        PROGRAMS.iter().filter(move |it| it.is_needed(request, &features))
+    }
+
+    /// Pins each program at a path of a BPF file system. It stays loaded as long as the file exists. Returns the programs
+    /// with their paths.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses: bpf(2), BPF_OBJ_PIN.
+    pub fn pin(
+        &mut self,
+        path: impl Fn(&Program) -> PathBuf,
+    ) -> Result<Vec<(&'static Program, PathBuf)>, LoadError> {
+        let mut pinned = Vec::new();
+        for loaded in self.groups.iter_mut().flat_map(|group| &mut group.loaded) {
+            let path = path(loaded.program);
+            loaded.links.iter_mut().try_for_each(|link| pin(link, &path))?;
+            pinned.push((loaded.program, path));
+        }
+        Ok(pinned)
+    }
+
     /// Opens the iterators and walks that report the sockets of the network namespace of this thread, and adds them
     /// to a snapshot. Those that can report all namespaces at once are in a snapshot only once. The namespace must exist
     /// until the snapshot has been read, for which a socket in it suffices.
@@ -260,7 +306,7 @@ impl Programs {
         for group in &self.groups {
             group.open(snapshot)?;
         }
-        Ok(())
+        self.add_pins(snapshot, |it| matches!(it, Subject::Sockets(_)))
     }
 
     /// Opens what reports the accept queues of the network namespace of this thread, and adds it to a snapshot of its
@@ -270,7 +316,21 @@ impl Programs {
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn open_queues(&self, queues: &mut Snapshot) -> Result<(), Error> {
-        self.groups.iter().try_for_each(|group| group.open_queues(queues))
+        self.groups.iter().try_for_each(|group| group.open_queues(queues))?;
+        self.add_pins(queues, |it| it == Subject::Queues)
+    }
+
+    /// Opens the pinned programs of some subjects, and adds them to a snapshot.
+    fn add_pins(
+        &self,
+        snapshot: &mut Snapshot,
+        is_such: impl Fn(Subject) -> bool,
+    ) -> Result<(), Error> {
+        for pin in self.pins.iter().filter(|pin| is_such(pin.program.subject)) {
+            let open = pin.open().map_err(|error| Error::OpenIterator(of_file(&error)));
+            snapshot.add(pin.program.rank(), open?);
+        }
+        Ok(())
     }
 
     fn add(&mut self, group: Group) {
@@ -298,7 +358,9 @@ impl Programs {
             }
             return Ok(Some(snapshot));
         }
-        Ok(None)
+        self.add_pins(&mut snapshot, |it| it == Subject::Owners)?;
+        let is_pinned = self.pins.iter().any(|pin| pin.program.subject == Subject::Owners);
+        Ok(is_pinned.then_some(snapshot))
     }
 
     /// Opens a walk that finds the sockets in messages, in the network namespaces of the snapshot that is opened
@@ -334,7 +396,9 @@ impl Programs {
 
     /// The programs that report sockets.
     pub fn of_sockets(&self) -> impl Iterator<Item = &'static Program> + '_ {
-        self.sockets().map(|loaded| loaded.program)
+        let loaded = self.loaded().map(|loaded| loaded.program);
+        let all = loaded.chain(self.pins.iter().map(|pin| pin.program));
+        all.filter(|program| matches!(program.subject, Subject::Sockets(_)))
     }
 
     /// The duration of the longest call of a walk so far. `None` if nothing is walked.
@@ -359,12 +423,26 @@ impl Programs {
         Some(format!("{}: {}", subjects.join(", "), first.sentence()))
     }
 
-    fn sockets(&self) -> impl Iterator<Item = &Loaded> {
-        self.loaded().filter(|it| it.reports_sockets())
-    }
-
     fn loaded(&self) -> impl Iterator<Item = &Loaded> {
         self.groups.iter().flat_map(|group| &group.loaded)
+    }
+}
+
+/// Pins an iterator at a path of a BPF file system.
+///
+/// # Errors
+///
+/// When the kernel refuses: bpf(2), BPF_OBJ_PIN.
+pub fn pin(link: &mut Link, path: &Path) -> Result<(), LoadError> {
+    libbpf_log::clear();
+    link.pin(path).map_err(|error| refusal::reason(&error))
+}
+
+/// The reason why a pin cannot be opened.
+fn of_file(error: &io::Error) -> LoadError {
+    match is_too_many_files(error) {
+        true => LoadError::TooManyFiles,
+        false => LoadError::Other(format!("a pin: {}", reason(error))),
     }
 }
 

@@ -20,6 +20,7 @@ mod merge;
 pub mod module;
 pub mod namespace;
 pub mod object;
+pub mod pins;
 pub mod process;
 pub mod programs;
 pub mod read_ahead;

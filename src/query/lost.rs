@@ -176,10 +176,43 @@ pub struct Lost {
 
 const _: () = assert!(Column::ALL.len() <= u64::BITS as usize);
 
+/// The members that any column is read from and this kernel lacks, as words such as `sock.sk_drops`.
+pub fn lacking(btf: &KernelBtf) -> Vec<String> {
+    let sought: Vec<KernelMember> =
+        COLUMNS.iter().flat_map(|(.., members)| members.iter().copied()).collect();
+    let mut lacking: Vec<String> = btf.lacking(&sought).into_iter().map(word).collect();
+    lacking.sort_unstable();
+    lacking.dedup();
+    lacking
+}
+
+fn word((structure, member): KernelMember) -> String {
+    format!("{structure}.{member}")
+}
+
 impl Lost {
     /// The columns that sockets of these families lose on this kernel. Of those that are only read if they
     /// are asked for, it contains the ones that are.
     pub fn of(btf: &KernelBtf, families: &[Family], is_asked: impl Fn(Column) -> bool) -> Lost {
+        Lost::without(|sought| btf.lacking(sought), families, is_asked)
+    }
+
+    /// The same for pinned programs, whose maker has noted [`lacking`].
+    pub fn of_pins(
+        noted: &[String],
+        families: &[Family],
+        is_asked: impl Fn(Column) -> bool,
+    ) -> Lost {
+        let is_lacking = |it: &KernelMember| noted.contains(&word(*it));
+        let lacking = |sought: &[KernelMember]| sought.iter().copied().filter(is_lacking).collect();
+        Lost::without(lacking, families, is_asked)
+    }
+
+    fn without(
+        lacking: impl Fn(&[KernelMember]) -> Vec<KernelMember>,
+        families: &[Family],
+        is_asked: impl Fn(Column) -> bool,
+    ) -> Lost {
         let is_asked_for = |(column, _, of, _): &&ColumnSource| {
             let is_always_read =
                 column.is_default_member() && !column.is_of_peer() && !column.is_of_listener();
@@ -189,7 +222,7 @@ impl Lost {
         let asked: Vec<&ColumnSource> = COLUMNS.iter().filter(is_asked_for).collect();
         let sought: Vec<KernelMember> =
             asked.iter().flat_map(|(.., members)| members.iter().copied()).collect();
-        let lacking = btf.lacking(&sought);
+        let lacking = lacking(&sought);
         let mut lost = Lost::default();
         for (column, which, of, members) in asked {
             if members.iter().any(|member| lacking.contains(member)) {
@@ -199,8 +232,7 @@ impl Lost {
         }
         lost.titles.sort_unstable();
         lost.titles.dedup();
-        lost.members =
-            lacking.iter().map(|(structure, member)| format!("{structure}.{member}")).collect();
+        lost.members = lacking.into_iter().map(word).collect();
         lost.members.sort_unstable();
         lost.members.dedup();
         lost

@@ -16,6 +16,7 @@ pub fn of(argument: &Arg) -> Option<&'static str> {
         ("NETNS", _) => "blue",
         ("USER", _) => "root",
         ("FAMILY", _) => "inet",
+        ("DIR", _) => "/run/knetstat",
         ("WHEN", _) => "never",
         ("KEY", "sort") => "-rcvbuf,local",
         ("KEY", _) => "command,keepalive",

@@ -8,10 +8,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
 
 use crate::common::{self, has_mptcp, not_tested, say, scene, set, set_bytes};
 use knetstat::kernel::abi::{record_header, socket_trait, walk_parameters};
 use knetstat::kernel::object::{set_walks, Part};
+use knetstat::kernel::programs::PROGRAMS;
 use knetstat::kernel::syscall;
 use knetstat::kernel::walk::{self, Walks};
 use knetstat::record::Records;
@@ -380,6 +382,36 @@ fn records_hold_identities_and_no_addresses() {
     check_for_addresses(&scene, &streams);
     check_sockets(&scene, &streams);
     check_groups(&streams);
+}
+
+/// The same for the files of `knetstat pin`, which users without privileges read.
+#[test]
+fn pins_hold_identities_and_no_addresses() {
+    let _turn = crate::exclusive();
+    common::enter_namespace();
+    let scene = Scene::open();
+    let name = format!("knetstat-pinned-addresses-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    let place = directory.to_str().expect("UTF-8");
+    common::stdout(&format!("pin --with-owners --dir {place}"));
+    let streams = std::panic::catch_unwind(|| pinned_streams(&directory));
+    common::stdout(&format!("unpin --dir {place}"));
+    let streams = streams.expect("pins can be read");
+    assert!(streams.iter().any(|[it, _]| it.program == "owners"));
+    check_for_addresses(&scene, &streams);
+    check_sockets(&scene, &streams);
+    check_groups(&streams);
+}
+
+/// Reads each pin twice, in the order of the programs.
+fn pinned_streams(directory: &Path) -> Vec<[Stream; 2]> {
+    let pins = directory.join("records");
+    let programs = PROGRAMS.iter().map(|it| it.name).filter(|name| pins.join(name).exists());
+    let read = |program: &str| Stream {
+        program: program.to_owned(),
+        bytes: std::fs::read(pins.join(program)).expect("a pin"),
+    };
+    programs.map(|program| [read(program), read(program)]).collect()
 }
 
 fn check_for_addresses(scene: &Scene, streams: &[[Stream; 2]]) {

@@ -4,7 +4,7 @@
 //!   child has a copy of every descriptor of the other tests.
 //! * `verifier`, `readers`, `module`, `handler`, `snapshot` and `addresses` load programs in this process, where
 //!   one callback receives all messages of libbpf.
-//! * `maps` lists the programs in the kernel, and the list ends early if another test unloads one.
+//! * `maps` and `pins` list the programs in the kernel, and the list ends early if another test unloads one.
 //! * `ends` compares what is loaded before and after a run.
 //! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.
 //! * `option_programs` loads programs that `knetstat doctor` of other tests would name.
@@ -24,6 +24,7 @@ mod names;
 mod netns;
 mod option_programs;
 mod owners;
+mod pins;
 mod readers;
 mod snapshot;
 mod stuck;

@@ -12,6 +12,7 @@ use crate::common::flags::flags;
 use crate::common::{
     self, enter_namespace, not_tested, on_a_terminal, open, set, sockets, stdout, KNETSTAT,
 };
+use crate::pins::Pinned;
 use knetstat::options::catalogue::CATALOGUE;
 use nix::sys::socket::{bind, connect, AddressFamily, SockType, SockaddrStorage};
 use serde_json::Value;
@@ -472,6 +473,38 @@ const CASES: &[Case] = &[
     case(&["doctor -v", "doctor --verbose"], |flag| {
         assert!(stdout(flag).contains("\nok       table             "), "{flag}");
     }),
+    case(&["--pins"], |flag| {
+        let pinned = Pinned::new("cli", &[]);
+        let own = common::sockets("-tu");
+        assert_eq!(common::sockets(&format!("{flag} {} -tu", pinned.0.display())).len(), own.len());
+        assert_eq!(own.len(), EVERYTHING.len());
+    }),
+    case(&["pin -h", "pin --help"], |flag| helps(flag, "Usage: knetstat pin [OPTIONS]")),
+    case(&["pin --dir", "unpin --dir"], |flag| {
+        let pinned = Pinned::new("cli-dir", &[]);
+        let said = stdout(&format!("{flag} {}", pinned.0.display()));
+        assert!(said.contains(&pinned.0.display().to_string()), "{said}");
+    }),
+    case(&["pin --group"], |flag| {
+        use std::os::unix::fs::MetadataExt;
+        let pinned = Pinned::new("cli-group", &[]);
+        stdout(&format!("{flag} 1234 --dir {}", pinned.0.display()));
+        assert_eq!(pinned.0.join("records/tcp_table").metadata().expect("a pin").gid(), 1234);
+    }),
+    case(&["pin --mode"], |flag| {
+        use std::os::unix::fs::MetadataExt;
+        let pinned = Pinned::new("cli-mode", &[]);
+        stdout(&format!("{flag} 0444 --dir {}", pinned.0.display()));
+        let mode = pinned.0.join("records/tcp_table").metadata().expect("a pin").mode();
+        assert_eq!(mode & 0o777, 0o444);
+    }),
+    case(&["pin --with-owners"], |flag| {
+        let pinned = Pinned::new("cli-owners", &[]);
+        assert!(!pinned.0.join("records/owners").exists());
+        stdout(&format!("{flag} --dir {}", pinned.0.display()));
+        assert!(pinned.0.join("records/owners").exists());
+    }),
+    case(&["unpin -h", "unpin --help"], |flag| helps(flag, "Usage: knetstat unpin [OPTIONS]")),
     case(&["schema -h", "schema --help"], |flag| helps(flag, "Usage: knetstat schema")),
     case(&["help -h", "help --help"], |flag| helps(flag, "Usage: knetstat help [COMMAND]")),
     case(&["completions -h", "completions --help"], |flag| {

@@ -30,6 +30,7 @@ mod long_records;
 mod options;
 mod options_command;
 mod peers;
+mod pins;
 mod prefilter;
 mod privileges;
 mod processes;

@@ -38,6 +38,7 @@ fn nothing_is_written_with_capabilities() {
         (Stream::Out, "doctor"),
         (Stream::Out, "doctor --json"),
         (Stream::Out, "doctor -v"),
+        (Stream::Out, "unpin --dir /nowhere/pins"),
         (Stream::Out, "schema"),
         (Stream::Out, "completions bash"),
         (Stream::Out, "complete -- knetstat --command k"),
@@ -303,6 +304,36 @@ fn a_path_is_looked_up_with_the_rights_of_the_caller() {
     // Root's own privileges are those of its caller.
     let path = format!("/proc/{}/ns/net", std::process::id());
     assert!(run(Command::new(KNETSTAT).args(["-uH", "--netns", &path])).status.success());
+}
+
+#[test]
+fn pins_are_opened_with_the_rights_of_the_caller_and_made_only_by_root() {
+    enter_namespace();
+    let Some(by_file) = with_file_capabilities("pins", to_look_everywhere()) else { return };
+    let by_bit = Everybodys::new("pins-setuid");
+    fs::set_permissions(&by_bit.program, Permissions::from_mode(0o6755)).expect("chmod");
+    let secret = Private::new("secret-pins");
+    let there = secret.0.join("there");
+    fs::create_dir(&there).expect("a directory");
+    std::os::unix::fs::symlink("set_1", there.join("records")).expect("a link");
+    for program in [&by_file, &by_bit] {
+        for name in ["there", "missing"] {
+            let path = secret.0.join(name).display().to_string();
+            let output = run(as_nobody(program).args(["-u", "--pins", &path]));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains(&format!("the pins in {path}: permission denied")), "{said}");
+            assert_eq!((output.status.code(), output.stdout), (Some(1), Vec::new()));
+            for command in ["pin", "unpin"] {
+                let output = run(as_nobody(program).args([command, "--dir", &path]));
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(
+                    said.contains("file capabilities and set-user-ID do not suffice"),
+                    "{said}"
+                );
+            }
+        }
+    }
+    assert!(there.join("records").is_symlink() && !secret.0.join("missing").exists());
 }
 
 #[test]

@@ -145,7 +145,7 @@ const LINES: &[(&str, &str)] = &[
     ("help keepalive", "help: no command 'keepalive' (use knetstat options keepalive)"),
     ("options topics keepalive", "options: 'topics' cannot be combined with other names (omit it)"),
     ("help complete", "help: unknown command 'complete' (did you mean completions?)"),
-    ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, schema, completions or help)"),
+    ("help nosuch", "help: unknown command 'nosuch' (expected options, doctor, pin, unpin, schema, completions or help)"),
     // Words that are not options
     ("443", "unexpected word '443' (for a port: knetstat --port 443; for a process: knetstat --pid 443)"),
     ("-t 443", "unexpected word '443' (for a port: knetstat -t --port 443; for a process: knetstat -t --pid 443)"),

@@ -191,6 +191,7 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
         style: PLAIN,
         kernel_filter: true,
         walks: true,
+        pins: None,
     }
 }
 

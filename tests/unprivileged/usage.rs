@@ -64,7 +64,7 @@ fn the_short_help_fits_a_terminal_and_has_every_flag() {
     for flag in flags(|argument| !argument.is_hide_set()) {
         assert!(flag.contains(' ') || words.contains(&flag.as_str()), "{flag}");
     }
-    for command in ["options", "doctor", "schema", "completions", "help"] {
+    for command in ["options", "doctor", "pin", "unpin", "schema", "completions", "help"] {
         assert!(text.contains(&format!("\n  {command} ")), "{command}");
     }
 }
@@ -76,7 +76,7 @@ fn the_long_help_explains_every_flag() {
     for flag in flags(|argument| !argument.is_hide_set()) {
         assert!(flag.contains(' ') || text.contains(&flag), "{flag}");
     }
-    for command in ["options", "doctor", "schema", "completions", "help"] {
+    for command in ["options", "doctor", "pin", "unpin", "schema", "completions", "help"] {
         assert_eq!(
             stdout(&format!("help {command}")),
             stdout(&format!("{command} --help")),

@@ -6,6 +6,7 @@ mod host;
 mod namespaces;
 mod option_programs;
 mod options;
+mod pins;
 mod programs;
 mod report;
 
@@ -14,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use super::stdout;
 use crate::config::permits_walks;
 use crate::error::Error;
+use crate::kernel::capability;
 use crate::kernel::load::Loader;
 use crate::kernel::programs::PROGRAMS;
 use check::{Check, Problem};
@@ -49,10 +51,13 @@ fn examine() -> Report {
     checks.extend(programs::table(&loader, first_obstacle(&checks).as_ref()));
     checks.extend(namespaces::checks());
     checks.push(option_programs::check(first_obstacle(&checks).as_ref()));
+    let (check, are_readable) = pins::check();
+    checks.push(check);
     let options = Options::ask(loader.btf());
     let count = options.count();
     checks.extend(options.checks);
-    Report { checks, count }
+    let by_pins = are_readable && !capability::may_load();
+    Report { checks, count, by_pins }
 }
 
 fn first_obstacle(checks: &[Check]) -> Option<Problem> {

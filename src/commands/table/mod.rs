@@ -2,6 +2,7 @@
 
 pub mod namespaces;
 pub mod peers;
+mod pins;
 pub mod pipeline;
 pub mod plans;
 mod reading;
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::host::interfaces;
 use crate::host::netns::Scope;
 use crate::host::protocols::has_udp_lite;
-use crate::kernel::load::Loader;
+use crate::kernel::load::{Loader, Programs};
 use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::sandbox;
 use crate::kernel::syscall;
@@ -104,18 +105,27 @@ fn find_match(reading: Reading, programs: &Loaded, config: &Config) -> Result<()
     }
 }
 
-/// Loads the programs, and finds out which columns they cannot fill. The kernel's types are not kept.
+/// Loads the programs, or opens their pins, and finds out which columns they cannot fill. The kernel's types are not kept,
+/// and not read for pins.
 fn load(request: &Request, config: &Config) -> Result<(Loaded, Lost), Error> {
-    let loader = Loader::new().with_walks(config.walks);
     let connections = peers::request(config, request.every_netns);
-    let connections = connections.map(|request| loader.load(&request)).transpose()?;
-    let programs = Loaded { rows: loader.load(request)?, connections };
+    let requests: Vec<&Request> = [request].into_iter().chain(&connections).collect();
+    let families = &request.families;
     let is_asked = |column: Column| match column {
         // The processes are those of the listener if a connection waits.
         column if column.is_of_listener() => config.needs_listeners(),
         column => config.asks_for(column),
     };
-    let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, is_asked));
+    if let Some(pins) = pins::open(config, &requests, !request.every_netns)? {
+        let programs = |request| Programs::of_pins(&pins, request);
+        let connections = connections.as_ref().map(programs);
+        let programs = Loaded { rows: programs(request), connections };
+        return Ok((programs, Lost::of_pins(&pins.lacking, families, is_asked)));
+    }
+    let loader = Loader::new().with_walks(config.walks);
+    let connections = connections.map(|request| loader.load(&request)).transpose()?;
+    let programs = Loaded { rows: loader.load(request)?, connections };
+    let lost = loader.btf().map(|btf| Lost::of(btf, families, is_asked));
     Ok((programs, lost.unwrap_or_default()))
 }
 

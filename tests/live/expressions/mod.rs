@@ -141,6 +141,7 @@ impl Reading {
             style: Style::default(),
             kernel_filter: true,
             walks: true,
+            pins: None,
             keys: Column::ALL.map(Key::Column).to_vec(),
         };
         let namespaces = Namespaces::one(namespace).with_own(programs.own_inodes());

@@ -1,0 +1,154 @@
+//! `knetstat pin`: makes files from which users without privileges read sockets. src/kernel/pins.rs describes them.
+
+pub mod directory;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::stdout;
+use crate::cli;
+use crate::error::{Error, LoadError};
+use crate::host::{groups, Host};
+use crate::kernel::family::Family;
+use crate::kernel::load::{self, Link, Loader, Programs};
+use crate::kernel::module;
+use crate::kernel::pins::{version, LACKING, VERSION};
+use crate::kernel::programs::{Program, Subject};
+use crate::kernel::request::Request;
+use crate::kernel::syscall;
+use crate::query::lost::lacking;
+use crate::text::escaped;
+use crate::text::suggest::listed;
+use directory::{failed, Access, Directory, SINGLE};
+
+/// Pins the programs, replaces the pins of an earlier run, and says what was done.
+///
+/// # Errors
+///
+/// When the group does not exist, when the programs cannot be loaded or pinned, or when some of them are missing.
+pub fn run(path: &Path, group: &str, mode: u32, with_owners: bool) -> Result<(), Error> {
+    check_caller(path)?;
+    let gid = groups::parse(group).map_err(|why| cli::wrong("--group", &why))?;
+    let access = Access { gid, mode };
+    let loader = Loader::new().with_walks(false);
+    let mut programs = loader.load(&request(with_owners))?;
+    let lacking = loader.btf().map(lacking).unwrap_or_default().join(" ");
+    let (directory, is_mounted) = Directory::make(path, access)?;
+    let set = directory.make_set()?;
+    let filled = fill(&mut programs, &path.join(&set), &lacking, access);
+    let pinned = match filled.and_then(|pinned| directory.publish(&set).map(|()| pinned)) {
+        Ok(pinned) => pinned,
+        Err(error) => {
+            // What cannot be removed now is removed by the next run.
+            let _ = directory.remove_sets_but(current(path).as_ref());
+            return Err(error);
+        }
+    };
+    let (texts, mut missing) = texts(&loader)?;
+    let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
+    for (name, mut link) in texts {
+        directory.replace(name, access, |path| load::pin(&mut link, path))?;
+    }
+    // A reader of the report that does not read holds up no other process.
+    drop(directory);
+    report(path, is_mounted, (&pinned, &names), access)?;
+    missing.extend(programs.missing());
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Error::PinsIncomplete(missing.join("; missing "))),
+    }
+}
+
+/// Refuses to work for a user who could not do the same without this program.
+///
+/// # Errors
+///
+/// [`Error::Pinning`] with what to do.
+pub fn check_caller(path: &Path) -> Result<(), Error> {
+    match syscall::has_more_rights_than_caller() {
+        false => Ok(()),
+        true => {
+            let why =
+                "file capabilities and set-user-ID do not suffice (run it as root or with sudo)";
+            Err(Error::Pinning(escaped(path.as_os_str().as_encoded_bytes()), why.into()))
+        }
+    }
+}
+
+/// Everything that pins can show: sockets of every family and state with all sections, in the network namespace of the
+/// reader.
+fn request(owners: bool) -> Request {
+    Request { owners, tasks: false, every_netns: false, ..Request::everything() }
+}
+
+/// The files beside the set by name, and those that this kernel refuses, each with the reason.
+fn texts(loader: &Loader) -> Result<(Vec<(&'static str, Link)>, Vec<String>), Error> {
+    let hz = Host::new(None)?.hz;
+    let (mut loaded, mut missing) = (Vec::new(), Vec::new());
+    for name in SINGLE {
+        match module::load(loader, name, hz) {
+            Ok(link) => loaded.push((name, link)),
+            Err(error) => missing.push(format!("{name}: {}", error.sentence())),
+        }
+    }
+    Ok((loaded, missing))
+}
+
+fn current(path: &Path) -> Option<OsString> {
+    crate::kernel::pins::current(path).ok()
+}
+
+/// Fills the directory of a set, and then lets others in.
+fn fill(
+    programs: &mut Programs,
+    set: &Path,
+    lacking: &str,
+    access: Access,
+) -> Result<Vec<&'static Program>, Error> {
+    let pinned = programs.pin(|program| set.join(program.name)).map_err(|error: LoadError| {
+        Error::Pinning(escaped(set.as_os_str().as_encoded_bytes()), error.sentence())
+    })?;
+    let finish = || -> io::Result<()> {
+        pinned.iter().try_for_each(|(_, path)| access.give_file(path))?;
+        symlink(version(), set.join(VERSION))?;
+        if !lacking.is_empty() {
+            symlink(lacking, set.join(LACKING))?;
+        }
+        access.give_directory(set)
+    };
+    finish().map_err(|error| failed(set, "cannot finish the set", &error))?;
+    Ok(pinned.into_iter().map(|(program, _)| program).collect())
+}
+
+/// Says what was done, in a line each.
+fn report(
+    path: &Path,
+    is_mounted: bool,
+    (pinned, texts): (&[&Program], &[&str]),
+    access: Access,
+) -> Result<(), Error> {
+    let path = escaped(path.as_os_str().as_encoded_bytes());
+    let families: BTreeSet<Family> = pinned.iter().filter_map(|it| it.family()).collect();
+    let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
+    let readers = match access.mode {
+        0o444 => "all users".to_owned(),
+        0o440 => format!("root and the group {}", groups::shown(access.gid)),
+        _ => "root".to_owned(),
+    };
+    let lines = [
+        is_mounted.then(|| format!("mounted a BPF file system at {path}")),
+        Some(format!("pinned in {path}: {} sockets", listed(&titles, "and"))),
+        (!texts.is_empty()).then(|| format!("pinned in {path}: {}, as text", listed(texts, "and"))),
+        Some(match pinned.iter().any(|it| it.subject == Subject::Owners) {
+            true => format!("pinned in {path}: the processes that hold sockets"),
+            false => "not pinned: the processes that hold sockets (--with-owners)".into(),
+        }),
+        Some(format!("readable by {readers} (mode {:04o})", access.mode)),
+    ];
+    let mut out = stdout()?;
+    let written = lines.iter().flatten().try_for_each(|line| writeln!(out, "{line}"));
+    written.and_then(|()| out.flush()).map_err(Error::Output)
+}

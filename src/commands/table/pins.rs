@@ -1,0 +1,60 @@
+//! Reading from pins, which requires no privileges: whether, and which.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::config::Config;
+use crate::error::{Error, LoadError, PinsError};
+use crate::host::groups;
+use crate::kernel::capability;
+use crate::kernel::load::Programs;
+use crate::kernel::pins::{Pins, DIRECTORY};
+use crate::kernel::request::Request;
+use crate::text::escaped;
+
+/// Opens the pins of a run: those of `--pins` or, if this process may not load programs, those of [`DIRECTORY`]. `None`
+/// if the run has to load programs, also to fail with the reason why it may not.
+///
+/// # Errors
+///
+/// When pins that were asked for cannot be read, when those of [`DIRECTORY`] are of another version, or when more than one
+/// network namespace is to be read.
+pub fn open(
+    config: &Config,
+    requests: &[&Request],
+    netns_is_one: bool,
+) -> Result<Option<Pins>, Error> {
+    let directory = match &config.pins {
+        Some(directory) => directory,
+        None if capability::may_load() || !netns_is_one => return Ok(None),
+        None => Path::new(DIRECTORY),
+    };
+    let place = escaped(directory.as_os_str().as_encoded_bytes());
+    if !netns_is_one {
+        return Err(Error::Pins(place, PinsError::OneNetns));
+    }
+    let programs = requests.iter().flat_map(|request| Programs::pinned_for(request));
+    match Pins::open(directory, &programs.collect::<Vec<_>>()) {
+        Ok(pins) => Ok(Some(pins)),
+        Err(error @ PinsError::Version(_)) => Err(Error::Pins(place, error)),
+        Err(error) if config.pins.is_some() => Err(Error::Pins(place, error)),
+        Err(PinsError::Denied) => Err(denied(directory)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The error for pins that only others may read: the missing capabilities, or the group to join.
+fn denied(directory: &Path) -> Error {
+    let error = match capability::check() {
+        Err(LoadError::Capabilities { missing, how }) => {
+            let group = directory.metadata().map(|it| groups::shown(it.gid())).unwrap_or_default();
+            let place = escaped(directory.as_os_str().as_encoded_bytes());
+            let how =
+                format!("{how}, or join the group {group}, which may read the pins in {place}");
+            LoadError::Capabilities { missing, how }
+        }
+        Err(error) => error,
+        Ok(()) => LoadError::Forbidden,
+    };
+    error.into()
+}

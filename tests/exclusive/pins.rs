@@ -1,0 +1,233 @@
+//! Pins leave nothing loaded once they are removed, however `knetstat pin` ends.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::net::UdpSocket;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use knetstat::commands::pin::directory::{Access, Directory};
+use knetstat::kernel::load;
+use knetstat::kernel::object::Part;
+use knetstat::kernel::programs::PROGRAMS;
+use libbpf_rs::query::{LinkInfoIter, MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
+use libbpf_rs::{IterOpts, Link, MapCore, MapFlags, MapHandle, Object, OpenObject};
+
+use crate::common::{enter_namespace, knetstat, say, sockets, wait_until, KNETSTAT};
+use crate::exclusive;
+
+/// The IDs of all programs, maps and links in the kernel.
+#[derive(Debug)]
+struct InKernel {
+    programs: BTreeSet<u32>,
+    maps: BTreeSet<u32>,
+    links: BTreeSet<u32>,
+}
+
+impl InKernel {
+    fn list() -> InKernel {
+        InKernel {
+            programs: ProgInfoIter::default().map(|it| it.id).collect(),
+            maps: MapInfoIter::default().map(|it| it.id).collect(),
+            links: LinkInfoIter::default().map(|it| it.id).collect(),
+        }
+    }
+
+    /// Whether nothing is loaded that was not loaded before. Other programs of this host may come and go.
+    fn has_nothing_but(&self, before: &InKernel) -> bool {
+        self.programs.is_subset(&before.programs)
+            && self.maps.is_subset(&before.maps)
+            && self.links.is_subset(&before.links)
+    }
+}
+
+/// A directory of pins.
+struct Pinned(PathBuf);
+
+impl Pinned {
+    fn nowhere(test: &str) -> Pinned {
+        let name = format!("knetstat-pinned-{test}-{}", std::process::id());
+        Pinned(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+
+    fn run(&self, command: &str) {
+        let output = knetstat([command, "--dir", self.path()]);
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Starts to make a set, and ends it some hundred microseconds after the directory of the set is there.
+    fn kill_while_it_pins(&self, round: u32) {
+        let sets = count_sets(&self.0);
+        let mut command = Command::new(KNETSTAT);
+        command.args(["pin", "--with-owners", "--dir", self.path()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        // It may first remove what the last round has left.
+        while count_sets(&self.0) == sets && child.try_wait().expect("wait").is_none() {}
+        sleep(Duration::from_micros(200) * round);
+        child.kill().expect("kill");
+        child.wait().expect("it ends");
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let _ = knetstat(["unpin", "--dir", self.path()]);
+    }
+}
+
+/// A file system that is mounted has programs of its own on some kernels: kernel/bpf/inode.c, populate_bpffs().
+#[test]
+fn nothing_is_left_loaded() {
+    let _turn = exclusive();
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    let pinned = Pinned::nowhere("loaded");
+    let before = InKernel::list();
+    pinned.run("pin");
+    let once = InKernel::list();
+    assert!(once.links.len() >= before.links.len() + 15, "{once:?}");
+    pinned.run("pin");
+    let first: BTreeSet<u32> = once.links.difference(&before.links).copied().collect();
+    wait_until("the first set is unloaded", || InKernel::list().links.is_disjoint(&first));
+    // A file that is still open keeps its own program.
+    let mut file = File::open(pinned.0.join("records/udp_table")).expect("a pin");
+    pinned.run("unpin");
+    assert!(!InKernel::list().has_nothing_but(&before));
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).expect("the records");
+    assert!(!bytes.is_empty());
+    drop(file);
+    wait_until("nothing is loaded", || InKernel::list().has_nothing_but(&before));
+}
+
+/// The maps of pinned programs have many readers, so that no map may hold a record. All of them are constants.
+#[test]
+fn pinned_programs_share_only_constants() {
+    let _turn = exclusive();
+    let pinned = Pinned::nowhere("constants");
+    let before = InKernel::list();
+    let output = knetstat(["pin", "--with-owners", "--dir", pinned.path()]);
+    assert!(output.status.success(), "{output:?}");
+    let with_maps = ProgInfoQueryOptions::default().include_map_ids(true);
+    // The kernel cuts the names.
+    let is_pinned = |name: &[u8]| PROGRAMS.iter().any(|it| it.name.as_bytes().starts_with(name));
+    let programs = ProgInfoIter::with_query_opts(with_maps)
+        .filter(|it| !before.programs.contains(&it.id) && is_pinned(it.name.as_bytes()));
+    let programs: Vec<_> = programs.collect();
+    assert!(programs.len() >= 15, "{}", programs.len());
+    let maps: BTreeSet<u32> = programs.iter().flat_map(|it| &it.map_ids).copied().collect();
+    let mut found = 0;
+    for map in MapInfoIter::default().filter(|map| maps.contains(&map.id)) {
+        assert!(map.name.to_string_lossy().contains(".rodata"), "{:?}", map.name);
+        let handle = MapHandle::from_map_id(map.id).expect("a map");
+        let written = handle.update(&[0; 4], &vec![0; map.value_size as usize], MapFlags::ANY);
+        assert!(written.is_err(), "{:?} can be written", map.name);
+        found += 1;
+    }
+    assert_eq!(found, maps.len());
+    say(&format!("pins: {} programs have {found} maps, all of them constants", programs.len()));
+}
+
+/// A file that is replaced is always there.
+#[test]
+fn single_files_are_replaced_at_once() {
+    const ROUNDS: usize = 200;
+    let _turn = exclusive();
+    enter_namespace();
+    libbpf_rs::set_print(None); // the kernel may reject the first program
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    let pinned = Pinned::nowhere("single");
+    let access = Access { gid: 65533, mode: 0o440 };
+    let (directory, is_mounted) = Directory::make(&pinned.0, access).expect("a directory");
+    assert!(is_mounted);
+    let attach = |name: &str| {
+        let choose = |open: &mut OpenObject| {
+            open.progs_mut().for_each(|mut it| it.set_autoload(it.name() == name));
+            Ok(())
+        };
+        let attach = |object: &Object| {
+            let program = object.progs_mut().find(|it| it.name() == name).expect("the program");
+            (0..ROUNDS).map(|_| program.attach_iter_with_opts(IterOpts::None)).collect()
+        };
+        Part::Tables.load(None, choose, attach).ok()
+    };
+    let links: Option<Vec<Link>> = attach("udp_table").or_else(|| attach("udp_table_without_loop"));
+    let file = pinned.0.join("udpstat");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let mut links = links.expect("one of them").into_iter();
+        let mut replace = || {
+            let mut link = links.next()?;
+            let replaced = directory.replace("udpstat", access, |path| load::pin(&mut link, path));
+            replaced.expect("a pin");
+            Some(())
+        };
+        replace();
+        let reader = scope.spawn(|| {
+            let mut reads = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let records = std::fs::read(&file).expect("a file");
+                assert!(records.starts_with(b"knst"));
+                reads += 1;
+            }
+            reads
+        });
+        while replace().is_some() {}
+        is_over.store(true, Ordering::Relaxed);
+        assert!(reader.join().expect("the file is always there") > 1);
+    });
+    let mode = file.metadata().expect("a file").mode() & 0o777;
+    assert_eq!(mode, 0o440);
+    std::fs::remove_file(&file).expect("the file");
+    assert!(directory.remove().expect("it is empty"));
+}
+
+/// `knetstat pin` is killed at many moments. What it leaves is the old set or the new one, and is removed.
+#[test]
+fn a_killed_pin_leaves_a_whole_set() {
+    const ROUNDS: u32 = 20;
+    let _turn = exclusive();
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    let pinned = Pinned::nowhere("killed");
+    let before = InKernel::list();
+    pinned.run("pin");
+    let (mut replaced, mut unfinished) = (0, 0);
+    let current = || pinned.0.join("records").read_link().expect("a set");
+    for round in 0..ROUNDS {
+        let old = current();
+        pinned.kill_while_it_pins(round);
+        replaced += u32::from(current() != old);
+        unfinished += u32::from(count_sets(&pinned.0) > 1);
+        assert_eq!(sockets(&format!("--pins {} -u", pinned.path())).len(), 1, "round {round}");
+    }
+    say(&format!(
+        "pins: killed {ROUNDS} times, {replaced} sets were replaced, {unfinished} left unfinished or not removed"
+    ));
+    assert!(unfinished > 0, "none was killed in between");
+    pinned.run("unpin");
+    assert!(!pinned.0.exists());
+    // The same without a set before it.
+    for round in 0..ROUNDS / 4 {
+        pinned.kill_while_it_pins(round);
+        pinned.run("unpin");
+        assert!(!pinned.0.exists(), "round {round}");
+    }
+    wait_until("nothing is loaded", || InKernel::list().has_nothing_but(&before));
+}
+
+fn count_sets(directory: &Path) -> usize {
+    let entries = directory.read_dir().into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("set_")).count()
+}

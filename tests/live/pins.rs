@@ -1,0 +1,630 @@
+//! Pins: users without privileges read what root sees, and nothing that is not a whole set of pins of this version is
+//! taken for one.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use knetstat::kernel::syscall;
+use nix::libc;
+use nix::sched::{unshare, CloneFlags};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use serde_json::Value;
+
+use crate::common::scene::inode;
+use crate::common::writing::{Stream, Writing};
+use crate::common::{enter_namespace, say, wait_until, KNETSTAT};
+use crate::sandbox::{run, Everybodys};
+
+/// A group without a name, which may read the pins of the tests.
+const GROUP: &str = "65533";
+
+/// A directory of pins, which is removed with this value.
+pub struct Pinned(pub PathBuf);
+
+impl Pinned {
+    /// Makes pins for the group.
+    pub fn new(test: &str, arguments: &[&str]) -> Pinned {
+        let pinned = Pinned::nowhere(test);
+        pinned.pin(arguments);
+        pinned
+    }
+
+    /// The directory, without pins.
+    fn nowhere(test: &str) -> Pinned {
+        let name = format!("knetstat-pinned-{test}-{}", std::process::id());
+        Pinned(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+
+    fn pin(&self, arguments: &[&str]) -> String {
+        let all = [&["pin", "--dir", self.path(), "--group", GROUP], arguments].concat();
+        succeeds(&run(KNETSTAT, &all))
+    }
+
+    fn unpin(&self) -> String {
+        succeeds(&run(KNETSTAT, &["unpin", "--dir", self.path()]))
+    }
+
+    fn set(&self) -> PathBuf {
+        self.0.join(fs::read_link(self.0.join("records")).expect("a link"))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // The test may have removed them.
+        let _ = run(KNETSTAT, &["unpin", "--dir", self.path()]);
+    }
+}
+
+fn succeeds(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+/// Runs a program as nobody in these groups, or in none.
+fn as_nobody(groups: Option<&str>, program: &str, arguments: &[&str]) -> Output {
+    let mut all = vec!["--reuid", "65534", "--regid", "65534"];
+    match groups {
+        Some(groups) => all.extend(["--groups", groups]),
+        None => all.push("--clear-groups"),
+    }
+    all.push(program);
+    all.extend(arguments);
+    run("setpriv", &all)
+}
+
+/// Runs the program as a member of the group, with the pins of this directory.
+fn member(program: &Everybodys, pinned: &Pinned, arguments: &str) -> Output {
+    let words = ["--pins", pinned.path()].into_iter().chain(arguments.split_whitespace());
+    as_nobody(Some(GROUP), &program.program, &words.collect::<Vec<_>>())
+}
+
+/// Asserts that a run fails with one line that contains these words, and prints no row.
+fn fails(output: &Output, words: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said.contains(words) && said.lines().count() == 1, "{words}: {said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{words}");
+}
+
+/// Sockets of several families at rest, of a namespace of their own.
+struct Scene {
+    _sockets: Vec<OwnedFd>,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        enter_namespace();
+        let listener = TcpListener::bind("127.0.0.1:1001").expect("a listener");
+        let client = TcpStream::connect("127.0.0.1:1001").expect("a client");
+        let accepted = listener.accept().expect("a connection").0;
+        client.set_nodelay(true).expect("TCP_NODELAY");
+        let waiting = TcpStream::connect("127.0.0.1:1001").expect("a client");
+        let listener6 = TcpListener::bind("[::1]:1002").expect("a listener");
+        let udp = UdpSocket::bind("127.0.0.1:1003").expect("a UDP socket");
+        let udp6 = UdpSocket::bind("[::1]:1004").expect("a UDP socket");
+        udp.set_broadcast(true).expect("SO_BROADCAST");
+        let [one, other] = <[UnixStream; 2]>::from(UnixStream::pair().expect("a pair"));
+        let open =
+            |domain, kind, protocol| syscall::socket(domain, kind, protocol).expect("a socket");
+        let _sockets = vec![
+            listener.into(),
+            client.into(),
+            accepted.into(),
+            waiting.into(),
+            listener6.into(),
+            udp.into(),
+            udp6.into(),
+            one.into(),
+            other.into(),
+            open(libc::AF_INET, libc::SOCK_RAW, 200),
+            open(libc::AF_NETLINK, libc::SOCK_RAW, 0),
+            open(libc::AF_PACKET, libc::SOCK_RAW, 0),
+            open(libc::AF_INET, libc::SOCK_STREAM, 0),
+        ];
+        Scene { _sockets }
+    }
+}
+
+#[test]
+fn only_the_group_reads_the_pins() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("group", &[]);
+    let file = pinned.0.join("records/tcp_table");
+    let file = file.to_str().expect("UTF-8");
+    let cat = |groups| as_nobody(groups, "cat", &[file]);
+    let read = cat(Some(GROUP));
+    assert!(read.status.success() && read.stdout.starts_with(b"knst"), "{read:?}");
+    for groups in [None, Some("65532")] {
+        let refused = cat(groups);
+        assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+    }
+    // The mode of each pin, and that of the directories.
+    let mode = |path: &Path| path.metadata().expect("a file").permissions().mode() & 0o7777;
+    assert_eq!(
+        [mode(&pinned.0), mode(&pinned.set()), mode(Path::new(file))],
+        [0o750, 0o750, 0o440]
+    );
+    pinned.pin(&["--mode", "0444"]);
+    assert!(cat(None).stdout.starts_with(b"knst"));
+    assert_eq!(
+        [mode(&pinned.0), mode(&pinned.set()), mode(Path::new(file))],
+        [0o755, 0o755, 0o444]
+    );
+    pinned.pin(&["--mode", "0400"]);
+    assert!(!cat(Some(GROUP)).status.success());
+}
+
+/// Any program of a member reads the text files of the kernel module, and sees the namespace that it is in.
+#[test]
+fn the_text_files_are_those_of_the_module() {
+    const FILES: [(&str, &str); 4] = [
+        ("tcpstat", "--tcp4"),
+        ("tcp6stat", "--tcp6"),
+        ("udpstat", "--udp4"),
+        ("udp6stat", "--udp6"),
+    ];
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines[1..].sort();
+        lines
+    };
+    let _scene = Scene::new();
+    let pinned = Pinned::new("text", &[]);
+    let cat = |name: &str, groups| {
+        let file = pinned.0.join(name);
+        as_nobody(groups, "cat", &[file.to_str().expect("UTF-8")])
+    };
+    let mut rows = 0;
+    for (name, flag) in FILES {
+        let text = succeeds(&cat(name, Some(GROUP)));
+        let printed = succeeds(&run(KNETSTAT, &["--module", flag]));
+        assert_eq!(sorted(&text), sorted(&printed), "{name}");
+        rows += text.lines().count() - 1;
+        assert!(!cat(name, None).status.success(), "{name}");
+    }
+    assert_eq!(rows, 8, "the bound sockets of the scene");
+    unshare(CloneFlags::CLONE_NEWNET).expect("a namespace");
+    for (name, _) in FILES {
+        assert_eq!(succeeds(&cat(name, Some(GROUP))).lines().count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_member_sees_what_root_sees() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("same", &["--with-owners"]);
+    let program = Everybodys::new("pins-same");
+    let own = format!("--pid {} -x", std::process::id());
+    let lines = [
+        "-tulnJ",
+        "-tunpJ --unbound",
+        "-t --csv -O nodelay,keepalive",
+        "-tu dport = 1001 or broadcast",
+        "-tup not nodelay and sport=1001",
+        "--count-by protocol,state,nodelay",
+        "-tus",
+        "-xpJ",
+        "--netlink --columns protocol,local,inode,options",
+        // The options of a new raw or packet socket cannot be asked for without privileges.
+        "-w --columns local,inode,uid",
+        "-0 -O mark,ignore_outgoing",
+        "-w -O tos,mark",
+        "-tp --peer --short",
+        "-te --sort sport",
+        "-t --columns local,listener,listener_inode",
+        &own,
+    ];
+    for line in lines {
+        let mut seen = [Vec::new(), Vec::new()];
+        // A child of another test may have a copy of a descriptor.
+        wait_until(&format!("knetstat {line} is the same"), || {
+            let words = line.split_whitespace();
+            let root = Command::new(KNETSTAT).env("KNETSTAT_NO_WALKS", "1").args(words).output();
+            let root = root.expect("it starts");
+            assert_eq!(String::from_utf8_lossy(&root.stderr), "", "{line}");
+            let nobody = member(&program, &pinned, line);
+            assert_eq!(String::from_utf8_lossy(&nobody.stderr), "", "{line}");
+            assert_eq!(nobody.status.code(), Some(0), "{line}");
+            seen = [root.stdout, nobody.stdout];
+            seen[0] == seen[1]
+        });
+        let rows = String::from_utf8_lossy(&seen[1]).lines().count();
+        assert!(rows > 1, "{line}: nothing to compare");
+    }
+}
+
+#[test]
+fn what_pins_lack_is_said_once() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("lack", &[]);
+    let program = Everybodys::new("pins-lack");
+    let whole = member(&program, &pinned, "-tu");
+    assert_eq!(succeeds(&whole).lines().count(), 9, "{whole:?}");
+    let output = member(&program, &pinned, "-tup");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said.contains("missing processes: not among the pins in /"), "{said}");
+    assert!(said.contains("--with-owners") && said.lines().count() == 1, "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 9, "{output:?}");
+    // A family that the kernel refused.
+    fs::remove_file(pinned.set().join("vsock_files")).expect("a pin");
+    let output = member(&program, &pinned, "-J --vsock -t");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("missing vsock sockets: not among the pins"), "{said}");
+    assert!(
+        serde_json::from_slice::<Value>(&output.stdout).is_err(),
+        "the array is not terminated"
+    );
+}
+
+#[test]
+fn a_reader_sees_the_namespace_that_it_is_in() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("netns", &["--with-owners"]);
+    let program = Everybodys::new("pins-netns");
+    unshare(CloneFlags::CLONE_NEWNET).expect("a namespace");
+    crate::common::ip("link set lo up");
+    let ports = |arguments: &str| -> Vec<u64> {
+        let output = member(&program, &pinned, arguments);
+        let rows: Vec<Value> = serde_json::from_str(&succeeds(&output)).expect("JSON");
+        rows.iter().filter_map(|row| row["local"]["port"].as_u64()).collect()
+    };
+    assert_eq!(ports("-tuJ"), [0; 0]);
+    let _udp = UdpSocket::bind("127.0.0.1:2001").expect("a UDP socket");
+    let _tcp = TcpListener::bind("127.0.0.1:2002").expect("a listener");
+    assert_eq!(ports("-tuJ"), [2002, 2001]);
+    // What is found through descriptors.
+    assert_eq!(succeeds(&member(&program, &pinned, "-w0H --columns inode")), "");
+    let own = "/proc/self/ns/net";
+    // The namespace of the process is not that of this thread.
+    let two = format!("{own},{}", std::process::id());
+    let both = run(KNETSTAT, &["--pins", pinned.path(), "-t", "--netns", &two]);
+    fails(&both, "one network namespace");
+    let one = run(KNETSTAT, &["--pins", pinned.path(), "-tH", "--netns", own]);
+    assert_eq!(succeeds(&one).lines().count(), 1);
+}
+
+/// Readers of a pin that is replaced all the time always see one whole set. Unix sockets come from two pins, and are
+/// recognized by identities, which differ from set to set.
+#[test]
+fn a_reader_never_sees_two_sets() {
+    const PAIRS: usize = 200;
+    const ROUNDS: usize = 8;
+    enter_namespace();
+    let pairs: Vec<_> = (0..PAIRS).map(|_| UnixStream::pair().expect("a pair")).collect();
+    let ours: BTreeSet<u64> =
+        pairs.iter().flat_map(|(one, other)| [inode(one), inode(other)]).collect();
+    let pinned = Pinned::new("replaced", &[]);
+    let program = Everybodys::new("pins-replaced");
+    let is_over = AtomicBool::new(false);
+    let reads = thread::scope(|scope| {
+        let reader = || {
+            let mut reads = 0;
+            while !is_over.load(Ordering::Relaxed) || reads == 0 {
+                let output = member(&program, &pinned, "-xJ --columns inode");
+                let rows: Vec<Value> = serde_json::from_str(&succeeds(&output)).expect("JSON");
+                // The other reader has a socket here, too.
+                let shown = rows.iter().filter_map(|row| row["inode"].as_u64());
+                let mut shown: Vec<u64> = shown.filter(|inode| ours.contains(inode)).collect();
+                shown.sort_unstable();
+                assert!(shown.iter().eq(&ours), "{} of {} sockets", shown.len(), ours.len());
+                reads += 1;
+            }
+            reads
+        };
+        let readers = [scope.spawn(reader), scope.spawn(reader)];
+        let mut sets = Vec::new();
+        for _ in 0..ROUNDS {
+            sets.push(pinned.set());
+            pinned.pin(&[]);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        sets.sort();
+        sets.dedup();
+        assert_eq!(sets.len(), ROUNDS, "each set has another name");
+        readers.map(|reader| reader.join().expect("no torn set")).iter().sum::<usize>()
+    });
+    say(&format!("pins: {reads} reads while {ROUNDS} sets were replaced"));
+    let sets = fs::read_dir(&pinned.0).expect("a directory").flatten();
+    let sets = sets.filter(|it| it.file_name().to_string_lossy().starts_with("set_"));
+    assert_eq!(sets.count(), 1, "the old ones are removed");
+}
+
+#[test]
+fn pins_can_be_removed_while_they_are_read() {
+    enter_namespace();
+    let _sockets: Vec<_> =
+        (0..300).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket")).collect();
+    let pinned = Pinned::new("read", &[]);
+    let program = Everybodys::new("pins-read");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--groups", GROUP, &program.program]);
+    command.args(["--pins", pinned.path(), "-uJ"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut reader = command.spawn().expect("it starts");
+    let mut out = reader.stdout.take().expect("a pipe");
+    let mut text = vec![0; 16];
+    out.read_exact(&mut text).expect("the first row");
+    let mut file = File::open(pinned.0.join("records/udp_table")).expect("a pin");
+    let mut records = vec![0; 16];
+    file.read_exact(&mut records).expect("the first record");
+    assert_eq!(pinned.unpin(), format!("removed {} and its pins\n", pinned.path()));
+    assert!(!pinned.0.exists());
+    out.read_to_end(&mut text).expect("the rest");
+    let rows: Vec<Value> = serde_json::from_slice(&text).expect("a whole array");
+    assert_eq!(rows.len(), 300);
+    file.read_to_end(&mut records).expect("the rest");
+    assert!(records.len() > 300 * 100, "{}", records.len());
+    assert!(reader.wait().expect("it ends").success());
+    fails(&member(&program, &pinned, "-u"), "there are none");
+}
+
+#[test]
+fn what_an_interrupted_pin_leaves_is_no_set_and_is_removed() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("half", &[]);
+    let program = Everybodys::new("pins-half");
+    let good = pinned.set();
+    // It ended before the set was finished, and before the link was renamed.
+    let half = pinned.0.join("set_0123456789abcdef");
+    fs::create_dir(&half).expect("a directory");
+    fs::rename(good.join("vsock_files"), half.join("vsock_files")).expect("rename");
+    symlink("set_0123456789abcdef", pinned.0.join("new_records")).expect("a link");
+    assert_eq!(pinned.set(), good);
+    succeeds(&member(&program, &pinned, "-t"));
+    pinned.pin(&[]);
+    assert!(!half.exists() && !pinned.0.join("new_records").is_symlink() && !good.exists());
+    succeeds(&member(&program, &pinned, "-t --vsock"));
+    // It ended before the first set was finished.
+    fs::create_dir(&half).expect("a directory");
+    fs::remove_file(pinned.0.join("records")).expect("the link");
+    fails(&member(&program, &pinned, "-t"), "there are none");
+    pinned.unpin();
+    assert!(!pinned.0.exists());
+    // It ended before the file system was mounted.
+    fs::create_dir(&pinned.0).expect("a directory");
+    fails(&member(&program, &pinned, "-t"), "there are none");
+    assert!(pinned.unpin().contains("which was empty"));
+    assert!(!pinned.0.exists());
+    assert_eq!(pinned.unpin(), format!("nothing is pinned in {}\n", pinned.path()));
+}
+
+#[test]
+fn pins_of_another_version_are_not_read() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("version", &[]);
+    let program = Everybodys::new("pins-version");
+    let version = pinned.set().join("version");
+    let own = fs::read_link(&version).expect("a link");
+    assert!(own.to_str().is_some_and(|it| it.starts_with(env!("CARGO_PKG_VERSION"))), "{own:?}");
+    for (text, said) in [
+        ("0.0.9 0123456789abcdef", "of knetstat 0.0.9, whose records differ"),
+        ("0.0.9", "does not lead to a BPF file system with pins of knetstat"),
+        ("\x1b[1m 1", "of knetstat \\x1b[1m, whose"),
+    ] {
+        fs::remove_file(&version).expect("the link");
+        symlink(text, &version).expect("a link");
+        fails(&member(&program, &pinned, "-t"), said);
+    }
+    fs::remove_file(&version).expect("the link");
+    fails(&member(&program, &pinned, "-t"), "does not lead to");
+    pinned.pin(&[]);
+    succeeds(&member(&program, &pinned, "-t"));
+}
+
+#[test]
+fn what_is_no_pin_is_not_opened() {
+    let _scene = Scene::new();
+    let program = Everybodys::new("pins-none");
+    let place = Pinned::nowhere("none");
+    fs::create_dir(&place.0).expect("a directory");
+    let records = place.0.join("records");
+    let foreign = "does not lead to a BPF file system";
+    let reads = || member(&program, &place, "-t");
+    fails(&reads(), "there are none");
+    File::create(&records).expect("a file");
+    fails(&reads(), foreign);
+    fs::remove_file(&records).expect("the file");
+    mkfifo(&records, Mode::from_bits_truncate(0o666)).expect("a FIFO");
+    fails(&reads(), foreign);
+    fs::remove_file(&records).expect("the FIFO");
+    fs::create_dir(&records).expect("a directory");
+    fails(&reads(), foreign);
+    // A set in another file system, whose pin is a FIFO: opening it would wait for a writer.
+    fs::rename(&records, place.0.join("set_1")).expect("rename");
+    symlink("set_1", &records).expect("a link");
+    mkfifo(&place.0.join("set_1/tcp_table"), Mode::from_bits_truncate(0o666)).expect("a FIFO");
+    fails(&reads(), foreign);
+    let unpinned = run(KNETSTAT, &["unpin", "--dir", place.path()]);
+    fails(&unpinned, "it is not a directory of pins");
+    let pinned = run(KNETSTAT, &["pin", "--dir", place.path()]);
+    fails(&pinned, "it is not empty");
+    fs::remove_dir_all(&place.0).expect("the directory");
+}
+
+/// A BPF file system whose files are not what their names say.
+#[test]
+fn foreign_pins_are_refused_or_kept() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("foreign", &["--with-owners"]);
+    let program = Everybodys::new("pins-foreign");
+    let table = pinned.set().join("tcp_table");
+    fs::rename(pinned.set().join("owners"), &table).expect("rename");
+    let output = member(&program, &pinned, "-tJ");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no record begins here") && said.lines().count() == 1, "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(serde_json::from_slice::<Value>(&output.stdout).is_err());
+    // A file of another file system in the place of a pin, and a directory.
+    let fifo = std::env::temp_dir().join(format!("knetstat-pins-fifo-{}", std::process::id()));
+    mkfifo(&fifo, Mode::from_bits_truncate(0o666)).expect("a FIFO");
+    succeeds(&run(
+        "mount",
+        &["--bind", fifo.to_str().expect("UTF-8"), table.to_str().expect("UTF-8")],
+    ));
+    fails(&member(&program, &pinned, "-t"), "does not lead to a BPF file system");
+    succeeds(&run("umount", &[table.to_str().expect("UTF-8")]));
+    fs::remove_file(&fifo).expect("the FIFO");
+    fs::remove_file(&table).expect("the pin");
+    fs::create_dir(&table).expect("a directory");
+    fails(&member(&program, &pinned, "-t"), "does not lead to a BPF file system");
+    // The pins of others are left.
+    pinned.pin(&[]);
+    let other = pinned.0.join("other");
+    fs::rename(pinned.set().join("vsock_files"), &other).expect("rename");
+    assert!(pinned.unpin().contains("but not other files"));
+    assert!(other.exists() && !pinned.0.join("records").is_symlink());
+    fs::remove_file(&other).expect("the pin");
+}
+
+/// Runs a shell line in a mount namespace where /run is empty. `$0` is the program, and `member` and `other` run what
+/// follows as nobody in the group, and in no group.
+fn with_empty_run(program: &Everybodys, line: &str) -> Output {
+    let functions = format!(
+        "mount -t tmpfs none /run && \
+         member() {{ setpriv --reuid 65534 --regid 65534 --groups {GROUP} \"$@\"; }} && \
+         other() {{ setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"; }} && {line}"
+    );
+    run("unshare", &["--mount", "sh", "-c", &functions, &program.program])
+}
+
+#[test]
+fn pins_are_found_where_programs_cannot_be_loaded() {
+    let _scene = Scene::new();
+    let program = Everybodys::new("pins-default");
+    let sh = |line: &str| with_empty_run(&program, line);
+    let pin = format!("$0 pin --group {GROUP} >/dev/null");
+    let lacks = "CAP_BPF and CAP_PERFMON are required";
+    fails(&sh("member $0 -t"), lacks);
+    assert_eq!(succeeds(&sh(&format!("{pin} && member $0 -tH"))).lines().count(), 6);
+    let other = sh(&format!("{pin} && other $0 -t"));
+    fails(&other, lacks);
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(
+        said.contains("or join the group 65533, which may read the pins in /run/knetstat"),
+        "{said}"
+    );
+    // Root does not read them, and so has processes, unless asked to.
+    succeeds(&sh(&format!("{pin} && $0 -tp")));
+    assert_eq!(sh(&format!("{pin} && $0 -tp --pins /run/knetstat")).status.code(), Some(1));
+    let replace = "v=$(echo /run/knetstat/set_*/version); rm $v; ln -s '0.0.9 1' $v";
+    fails(&sh(&format!("{pin} && {replace} && member $0 -t")), "of knetstat 0.0.9");
+    succeeds(&sh(&format!("{pin} && {replace} && $0 -t")));
+    fails(&sh(&format!("{pin} && member $0 -t --all-netns")), lacks);
+    assert_eq!(succeeds(&sh(&format!("{pin} && $0 unpin >/dev/null && ls /run"))), "");
+}
+
+#[test]
+fn doctor_tells_about_pins() {
+    let program = Everybodys::new("pins-doctor");
+    let sh = |line: &str| {
+        let output = with_empty_run(&program, line);
+        let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let checks = found["checks"].as_array().expect("checks").clone();
+        let check = checks.into_iter().find(|check| check["name"] == "pins").expect("the check");
+        (check, found["summary"].to_string(), output.status.code())
+    };
+    let pin = format!("$0 pin --group {GROUP} >/dev/null");
+    let version = env!("CARGO_PKG_VERSION");
+    let detail = |check: &Value| check["detail"].as_str().expect("text").to_owned();
+    assert!(detail(&sh("$0 doctor --json").0).starts_with("none in /run/knetstat"));
+    let (check, summary, status) = sh(&format!("{pin} && member $0 doctor --json"));
+    let expected = format!(
+        "in /run/knetstat, of knetstat {version}: every family, without processes, readable by root and the group {GROUP}"
+    );
+    assert_eq!((detail(&check), status), (expected, Some(0)));
+    assert!(summary.contains("knetstat works here, through the pins"), "{summary}");
+    let owners = "$0 pin --mode 0444 --with-owners >/dev/null && $0 doctor --json";
+    let text = detail(&sh(owners).0);
+    assert!(text.ends_with("with processes, readable by all users"), "{text}");
+    let (check, _, status) = sh(&format!("{pin} && other $0 doctor --json"));
+    assert_eq!((check["verdict"].as_str(), status), (Some("note"), Some(1)));
+    assert!(detail(&check).contains("only root and the group 65533 may read"), "{check}");
+    let replace = "v=$(echo /run/knetstat/set_*/version); rm $v; ln -s '0.0.9 1' $v";
+    let (check, ..) = sh(&format!("{pin} && {replace} && $0 doctor --json"));
+    assert_eq!(check["verdict"], "missing");
+    assert!(detail(&check).contains("of knetstat 0.0.9"), "{check}");
+}
+
+#[test]
+fn wrong_arguments_change_nothing() {
+    let place = Pinned::nowhere("wrong");
+    for (arguments, said) in [
+        (["--group", "nosuchgroup"], "unknown group 'nosuchgroup'"),
+        (["--mode", "0640"], "invalid mode '0640' (expected 0400, 0440 or 0444)"),
+        (["--mode", "x"], "invalid mode 'x'"),
+    ] {
+        let output = run(KNETSTAT, &[&["pin", "--dir", place.path()], &arguments[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(said) && text.lines().count() == 1, "{text}");
+    }
+    let missing = place.0.join("below");
+    fails(&run(KNETSTAT, &["pin", "--dir", missing.to_str().expect("UTF-8")]), "No such file");
+    let program = Everybodys::new("pins-wrong");
+    let nobody = as_nobody(None, &program.program, &["pin", "--dir", place.path()]);
+    fails(&nobody, "CAP_BPF and CAP_PERFMON are required");
+    assert!(!place.0.exists());
+}
+
+#[test]
+fn what_is_done_is_said_without_capabilities() {
+    let pinned = Pinned::nowhere("said");
+    let mut command = Command::new(KNETSTAT);
+    let writing = Writing::start(command.args(["pin", "--dir", pinned.path()]), Stream::Out);
+    writing.has_no_capabilities("pin");
+    let mut command = Command::new(KNETSTAT);
+    let writing = Writing::start(command.args(["unpin", "--dir", pinned.path()]), Stream::Out);
+    writing.has_no_capabilities("unpin");
+    assert!(!pinned.0.exists());
+}
+
+#[test]
+fn pins_serve_a_run_that_waits() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("wait", &[]);
+    let program = Everybodys::new("pins-wait");
+    let begin = |port: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--groups", GROUP, &program.program]);
+        command.args(["--pins", pinned.path(), "-uq", "--sport", port, "--wait", "60s"]);
+        command.spawn().expect("it starts")
+    };
+    assert!(begin("1003").wait().expect("it ends").success());
+    let mut waiting = begin("2003");
+    thread::sleep(Duration::from_millis(300));
+    assert!(waiting.try_wait().expect("wait").is_none());
+    // It goes on with the pins that it has opened.
+    pinned.unpin();
+    let _socket = UdpSocket::bind("127.0.0.1:2003").expect("a UDP socket");
+    assert!(waiting.wait().expect("it ends").success());
+}
+
+/// A listener in a path, so that the row has text from outside.
+#[test]
+fn paths_are_shown_by_pins() {
+    enter_namespace();
+    let path = std::env::temp_dir().join(format!("knetstat-pins-path-{}", std::process::id()));
+    let _listener = UnixListener::bind(&path).expect("a listener");
+    fs::remove_file(&path).expect("its file");
+    let pinned = Pinned::new("path", &[]);
+    let program = Everybodys::new("pins-path");
+    let rows = succeeds(&member(&program, &pinned, "-xlH"));
+    assert!(rows.contains(path.to_str().expect("UTF-8")), "{rows}");
+}
