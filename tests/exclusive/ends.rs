@@ -99,8 +99,13 @@ impl Begun {
         let mut command = Command::new(KNETSTAT);
         // A shell ignores SIGINT in what it runs in the background, such as these tests.
         let (ignored, usual) = (nix::libc::SIGINT, nix::libc::SIG_DFL);
+        let reset = move || {
+            // SAFETY: the usual handler is none of this process.
+            unsafe { nix::libc::signal(ignored, usual) };
+            Ok(())
+        };
         // SAFETY: signal(2) is safe between fork and exec.
-        unsafe { command.pre_exec(move || Ok(drop(nix::libc::signal(ignored, usual)))) };
+        unsafe { command.pre_exec(reset) };
         command.args(arguments.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut out = BufReader::with_capacity(4096, child.stdout.take().expect("a pipe"));

@@ -84,8 +84,11 @@ fn request(owners: bool) -> Request {
     Request { owners, tasks: false, every_netns: false, ..Request::everything() }
 }
 
-/// The files beside the set by name, and those that this kernel refuses, each with the reason.
-fn texts(loader: &Loader) -> Result<(Vec<(&'static str, Link)>, Vec<String>), Error> {
+/// A file beside the set, by its name.
+type Text = (&'static str, Link);
+
+/// The files beside the set, and those that this kernel refuses, each with the reason.
+fn texts(loader: &Loader) -> Result<(Vec<Text>, Vec<String>), Error> {
     let hz = Host::new(None)?.hz;
     let (mut loaded, mut missing) = (Vec::new(), Vec::new());
     for name in SINGLE {
