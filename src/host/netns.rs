@@ -150,7 +150,7 @@ impl Netns {
         }
     }
 
-    /// Returns the namespace of a container's first process.
+    /// Returns the namespace that all processes of a container are in, as far as this user may see.
     fn of_container(word: &str) -> Result<Netns, NetnsError> {
         let missing = || NetnsError::Wrong(unknown(word));
         let wanted = Wanted::new(word).ok_or_else(missing)?;
@@ -161,6 +161,20 @@ impl Netns {
             let words =
                 [first, other].map(|it| format!("{}:{}", it.container.runtime, it.container.id));
             let why = format!("'{word}' is the beginning of several IDs: {}", words.join(", "));
+            return Err(NetnsError::Wrong(why));
+        }
+        let mut namespaces = BTreeMap::new();
+        for member in &members {
+            if let Some(netns) = member.netns() {
+                namespaces.entry(netns).or_insert(member.pid);
+            }
+        }
+        if namespaces.len() > 1 {
+            let pids: Vec<String> = namespaces.values().map(u32::to_string).collect();
+            let why = format!(
+                "the processes of '{word}' are in several network namespaces (give a PID of the one: {})",
+                pids.join(", ")
+            );
             return Err(NetnsError::Wrong(why));
         }
         match of_task(first.pid, first.pid).and_then(with_inode) {

@@ -1,5 +1,6 @@
 //! The containers in network namespaces: those of the processes that are in them.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -27,8 +28,8 @@ impl Member {
         container_of(self.pid).as_ref() == Some(&self.container)
     }
 
-    /// The inode number of its network namespace.
-    fn netns(&self) -> Option<u32> {
+    /// The inode number of its network namespace. `None` if it has ended, or if this user may not see that.
+    pub fn netns(&self) -> Option<u32> {
         let netns = netns_of(self.pid).ok()?;
         self.is_same().then_some(netns)
     }
@@ -44,7 +45,8 @@ pub fn members() -> Vec<Member> {
 }
 
 /// The network namespaces of containers, each with the container of its first process. The namespace of the host is not
-/// among them, although containers may share it, nor those that this user may not see: proc(5), /proc/PID/ns.
+/// among them, although containers may share it, nor those that this user may not see: proc(5), /proc/PID/ns. A
+/// container whose processes are in several namespaces names none of them.
 pub fn namespaces() -> Vec<(u32, Container)> {
     let members = members();
     if members.is_empty() {
@@ -54,7 +56,12 @@ pub fn namespaces() -> Vec<(u32, Container)> {
     // first one as well.
     let Ok(of_host) = netns_of(1).or_else(|_| netns_of(2)) else { return Vec::new() };
     let found = members.into_iter().filter_map(|member| Some((member.netns()?, member.container)));
-    found.filter(|(netns, _)| *netns != of_host).collect()
+    let found: Vec<(u32, Container)> = found.filter(|(netns, _)| *netns != of_host).collect();
+    let mut namespaces: HashMap<String, HashSet<u32>> = HashMap::new();
+    for (netns, container) in &found {
+        namespaces.entry(container.id.clone()).or_default().insert(*netns);
+    }
+    found.into_iter().filter(|(_, container)| namespaces[&container.id].len() == 1).collect()
 }
 
 /// The container that a word means: `docker:4f5e6d7c8b9a`, or twelve or more digits of the ID alone.

@@ -41,8 +41,8 @@ pub fn refusal(key: Key) -> Option<&'static str> {
     use Column::*;
     match key {
         Key::Column(
-            Protocol | Type | State | Interface | Uid | NetnsName | Command | ProcessUser
-            | Nonblock | Owner | KernelUser | PeerCommand | PeerOwner | Unit | Diag,
+            Protocol | Type | State | Interface | Uid | Command | ProcessUser | Nonblock | Owner
+            | KernelUser | PeerCommand | PeerOwner | Unit | Diag,
         ) => None,
         Key::Column(_) => Some("has new values all the time, and each would be a time series"),
         Key::Option(index) | Key::Versions(index, _) => refusal_of_option(&CATALOGUE[index]),

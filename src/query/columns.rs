@@ -165,7 +165,7 @@ columns! {
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
     Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot, once a process has asked for it";
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
-    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace, from ip-netns(8)";
+    NetnsName = "netns_name", default("netns_name"), both(left("Netns Name", 12)), Nothing, Text, netns_name, "Name of the network namespace: that of ip-netns(8), else of the container in it";
     Master = "master", default("master"), ends(left("Master", 10)), Nothing, Object, |row| row.socket.master.map_or(Cell::Absent, Cell::Master), "MPTCP socket that a TCP subflow belongs to";
     Program = "program", default("processes"), both(left("PID/Program name", 20)), Holders, List, program, "Processes that hold the socket, or the reason why there is none";
     Pid = "pid", JsonMember::Chosen, both(left("PID", 7)), Holders, Numbers, |row| per_holder(row, pid), "Process of each descriptor";

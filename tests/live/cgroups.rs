@@ -302,3 +302,24 @@ fn a_container_names_its_network_namespace() {
     assert!(message.contains(ID) && message.contains(&other), "{message}");
     assert_eq!(sockets(&format!("-t --netns docker:{other}")).len(), 1);
 }
+
+/// A container whose processes are in several namespaces means none of them, and names none.
+#[test]
+fn a_container_with_two_network_namespaces() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let id = ID.replace('f', "e");
+    let group = hierarchy.group(&format!("docker/{id}/one"));
+    let group_of_other = hierarchy.group(&format!("docker/{id}/other"));
+    let children = [contained(&group, false), contained(&group_of_other, false)];
+    let refused = knetstat(["-t", "--netns", &id]);
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    let pids = children.iter().map(|(child, _)| child.pid()).collect::<Vec<_>>();
+    assert!(pids.iter().all(|pid| message.contains(&pid.to_string())), "{message}");
+    for (child, netns) in &children {
+        let rows = sockets(&format!("-t --all-netns --pid {}", child.pid()));
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        assert_eq!((&rows[0]["netns"], &rows[0]["netns_name"]), (&json!(netns), &Value::Null));
+    }
+}

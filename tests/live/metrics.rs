@@ -223,6 +223,7 @@ fn keys_without_bounds_are_refused() {
         "cookie",
         "recvq",
         "container",
+        "netns_name",
         "timer",
         "so_rcvbuf",
         "so_cookie",
