@@ -3,6 +3,7 @@
 pub mod boot_clock;
 pub mod cgroups;
 pub mod database;
+pub mod host_name;
 pub mod interfaces;
 pub mod labels;
 pub mod mounts;

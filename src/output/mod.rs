@@ -11,6 +11,7 @@ mod line;
 mod list;
 pub mod quiet;
 mod repeated;
+pub mod rounds;
 pub mod schema;
 pub mod short;
 pub mod summary;
