@@ -208,7 +208,6 @@ const LINES: &[(&str, &str)] = &[
     ("--statistics", "no --statistics here; to show protocol statistics use nstat -a"),
     ("--interfaces", "no --interfaces here; to show interface counters use ip -s link"),
     ("--groups", "no --groups here; to show multicast groups use ip maddr"),
-    ("--continuous", "no --continuous here; to repeat the table use knetstat -c"),
     ("--inet-sockopt", "no --inet-sockopt here; to show all options use knetstat -O all"),
     ("--tos", "no --tos here; to show ToS and priority use knetstat -O IP_TOS,IPV6_TCLASS,SO_PRIORITY"),
     ("--info", "no --info here; to show TCP internals use ss -i"),
@@ -271,7 +270,8 @@ fn what_an_answer_says_to_type_is_right_usage() {
             }
             let mut shell = Command::new("sh");
             // Sockets that are shown again and again are shown without an end.
-            let limit = if hint.starts_with("knetstat -c") { "timeout 2 " } else { "" };
+            let is_repeated = hint.split(' ').any(|word| matches!(word, "-c" | "-tc"));
+            let limit = if is_repeated { "timeout 2 " } else { "" };
             let script = format!("set -f; {limit}{hint} >/dev/null");
             let output = shell.args(["-c", &script]).env("PATH", &path).output().expect("sh");
             let said = String::from_utf8_lossy(&output.stderr);
