@@ -353,6 +353,16 @@ pub struct TableArgs {
     /// such as 500ms, 5s or 2min
     #[arg(long, value_name = "TIME", value_parser = parse_wait, allow_negative_numbers = true, help_heading = "Output")]
     pub wait: Option<Duration>,
+    /// Show the sockets again and again, every second or at the interval that is the last argument: seconds, or
+    /// a number with a unit, such as 0.5, 500ms or 2min. On a terminal, what has changed is marked
+    #[arg(short, long, help_heading = "Output")]
+    pub continuous: bool,
+    /// The interval of --continuous.
+    #[arg(skip)]
+    pub interval: Option<Duration>,
+    /// With -c: show only sockets that were opened or closed, or that have changed
+    #[arg(long, help_heading = "Output")]
+    pub changes: bool,
     /// When to use colour, in which options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
@@ -409,6 +419,9 @@ impl Cli {
         arguments: &[OsString],
         program: &clap::Command,
     ) -> Result<Cli, Error> {
+        if self.table.continuous {
+            self.take_interval();
+        }
         let words = self.words.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>();
         let words = words.ok_or_else(|| Error::Usage(usage::NOT_UTF8.into()))?;
         if words.is_empty() {
@@ -422,6 +435,28 @@ impl Cli {
             Error::Usage(usage::wrong_words(&self.words, arguments, program, &error))
         })?);
         Ok(self)
+    }
+}
+
+impl Cli {
+    /// Takes the last or the first word as the interval of `--continuous`, if it is a time and not a part of an
+    /// expression: the other words are a whole one, or there are none.
+    fn take_interval(&mut self) {
+        let words: Option<Vec<&str>> = self.words.iter().map(|word| word.to_str()).collect();
+        let words = words.unwrap_or_default();
+        let is_whole =
+            |words: &[&str]| words.is_empty() || Expression::parse(&words.join(" ")).is_ok();
+        let places = [
+            words.split_last().map(|it| (words.len() - 1, it)),
+            words.split_first().map(|it| (0, it)),
+        ];
+        let found = places.into_iter().flatten().find_map(|(place, (word, others))| {
+            parse_time(word).filter(|_| is_whole(others)).map(|time| (place, time))
+        });
+        if let Some((place, time)) = found {
+            self.table.interval = Some(time);
+            self.words.remove(place);
+        }
     }
 }
 
@@ -498,10 +533,14 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 }
 
 /// Parses a duration: a number with a unit of time, or seconds.
-fn parse_wait(text: &str) -> Result<Duration, String> {
+fn parse_time(text: &str) -> Option<Duration> {
     let time = units::time(text).or_else(|| units::decimal(text, 1_000_000));
-    let time = time.and_then(|time| u64::try_from(time).ok()).map(Duration::from_micros);
-    time.ok_or_else(|| {
+    time.and_then(|time| u64::try_from(time).ok()).map(Duration::from_micros)
+}
+
+/// Parses the value of `--wait`, which is a duration.
+fn parse_wait(text: &str) -> Result<Duration, String> {
+    parse_time(text).ok_or_else(|| {
         let word = escaped(text.as_bytes());
         format!(
             "invalid time '{word}' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"

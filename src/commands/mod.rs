@@ -25,6 +25,15 @@ use crate::kernel::{process, sandbox};
 /// When standard output cannot be written.
 fn stdout() -> Result<BufWriter<File>, Error> {
     sandbox::enter()?;
+    open_stdout()
+}
+
+/// Returns the same with the capabilities that are left, for a command that goes on to read the kernel.
+///
+/// # Errors
+///
+/// As [`stdout`].
+fn open_stdout() -> Result<BufWriter<File>, Error> {
     process::check_stdout().map_err(Error::Output)?;
     let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))

@@ -1,6 +1,7 @@
 //! The resolved settings: what the command line means, after services, users, columns and options are
 //! looked up.
 
+mod rounds;
 mod selected;
 
 use std::io::{self, IsTerminal};
@@ -28,6 +29,7 @@ use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind, Version};
 use crate::socket::{peer, Names};
 use crate::usage;
+pub use rounds::Rounds;
 
 /// The sockets to show, their columns and options, and the output format.
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ pub struct Config {
     pub quiet: bool,
     /// How long to wait for a socket that matches.
     pub wait: Option<Duration>,
+    /// How the table is shown again and again, if it is.
+    pub rounds: Option<Rounds>,
     /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
     pub format: Format,
@@ -83,6 +87,7 @@ impl Config {
             sort: if args.quiet { Vec::new() } else { args.sort.clone() },
             quiet: args.quiet,
             wait: args.wait,
+            rounds: rounds::of(args)?,
             columns: columns(args, format, &filter, &selection)?,
             selection,
             lost: Lost::default(),
@@ -107,6 +112,11 @@ impl Config {
         let (columns, sort, keys) =
             (ColumnList::default(), Vec::new(), self.filter.keys().collect());
         Config { columns, sort, keys, quiet: true, ..self.clone() }
+    }
+
+    /// Whether the sockets are read more than once, so that those that do not exist yet count, too.
+    pub fn is_repeated(&self) -> bool {
+        self.wait.is_some() || self.rounds.is_some()
     }
 
     /// Whether the column is shown, or asked for by a key.

@@ -4,6 +4,7 @@ pub mod boot_clock;
 pub mod cgroups;
 pub mod database;
 pub mod groups;
+pub mod host_name;
 pub mod interfaces;
 pub mod labels;
 pub mod mounts;

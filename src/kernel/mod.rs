@@ -9,6 +9,7 @@ pub mod abi;
 pub mod btf;
 pub mod caller;
 pub mod capability;
+pub mod ending;
 pub mod family;
 pub mod handler;
 mod identity;

@@ -168,7 +168,7 @@ fn values(text: &[u8], terminal: usize) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The width of a text in columns of the terminal, without escape sequences for colours.
-fn display_width(text: &[u8]) -> usize {
+pub(super) fn display_width(text: &[u8]) -> usize {
     if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
         return text.len();
     }

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod module;
 pub mod quiet;
 mod repeated;
+pub mod rounds;
 pub mod schema;
 pub mod short;
 pub mod summary;

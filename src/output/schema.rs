@@ -39,13 +39,27 @@ pub fn row() -> Json {
     })
 }
 
-/// The members that an archive can add to a row: when and where it was read, and the version that it
-/// follows.
-fn archive() -> [(String, Json); 3] {
+/// The members that `--continuous` or an archive adds to a row: when and where it was read, what has happened to the
+/// socket, and the version that the row follows.
+fn archive() -> [(String, Json); 5] {
     let host = json!({"type": "string", "minLength": 1});
     [
         ("time".into(), about(date_time(), "When the row was read (RFC 3339, UTC)")),
         ("host".into(), about(host, "Name of the host that the row is from")),
+        (
+            "event".into(),
+            about(
+                json!({"enum": ["opened", "closed", "changed"]}),
+                "What has happened to the socket since the last reading",
+            ),
+        ),
+        (
+            "changes".into(),
+            about(
+                json!({"type": "object"}),
+                "Old and new values of the members that have changed; options are members of options",
+            ),
+        ),
         (
             "schema".into(),
             about(

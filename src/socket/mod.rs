@@ -1,6 +1,7 @@
 //! A socket decoded from its record: its addresses, state, queues, user and timer.
 
 pub mod cgroup;
+pub mod continuity;
 pub mod diag;
 pub mod family;
 pub mod kind;

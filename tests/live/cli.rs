@@ -12,8 +12,10 @@ use crate::common::flags::flags;
 use crate::common::{
     self, enter_namespace, not_tested, on_a_terminal, open, set, sockets, stdout, KNETSTAT,
 };
+use crate::continuous::Running;
 use crate::pins::Pinned;
 use knetstat::options::catalogue::CATALOGUE;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{bind, connect, AddressFamily, SockType, SockaddrStorage};
 use serde_json::Value;
 
@@ -339,6 +341,19 @@ const CASES: &[Case] = &[
     case(&["--wait"], |flag| {
         changes_nothing(&format!("{flag} 5s"));
         assert_eq!(stdout(&format!("{flag} 50ms -H --port 9")), "");
+    }),
+    case(&["-c", "--continuous"], |flag| {
+        let arguments = format!("-tlH4 --columns local {flag} 0.05");
+        assert_eq!(Running::start(&arguments).lines(3), ["127.0.0.1:1001"; 3]);
+    }),
+    case(&["--changes"], |flag| {
+        let arguments = format!("-uc {flag} 0.05 --sport 1999,7999 --columns local");
+        let mut running = Running::start(&arguments);
+        running.pass_round();
+        let _socket = UdpSocket::bind("127.0.0.1:1999").expect("a socket");
+        running.pass_round();
+        let lines = running.end(Signal::SIGTERM);
+        assert_eq!(lines, ["Event   Local Address", "opened  127.0.0.1:1999"]);
     }),
     case(&["--color"], |flag| {
         let bold =
@@ -757,11 +772,13 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs whose reader is gone, or that cannot be written
 
 /// All commands that write to standard output.
-const WRITERS: [&str; 21] = [
+const WRITERS: [&str; 23] = [
     "-O all",
     "-J",
     "--ndjson",
     "--csv -O all",
+    "-uc 0.05",
+    "-uc 0.05 --ndjson",
     "--sort -sport",
     "--count-by sport",
     "--count-by sport --csv",

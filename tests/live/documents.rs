@@ -46,7 +46,10 @@ impl Scene {
 
     /// Runs a shell line, in which the PID of the documents is that of a process of the scene.
     fn run(&self, line: &str) -> Output {
-        let line = line.replace(PID, &self.careful.pid().to_string());
+        let mut line = line.replace(PID, &self.careful.pid().to_string());
+        if is_continuous(&line) {
+            line.insert_str(0, "timeout --preserve-status 2 ");
+        }
         let directory = Path::new(KNETSTAT).parent().expect("a directory");
         let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("sh");
@@ -127,6 +130,13 @@ fn without_description(line: &str) -> &str {
         !quoted && (line[*at..].starts_with("  ") || line[*at..].starts_with(" # "))
     });
     line[..end.map_or(line.len(), |(at, _)| at)].trim()
+}
+
+/// Whether the command does not end by itself.
+fn is_continuous(line: &str) -> bool {
+    let is_letters = |letters: &str| letters.chars().all(|letter| "tuxlnpc".contains(letter));
+    let mut words = line.split(' ').filter_map(|word| word.strip_prefix('-'));
+    words.any(|letters| letters.contains('c') && is_letters(letters))
 }
 
 fn is_command(line: &str) -> bool {

@@ -13,6 +13,7 @@ mod supported;
 mod cgroups;
 mod cli;
 mod command_lines;
+mod continuous;
 mod cookies;
 mod count;
 mod csv;

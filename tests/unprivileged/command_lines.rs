@@ -70,6 +70,13 @@ const LINES: &[(&str, &str)] = &[
     ("--wait -1", "--wait: invalid time '-1' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"),
     ("--wait 5y", "--wait: invalid time '5y' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"),
     ("--wait", "--wait requires a value (such as --wait 5s)"),
+    ("-tcJ", "--json and -c cannot be combined: the array would have no end (use --ndjson)"),
+    ("-c --csv", "--csv and -c cannot be combined: a record has no time (use --ndjson)"),
+    ("-tqc 1", "--quiet and -c cannot be combined: -c has no result (use --wait)"),
+    ("-c --wait 5s", "--wait and -c cannot be combined: -c shows what there is (omit one of them)"),
+    ("-c --changes -s", "--changes and counts cannot be combined: changes are those of sockets"),
+    ("--changes", "--changes: requires -c (such as knetstat -tc --changes)"),
+    ("-c 0", "-c: the interval must be longer than 0 (such as -c 0.5)"),
     ("--color sometimes", "--color: unknown value 'sometimes' (expected auto, always or never)"),
     ("--colour sometimes", "--color: unknown value 'sometimes' (expected auto, always or never)"),
     ("--color", "--color requires a value (such as --color never)"),
@@ -193,12 +200,10 @@ const LINES: &[(&str, &str)] = &[
     ("--no-resolve", "no --no-resolve here; to show numbers use knetstat (numbers are the default)"),
     ("-iTCP:22 -sTCP:LISTEN", "no -i here; use knetstat -t --port 22 --state LISTEN"),
     ("-i eth0", "no -i here; to show TCP internals use ss -i, to show interface counters use ip -s link, to choose a port or an address use knetstat --port 443 --addr 10.0.0.0/8"),
-    ("-r", "no -r here; to resolve host names use ss -r, to show routes use ip route, to repeat the table use watch -n 1 knetstat"),
+    ("-r", "no -r here; to resolve host names use ss -r, to show routes use ip route, to repeat the table use knetstat -c"),
     ("-m", "no -m here; to show socket memory use ss -m"),
     ("-v", "no -v here; to see what is missing on this host use knetstat doctor -v"),
-    ("-c", "no -c here; to repeat the table use watch -n 1 knetstat, to choose a command use knetstat --command NAME"),
-    ("-tuc 1", "no -c here; to repeat the table use watch -n 1 knetstat, to choose a command use knetstat --command NAME"),
-    ("-c nginx", "no -c here; use knetstat --command nginx"),
+    ("-c nginx", "unexpected word 'nginx' (for a process: knetstat -c --command nginx)"),
     ("-p 1234", "-p does not take a value (use knetstat --pid 1234)"),
     ("-tp 1234", "-p does not take a value (use knetstat -t --pid 1234)"),
     ("-u root", "-u does not take a value (use knetstat --user root)"),
@@ -216,12 +221,11 @@ const LINES: &[(&str, &str)] = &[
     ("--statistics", "no --statistics here; to show protocol statistics use nstat -a"),
     ("--interfaces", "no --interfaces here; to show interface counters use ip -s link"),
     ("--groups", "no --groups here; to show multicast groups use ip maddr"),
-    ("--continuous", "no --continuous here; to repeat the table use watch -n 1 knetstat"),
     ("--inet-sockopt", "no --inet-sockopt here; to show all options use knetstat -O all"),
     ("--tos", "no --tos here; to show ToS and priority use knetstat -O IP_TOS,IPV6_TCLASS,SO_PRIORITY"),
     ("--info", "no --info here; to show TCP internals use ss -i"),
     ("--memory", "no --memory here; to show socket memory use ss -m"),
-    ("--watch", "no --watch here; to repeat the table use watch -n 1 knetstat"),
+    ("--watch", "no --watch here; to repeat the table use knetstat -c"),
     ("--no-color", "no --no-color here; to disable colour use knetstat --color never"),
     ("--established", "no --established here; to choose a state use knetstat --state ESTABLISHED"),
     ("--uid 0", "no --uid here; to choose a user use knetstat --user 1000"),
@@ -278,7 +282,10 @@ fn what_an_answer_says_to_type_is_right_usage() {
                 continue;
             }
             let mut shell = Command::new("sh");
-            let script = format!("set -f; {hint} >/dev/null");
+            // Sockets that are shown again and again are shown without an end.
+            let is_repeated = hint.split(' ').any(|word| matches!(word, "-c" | "-tc"));
+            let limit = if is_repeated { "timeout 2 " } else { "" };
+            let script = format!("set -f; {limit}{hint} >/dev/null");
             let output = shell.args(["-c", &script]).env("PATH", &path).output().expect("sh");
             let said = String::from_utf8_lossy(&output.stderr);
             let is_gone = said.contains("there is no process");
@@ -482,5 +489,30 @@ fn no_option_of_other_programs_is_unknown() {
             let said = String::from_utf8(output.stderr).expect("UTF-8");
             assert!(!said.contains("unknown option"), "{program} {option}: {said}");
         }
+    }
+}
+
+/// The last or the first word is the interval of -c, unless it belongs to the expression.
+#[test]
+fn an_interval_is_no_part_of_an_expression() {
+    for (line, milliseconds, has_expression) in [
+        ("-tc", None, false),
+        ("-tuc 1", Some(1000), false),
+        ("-c 0.5 -t", Some(500), false),
+        ("-t --continuous 250ms", Some(250), false),
+        ("-tc dport = 443", None, true),
+        ("-tc sport 443", None, true),
+        ("-tc dport = 443 2", Some(2000), true),
+        ("-tc 2min dport = 443", Some(120_000), true),
+        ("-tc keepidle > 5", None, true),
+        ("-tc not nodelay 5", Some(5000), true),
+        ("-tc :443", None, true),
+        ("-t nodelay = 1", None, true),
+    ] {
+        let words = ["knetstat"].into_iter().chain(line.split(' '));
+        let cli = knetstat::cli::parse(words.map(Into::into).collect());
+        let table = cli.unwrap_or_else(|error| panic!("{line}: {error}")).table;
+        assert_eq!(table.interval.map(|time| time.as_millis()), milliseconds, "{line}");
+        assert_eq!(table.expression.is_some(), has_expression, "{line}");
     }
 }

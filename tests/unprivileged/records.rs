@@ -175,6 +175,7 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
         sort: Vec::new(),
         quiet: false,
         wait: None,
+        rounds: None,
         lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
         filter: Filter::default(),

@@ -1,9 +1,11 @@
 //! The table of sockets, in any format, and what is counted of them.
 
+mod continuous;
 pub mod namespaces;
 pub mod peers;
 mod pins;
 pub mod pipeline;
+mod places;
 pub mod plans;
 mod reading;
 mod rows;
@@ -45,10 +47,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
     }
     let netns_set = find(scope)?;
     let is_one = *scope != Scope::All && netns_set.namespaces.is_empty();
-    let filter = match config.wait {
+    let filter = match config.is_repeated() {
         // The first such socket may be opened meanwhile.
-        Some(_) => config.filter.clone(),
-        None => expected(config.filter.clone(), !is_one),
+        true => config.filter.clone(),
+        false => expected(config.filter.clone(), !is_one),
     };
     let style = style(config, &filter, !is_one);
     let config = Config { filter, style, ..config.clone() };
@@ -61,6 +63,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     };
     let (programs, lost) = load(&request, &config)?;
     let config = &Config { lost, ..config };
+    if let Some(rounds) = config.rounds {
+        return continuous::run(&programs, config, rounds, netns_set);
+    }
     let netns_set = match config.wait {
         None => netns_set,
         Some(limit) => match wait::for_match(&programs, config, netns_set, limit)? {
@@ -84,7 +89,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
 fn print(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Error> {
     let mut out = stdout()?;
     let mut output = config.format.open(&mut out, &config.columns, config.style);
-    let missing = reading.read(programs, config, output.as_mut())?;
+    let missing = reading.read(programs, config, output.as_mut(), true)?;
     if missing.is_empty() {
         return output.end().map_err(Error::Output);
     }
@@ -97,7 +102,7 @@ fn print(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Err
 /// Finds out whether a socket matches. If one does, it does not matter what is missing.
 fn find_match(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Error> {
     let mut quiet = Quiet::default();
-    let missing = reading.read(programs, config, &mut quiet)?;
+    let missing = reading.read(programs, config, &mut quiet, true)?;
     match (quiet.is_done(), missing.is_empty()) {
         (true, _) => Ok(()),
         (false, true) => Err(Error::NoMatch),

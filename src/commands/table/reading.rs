@@ -127,7 +127,7 @@ impl Reading {
         Ok(self)
     }
 
-    /// Reads the sockets. Returns what is missing, as the ends of sentences.
+    /// Reads the sockets. Returns what is missing, as the ends of sentences. Threads read ahead if `has_threads`.
     ///
     /// # Errors
     ///
@@ -137,11 +137,20 @@ impl Reading {
         programs: &Loaded,
         config: &Config,
         output: &mut dyn Output,
+        has_threads: bool,
     ) -> Result<Vec<String>, Error> {
         let Reading { netns_set, namespaces, snapshots, mut ownership, .. } = self;
         let Snapshots { sockets, queues, connections } = snapshots;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
-        let ahead = |snapshot| ReadAhead::new(snapshot, notice(programs)).map_err(Error::Thread);
+        let ahead = |snapshot| -> Result<Box<dyn Read>, Error> {
+            match has_threads {
+                true => {
+                    let ahead = ReadAhead::new(snapshot, notice(programs));
+                    Ok(Box::new(ahead.map_err(Error::Thread)?))
+                }
+                false => Ok(Box::new(snapshot)),
+            }
+        };
         let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
         let mut listeners = None;
         let in_messages = ownership.as_ref().map(|ownership| ownership.messages.missing());
@@ -164,17 +173,9 @@ impl Reading {
     /// # Errors
     ///
     /// When the sockets cannot be read.
-    pub fn has_match(self, config: &Config) -> Result<bool, Error> {
-        let reading = self.with_owners(config, false)?;
-        let Reading { namespaces, snapshots, mut ownership, .. } = reading;
-        let Snapshots { sockets, queues, connections } = snapshots;
-        let namespaces = with_peers(namespaces, connections, config)?;
-        if let Some(ownership) = &mut ownership {
-            ownership.listeners = Listeners::read(queues)?;
-        }
+    pub fn has_match(self, programs: &Loaded, config: &Config) -> Result<bool, Error> {
         let mut quiet = Quiet::default();
-        let records = Records::new(sockets);
-        pipeline::print(records, config, &namespaces, ownership, &mut quiet)?;
+        self.with_owners(config, false)?.read(programs, config, &mut quiet, false)?;
         Ok(quiet.is_done())
     }
 }

@@ -135,6 +135,7 @@ impl Reading {
             sort: Vec::new(),
             quiet: false,
             wait: None,
+            rounds: None,
             columns: ColumnList::for_objects(&everything),
             lost: lost.unwrap_or_default(),
             format: LINES,
