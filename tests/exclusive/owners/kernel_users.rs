@@ -44,14 +44,31 @@ fn a_tunnel() {
     check(4789, "-u", "vxlan_rcv", "tunnel");
 }
 
-/// RDS listens in every network namespace as soon as its module is there: net/rds/tcp.h, RDS_TCP_PORT.
+/// The module of RDS, which is unloaded in the end. It has a listener in every network namespace, which other tests would
+/// see.
+struct Rds;
+
+impl Rds {
+    fn load() -> Option<Rds> {
+        let loaded = Command::new("modprobe").args(["-q", "rds_tcp"]).status();
+        loaded.is_ok_and(|status| status.success()).then(|| Rds)
+    }
+}
+
+impl Drop for Rds {
+    fn drop(&mut self) {
+        let unloaded = Command::new("modprobe").args(["-r", "rds_tcp"]).status();
+        assert!(unloaded.is_ok_and(|status| status.success()), "modprobe -r rds_tcp");
+    }
+}
+
+/// net/rds/tcp.h, RDS_TCP_PORT
 #[test]
 fn a_listener() {
     let _turn = alone();
-    let loaded = Command::new("modprobe").args(["-q", "rds_tcp"]).status();
-    if !loaded.is_ok_and(|status| status.success()) {
+    let Some(_rds) = Rds::load() else {
         return not_tested("who uses a socket of RDS, which this kernel does not have");
-    }
+    };
     check(16385, "-t", "rds_tcp_listen_data_ready", "kernel");
 }
 
