@@ -19,9 +19,9 @@ fn check(port: u16, flags: &str, function: &str, owner: &str) {
         assert_eq!(row["kernel_user"], json!(user), "{row}");
     }
     let word = format!("{}({owner})", user.as_deref().unwrap_or_default());
-    let table = stdout(&format!("{flags} -p -4"));
+    let table = stdout(&format!("{flags} -p"));
     assert_eq!(line_at_port(&table, port).split_whitespace().nth(6), Some(word.as_str()));
-    let column = stdout(&format!("{flags} -4 -H --sport {port} --columns kernel_user"));
+    let column = stdout(&format!("{flags} -H --sport {port} --columns kernel_user"));
     assert_eq!(column.trim_end(), user.as_deref().unwrap_or("?"));
     let Some(user) = user else { return };
     let found = sockets(&format!("{flags} -p --where kernel_user={user}"));
@@ -41,7 +41,7 @@ fn a_tunnel() {
         return not_tested("who uses a socket of vxlan's, which this kernel does not have");
     }
     ip("link set vxlan0 up");
-    check(4789, "-u", "vxlan_rcv", "tunnel");
+    check(4789, "-u -4", "vxlan_rcv", "tunnel");
 }
 
 /// The module of RDS, which is unloaded in the end. It has a listener in every network namespace, which other tests would
@@ -69,7 +69,7 @@ fn a_listener() {
     let Some(_rds) = Rds::load() else {
         return not_tested("who uses a socket of RDS, which this kernel does not have");
     };
-    check(16385, "-t", "rds_tcp_listen_data_ready", "kernel");
+    check(16385, "-t -6", "rds_tcp_listen_data_ready", "kernel");
 }
 
 #[test]
