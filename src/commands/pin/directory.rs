@@ -251,12 +251,16 @@ impl Directory {
     ///
     /// When the kernel refuses.
     pub fn remove_sets_but(&self, kept: Option<&OsString>, access: Access) -> Result<(), Error> {
+        // In a file system that knetstat has mounted, every set is its own, also one that lacks its version.
+        let is_mount = is_own_mount(self.path());
         let remove = || {
             for entry in fs::read_dir(self.path())? {
                 let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
                 match &name {
                     _ if Some(&name) == kept => {}
-                    _ if is_set(&name) && is_own_set(&path)? => remove_set(&path, access)?,
+                    _ if is_set(&name) && (is_mount || is_own_set(&path)?) => {
+                        remove_set(&path, access)?
+                    }
                     _ if is_unfinished(&name) => fs::remove_file(path)?,
                     _ => {}
                 }
