@@ -104,13 +104,15 @@ pub enum Command {
         /// The directory. A BPF file system is mounted there, unless it is in one
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = DIRECTORY)]
         dir: PathBuf,
-        /// The group that may read the pins, by name or number
-        #[arg(long, value_name = "GROUP", default_value = "0", add = Completer::new(values::groups))]
-        group: String,
-        /// The mode of the pins: 0400 (only root), 0440 (the group, too) or 0444 (all users)
-        #[arg(long, value_name = "MODE", value_parser = parse_mode, default_value = "0440")]
-        mode: u32,
-        /// Also pin the processes that hold sockets, of all users and network namespaces. -p shows them
+        /// The group that may read the pins, by name or number. Default: that of the pins that are there, or 0
+        #[arg(long, value_name = "GROUP", add = Completer::new(values::groups))]
+        group: Option<String>,
+        /// The mode of the pins: 0400 (only root), 0440 (the group, too) or 0444 (all users). Default: that of the pins
+        /// that are there, or 0440
+        #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+        mode: Option<u32>,
+        /// Also pin the processes that hold sockets, of all users and network namespaces. -p shows them. Pins that are
+        /// there keep this
         #[arg(long)]
         with_owners: bool,
     },

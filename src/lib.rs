@@ -37,7 +37,8 @@ pub fn run(cli: &Cli) -> Result<(), Error> {
         Some(Command::Options { names, json }) => commands::options::run(names, *json),
         Some(Command::Doctor { verbose, json }) => commands::doctor::run(Form::of(*verbose, *json)),
         Some(Command::Pin { dir, group, mode, with_owners }) => {
-            commands::pin::run(dir, group, *mode, *with_owners)
+            let (group, mode, with_owners) = (group.as_deref(), *mode, *with_owners);
+            commands::pin::run(dir, &commands::pin::Wanted { group, mode, with_owners })
         }
         Some(Command::Unpin { dir }) => commands::unpin::run(dir),
         Some(Command::Schema) => commands::schema::run(),

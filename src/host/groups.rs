@@ -23,8 +23,13 @@ pub fn parse(word: &str) -> Result<u32, String> {
 }
 
 fn find(word: &str, file: &Database) -> Result<u32, String> {
-    if let Ok(gid) = word.parse() {
-        return Ok(gid);
+    match word.parse() {
+        // chown(2) leaves the group unchanged for this number.
+        Ok(u32::MAX) => {
+            return Err(format!("invalid group '{word}' (the kernel has no group of this number)"))
+        }
+        Ok(gid) => return Ok(gid),
+        Err(_) => {}
     }
     let groups = file.lines(word)?.filter_map(group);
     match groups.clone().find(|(name, _)| *name == word.as_bytes()) {
@@ -44,7 +49,8 @@ pub fn shown(gid: u32) -> String {
 fn group(line: &[u8]) -> Option<(&[u8], u32)> {
     let mut fields = line.split(|byte| *byte == b':');
     let (name, gid) = (fields.next()?, fields.nth(1)?);
-    Some((name, str::from_utf8(gid).ok()?.parse().ok()?))
+    let gid = str::from_utf8(gid).ok()?.parse().ok()?;
+    (gid != u32::MAX).then_some((name, gid))
 }
 
 #[cfg(test)]
@@ -58,5 +64,6 @@ mod tests {
         assert_eq!(find("adm", &file), Ok(4));
         assert!(find("adn", &file).unwrap_err().contains("adm"));
         assert!(find("-1", &file).is_err());
+        assert!(find("4294967295", &file).unwrap_err().contains("invalid group"));
     }
 }

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{symlink, PermissionsExt};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{chown, symlink, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use knetstat::kernel::syscall;
+use nix::fcntl::{fcntl, FcntlArg, FdFlag, Flock, FlockArg};
 use nix::libc;
 use nix::sched::{unshare, CloneFlags};
 use nix::sys::stat::Mode;
@@ -384,6 +384,8 @@ fn what_an_interrupted_pin_leaves_is_no_set_and_is_removed() {
     // It ended before the set was finished, and before the link was renamed.
     let half = pinned.0.join("set_0123456789abcdef");
     fs::create_dir(&half).expect("a directory");
+    let only_root = || fs::set_permissions(&half, fs::Permissions::from_mode(0o700));
+    only_root().expect("chmod");
     fs::rename(good.join("vsock_files"), half.join("vsock_files")).expect("rename");
     symlink("set_0123456789abcdef", pinned.0.join("new_records")).expect("a link");
     assert_eq!(pinned.set(), good);
@@ -393,6 +395,7 @@ fn what_an_interrupted_pin_leaves_is_no_set_and_is_removed() {
     succeeds(&member(&program, &pinned, "-t --vsock"));
     // It ended before the first set was finished.
     fs::create_dir(&half).expect("a directory");
+    only_root().expect("chmod");
     fs::remove_file(pinned.0.join("records")).expect("the link");
     fails(&member(&program, &pinned, "-t"), "there are none");
     pinned.unpin();
@@ -520,6 +523,12 @@ fn pins_are_found_where_programs_cannot_be_loaded() {
         said.contains("or join the group 65533, which may read the pins in /run/knetstat"),
         "{said}"
     );
+    // Nobody is told to join the group of root, or one that may not read.
+    for arguments in ["", "--group 65533 --mode 0400"] {
+        let other = sh(&format!("$0 pin {arguments} >/dev/null && other $0 -t"));
+        fails(&other, lacks);
+        assert!(!String::from_utf8_lossy(&other.stderr).contains("join"), "{other:?}");
+    }
     // Root does not read them, and so has processes, unless asked to.
     succeeds(&sh(&format!("{pin} && $0 -tp")));
     assert_eq!(sh(&format!("{pin} && $0 -tp --pins /run/knetstat")).status.code(), Some(1));
@@ -550,6 +559,15 @@ fn doctor_tells_about_pins() {
     );
     assert_eq!((detail(&check), status), (expected, Some(0)));
     assert!(summary.contains("knetstat works here, through the pins"), "{summary}");
+    assert!(!summary.contains("CAP_BPF"), "{summary}");
+    // A set without a family.
+    let remove = "rm /run/knetstat/records/vsock_files /run/knetstat/records/udp_table";
+    let (check, summary, status) = sh(&format!("{pin} && {remove} && member $0 doctor --json"));
+    assert_eq!((check["verdict"].as_str(), status), (Some("missing"), Some(1)));
+    assert!(summary.contains("not complete here: UDP and vsock sockets: not among"), "{summary}");
+    assert!(!summary.contains("CAP_BPF"), "{summary}");
+    let (check, _, status) = sh(&format!("{pin} && {remove} && $0 doctor --json"));
+    assert_eq!((check["verdict"].as_str(), status), (Some("missing"), Some(0)));
     let owners = "$0 pin --mode 0444 --with-owners >/dev/null && $0 doctor --json";
     let text = detail(&sh(owners).0);
     assert!(text.ends_with("with processes, readable by all users"), "{text}");
@@ -567,6 +585,7 @@ fn wrong_arguments_change_nothing() {
     let place = Pinned::nowhere("wrong");
     for (arguments, said) in [
         (["--group", "nosuchgroup"], "unknown group 'nosuchgroup'"),
+        (["--group", "4294967295"], "invalid group '4294967295'"),
         (["--mode", "0640"], "invalid mode '0640' (expected 0400, 0440 or 0444)"),
         (["--mode", "x"], "invalid mode 'x'"),
     ] {
@@ -575,6 +594,9 @@ fn wrong_arguments_change_nothing() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains(said) && text.lines().count() == 1, "{text}");
     }
+    let limited = ["--bounding-set", "-sys_admin", KNETSTAT, "pin", "--dir", place.path()];
+    fails(&run("setpriv", &limited), "cannot mount a BPF file system: Operation not permitted");
+    assert!(!place.0.exists(), "the directory is left");
     let missing = place.0.join("below");
     fails(&run(KNETSTAT, &["pin", "--dir", missing.to_str().expect("UTF-8")]), "No such file");
     let program = Everybodys::new("pins-wrong");
@@ -607,13 +629,187 @@ fn pins_serve_a_run_that_waits() {
         command.spawn().expect("it starts")
     };
     assert!(begin("1003").wait().expect("it ends").success());
+    let has_opened = |pid: u32| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        files.filter_map(|file| file.path().read_link().ok()).any(|it| it.ends_with("udp_table"))
+    };
     let mut waiting = begin("2003");
-    thread::sleep(Duration::from_millis(300));
+    wait_until("the pins are open", || has_opened(waiting.id()));
     assert!(waiting.try_wait().expect("wait").is_none());
-    // It goes on with the pins that it has opened.
-    pinned.unpin();
+    // It goes on with the pins that it has opened, because its group may still read them.
+    pinned.pin(&[]);
     let _socket = UdpSocket::bind("127.0.0.1:2003").expect("a UDP socket");
     assert!(waiting.wait().expect("it ends").success());
+    // Without pins, nobody may.
+    let mut waiting = begin("2004");
+    wait_until("the pins are open", || has_opened(waiting.id()));
+    pinned.unpin();
+    assert_eq!(waiting.wait().expect("it ends").code(), Some(2));
+}
+
+/// A descriptor of a pin that was opened without reading it gives no access that the pins no longer give.
+#[test]
+fn access_ends_with_the_pins() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("revoked", &[]);
+    let open = |name: &str| {
+        let flags = libc::O_PATH | libc::O_CLOEXEC;
+        let file = File::options().read(true).custom_flags(flags).open(pinned.0.join(name));
+        let file = file.expect("a pin");
+        fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).expect("a descriptor to inherit");
+        file
+    };
+    let can_read = |file: &File| {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        as_nobody(Some(GROUP), "cat", &[&path]).status.success()
+    };
+    for step in ["pin", "pin --mode 0400", "unpin"] {
+        pinned.pin(&["--mode", "0440"]);
+        let files = ["records/tcp_table", "tcpstat"].map(open);
+        assert_eq!(files.each_ref().map(can_read), [true; 2], "before {step}");
+        let words = step.split(' ').chain(["--dir", pinned.path()]);
+        succeeds(&run(KNETSTAT, &words.collect::<Vec<_>>()));
+        assert_eq!(files.each_ref().map(can_read), [step == "pin"; 2], "after {step}");
+    }
+}
+
+/// Who may read the pins may lock them, which holds up nobody.
+#[test]
+fn readers_hold_up_no_change() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("locked", &[]);
+    let lock = |path: &Path| {
+        let file = File::open(path).expect("a file");
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("a lock")
+    };
+    let paths = [pinned.0.clone(), pinned.set(), pinned.set().join("tcp_table")];
+    let locks = paths.each_ref().map(|path| lock(path));
+    pinned.pin(&[]);
+    // What holds it up cannot be opened by others.
+    let file = pinned.0.join("knetstat_lock");
+    assert_eq!(file.metadata().expect("a directory").permissions().mode() & 0o7777, 0o700);
+    let held = lock(&file);
+    for command in ["pin", "unpin"] {
+        let output = run(KNETSTAT, &[command, "--dir", pinned.path()]);
+        fails(&output, "another process is changing them");
+    }
+    drop(held);
+    pinned.unpin();
+    drop(locks);
+    assert!(!pinned.0.exists());
+}
+
+#[test]
+fn only_root_can_lead_to_the_pins() {
+    let base = std::env::temp_dir().join(format!("knetstat-pins-path-of-{}", std::process::id()));
+    fs::create_dir(&base).expect("a directory");
+    let at = |name: &str| base.join(name);
+    for (name, owner, mode) in
+        [("own", 0, 0o755), ("other", 65534, 0o755), ("open", 0, 0o777), ("sticky", 0, 0o1777)]
+    {
+        fs::create_dir(at(name)).expect("a directory");
+        chown(at(name), Some(owner), None).expect("chown");
+        fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).expect("chmod");
+    }
+    fs::create_dir(at("sticky/other")).expect("a directory");
+    chown(at("sticky/other"), Some(65534), None).expect("chown");
+    symlink("own", at("link")).expect("a link");
+    File::create(at("file")).expect("a file");
+    let change = "users other than root can change /";
+    for (name, said) in [
+        ("other", change),
+        ("other/new", change),
+        ("open", change),
+        ("open/new", change),
+        ("sticky", change),
+        ("sticky/other", change),
+        ("sticky/other/new", change),
+        ("link", "it is a symbolic link"),
+        ("file", "it is not a directory"),
+        ("own/..", "does not end in a name"),
+    ] {
+        let path = at(name);
+        let path = path.to_str().expect("UTF-8");
+        fails(&run(KNETSTAT, &["pin", "--dir", path]), said);
+        if path.ends_with("/new") {
+            assert!(!Path::new(path).exists(), "{name}");
+        } else {
+            fails(&run(KNETSTAT, &["unpin", "--dir", path]), said);
+        }
+    }
+    // By a link of root among the parents, and in a directory where everybody may make files.
+    for name in ["link/new", "sticky/new"] {
+        let pinned = Pinned(at(name));
+        pinned.pin(&[]);
+        assert!(at(name).join("records/tcp_table").exists());
+        pinned.unpin();
+        assert!(!at(name).exists());
+    }
+    fs::remove_dir_all(&base).expect("the directory");
+}
+
+/// A BPF file system of others, in which names look like those of knetstat.
+#[test]
+fn files_of_others_are_neither_replaced_nor_removed() {
+    let _scene = Scene::new();
+    let place = Pinned::nowhere("shared");
+    fs::create_dir(&place.0).expect("a directory");
+    succeeds(&run("mount", &["-t", "bpf", "-o", "mode=0755", "others", place.path()]));
+    let at = |name: &str| place.0.join(name);
+    let names = || {
+        let entries = place.0.read_dir().expect("a directory").flatten();
+        let names = entries.map(|it| it.file_name().into_string().expect("UTF-8"));
+        // The kernel makes those with a dot.
+        names.filter(|name| !name.contains('.')).collect::<BTreeSet<_>>()
+    };
+    for name in ["tcpstat", "records"] {
+        fs::create_dir(at(name)).expect("a directory");
+        fails(&run(KNETSTAT, &["pin", "--dir", place.path()]), "there is not of knetstat");
+        assert_eq!(names(), BTreeSet::from([name.to_owned()]));
+        fs::remove_dir(at(name)).expect("the directory");
+    }
+    let others = ["set_others", "set_0123456789abcdef", "new_others"];
+    for name in others {
+        fs::create_dir(at(name)).expect("a directory");
+    }
+    symlink("set_others", at("records")).expect("a link");
+    fails(&run(KNETSTAT, &["pin", "--dir", place.path()]), "records there is not of knetstat");
+    assert!(place.unpin().contains("but not other files"));
+    fs::remove_file(at("records")).expect("the link");
+    place.pin(&[]);
+    assert!(at("records/tcp_table").exists() && at("tcpstat").exists());
+    place.pin(&[]);
+    assert!(place.unpin().contains("but not other files"));
+    assert_eq!(names(), others.map(str::to_owned).into());
+    succeeds(&run("umount", &[place.path()]));
+    fs::remove_dir(&place.0).expect("the directory");
+}
+
+/// `knetstat pin` without flags makes the pins again for the same readers, as its messages tell users to do.
+#[test]
+fn pins_are_made_again_for_the_same_readers() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("again", &["--mode", "0444", "--with-owners"]);
+    let old = pinned.set();
+    let said = succeeds(&run(KNETSTAT, &["pin", "--dir", pinned.path()]));
+    assert!(
+        said.contains("kept from the pins before: the group, the mode and the processes"),
+        "{said}"
+    );
+    let found = |name: &str| {
+        let found = pinned.set().join(name).metadata().expect("a pin");
+        (found.gid().to_string(), found.permissions().mode() & 0o7777)
+    };
+    assert_ne!(pinned.set(), old);
+    assert_eq!(found("tcp_table"), (GROUP.into(), 0o444));
+    assert_eq!(found("owners"), (GROUP.into(), 0o444));
+    succeeds(&run(KNETSTAT, &["pin", "--dir", pinned.path(), "--mode", "0440"]));
+    assert_eq!(found("owners"), (GROUP.into(), 0o440));
+    pinned.unpin();
+    let said = succeeds(&run(KNETSTAT, &["pin", "--dir", pinned.path()]));
+    assert!(!said.contains("kept"), "{said}");
+    assert_eq!(found("tcp_table"), ("0".into(), 0o440));
+    assert!(!pinned.set().join("owners").exists());
 }
 
 /// A listener in a path, so that the row has text from outside.

@@ -1,5 +1,6 @@
 //! The check of the pins, from which users without privileges read sockets.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -7,11 +8,14 @@ use std::path::Path;
 use super::check::{as_root, Check, Problem};
 use crate::error::PinsError;
 use crate::host::groups;
+use crate::kernel::capability;
+use crate::kernel::family::Family;
 use crate::kernel::pins::{current, Set, DIRECTORY, RECORDS};
 use crate::kernel::programs::{Program, Subject, When, PROGRAMS};
 use crate::text::escaped;
+use crate::text::suggest::listed;
 
-const NAME: &str = "pins";
+pub const NAME: &str = "pins";
 
 /// What the pins are, and whether this user and this program can read them.
 pub fn check() -> (Check, bool) {
@@ -43,12 +47,18 @@ fn described(version: &str, set: &Set) -> (Check, bool) {
         true => "with",
         false => "without",
     };
-    let families = match PROGRAMS.iter().filter(|it| is_of_family(it)).all(|it| set.has(it)) {
-        true => "every family",
-        false => "some families",
-    };
+    let missing = PROGRAMS.iter().filter(|it| is_of_family(it) && !set.has(it));
+    let missing: BTreeSet<Family> = missing.filter_map(Program::family).collect();
+    if !missing.is_empty() {
+        let titles: Vec<&str> = missing.into_iter().map(Family::title).collect();
+        let what = format!("{} sockets", listed(&titles, "and"));
+        let why = format!("not among the pins {place}");
+        let check = Check::missing(NAME, Problem::new(what, why, remedy()));
+        // Who may load programs reads none of the pins.
+        return (Check { needed: !capability::may_load(), ..check }, true);
+    }
     let readers = readers(Path::new(DIRECTORY));
-    let text = format!("{place}: {families}, {with} processes, readable by {readers}");
+    let text = format!("{place}: every family, {with} processes, readable by {readers}");
     (Check::ok(NAME, text), true)
 }
 

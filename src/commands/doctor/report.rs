@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::check::{Check, Problem, Verdict, TABLE};
 use super::namespaces::PID_NAMESPACE;
+use super::pins;
 use crate::error::Error;
 
 /// The width of the list of checks, which every usual terminal has.
@@ -50,23 +51,26 @@ impl Report {
         self.obstacles().is_empty()
     }
 
-    /// Why the table does not work or is not complete, each problem once. What prevents programs from being loaded does
-    /// not matter for pins.
+    /// Why the table does not work or is not complete, each problem once.
     fn obstacles(&self) -> Vec<&Problem> {
-        if self.by_pins {
-            return Vec::new();
-        }
-        each_once(self.checks.iter().filter_map(Check::obstacle))
+        each_once(self.checks.iter().filter(|it| self.matters(it)).filter_map(Check::obstacle))
     }
 
     /// The problems to report: the obstacles or, if there are none, everything else that does not work.
     fn problems(&self) -> Vec<&Problem> {
-        match self.obstacles() {
-            none if none.is_empty() => {
-                each_once(self.checks.iter().filter_map(|check| check.problem.as_ref()))
-            }
-            obstacles => obstacles,
+        let obstacles = self.obstacles();
+        if !obstacles.is_empty() {
+            return obstacles;
         }
+        let ignored = self.checks.iter().filter(|it| !self.matters(it));
+        let ignored: Vec<_> = ignored.filter_map(Check::obstacle).collect();
+        let problems = self.checks.iter().filter_map(|check| check.problem.as_ref());
+        each_once(problems.filter(|problem| !ignored.contains(problem)))
+    }
+
+    /// Whether what a check requires is required here: not what prevents programs from being loaded, if the pins serve.
+    fn matters(&self, check: &Check) -> bool {
+        !self.by_pins || check.name == pins::NAME
     }
 
     /// What is wrong with the table, as the beginning of a sentence.

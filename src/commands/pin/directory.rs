@@ -1,28 +1,36 @@
 //! The directory of the pins: making it, with a BPF file system, and taking everything away again.
 
-use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{chown, symlink, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{
+    lchown, symlink, DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt,
+};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
-use nix::sys::statfs::{fstatfs, BPF_FS_MAGIC};
+use nix::sys::statfs::{statfs, BPF_FS_MAGIC};
 
-use crate::error::{reason, Error, LoadError};
+use super::failure::{failed, shown};
+use super::place::Place;
+use crate::error::{Error, LoadError};
 use crate::host::mounts;
 use crate::kernel::module;
-use crate::kernel::pins::{CURRENT, SET};
+use crate::kernel::pins::{self, CURRENT, SET, VERSION};
+use crate::kernel::programs::{Subject, PROGRAMS};
 use crate::kernel::syscall;
-use crate::text::escaped;
 
 /// The source of a file system that knetstat has mounted, by which it is recognized.
 const SOURCE: &str = "knetstat";
 
 /// The beginning of the names of files that are renamed when they are finished.
 const UNFINISHED: &str = "new_";
+
+/// The directory whose lock a process holds while it changes the pins. Only root can open it: a reader of the pins who
+/// locks what it can open holds up nobody.
+const LOCK: &str = "knetstat_lock";
 
 /// The names of files that stand beside the set, because each is complete in itself: [`Directory::replace`]. They are the
 /// text files of the kernel module.
@@ -36,14 +44,38 @@ pub struct Access {
     pub mode: u32,
 }
 
+/// What is pinned in a directory, and for whom.
+#[derive(Clone, Copy)]
+pub struct Existing {
+    pub access: Access,
+    /// Whether the processes that hold sockets are pinned.
+    pub owners: bool,
+}
+
+impl Existing {
+    /// Finds the set that readers use. `None` if there is none that knetstat has made.
+    pub fn find(place: &Place) -> Option<Existing> {
+        let set = pins::current(place.path()).ok().filter(|name| is_set(name))?;
+        let set = place.path().join(set);
+        let found = set.symlink_metadata().ok().filter(|it| it.is_dir() && it.uid() == 0)?;
+        let access = Access { gid: found.gid(), mode: found.mode() & 0o444 };
+        let owners = PROGRAMS.iter().filter(|it| it.subject == Subject::Owners);
+        let owners = owners.into_iter().any(|it| set.join(it.name).exists());
+        Some(Existing { access, owners })
+    }
+}
+
 impl Access {
+    /// Nobody but root, who needs no permission: capabilities(7), CAP_DAC_OVERRIDE.
+    const NOBODY: Access = Access { gid: 0, mode: 0 };
+
     /// Gives a file of root to those who may read it.
     ///
     /// # Errors
     ///
     /// Those of chown(2) and chmod(2).
     pub fn give_file(self, path: &Path) -> io::Result<()> {
-        chown(path, Some(0), Some(self.gid))?;
+        lchown(path, Some(0), Some(self.gid))?;
         fs::set_permissions(path, Permissions::from_mode(self.mode))
     }
 
@@ -53,7 +85,7 @@ impl Access {
     ///
     /// As [`Access::give_file`].
     pub fn give_directory(self, path: &Path) -> io::Result<()> {
-        chown(path, Some(0), Some(self.gid))?;
+        lchown(path, Some(0), Some(self.gid))?;
         let search = (self.mode & 0o444) >> 2;
         fs::set_permissions(path, Permissions::from_mode(0o700 | self.mode | search))
     }
@@ -61,7 +93,7 @@ impl Access {
 
 /// A directory of pins that no other process changes meanwhile.
 pub struct Directory {
-    path: PathBuf,
+    place: Place,
     _lock: Flock<File>,
 }
 
@@ -72,23 +104,27 @@ impl Directory {
     /// # Errors
     ///
     /// When the directory is in use for something else, or cannot be made.
-    pub fn make(path: &Path, access: Access) -> Result<(Directory, bool), Error> {
-        let is_new = match fs::create_dir(path) {
+    pub fn make(place: &Place, access: Access) -> Result<(Directory, bool), Error> {
+        let path = place.path();
+        let is_new = match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(failed(path, "cannot make the directory", &error)),
         };
-        let (directory, is_mounted) = match Directory::open(path) {
-            Ok(Some(directory)) => (directory, false),
-            Ok(None) => {
-                mount_at(path)?;
-                let mounted = Directory::open(path)?;
-                (mounted.ok_or_else(|| busy(path))?, true)
+        let (directory, is_mounted) = match Directory::open(place)? {
+            Some(directory) => (directory, false),
+            None => {
+                mount_at(path).inspect_err(|_| {
+                    if is_new {
+                        let _ = fs::remove_dir(path);
+                    }
+                })?;
+                (Directory::open(place)?.ok_or_else(|| busy(path))?, true)
             }
-            Err(error) => return Err(error),
         };
+        directory.check_names()?;
         // A directory that an administrator has made for this and other pins keeps its mode.
-        if is_new || is_mounted || is_own_mount(path) || path.join(CURRENT).is_symlink() {
+        if is_new || is_mounted || directory.is_ours() {
             let given = access.give_directory(path);
             given.map_err(|error| failed(path, "cannot set the mode of the directory", &error))?;
         }
@@ -100,22 +136,59 @@ impl Directory {
     /// # Errors
     ///
     /// When it cannot be opened, or when another process changes it.
-    pub fn open(path: &Path) -> Result<Option<Directory>, Error> {
-        let unreadable = |error: io::Error| failed(path, "cannot open the directory", &error);
-        let file = File::open(path).map_err(unreadable)?;
-        let is_bpf = fstatfs(&file).map_err(|errno| unreadable(errno.into()))?.filesystem_type()
-            == BPF_FS_MAGIC;
-        if !is_bpf {
+    pub fn open(place: &Place) -> Result<Option<Directory>, Error> {
+        let path = place.path();
+        let unreadable = |error: io::Error| failed(path, "cannot lock the directory", &error);
+        let found = statfs(path).map_err(|errno| unreadable(errno.into()))?;
+        if found.filesystem_type() != BPF_FS_MAGIC {
             return Ok(None);
         }
+        let file = open_lock(&path.join(LOCK)).map_err(unreadable)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| busy(path))?;
-        // Between the two calls, another process may have unmounted the file system.
+        // Between the two calls, another process may have removed the pins.
         let opened = lock.metadata().map_err(unreadable)?;
-        match path.metadata() {
+        if opened.uid() != 0 || opened.mode() & 0o077 != 0 {
+            let why =
+                format!("others may open {LOCK} in it (remove that, or use another directory)");
+            return Err(Error::Pinning(shown(path), why));
+        }
+        match path.join(LOCK).symlink_metadata() {
             Ok(there) if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) => {
-                Ok(Some(Directory { path: path.to_owned(), _lock: lock }))
+                Ok(Some(Directory { place: place.clone(), _lock: lock }))
             }
             _ => Err(busy(path)),
+        }
+    }
+
+    /// The canonical path.
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Whether every name in the directory that knetstat uses is its own: it has mounted the file system, or has left a
+    /// set.
+    fn is_ours(&self) -> bool {
+        is_own_mount(self.path()) || self.has_set()
+    }
+
+    fn has_set(&self) -> bool {
+        pins::current(self.path()).is_ok_and(|name| is_set(&name))
+    }
+
+    /// Refuses to replace files of others.
+    fn check_names(&self) -> Result<(), Error> {
+        if self.is_ours() {
+            return Ok(());
+        }
+        let names = [CURRENT].into_iter().chain(SINGLE);
+        let foreign = names.into_iter().find(|it| self.path().join(it).symlink_metadata().is_ok());
+        match foreign {
+            None => Ok(()),
+            Some(name) => {
+                let _ = fs::remove_dir(self.path().join(LOCK));
+                let why = format!("{name} there is not of knetstat (use another directory: --dir)");
+                Err(Error::Pinning(shown(self.path()), why))
+            }
         }
     }
 
@@ -128,26 +201,27 @@ impl Directory {
         let mut id = [0; 8];
         let made = syscall::fill_random(&mut id).and_then(|()| {
             let name = format!("{SET}{:016x}", u64::from_ne_bytes(id));
-            fs::create_dir(self.path.join(&name))?;
-            fs::set_permissions(self.path.join(&name), Permissions::from_mode(0o700))?;
+            DirBuilder::new().mode(0o700).create(self.path().join(&name))?;
             Ok(name.into())
         });
-        made.map_err(|error| failed(&self.path, "cannot make a set", &error))
+        made.map_err(|error| failed(self.path(), "cannot make a set", &error))
     }
 
-    /// Makes readers use a finished set from now on, and removes all others.
+    /// Makes readers use a finished set from now on, and removes all others, as [`Directory::remove_sets_but`]. The files
+    /// beside the set are for the same readers at once, also those that are not replaced.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn publish(&self, set: &OsString) -> Result<(), Error> {
+    pub fn publish(&self, set: &OsString, access: Access) -> Result<(), Error> {
         let (unfinished, current) =
-            (self.path.join(format!("{UNFINISHED}{CURRENT}")), self.path.join(CURRENT));
+            (self.path().join(format!("{UNFINISHED}{CURRENT}")), self.path().join(CURRENT));
         let published = remove_if_there(&unfinished)
             .and_then(|()| symlink(set, &unfinished))
-            .and_then(|()| fs::rename(&unfinished, &current));
-        published.map_err(|error| failed(&self.path, "cannot replace the set", &error))?;
-        self.remove_sets_but(Some(set))
+            .and_then(|()| fs::rename(&unfinished, &current))
+            .and_then(|()| SINGLE.iter().try_for_each(|it| revoke(&self.path().join(it), access)));
+        published.map_err(|error| failed(self.path(), "cannot replace the set", &error))?;
+        self.remove_sets_but(Some(set), access)
     }
 
     /// Pins a file beside the set, in place of an earlier one of that name. Its readers always find a file. The name is
@@ -162,33 +236,38 @@ impl Directory {
         access: Access,
         pin: impl FnOnce(&Path) -> Result<(), LoadError>,
     ) -> Result<(), Error> {
-        let unfinished = self.path.join(format!("{UNFINISHED}{name}"));
-        let refused = |error: io::Error| failed(&self.path, &format!("cannot pin {name}"), &error);
+        let unfinished = self.path().join(format!("{UNFINISHED}{name}"));
+        let refused = |error: io::Error| failed(self.path(), &format!("cannot pin {name}"), &error);
         remove_if_there(&unfinished).map_err(refused)?;
-        pin(&unfinished).map_err(|error| Error::Pinning(shown(&self.path), error.sentence()))?;
+        pin(&unfinished).map_err(|error| Error::Pinning(shown(self.path()), error.sentence()))?;
         access.give_file(&unfinished).map_err(refused)?;
-        fs::rename(&unfinished, self.path.join(name)).map_err(refused)
+        fs::rename(&unfinished, self.path().join(name)).map_err(refused)
     }
 
-    /// Removes every set but one, and what an interrupted process has left unfinished.
+    /// Removes every set but one, and what an interrupted process has left unfinished. Who has opened a pin without
+    /// reading it, by O_PATH, keeps this access to it.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn remove_sets_but(&self, kept: Option<&OsString>) -> Result<(), Error> {
+    pub fn remove_sets_but(&self, kept: Option<&OsString>, access: Access) -> Result<(), Error> {
+        // In a file system that knetstat has mounted, every set is its own, also one that lacks its version.
+        let is_mount = is_own_mount(self.path());
         let remove = || {
-            for entry in fs::read_dir(&self.path)? {
+            for entry in fs::read_dir(self.path())? {
                 let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-                match name.as_encoded_bytes() {
+                match &name {
                     _ if Some(&name) == kept => {}
-                    set if set.starts_with(SET.as_bytes()) => fs::remove_dir_all(path)?,
-                    file if file.starts_with(UNFINISHED.as_bytes()) => fs::remove_file(path)?,
+                    _ if is_set(&name) && (is_mount || is_own_set(&path)?) => {
+                        remove_set(&path, access)?
+                    }
+                    _ if is_unfinished(&name) => fs::remove_file(path)?,
                     _ => {}
                 }
             }
             Ok(())
         };
-        remove().map_err(|error| failed(&self.path, "cannot remove a set", &error))
+        remove().map_err(|error| failed(self.path(), "cannot remove a set", &error))
     }
 
     /// Takes away all pins, the file system if knetstat has mounted it, and the directory, unless something else is in
@@ -198,28 +277,82 @@ impl Directory {
     ///
     /// When the kernel refuses.
     pub fn remove(self) -> Result<bool, Error> {
-        let refused = |error| failed(&self.path, "cannot remove the pins", &error);
-        // First the name by which readers find the rest.
-        remove_if_there(&self.path.join(CURRENT)).map_err(refused)?;
-        SINGLE
-            .iter()
-            .try_for_each(|name| remove_if_there(&self.path.join(name)))
-            .map_err(refused)?;
-        self.remove_sets_but(None)?;
-        let is_mount = is_own_mount(&self.path);
-        for entry in fs::read_dir(&self.path).map_err(refused)? {
+        let path = self.path();
+        let refused = |error| failed(path, "cannot remove the pins", &error);
+        let is_mount = is_own_mount(path);
+        if self.is_ours() {
+            // The link is last: without it, an interrupted run would leave files of nobody.
+            let names = SINGLE.into_iter().chain([CURRENT]).map(|name| path.join(name));
+            let remove = |it: &Path| revoke(it, Access::NOBODY).and_then(|()| remove_if_there(it));
+            names.into_iter().try_for_each(|it| remove(&it)).map_err(refused)?;
+        }
+        self.remove_sets_but(None, Access::NOBODY)?;
+        let unlock = || fs::remove_dir(path.join(LOCK)).map_err(refused);
+        for entry in fs::read_dir(path).map_err(refused)? {
             // The kernel itself puts files there, by names with a dot: kernel/bpf/inode.c, populate_bpffs().
             let name = entry.map_err(refused)?.file_name();
-            if !(is_mount && name.as_encoded_bytes().contains(&b'.')) {
+            let is_of_kernel = is_mount && name.as_encoded_bytes().contains(&b'.');
+            if !is_of_kernel && name != LOCK {
+                unlock()?;
                 return Ok(false);
             }
         }
-        if is_mount {
-            // Files that are still being read keep the file system, but not its place.
-            umount2(&self.path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
-                .map_err(|errno| refused(errno.into()))?;
+        match is_mount {
+            // Files that are still being read keep the file system, but not its place. The lock goes with it, so that
+            // no other process makes pins there before.
+            true => umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
+                .map_err(|errno| refused(errno.into()))?,
+            false => unlock()?,
         }
-        remove_empty(&self.path)
+        remove_empty(path)
+    }
+}
+
+/// Opens the directory [`LOCK`], which is made if it is not there.
+fn open_lock(path: &Path) -> io::Result<File> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    File::options().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Whether it is the name of a set: [`Directory::make_set`].
+fn is_set(name: &OsStr) -> bool {
+    let digits = name.as_encoded_bytes().strip_prefix(SET.as_bytes()).unwrap_or_default();
+    digits.len() == 16 && digits.iter().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether it is the name of a file that knetstat renames when it is finished.
+fn is_unfinished(name: &OsStr) -> bool {
+    let name = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED));
+    name.is_some_and(|name| name == CURRENT || SINGLE.contains(&name))
+}
+
+/// Whether knetstat has made a set: it has a version, or root alone may search it yet.
+fn is_own_set(path: &Path) -> io::Result<bool> {
+    let set = path.symlink_metadata()?;
+    let is_unfinished = set.mode() & 0o777 == 0o700;
+    Ok(set.is_dir() && set.uid() == 0 && (is_unfinished || path.join(VERSION).is_symlink()))
+}
+
+/// Removes a set. Its mode is that of an unfinished one first, by which the next run recognizes what an interrupted one
+/// leaves.
+fn remove_set(path: &Path, access: Access) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(path)? {
+        revoke(&entry?.path(), access)?;
+    }
+    fs::remove_dir_all(path)
+}
+
+/// Leaves only this access to a file that is about to be removed. It exists as long as somebody has opened it, and who
+/// has opened it by O_PATH can open it for reading: proc_pid_fd(5).
+fn revoke(path: &Path, access: Access) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_file() => access.give_file(path),
+        _ => Ok(()),
     }
 }
 
@@ -252,10 +385,9 @@ fn mount_at(path: &Path) -> Result<(), Error> {
 
 /// Whether a file system is mounted there, and knetstat has mounted it. False if /proc does not tell.
 fn is_own_mount(path: &Path) -> bool {
-    let path = path.canonicalize().unwrap_or_default();
     let mounts = mounts::bpf().unwrap_or_default();
     // Of several file systems at one place, the last is visible.
-    let visible = mounts.iter().rev().find(|(_, point)| *point == path);
+    let visible = mounts.iter().rev().find(|(_, point)| point == path);
     visible.is_some_and(|(source, _)| source == SOURCE.as_bytes())
 }
 
@@ -269,17 +401,4 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 fn busy(path: &Path) -> Error {
     let why = "another process is changing them (run it again when it has ended)";
     Error::Pinning(shown(path), why.into())
-}
-
-/// The error for a step that failed.
-pub fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
-    let remedy = match error.kind() {
-        io::ErrorKind::PermissionDenied => " (run it as root, outside of containers)",
-        _ => "",
-    };
-    Error::Pinning(shown(path), format!("{what}: {}{remedy}", reason(error)))
-}
-
-fn shown(path: &Path) -> String {
-    escaped(path.as_os_str().as_encoded_bytes())
 }

@@ -1,6 +1,8 @@
 //! `knetstat pin`: makes files from which users without privileges read sockets. src/kernel/pins.rs describes them.
 
 pub mod directory;
+mod failure;
+pub mod place;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -22,28 +24,45 @@ use crate::kernel::syscall;
 use crate::query::lost::lacking;
 use crate::text::escaped;
 use crate::text::suggest::listed;
-use directory::{failed, Access, Directory, SINGLE};
+use directory::{Access, Directory, Existing, SINGLE};
+use failure::{failed, shown};
+use place::Place;
+
+/// Who may read pins that are new.
+const DEFAULT: Access = Access { gid: 0, mode: 0o440 };
+
+/// What to pin, and for whom. What is `None` is as it was, or the default if nothing was pinned.
+pub struct Wanted<'a> {
+    pub group: Option<&'a str>,
+    pub mode: Option<u32>,
+    pub with_owners: bool,
+}
 
 /// Pins the programs, replaces the pins of an earlier run, and says what was done.
 ///
 /// # Errors
 ///
 /// When the group does not exist, when the programs cannot be loaded or pinned, or when some of them are missing.
-pub fn run(path: &Path, group: &str, mode: u32, with_owners: bool) -> Result<(), Error> {
+pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     check_caller(path)?;
-    let gid = groups::parse(group).map_err(|why| cli::wrong("--group", &why))?;
-    let access = Access { gid, mode };
+    let gid = wanted.group.map(groups::parse).transpose();
+    let gid = gid.map_err(|why| cli::wrong("--group", &why))?;
+    let place = Place::check(path)?;
+    let existing = Existing::find(&place);
+    let old = existing.map_or(DEFAULT, |it| it.access);
+    let access = Access { gid: gid.unwrap_or(old.gid), mode: wanted.mode.unwrap_or(old.mode) };
+    let owners = wanted.with_owners || existing.is_some_and(|it| it.owners);
     let loader = Loader::new().with_walks(false);
-    let mut programs = loader.load(&request(with_owners))?;
+    let mut programs = loader.load(&request(owners))?;
     let lacking = loader.btf().map(lacking).unwrap_or_default().join(" ");
-    let (directory, is_mounted) = Directory::make(path, access)?;
+    let (directory, is_mounted) = Directory::make(&place, access)?;
     let set = directory.make_set()?;
-    let filled = fill(&mut programs, &path.join(&set), &lacking, access);
-    let pinned = match filled.and_then(|pinned| directory.publish(&set).map(|()| pinned)) {
+    let filled = fill(&mut programs, &directory.path().join(&set), &lacking, access);
+    let pinned = match filled.and_then(|pinned| directory.publish(&set, access).map(|()| pinned)) {
         Ok(pinned) => pinned,
         Err(error) => {
             // What cannot be removed now is removed by the next run.
-            let _ = directory.remove_sets_but(current(path).as_ref());
+            let _ = directory.remove_sets_but(current(directory.path()).as_ref(), access);
             return Err(error);
         }
     };
@@ -54,12 +73,23 @@ pub fn run(path: &Path, group: &str, mode: u32, with_owners: bool) -> Result<(),
     }
     // A reader of the report that does not read holds up no other process.
     drop(directory);
-    report(path, is_mounted, (&pinned, &names), access)?;
+    report(&place, is_mounted, (&pinned, &names), access, &kept(wanted, existing))?;
     missing.extend(programs.missing());
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::PinsIncomplete(missing.join("; missing "))),
     }
+}
+
+/// What is as it was in the set before, in words.
+fn kept(wanted: &Wanted, existing: Option<Existing>) -> Vec<&'static str> {
+    let Some(existing) = existing else { return Vec::new() };
+    let kept = [
+        (wanted.group.is_none(), "the group"),
+        (wanted.mode.is_none(), "the mode"),
+        (existing.owners && !wanted.with_owners, "the processes"),
+    ];
+    kept.into_iter().filter(|(is_kept, _)| *is_kept).map(|(_, what)| what).collect()
 }
 
 /// Refuses to work for a user who could not do the same without this program.
@@ -128,12 +158,13 @@ fn fill(
 
 /// Says what was done, in a line each.
 fn report(
-    path: &Path,
+    place: &Place,
     is_mounted: bool,
     (pinned, texts): (&[&Program], &[&str]),
     access: Access,
+    kept: &[&str],
 ) -> Result<(), Error> {
-    let path = escaped(path.as_os_str().as_encoded_bytes());
+    let path = shown(place.path());
     let families: BTreeSet<Family> = pinned.iter().filter_map(|it| it.family()).collect();
     let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
     let readers = match access.mode {
@@ -150,6 +181,12 @@ fn report(
             false => "not pinned: the processes that hold sockets (--with-owners)".into(),
         }),
         Some(format!("readable by {readers} (mode {:04o})", access.mode)),
+        (!kept.is_empty()).then(|| {
+            format!(
+                "kept from the pins before: {} (`knetstat unpin` forgets them)",
+                listed(kept, "and")
+            )
+        }),
     ];
     let mut out = stdout()?;
     let written = lines.iter().flatten().try_for_each(|line| writeln!(out, "{line}"));

@@ -47,14 +47,22 @@ pub fn open(
 fn denied(directory: &Path) -> Error {
     let error = match capability::check() {
         Err(LoadError::Capabilities { missing, how }) => {
-            let group = directory.metadata().map(|it| groups::shown(it.gid())).unwrap_or_default();
-            let place = escaped(directory.as_os_str().as_encoded_bytes());
-            let how =
-                format!("{how}, or join the group {group}, which may read the pins in {place}");
+            let how = how + &group_to_join(directory).unwrap_or_default();
             LoadError::Capabilities { missing, how }
         }
         Err(error) => error,
         Ok(()) => LoadError::Forbidden,
     };
     error.into()
+}
+
+/// The end of a remedy. `None` if no group may read the pins, or only that of root, which nobody should join.
+fn group_to_join(directory: &Path) -> Option<String> {
+    let found = directory.metadata().ok()?;
+    if found.mode() & 0o040 == 0 || found.gid() == 0 {
+        return None;
+    }
+    let (group, place) =
+        (groups::shown(found.gid()), escaped(directory.as_os_str().as_encoded_bytes()));
+    Some(format!(", or join the group {group}, which may read the pins in {place}"))
 }

@@ -1,0 +1,21 @@
+//! Errors about the directory of the pins.
+
+use std::io;
+use std::path::Path;
+
+use crate::error::{reason, Error};
+use crate::text::escaped;
+
+/// The error for a step that failed.
+pub fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => " (run it as root, outside of containers)",
+        _ => "",
+    };
+    Error::Pinning(shown(path), format!("{what}: {}{remedy}", reason(error)))
+}
+
+/// The path, for messages.
+pub fn shown(path: &Path) -> String {
+    escaped(path.as_os_str().as_encoded_bytes())
+}
