@@ -69,6 +69,7 @@ const COLUMNS: &[ColumnSource] = {
     use Which::{All, Listeners, Others};
     &[
         (State, Others, UNIX, &[("sock", "sk_socket")]),
+        (Cookie, All, ALL, &[("sock_common", "skc_cookie")]),
         (Recvq, Others, TCP, &[("tcp_sock", "rcv_nxt"), ("tcp_sock", "copied_seq")]),
         (Recvq, Listeners, LISTENERS, &[("sock", "sk_ack_backlog")]),
         (Recvq, Others, QUEUES, &[("sock", "sk_backlog")]),

@@ -175,12 +175,15 @@ struct Run {
     error: String,
 }
 
+/// The cookie, which the scene has asked for, or the inode.
+fn key(row: &Value) -> Option<u64> {
+    row["cookie"].as_u64().or(row["inode"].as_u64()).filter(|it| *it != 0)
+}
+
 fn run(types: &Types) -> Run {
     let output = TypesFile::new(types).run(ARGUMENTS);
     let rows = String::from_utf8_lossy(&output.stdout).into_owned();
     let rows = rows.lines().map(|row| serde_json::from_str::<Value>(row).expect("a row"));
-    // Without the cookie, which the scene has asked for, the inode.
-    let key = |row: &Value| row["cookie"].as_u64().or(row["inode"].as_u64()).filter(|it| *it != 0);
     Run {
         rows: rows.filter_map(|row| Some((key(&row)?, row))).collect(),
         status: output.status.code(),
@@ -205,8 +208,10 @@ struct Lost {
 impl Lost {
     fn between(whole: &Run, after: &Run) -> Lost {
         let mut lost = Lost::default();
+        let has_cookies = after.rows.values().any(|row| !row["cookie"].is_null());
         for (cookie, before) in &whole.rows {
-            match after.rows.get(cookie) {
+            let key = if has_cookies { Some(*cookie) } else { before["inode"].as_u64() };
+            match key.and_then(|key| after.rows.get(&key)) {
                 None => lost.rows += 1,
                 Some(after) => lost.add(before, after),
             }
