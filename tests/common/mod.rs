@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,14 @@ pub fn proc_net(name: &str) -> String {
 
 /// Given before the arguments: the program filters everything, and the kernel nothing.
 pub const NO_KERNEL_FILTER: &str = "KNETSTAT_NO_KERNEL_FILTER=1";
+
+/// Copies the program. Another process does that: a child that another test starts meanwhile would hold the copy open for
+/// writing for a while, and execve(2) would fail with ETXTBSY.
+#[allow(dead_code)]
+pub fn copy_program(to: &Path) {
+    let copied = Command::new("cp").arg(KNETSTAT).arg(to).status();
+    assert!(copied.is_ok_and(|status| status.success()), "cp to {}", to.display());
+}
 
 /// Runs knetstat in this thread's namespace. Leading arguments of the form `NAME=value` are added to its
 /// environment, as in a shell.

@@ -405,7 +405,7 @@ fn while_others_come_and_go() {
 /// Runs knetstat as a user with only these capabilities.
 fn with_capabilities(capabilities: &str, arguments: &str) -> Output {
     let copy = std::env::temp_dir().join(format!("knetstat-{}-copy", std::process::id()));
-    fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
+    common::copy_program(&copy);
     let third = if counts_bpf_as_locked_memory() { ",+sys_resource" } else { "" };
     let capabilities = format!("{capabilities}{third}");
     let mut command = std::process::Command::new("setpriv");
@@ -549,7 +549,7 @@ fn processes_that_proc_hides() {
     let _turn = exclusive();
     let recluse = recluse(7130);
     let copy = std::env::temp_dir().join(format!("knetstat-{}-hidden", std::process::id()));
-    fs::copy(common::KNETSTAT, &copy).expect("a copy that everybody may run");
+    common::copy_program(&copy);
     let run = |capabilities: &str, arguments: &str| {
         // By its path: the shell of busybox has a setpriv of its own, which can do less.
         let script = format!(

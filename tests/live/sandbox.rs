@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::common::{counts_bpf_as_locked_memory, KNETSTAT};
+use crate::common::{copy_program, counts_bpf_as_locked_memory, KNETSTAT};
 
 /// Runs a program until it ends.
 pub fn run(program: &str, arguments: &[&str]) -> Output {
@@ -27,7 +27,7 @@ impl Everybodys {
         let program = directory.join("knetstat");
         fs::create_dir(&directory).expect("a new directory");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("chmod");
-        fs::copy(KNETSTAT, &program).expect("a copy of the program");
+        copy_program(&program);
         Everybodys { directory, program: program.display().to_string() }
     }
 
