@@ -313,11 +313,13 @@ fn a_full_queue() {
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
     assert_eq!((&row["recv_queue"], &row["send_queue"]), (&json!(3), &json!(2)), "{row}");
-    assert_eq!(row["pid"], json!([std::process::id()]), "{row}");
+    // A child of another test may have a copy of the descriptor.
+    let own = std::process::id();
+    assert!(row["pid"].as_array().is_some_and(|pids| pids.contains(&json!(own))), "{row}");
     let table = stdout(&format!("-tlpH {columns}"));
     let words: Vec<&str> = table.split_whitespace().collect();
     assert_eq!(words[..3], [address.to_string().as_str(), "3", "2"], "{table}");
-    assert_eq!(words[4], std::process::id().to_string(), "{table}");
+    assert!(words[4].split(',').any(|pid| pid == own.to_string()), "{table}");
     drop(clients);
 }
 
