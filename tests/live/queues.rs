@@ -224,11 +224,14 @@ fn the_listener_of_a_connection_request() {
         for row in &rows {
             assert_eq!((&row["processes"], &row["owner"]), (&json!([]), &json!("request")));
             assert_eq!(row["listener_inode"], inode(&listener), "{row}");
-            assert_eq!(row["listener_processes"][0]["pid"], std::process::id(), "{row}");
+            // A child of another test may have a copy of the descriptor.
+            let processes = row["listener_processes"].as_array().expect("a list");
+            assert!(processes.iter().any(|it| it["pid"] == std::process::id()), "{row}");
         }
         let table = stdout(&format!("-tpH --state syn_recv --sport {}", address.port()));
         assert_eq!(table.matches("(request)").count(), clients.len(), "{table}");
-        assert!(table.contains(&format!(" {}/", std::process::id())), "{table}");
+        let own = format!("{}/", std::process::id());
+        assert!(table.split([' ', ',']).any(|word| word.starts_with(&own)), "{table}");
         // Nothing is read that is not shown.
         let rows = sockets(&format!("-t --state syn_recv --sport {}", address.port()));
         assert!(rows.iter().all(|row| row.get("listener").is_none()), "{rows:?}");
