@@ -93,7 +93,10 @@ type Series = BTreeMap<Vec<u8>, u64>;
 
 struct Metrics<'a> {
     to: Box<dyn Write + 'a>,
-    keys: Vec<Key>,
+    /// The keys of the sockets, each with its label.
+    keys: Vec<(Key, String)>,
+    /// Whether the options are counted, because no keys were chosen.
+    has_options: bool,
     sockets: Series,
     options: Series,
     /// Memory for the labels of a socket.
@@ -103,9 +106,13 @@ struct Metrics<'a> {
 
 impl<'a> Metrics<'a> {
     fn new(to: Box<dyn Write + 'a>, columns: ColumnList) -> Metrics<'a> {
+        let usual = [Key::Column(Column::Protocol), Key::Column(Column::State)];
+        let has_options = columns.keys().is_empty();
+        let keys = if has_options { &usual } else { columns.keys() };
         Metrics {
             to,
-            keys: columns.keys().to_vec(),
+            keys: keys.iter().map(|key| (*key, label(*key))).collect(),
+            has_options,
             sockets: Series::new(),
             options: Series::new(),
             labels: Vec::new(),
@@ -113,17 +120,20 @@ impl<'a> Metrics<'a> {
         }
     }
 
-    /// Adds the label of a key.
-    fn add_key(&mut self, row: &Row, key: Key) -> io::Result<()> {
-        self.value.clear();
-        csv::write_key(&mut self.value, row, key)?;
-        add_label(&mut self.labels, &label(key), &self.value);
+    fn count_socket(&mut self, row: &Row) -> io::Result<()> {
+        self.labels.clear();
+        for (key, label) in &self.keys {
+            self.value.clear();
+            csv::write_key(&mut self.value, row, *key)?;
+            add_label(&mut self.labels, label, &self.value);
+        }
+        count(&mut self.sockets, &self.labels);
         Ok(())
     }
 
     fn count_option(&mut self, row: &Row, shown: &OptionValue) -> io::Result<()> {
         self.labels.clear();
-        self.add_key(row, Key::Column(Column::Protocol))?;
+        add_label(&mut self.labels, "protocol", row.socket.word().as_bytes());
         add_label(&mut self.labels, "option", shown.option.name.as_bytes());
         self.value.clear();
         match value_word(row, shown) {
@@ -137,7 +147,7 @@ impl<'a> Metrics<'a> {
 
     fn write(&mut self) -> io::Result<()> {
         write_metric(&mut self.to, SOCKETS, &self.sockets)?;
-        if self.keys.is_empty() {
+        if self.has_options {
             write_metric(&mut self.to, OPTIONS, &self.options)?;
         }
         Ok(())
@@ -146,17 +156,11 @@ impl<'a> Metrics<'a> {
 
 impl Output for Metrics<'_> {
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        self.labels.clear();
-        let usual = [Key::Column(Column::Protocol), Key::Column(Column::State)];
-        for index in 0..if self.keys.is_empty() { usual.len() } else { self.keys.len() } {
-            let key = self.keys.get(index).copied().unwrap_or(usual[index % usual.len()]);
-            self.add_key(row, key)?;
+        self.count_socket(row)?;
+        match self.has_options {
+            true => row.options.iter().try_for_each(|shown| self.count_option(row, shown)),
+            false => Ok(()),
         }
-        count(&mut self.sockets, &self.labels);
-        if self.keys.is_empty() {
-            row.options.iter().try_for_each(|shown| self.count_option(row, shown))?;
-        }
-        Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
