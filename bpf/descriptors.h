@@ -38,18 +38,35 @@
 /* The descriptors of a process that one lane does before the next one, a multiple of BATCH. */
 #define LANE_DESCRIPTORS 512
 
+/*
+ * The rings that a thread has registered follow its descriptors, as if this were the descriptor of the first: fs/file.c,
+ * sysctl_nr_open_max, is less.
+ */
+#define REGISTERED_RINGS (1ULL << 31)
+
 /* include/linux/xarray.h: the slots of a node of a tree, a power of two; how an entry says that it is one, or none. */
 #define TREE_SLOTS (bpf_core_field_size(struct xa_node, slots) / 8)
 #define TREE_SLOTS_MAX 64
 #define TREE_LEVELS 6
 
+/* Where a lane is: the next task, in the PID namespace of the reader, its next descriptor, and the next slot of that ring. */
+struct holder_place {
+	__u64 number;
+	__u64 fd;
+	__u64 slot;
+};
+
+/* A socket of a ring: where its slot is, and the place to which a later call goes back if there is no room for it now. */
+struct found_socket {
+	__u64 slot_at;
+	struct holder_place place;
+};
+
 /* The state of a lane. What is found under rcu_read_lock() is forgotten between calls. */
 struct holder_lane {
 	__u64 session; /* the iterator that is being read */
 	__u64 is_done;
-	__u64 number; /* of the next task, in the PID namespace of the reader */
-	__u64 fd; /* the next descriptor of that task, */
-	__u64 slot; /* and the next slot of the ring that it is */
+	struct holder_place at;
 	__u64 tree; /* the root of the tree of tasks */
 	__u64 leaf_begin; /* the first number in `leaf` */
 	__u64 leaf[TREE_SLOTS_MAX];
@@ -58,6 +75,7 @@ struct holder_lane {
 	__u64 fdt; /* the table of which is this, */
 	__u64 fds; /* with this array */
 	__u64 count;
+	__u64 rings; /* the array of the rings that the task has registered; 0: none */
 	struct ring ring; /* the ring whose slots are being looked at */
 	__u64 batch_begin; /* the index of `batch` in the table, */
 	__u64 batch_at; /* and its address */
@@ -65,8 +83,8 @@ struct holder_lane {
 	__u64 socket_operations; /* the struct file_operations of all sockets */
 	__u64 net; /* the network namespace of the last socket, whose inode number is in `record` */
 	__u64 begun_at; /* of the call, in nanoseconds */
-	__u64 found; /* the number of sockets of rings that were found, if those are sought, */
-	__u64 found_at[CALL_RING_SOCKETS]; /* and the addresses of their slots */
+	__u64 count_found; /* the number of sockets of rings that were found, if those are sought */
+	struct found_socket found[CALL_RING_SOCKETS];
 	struct owner_record record;
 };
 
@@ -130,7 +148,7 @@ static __always_inline void find_leaf(struct holder_lane *lane)
 	for (int level = 0; level < TREE_LEVELS && is_tree_node(entry); level++) {
 		node = entry - 2;
 		shift = BPF_CORE_READ((struct xa_node *)node, shift) & 63;
-		slot = lane->number >> shift;
+		slot = lane->at.number >> shift;
 		if (!level && slot >= TREE_SLOTS) {
 			lane->is_done = 1;
 			return;
@@ -138,12 +156,12 @@ static __always_inline void find_leaf(struct holder_lane *lane)
 		node += bpf_core_field_offset(struct xa_node, slots);
 		if (!shift) {
 			bpf_probe_read_kernel(lane->leaf, TREE_SLOTS * 8, (void *)node);
-			lane->leaf_begin = lane->number & ~(__u64)(TREE_SLOTS - 1);
+			lane->leaf_begin = lane->at.number & ~(__u64)(TREE_SLOTS - 1);
 			return;
 		}
 		entry = load_word(node + (slot & (TREE_SLOTS - 1)) * 8);
 		if (!entry)
-			lane->number = (slot + 1) << shift;
+			lane->at.number = (slot + 1) << shift;
 	}
 }
 
@@ -158,12 +176,16 @@ static __always_inline bool is_like_the_one_before(struct task_struct *task, str
 	return BPF_CORE_READ(before, files) == files;
 }
 
-/* Begins with the descriptors of a task. Returns false if it has none of its own. */
+/*
+ * Begins with the descriptors of a task, and with the rings that it has registered, which are not shared. Returns false if
+ * it has none of its own.
+ */
 static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
 {
 	struct task_struct *task, *leader;
 	struct files_struct *files;
 	struct fdtable *fdt;
+	bool is_shared;
 
 	if (!node)
 		return false;
@@ -172,14 +194,19 @@ static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
 	files = BPF_CORE_READ(task, files);
 	if (!files)
 		return false;
-	lane->record.pid = lane->number;
+	lane->rings = registered_rings(task);
+	is_shared = task != leader &&
+		    (BPF_CORE_READ(leader, files) == files || is_like_the_one_before(task, files));
+	if (is_shared && !lane->rings)
+		return false;
+	if (is_shared && lane->at.fd < REGISTERED_RINGS)
+		lane->at.fd = REGISTERED_RINGS;
+	lane->record.pid = lane->at.number;
 	lane->record.tid = 0;
 	if (task != leader) {
-		if (BPF_CORE_READ(leader, files) == files || is_like_the_one_before(task, files))
-			return false;
 		/* In execve(2), the number of the first thread passes to the one that remains. */
 		lane->record.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
-		lane->record.tid = lane->number;
+		lane->record.tid = lane->at.number;
 	}
 	bpf_core_read(lane->record.command, 16, &leader->comm);
 	lane->record.started = HAS(leader, start_boottime) ? BPF_CORE_READ(leader, start_boottime) : 0;
@@ -194,8 +221,8 @@ static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
 
 static __always_inline void end_task(struct holder_lane *lane)
 {
-	lane->task = lane->fd = lane->slot = 0;
-	lane->number++;
+	lane->task = lane->at.fd = lane->at.slot = 0;
+	lane->at.number++;
 }
 
 /* Goes to the next task that has descriptors, or near to it. */
@@ -204,16 +231,16 @@ static __always_inline void next_task(struct holder_lane *lane)
 	struct pid *pid;
 	__u64 entry = 0;
 
-	if (lane->number - lane->leaf_begin >= TREE_SLOTS) {
+	if (lane->at.number - lane->leaf_begin >= TREE_SLOTS) {
 		find_leaf(lane);
 		return;
 	}
 	for (int i = 0; i < UNUSED_PER_STEP && !entry; i++) {
 		if (i)
-			lane->number++;
-		if (lane->number - lane->leaf_begin >= TREE_SLOTS)
+			lane->at.number++;
+		if (lane->at.number - lane->leaf_begin >= TREE_SLOTS)
 			return;
-		entry = lane->leaf[lane->number & (TREE_SLOTS - 1)];
+		entry = lane->leaf[lane->at.number & (TREE_SLOTS - 1)];
 	}
 	/* The tree is being changed here. */
 	if (is_internal(entry)) {
@@ -234,13 +261,21 @@ static __always_inline bool has_table(struct holder_lane *lane)
 	return (__u64)BPF_CORE_READ(task, files) == lane->files && (__u64)BPF_CORE_READ(files, fdt) == lane->fdt;
 }
 
+/* Whether the task still has the ring, at its descriptor or among those that it has registered. */
+static __always_inline bool is_ring_there(struct holder_lane *lane)
+{
+	if (lane->at.fd < REGISTERED_RINGS)
+		return load_word(lane->fds + lane->at.fd * 8) == lane->ring.file;
+	return registered_rings((void *)lane->task) == lane->rings &&
+	       load_word(lane->rings + (lane->at.fd - REGISTERED_RINGS) * 8) == lane->ring.file;
+}
+
 /* Whether the task still has the table, and the ring its slots. If not, what is in them is no longer held by the task. */
 static __always_inline bool has_all(struct holder_lane *lane)
 {
 	if (!has_table(lane))
 		return false;
-	return !lane->ring.file ||
-	       (load_word(lane->fds + lane->fd * 8) == lane->ring.file && has_slots(&lane->ring));
+	return !lane->ring.file || (is_ring_there(lane) && has_slots(&lane->ring));
 }
 
 /* Looks the task up again, with the descriptor or the slot that is next. */
@@ -305,8 +340,9 @@ static __always_inline enum look put_holder(struct holder_lane *lane, struct out
 	if (!record)
 		return LOOK_FULL;
 	*record = lane->record;
-	record->fd = lane->fd;
-	record->slot = lane->ring.file ? lane->slot + 1 : 0;
+	record->ring_is_registered = lane->at.fd >= REGISTERED_RINGS;
+	record->fd = lane->at.fd & (REGISTERED_RINGS - 1);
+	record->slot = lane->ring.file ? lane->at.slot + 1 : 0;
 	record->flags = BPF_CORE_READ(file, f_flags);
 	record->inode = inode;
 	output->header.length += sizeof(*record);
@@ -316,10 +352,10 @@ static __always_inline enum look put_holder(struct holder_lane *lane, struct out
 /* Notes a socket of a ring, whose record is written after the steps of the call. */
 static __always_inline enum look note_socket(struct holder_lane *lane, __u64 slot_at)
 {
-	if (lane->found >= CALL_RING_SOCKETS)
+	if (lane->count_found >= CALL_RING_SOCKETS)
 		return LOOK_FULL;
-	lane->found_at[lane->found & (CALL_RING_SOCKETS - 1)] = slot_at;
-	lane->found++;
+	lane->found[lane->count_found & (CALL_RING_SOCKETS - 1)] = (struct found_socket){ slot_at, lane->at };
+	lane->count_found++;
 	return LOOK_PASSED;
 }
 
@@ -348,7 +384,7 @@ static __always_inline enum look look_at(struct holder_lane *lane, struct output
 static __always_inline enum look look_at_word(struct holder_lane *lane, struct output *output, __u64 index,
 					      bool is_for_holders)
 {
-	__u64 length = output->header.length, found = lane->found;
+	__u64 length = output->header.length, found = lane->count_found;
 	__u64 ring = lane->ring.file, operations = lane->socket_operations;
 	__u64 place = index & (BATCH - 1), word = lane->batch[place], word_at = lane->batch_at + place * 8;
 	enum look look;
@@ -356,12 +392,12 @@ static __always_inline enum look look_at_word(struct holder_lane *lane, struct o
 	look = look_at(lane, output, ring ? file_of_slot(word) : word, word_at, is_for_holders);
 	/* A table that is released keeps its words. Most files are none that is kept. */
 	if (load_word(word_at) == word &&
-	    ((output->header.length == length && lane->found == found && lane->ring.file == ring &&
+	    ((output->header.length == length && lane->count_found == found && lane->ring.file == ring &&
 	      lane->socket_operations == operations) ||
 	     has_all(lane)))
 		return look;
 	output->header.length = length;
-	lane->found = found;
+	lane->count_found = found;
 	lane->ring.file = ring;
 	lane->socket_operations = operations;
 	lane->batch_begin = NOWHERE;
@@ -375,60 +411,84 @@ static __always_inline long step_slots(struct holder_lane *lane, struct output *
 {
 	enum look look = LOOK_PASSED;
 
-	if (lane->slot >= lane->ring.count) {
+	if (lane->at.slot >= lane->ring.count) {
 		lane->ring.file = 0;
-		lane->slot = 0;
-		lane->fd++;
+		lane->at.slot = 0;
+		lane->at.fd++;
 		lane->batch_begin = NOWHERE;
 		return 0;
 	}
-	if (lane->slot - lane->batch_begin >= BATCH) {
-		load_batch(lane, lane->slot & ~(__u64)(BATCH - 1));
+	if (lane->at.slot - lane->batch_begin >= BATCH) {
+		load_batch(lane, lane->at.slot & ~(__u64)(BATCH - 1));
 		return 0;
 	}
-	if (lane->batch[lane->slot & (BATCH - 1)])
-		look = look_at_word(lane, output, lane->slot, is_for_holders);
-	lane->slot += look == LOOK_PASSED;
+	if (lane->batch[lane->at.slot & (BATCH - 1)])
+		look = look_at_word(lane, output, lane->at.slot, is_for_holders);
+	lane->at.slot += look == LOOK_PASSED;
 	return look == LOOK_FULL;
+}
+
+/* Passes over the rings that a task has registered, which may have no descriptor any more. */
+static __always_inline void step_registered(struct holder_lane *lane)
+{
+	__u64 ring = load_word(lane->rings + (lane->at.fd - REGISTERED_RINGS) * 8);
+
+	if (ring)
+		begin_ring(&lane->ring, (void *)ring);
+	lane->batch_begin = NOWHERE;
+	if (lane->ring.file)
+		return;
+	lane->at.fd++;
+	lane->at.slot = 0;
 }
 
 /* Passes over the descriptors of a task. Returns 1 if there is no room for a record. */
 static __always_inline long step_descriptors(struct holder_lane *lane, struct output *output, __u32 number,
 					     bool is_for_holders)
 {
-	__u64 block = lane->fd / LANE_DESCRIPTORS, entry = 0;
+	__u64 block = lane->at.fd / LANE_DESCRIPTORS, entry = 0;
 	enum look look;
 
-	if (lane->fd >= lane->count) {
+	if (lane->at.fd >= lane->count &&
+	    (!lane->rings || lane->at.fd >= REGISTERED_RINGS + REGISTERED_COUNT)) {
 		end_task(lane);
 		return 0;
 	}
-	if ((block + lane->number) % parameters.walk.lanes != number) {
-		lane->fd = (block + 1) * LANE_DESCRIPTORS;
+	if (lane->at.fd >= lane->count && lane->at.fd < REGISTERED_RINGS) {
+		lane->at.fd = REGISTERED_RINGS;
+		lane->at.slot = 0;
 		return 0;
 	}
-	if (lane->fd - lane->batch_begin >= BATCH) {
-		load_batch(lane, lane->fd & ~(__u64)(BATCH - 1));
+	if ((block + lane->at.number) % parameters.walk.lanes != number) {
+		lane->at.fd = (block + 1) * LANE_DESCRIPTORS;
+		return 0;
+	}
+	if (lane->at.fd >= REGISTERED_RINGS) {
+		step_registered(lane);
+		return 0;
+	}
+	if (lane->at.fd - lane->batch_begin >= BATCH) {
+		load_batch(lane, lane->at.fd & ~(__u64)(BATCH - 1));
 		return 0;
 	}
 	for (int i = 0; i < UNUSED_PER_STEP; i++) {
-		entry = lane->batch[lane->fd & (BATCH - 1)];
+		entry = lane->batch[lane->at.fd & (BATCH - 1)];
 		if (entry)
 			break;
-		lane->fd++;
-		if (!(lane->fd & (BATCH - 1)))
+		lane->at.fd++;
+		if (!(lane->at.fd & (BATCH - 1)))
 			return 0;
 	}
 	if (!entry)
 		return 0;
-	look = look_at_word(lane, output, lane->fd, is_for_holders);
+	look = look_at_word(lane, output, lane->at.fd, is_for_holders);
 	if (lane->ring.file) {
 		lane->batch_begin = NOWHERE;
 		return 0;
 	}
 	if (look == LOOK_PASSED) {
-		lane->slot = 0;
-		lane->fd++;
+		lane->at.slot = 0;
+		lane->at.fd++;
 	}
 	return look == LOOK_FULL;
 }
@@ -470,7 +530,7 @@ __noinline int begin_descriptors(__u32 number, __u64 session, __u32 is_for_holde
 		return 0;
 	if (lane->session != session) {
 		lane->session = session;
-		lane->number = lane->fd = lane->slot = 0;
+		lane->at.number = lane->at.fd = lane->at.slot = 0;
 		lane->is_done = lane->socket_operations = 0;
 		output->header.lost = 0;
 	}
@@ -484,7 +544,7 @@ __noinline int begin_descriptors(__u32 number, __u64 session, __u32 is_for_holde
 	lane->tree = tree_of_tasks();
 	lane->task = lane->ring.file = 0;
 	lane->leaf_begin = lane->batch_begin = NOWHERE;
-	lane->net = lane->found = 0;
+	lane->net = lane->count_found = 0;
 	lane->record.magic = OWNER_MAGIC;
 	return 1;
 }
@@ -497,7 +557,7 @@ __noinline int end_descriptors(__u32 number, __u32 is_for_holders)
 
 	if (!lane || !output)
 		return 0;
-	output->header.order = lane->number << 32 | lane->fd;
+	output->header.order = lane->at.number << 32 | lane->at.fd;
 	duration = bpf_ktime_get_ns() - lane->begun_at;
 	if (duration > output->header.longest_call)
 		output->header.longest_call = duration;

@@ -125,13 +125,13 @@ struct owner_record {
 	__u32 pid; /* of the process, in the PID namespace of the reader */
 	__u32 tid; /* of the thread that has the descriptor, if the process does not; otherwise 0 */
 	__u32 fd;
-	__u32 slot; /* one more than the slot of an io_uring, whose descriptor `fd` is; 0: `fd` is the socket itself */
+	__u32 slot; /* one more than the slot of an io_uring, which `fd` is; 0: `fd` is the socket itself */
 	__u32 flags; /* O_NONBLOCK ... of open(2) */
 	__u64 inode; /* of the socket, as in record_header */
 	__u64 started; /* ns since boot at which the process began, in the initial time namespace; 0: unknown */
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
-	__u32 unused;
+	__u32 ring_is_registered; /* `fd` is the index among the io_urings that the thread has registered */
 };
 
 /* "knsm" */

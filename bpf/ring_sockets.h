@@ -21,6 +21,14 @@ static __always_inline __u64 socket_of_slot(__u64 slot_at)
 	return (__u64)BPF_CORE_READ(socket, sk);
 }
 
+/* Leaves this socket and those behind it to the next call, because the output has no room for another record. */
+static __always_inline void go_back(struct holder_lane *holders, struct found_socket *found, __u32 index)
+{
+	holders->at = found->place;
+	holders->count_found = index;
+	holders->is_done = 0;
+}
+
 /*
  * Looks at a socket before it is read. Returns 0 if it is not of this type, is in a table, or in another network namespace
  * than those that are read.
@@ -31,17 +39,19 @@ __noinline int begin_ring_socket(__u32 number, __u32 index)
 	struct output *output = bpf_map_lookup_elem(&outputs, &number);
 	struct holder_lane *holders = holder_lane_of(number, false);
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+	struct found_socket *found;
 	__u64 net;
 
-	if (!lane || !holders || !output)
+	if (!lane || !holders || !output || index >= holders->count_found)
 		return 0;
-	lane->copies.address = socket_of_slot(holders->found_at[index & (CALL_RING_SOCKETS - 1)]);
-	if (!lane->copies.address)
-		return 0;
+	found = &holders->found[index & (CALL_RING_SOCKETS - 1)];
 	if (output->header.length > OUTPUT_SIZE - RECORD_ROOM) {
-		output->header.lost++;
+		go_back(holders, found, index);
 		return 0;
 	}
+	lane->copies.address = socket_of_slot(found->slot_at);
+	if (!lane->copies.address)
+		return 0;
 	lane->length = output->header.length;
 	copy_common(lane, lane->copies.address);
 	net = (__u64)COMMON(lane)->skc_net.net;
@@ -62,7 +72,7 @@ __noinline int end_ring_socket(__u32 number, __u32 index)
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
 
 	if (lane && holders && output &&
-	    socket_of_slot(holders->found_at[index & (CALL_RING_SOCKETS - 1)]) != lane->copies.address)
+	    socket_of_slot(holders->found[index & (CALL_RING_SOCKETS - 1)].slot_at) != lane->copies.address)
 		output->header.length = lane->length;
 	return 0;
 }
@@ -108,7 +118,7 @@ __noinline int ring_sockets(__u32 number)
 {
 	struct holder_lane *lane = holder_lane_of(number, false);
 
-	return lane ? lane->found : 0;
+	return lane ? lane->count_found : 0;
 }
 
 static long turn_for_sockets(__u32 index, struct turn *turn)

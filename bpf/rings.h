@@ -50,6 +50,23 @@ static __always_inline bool has_fixed_files(void)
 	       (HAS_HELPER(BPF_FUNC_timer_init) || !HAS_HELPER(BPF_FUNC_snprintf));
 }
 
+/* include/linux/io_uring_types.h, IO_RINGFD_REG_MAX */
+#define REGISTERED_COUNT (bpf_core_field_size(struct io_uring_task, registered_rings) / 8)
+
+/*
+ * The array of the rings that a task has registered (IORING_REGISTER_RING_FDS, from 5.18), or 0. It is freed at once when
+ * the task executes another program.
+ */
+static __always_inline __u64 registered_rings(struct task_struct *task)
+{
+	struct io_uring_task *context = 0;
+
+	if (!(HAS(task, io_uring) & HAS(context, registered_rings)))
+		return 0;
+	context = BPF_CORE_READ(task, io_uring);
+	return context ? (__u64)context + bpf_core_field_offset(struct io_uring_task, registered_rings) : 0;
+}
+
 /* The array of slots of a ring, or 0 if it has none. */
 static __always_inline __u64 ring_base(__u64 address)
 {

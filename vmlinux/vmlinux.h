@@ -375,6 +375,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	struct list_head thread_node;
+	struct io_uring_task *io_uring;
 	u64 start_boottime;
 	char comm[16];
 };
@@ -416,7 +417,11 @@ struct socket {
 	struct sock *sk;
 };
 
-/* files that are registered with an io_uring */
+/* files that are registered with an io_uring, and io_urings that are registered with a thread */
+
+struct io_uring_task {
+	struct file *registered_rings[16];
+};
 
 struct io_rsrc_node {
 	unsigned long file_ptr;

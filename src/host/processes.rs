@@ -199,7 +199,16 @@ mod tests {
 
     fn holder(pid: u32, started: u64) -> Holder {
         let command = crate::text::Name::new(b"x");
-        Holder { pid, tid: None, fd: 3, slot: None, nonblock: false, command, started }
+        Holder {
+            pid,
+            tid: None,
+            fd: 3,
+            slot: None,
+            ring_is_registered: false,
+            nonblock: false,
+            command,
+            started,
+        }
     }
 
     #[test]

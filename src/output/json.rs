@@ -179,7 +179,9 @@ fn write_option(line: &mut Vec<u8>, shown: &OptionValue) -> io::Result<()> {
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Cell::Absent | Cell::Unknown | Cell::Slot(..) => to.serialize_none(),
+            Cell::Absent | Cell::Unknown | Cell::Slot(..) | Cell::SlotOfRegistered(..) => {
+                to.serialize_none()
+            }
             Cell::Number(number) => to.serialize_u64(*number),
             Cell::Nameless(number) => to.collect_str(number),
             Cell::Flag(flag) => to.serialize_bool(*flag),
@@ -273,7 +275,7 @@ struct Descriptor<'a>(&'a Holder);
 
 impl Serialize for Descriptor<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Holder { pid, tid, fd, slot, nonblock, command, .. } = self.0;
+        let Holder { pid, tid, fd, slot, ring_is_registered, nonblock, command, .. } = self.0;
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("pid", pid)?;
         if let Some(tid) = tid {
@@ -283,7 +285,10 @@ impl Serialize for Descriptor<'_> {
         match slot {
             Some(slot) => {
                 map.serialize_entry("fd", &())?;
-                map.serialize_entry("ring", fd)?;
+                map.serialize_entry("ring", &(!ring_is_registered).then_some(fd))?;
+                if *ring_is_registered {
+                    map.serialize_entry("ring_index", fd)?;
+                }
                 map.serialize_entry("slot", slot)?;
             }
             None => map.serialize_entry("fd", fd)?,

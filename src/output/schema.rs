@@ -139,10 +139,18 @@ fn descriptor() -> Json {
         number(),
         "Thread that has the descriptor, if it does not share those of its process",
     );
-    let ring = about(number(), "Descriptor of the io_uring with which the file is registered");
+    let ring = about(
+        or_null(number()),
+        "Descriptor of the io_uring with which the file is registered; null if the process has closed it",
+    );
+    let ring_index = about(
+        number(),
+        "Index of an io_uring without a descriptor, among those that the thread has registered",
+    );
     let slot = about(number(), "Slot of the file in that io_uring");
     let with_tid = with_optional(descriptor, "tid", tid);
-    with_optional(with_optional(with_tid, "ring", ring), "slot", slot)
+    let with_ring = with_optional(with_optional(with_tid, "ring", ring), "slot", slot);
+    with_optional(with_ring, "ring_index", ring_index)
 }
 
 /// Whether a column has a value for every socket.

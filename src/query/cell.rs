@@ -34,6 +34,8 @@ pub enum Cell<'a> {
     Nameless(u64),
     /// A place in an io_uring, in place of a descriptor: the descriptor of the io_uring, and the slot in it.
     Slot(u32, u32),
+    /// The same for an io_uring without a descriptor: its index among those that the thread has registered.
+    SlotOfRegistered(u32, u32),
     Flag(bool),
     /// A fixed word.
     Word(&'static str),

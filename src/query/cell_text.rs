@@ -30,6 +30,7 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Unknown => to.push(b'?'),
         Cell::Number(number) | Cell::Nameless(number) => number_to(to, *number),
         Cell::Slot(ring, slot) => write!(to, "ring{ring}/slot{slot}")?,
+        Cell::SlotOfRegistered(index, slot) => write!(to, "ring[{index}]/slot{slot}")?,
         Cell::Flag(flag) => to.push(b'0' + u8::from(*flag)),
         Cell::Word(word) => to.extend_from_slice(word.as_bytes()),
         Cell::Bytes(b"") => to.extend_from_slice(EMPTY.as_bytes()),

@@ -175,7 +175,7 @@ columns! {
     ProcessUser = "process_user", JsonMember::Chosen, both(left("Process User", 12)), Holders, Users, |row| per_holder(row, process_user), "Effective user of the process of each descriptor";
     Tid = "tid", JsonMember::Chosen, both(left("TID", 7)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.tid)), "Thread that has the descriptor, if it does not share those of its process";
     Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, descriptor), "Number of each descriptor, or its place in an io_uring";
-    Ring = "ring", JsonMember::Chosen, both(left("Ring", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot.map(|_| holder.fd))), "Descriptor of the io_uring with which the socket is registered";
+    Ring = "ring", JsonMember::Chosen, both(left("Ring", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot.filter(|_| !holder.ring_is_registered).map(|_| holder.fd))), "Descriptor of the io_uring with which the socket is registered";
     Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot)), "Slot of the socket in that io_uring";
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
@@ -305,6 +305,7 @@ fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
 
 fn descriptor<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
     match holder.slot {
+        Some(slot) if holder.ring_is_registered => Cell::SlotOfRegistered(holder.fd, slot),
         Some(slot) => Cell::Slot(holder.fd, slot),
         None => Cell::Number(holder.fd.into()),
     }

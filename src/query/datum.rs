@@ -161,7 +161,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
         // A descriptor of that number is another file.
-        Cell::Slot(..) => Datum::Nothing,
+        Cell::Slot(..) | Cell::SlotOfRegistered(..) => Datum::Nothing,
         Cell::Options([], _) => Datum::Nothing,
         Cell::Number(number) => Datum::Number(number.into()),
         Cell::Nameless(number) => Datum::Text(Cow::Owned(number.to_string().into_bytes())),

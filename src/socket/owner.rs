@@ -1,7 +1,7 @@
 //! Maps sockets to their holders. One iteration over all file descriptors finds the holders, which are
 //! matched with the sockets by inode.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::Range;
 
@@ -22,10 +22,13 @@ pub struct Holder {
     pub pid: u32,
     /// The thread that has the descriptor, if it does not share those of its process: unshare(2), CLONE_FILES.
     pub tid: Option<u32>,
-    /// The descriptor. With a slot, it is that of the io_uring.
+    /// The descriptor. With a slot, it identifies the io_uring.
     pub fd: u32,
     /// The slot in the io_uring: io_uring_register(2), IORING_REGISTER_FILES.
     pub slot: Option<u32>,
+    /// Whether the io_uring has no descriptor in the process, which has closed it after it had registered the io_uring:
+    /// io_uring_register(2), IORING_REGISTER_RING_FDS. `fd` is then the index among those that the thread has registered.
+    pub ring_is_registered: bool,
     /// Whether the descriptor has O_NONBLOCK.
     pub nonblock: bool,
     /// The name of the thread group's leader, at most 15 bytes.
@@ -154,6 +157,23 @@ fn unheld(socket: &Socket) -> Owner {
     }
 }
 
+/// Removes the holders in rings that are registered, if the process also has a descriptor of the ring. Most programs keep
+/// it.
+fn forget_registered_rings_with_a_descriptor(holders: &mut Vec<(u64, Holder)>) {
+    if !holders.iter().any(|(_, it)| it.ring_is_registered) {
+        return;
+    }
+    let with_descriptor: HashSet<(u64, u32, u32)> = holders
+        .iter()
+        .filter(|(_, it)| !it.ring_is_registered)
+        .filter_map(|(inode, it)| it.slot.map(|slot| (*inode, it.pid, slot)))
+        .collect();
+    holders.retain(|(inode, it)| {
+        let place = it.slot.map(|slot| (*inode, it.pid, slot));
+        !it.ring_is_registered || !place.is_some_and(|it| with_descriptor.contains(&it))
+    });
+}
+
 /// The holders of all sockets.
 #[derive(Debug, Default)]
 pub struct Owners {
@@ -178,6 +198,7 @@ impl Owners {
                 tid: (record.tid != 0).then_some(record.tid),
                 fd: record.fd,
                 slot: record.slot.checked_sub(1),
+                ring_is_registered: record.ring_is_registered != 0,
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
                 started: record.started,
@@ -187,9 +208,13 @@ impl Owners {
                 holders.push((record.inode, holder));
             }
         })?;
-        holders.sort_unstable_by_key(|(inode, it)| (*inode, it.pid, it.tid, it.fd, it.slot));
+        let key = |(inode, it): &(u64, Holder)| {
+            (*inode, it.pid, it.tid, it.ring_is_registered, it.fd, it.slot)
+        };
+        holders.sort_unstable_by_key(key);
         // An interrupted iteration may visit a file descriptor twice.
-        holders.dedup_by_key(|(inode, it)| (*inode, it.pid, it.tid, it.fd, it.slot));
+        holders.dedup_by_key(|holder| key(holder));
+        forget_registered_rings_with_a_descriptor(&mut holders);
         let mut places = HashMap::with_capacity(holders.len());
         let mut begin = 0;
         for of_one in holders.chunk_by(|(one, _), (other, _)| one == other) {

@@ -127,7 +127,8 @@ impl Output for Types {
                 | Cell::Arguments(_)
                 | Cell::User(..)
                 | Cell::Moment(_)
-                | Cell::Slot(..) => {
+                | Cell::Slot(..)
+                | Cell::SlotOfRegistered(..) => {
                     panic!("{column:?}: only descriptors have such values")
                 }
                 Cell::Master(_) | Cell::Container(_) | Cell::Labels(_) | Cell::Group(..) => {

@@ -220,6 +220,13 @@ pub fn printed_as(stream: &Stream, config: &Config) -> String {
         record.inode = LISTENER;
         record.command[..4].copy_from_slice(b"sshd");
     });
+    // Another one, with an io_uring that has no descriptor any more.
+    holder.part(|record: &mut owner_record| {
+        record.magic = u32::from_ne_bytes(*b"knso");
+        (record.pid, record.tid, record.fd, record.slot) = (812, 816, 0, 5);
+        (record.inode, record.ring_is_registered) = (LISTENER, 1);
+        record.command[..4].copy_from_slice(b"sshd");
+    });
     let ownership = Ownership::new(holder.bytes.as_slice(), vec![&[][..]]).expect("whole records");
     knetstat::commands::table::pipeline::print(
         records,

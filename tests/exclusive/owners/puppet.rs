@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs;
 use std::io::{BufRead, BufReader, IoSlice, IoSliceMut, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{self, UnixDatagram, UnixStream};
@@ -139,6 +139,15 @@ impl Stage {
                 self.keep(socket)
             }
             ["udp", address] => self.keep(udp(address)?),
+            // A socket that is not bound, with so many memberships.
+            ["udp-member", count] => {
+                let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+                for n in 0..count.parse()? {
+                    let group = Ipv4Addr::from(u32::from(Ipv4Addr::new(239, 1, 0, 0)) + n);
+                    socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+                }
+                self.keep(socket)
+            }
             ["many", count] => {
                 for n in 0..count.parse()? {
                     self.many.push(match n % 4 {
@@ -227,6 +236,35 @@ impl Stage {
                 let entry =
                     opcode::Accept::new(listener, std::ptr::null_mut(), std::ptr::null_mut());
                 self.submit(ring, entry.file_index(Some(slot)).build())?
+            }
+
+            // A ring that is registered with the thread that obeys, or with another one. The kernel gives it the
+            // lowest free index of the thread. After that, the ring works without its descriptor. The answer is the
+            // number of the thread.
+            ["ring-index", ring] => {
+                let ring = self.rings.get(&ring.parse()?).ok_or("no such ring")?;
+                ring.submitter().register_ring_fd()?;
+                nix::unistd::gettid().to_string()
+            }
+            ["ring-index-of-a-thread", slots, slot, fd] => {
+                let ring = IoUring::new(8)?;
+                ring.submitter().register_files(&vec![-1; slots.parse()?])?;
+                let fds = [self.socket(fd)?.as_raw_fd()];
+                ring.submitter().register_files_update(slot.parse()?, &fds)?;
+                on_a_thread(move || {
+                    ring.submitter().register_ring_fd()?;
+                    let (fd, tid) = (ring.as_raw_fd(), nix::unistd::gettid());
+                    std::mem::forget(ring);
+                    nix::unistd::close(fd)?;
+                    Ok(tid.as_raw())
+                })?
+                .to_string()
+            }
+            ["ring-close", ring] => {
+                let fd: RawFd = ring.parse()?;
+                std::mem::forget(self.rings.remove(&fd).ok_or("no such ring")?);
+                nix::unistd::close(fd)?;
+                String::new()
             }
 
             // The process

@@ -169,3 +169,125 @@ fn sockets_of_a_ring_in_no_table() {
     .join()
     .expect("no panic");
 }
+
+/// The holder that a slot of a ring without a descriptor is, the only one of this thread.
+fn in_slot_of_registered(puppet: &Puppet, tid: u32, slot: u32) -> Value {
+    let mut holder = in_slot(puppet, 0, slot);
+    holder["ring"] = Value::Null;
+    holder["ring_index"] = 0.into();
+    if tid != puppet.pid() {
+        holder["tid"] = tid.into();
+    }
+    holder
+}
+
+/// Whether a thread can register an io_uring: from 5.18.
+fn can_register_rings() -> bool {
+    let ring = io_uring::IoUring::new(8).expect("this kernel has io_uring");
+    let registered = ring.submitter().register_ring_fd();
+    if let Err(error) = &registered {
+        not_tested(&format!("io_urings that are registered with a thread: {error}"));
+    }
+    registered.is_ok()
+}
+
+#[test]
+fn a_ring_without_a_descriptor() {
+    let _turn = with_puppets();
+    let Some((mut puppet, ring)) = with_ring(100) else { return };
+    if !can_register_rings() {
+        return;
+    }
+    let listener = puppet.number("listen tcp 127.0.0.1:4020");
+    for slot in [0, 40] {
+        puppet.ask(&format!("register {ring} {slot} {listener}"));
+    }
+    puppet.ask(&format!("close {listener}"));
+    assert_eq!(slots(&puppet, ring), [0, 40]);
+
+    let tid = puppet.number(&format!("ring-index {ring}"));
+    let rows = sockets("-tp -O nodelay");
+    let expected = json!([in_slot(&puppet, ring, 0), in_slot(&puppet, ring, 40)]);
+    assert_eq!(
+        at_port(&rows, 4020)["processes"],
+        expected,
+        "the descriptor says more than the index"
+    );
+
+    puppet.ask(&format!("ring-close {ring}"));
+    let rows = sockets("-tp -O nodelay");
+    let expected =
+        json!([in_slot_of_registered(&puppet, tid, 0), in_slot_of_registered(&puppet, tid, 40)]);
+    assert_eq!(at_port(&rows, 4020)["processes"], expected);
+    assert_eq!(at_port(&rows, 4020)["owner"], "process");
+    let columns = stdout("-t --columns fd,ring,slot,local -H");
+    let words: Vec<&str> = columns.split_whitespace().take(3).collect();
+    assert_eq!(words, ["ring[0]/slot0,ring[0]/slot40", "-,-", "0,40"], "{columns}");
+    assert_eq!(sockets(&format!("-t --pid {}", puppet.pid())).len(), 1);
+}
+
+#[test]
+fn a_ring_of_a_thread_without_a_descriptor() {
+    let _turn = with_puppets();
+    let Some((mut puppet, _ring)) = with_ring(4) else { return };
+    if !can_register_rings() {
+        return;
+    }
+    let fd = puppet.number("udp 127.0.0.1:4021");
+    let tid = puppet.number(&format!("ring-index-of-a-thread 4 2 {fd}"));
+    puppet.ask(&format!("close {fd}"));
+    let rows = sockets("-up -O nodelay");
+    let expected = in_slot_of_registered(&puppet, tid, 2);
+    assert_eq!(at_port(&rows, 4021)["processes"], json!([expected]));
+}
+
+#[test]
+fn sockets_in_no_table_of_a_ring_without_a_descriptor() {
+    let _turn = with_puppets();
+    let Some((mut puppet, ring)) = with_ring(100) else { return };
+    if !can_register_rings() {
+        return;
+    }
+    for slot in 0..100 {
+        let opened = puppet.ask(&format!("ring-socket {ring} {slot} tcp"));
+        if opened != "0" {
+            return not_tested(&format!("sockets that are opened by an io_uring: {opened}"));
+        }
+    }
+    puppet.ask(&format!("ring-index {ring}"));
+    for is_closed in [false, true] {
+        if is_closed {
+            puppet.ask(&format!("ring-close {ring}"));
+        }
+        let rows = sockets("-tp --unbound -O nodelay");
+        let mut slots: Vec<u64> =
+            rows.iter().map(|row| row["processes"][0]["slot"].as_u64().expect("a slot")).collect();
+        slots.sort_unstable();
+        assert_eq!(slots, (0..100).collect::<Vec<_>>(), "{is_closed}");
+        assert!(rows.iter().all(|row| row["processes"][0]["ring"].is_null() == is_closed));
+    }
+}
+
+/// Records of sockets with many memberships are so long that a call of the walk has no room for all that it found.
+#[test]
+fn long_records_of_sockets_in_no_table() {
+    let _turn = with_puppets();
+    let Some((mut puppet, ring)) = with_ring(64) else { return };
+    std::fs::write("/proc/sys/net/ipv4/igmp_max_memberships", "500").expect("root");
+    for slot in 0..64 {
+        let fd = puppet.number("udp-member 250");
+        puppet.ask(&format!("register {ring} {slot} {fd}"));
+        puppet.ask(&format!("close {fd}"));
+    }
+    let rows = sockets("-up --unbound -O IP_ADD_MEMBERSHIP");
+    let mut slots: Vec<u64> = rows
+        .iter()
+        .map(|row| {
+            let groups = row["options"]["IP_ADD_MEMBERSHIP"].as_array().expect("a list");
+            assert_eq!(groups.len(), 250);
+            row["processes"][0]["slot"].as_u64().expect("a slot")
+        })
+        .collect();
+    slots.sort_unstable();
+    assert_eq!(slots, (0..64).collect::<Vec<_>>());
+}
