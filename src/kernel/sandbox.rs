@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
+#[cfg(target_arch = "x86_64")]
+use std::mem::offset_of;
 use std::sync::Once;
 
 use nix::errno::Errno;
 use nix::libc;
 use seccompiler::{
-    apply_filter_all_threads, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp,
-    SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter_all_threads, sock_filter, BpfProgram, SeccompAction, SeccompCmpArgLen,
+    SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
 use crate::error::Error;
@@ -141,7 +143,33 @@ fn filter() -> Result<BpfProgram, seccompiler::Error> {
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, opening_to_write(1)?);
     let (usual, matched) = (SeccompAction::Allow, SeccompAction::Errno(Errno::EPERM as u32));
-    Ok(SeccompFilter::new(rules, usual, matched, ARCH.try_into()?)?.try_into()?)
+    let filter: BpfProgram =
+        SeccompFilter::new(rules, usual, matched, ARCH.try_into()?)?.try_into()?;
+    Ok(refusing_x32().into_iter().chain(filter).collect())
+}
+
+/// The beginning of a filter that refuses the calls of x32 programs, which x86-64 kernels may have. They have numbers of
+/// their own, from `__X32_SYSCALL_BIT` (arch/x86/include/uapi/asm/unistd.h). seccompiler has no rule for a range of
+/// numbers.
+#[cfg(target_arch = "x86_64")]
+fn refusing_x32() -> Vec<sock_filter> {
+    const X32: u32 = 0x4000_0000;
+    let instruction = |code: u32, jf, k| sock_filter { code: code as u16, jt: 0, jf, k };
+    let refuse = libc::SECCOMP_RET_ERRNO | Errno::EPERM as u32;
+    vec![
+        instruction(
+            libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+            0,
+            offset_of!(libc::seccomp_data, nr) as u32,
+        ),
+        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, X32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, refuse),
+    ]
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn refusing_x32() -> Vec<sock_filter> {
+    Vec::new()
 }
 
 /// The rules for opening a file to write, or to make one. The flags are the argument of this number.

@@ -53,7 +53,17 @@ fn what_fails_inside() {
     refused("another name", fs::rename(inside("file"), inside("new")));
     refused("no file", fs::remove_file(inside("file")));
     refused("a directory", fs::create_dir(inside("directory")));
+    #[cfg(target_arch = "x86_64")]
+    refused("a call of an x32 program", x32_call());
     assert_eq!(fs::read_to_string(inside("file")).expect("reading"), "text");
     assert_eq!(fs::read_dir(&directory).expect("reading").count(), 1);
     assert_eq!(std::thread::spawn(|| 1).join().expect("a thread"), 1);
+}
+
+/// Makes a call by its x32 number. A kernel without those answers `ENOSYS` outside of the sandbox.
+#[cfg(target_arch = "x86_64")]
+fn x32_call() -> io::Result<()> {
+    // SAFETY: getpid(2) has no arguments.
+    let result = unsafe { nix::libc::syscall(0x4000_0000 | nix::libc::SYS_getpid) };
+    nix::errno::Errno::result(result).map(drop).map_err(io::Error::from)
 }
