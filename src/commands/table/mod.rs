@@ -14,6 +14,7 @@ mod sort;
 mod wait;
 
 use std::io::Write;
+use std::rc::Rc;
 
 use super::stdout;
 use crate::config::{protocol_width, Config};
@@ -21,6 +22,7 @@ use crate::error::Error;
 use crate::host::interfaces;
 use crate::host::netns::Scope;
 use crate::host::protocols::has_udp_lite;
+use crate::host::resolver::Resolver;
 use crate::kernel::load::{Loader, Programs};
 use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::sandbox;
@@ -41,6 +43,8 @@ use reading::{expected, find, Loaded, Reading};
 /// be written, or the table is incomplete. [`Error::NoMatch`] if only a match is of interest and there is
 /// none.
 pub fn run(config: &Config) -> Result<(), Error> {
+    // Names are asked for where the program was started, and not in the network namespace that it enters.
+    let resolver = config.resolve.then(|| Rc::new(Resolver::start()));
     let scope = &config.scope;
     if *scope != Scope::Own {
         syscall::allow_many_files();
@@ -53,7 +57,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         false => expected(config.filter.clone(), !is_one),
     };
     let style = style(config, &filter, !is_one);
-    let config = Config { filter, style, ..config.clone() };
+    let config = Config { filter, style, resolver, ..config.clone() };
     let request = Request {
         owners: config.needs_owners() || *scope == Scope::All,
         listeners: config.needs_listeners(),
