@@ -369,6 +369,9 @@ pub struct TableArgs {
     /// With -c: show only sockets that were opened or closed, or that have changed
     #[arg(long, help_heading = "Output")]
     pub changes: bool,
+    /// On a terminal: show the output in a pager, the program that KNETSTAT_PAGER or PAGER names, or less
+    #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
+    pub pager: bool,
     /// When to use colour, in which options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,

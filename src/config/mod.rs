@@ -58,6 +58,8 @@ pub struct Config {
     pub rounds: Option<Rounds>,
     /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
+    /// Whether a pager shows the output.
+    pub pager: bool,
     /// Whether names are shown instead of numbers.
     pub resolve: bool,
     /// What looks up the names, once it has been started.
@@ -97,6 +99,7 @@ impl Config {
             columns: columns(args, format, &filter, &selection)?,
             selection,
             lost: Lost::default(),
+            pager: args.pager,
             resolve: args.resolve && !args.quiet,
             resolver: None,
             format,

@@ -40,9 +40,8 @@ pub fn is_name_of(name: &[u8], address: IpAddr) -> bool {
 /// the addresses that inet_aton(3) accepts.
 fn is_name(name: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let is_label = |label: &[u8]| {
-        !label.is_empty() && !label.starts_with(b"-") && label.iter().all(is_letter)
-    };
+    let is_label =
+        |label: &[u8]| !label.is_empty() && !label.starts_with(b"-") && label.iter().all(is_letter);
     let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     name.len() <= LONGEST && name.split(|byte| *byte == b'.').all(is_label) && !is_number(last)
 }
@@ -94,10 +93,34 @@ mod tests {
         }
         let long = format!("{}.example", "a.".repeat(123));
         for name in [
-            "", ".", "a.", ".a", "a..b", "1.2.3.4", "127.1", "0x7f.1", "0x7f000001", "017700000001",
-            "example.0x1", "example.1", "::1", "a:80", "*", "-", "-a", "a b", "a,b", "a\x1b[2J",
-            "a\u{202e}b", "b\u{fc}cher", "a/b", "localhost", "LOCALHOST", "db.localhost",
-            "localhost.localdomain", &long,
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "1.2.3.4",
+            "127.1",
+            "0x7f.1",
+            "0x7f000001",
+            "017700000001",
+            "example.0x1",
+            "example.1",
+            "::1",
+            "a:80",
+            "*",
+            "-",
+            "-a",
+            "a b",
+            "a,b",
+            "a\x1b[2J",
+            "a\u{202e}b",
+            "b\u{fc}cher",
+            "a/b",
+            "localhost",
+            "LOCALHOST",
+            "db.localhost",
+            "localhost.localdomain",
+            &long,
         ] {
             assert!(!is_name_of(name.as_bytes(), address), "{name}");
         }

@@ -40,7 +40,8 @@ impl Services {
     fn of(services: &Database) -> Services {
         let mut names = HashMap::new();
         for line in services.lines("").into_iter().flatten() {
-            if let Some((name, port, protocol)) = service(line).filter(|(name, ..)| is_shown(name)) {
+            if let Some((name, port, protocol)) = service(line).filter(|(name, ..)| is_shown(name))
+            {
                 names.entry((protocol, port)).or_insert_with(|| name.into());
             }
         }

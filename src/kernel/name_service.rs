@@ -95,8 +95,10 @@ impl NameService {
     /// Waits until something can be sent or received, and sends and receives it.
     fn exchange(&mut self, unsent: &mut &[u8], limit: Duration) -> io::Result<()> {
         let writes = if unsent.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
-        let mut ends =
-            [PollFd::new(self.from.as_fd(), PollFlags::POLLIN), PollFd::new(self.to.as_fd(), writes)];
+        let mut ends = [
+            PollFd::new(self.from.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.to.as_fd(), writes),
+        ];
         let timeout = PollTimeout::try_from(limit.max(Duration::from_millis(1)));
         match poll(&mut ends, timeout.unwrap_or(PollTimeout::MAX)) {
             Err(nix::errno::Errno::EINTR) => return Ok(()),

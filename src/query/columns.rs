@@ -2,8 +2,8 @@
 //! how it is read from a row. All outputs take their columns from here.
 
 use crate::host::cgroups::Cgroup;
-use crate::host::resolver::Resolver;
 use crate::host::processes::{Found, Process, Processes};
+use crate::host::resolver::Resolver;
 use crate::options::context::Context;
 use crate::options::dead_after;
 use crate::query::cell::{Behind, Cell, PerHolder};

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::{Plans, Unknown};
+use crate::commands::table::progress::Progress;
 use crate::commands::table::rows::Rows;
 use crate::commands::table::seen::Seen;
 use crate::commands::table::sort::{SortedRow, Sorter};
@@ -127,6 +128,7 @@ pub fn print<R: Read, W: Read>(
     namespaces: &Namespaces,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
+    progress: &Progress,
 ) -> Result<Unknown, Error> {
     let mut printer = Printer {
         config,
@@ -144,16 +146,19 @@ pub fn print<R: Read, W: Read>(
             .then(|| Sorter::new(&config.sort)),
         shown: Vec::new(),
         output,
+        progress,
     };
     printer.output.begin().map_err(Error::Output)?;
     config.resolver.iter().for_each(|resolver| resolver.begin_reading());
     let mut records = records.requiring(config.sections());
     while let Some(record) = records.next_record()? {
+        progress.count_socket();
         printer.record(record)?;
         if printer.held.len() > HELD_MAX {
             printer.write_held()?;
         }
-        if config.sort.is_empty() && printer.sorter.as_ref().is_some_and(|it| it.size() > HELD_MAX) {
+        if config.sort.is_empty() && printer.sorter.as_ref().is_some_and(|it| it.size() > HELD_MAX)
+        {
             printer.write_sorted()?;
         }
         if printer.output.is_done() {
@@ -188,6 +193,7 @@ struct Printer<'a, W> {
     sorter: Option<Sorter<'a>>,
     shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
+    progress: &'a Progress,
 }
 
 impl<W: Read> Printer<'_, W> {
@@ -270,6 +276,9 @@ impl<W: Read> Printer<'_, W> {
         if is_new && filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }
+        if is_new {
+            self.progress.count_row();
+        }
         let waits = needs_names(self.config, &row) || !self.config.sort.is_empty();
         if let (Some(sorter), true, true) = (&mut self.sorter, is_new, waits) {
             sorter.add(&row, index);
@@ -294,7 +303,9 @@ impl<W: Read> Printer<'_, W> {
         let Some(sorter) = &mut self.sorter else { return Ok(()) };
         let sorted = sorter.take();
         if let Some(resolver) = self.config.resolver.as_ref().filter(|it| it.has_questions()) {
-            self.output.flush().map_err(Error::Output)?;
+            if self.config.sort.is_empty() {
+                self.output.flush().map_err(Error::Output)?;
+            }
             resolver.ask();
         }
         let mut buffer = Vec::new();
