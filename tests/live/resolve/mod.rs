@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use nix::unistd::gettid;
 use serde_json::{json, Value};
 
 use crate::common::{
     enter_namespace, knetstat, permit_descriptors, sockets, stdout, wait_until, KNETSTAT,
 };
+use crate::continuous::Running;
 use name_server::{address, are_asked, assert_serves, enter, named, Answer, NameServer};
 
 const SERVICES: (&str, &[u8]) = (
@@ -121,6 +123,26 @@ fn json_and_csv_have_names_beside_numbers() {
         "local,local_host,sport,local_service,remote,remote_host,dport,remote_service,uid,user\r\n\
          192.0.2.9,,2001,,192.0.2.1,db.example,7,echo,0,root\r\n"
     );
+}
+
+/// Each round looks up what is new, and names do not make a row look changed.
+#[test]
+fn rounds_show_names() {
+    if !are_asked("names with -c") {
+        return;
+    }
+    enter(&[]);
+    let server = serve();
+    let _first = connected("192.0.2.9:2001", "192.0.2.1:2002");
+    let mut running = Running::start("-urc 0.05 --ndjson dport >= 2002 and dport <= 2003");
+    let has_host = |line: &String| line.contains(r#""host":"db.example"}"#);
+    assert!(running.lines(3).iter().all(has_host));
+    let _second = connected("192.0.2.9:2003", "192.0.2.1:2003");
+    let is_second = |line: &String| line.contains(r#""port":2003,"host":"db.example""#);
+    wait_until("the other socket is shown", || running.lines(1).iter().any(is_second));
+    running.end(Signal::SIGTERM);
+    // getent(1) has asked once, and the run once, in all of its rounds.
+    assert_eq!(server.asked().get("1.2.0.192.in-addr.arpa"), Some(&2));
 }
 
 /// Names are asked for from the network namespace of the caller, whichever namespace is shown.
