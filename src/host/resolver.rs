@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::error::reason;
 use crate::host::hosts::{by_address, can_have_name, is_name_of};
 use crate::host::services::Services;
 use crate::host::users;
@@ -23,6 +24,8 @@ pub struct Resolver {
     wanted: RefCell<HashSet<IpAddr>>,
     /// `None` if this program has no name services, or the process that asks them could not be started.
     service: RefCell<Option<NameService>>,
+    /// Why it could not be started.
+    obstacle: Option<String>,
     /// How long a reading may still wait for answers.
     left: Cell<Duration>,
 }
@@ -32,13 +35,18 @@ impl Resolver {
     /// called before another thread is started.
     pub fn start() -> Resolver {
         let hosts = by_address().into_iter().map(|(address, name)| (address, Some(name)));
-        let service = NameService::EXISTS.then(NameService::start).and_then(Result::ok);
+        let (service, obstacle) = match NameService::EXISTS.then(NameService::start) {
+            Some(Ok(service)) => (Some(service), None),
+            Some(Err(error)) => (None, Some(reason(&error))),
+            None => (None, None),
+        };
         Resolver {
             services: Services::read(),
             users: users::by_number(),
             hosts: RefCell::new(hosts.collect()),
             wanted: RefCell::default(),
             service: RefCell::new(service),
+            obstacle,
             left: Cell::new(PATIENCE),
         }
     }
@@ -74,6 +82,15 @@ impl Resolver {
         self.left.set(self.left.get().saturating_sub(begun.elapsed()));
         let named = answers.into_iter().filter(|(address, name)| is_name_of(name, *address));
         self.hosts.borrow_mut().extend(named.map(|(address, name)| (address, Some(name.into()))));
+    }
+
+    /// The names that could not be looked up, as the end of a sentence. An address without a name is not among them.
+    pub fn missing(&self) -> Option<String> {
+        let why = self.obstacle.as_ref()?;
+        Some(format!(
+            "names of hosts: cannot start the process that asks for them: {why} (omit -r, or raise the limits of \
+             processes and descriptors: `ulimit -u`, `ulimit -n`)"
+        ))
     }
 
     /// The name of a host, as far as it is known.

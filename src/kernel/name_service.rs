@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::mpsc::{channel, Receiver};
@@ -19,7 +19,6 @@ use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::libc;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::prctl;
-use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, ForkResult};
 
 use crate::kernel::capability;
@@ -29,9 +28,6 @@ const THREADS: usize = 32;
 
 /// The time after which an answer is of no use any more.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The size in bytes of the buffer for a name: NI_MAXHOST of netdb.h.
-const NAME_MAX: usize = 1025;
 
 /// The process that asks the name services. It ends when this value is dropped.
 #[derive(Debug)]
@@ -176,7 +172,9 @@ fn answer_all(questions: &Mutex<Receiver<(Instant, IpAddr)>>, mut answers: &File
             continue;
         }
         let mut line = format!("{address} ").into_bytes();
-        line.extend(name(address).filter(|name| !name.contains(&b'\n')).unwrap_or_default());
+        line.extend(
+            system::name(address).filter(|name| !name.contains(&b'\n')).unwrap_or_default(),
+        );
         line.push(b'\n');
         // A line is shorter than PIPE_BUF, so that it arrives as a whole: pipe(7).
         if answers.write_all(&line).is_err() {
@@ -185,29 +183,43 @@ fn answer_all(questions: &Mutex<Receiver<(Instant, IpAddr)>>, mut answers: &File
     }
 }
 
-/// Asks the name services of this system for the name of an address.
-#[cfg(not(target_feature = "crt-static"))]
-fn name(address: IpAddr) -> Option<Vec<u8>> {
-    let socket = SockaddrStorage::from(SocketAddr::new(address, 0));
-    let mut name = [0_u8; NAME_MAX];
-    // SAFETY: the address is valid for its length, and the call writes a terminated text of at most the length of the
-    // buffer.
-    let result = unsafe {
-        libc::getnameinfo(
-            socket.as_ptr(),
-            socket.len(),
-            name.as_mut_ptr().cast(),
-            name.len() as libc::socklen_t,
-            std::ptr::null_mut(),
-            0,
-            libc::NI_NAMEREQD,
-        )
-    };
-    let end = name.iter().position(|byte| *byte == 0)?;
-    (result == 0).then(|| name[..end].to_vec())
-}
+/// The name services of the C library, which a static program does not have.
+mod system {
+    use std::net::IpAddr;
 
-#[cfg(target_feature = "crt-static")]
-fn name(_: IpAddr) -> Option<Vec<u8>> {
-    None
+    /// The name of an address, if it has one.
+    #[cfg(not(target_feature = "crt-static"))]
+    pub fn name(address: IpAddr) -> Option<Vec<u8>> {
+        use std::net::SocketAddr;
+        use std::ptr;
+
+        use nix::libc;
+        use nix::sys::socket::{SockaddrLike, SockaddrStorage};
+
+        /// NI_MAXHOST of netdb.h, in bytes.
+        const NAME_MAX: usize = 1025;
+        let socket = SockaddrStorage::from(SocketAddr::new(address, 0));
+        let mut name = [0_u8; NAME_MAX];
+        let (buffer, size) = (name.as_mut_ptr().cast(), NAME_MAX as libc::socklen_t);
+        let flags = libc::NI_NAMEREQD;
+        // SAFETY: the address is valid for its length, and the call writes a terminated text that fits the buffer.
+        let result = unsafe {
+            libc::getnameinfo(
+                socket.as_ptr(),
+                socket.len(),
+                buffer,
+                size,
+                ptr::null_mut(),
+                0,
+                flags,
+            )
+        };
+        let end = name.iter().position(|byte| *byte == 0)?;
+        (result == 0).then(|| name[..end].to_vec())
+    }
+
+    #[cfg(target_feature = "crt-static")]
+    pub fn name(_: IpAddr) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -157,6 +157,7 @@ pub fn print<R: Read, W: Read>(
         if printer.held.len() > HELD_MAX {
             printer.write_held()?;
         }
+        // Rows that wait for names are not held back without limit either.
         if config.sort.is_empty() && printer.sorter.as_ref().is_some_and(|it| it.size() > HELD_MAX)
         {
             printer.write_sorted()?;

@@ -162,6 +162,7 @@ impl Reading {
         let unknown = pipeline::print(records, config, &namespaces, ownership, output, &progress)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
+        let missing = missing.chain(config.resolver.as_ref().and_then(|it| it.missing()));
         let missing = missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners);
         Ok(missing.chain(in_messages.and_then(|missing| missing())).collect())
     }

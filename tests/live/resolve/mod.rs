@@ -342,6 +342,24 @@ fn child_has_ended(pid: u32) -> bool {
     status.contains("State:\tZ") || status.is_empty()
 }
 
+/// A run that cannot ask name servers says so, and shows numbers.
+#[test]
+fn names_that_cannot_be_asked_for_are_reported() {
+    if !are_asked("a process that cannot be started") {
+        return;
+    }
+    enter(&[]);
+    let _socket = connected("192.0.2.9:2001", "192.0.2.1:2002");
+    let mut strace = Command::new("strace");
+    strace.args(["-o", "/dev/null", "-e", "inject=pipe2:error=EMFILE:when=1", KNETSTAT]);
+    let output = strace.args(["-urH", "--columns", "local,remote"]).output().expect("strace(1)");
+    assert_eq!(output.status.code(), Some(1));
+    let (rows, said) = (String::from_utf8_lossy(&output.stdout), output.stderr);
+    assert!(rows.starts_with("192.0.2.9:2001          192.0.2.1:2002\n"), "{rows}");
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("missing names of hosts") && said.lines().count() == 1, "{said}");
+}
+
 /// -r with an output that has no place for names is wrong usage.
 #[test]
 fn outputs_without_names_refuse_the_flag() {
