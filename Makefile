@@ -31,6 +31,7 @@ RPM = $(CARGO_TARGET_DIR)/generate-rpm/knetstat-$(VERSION)-1.*.rpm
 TOOLS = $(CARGO_TARGET_DIR)/tools
 CARGO_DEB = cargo-deb@3.8.0
 CARGO_GENERATE_RPM = cargo-generate-rpm@0.21.1
+DUCKDB = duckdb-cli==1.5.6
 tool = $(TOOLS)/$(1)/bin/$(firstword $(subst @, ,$(1)))
 MAINTAINER = $(shell sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -129,7 +130,8 @@ dist: static completions ## Build a tar file with the static program, its manual
 	rm -rf $(STATIC_DIST)
 	install -D -m 755 $(STATIC) $(STATIC_DIST)/knetstat
 	install -D -m 644 -t $(STATIC_DIST) man/knetstat.8 LICENSE README.md CHANGELOG.md
-	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg docs/testing.md docs/performance.md
+	install -D -m 644 -t $(STATIC_DIST)/docs docs/session.svg docs/testing.md docs/fleet.md \
+		docs/performance.md
 	install -D -m 644 -t $(STATIC_DIST)/completions $(COMPLETIONS)/knetstat.*
 	install -D -m 644 -t $(STATIC_DIST)/systemd packaging/knetstat-pins.service packaging/knetstat.sysusers.conf
 	packaging/libraries-used $(STATIC_TARGET) > $(STATIC_DIST)/LIBRARIES
@@ -187,6 +189,7 @@ fish = fish fish fish fish
 netstat = net-tools net-tools net-tools net-tools
 lsof = lsof lsof lsof lsof
 jq = jq jq jq jq
+pip3 = python3-pip python3-pip python-pip python3-pip
 /etc/services = netbase setup iana-etc netcfg
 aarch64-linux-gnu-gcc = gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc cross-aarch64-gcc
 /usr/aarch64-linux-gnu/lib/libc.a = libc6-dev-arm64-cross - - -
@@ -200,6 +203,7 @@ cpio = cpio cpio cpio cpio
 xz = xz-utils xz xz xz
 prometheus-client = /usr/lib/python3/dist-packages/prometheus_client
 $(prometheus-client) = python3-prometheus-client python3-prometheus_client python-prometheus_client python3-prometheus-client
+duckdb = $(TOOLS)/duckdb/duckdb_cli/duckdb
 debian-keyring = /usr/share/keyrings/debian-archive-keyring.gpg
 $(debian-keyring) = debian-archive-keyring debian-keyring debian-archive-keyring debian-keyring
 
@@ -255,8 +259,14 @@ static-tools: build-tools
 		rustup target add $(STATIC_TARGET) || \
 		{ echo "please install Rust's standard library for $(STATIC_TARGET)" >&2; exit 1; }
 
-test-tools:
+test-tools: $(duckdb)
 	$(call install-if-missing,ip groff setcap setpriv strace jsonschema pytest go node zsh fish netstat lsof jq /etc/services $(prometheus-client))
+
+# No distribution has DuckDB. The package of Python contains the program (21 MB), and is installed only below the build
+# directory.
+$(duckdb):
+	$(call install-if-missing,pip3)
+	pip3 install --quiet --root-user-action=ignore --no-deps --target $(TOOLS)/duckdb $(DUCKDB)
 
 kernel-tools: build-tools test-tools
 	$(call install-if-missing,qemu-system-$(ARCH) busybox cpio xz $(debian-keyring))

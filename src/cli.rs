@@ -25,7 +25,7 @@ use crate::usage;
 const SUMMARY: &str = include_str!("usage/summary.txt");
 
 const AFTER_HELP: &str = "\
-Without a family, TCP and UDP sockets are shown. All states are shown, and addresses and ports are always numbers.
+Without a family, TCP and UDP sockets are shown. All states are shown. Addresses and ports are numbers, without -r.
 
 Examples:
   knetstat -t                         TCP sockets: common options, and options that are set
@@ -323,6 +323,10 @@ pub struct TableArgs {
     /// and programs
     #[arg(short, long, conflicts_with = "columns", help_heading = "What to show")]
     pub summary: bool,
+    /// Show the names of hosts, services and users instead of numbers: from /etc/hosts, /etc/services and /etc/passwd, and
+    /// of hosts those that the name servers know within two seconds. -n undoes it
+    #[arg(short, long, overrides_with = "numeric", conflicts_with_all = ["count_by", "summary"], help_heading = "What to show")]
+    pub resolve: bool,
     /// Omit the header
     #[arg(short = 'H', long, help_heading = "What to show")]
     pub no_header: bool,
@@ -342,11 +346,11 @@ pub struct TableArgs {
     pub csv: bool,
     /// Write counts as metrics, for Prometheus: by the keys of --count-by or, without it, by protocol and state, and by
     /// the values of the options of -O
-    #[arg(long, conflicts_with_all = ["json", "ndjson", "csv", "columns", "sort", "summary", "short", "programs", "peer", "timers", "extend", "no_header"], help_heading = "Output")]
+    #[arg(long, conflicts_with_all = ["json", "ndjson", "csv", "columns", "sort", "summary", "short", "resolve", "programs", "peer", "timers", "extend", "no_header"], help_heading = "Output")]
     pub metrics: bool,
     /// Write the tables of the knetstat kernel module, in its layout and with its options: /proc/net/tcpstat,
     /// tcp6stat, udpstat and udp6stat, or those that -t, -u, --tcp6 and others select
-    #[arg(long, conflicts_with_all = ["raw", "unix", "packet", "netlink", "mptcp", "sctp", "vsock", "xdp", "unbound", "all_netns", "options", "columns", "programs", "peer", "timers", "extend", "count_by", "summary", "short", "json", "ndjson", "csv", "metrics"], help_heading = "Output")]
+    #[arg(long, conflicts_with_all = ["raw", "unix", "packet", "netlink", "mptcp", "sctp", "vsock", "xdp", "unbound", "all_netns", "options", "columns", "programs", "peer", "timers", "extend", "count_by", "summary", "short", "resolve", "json", "ndjson", "csv", "metrics"], help_heading = "Output")]
     pub module: bool,
     /// Write no rows. The exit status is 0 if a socket matches, 1 if none does, 2 after any error
     #[arg(short, long, conflicts_with_all = ["json", "ndjson", "csv", "metrics", "module", "count_by", "summary"], help_heading = "Output")]
@@ -365,6 +369,9 @@ pub struct TableArgs {
     /// With -c: show only sockets that were opened or closed, or that have changed
     #[arg(long, help_heading = "Output")]
     pub changes: bool,
+    /// On a terminal: show the output in a pager, the program that KNETSTAT_PAGER or PAGER names, or less
+    #[arg(long, conflicts_with = "quiet", help_heading = "Output")]
+    pub pager: bool,
     /// When to use colour, in which options that are set stand out
     #[arg(long, alias = "colour", value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto, help_heading = "Output")]
     pub color: ColorWhen,
@@ -372,8 +379,8 @@ pub struct TableArgs {
     /// All states are always shown
     #[arg(short, long, help_heading = "Accepted for compatibility")]
     pub all: bool,
-    /// Addresses and ports are always numbers
-    #[arg(short, long, aliases = ["numeric-hosts", "numeric-ports", "numeric-users"], help_heading = "Accepted for compatibility")]
+    /// Addresses, ports and users are numbers, unless -r follows
+    #[arg(short, long, overrides_with = "resolve", aliases = ["numeric-hosts", "numeric-ports", "numeric-users"], help_heading = "Accepted for compatibility")]
     pub numeric: bool,
     /// Values are never truncated
     #[arg(short = 'W', long, help_heading = "Accepted for compatibility")]

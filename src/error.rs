@@ -60,6 +60,9 @@ pub enum Error {
     NoNewPrivileges(io::Error),
     #[error("cannot start a thread: {}", reason(.0))]
     Thread(io::Error),
+    /// The pager with this command line, which is escaped, could not be started.
+    #[error("cannot start the pager '{}': {} (set KNETSTAT_PAGER or PAGER, or omit --pager)", .0, reason(.1))]
+    Pager(String, io::Error),
     #[error("cannot read the kernel's clock tick: {}", reason(.0))]
     ClockTick(io::Error),
     #[error("cannot read the number of CPUs: {}", .0.sentence())]

@@ -11,7 +11,7 @@ pub mod table;
 pub mod unpin;
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
 
 use crate::error::Error;
@@ -25,16 +25,21 @@ use crate::kernel::{process, sandbox};
 /// When standard output cannot be written.
 fn stdout() -> Result<BufWriter<File>, Error> {
     sandbox::enter()?;
-    open_stdout()
+    open_stdout().map(buffered)
 }
 
-/// Returns the same with the capabilities that are left, for a command that goes on to read the kernel.
+/// Returns standard output without a buffer, with the capabilities that are left.
 ///
 /// # Errors
 ///
 /// As [`stdout`].
-fn open_stdout() -> Result<BufWriter<File>, Error> {
+fn open_stdout() -> Result<File, Error> {
     process::check_stdout().map_err(Error::Output)?;
     let fd = io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
-    Ok(BufWriter::with_capacity(128 * 1024, File::from(fd)))
+    Ok(File::from(fd))
+}
+
+/// Returns a writer with a large buffer.
+fn buffered<W: Write>(to: W) -> BufWriter<W> {
+    BufWriter::with_capacity(128 * 1024, to)
 }

@@ -6,12 +6,14 @@ mod selected;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cli::{wrong, ColorWhen, TableArgs};
 use crate::error::Error;
 use crate::host::labels;
 use crate::host::netns::Scope;
+use crate::host::resolver::Resolver;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::module::KINDS;
 use crate::options::selection::Selection;
@@ -56,6 +58,12 @@ pub struct Config {
     pub rounds: Option<Rounds>,
     /// The columns that this kernel cannot fill, according to its types.
     pub lost: Lost,
+    /// Whether a pager shows the output.
+    pub pager: bool,
+    /// Whether names are shown instead of numbers.
+    pub resolve: bool,
+    /// What looks up the names, once it has been started.
+    pub resolver: Option<Rc<Resolver>>,
     pub format: Format,
     pub style: Style,
     /// Whether the BPF programs may leave out sockets, and sections of records. Tests disable it with
@@ -91,12 +99,16 @@ impl Config {
             columns: columns(args, format, &filter, &selection)?,
             selection,
             lost: Lost::default(),
+            pager: args.pager,
+            resolve: args.resolve && !args.quiet,
+            resolver: None,
             format,
             style: Style {
                 header: !args.no_header,
                 protocol_width: protocol_width(&filter, false),
                 color: color(args.color),
                 short: args.short,
+                names: args.resolve,
                 tables: KINDS.map(|kind| filter.wants(kind)),
                 terminal: terminal::width(),
             },
@@ -111,7 +123,7 @@ impl Config {
     pub fn for_match(&self) -> Config {
         let (columns, sort, keys) =
             (ColumnList::default(), Vec::new(), self.filter.keys().collect());
-        Config { columns, sort, keys, quiet: true, ..self.clone() }
+        Config { columns, sort, keys, quiet: true, resolver: None, ..self.clone() }
     }
 
     /// Whether the sockets are read more than once, so that those that do not exist yet count, too.

@@ -37,6 +37,7 @@ pub fn of(args: &TableArgs) -> Result<Option<Rounds>, Error> {
         (args.metrics, "--metrics and -c", "metrics end once (run knetstat from a timer)"),
         (args.csv, "--csv and -c", "a record has no time (use --ndjson)"),
         (args.quiet, "--quiet and -c", "-c has no result (use --wait)"),
+        (args.pager, "--pager and -c", "the pager would not show the rounds (omit one of them)"),
         (args.wait.is_some(), "--wait and -c", "-c shows what there is (omit one of them)"),
         (args.changes && counts, "--changes and counts", "changes are those of sockets"),
     ];

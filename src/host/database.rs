@@ -40,3 +40,9 @@ impl Database {
         }
     }
 }
+
+/// The words of a line, without its comment, which may have any encoding.
+pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}

@@ -5,6 +5,7 @@ pub mod cgroups;
 pub mod database;
 pub mod groups;
 pub mod host_name;
+pub mod hosts;
 pub mod interfaces;
 pub mod labels;
 pub mod mounts;
@@ -14,6 +15,7 @@ pub mod netns_file;
 pub mod netns_names;
 pub mod processes;
 pub mod protocols;
+pub mod resolver;
 pub mod services;
 pub mod users;
 

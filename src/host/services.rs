@@ -1,9 +1,12 @@
 //! Ports, by number, by range and by the name of a service: services(5).
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::str;
 
-use crate::host::database::Database;
+use crate::host::database::{words, Database};
+use crate::socket::kind::Family;
 use crate::text::{escaped, suggest, unescaped};
 
 /// A range of ports.
@@ -19,6 +22,60 @@ pub fn names() -> Vec<String> {
     let services = database();
     let lines = services.lines("").into_iter().flatten();
     lines.filter_map(|line| words(line).next()).map(escaped).collect()
+}
+
+/// The names of services by their ports.
+#[derive(Debug, Default)]
+pub struct Services(HashMap<(&'static str, u16), Rc<[u8]>>);
+
+/// The protocols of services.
+const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
+
+impl Services {
+    /// Reads the file. Of several names, the first counts, as in getservbyport(3). Empty if it cannot be read.
+    pub fn read() -> Services {
+        Services::of(&database())
+    }
+
+    fn of(services: &Database) -> Services {
+        let mut names = HashMap::new();
+        for line in services.lines("").into_iter().flatten() {
+            if let Some((name, port, protocol)) = service(line).filter(|(name, ..)| is_shown(name))
+            {
+                names.entry((protocol, port)).or_insert_with(|| name.into());
+            }
+        }
+        Services(names)
+    }
+
+    /// The name of the service at a port of sockets of this family. Port 0 is none.
+    pub fn at(&self, family: Family, port: u16) -> Option<Rc<[u8]>> {
+        let protocol = match family {
+            Family::Tcp | Family::Mptcp => "tcp",
+            Family::Udp => "udp",
+            Family::Sctp => "sctp",
+            // The number of a protocol, or no port at all.
+            _ => return None,
+        };
+        self.0.get(&(protocol, port)).filter(|_| port != 0).cloned()
+    }
+}
+
+/// Whether the name of a service cannot be taken for a number or for a mark: RFC 6335, 5.1, and the characters of older
+/// names.
+fn is_shown(name: &[u8]) -> bool {
+    let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+/".contains(byte);
+    name.iter().all(is_usual) && name.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// The official name, the port and the protocol in a line.
+fn service(line: &[u8]) -> Option<(&[u8], u16, &'static str)> {
+    let mut words = words(line);
+    let (name, place) = (words.next()?, words.next()?);
+    let slash = place.iter().position(|byte| *byte == b'/')?;
+    let port = str::from_utf8(&place[..slash]).ok()?.parse().ok()?;
+    let protocol = PROTOCOLS.into_iter().find(|it| it.as_bytes() == &place[slash + 1..])?;
+    Some((name, port, protocol))
 }
 
 /// Parses a port, a range `a-b`, or the name of a service, escaped as it is printed or verbatim. A
@@ -88,12 +145,6 @@ fn port_of(line: &[u8], names: [&[u8]; 2]) -> Option<u16> {
     is_named.then(|| str::from_utf8(port).ok()?.parse().ok())?
 }
 
-/// The words of a line, without its comment, which may have any encoding.
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +171,26 @@ mod tests {
             assert!(parse(wrong, &services()).is_err(), "{wrong}");
         }
         assert!(parse("htpp", &services()).unwrap_err().contains("http"));
+    }
+
+    #[test]
+    fn services_by_port() {
+        let found = Services::of(&Database::with(
+            b"domain 53/tcp\ndomain 53/udp\nother 53/udp alias\n99 54/tcp\na:b 55/tcp\n* 56/tcp\nx 57\n",
+        ));
+        let at = |family, port| found.at(family, port).map(|name| name.to_vec());
+        assert_eq!(at(Family::Udp, 53), Some(b"domain".to_vec()));
+        assert_eq!(at(Family::Mptcp, 53), Some(b"domain".to_vec()));
+        for (family, port) in [
+            (Family::Sctp, 53),
+            (Family::Raw, 53),
+            (Family::Tcp, 54),
+            (Family::Tcp, 55),
+            (Family::Tcp, 56),
+            (Family::Tcp, 57),
+        ] {
+            assert_eq!(at(family, port), None, "{family:?} {port}");
+        }
     }
 
     #[test]

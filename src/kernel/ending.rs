@@ -36,6 +36,14 @@ pub fn note_signals() {
     }
 }
 
+/// Has SIGINT and SIGQUIT ignored, which the keyboard sends to all programs on the terminal.
+pub fn ignore_interrupts() {
+    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: ignoring a signal installs no handler.
+        let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+    }
+}
+
 /// Waits for this time. Returns whether the run is to end, because a signal has arrived or nobody can read `output`
 /// any more: a pipe that was closed, or a terminal that hung up.
 pub fn ends_within(time: Duration, output: BorrowedFd) -> bool {

@@ -19,6 +19,7 @@ pub mod loaded;
 pub mod map_access;
 mod merge;
 pub mod module;
+pub mod name_service;
 pub mod namespace;
 pub mod object;
 pub mod pins;

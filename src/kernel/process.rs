@@ -1,10 +1,12 @@
 //! Standard output as this process inherited it, and signals.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 /// Whether standard output was closed when the process was started.
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -36,6 +38,12 @@ pub fn check_stdout() -> io::Result<()> {
         true => Err(Errno::EBADF.into()),
         false => Ok(()),
     }
+}
+
+/// Whether this is a terminal that this process may write to: one whose foreground it is in, or one that it does not belong
+/// to, of which nothing is known.
+pub fn is_in_foreground(terminal: &(impl IsTerminal + AsFd)) -> bool {
+    terminal.is_terminal() && tcgetpgrp(terminal).map_or(true, |group| group == getpgrp())
 }
 
 /// Makes write(2) fail with `EFBIG` beyond the limit of the file size (RLIMIT_FSIZE). By default, SIGXFSZ

@@ -12,6 +12,7 @@ use crate::options::value::Value;
 use crate::query::cell::{Cell, End};
 use crate::query::cell_text;
 use crate::query::column_list::ColumnList;
+use crate::query::columns::Column;
 use crate::query::groups;
 use crate::query::key::Key;
 use crate::record::fact::Sections;
@@ -62,22 +63,59 @@ fn cause(error: csv::Error) -> io::Error {
 
 struct Csv<'a> {
     to: Writer<Box<dyn Write + 'a>>,
-    keys: Vec<Key>,
+    fields: Vec<Field>,
     header: bool,
     field: Vec<u8>,
 }
 
+/// A field of a record.
+#[derive(Clone, Copy)]
+enum Field {
+    Key(Key),
+    /// The name of the number in this column, which is the field before.
+    Name(Column),
+}
+
+impl Field {
+    /// The name in the header.
+    fn title(self) -> String {
+        match self {
+            Field::Key(key) => name(key),
+            Field::Name(column) => name_field(column).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// The name of the field with the name of the number in this column, if it can have one.
+fn name_field(column: Column) -> Option<&'static str> {
+    match column {
+        Column::Local => Some("local_host"),
+        Column::Sport => Some("local_service"),
+        Column::Remote => Some("remote_host"),
+        Column::Dport => Some("remote_service"),
+        Column::Uid => Some("user"),
+        _ => None,
+    }
+}
+
 impl<'a> Csv<'a> {
     fn new(to: Box<dyn Write + 'a>, columns: &ColumnList, style: Style) -> Csv<'a> {
-        let keys = columns.keys().to_vec();
-        Csv { to: Writer::new(to), keys, header: style.header, field: Vec::new() }
+        let with_name = |key: &Key| {
+            let name = match key {
+                Key::Column(it) if style.names && name_field(*it).is_some() => Some(*it),
+                _ => None,
+            };
+            [Field::Key(*key)].into_iter().chain(name.map(Field::Name))
+        };
+        let fields = columns.keys().iter().flat_map(with_name).collect();
+        Csv { to: Writer::new(to), fields, header: style.header, field: Vec::new() }
     }
 }
 
 impl Output for Csv<'_> {
     fn begin(&mut self) -> io::Result<()> {
-        match self.header && !self.keys.is_empty() {
-            true => self.to.record(self.keys.iter().map(|key| name(*key))),
+        match self.header && !self.fields.is_empty() {
+            true => self.to.record(self.fields.iter().map(|field| field.title())),
             false => Ok(()),
         }
     }
@@ -85,11 +123,12 @@ impl Output for Csv<'_> {
     fn row(&mut self, row: &Row) -> io::Result<()> {
         // The options of a row are in the order of their fields. Some are absent.
         let mut options = row.options.iter().peekable();
-        for key in &self.keys {
+        for field in &self.fields {
             self.field.clear();
-            match key {
-                Key::Column(column) => write_cell(&mut self.field, &column.read(row))?,
-                key => {
+            match field {
+                Field::Key(Key::Column(column)) => write_cell(&mut self.field, &column.read(row))?,
+                Field::Name(column) => write_name(&mut self.field, &column.read(row))?,
+                Field::Key(key) => {
                     let is_asked = |shown: &&OptionValue| {
                         key.options().any(|it| std::ptr::eq(&CATALOGUE[it], shown.option))
                     };
@@ -108,6 +147,10 @@ impl Output for Csv<'_> {
     }
 
     fn end_incomplete(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 }
@@ -161,11 +204,14 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
         Cell::Labels(labels) if labels.is_empty() => {}
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
         Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
+        Cell::User(number, _) | Cell::Port(number, _) => write!(to, "{number}")?,
         Cell::Netns(inode, _) => write!(to, "{inode}")?,
         Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.id)?,
         Cell::Master(master) if master.inode == 0 => {}
-        Cell::End(End::Internet { endpoint, scope: None }) => write!(to, "{}", endpoint.address)?,
-        Cell::End(End::Internet { endpoint, scope: Some(scope) }) => {
+        Cell::End(End::Internet { endpoint, scope: None, .. }) => {
+            write!(to, "{}", endpoint.address)?
+        }
+        Cell::End(End::Internet { endpoint, scope: Some(scope), .. }) => {
             write!(to, "{}%", endpoint.address)?;
             write_json_text(to, &Cell::Interface(*scope))?;
         }
@@ -179,6 +225,16 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
         cell => cell_text::write(to, cell, false)?,
     }
     Ok(())
+}
+
+/// Appends the name of the number in a cell, if it is known.
+fn write_name(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
+    let name = match cell {
+        Cell::End(End::Internet { names, .. }) => &names.host,
+        Cell::User(_, name) | Cell::Port(_, name) => name,
+        _ => &None,
+    };
+    name.as_ref().map_or(Ok(()), |name| write_json_text(to, &Cell::Bytes(name)))
 }
 
 /// Appends the value of an option: a number or text as in JSON, and the text of the table for a list or a

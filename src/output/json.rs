@@ -76,7 +76,12 @@ impl Output for Json<'_> {
             line.extend_from_slice(before);
             line.extend_from_slice(column.member().as_bytes());
             line.extend_from_slice(b"\":");
-            write(line, &column.read(row), &mut self.repeated)?;
+            let cell = column.read(row);
+            write(line, &cell, &mut self.repeated)?;
+            if let Cell::User(_, Some(name)) = &cell {
+                line.extend_from_slice(b",\"user\":");
+                serde_json::to_writer(&mut *line, &Cell::Bytes(name))?;
+            }
             before = b",\"";
         }
         line.push(b'}');
@@ -90,6 +95,10 @@ impl Output for Json<'_> {
         if self.array {
             self.to.write_all(if self.empty { b"]\n" } else { b"\n]\n" })?;
         }
+        self.to.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 }
@@ -191,7 +200,7 @@ impl Serialize for Cell<'_> {
             Cell::Arguments(arguments) => {
                 to.collect_seq(arguments.iter().map(|it| Cell::Bytes(it)))
             }
-            Cell::User(uid, _) => to.serialize_u32(*uid),
+            Cell::User(number, _) | Cell::Port(number, _) => to.serialize_u32(*number),
             Cell::Moment(moment) => to.collect_str(moment),
             Cell::Interface(interface) => interface.serialize(to),
             Cell::End(end) => end.serialize(to),
@@ -320,7 +329,7 @@ impl Serialize for End<'_> {
         let mut map = to.serialize_map(None)?;
         match self {
             End::Any => {}
-            End::Internet { endpoint, scope } => {
+            End::Internet { endpoint, scope, names } => {
                 match endpoint.address {
                     IpAddr::V4(address) => map.serialize_entry("address", &address)?,
                     IpAddr::V6(address) => map.serialize_entry("address", &address)?,
@@ -328,6 +337,11 @@ impl Serialize for End<'_> {
                 map.serialize_entry("port", &endpoint.port)?;
                 if let Some(scope) = scope {
                     map.serialize_entry("scope", scope)?;
+                }
+                for (member, name) in [("host", &names.host), ("service", &names.service)] {
+                    if let Some(name) = name {
+                        map.serialize_entry(member, &Cell::Bytes(name))?;
+                    }
                 }
             }
             End::Unix { path, .. } => map.serialize_entry("path", &Path(path))?,

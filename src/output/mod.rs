@@ -73,6 +73,15 @@ pub trait Output {
         Ok(())
     }
 
+    /// Writes the sockets that are buffered, because the next ones take time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::begin`].
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Whether no further socket is needed.
     fn is_done(&self) -> bool {
         false
@@ -116,6 +125,8 @@ pub struct Style {
     pub color: bool,
     /// Whether options have short names and addresses are written so that they cannot be misread.
     pub short: bool,
+    /// Whether records of CSV have fields for the names of numbers. The other formats show the names that rows have.
+    pub names: bool,
     /// Which tables of the kernel module can contain sockets, in the order of [`KINDS`].
     pub tables: [bool; KINDS.len()],
     /// The width of the terminal, which each line has to fit. `None` if the output is not a terminal and

@@ -39,9 +39,9 @@ pub fn row() -> Json {
     })
 }
 
-/// The members that `--continuous` or an archive adds to a row: when and where it was read, what has happened to the
-/// socket, and the version that the row follows.
-fn archive() -> [(String, Json); 5] {
+/// The members that `--continuous`, `--resolve` or an archive adds to a row: when and where it was read, what has happened
+/// to the socket, the name of its user, and the version that the row follows.
+fn archive() -> [(String, Json); 6] {
     let host = json!({"type": "string", "minLength": 1});
     [
         ("time".into(), about(date_time(), "When the row was read (RFC 3339, UTC)")),
@@ -59,6 +59,10 @@ fn archive() -> [(String, Json); 5] {
                 json!({"type": "object"}),
                 "Old and new values of the members that have changed; options are members of options",
             ),
+        ),
+        (
+            "user".into(),
+            about(text(), "Name of the user with the number uid; only with --resolve, and if it is known"),
         ),
         (
             "schema".into(),
@@ -203,7 +207,12 @@ fn internet() -> Json {
         ("address", about(text(), "IPv4 or IPv6 address")),
         ("port", about(up_to(u16::MAX), "Port; 0: none")),
     ]);
-    with_optional(end, "scope", about(text(), "Interface of a link-local address"))
+    let members = [
+        ("scope", "Interface of a link-local address"),
+        ("host", "Name of the address; only with --resolve, and if it is known"),
+        ("service", "Name of the service at the port; only with --resolve, and if it is known"),
+    ];
+    members.into_iter().fold(end, |end, (name, help)| with_optional(end, name, about(text(), help)))
 }
 
 /// One end of a vsock.

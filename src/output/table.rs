@@ -106,6 +106,10 @@ impl Output for Table<'_> {
     fn end(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 /// Appends the text of a cell, in its colour.

@@ -1,8 +1,20 @@
 //! The terminal on standard output.
 
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 
 use terminal_size::{terminal_size_of, Height, Width};
+
+/// Whether the terminal has no cursor that can be moved.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// The number of columns of a terminal, if it reports it.
+pub fn width_of(terminal: &impl AsFd) -> Option<usize> {
+    let asked = terminal_size_of(terminal).map(|(Width(columns), _)| columns.into());
+    asked.filter(|columns| *columns > 0)
+}
 
 /// The number of columns of the terminal on standard output. A terminal that does not report it, such as
 /// a serial line, has the width in the environment variable COLUMNS. `None` if standard output is not a
@@ -12,9 +24,8 @@ pub fn width() -> Option<usize> {
     if !stdout.is_terminal() {
         return None;
     }
-    let asked = terminal_size_of(&stdout).map(|(Width(columns), _)| columns.into());
-    let columns = asked.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok());
-    columns.filter(|columns| *columns > 0)
+    let of_environment = || std::env::var("COLUMNS").ok()?.parse().ok();
+    width_of(&stdout).or_else(of_environment).filter(|columns| *columns > 0)
 }
 
 /// The number of lines of the terminal on standard output. A terminal that does not report it has the number in the

@@ -49,6 +49,8 @@ pub enum Cell<'a> {
     Arguments(Rc<[Vec<u8>]>),
     /// A user: the UID, and the name if there is one.
     User(u32, Option<Rc<[u8]>>),
+    /// A port, and the name of its service if that is to be shown and known.
+    Port(u32, Option<Rc<[u8]>>),
     Moment(Moment),
     Interface(Interface),
     End(End<'a>),
@@ -106,6 +108,13 @@ impl Interface {
     }
 }
 
+/// The names of one end, if they are to be shown and known.
+#[derive(Clone, Debug, Default)]
+pub struct EndNames {
+    pub host: Option<Rc<[u8]>>,
+    pub service: Option<Rc<[u8]>>,
+}
+
 /// One end of a socket, in the terms of its family.
 pub enum End<'a> {
     /// The remote end of sockets that never have a peer.
@@ -114,6 +123,7 @@ pub enum End<'a> {
         endpoint: Endpoint,
         /// The interface of a link-local address, which is meaningless without it.
         scope: Option<Interface>,
+        names: EndNames,
     },
     Unix {
         /// Empty if not bound. An abstract name begins with a zero byte.
@@ -201,7 +211,11 @@ fn internet<'a>(endpoint: Endpoint, row: &Row) -> End<'a> {
         true => Interface::of(row.socket.ifindex, row.context.host()),
         false => None,
     };
-    End::Internet { endpoint, scope }
+    let names = row.resolver.map_or_else(EndNames::default, |resolver| EndNames {
+        host: resolver.host(endpoint.address).filter(|_| scope.is_none()),
+        service: resolver.service(row.socket.kind.family(), endpoint.port),
+    });
+    End::Internet { endpoint, scope, names }
 }
 
 /// The joined groups of a netlink socket, which are also the value of an option. Its records always have them.

@@ -15,7 +15,7 @@ use crate::options::value::Value;
 use crate::query::cell::{Behind, Cell, End, Interface, PerHolder};
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::sockmap::{Sockmap, Sockmaps};
-use crate::socket::{Endpoint, TimeLimit, Timer};
+use crate::socket::{TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
 
 /// Appends the text of a cell, which may be empty. `short`: addresses are written so that they cannot be
@@ -38,7 +38,8 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::PerHolder(it) => per_holder(to, *it, short)?,
         Cell::Arguments(arguments) => arguments_to(to, arguments)?,
         Cell::User(_, Some(name)) => name_to(to, name, is_number(name) || is_dash(name))?,
-        Cell::User(uid, None) => number_to(to, (*uid).into()),
+        Cell::Port(_, Some(name)) => write!(to, "{}", Word(name))?,
+        Cell::User(number, None) | Cell::Port(number, None) => number_to(to, (*number).into()),
         Cell::Moment(moment) => write!(to, "{moment}")?,
         Cell::Interface(interface) => interface_to(to, interface)?,
         Cell::End(end) => end_to(to, end, short)?,
@@ -166,7 +167,17 @@ fn interface_to(to: &mut Vec<u8>, interface: &Interface) -> io::Result<()> {
 fn end_to(to: &mut Vec<u8>, end: &End, short: bool) -> io::Result<()> {
     match end {
         End::Any => to.push(b'*'),
-        End::Internet { endpoint, scope } => endpoint_to(to, endpoint, scope.as_ref(), short)?,
+        End::Internet { endpoint, scope, names } => {
+            match &names.host {
+                Some(name) => write!(to, "{}", Word(name))?,
+                None => address_to(to, endpoint.address, scope.as_ref(), short)?,
+            }
+            to.push(b':');
+            match &names.service {
+                Some(name) => write!(to, "{}", Word(name))?,
+                None => number_or_any(to, endpoint.port.into(), 0),
+            }
+        }
         End::Unix { path, peer } if path.is_empty() && !peer.is_empty() => {
             to.extend_from_slice(b"->");
             path_to(to, peer)?;
@@ -202,17 +213,17 @@ fn number_or_any(to: &mut Vec<u8>, number: u32, any: u32) {
     }
 }
 
-/// Appends an address and a port as netstat writes them: `127.0.0.1:22`, `:::*`, `fe80::1%eth0:22`. The
-/// short forms are `*:22` for any address, and `[fe80::1%eth0]:22`.
-fn endpoint_to(
+/// Appends an address as netstat writes it before a port: `127.0.0.1`, `::`, `fe80::1%eth0`. The short forms are `*` for
+/// any address, and `[fe80::1%eth0]`.
+fn address_to(
     to: &mut Vec<u8>,
-    endpoint: &Endpoint,
+    address: IpAddr,
     scope: Option<&Interface>,
     short: bool,
 ) -> io::Result<()> {
-    match endpoint.address {
+    match address {
         address if short && address.is_unspecified() => to.push(b'*'),
-        IpAddr::V4(address) => address_to(to, address),
+        IpAddr::V4(address) => ipv4_to(to, address),
         IpAddr::V6(address) => {
             to.extend_from_slice(if short { b"[" } else { b"" });
             write!(to, "{address}")?;
@@ -223,13 +234,11 @@ fn endpoint_to(
             to.extend_from_slice(if short { b"]" } else { b"" });
         }
     }
-    to.push(b':');
-    number_or_any(to, endpoint.port.into(), 0);
     Ok(())
 }
 
 /// The formatter of the standard library takes five times as long.
-fn address_to(to: &mut Vec<u8>, address: Ipv4Addr) {
+fn ipv4_to(to: &mut Vec<u8>, address: Ipv4Addr) {
     let mut dot: &[u8] = b"";
     for octet in address.octets() {
         to.extend_from_slice(dot);

@@ -3,6 +3,7 @@
 
 use crate::host::cgroups::Cgroup;
 use crate::host::processes::{Found, Process, Processes};
+use crate::host::resolver::Resolver;
 use crate::options::context::Context;
 use crate::options::dead_after;
 use crate::query::cell::{Behind, Cell, PerHolder};
@@ -161,7 +162,7 @@ columns! {
     Dport = "dport", JsonMember::Chosen, ends(right("Dport", 5)), Nothing, Port, |row| port(row, |(_, remote)| remote), "Remote port";
     Peer = "peer", default("peer"), each(left("Peer", 10), left("Peer", 8)), Peer, Number, |row| by_peer(row, |claim| Cell::nonzero(claim.inode)), "Inode of the socket at the other end, if that is on this host";
     Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Interface, |row| Cell::interface(row), "Interface that the socket is bound to";
-    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, User, |row| number(row.socket.uid), "Number of the user that created the socket";
+    Uid = "uid", default("uid"), both(left("User", 10)), Nothing, User, user, "Number of the user that created the socket";
     Inode = "inode", default("inode"), each(left("Inode", 10), left("I-Node", 8)), Nothing, Number, |row| Cell::nonzero(row.socket.inode), "Inode number";
     Cookie = "cookie", default("cookie"), both(left("Cookie", 10)), Nothing, Number, |row| Cell::nonzero(row.socket.cookie), "Cookie: a number that identifies the socket until the next boot, once a process has asked for it";
     Netns = "netns", default("netns"), both(left("Netns", 12)), Nothing, Number, netns, "Network namespace";
@@ -228,7 +229,17 @@ const fn ends(heading: Heading) -> [Option<Heading>; 2] {
 }
 
 fn port<'a>(row: &'a Row<'a>, choose: fn((u32, u32)) -> u32) -> Cell<'a> {
-    row.socket.ports().map_or(Cell::Absent, |ports| Cell::Number(choose(ports).into()))
+    row.socket.ports().map_or(Cell::Absent, |ports| {
+        let port = choose(ports);
+        let known = u16::try_from(port).ok().zip(row.resolver);
+        let service = |(port, it): (u16, &Resolver)| it.service(row.socket.kind.family(), port);
+        Cell::Port(port, known.and_then(service))
+    })
+}
+
+fn user<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    let name = |uid| row.resolver.and_then(|it| it.user(uid));
+    row.socket.uid.map_or(Cell::Absent, |uid| Cell::User(uid, name(uid)))
 }
 
 fn number<'a>(number: Option<u32>) -> Cell<'a> {

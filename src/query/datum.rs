@@ -172,7 +172,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::Arguments(arguments) if arguments.is_empty() => Datum::Nothing,
         // As `ps -ef` prints them.
         Cell::Arguments(arguments) => Datum::Text(Cow::Owned(arguments.join(&b' '))),
-        Cell::User(uid, _) => Datum::Number(uid.into()),
+        Cell::User(number, _) | Cell::Port(number, _) => Datum::Number(number.into()),
         Cell::Moment(moment) => Datum::Moment(moment),
         Cell::Interface(Interface { index, name }) => of_interface(name, index.into()),
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {

@@ -3,6 +3,7 @@
 use crate::host::cgroups::Cgroups;
 use crate::host::labels::LabelsOfSockets;
 use crate::host::processes::Processes;
+use crate::host::resolver::Resolver;
 use crate::options::context::Context;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
@@ -50,6 +51,8 @@ pub struct Row<'a> {
     pub processes: &'a Processes,
     /// The labels of sockets, if they are shown.
     pub labels: &'a LabelsOfSockets,
+    /// The names of hosts, services and users, if they are to be shown.
+    pub resolver: Option<&'a Resolver>,
     /// The file descriptors that hold the socket and its peer.
     pub holders: Holders<'a>,
     /// The socket at the other end. [`Peer::None`] if nothing needs it.

@@ -23,7 +23,6 @@ const fn to(
 /// A letter that several programs have occurs once for each.
 static FOREIGN: &[Foreign] = &[
     // ss
-    to(&["-r", "--resolve"], "resolve host names", "ss -r"),
     to(&["-m", "--memory"], "show socket memory", "ss -m"),
     to(&["-T", "--threads"], "show threads", "ss -T"),
     to(&["-i", "--info"], "show TCP internals", "ss -i"),
@@ -46,7 +45,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["--tos"], "show ToS and priority", "knetstat -O IP_TOS,IPV6_TCLASS,SO_PRIORITY"),
     to(&["--inet-sockopt"], "show all options", "knetstat -O all"),
     // netstat
-    to(&["-r", "--route"], "show routes", "ip route"),
+    to(&["--route"], "show routes", "ip route"),
     to(&["-F", "--fib"], "show routes", "ip route"),
     to(&["-C", "--cache"], "show cached routes", "ip route show cache"),
     to(&["-i", "--interfaces"], "show interface counters", "ip -s link"),
@@ -74,7 +73,6 @@ static FOREIGN: &[Foreign] = &[
     to(&["-F"], "get output for scripts", "knetstat --ndjson"),
     to(&["-T"], "show TCP states and queues", "knetstat -t"),
     to(&["-d"], "show descriptors", "knetstat --columns fd,protocol,local,remote"),
-    to(&["-r"], "repeat the table", "knetstat -c"),
     to(&["-R"], "show parent processes", "lsof -i -R"),
     to(&["-g"], "choose a process group", "lsof -g PGID"),
     to(&["-E"], "show the processes at both ends", "knetstat -xp --peer"),
@@ -89,7 +87,6 @@ static FOREIGN: &[Foreign] = &[
     to(&["--watch", "--follow", "--repeat"], "repeat the table", "knetstat -c"),
     to(&["--grep", "--match"], "choose rows by value", "knetstat --where 'not keepalive'"),
     to(&["--long"], "show all options", "knetstat -O all"),
-    to(&["--pager"], "page the output", "knetstat | less -S"),
     to(
         &["--no-color", "--no-colour", "--nocolor", "--nocolour"],
         "disable colour",
@@ -127,7 +124,7 @@ mod tests {
     #[test]
     fn each_spelling_has_its_commands() {
         assert_eq!(answer("-K").as_deref(), Some("no -K here; to close sockets use ss -K"));
-        assert!(answer("-r").is_some_and(|said| said.contains("ss -r") && said.contains("route")));
+        assert!(answer("-M").is_some_and(|it| it.contains("--mptcp") && it.contains("conntrack")));
         assert_eq!(answer("--nosuch"), None);
         for foreign in FOREIGN {
             for spelling in foreign.spellings {

@@ -463,6 +463,12 @@ const CASES: &[Case] = &[
         let is_own = |row: &&Value| row["netns"] == own[0]["netns"];
         assert_eq!(all.iter().filter(is_own).count(), own.len());
     }),
+    case(&["-r", "--resolve"], |flag| {
+        let text = stdout(&format!("{flag} --udp6 -H --columns local,sport"));
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words[0].ends_with(":domain") && words[1..] == ["domain"], "{text}");
+    }),
+    case(&["--pager"], changes_nothing),
     case(&["-a", "--all"], changes_nothing),
     case(&["-n", "--numeric"], changes_nothing),
     case(&["-W", "--wide"], changes_nothing),

@@ -86,8 +86,8 @@ fn blocks() -> Vec<(String, Vec<String>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_dir(root.join("docs")).expect("docs").flatten().map(|entry| entry.path());
     let pages = docs.filter(|path| path.extension().is_some_and(|it| it == "md"));
-    // recipes.rs runs those of this page.
-    let pages = pages.filter(|path| !path.ends_with("testing.md"));
+    // recipes.rs and fleet.rs run those of these pages.
+    let pages = pages.filter(|path| !path.ends_with("testing.md") && !path.ends_with("fleet.md"));
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
     for page in pages.chain([root.join("README.md"), root.join("CHANGELOG.md")]) {
         let text = fs::read_to_string(page).expect("a page");

@@ -23,7 +23,8 @@ use serde_json::Value;
 
 use crate::common::scene::inode;
 use crate::common::writing::{Stream, Writing};
-use crate::common::{enter_namespace, say, wait_until, KNETSTAT};
+use crate::common::{enter_namespace, say, stdout, wait_until, KNETSTAT};
+use crate::resolve::name_server::{self, are_asked, named, NameServer};
 use crate::sandbox::{run, Everybodys};
 
 /// A group without a name, which may read the pins of the tests.
@@ -823,4 +824,22 @@ fn paths_are_shown_by_pins() {
     let program = Everybodys::new("pins-path");
     let rows = succeeds(&member(&program, &pinned, "-xlH"));
     assert!(rows.contains(path.to_str().expect("UTF-8")), "{rows}");
+}
+
+/// A member sees the names that root sees.
+#[test]
+fn members_see_names() {
+    if !are_asked("names for the members of a group") {
+        return;
+    }
+    name_server::enter(&[]);
+    let _server = NameServer::start(|_| named("db.example"));
+    let _socket = UdpSocket::bind("127.0.0.1:1003").expect("a socket");
+    let udp = UdpSocket::bind("192.0.2.9:1004").expect("a socket");
+    udp.connect("192.0.2.1:1005").expect("connect");
+    let (pinned, program) = (Pinned::new("names", &[]), Everybodys::new("names-of-members"));
+    let arguments = "-urH --columns local,remote dport = 1005 or sport = 1003";
+    let rows = succeeds(&member(&program, &pinned, arguments));
+    assert!(rows.contains("localhost:1003") && rows.contains("db.example:1005"), "{rows}");
+    assert_eq!(rows, stdout(arguments));
 }

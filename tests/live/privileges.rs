@@ -16,6 +16,7 @@ use crate::common::{
     counts_bpf_as_locked_memory, enter_namespace, not_tested, stdout, wait_until, KNETSTAT,
     NO_KERNEL_FILTER, PLACES_OF_BTF,
 };
+use crate::pager::on_terminal;
 use crate::sandbox::Everybodys;
 use nix::errno::Errno;
 use nix::libc;
@@ -170,6 +171,27 @@ fn the_environment_does_not_reach_libbpf() {
     let output = run(as_nobody_with_capabilities(&plain).arg("-u").env(variable.0, variable.1));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(run(as_nobody_with_capabilities(&plain).arg("-u")).status.success());
+}
+
+/// The caller of a program with more rights does not choose which programs it starts.
+#[test]
+fn the_environment_starts_no_pager() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:7000").expect("a UDP socket");
+    let written = std::env::temp_dir().join(format!("knetstat-starts-{}", std::process::id()));
+    let pager = format!("tee {}", written.display());
+    let run = |command: &mut Command| {
+        command.args(["-u", "--pager"]).env("PAGER", &pager).env("KNETSTAT_PAGER", &pager);
+        let (status, terminal, stderr) = on_terminal(command);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""));
+        assert!(terminal.contains("127.0.0.1:7000"), "{terminal}");
+        std::fs::remove_file(&written).is_ok()
+    };
+    let Some(program) = with_file_capabilities("pager", to_load()) else { return };
+    assert!(!run(&mut as_nobody(&program)), "the pager was started");
+    // It is started where the caller has the capabilities, so this is the right variable.
+    let plain = Everybodys::new("pager-plain");
+    assert!(run(&mut as_nobody_with_capabilities(&plain)), "the pager was not started");
 }
 
 /// A user who may start no further process, nor a thread, sees the same table: setrlimit(2), RLIMIT_NPROC.

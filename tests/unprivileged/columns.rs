@@ -3,6 +3,7 @@
 
 use crate::records::{self, Stream, LISTENER};
 use knetstat::commands::table::pipeline::{self, Ownership};
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::kernel::abi::owner_record;
 use knetstat::options::defaults::Defaults;
@@ -42,7 +43,8 @@ fn replay(stream: &Stream, config: &Config, output: &mut dyn Output) {
     let holders = holders().bytes;
     let ownership = Ownership::new(holders.as_slice(), vec![&[][..]]).expect("whole records");
     let records = Records::new(stream.bytes.as_slice());
-    pipeline::print(records, config, &namespaces, Some(ownership), output).expect("whole records");
+    pipeline::print(records, config, &namespaces, Some(ownership), output, &Progress::default())
+        .expect("whole records");
     output.end().expect("memory");
 }
 
@@ -119,13 +121,12 @@ impl Output for Types {
         for column in Column::ALL {
             let found = match column.read(row) {
                 Cell::Absent | Cell::Unknown => continue,
-                Cell::Number(_) | Cell::Netns(..) => "number",
+                Cell::Number(_) | Cell::Netns(..) | Cell::User(..) | Cell::Port(..) => "number",
                 Cell::Word(_) => "word",
                 Cell::Bytes(_) | Cell::Interface(_) | Cell::Nameless(_) => "text",
                 Cell::End(_) => "address",
                 Cell::Flag(_)
                 | Cell::Arguments(_)
-                | Cell::User(..)
                 | Cell::Moment(_)
                 | Cell::Slot(..)
                 | Cell::SlotOfRegistered(..) => {

@@ -23,8 +23,14 @@ use crate::{common, records};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The Markdown pages.
-const PAGES: [&str; 5] =
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/testing.md", "docs/performance.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/testing.md",
+    "docs/fleet.md",
+    "docs/performance.md",
+];
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

@@ -2,6 +2,7 @@
 
 use crate::records::{self, flags, Stream, ESTABLISHED, INET, TCP, UNIX};
 use knetstat::commands::table::pipeline::{self, Ownership};
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::kernel::abi::*;
 use knetstat::options::defaults::Defaults;
@@ -48,8 +49,15 @@ fn selected(stream: &Stream, expression: &str) -> Vec<u64> {
     let again = vec![holder.bytes.as_slice(); config.filter.layouts().len()];
     let ownership = Ownership::new(holder.bytes.as_slice(), again).expect("whole records");
     let sockets = knetstat::record::Records::new(stream.bytes.as_slice());
-    pipeline::print(sockets, &config, &namespaces, Some(ownership), output.as_mut())
-        .expect("whole records");
+    pipeline::print(
+        sockets,
+        &config,
+        &namespaces,
+        Some(ownership),
+        output.as_mut(),
+        &Progress::default(),
+    )
+    .expect("whole records");
     drop(output);
     let text = String::from_utf8(bytes).expect("UTF-8");
     text.lines().filter_map(|line| line.trim().parse().ok()).collect()

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::records::{self, Stream};
 use knetstat::commands::table::pipeline::{self, Ownership};
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::kernel::abi::*;
 use knetstat::options::defaults::Defaults;
@@ -272,8 +273,15 @@ fn printed(stream: &Stream, holders: &Stream, config: &Config) -> String {
     let again = vec![holders.bytes.as_slice(); config.filter.layouts().len()];
     let ownership = Ownership::new(holders.bytes.as_slice(), again);
     let ownership = ownership.expect("whole records");
-    pipeline::print(records, config, &namespaces, Some(ownership), output.as_mut())
-        .expect("records of the right form");
+    pipeline::print(
+        records,
+        config,
+        &namespaces,
+        Some(ownership),
+        output.as_mut(),
+        &Progress::default(),
+    )
+    .expect("records of the right form");
     output.end().expect("memory");
     drop(output);
     String::from_utf8(bytes).expect("what is printed is UTF-8")

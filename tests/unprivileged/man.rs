@@ -322,6 +322,8 @@ fn every_member_is_explained() {
     let program = AttachedProgram::Ebpf { id: 1, name: Some(Name::default()) };
     let program = serde_json::to_value(Value::Program(program)).expect("an object");
     members(&program, &mut printed);
+    // With --resolve, which looks up names of this host: live::resolve.
+    printed.extend(["host", "service", "user"].map(str::to_owned));
     let headings = headings("JSON");
     let explained = headings.iter().flat_map(|heading| heading.split(", ")).map(str::to_owned);
     assert_eq!(explained.collect::<BTreeSet<_>>(), printed);

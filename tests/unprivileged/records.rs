@@ -8,6 +8,7 @@ use std::mem::{align_of, size_of};
 
 use knetstat::commands::table::namespaces::{Namespace, Namespaces};
 use knetstat::commands::table::pipeline::Ownership;
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::host::netns::Scope;
 use knetstat::host::Host;
@@ -163,6 +164,7 @@ pub const PLAIN: Style = Style {
     protocol_width: 5,
     color: false,
     short: false,
+    names: false,
     tables: [true; 4],
     terminal: None,
 };
@@ -176,6 +178,9 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
         quiet: false,
         wait: None,
         rounds: None,
+        pager: false,
+        resolve: false,
+        resolver: None,
         lost: knetstat::query::lost::Lost::default(),
         scope: Scope::Own,
         filter: Filter::default(),
@@ -234,6 +239,7 @@ pub fn printed_as(stream: &Stream, config: &Config) -> String {
         &namespaces,
         Some(ownership),
         output.as_mut(),
+        &Progress::default(),
     )
     .expect("whole records");
     output.end().expect("memory");

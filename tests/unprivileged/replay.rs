@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::common;
 use crate::records::{self, flags, values, Stream, HZ, LISTENER};
 use knetstat::commands::table::pipeline::Ownership;
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::error::Error;
 use knetstat::kernel::abi::*;
@@ -72,6 +73,7 @@ fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Op
         &namespaces,
         records::nobody(),
         output.as_mut(),
+        &Progress::default(),
     );
     let result = result.and_then(|_| output.end().map_err(Error::Output));
     drop(output);
@@ -784,6 +786,7 @@ fn print_owned_as(first: &[u8], second: &[u8], config: &Config) -> (String, Opti
             &namespaces,
             Some(ownership),
             output.as_mut(),
+            &Progress::default(),
         )?;
         output.end().map_err(Error::Output)
     });
@@ -877,7 +880,8 @@ fn each_section_has_a_second_look() {
     let ownership = Ownership::new(&[][..], again).expect("whole records");
     let records = Records::new(stream.bytes.as_slice());
     let print = knetstat::commands::table::pipeline::print;
-    print(records, &config, &namespaces, Some(ownership), output.as_mut()).expect("whole records");
+    print(records, &config, &namespaces, Some(ownership), output.as_mut(), &Progress::default())
+        .expect("whole records");
     drop(output);
 
     let text = String::from_utf8(bytes).expect("what is printed is UTF-8");

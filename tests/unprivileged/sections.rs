@@ -6,6 +6,7 @@ use std::mem::offset_of;
 
 use crate::records::{self, Stream, PLAIN};
 use knetstat::commands::table::pipeline;
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::kernel::abi::{record_header, section};
 use knetstat::options::catalogue::CATALOGUE;
@@ -64,8 +65,15 @@ fn print(bytes: &[u8], config: &Config) -> String {
     let mut text = Vec::new();
     let mut output = config.format.open(&mut text, &config.columns, config.style);
     let records = Records::new(bytes);
-    pipeline::print(records, config, &namespaces, records::nobody(), output.as_mut())
-        .expect("whole records");
+    pipeline::print(
+        records,
+        config,
+        &namespaces,
+        records::nobody(),
+        output.as_mut(),
+        &Progress::default(),
+    )
+    .expect("whole records");
     output.end().expect("memory");
     drop(output);
     String::from_utf8(text).expect("what is printed is UTF-8")

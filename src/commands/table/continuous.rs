@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::places::Places;
 use super::reading::{Loaded, Reading};
-use crate::commands::open_stdout;
+use crate::commands::{buffered, open_stdout};
 use crate::config::{Config, Rounds};
 use crate::error::Error;
 use crate::host::host_name::host_name;
@@ -86,7 +86,7 @@ struct Writer {
 
 impl Writer {
     fn new(config: &Config, rounds: Rounds) -> Result<Writer, Error> {
-        let is_screen = config.style.terminal.is_some() && !rounds.is_json && !is_dumb();
+        let is_screen = config.style.terminal.is_some() && !rounds.is_json && !terminal::is_dumb();
         let form = match (rounds.changes, is_screen, config.format.has_sections) {
             (true, ..) => Form::Changes,
             (_, true, true) => Form::Marked,
@@ -94,7 +94,7 @@ impl Writer {
             (_, false, _) => Form::Plain,
         };
         Ok(Writer {
-            out: open_stdout()?,
+            out: buffered(open_stdout()?),
             form,
             is_json: rounds.is_json,
             before: None,
@@ -111,7 +111,7 @@ impl Writer {
         programs: &Loaded,
         config: &Config,
     ) -> Result<Option<String>, Error> {
-        let read = |output: &mut dyn Output| reading.read(programs, config, output, false);
+        let read = |output: &mut dyn Output| reading.read(programs, config, output, None);
         let missing = match self.form {
             Form::Plain => self.write_plain(config, read)?,
             Form::Lines => self.write_lines(config, read)?,
@@ -217,9 +217,4 @@ fn stamp() -> Stamp {
 fn size() -> Size {
     const LEAST: usize = 2 * screen::MARKS;
     Size { columns: terminal::width().unwrap_or_default().max(LEAST), lines: terminal::lines() }
-}
-
-/// Whether the terminal has no cursor that can be moved.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }

@@ -2,11 +2,13 @@
 
 mod continuous;
 pub mod namespaces;
+mod pager;
 pub mod peers;
 mod pins;
 pub mod pipeline;
 mod places;
 pub mod plans;
+pub mod progress;
 mod reading;
 mod rows;
 mod seen;
@@ -14,13 +16,15 @@ mod sort;
 mod wait;
 
 use std::io::Write;
+use std::rc::Rc;
 
-use super::stdout;
+use super::{buffered, open_stdout};
 use crate::config::{protocol_width, Config};
 use crate::error::Error;
 use crate::host::interfaces;
 use crate::host::netns::Scope;
 use crate::host::protocols::has_udp_lite;
+use crate::host::resolver::Resolver;
 use crate::kernel::load::{Loader, Programs};
 use crate::kernel::request::{Prefilter, Request};
 use crate::kernel::sandbox;
@@ -31,6 +35,8 @@ use crate::query::columns::Column;
 use crate::query::filter::Filter;
 use crate::query::lost::Lost;
 use crate::record::fact::Sections;
+use pager::Pager;
+use progress::{Hushed, Progress};
 use reading::{expected, find, Loaded, Reading};
 
 /// Prints the table, in any format, or only finds out whether a socket matches.
@@ -41,6 +47,18 @@ use reading::{expected, find, Loaded, Reading};
 /// be written, or the table is incomplete. [`Error::NoMatch`] if only a match is of interest and there is
 /// none.
 pub fn run(config: &Config) -> Result<(), Error> {
+    let Some(pager) = config.pager.then(Pager::start).transpose()?.flatten() else {
+        return show(config, None);
+    };
+    let result = show(config, Some(&pager));
+    pager.end()?;
+    result
+}
+
+/// Shows the sockets, to a pager if there is one.
+fn show(config: &Config, pager: Option<&Pager>) -> Result<(), Error> {
+    // Names are asked for where the program was started, and not in the network namespace that it enters.
+    let resolver = config.resolve.then(|| Rc::new(Resolver::start()));
     let scope = &config.scope;
     if *scope != Scope::Own {
         syscall::allow_many_files();
@@ -53,7 +71,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         false => expected(config.filter.clone(), !is_one),
     };
     let style = style(config, &filter, !is_one);
-    let config = Config { filter, style, ..config.clone() };
+    let config = Config { filter, style, resolver, ..config.clone() };
     let request = Request {
         owners: config.needs_owners() || *scope == Scope::All,
         listeners: config.needs_listeners(),
@@ -78,18 +96,35 @@ pub fn run(config: &Config) -> Result<(), Error> {
         reading = reading.with_owners(config, false)?;
     }
     sandbox::enter()?;
-    let reading = reading.with_owners(config, true)?;
-    match config.quiet {
-        true => find_match(reading, &programs, config),
-        false => print(reading, &programs, config),
-    }
+    pager.iter().for_each(|pager| pager.end_run_with_it());
+    let progress = match config.quiet || pager.is_some() {
+        true => Progress::default(),
+        false => Progress::start(),
+    };
+    let read = |reading: Reading| {
+        let reading = reading.with_owners(config, true)?;
+        match config.quiet {
+            true => find_match(reading, &programs, config, &progress),
+            false => print(reading, &programs, config, &progress),
+        }
+    };
+    let result = read(reading);
+    progress.end();
+    result
 }
 
 /// Prints the sockets.
-fn print(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Error> {
-    let mut out = stdout()?;
+fn print(
+    reading: Reading,
+    programs: &Loaded,
+    config: &Config,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let out = open_stdout()?;
+    let shares = !out.metadata().is_ok_and(|it| it.is_file());
+    let mut out = buffered(Hushed::new(out, progress, shares));
     let mut output = config.format.open(&mut out, &config.columns, config.style);
-    let missing = reading.read(programs, config, output.as_mut(), true)?;
+    let missing = reading.read(programs, config, output.as_mut(), Some(progress))?;
     if missing.is_empty() {
         return output.end().map_err(Error::Output);
     }
@@ -100,9 +135,14 @@ fn print(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Err
 }
 
 /// Finds out whether a socket matches. If one does, it does not matter what is missing.
-fn find_match(reading: Reading, programs: &Loaded, config: &Config) -> Result<(), Error> {
+fn find_match(
+    reading: Reading,
+    programs: &Loaded,
+    config: &Config,
+    progress: &Progress,
+) -> Result<(), Error> {
     let mut quiet = Quiet::default();
-    let missing = reading.read(programs, config, &mut quiet, true)?;
+    let missing = reading.read(programs, config, &mut quiet, Some(progress))?;
     match (quiet.is_done(), missing.is_empty()) {
         (true, _) => Ok(()),
         (false, true) => Err(Error::NoMatch),

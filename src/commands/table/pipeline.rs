@@ -4,6 +4,7 @@ use std::io::Read;
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::{Plans, Unknown};
+use crate::commands::table::progress::Progress;
 use crate::commands::table::rows::Rows;
 use crate::commands::table::seen::Seen;
 use crate::commands::table::sort::{SortedRow, Sorter};
@@ -23,7 +24,7 @@ use crate::socket::listener::Listeners;
 use crate::socket::messages::Messages;
 use crate::socket::owner::{Claim, Holder, Owner, Owners, Via};
 use crate::socket::peer::Peer;
-use crate::socket::Socket;
+use crate::socket::{Names, Socket};
 
 /// The number of bytes of records that may be held back. Beyond it, the second iteration is made at once.
 const HELD_MAX: usize = 16 * 1024 * 1024;
@@ -127,6 +128,7 @@ pub fn print<R: Read, W: Read>(
     namespaces: &Namespaces,
     ownership: Option<Ownership<W>>,
     output: &mut dyn Output,
+    progress: &Progress,
 ) -> Result<Unknown, Error> {
     let mut printer = Printer {
         config,
@@ -140,16 +142,25 @@ pub fn print<R: Read, W: Read>(
         seen: Seen::new(namespaces.own_inodes()),
         held: Vec::new(),
         looked_again: false,
-        sorter: (!config.sort.is_empty()).then(|| Sorter::new(&config.sort)),
+        sorter: (!config.sort.is_empty() || config.resolver.is_some())
+            .then(|| Sorter::new(&config.sort)),
         shown: Vec::new(),
         output,
+        progress,
     };
     printer.output.begin().map_err(Error::Output)?;
+    config.resolver.iter().for_each(|resolver| resolver.begin_reading());
     let mut records = records.requiring(config.sections());
     while let Some(record) = records.next_record()? {
+        progress.count_socket();
         printer.record(record)?;
         if printer.held.len() > HELD_MAX {
             printer.write_held()?;
+        }
+        // Rows that wait for names are not held back without limit either.
+        if config.sort.is_empty() && printer.sorter.as_ref().is_some_and(|it| it.size() > HELD_MAX)
+        {
+            printer.write_sorted()?;
         }
         if printer.output.is_done() {
             return Ok(printer.unknown);
@@ -177,10 +188,13 @@ struct Printer<'a, W> {
     held: Vec<u8>,
     /// Whether the second iteration for this section has been made.
     looked_again: bool,
-    /// The rows of this section, or of all sections if the output has none, if they are sorted.
+    /// The rows of this section, or of all sections if the output has none, if they are sorted. Otherwise those that wait
+    /// for the names of hosts. The names are asked for once all sockets of the section have been read, so that the sockets
+    /// with which they are asked for are not among these.
     sorter: Option<Sorter<'a>>,
     shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
+    progress: &'a Progress,
 }
 
 impl<W: Read> Printer<'_, W> {
@@ -263,7 +277,11 @@ impl<W: Read> Printer<'_, W> {
         if is_new && filter.needs_options() && !filter.selects_late(&row) {
             return Ok(());
         }
-        if let (Some(sorter), true) = (&mut self.sorter, is_new) {
+        if is_new {
+            self.progress.count_row();
+        }
+        let waits = needs_names(self.config, &row) || !self.config.sort.is_empty();
+        if let (Some(sorter), true, true) = (&mut self.sorter, is_new, waits) {
             sorter.add(&row, index);
             // The rows are sorted by the numbers that the groups have now.
             if self.config.sort.iter().any(|it| it.key == Key::Column(Column::Group)) {
@@ -281,10 +299,16 @@ impl<W: Read> Printer<'_, W> {
         Ok(())
     }
 
-    /// Writes the rows that were added to be sorted.
+    /// Writes the rows that were added to be sorted, or that wait for names.
     fn write_sorted(&mut self) -> Result<(), Error> {
         let Some(sorter) = &mut self.sorter else { return Ok(()) };
         let sorted = sorter.take();
+        if let Some(resolver) = self.config.resolver.as_ref().filter(|it| it.has_questions()) {
+            if self.config.sort.is_empty() {
+                self.output.flush().map_err(Error::Output)?;
+            }
+            resolver.ask();
+        }
         let mut buffer = Vec::new();
         for row in sorted.rows() {
             let Some(record) = sorted.record(row, &mut buffer) else { continue };
@@ -314,6 +338,19 @@ impl<W: Read> Printer<'_, W> {
         }
         Ok(())
     }
+}
+
+/// Whether the row shows the name of a host that must be asked for.
+fn needs_names(config: &Config, row: &Row) -> bool {
+    let (Some(resolver), Names::Internet { local, remote }) = (&config.resolver, row.socket.names)
+    else {
+        return false;
+    };
+    let columns = config.columns.of(row.layout());
+    let ends = [(Column::Local, local), (Column::Remote, remote)];
+    let shown = ends.into_iter().filter(|(column, _)| columns.contains(column));
+    // Every name is noted, so that all are asked for together.
+    shown.filter(|(_, end)| resolver.must_ask(end.address)).count() > 0
 }
 
 /// Whether a shown column of the row is incomplete, because it is unknown which options are set.

@@ -1,10 +1,10 @@
 //! One reading of the sockets: what is opened with capabilities, and then read.
 
-use std::io::{self, IsTerminal, Read};
-use std::time::Duration;
+use std::io::Read;
 
 use super::namespaces::{Namespace, Namespaces};
 use super::pipeline::Ownership;
+use super::progress::Progress;
 use super::{peers, pipeline};
 use crate::cli;
 use crate::config::Config;
@@ -15,10 +15,8 @@ use crate::host::labels::LabelsOfSockets;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
-use crate::kernel::family::Family;
 use crate::kernel::load::Programs;
-use crate::kernel::programs::Program;
-use crate::kernel::read_ahead::{Notice, OnDemand, ReadAhead};
+use crate::kernel::read_ahead::{OnDemand, ReadAhead};
 use crate::kernel::snapshot::Snapshot;
 use crate::options::defaults::Pool;
 use crate::output::quiet::Quiet;
@@ -28,7 +26,6 @@ use crate::query::filter::Filter;
 use crate::record::Records;
 use crate::socket::listener::Listeners;
 use crate::socket::messages::Messages;
-use crate::text::suggest::listed;
 
 /// The programs of a run.
 pub struct Loaded {
@@ -127,7 +124,8 @@ impl Reading {
         Ok(self)
     }
 
-    /// Reads the sockets. Returns what is missing, as the ends of sentences. Threads read ahead if `has_threads`.
+    /// Reads the sockets. Returns what is missing, as the ends of sentences. Threads read ahead if there is a progress to
+    /// show.
     ///
     /// # Errors
     ///
@@ -137,18 +135,18 @@ impl Reading {
         programs: &Loaded,
         config: &Config,
         output: &mut dyn Output,
-        has_threads: bool,
+        progress: Option<&Progress>,
     ) -> Result<Vec<String>, Error> {
         let Reading { netns_set, namespaces, snapshots, mut ownership, .. } = self;
         let Snapshots { sockets, queues, connections } = snapshots;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
         let ahead = |snapshot| -> Result<Box<dyn Read>, Error> {
-            match has_threads {
-                true => {
-                    let ahead = ReadAhead::new(snapshot, notice(programs));
+            match progress {
+                Some(progress) => {
+                    let ahead = ReadAhead::new(snapshot, progress.notice(&programs.rows));
                     Ok(Box::new(ahead.map_err(Error::Thread)?))
                 }
-                false => Ok(Box::new(snapshot)),
+                None => Ok(Box::new(snapshot)),
             }
         };
         let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
@@ -159,10 +157,12 @@ impl Reading {
             listeners = ownership.listeners.missing();
         }
         let sockets = ahead(sockets)?;
-        let unknown =
-            pipeline::print(Records::new(sockets), config, &namespaces, ownership, output)?;
+        let progress = progress.cloned().unwrap_or_default();
+        let records = Records::new(sockets);
+        let unknown = pipeline::print(records, config, &namespaces, ownership, output, &progress)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
+        let missing = missing.chain(config.resolver.as_ref().and_then(|it| it.missing()));
         let missing = missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners);
         Ok(missing.chain(in_messages.and_then(|missing| missing())).collect())
     }
@@ -175,7 +175,7 @@ impl Reading {
     /// When the sockets cannot be read.
     pub fn has_match(self, programs: &Loaded, config: &Config) -> Result<bool, Error> {
         let mut quiet = Quiet::default();
-        self.with_owners(config, false)?.read(programs, config, &mut quiet, false)?;
+        self.with_owners(config, false)?.read(programs, config, &mut quiet, None)?;
         Ok(quiet.is_done())
     }
 }
@@ -269,24 +269,6 @@ fn with_peers(
     let Some(connections) = connections else { return Ok(namespaces) };
     let peers = peers::read(Records::new(connections), config, &namespaces)?;
     Ok(namespaces.with_peers(peers))
-}
-
-/// Returns what to say on a terminal if no socket arrives for a second, because the kernel waits for the lock of one.
-fn notice(programs: &Loaded) -> Option<Notice> {
-    let families =
-        programs.rows.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
-    let titles: Vec<&str> = families.map(Family::title).collect();
-    if titles.is_empty() || !io::stderr().is_terminal() {
-        return None;
-    }
-    let sockets = listed(&titles, "or");
-    let say = move || {
-        eprintln!(
-            "knetstat: still waiting for the lock of a {sockets} socket: the task that holds it is blocked, or this \
-             host is very busy (`knetstat doctor -v` explains why knetstat needs the lock)"
-        );
-    };
-    Some(Notice { after: Duration::from_secs(1), say: Box::new(say) })
 }
 
 /// Whether network namespaces are shown by name. JSON has a separate member for the name.

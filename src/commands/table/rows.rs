@@ -64,6 +64,7 @@ impl<'a> Rows<'a> {
             cgroups: self.namespaces.cgroups(),
             processes: self.namespaces.processes(),
             labels: self.namespaces.labels(),
+            resolver: self.config.resolver.as_deref(),
             holders: Holders::default(),
             peer: Peer::None,
         }

@@ -76,6 +76,11 @@ impl<'a> Sorter<'a> {
         });
     }
 
+    /// The size of the records in bytes.
+    pub fn size(&self) -> usize {
+        self.records.len()
+    }
+
     /// Takes the rows, in their new order. Equal rows stay in the order in which they were added.
     pub fn take(&mut self) -> Sorted {
         let records = std::mem::take(&mut self.records);

@@ -13,6 +13,7 @@ use std::io::{self, Read};
 use crate::common::enter_namespace;
 use knetstat::commands::table::namespaces::{Namespace, Namespaces};
 use knetstat::commands::table::pipeline::{self, Ownership};
+use knetstat::commands::table::progress::Progress;
 use knetstat::config::Config;
 use knetstat::host::netns::Scope;
 use knetstat::kernel::load::Loader;
@@ -136,6 +137,9 @@ impl Reading {
             quiet: false,
             wait: None,
             rounds: None,
+            pager: false,
+            resolve: false,
+            resolver: None,
             columns: ColumnList::for_objects(&everything),
             lost: lost.unwrap_or_default(),
             format: LINES,
@@ -154,8 +158,15 @@ impl Reading {
         let ownership = Ownership::new(&self.holders[..], again).expect("whole records");
         let records = Records::new(&self.sockets[..]);
         let mut output = Looking(look);
-        pipeline::print(records, &self.config, &self.namespaces, Some(ownership), &mut output)
-            .expect("whole records");
+        pipeline::print(
+            records,
+            &self.config,
+            &self.namespaces,
+            Some(ownership),
+            &mut output,
+            &Progress::default(),
+        )
+        .expect("whole records");
     }
 }
 
