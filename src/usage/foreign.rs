@@ -88,7 +88,6 @@ static FOREIGN: &[Foreign] = &[
     to(&["--group-by"], "count sockets", "knetstat --count-by state"),
     to(&["--watch", "--follow", "--repeat"], "repeat the table", "knetstat -c"),
     to(&["--grep", "--match"], "choose rows by value", "knetstat --where 'not keepalive'"),
-    to(&["--long"], "show all options", "knetstat -O all"),
     to(&["--pager"], "page the output", "knetstat | less -S"),
     to(
         &["--no-color", "--no-colour", "--nocolor", "--nocolour"],

@@ -1,9 +1,8 @@
 //! The sysctls that the defaults of options come from, and others that affect an option. They are in
 //! `sysctls.tsv`.
 
-use std::fs;
-
 use super::table::records;
+use crate::host::sysctls;
 use crate::socket::kind::SocketKind;
 
 static SYSCTLS: &str = include_str!("sysctls.tsv");
@@ -56,9 +55,7 @@ impl Sysctl {
     /// The value in this network namespace, its numbers separated by blanks. `None` if this kernel or this
     /// namespace does not have the sysctl.
     pub fn value(self) -> Option<String> {
-        let path = format!("/proc/sys/{}", self.name.replace('.', "/"));
-        let text = fs::read_to_string(path).ok()?;
-        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+        sysctls::read(self.name)
     }
 
     /// If the sysctl has several numbers: which of them applies, counted from 1.
