@@ -27,6 +27,7 @@ mod families;
 mod faults;
 mod filter;
 mod lacking;
+mod long;
 mod long_records;
 mod options;
 mod options_command;

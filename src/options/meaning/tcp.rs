@@ -59,7 +59,7 @@ pub(super) static SENTENCES: &[Sentence] = &[
         let limit = unsent_limit(it).filter(|limit| *limit < u32::MAX.into())?;
         (!it.is_on()).then(|| vec![bytes(limit)])
     }),
-    says(&["TCP_MAXSEG"], "in use now; {} was requested", |it| {
+    says(&["TCP_MAXSEG"], "in use now; the request was {}", |it| {
         let requested = requested_segment(it).filter(|_| it.is_tcp_connection())?;
         (it.number() != Some(requested)).then(|| vec![bytes(requested)])
     }),
