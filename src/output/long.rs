@@ -30,6 +30,8 @@ const COLUMNS: usize = 80;
 const FACTS: usize = 14;
 const OPTIONS: usize = 4;
 const BELOW: usize = 8;
+/// The narrowest text beside a value that continues at its own position.
+const NARROWEST: usize = 20;
 /// The widest value that is filled with blanks up to the next column.
 const WIDEST: usize = 14;
 
@@ -108,7 +110,10 @@ impl Block {
         if !matches!(row.layout(), Layout::Ends) {
             title = format!("{title} {}", row.socket.type_word());
         }
-        title += &format!(" {}", text_of(Column::Local, row));
+        title += &match Column::Local.read(row) {
+            Cell::End(End::Unix { path: b"", peer: b"" }) => " unnamed".into(),
+            local => format!(" {}", cell_text::text(&local)),
+        };
         let remote = Column::Remote.read(row);
         if is_connected(&remote) {
             title += &format!(" -> {}", cell_text::text(&remote));
@@ -169,7 +174,10 @@ impl Block {
         let claim = match row.peer {
             Peer::None => return,
             Peer::Unknown => {
-                return self.fact("peer", "on this host, but it is not known which socket")
+                return self.fact(
+                    "peer",
+                    "not known: one of several sockets, or one that was opened meanwhile",
+                )
             }
             Peer::Is(claim) => claim,
         };
@@ -226,7 +234,10 @@ impl Block {
         let all = sources.clone().fold(line.clone(), |text, source| format!("{text}, {source}"));
         let fits = all.chars().count() <= self.columns();
         let line = if fits { all } else { line };
-        self.lines(&line, OPTIONS + names + values + 4, (&painted, wording.paint(shown)));
+        let origin_at = OPTIONS + names + values + 4;
+        let is_narrow = self.columns() < origin_at + NARROWEST;
+        let indent = if is_narrow { BELOW + 2 } else { origin_at };
+        self.lines(&line, indent, (&painted, wording.paint(shown)));
         sources.filter(|_| !fits).for_each(|source| self.below(&source));
         let subject =
             Subject { shown, context: row.context, kind: row.socket.kind, state: row.socket.state };

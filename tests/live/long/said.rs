@@ -72,11 +72,16 @@ pub fn all_say(sockets: &[(UdpSocket, Option<String>)], option: &str, text: &'st
     FOUND.with_borrow_mut(|found| found.insert(text));
 }
 
-/// Joins the lines of a block that was broken at 80 columns: a line with two more blanks than texts below an option
-/// continues one.
+/// Joins the lines of a block that was broken at 80 columns: a line with more blanks than texts below an option continues
+/// one.
 pub fn join(block: &str) -> String {
     assert!(!block.is_empty(), "the socket is not shown");
-    block.replace(&format!("\n{:10}", ""), " ")
+    let joined =
+        block.lines().fold(String::new(), |text, line| match line.strip_prefix(&" ".repeat(9)) {
+            Some(rest) => text + " " + rest.trim_start(),
+            None => text + "\n" + line,
+        });
+    joined.trim_start().to_owned() + "\n"
 }
 
 /// The lines below an option: the sysctls of its default, if they are not beside it, and the sentences.
@@ -112,19 +117,22 @@ fn filled(text: &str, values: &[&str]) -> String {
     values.iter().fold(text.to_owned(), |text, value| text.replacen("{}", value, 1))
 }
 
-/// The sentence of this socket, whose first value is returned.
-pub fn value_of(socket: &impl AsFd, option: &str, text: &'static str) -> f64 {
-    let block = block(socket, option);
+/// The first value of a sentence, in seconds. `None` if the sentence is not there.
+pub fn find_value(socket: &impl AsFd, option: &str, text: &'static str) -> Option<f64> {
     let (before, after) = text.split_once("{}").expect("a value");
     let after = after.split("{}").next().unwrap_or_default();
-    let value = below(&block, option).into_iter().find_map(|line| {
-        let rest = line.strip_prefix(before)?.to_owned();
+    let value = below(&block(socket, option), option).into_iter().find_map(|line| {
+        let rest = line.strip_prefix(before)?;
         let end = if after.is_empty() { rest.len() } else { rest.find(after)? };
-        Some(rest[..end].to_owned())
+        Some(rest[..end].trim_end_matches(" s").parse().expect("seconds"))
     });
     FOUND.with_borrow_mut(|found| found.insert(text));
-    let value = value.unwrap_or_else(|| panic!("no '{text}' in {block}"));
-    value.trim_end_matches(" s").parse().unwrap_or_else(|_| panic!("{value} in {block}"))
+    value
+}
+
+/// The same of a sentence that is there.
+pub fn value_of(socket: &impl AsFd, option: &str, text: &'static str) -> f64 {
+    find_value(socket, option, text).unwrap_or_else(|| panic!("no '{text}'"))
 }
 
 /// getsockopt(2) for a number of 32 bits.
