@@ -202,7 +202,10 @@ fn request(it: &Subject) -> Option<(i64, Request)> {
     const LEAST: [i64; 2] = [5120, 2560];
     let number = it.number().filter(|number| is_locked(it) && number % 2 == 0)?;
     let is_least = number <= LEAST[usize::from(is_receive_buffer(it))];
-    let request = match (is_least, it.sysctl(limiting(it), 0).map(|max| number.cmp(&(2 * max)))) {
+    let request = match (
+        is_least,
+        it.sysctl(limiting(it), 0).map(|max| number.cmp(&max.saturating_mul(2))),
+    ) {
         (false, None | Some(Ordering::Equal)) => Request::Limit,
         (false, Some(Ordering::Greater)) => Request::Forced,
         (false, Some(Ordering::Less)) => Request::Exact,
