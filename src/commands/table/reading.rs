@@ -237,7 +237,7 @@ fn enter_all(
             programs.open(snapshot)?;
         }
         let filter = expected(config.filter.clone(), false);
-        Namespace::here(filter, &mut pool, config.format.explains)
+        Namespace::here(filter, &mut pool, config.format.explains && !config.quiet)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
     let namespaces = match is_one {

@@ -98,13 +98,22 @@ pub(super) static SENTENCES: &[Sentence] = &[
         "poll(2) waits until so many bytes have arrived, and so does a recv(2) that asks for as many",
         |it| when(it.number()? > 1 && it.is_tcp_connection()),
     ),
+    says(&["SO_RCVLOWAT"], "no effect on datagrams", |it| {
+        when(it.number()? > 1 && it.is_of(&[Family::Udp]))
+    }),
     says(TIMEOUTS, "0: no limit", |it| when(is_zero(it) && !it.shown.set)),
     says(TIMEOUTS, "a negative time was set: calls do not wait at all", |it| {
         when(is_zero(it) && it.shown.set)
     }),
     says(&["SO_SNDTIMEO"], "connect(2) fails with EINPROGRESS after this time", |it| {
-        when(it.shown.set && !is_zero(it) && it.is_of(&[Family::Tcp]))
+        let connects = matches!(it.state, State::Close | State::SynSent);
+        when(it.shown.set && !is_zero(it) && connects && it.is_of(&[Family::Tcp]))
     }),
+    says(
+        &["SO_BUSY_POLL"],
+        "no effect yet: no packet has come from a device that can be polled",
+        |it| when(it.is_on() && it.other("SO_INCOMING_NAPI_ID") == Some(0)),
+    ),
     says(&["SO_MARK"], "in hexadecimal {}", |it| {
         it.number().filter(|mark| *mark > 9).map(|mark| vec![format!("{mark:#x}")])
     }),
@@ -130,10 +139,12 @@ pub(super) static SENTENCES: &[Sentence] = &[
     }),
 ];
 
-/// A listener conflicts with every socket without SO_REUSEPORT: net/ipv4/inet_connection_sock.c, inet_bind_conflict()
+/// A listener conflicts with every socket without SO_REUSEPORT, unless both are bound to different interfaces:
+/// net/ipv4/inet_connection_sock.c, inet_bind_conflict()
 fn taken(it: &Subject) -> Option<Values> {
     let listens = it.is_of(&[Family::Tcp]) && it.state == State::Listen;
-    when(it.number() == Some(1) && listens && !it.has("SO_REUSEPORT"))
+    let is_anywhere = it.context.header().ifindex == 0;
+    when(it.number() == Some(1) && listens && is_anywhere && !it.has("SO_REUSEPORT"))
 }
 
 /// Whoever the other socket belongs to: net/ipv4/udp.c, udp_lib_lport_inuse()

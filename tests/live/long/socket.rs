@@ -41,6 +41,8 @@ const SEND_TUNING: &str = "TCP adjusts it, up to {} (net.ipv4.tcp_wmem)";
 const RECEIVE_TUNING: &str = "TCP adjusts it, up to {} (net.ipv4.tcp_rmem)";
 const LOWAT: &str =
     "poll(2) waits until so many bytes have arrived, and so does a recv(2) that asks for as many";
+const NO_LOWAT: &str = "no effect on datagrams";
+const NO_DEVICE: &str = "no effect yet: no packet has come from a device that can be polled";
 const NO_LIMIT: &str = "0: no limit";
 const NO_WAIT: &str = "a negative time was set: calls do not wait at all";
 const CONNECT: &str = "connect(2) fails with EINPROGRESS after this time";
@@ -66,6 +68,8 @@ pub(super) const CASES: &[Case] = &[
     (&[EXACT, LIMIT, FORCED, LEAST], requests),
     (&[NO_TUNING, SEND_TUNING, RECEIVE_TUNING], tuning),
     (&[LOWAT], low_water_mark),
+    (&[NO_LOWAT], low_water_mark_of_datagrams),
+    (&[NO_DEVICE], busy_poll),
     (&[NO_LIMIT, NO_WAIT], timeouts),
     (&[CONNECT], connect_timeout),
     (&[HEXADECIMAL], mark),
@@ -95,6 +99,10 @@ fn taken() {
     says(&listener, "SO_REUSEADDR", TAKEN, &[]);
     let refused = Err(Errno::EADDRINUSE);
     assert_eq!(bind_again(&listener, SockType::Stream, &[SO_REUSEADDR]), refused);
+
+    let bound = TcpListener::bind((LOCALHOST, 0)).expect("a listener");
+    set_bytes(&bound, SOL_SOCKET, SO_BINDTODEVICE, b"lo").expect("SO_BINDTODEVICE");
+    does_not_say(&bound, "SO_REUSEADDR", TAKEN);
 
     let listener = open(AddressFamily::Inet, SockType::Stream);
     let both = [SO_REUSEADDR, SO_REUSEPORT];
@@ -319,6 +327,27 @@ fn low_water_mark() {
     assert!(start.elapsed() >= half);
     client.write_all(b"ten bytes!").expect("write");
     wait_until("it is readable", || is_readable(&server));
+}
+
+fn low_water_mark_of_datagrams() {
+    let (receiver, sender) = udp_pair();
+    does_not_say(&receiver, "SO_RCVLOWAT", NO_LOWAT);
+    put(&receiver, SOL_SOCKET, SO_RCVLOWAT, 100);
+    says(&receiver, "SO_RCVLOWAT", NO_LOWAT, &[]);
+    sender.send(b"x").expect("send");
+    wait_until("it is readable", || is_readable(&receiver));
+    assert_eq!(receiver.recv(&mut [0; 200]).expect("one byte"), 1);
+}
+
+/// The loopback interface has no queue that can be polled.
+fn busy_poll() {
+    let (receiver, sender) = udp_pair();
+    does_not_say(&receiver, "SO_BUSY_POLL", NO_DEVICE);
+    put(&receiver, SOL_SOCKET, SO_BUSY_POLL, 50);
+    sender.send(b"x").expect("send");
+    assert_eq!(receiver.recv(&mut [0]).expect("one byte"), 1);
+    says(&receiver, "SO_BUSY_POLL", NO_DEVICE, &[]);
+    assert_eq!(get(&receiver, SOL_SOCKET, SO_INCOMING_NAPI_ID), 0);
 }
 
 fn timeouts() {
