@@ -3,18 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Command;
 
 use serde_json::Value;
 
 use super::said::{below, block, join, pair, put, LOCALHOST};
 use crate::common::scene::{inode, EveryState};
 use crate::common::{
-    connect, enter_namespace, knetstat, on_a_terminal, open, sockets, stdout, sysctl, wait_until,
-    without_color, Child,
+    enter_namespace, knetstat, on_a_terminal, open, sockets, stdout, sysctl, without_color, Child,
 };
 use crate::continuous::Running;
 use crate::numbers::*;
