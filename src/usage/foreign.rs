@@ -88,6 +88,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["--group-by"], "count sockets", "knetstat --count-by state"),
     to(&["--watch", "--follow", "--repeat"], "repeat the table", "knetstat -c"),
     to(&["--grep", "--match"], "choose rows by value", "knetstat --where 'not keepalive'"),
+    to(&["--detail", "--details", "--explain"], "see a socket in depth", "knetstat -t --long :443"),
     to(&["--pager"], "page the output", "knetstat | less -S"),
     to(
         &["--no-color", "--no-colour", "--nocolor", "--nocolour"],

@@ -17,12 +17,13 @@ const INTERFACE: i64 = 4;
 const OMIT: i64 = 5;
 
 pub(super) static SENTENCES: &[Sentence] = &[
+    // include/net/dsfield.h: the upper six bits
     says(&["IP_TOS", "IPV6_TCLASS"], "DSCP {}", |it| {
         it.number().filter(|tos| *tos > 0).map(|tos| vec![dscp(tos as u8)])
     }),
     // net/ipv4/ip_forward.c, ip_forward(); net/ipv6/ip6_output.c, ip6_forward()
     says(&["IP_TTL", "IPV6_UNICAST_HOPS"], "1: no router forwards the packets", |it| {
-        when(it.number() == Some(1))
+        when(it.number() == Some(1) && !it.has("IP_HDRINCL"))
     }),
     // net/ipv4/ip_output.c, ip_mc_output(); net/ipv6/ip6_output.c, ip6_finish_output2()
     says(MULTICAST, "0: multicast does not leave this host", |it| {
@@ -55,7 +56,7 @@ pub(super) static SENTENCES: &[Sentence] = &[
     says(
         DISCOVERY,
         "ignores the path MTU: a datagram that exceeds the MTU of the interface is fragmented",
-        |it| discovers(it, &[OMIT]),
+        |it| discovers(it, &[OMIT]).filter(|_| !it.has("IPV6_DONTFRAG")),
     ),
     // net/ipv6/af_inet6.c, __inet6_bind()
     says(&["IPV6_V6ONLY"], "also serves IPv4: ::ffff:192.0.2.1 is the peer 192.0.2.1", |it| {
@@ -86,8 +87,10 @@ fn sends_datagrams(it: &Subject) -> bool {
     it.is_of(&[Family::Udp, Family::Raw])
 }
 
+/// Whether the kernel makes the IP headers, in one of these ways.
 fn discovers(it: &Subject, how: &[i64]) -> Option<Values> {
-    when(sends_datagrams(it) && how.contains(&it.number()?))
+    let is_of_kernel = sends_datagrams(it) && !it.has("IP_HDRINCL") && !it.has("IPV6_HDRINCL");
+    when(is_of_kernel && how.contains(&it.number()?))
 }
 
 /// Whether peers may reach the socket at any address of the host.

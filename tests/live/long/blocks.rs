@@ -205,10 +205,7 @@ fn queues_of_a_listener_are_connections() {
     let _client = TcpStream::connect(listener.local_addr().expect("an address")).expect("connect");
     let backlog = sockets("-tl")[0]["send_queue"].clone();
     let shown = block(&listener, "nodelay");
-    assert_eq!(
-        fact(&shown, "queues"),
-        [format!("1 connections to be accepted, backlog {backlog}")]
-    );
+    assert_eq!(fact(&shown, "queues"), [format!("1 connection to be accepted, backlog {backlog}")]);
 }
 
 /// The sysctls are those of the namespace of the socket, also of one that is not that of the program.

@@ -11,7 +11,9 @@ use crate::common::{
     begin_connecting, bind, ip, listen, local_address, not_tested, open, wait_until,
 };
 use crate::numbers::*;
-use nix::sys::socket::{recvmsg, AddressFamily, MsgFlags, SockType};
+use nix::sys::socket::{
+    recvmsg, socket, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType,
+};
 
 const DSCP: &str = "DSCP {}";
 const ONE_HOP: &str = "1: no router forwards the packets";
@@ -178,6 +180,17 @@ fn discovery() {
         says(&sender, "IPV6_MTU_DISCOVER", text, &[]);
         assert_eq!(send_large(&sender), sent, "IPv6 {how}");
     }
+    put(&sender, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+    does_not_say(&sender, "IPV6_MTU_DISCOVER", FRAGMENTED);
+    assert_eq!(send_large(&sender), fails);
+
+    // The program makes the headers, and the kernel fragments nothing.
+    let raw = socket(AddressFamily::Inet, SockType::Raw, SockFlag::empty(), SockProtocol::Raw);
+    let raw = raw.expect("a raw socket");
+    put(&raw, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+    does_not_say(&raw, "IP_MTU_DISCOVER", FRAGMENTED);
+    put(&raw, IPPROTO_IP, IP_HDRINCL, 0);
+    says(&raw, "IP_MTU_DISCOVER", FRAGMENTED, &[]);
 }
 
 fn dual_stack() {

@@ -45,6 +45,7 @@ fn flags(socket: &impl AsFd) -> &'static str {
     match get(socket, SOL_SOCKET, SO_PROTOCOL) {
         IPPROTO_UDP if local_address(socket).port() == 0 => "-u --unbound",
         IPPROTO_UDP => "-u",
+        IPPROTO_RAW => "-w",
         _ => {
             let state = syscall::getsockopt(socket.as_fd(), IPPROTO_TCP, TCP_INFO, &mut info);
             state.expect("TCP_INFO");
