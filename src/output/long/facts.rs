@@ -1,12 +1,13 @@
 //! The first lines of a block: what identifies the socket, its state, its processes and its other end.
 
-use super::super::{color, Row};
 use super::lines::Lines;
 use crate::host::processes::Found;
+use crate::output::color;
 use crate::query::cell::{Cell, End};
 use crate::query::cell_text;
 use crate::query::columns::Column;
 use crate::query::layout::Layout;
+use crate::query::row::Row;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::peer::Peer;
 use crate::socket::state::State;

@@ -1,7 +1,7 @@
 //! The lines of a block, which are broken at the width of the terminal.
 
-use super::super::color::{self, Paint};
-use super::super::Style;
+use crate::output::color::{self, Paint};
+use crate::output::Style;
 use crate::text::fold;
 
 /// The width of lines that are not written to a terminal.

@@ -1,12 +1,13 @@
 //! The options of a block, each on its line: its value, where that comes from, and sentences about it.
 
-use super::super::{color, Row};
 use super::lines::Lines;
 use crate::options::meaning::{self, Subject};
 use crate::options::origin;
 use crate::options::plan::OptionValue;
 use crate::options::text::Text;
 use crate::options::value::Value;
+use crate::output::color;
+use crate::query::row::Row;
 
 /// The position of the options.
 const AT: usize = 4;
