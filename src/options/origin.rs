@@ -1,10 +1,10 @@
 //! Where the value of an option comes from: a program, a sysctl, or the kernel.
 
 use std::fmt;
-use std::ptr;
+use std::sync::LazyLock;
 
 use crate::host::Host;
-use crate::options::catalogue::CATALOGUE;
+use crate::options::catalogue::{index_of, CATALOGUE};
 use crate::options::defaults::{Answer, Answers};
 use crate::options::plan::OptionValue;
 use crate::options::reference::sysctls::{self, Role, Sysctl};
@@ -39,10 +39,14 @@ pub struct Source {
     value: Option<String>,
 }
 
+/// The sysctls of each option, in the order of the catalogue. A run looks them up for each option of each socket.
+static SYSCTLS: LazyLock<Vec<Vec<Sysctl>>> =
+    LazyLock::new(|| CATALOGUE.iter().map(|it| sysctls::of(it.name).collect()).collect());
+
 /// Finds out where the value of an option of a socket comes from. `answers` are those of a new socket.
 pub fn of(shown: &OptionValue, kind: SocketKind, answers: Option<&Answers>, host: &Host) -> Origin {
     let option = shown.option;
-    let index = CATALOGUE.iter().position(|known| ptr::eq(known, option));
+    let index = index_of(option);
     let answer = answers.zip(index).and_then(|(answers, index)| answers.get(index));
     let new = match answer {
         Some(Answer::Value(value)) => Some(value),
@@ -74,10 +78,11 @@ fn sources(shown: &OptionValue, kind: SocketKind, host: &Host) -> Vec<Source> {
         Role::Unset => is_unset(&shown.value),
         Role::Limit | Role::Other => false,
     };
-    let known = sysctls::of(shown.option.name).filter(|sysctl| sysctl.is_for(kind));
+    let all = index_of(shown.option).map_or(&[][..], |index| &SYSCTLS[index]);
+    let known = all.iter().copied().filter(applies).filter(|sysctl| sysctl.is_for(kind));
     let source =
         |sysctl: Sysctl| Source { sysctl, value: host.sysctl(sysctl.name).map(Into::into) };
-    known.filter(applies).map(source).collect()
+    known.map(source).collect()
 }
 
 /// Whether the value leaves the decision to a sysctl.

@@ -11,7 +11,18 @@ mod socket;
 mod tcp;
 mod udp;
 
+use std::sync::LazyLock;
+
+use crate::options::catalogue::{index_of, CATALOGUE};
+use crate::options::spec::OptionSpec;
 pub use sentence::{Sentence, Subject};
+
+/// The sentences about each option, in the order of the catalogue. A run looks them up for each option of each socket.
+static BY_OPTION: LazyLock<Vec<Vec<&'static Sentence>>> = LazyLock::new(|| {
+    let about =
+        |option: &OptionSpec| all().filter(|it| it.options.contains(&option.name)).collect();
+    CATALOGUE.iter().map(about).collect()
+});
 
 /// All sentences.
 pub fn all() -> impl Iterator<Item = &'static Sentence> {
@@ -20,7 +31,8 @@ pub fn all() -> impl Iterator<Item = &'static Sentence> {
 
 /// The sentences that are true about an option of a socket, in the order of the lists.
 pub fn of<'a>(subject: &'a Subject) -> impl Iterator<Item = String> + 'a {
-    all().filter_map(move |sentence| sentence.about(subject))
+    let about = index_of(subject.shown.option).map_or(&[][..], |index| &BY_OPTION[index]);
+    about.iter().filter_map(move |sentence| sentence.about(subject))
 }
 
 #[cfg(test)]

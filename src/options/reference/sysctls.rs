@@ -1,6 +1,8 @@
 //! The sysctls that the defaults of options come from, and others that affect an option. They are in
 //! `sysctls.tsv`.
 
+use std::sync::LazyLock;
+
 use super::table::records;
 use crate::host::sysctls;
 use crate::socket::kind::SocketKind;
@@ -94,10 +96,14 @@ pub fn of(option: &str) -> impl Iterator<Item = Sysctl> + '_ {
 
 /// The lines of all options.
 pub fn all() -> impl Iterator<Item = Sysctl> {
-    records(SYSCTLS).filter_map(|[option, sockets, name, part, role, note]| {
-        let note = if note == "-" { "" } else { note };
-        Some(Sysctl { option, name, role: Role::parse(role)?, note, sockets, part })
-    })
+    static ALL: LazyLock<Vec<Sysctl>> =
+        LazyLock::new(|| records(SYSCTLS).filter_map(parse).collect());
+    ALL.iter().copied()
+}
+
+fn parse([option, sockets, name, part, role, note]: [&'static str; 6]) -> Option<Sysctl> {
+    let note = if note == "-" { "" } else { note };
+    Some(Sysctl { option, name, role: Role::parse(role)?, note, sockets, part })
 }
 
 #[cfg(test)]
