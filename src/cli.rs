@@ -335,6 +335,10 @@ pub struct TableArgs {
     #[arg(long, help_heading = "What to show")]
     pub short: bool,
 
+    /// Write a block for each socket: its processes, its other end, its state, and each option on its line, with
+    /// whether it is set, which sysctl its default comes from, and what it means
+    #[arg(long, conflicts_with_all = ["columns", "count_by", "summary", "short", "json", "ndjson", "csv", "metrics", "module", "quiet"], help_heading = "Output")]
+    pub long: bool,
     /// Write a JSON array
     #[arg(short = 'J', long, conflicts_with = "ndjson", help_heading = "Output")]
     pub json: bool,

@@ -18,7 +18,7 @@ use crate::options::catalogue::CATALOGUE;
 use crate::options::module::KINDS;
 use crate::options::selection::Selection;
 use crate::output::{
-    count, csv, json, metrics, module, short, summary, table, terminal, Format, Style,
+    count, csv, json, long, metrics, module, short, summary, table, terminal, Format, Style,
 };
 use crate::query::column_list::{ColumnList, ColumnRequest};
 use crate::query::columns::{Column, Needs};
@@ -72,6 +72,8 @@ pub struct Config {
     pub kernel_filter: bool,
     /// See [`permits_walks`].
     pub walks: bool,
+    /// Whether the processes that hold sockets are shown where they may be read, but were not asked for.
+    pub owners_are_optional: bool,
     /// The directory of the pins to read, if the run is to read pins in any case.
     pub pins: Option<PathBuf>,
 }
@@ -91,7 +93,6 @@ impl Config {
             scope: scope(args),
             interfaces: filter.interface_names(),
             asked: Selection::of(keys.iter().copied().flat_map(Key::options)),
-            keys,
             sort: if args.quiet { Vec::new() } else { args.sort.clone() },
             quiet: args.quiet,
             wait: args.wait,
@@ -114,7 +115,9 @@ impl Config {
             },
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
             walks: permits_walks(),
+            owners_are_optional: owners_are_optional(args, &keys),
             pins: args.pins.clone(),
+            keys,
             filter,
         })
     }
@@ -182,6 +185,13 @@ impl Config {
 /// KNETSTAT_NO_WALKS.
 pub fn permits_walks() -> bool {
     std::env::var_os("KNETSTAT_NO_WALKS").is_none()
+}
+
+/// Whether only --long asks for the processes that hold sockets.
+fn owners_are_optional(args: &TableArgs, keys: &[Key]) -> bool {
+    let needs = |needs| matches!(needs, Needs::Holders | Needs::PeerHolders);
+    let asks = |key: &Key| matches!(key, Key::Column(column) if needs(column.needs()));
+    args.long && !args.programs && !args.peer && !keys.iter().any(asks)
 }
 
 fn scope(args: &TableArgs) -> Scope {
@@ -321,6 +331,9 @@ fn format(args: &TableArgs) -> Format {
     if args.metrics {
         return metrics::METRICS;
     }
+    if args.long {
+        return long::LONG;
+    }
     let [table, array, lines, csv] = if !args.count_by.is_empty() {
         [count::TABLE, count::ARRAY, count::LINES, count::CSV]
     } else if args.summary {
@@ -379,6 +392,8 @@ fn columns(
         return Ok(ColumnList::default());
     } else if args.summary {
         return Ok(ColumnList::for_summary());
+    } else if args.long {
+        ColumnList::for_blocks(&request)
     } else if args.csv {
         ColumnList::for_records(&request, fields(args, selection, filter))
     } else if format.whole_sockets {

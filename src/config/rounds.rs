@@ -40,6 +40,11 @@ pub fn of(args: &TableArgs) -> Result<Option<Rounds>, Error> {
         (args.pager, "--pager and -c", "the pager would not show the rounds (omit one of them)"),
         (args.wait.is_some(), "--wait and -c", "-c shows what there is (omit one of them)"),
         (args.changes && counts, "--changes and counts", "changes are those of sockets"),
+        (
+            args.changes && args.long,
+            "--changes and --long",
+            "a change is one line (omit one of them)",
+        ),
     ];
     if let Some((_, flags, why)) = wrong_pairs.into_iter().find(|(is_given, ..)| *is_given) {
         return Err(Error::Usage(format!("{flags} cannot be combined: {why}")));

@@ -17,6 +17,7 @@ pub mod processes;
 pub mod protocols;
 pub mod resolver;
 pub mod services;
+pub mod sysctls;
 pub mod users;
 
 use std::cell::{OnceCell, RefCell};
@@ -30,6 +31,7 @@ use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
 use crate::error::Error;
+use crate::host::sysctls::Sysctls;
 use crate::kernel::{libbpf_log, refusal, syscall};
 use crate::text::Name;
 
@@ -41,6 +43,8 @@ pub struct Host {
     pub cpus: u64,
     /// The size of a memory page in bytes.
     pub page: u64,
+    /// The sysctls of the namespace, if they are shown.
+    sysctls: Sysctls,
     /// A socket of the namespace, with which interface names are looked up.
     socket: Option<OwnedFd>,
     interfaces: RefCell<HashMap<u32, Option<Name>>>,
@@ -68,7 +72,19 @@ impl Host {
     /// Returns a host with these facts.
     pub fn with(hz: u64, cpus: u64, socket: Option<OwnedFd>) -> Host {
         let (interfaces, obstacle) = (RefCell::default(), OnceCell::new());
-        Host { hz, cpus, page: page(), socket, interfaces, obstacle }
+        let sysctls = Sysctls::default();
+        Host { hz, cpus, page: page(), sysctls, socket, interfaces, obstacle }
+    }
+
+    /// Returns the same host with the sysctls of the namespace.
+    pub fn with_sysctls(self, sysctls: Sysctls) -> Host {
+        Host { sysctls, ..self }
+    }
+
+    /// The value of a sysctl in the namespace, its numbers separated by single blanks. `None` if it does not exist there,
+    /// or was not read.
+    pub fn sysctl(&self, name: &str) -> Option<&str> {
+        self.sysctls.get(name)
     }
 
     /// The inode of the socket that this value holds, by which knetstat recognizes its own socket.

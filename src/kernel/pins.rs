@@ -31,7 +31,7 @@ use nix::sys::statfs::{fstatfs, BPF_FS_MAGIC};
 
 use crate::error::{reason, PinsError};
 use crate::kernel::caller;
-use crate::kernel::programs::Program;
+use crate::kernel::programs::{Program, Subject};
 use crate::text::escaped;
 
 /// Where pins are made, and where users without privileges look for them.
@@ -92,6 +92,11 @@ impl Pins {
             Ok(Err(PinsError::Replaced))
         });
         opened.map_err(of_io)?
+    }
+
+    /// Whether the processes that hold sockets are not among them: `knetstat pin --with-owners`.
+    pub fn lack_owners(&self) -> bool {
+        !self.pins.iter().any(|pin| pin.program.subject == Subject::Owners)
     }
 
     /// The pin of a program.

@@ -5,6 +5,8 @@
 //! compile time: a line here can only name facts that exist, the function that decodes the option receives
 //! only these facts, and `every_fact_is_used` asserts that no fact is left over.
 
+use std::ptr;
+
 use crate::options::dead_after;
 use crate::options::decode::{
     ip, ipv6, netlink, packet, raw, sctp, socket, tcp, tls, udp, unix, xdp,
@@ -379,6 +381,13 @@ pub static CATALOGUE: &[OptionSpec] = &[
 /// Returns the option with this name, which must be exactly the C constant.
 pub fn named(name: &str) -> Option<&'static OptionSpec> {
     CATALOGUE.iter().find(|option| option.name == name)
+}
+
+/// Returns the index of an option of the catalogue.
+pub fn index_of(option: &OptionSpec) -> Option<usize> {
+    let offset = ptr::from_ref(option).addr().checked_sub(CATALOGUE.as_ptr().addr())?;
+    let index = offset / size_of::<OptionSpec>();
+    CATALOGUE.get(index).filter(|found| ptr::eq(*found, option)).map(|_| index)
 }
 
 /// Returns whether each fact that the BPF programs collect is used, by the decoder of an option, by a marker,

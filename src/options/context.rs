@@ -17,7 +17,8 @@ const LISTEN: u8 = 10;
 /// The record of a socket, and the host on which it was read.
 ///
 /// Only code that has declared a fact can read it: the catalogue declares the facts of each option, `set.rs`
-/// those of each rule, and `dead_after` those of its columns. The functions of `decode/` receive the declared facts and cannot read others.
+/// those of each rule, and `dead_after` those of its columns. The functions of `decode/` receive the declared facts and
+/// cannot read others. The sentences of `meaning/` are only shown by an output that asks for every section.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     record: &'a Record<'a>,

@@ -6,6 +6,7 @@
 //! `set.rs` decides whether an option counts as set, with the defaults that `defaults.rs` obtained from new
 //! sockets. `selection.rs` and `plan.rs` choose the options that are shown. `reference/` has documentation
 //! about each option beside its value. `dead_after/` computes from options when the kernel gives up a connection.
+//! `origin.rs` finds out where a value comes from, and `meaning/` has sentences about what it means.
 
 pub mod catalogue;
 pub mod constants;
@@ -19,9 +20,11 @@ mod json;
 pub mod keys;
 pub mod kind;
 pub mod layouts;
+pub mod meaning;
 mod members;
 pub mod memberships;
 pub mod module;
+pub mod origin;
 pub mod plan;
 pub mod reference;
 mod repeats;

@@ -26,7 +26,14 @@ pub const CSV: Format = format(|to, columns, style| open(to, columns, style, For
 const fn format(
     open: for<'a> fn(Box<dyn Write + 'a>, ColumnList, Style) -> Box<dyn Output + 'a>,
 ) -> Format {
-    Format { whole_sockets: false, has_sections: false, sections: Sections::default, open }
+    Format {
+        whole_sockets: false,
+        has_sections: false,
+        has_blocks: false,
+        explains: false,
+        sections: Sections::default,
+        open,
+    }
 }
 
 /// The form in which groups are printed.

@@ -21,6 +21,8 @@ use crate::record::fact::Sections;
 pub const CSV: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, columns, style| Box::new(Csv::new(to, &columns, style)),
 };

@@ -28,6 +28,8 @@ use crate::text::{escaped, is_number, set_apart, Escaped};
 pub const ARRAY: Format = Format {
     whole_sockets: true,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, columns, _| Box::new(Json::new(to, columns, true)),
 };
@@ -36,6 +38,8 @@ pub const ARRAY: Format = Format {
 pub const LINES: Format = Format {
     whole_sockets: true,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, columns, _| Box::new(Json::new(to, columns, false)),
 };

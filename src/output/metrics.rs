@@ -23,6 +23,8 @@ use crate::record::fact::Sections;
 pub const METRICS: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, columns, _| Box::new(Metrics::new(to, columns)),
 };

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod json;
 mod line;
 mod list;
+pub mod long;
 pub mod metrics;
 pub mod module;
 pub mod quiet;
@@ -96,6 +97,10 @@ pub struct Format {
     pub whole_sockets: bool,
     /// Whether the sockets of each layout follow in a section of their own.
     pub has_sections: bool,
+    /// Whether a socket is a block of lines, so that an empty line separates two of them.
+    pub has_blocks: bool,
+    /// Whether values are explained by sysctls, which have to be read in each network namespace.
+    pub explains: bool,
     /// The sections of records that the output itself reads, besides those of its columns and options.
     pub sections: fn() -> Sections,
     /// Opens an output that writes to the first argument.

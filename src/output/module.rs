@@ -15,6 +15,8 @@ use crate::socket::{diag, Endpoint};
 pub const MODULE: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: read_sections,
     open: |to, _, style| Box::new(Module::new(to, style)),
 };

@@ -21,6 +21,8 @@ use crate::text::Escaped;
 pub const TEXT: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Text)),
 };
@@ -29,6 +31,8 @@ pub const TEXT: Format = Format {
 pub const OBJECT: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Object)),
 };
@@ -37,6 +41,8 @@ pub const OBJECT: Format = Format {
 pub const LINE: Format = Format {
     whole_sockets: false,
     has_sections: false,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Line)),
 };

@@ -17,6 +17,8 @@ use crate::record::fact::Sections;
 pub const TABLE: Format = Format {
     whole_sockets: false,
     has_sections: true,
+    has_blocks: false,
+    explains: false,
     sections: Sections::default,
     open: |to, columns, style| Box::new(Table::new(to, &columns, style)),
 };

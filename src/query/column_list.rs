@@ -83,6 +83,41 @@ impl ColumnList {
         ColumnList { keys, ..ColumnList::by_layout(|_| columns.clone()) }
     }
 
+    /// The columns that the block of a socket is made from. The processes and the other end cost an iteration over all
+    /// descriptors and over all connections, but whoever looks at a socket in depth asks for them first.
+    pub fn for_blocks(request: &ColumnRequest) -> ColumnList {
+        use Column::*;
+        let mut columns = vec![
+            Protocol,
+            Type,
+            State,
+            Diag,
+            Recvq,
+            Sendq,
+            Drops,
+            Local,
+            Remote,
+            Interface,
+            Uid,
+            Inode,
+            Cookie,
+            Netns,
+            Master,
+            Group,
+            Program,
+            Peer,
+            PeerProgram,
+            Unit,
+            Container,
+            Sockmap,
+            Timer,
+            Options,
+        ];
+        columns.extend(request.netns.then_some(NetnsName));
+        columns.extend(request.labels.then_some(Xattrs));
+        ColumnList::by_layout(|_| columns.clone())
+    }
+
     /// The columns among these keys, for an output that shows the keys.
     pub fn for_keys(keys: &[Key]) -> ColumnList {
         let mut distinct: Vec<Key> = Vec::new();

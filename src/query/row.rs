@@ -5,6 +5,7 @@ use crate::host::labels::LabelsOfSockets;
 use crate::host::processes::Processes;
 use crate::host::resolver::Resolver;
 use crate::options::context::Context;
+use crate::options::defaults::Answers;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
@@ -39,6 +40,8 @@ pub struct Row<'a> {
     pub is_partial: bool,
     /// Whether it is known which options are set.
     pub knows_set: bool,
+    /// What a new socket of this kind reports in the same network namespace, if one could be asked.
+    pub answers: Option<&'a Answers>,
     /// The number of the SO_REUSEPORT group that shares the port, counted from 1.
     pub reuseport: Option<usize>,
     /// The name of the network namespace in ip-netns(8).

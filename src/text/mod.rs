@@ -1,7 +1,8 @@
-//! Text: names and bytes from outside, and suggestions for a mistyped word.
+//! Text: names and bytes from outside, breaking into lines, and suggestions for a mistyped word.
 
 mod apart;
 mod escape;
+mod fold;
 mod moment;
 mod name;
 pub mod suggest;
@@ -9,5 +10,6 @@ pub mod units;
 
 pub use apart::{is_number, set_apart, unescaped, First, EMPTY};
 pub use escape::{escaped, Escaped, Part, Word};
+pub use fold::fold;
 pub use moment::Moment;
 pub use name::Name;

@@ -86,7 +86,7 @@ static FOREIGN: &[Foreign] = &[
     to(&["--group-by"], "count sockets", "knetstat --count-by state"),
     to(&["--watch", "--follow", "--repeat"], "repeat the table", "knetstat -c"),
     to(&["--grep", "--match"], "choose rows by value", "knetstat --where 'not keepalive'"),
-    to(&["--long"], "show all options", "knetstat -O all"),
+    to(&["--detail", "--details", "--explain"], "see a socket in depth", "knetstat -t --long :443"),
     to(
         &["--no-color", "--no-colour", "--nocolor", "--nocolour"],
         "disable colour",

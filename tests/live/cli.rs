@@ -309,6 +309,20 @@ const CASES: &[Case] = &[
         // More is compared in tests/exclusive/module.rs.
         assert_eq!(stdout(&format!("{flag} --udp4 --pid 1")).lines().count(), 1);
     }),
+    case(&["--long"], |flag| {
+        let text = stdout(&format!("{flag} -tl4 -O keepalive,nodelay"));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], ["tcp 127.0.0.1:1001", "  state       LISTEN"]);
+        let [.., keepalive, nodelay] = lines[..] else { panic!("{text}") };
+        assert_eq!(
+            [keepalive, nodelay],
+            ["    SO_KEEPALIVE  1  set", "    TCP_NODELAY   0  default"]
+        );
+        // More is compared in tests/live/long/.
+        let titles =
+            stdout(flag).lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).count();
+        assert_eq!(titles, EVERYTHING.len());
+    }),
     case(&["-J", "--json"], |flag| {
         let array: Vec<Value> = serde_json::from_str(&stdout(flag)).expect("an array");
         assert_eq!(array.len(), EVERYTHING.len());
@@ -778,8 +792,9 @@ fn the_list_of_options_is_the_catalogue() {
 // Outputs whose reader is gone, or that cannot be written
 
 /// All commands that write to standard output.
-const WRITERS: [&str; 23] = [
+const WRITERS: [&str; 24] = [
     "-O all",
+    "--long",
     "-J",
     "--ndjson",
     "--csv -O all",

@@ -171,15 +171,23 @@ fn shown_output_is_what_is_printed() {
     let mut compared = 0;
     for (command, output) in shown {
         let printed = String::from_utf8(scene.run(&command).stdout).expect("UTF-8");
-        let mut printed: Vec<String> = printed.lines().map(without_numbers(&command)).collect();
+        let same = |line: &&str| !command.contains(" --long") || !is_of_process(line);
+        let mut printed: Vec<String> =
+            printed.lines().filter(same).map(without_numbers(&command)).collect();
         let mut expected: Vec<String> =
-            output.iter().map(String::as_str).map(without_numbers(&command)).collect();
+            output.iter().map(String::as_str).filter(same).map(without_numbers(&command)).collect();
         printed.sort();
         expected.sort();
         assert_eq!(printed, expected, "{command}");
         compared += 1;
     }
     assert!(compared > 2, "{compared}");
+}
+
+/// Whether a line of a block differs each time that the sockets are opened.
+fn is_of_process(line: &str) -> bool {
+    const FACTS: [&str; 5] = ["timer", "socket", "process", "unit", "container"];
+    line.strip_prefix("  ").is_some_and(|line| FACTS.iter().any(|fact| line.starts_with(fact)))
 }
 
 /// Removes the numbers of options from what the doctor says.

@@ -28,6 +28,7 @@ mod faults;
 mod filter;
 mod fleet;
 mod lacking;
+mod long;
 mod long_records;
 mod options;
 mod options_command;

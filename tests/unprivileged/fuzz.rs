@@ -19,6 +19,7 @@ use knetstat::kernel::abi::*;
 use knetstat::options::defaults::Defaults;
 use knetstat::options::selection::Selection;
 use knetstat::output::json::LINES;
+use knetstat::output::long::LONG;
 use knetstat::output::table::TABLE;
 use knetstat::output::Format;
 use knetstat::query::column_list::ColumnRequest;
@@ -256,13 +257,15 @@ pub fn objects(seed: u64) -> Vec<Json> {
     printed(&stream, &holders, &everything(LINES)).lines().map(object).collect()
 }
 
-/// Prints the stream of a seed in both formats, and checks the output.
+/// Prints the stream of a seed in each format, and checks the output.
 fn look_at(seed: u64) {
     objects(seed);
     let (stream, holders) = made(seed);
-    let text = printed(&stream, &holders, &everything(TABLE));
-    let is_fit = text.chars().all(|c| c == '\n' || !c.is_control());
-    assert!(is_fit, "seed {seed}: {text:?}");
+    for format in [TABLE, LONG] {
+        let text = printed(&stream, &holders, &everything(format));
+        let is_fit = text.chars().all(|c| c == '\n' || !c.is_control());
+        assert!(is_fit, "seed {seed}: {text:?}");
+    }
 }
 
 fn printed(stream: &Stream, holders: &Stream, config: &Config) -> String {

@@ -197,6 +197,7 @@ pub fn config(format: Format, request: &ColumnRequest) -> Config {
         style: PLAIN,
         kernel_filter: true,
         walks: true,
+        owners_are_optional: false,
         pins: None,
     }
 }

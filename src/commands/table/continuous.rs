@@ -82,6 +82,7 @@ struct Writer {
     hasher: RandomState,
     /// What was missing in the round before.
     missing: Option<String>,
+    is_first: bool,
 }
 
 impl Writer {
@@ -101,6 +102,7 @@ impl Writer {
             events: Events::default(),
             hasher: RandomState::new(),
             missing: None,
+            is_first: true,
         })
     }
 
@@ -127,6 +129,9 @@ impl Writer {
         read: impl FnOnce(&mut dyn Output) -> Result<Vec<String>, Error>,
     ) -> Result<Option<String>, Error> {
         let stamp = stamp();
+        if !std::mem::replace(&mut self.is_first, false) && config.format.has_blocks {
+            writeln!(self.out).map_err(Error::Output)?;
+        }
         let missing = {
             let to: Box<dyn Write> = match self.is_json {
                 true => Box::new(stamp.on(&mut self.out)),
@@ -146,14 +151,16 @@ impl Writer {
         read: impl FnOnce(&mut dyn Output) -> Result<Vec<String>, Error>,
     ) -> Result<Option<String>, Error> {
         let mut text = Vec::new();
+        let size = size();
+        let style = Style { terminal: Some(size.columns), ..config.style };
         let missing = {
-            let mut output = config.format.open(&mut text, &config.columns, config.style);
+            let mut output = config.format.open(&mut text, &config.columns, style);
             let missing = read(output.as_mut())?;
             output.end().map_err(Error::Output)?;
             missing
         };
         let notes = notes(&missing);
-        screen::write_lines(&text, &notes, size(), &mut self.out).map_err(Error::Output)?;
+        screen::write_lines(&text, &notes, size, &mut self.out).map_err(Error::Output)?;
         Ok(joined(missing))
     }
 

@@ -162,9 +162,11 @@ fn load(request: &Request, config: &Config) -> Result<(Loaded, Lost), Error> {
         column => config.asks_for(column),
     };
     if let Some(pins) = pins::open(config, &requests, !request.every_netns)? {
-        let programs = |request| Programs::of_pins(&pins, request);
+        let owners = request.owners && !(config.owners_are_optional && pins.lack_owners());
+        let programs = |request: &Request| Programs::of_pins(&pins, request);
         let connections = connections.as_ref().map(programs);
-        let programs = Loaded { rows: programs(request), connections };
+        let rows = programs(&Request { owners, ..request.clone() });
+        let programs = Loaded { rows, connections };
         return Ok((programs, Lost::of_pins(&pins.lacking, families, is_asked)));
     }
     let loader = Loader::new().with_walks(config.walks);

@@ -9,9 +9,14 @@ use crate::host::cgroups::Cgroups;
 use crate::host::labels::LabelsOfSockets;
 use crate::host::netns_names::Names;
 use crate::host::processes::Processes;
+use crate::host::sysctls::Sysctls;
 use crate::host::Host;
+use crate::options::catalogue;
 use crate::options::defaults::{Defaults, Pool};
+use crate::options::reference;
+use crate::options::reference::sysctls::Sysctl;
 use crate::query::filter::Filter;
+use crate::socket::kind::Family;
 use crate::socket::peer::{Peer, Peers};
 use crate::socket::Socket;
 
@@ -27,14 +32,16 @@ pub struct Namespace {
 
 impl Namespace {
     /// Queries new sockets in the network namespace of this thread. Equal answers are shared with the
-    /// other namespaces of the pool.
+    /// other namespaces of the pool. Reads the sysctls of the namespace if they are to be shown.
     ///
     /// # Errors
     ///
     /// As [`Host::new`].
-    pub fn here(filter: Filter, pool: &mut Pool) -> Result<Namespace, Error> {
+    pub fn here(filter: Filter, pool: &mut Pool, has_sysctls: bool) -> Result<Namespace, Error> {
         let (defaults, socket) = Defaults::ask(|kind| filter.wants(kind), pool);
-        Ok(Namespace { defaults, host: Host::new(socket)?, filter })
+        let sysctls = if has_sysctls { sysctls(&filter) } else { Sysctls::default() };
+        let host = Host::new(socket)?.with_sysctls(sysctls);
+        Ok(Namespace { defaults, host, filter })
     }
 
     /// Why the names of some interfaces are missing, as the end of a sentence.
@@ -45,6 +52,16 @@ impl Namespace {
         };
         Some(format!("names of interfaces: {why}"))
     }
+}
+
+/// Reads the sysctls that affect options of the sockets to show.
+fn sysctls(filter: &Filter) -> Sysctls {
+    let is_wanted = |sysctl: &Sysctl| {
+        let families = Family::ALL.into_iter().filter(|family| filter.wants_family(*family));
+        let option = catalogue::named(sysctl.option);
+        option.is_some_and(|option| families.into_iter().any(|it| option.may_be_of(it)))
+    };
+    Sysctls::read(reference::sysctls::all().filter(is_wanted).map(|sysctl| sysctl.name))
 }
 
 /// The network namespaces whose sockets are shown.

@@ -236,7 +236,8 @@ fn enter_all(
         if let (Some(programs), Some(snapshot)) = (of_connections, &mut snapshots.connections) {
             programs.open(snapshot)?;
         }
-        Namespace::here(expected(config.filter.clone(), false), &mut pool)
+        let filter = expected(config.filter.clone(), false);
+        Namespace::here(filter, &mut pool, config.format.explains && !config.quiet)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
     let namespaces = match is_one {

@@ -1,6 +1,7 @@
 //! Rows, with what the filter asks of them.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::Plans;
@@ -58,6 +59,7 @@ impl<'a> Rows<'a> {
             asked: &self.asked,
             is_partial: false,
             knows_set: self.knows_set,
+            answers: namespace.defaults.answers(socket.kind).map(Rc::as_ref),
             reuseport: self.groups.number(socket),
             netns_name: names.of(socket.netns),
             knows_netns_names: names.are_complete(),

@@ -55,12 +55,15 @@ pub fn linger2(context: &Context, [own, system]: Facts<2>) -> Option<Value> {
     }))
 }
 
-/// retrans_to_secs(): the kernel stores a number of retransmissions. The first is sent after one second, and
-/// the wait doubles with each, up to two minutes.
+/// TCP_DEFER_ACCEPT: the kernel stores a number of retransmissions.
 pub fn defer_accept(_: &Context, [retransmissions]: Facts<1>) -> Option<Value> {
-    let retransmissions = retransmissions? as u8;
-    let seconds = (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum();
-    Some(int(seconds))
+    Some(int(seconds_of(retransmissions? as u8)))
+}
+
+/// retrans_to_secs(): the seconds that so many retransmissions take. The first is sent after one second, and the wait
+/// doubles with each, up to two minutes.
+pub fn seconds_of(retransmissions: u8) -> u64 {
+    (0..retransmissions).map(|n| if n < 7 { 1 << n } else { 120 }).sum()
 }
 
 /// TCP_CONGESTION

@@ -1,9 +1,10 @@
 //! The sysctls that the defaults of options come from, and others that affect an option. They are in
 //! `sysctls.tsv`.
 
-use std::fs;
+use std::sync::LazyLock;
 
 use super::table::records;
+use crate::host::sysctls;
 use crate::socket::kind::SocketKind;
 
 static SYSCTLS: &str = include_str!("sysctls.tsv");
@@ -56,9 +57,7 @@ impl Sysctl {
     /// The value in this network namespace, its numbers separated by blanks. `None` if this kernel or this
     /// namespace does not have the sysctl.
     pub fn value(self) -> Option<String> {
-        let path = format!("/proc/sys/{}", self.name.replace('.', "/"));
-        let text = fs::read_to_string(path).ok()?;
-        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+        sysctls::read(self.name)
     }
 
     /// If the sysctl has several numbers: which of them applies, counted from 1.
@@ -97,10 +96,14 @@ pub fn of(option: &str) -> impl Iterator<Item = Sysctl> + '_ {
 
 /// The lines of all options.
 pub fn all() -> impl Iterator<Item = Sysctl> {
-    records(SYSCTLS).filter_map(|[option, sockets, name, part, role, note]| {
-        let note = if note == "-" { "" } else { note };
-        Some(Sysctl { option, name, role: Role::parse(role)?, note, sockets, part })
-    })
+    static ALL: LazyLock<Vec<Sysctl>> =
+        LazyLock::new(|| records(SYSCTLS).filter_map(parse).collect());
+    ALL.iter().copied()
+}
+
+fn parse([option, sockets, name, part, role, note]: [&'static str; 6]) -> Option<Sysctl> {
+    let note = if note == "-" { "" } else { note };
+    Some(Sysctl { option, name, role: Role::parse(role)?, note, sockets, part })
 }
 
 #[cfg(test)]

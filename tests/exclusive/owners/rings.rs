@@ -223,6 +223,8 @@ fn a_ring_without_a_descriptor() {
     let columns = stdout("-t --columns fd,ring,slot,local -H");
     let words: Vec<&str> = columns.split_whitespace().take(3).collect();
     assert_eq!(words, ["ring[0]/slot0,ring[0]/slot40", "-,-", "0,40"], "{columns}");
+    let block = stdout("-t --long");
+    assert!(block.contains(", registered io_uring 0, slot 40"), "{block}");
     assert_eq!(sockets(&format!("-t --pid {}", puppet.pid())).len(), 1);
 }
 

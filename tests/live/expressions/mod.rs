@@ -124,10 +124,12 @@ impl Reading {
         let mut owners = programs.owners().expect("a walk").expect("the request is for owners");
         owners.read_to_end(&mut holders).expect("records");
         snapshot.read_to_end(&mut sockets).expect("records");
-        let namespace = Namespace::here(all.clone(), &mut Pool::default()).expect("defaults");
+        let namespace =
+            Namespace::here(all.clone(), &mut Pool::default(), false).expect("defaults");
         let everything = ColumnRequest { chosen: Column::ALL.to_vec(), ..ColumnRequest::default() };
         let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, |_| true));
         let config = Config {
+            owners_are_optional: false,
             scope: Scope::Own,
             filter: all,
             interfaces: Vec::new(),
