@@ -57,10 +57,13 @@ pub fn of(shown: &OptionValue, kind: SocketKind, answers: Option<&Answers>, host
         (_, Marker::Never, _) => Origin::Kernel,
         (_, _, Some(new)) if *new == shown.value => Origin::Default(sources(shown, kind, host)),
         (_, marker, Some(new)) => {
-            let new = Text(new, option.kind).to_string();
-            match marker {
-                Marker::IsNot(..) | Marker::HasBit(..) | Marker::When(_) => Origin::NotSet(new),
-                _ => Origin::Changed(new),
+            let new = match Text(new, option.kind).to_string() {
+                empty if empty.is_empty() => "-".into(),
+                new => new,
+            };
+            match marker.is_recorded() {
+                true => Origin::NotSet(new),
+                false => Origin::Changed(new),
             }
         }
         // A socket that is not new may have the option, such as one with TLS.

@@ -43,6 +43,16 @@ pub enum Marker {
 }
 
 impl Marker {
+    /// Whether the kernel records that the option was set, for every socket. An option that does not count as set was
+    /// then not set.
+    pub fn is_recorded(&self) -> bool {
+        match self {
+            Marker::IsNot(..) | Marker::HasBit(..) => true,
+            Marker::When(rule) => rule.text == RECORDED,
+            _ => false,
+        }
+    }
+
     /// Returns when the option counts as set, in words that follow "counts as set".
     pub fn explanation(&self) -> String {
         match self {

@@ -2,7 +2,7 @@
 //! `--long`.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::said::{below, block, join, pair, put, LOCALHOST};
 use crate::common::scene::{inode, EveryState};
 use crate::common::{
-    enter_namespace, knetstat, on_a_terminal, open, sockets, stdout, sysctl, without_color, Child,
+    bind, enter_namespace, ip, knetstat, on_a_terminal, open, set_bytes, sockets, stdout, sysctl,
+    without_color, Child,
 };
 use crate::continuous::Running;
 use crate::numbers::*;
@@ -252,6 +253,25 @@ fn values_that_are_not_those_of_a_new_socket() {
     let source = "net.ipv4.tcp_wmem = 4096 16384 4194304 (second)";
     assert_eq!(options(&shown), [("SO_SNDBUF", " 16384 bytes  default")], "{shown}");
     assert_eq!(below(&shown, "SO_SNDBUF"), [source], "{shown}");
+}
+
+/// The interface of a link-local address counts as chosen by the kernel, which does not record whether a program did.
+#[test]
+fn what_is_not_recorded_may_have_been_set() {
+    enter_namespace();
+    ip("link add type veth");
+    ip("link set veth0 addrgenmode none");
+    ip("link set veth0 up");
+    ip("address add fe80::1/64 dev veth0 nodad");
+    let socket = open(AddressFamily::Inet6, SockType::Datagram);
+    set_bytes(&socket, SOL_SOCKET, SO_BINDTODEVICE, b"veth0").expect("SO_BINDTODEVICE");
+    let address = SocketAddrV6::new("fe80::1".parse().expect("an address"), 1001, 0, 0);
+    bind(&socket, address);
+    let shown = block(&socket, "bindtodevice");
+    let expected = ("SO_BINDTODEVICE", "  veth0   set, or by the kernel (new socket: -)");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (name, rest) = options(&shown)[0];
+    assert_eq!((name, words(rest)), (expected.0, words(expected.1)), "{shown}");
 }
 
 #[test]
