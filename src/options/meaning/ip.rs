@@ -22,40 +22,40 @@ pub(super) static SENTENCES: &[Sentence] = &[
         it.number().filter(|tos| *tos > 0).map(|tos| vec![dscp(tos as u8)])
     }),
     // net/ipv4/ip_forward.c, ip_forward(); net/ipv6/ip6_output.c, ip6_forward()
-    says(&["IP_TTL", "IPV6_UNICAST_HOPS"], "1: no router forwards the packets", |it| {
-        when(it.number() == Some(1) && !it.has("IP_HDRINCL"))
+    says(&["IP_TTL", "IPV6_UNICAST_HOPS"], "1: no router forwards unicast packets of {}", |it| {
+        protocol(it).filter(|_| it.number() == Some(1) && !makes_headers(it))
     }),
-    // net/ipv4/ip_output.c, ip_mc_output(); net/ipv6/ip6_output.c, ip6_finish_output2()
-    says(MULTICAST, "0: multicast does not leave this host", |it| {
+    // net/ipv4/ip_output.c, ip_mc_output(). ip6_finish_output2() drops only packets to groups of this host.
+    says(&["IP_MULTICAST_TTL"], "0: multicast of IPv4 does not leave this host", |it| {
         when(it.number() == Some(0) && sends_datagrams(it))
     }),
-    says(MULTICAST, "1: no router forwards the multicast", |it| {
-        when(it.number() == Some(1) && sends_datagrams(it))
+    says(MULTICAST, "1: no router forwards multicast of {}", |it| {
+        protocol(it).filter(|_| it.number() == Some(1) && sends_datagrams(it))
     }),
     // net/ipv4/tcp_ipv4.c, tcp_v4_rcv(); net/ipv6/tcp_ipv6.c, tcp_v6_rcv()
     says(
         &["IP_MINTTL", "IPV6_MINHOPCOUNT"],
-        "255: only packets that no router has forwarded are accepted",
-        |it| when(it.number() == Some(255) && it.is_of(&[Family::Tcp])),
+        "255: packets of {} that a router has forwarded are dropped",
+        |it| protocol(it).filter(|_| it.number() == Some(255) && it.is_of(&[Family::Tcp])),
     ),
     // net/ipv4/ip_output.c, __ip_make_skb()
     says(
         &["IP_MTU_DISCOVER"],
         "the DF bit is not set, so that routers may fragment the packets",
-        |it| discovers(it, &[DONT]),
+        |it| discovers(it, &[DONT]).map(|_| Values::new()),
     ),
     // include/net/ip.h, ip_sk_ignore_df(), and include/net/ip6_route.h, ip6_sk_ignore_df(), for all of these
-    says(DISCOVERY, "a datagram that exceeds the path MTU fails with EMSGSIZE", |it| {
+    says(DISCOVERY, "a datagram of {} that exceeds the path MTU fails with EMSGSIZE", |it| {
         discovers(it, &[DO])
     }),
     says(
         DISCOVERY,
-        "ignores the path MTU: a datagram that exceeds the MTU of the interface fails with EMSGSIZE",
+        "ignores the path MTU: a datagram of {} that exceeds the MTU of the interface fails with EMSGSIZE",
         |it| discovers(it, &[PROBE, INTERFACE]),
     ),
     says(
         DISCOVERY,
-        "ignores the path MTU: a datagram that exceeds the MTU of the interface is fragmented",
+        "ignores the path MTU: a datagram of {} that exceeds the MTU of the interface is fragmented",
         |it| discovers(it, &[OMIT]).filter(|_| !it.has("IPV6_DONTFRAG")),
     ),
     // net/ipv6/af_inet6.c, __inet6_bind()
@@ -83,14 +83,25 @@ fn dscp(tos: u8) -> String {
     name + ecn
 }
 
-fn sends_datagrams(it: &Subject) -> bool {
-    it.is_of(&[Family::Udp, Family::Raw])
+/// The protocol whose packets the option is about. An IPv6 socket that also serves IPv4 has the options of both.
+fn protocol(it: &Subject) -> Option<Values> {
+    let is_ipv6 = it.shown.option.name.starts_with("IPV6_");
+    Some(vec![if is_ipv6 { "IPv6" } else { "IPv4" }.into()])
 }
 
-/// Whether the kernel makes the IP headers, in one of these ways.
+/// Whether the program makes the IP headers, so that the options have no effect on them.
+fn makes_headers(it: &Subject) -> bool {
+    it.has("IP_HDRINCL") || it.has("IPV6_HDRINCL")
+}
+
+/// Whether the socket sends datagrams for which the kernel makes the IP headers.
+fn sends_datagrams(it: &Subject) -> bool {
+    it.is_of(&[Family::Udp, Family::Raw]) && !makes_headers(it)
+}
+
+/// The protocol of such datagrams, if the path MTU is discovered in one of these ways.
 fn discovers(it: &Subject, how: &[i64]) -> Option<Values> {
-    let is_of_kernel = sends_datagrams(it) && !it.has("IP_HDRINCL") && !it.has("IPV6_HDRINCL");
-    when(is_of_kernel && how.contains(&it.number()?))
+    protocol(it).filter(|_| sends_datagrams(it) && it.number().is_some_and(|it| how.contains(&it)))
 }
 
 /// Whether peers may reach the socket at any address of the host.

@@ -17,12 +17,12 @@ const TIMEOUTS: &[&str] = &["SO_RCVTIMEO", "SO_SNDTIMEO"];
 pub(super) static SENTENCES: &[Sentence] = &[
     says(
         &["SO_REUSEADDR"],
-        "no other socket can bind to this address and port while it listens",
+        "does not let other sockets bind to this address and port while it listens",
         taken,
     ),
     says(
         &["SO_REUSEADDR"],
-        "any other socket that sets it can bind to this address and port, too",
+        "lets any other socket that sets it bind to this address and port, too",
         shared,
     ),
     says(&["SO_REUSEADDR"], "TCP_REPAIR has set it", |it| {
@@ -30,7 +30,7 @@ pub(super) static SENTENCES: &[Sentence] = &[
     }),
     says(
         &["SO_REUSEPORT"],
-        "one of {} sockets among which the kernel distributes what arrives",
+        "one of {} sockets; the kernel distributes what arrives among those that are not connected",
         group,
     ),
     says(&["SO_KEEPALIVE"], "first probe after {}, a dead idle peer is noticed after {}", probes),
@@ -67,7 +67,7 @@ pub(super) static SENTENCES: &[Sentence] = &[
     ),
     says(
         BUFFERS,
-        "locked at {}, more than {} permits: it was larger, or a privileged process set it",
+        "locked at {}, more than a request can give at {}",
         |it| match request(it)? {
             (_, Request::Forced) => {
                 Some(vec![bytes(it.number()?), maximum(it)])
@@ -95,8 +95,9 @@ pub(super) static SENTENCES: &[Sentence] = &[
     }),
     says(
         &["SO_RCVLOWAT"],
-        "poll(2) waits until so many bytes have arrived, and so does a recv(2) that asks for as many",
-        |it| when(it.number()? > 1 && it.is_tcp_connection()),
+        "poll(2) waits until so many bytes have arrived or the buffer is nearly full, and a recv(2) that asks for \
+         as many waits until they have",
+        |it| when(it.number()? > 1 && may_receive(it)),
     ),
     says(&["SO_RCVLOWAT"], "no effect on datagrams", |it| {
         when(it.number()? > 1 && it.is_of(&[Family::Udp]))
@@ -105,13 +106,13 @@ pub(super) static SENTENCES: &[Sentence] = &[
     says(TIMEOUTS, "a negative time was set: calls do not wait at all", |it| {
         when(is_zero(it) && it.shown.set)
     }),
-    says(&["SO_SNDTIMEO"], "connect(2) fails with EINPROGRESS after this time", |it| {
+    says(&["SO_SNDTIMEO"], "a connect(2) that takes longer fails with EINPROGRESS", |it| {
         let connects = matches!(it.state, State::Close | State::SynSent);
         when(it.shown.set && !is_zero(it) && connects && it.is_of(&[Family::Tcp]))
     }),
     says(
         &["SO_BUSY_POLL"],
-        "no effect yet: no packet has come from a device that can be polled",
+        "no effect now: the last packet, if there was one, came from no device that can be polled",
         |it| when(it.is_on() && it.other("SO_INCOMING_NAPI_ID") == Some(0)),
     ),
     says(&["SO_MARK"], "in hexadecimal {}", |it| {
@@ -127,20 +128,24 @@ pub(super) static SENTENCES: &[Sentence] = &[
     }),
     says(
         &["SO_TIMESTAMPING"],
-        "reports nothing: neither SOFTWARE nor RAW_HARDWARE is among the flags",
+        "reports no time: neither SOFTWARE nor RAW_HARDWARE is among the flags",
         unreported,
     ),
-    says(&["SO_TXTIME"], "only the queueing disciplines etf and fq observe the times", |it| {
-        when(it.shown.set)
-    }),
+    // net/sched/sch_etf.c, sch_fq.c, sch_taprio.c
+    says(
+        &["SO_TXTIME"],
+        "only some queueing disciplines, such as etf and fq, observe the times",
+        |it| when(it.shown.set),
+    ),
     says(&["SO_ERROR"], "pending: {}", |it| {
         let error = it.number().filter(|error| *error != 0)?;
         Some(vec![Errno::from_raw(i32::try_from(error).ok()?).desc().into()])
     }),
 ];
 
-/// A listener conflicts with every socket without SO_REUSEPORT, unless both are bound to different interfaces:
-/// net/ipv4/inet_connection_sock.c, inet_bind_conflict()
+/// A listener conflicts with a socket without SO_REUSEPORT, unless both are bound to different interfaces:
+/// net/ipv4/inet_connection_sock.c, inet_bind_conflict(). Others find a way past it: sockets with TCP_REPAIR, and, if
+/// SO_REUSEPORT was on during bind(2), those that have it.
 fn taken(it: &Subject) -> Option<Values> {
     let listens = it.is_of(&[Family::Tcp]) && it.state == State::Listen;
     let is_anywhere = it.context.header().ifindex == 0;
@@ -153,10 +158,12 @@ fn shared(it: &Subject) -> Option<Values> {
     when(it.is_on() && is_bound && it.is_of(&[Family::Udp]))
 }
 
-/// net/core/sock_reuseport.c, reuseport_select_sock()
+/// The members include connected sockets, which are passed over, and a listener that was shut down may remain in the
+/// group: net/core/sock_reuseport.c, reuseport_select_sock_by_hash(), reuseport_stop_listen_sock()
 fn group(it: &Subject) -> Option<Values> {
     let members = it.context.header().reuseport_members;
-    (it.is_on() && members > 1).then(|| vec![members.to_string()])
+    let is_chosen = matches!(it.state, State::Listen | State::Unconnected);
+    (it.is_on() && is_chosen && members > 1).then(|| vec![members.to_string()])
 }
 
 /// dead_after/ has the rules.
@@ -171,21 +178,21 @@ fn no_probes(it: &Subject) -> Option<Values> {
     when(!it.is_on() && is_never && it.is_of(&[Family::Tcp]))
 }
 
-/// The seconds of SO_LINGER, if it is on and close(2) of this TCP socket obeys it.
+/// The seconds of SO_LINGER, if it is on and close(2) of this TCP socket will obey it. An orphan was closed before.
 fn linger(it: &Subject) -> Option<i32> {
+    let is_open = it.is_of(&[Family::Tcp]) && it.state != State::Listen && !it.context.is_dead();
     match it.shown.value {
-        Value::Linger { on: true, seconds }
-            if it.is_of(&[Family::Tcp]) && it.state != State::Listen =>
-        {
-            Some(seconds)
-        }
+        Value::Linger { on: true, seconds } if is_open => Some(seconds),
         _ => None,
     }
 }
 
-/// net/ipv4/tcp.c, __tcp_close()
+/// net/ipv4/tcp.c, __tcp_close(). In the other states there is no connection to reset, or only if data is left:
+/// tcp_need_reset(), tcp_disconnect()
 fn aborts(it: &Subject) -> Option<Values> {
-    when(linger(it)? == 0)
+    use State::{CloseWait, Established, FinWait1, FinWait2};
+    let is_reset = matches!(it.state, Established | CloseWait | FinWait1 | FinWait2);
+    when(linger(it)? == 0 && is_reset)
 }
 
 /// net/ipv4/af_inet.c, inet_release(), which O_NONBLOCK does not affect; net/core/stream.c, sk_stream_wait_close()
@@ -202,7 +209,7 @@ enum Request {
     Limit,
     /// Also smaller ones.
     Least,
-    /// None, unless the limit was higher or did not apply.
+    /// None: the limit was higher or did not apply, or SO_BUF_LOCK has locked what autotuning gave.
     Forced,
 }
 
@@ -211,7 +218,12 @@ enum Request {
 fn request(it: &Subject) -> Option<(i64, Request)> {
     /// Not less than SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF (include/net/sock.h), which depend on the size of a struct.
     const LEAST: [i64; 2] = [5120, 2560];
-    let number = it.number().filter(|number| is_locked(it) && number % 2 == 0)?;
+    /// The largest size. The limit that led to it is no sysctl.
+    const MOST: i64 = i32::MAX as i64 - 1;
+    let number = it.number().filter(|number| number % 2 == 0 && *number != MOST)?;
+    if !is_locked(it) {
+        return None;
+    }
     let is_least = number <= LEAST[usize::from(is_receive_buffer(it))];
     let request = match (
         is_least,
@@ -260,6 +272,12 @@ fn adjusted(it: &Subject, sysctl: &str) -> Option<Values> {
     let is_open = it.is_of(&[Family::Tcp]) && it.state == State::Established;
     let max = it.sysctl(sysctl, 2).filter(|_| is_open && !is_locked(it))?;
     Some(vec![bytes(max)])
+}
+
+/// Whether the peer may still send. Afterwards, poll(2) returns at once: net/ipv4/tcp.c, tcp_poll()
+fn may_receive(it: &Subject) -> bool {
+    use State::{Established, FinWait1, FinWait2};
+    it.is_of(&[Family::Tcp]) && matches!(it.state, Established | FinWait1 | FinWait2)
 }
 
 /// Whether getsockopt(2) reports the timeout 0, both for none and for one that is over at once: sock_set_timeout()

@@ -36,7 +36,7 @@ pub(super) static SENTENCES: &[Sentence] = &[
         "0: unacknowledged data is given up after {}, by net.ipv4.tcp_retries2 = {}",
         by_retries,
     ),
-    says(&["TCP_SYNCNT"], "connect(2) gives up after {}", |it| {
+    says(&["TCP_SYNCNT"], "the kernel gives up connecting after {}", |it| {
         let is_connecting = it.is_of(&[Family::Tcp]) && it.state == State::SynSent;
         Some(vec![limit(dead_after::sending(&it.context).filter(|_| is_connecting)?)?])
     }),
@@ -65,8 +65,10 @@ pub(super) static SENTENCES: &[Sentence] = &[
     }),
     // net/ipv4/tcp_output.c, tcp_sync_mss()
     says(&["TCP_MAXSEG"], "not that of a connection, which depends on its path", |it| {
+        /// include/net/tcp.h, TCP_MSS_DEFAULT. Another number is that of a connection that is over.
+        const DEFAULT: i64 = 536;
         let is_open = it.context.is_tcp_connection() || !it.is_of(&[Family::Tcp]);
-        when(!is_open && requested_segment(it).is_none())
+        when(!is_open && it.number() == Some(DEFAULT) && requested_segment(it).is_none())
     }),
     // net/ipv4/tcp_output.c, tcp_select_initial_window()
     says(&["TCP_WINDOW_CLAMP"], "0: no limit; the kernel fills it in for a connection", |it| {

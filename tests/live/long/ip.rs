@@ -16,16 +16,16 @@ use nix::sys::socket::{
 };
 
 const DSCP: &str = "DSCP {}";
-const ONE_HOP: &str = "1: no router forwards the packets";
-const THIS_HOST: &str = "0: multicast does not leave this host";
-const NEIGHBOURS: &str = "1: no router forwards the multicast";
-const NOT_FORWARDED: &str = "255: only packets that no router has forwarded are accepted";
+const ONE_HOP: &str = "1: no router forwards unicast packets of {}";
+const THIS_HOST: &str = "0: multicast of IPv4 does not leave this host";
+const NEIGHBOURS: &str = "1: no router forwards multicast of {}";
+const NOT_FORWARDED: &str = "255: packets of {} that a router has forwarded are dropped";
 const NO_DF: &str = "the DF bit is not set, so that routers may fragment the packets";
-const PATH: &str = "a datagram that exceeds the path MTU fails with EMSGSIZE";
+const PATH: &str = "a datagram of {} that exceeds the path MTU fails with EMSGSIZE";
 const INTERFACE: &str =
-    "ignores the path MTU: a datagram that exceeds the MTU of the interface fails with EMSGSIZE";
+    "ignores the path MTU: a datagram of {} that exceeds the MTU of the interface fails with EMSGSIZE";
 const FRAGMENTED: &str =
-    "ignores the path MTU: a datagram that exceeds the MTU of the interface is fragmented";
+    "ignores the path MTU: a datagram of {} that exceeds the MTU of the interface is fragmented";
 const DUAL: &str = "also serves IPv4: ::ffff:192.0.2.1 is the peer 192.0.2.1";
 const IPV6_ONLY: &str = "does not serve IPv4";
 const CORK: &str = "nothing is sent until it is turned off";
@@ -96,20 +96,21 @@ fn one_hop() {
     let (receiver, sender) = udp_pair();
     does_not_say(&sender, "IP_TTL", ONE_HOP);
     put(&sender, IPPROTO_IP, IP_TTL, 1);
-    says(&sender, "IP_TTL", ONE_HOP, &[]);
+    says(&sender, "IP_TTL", ONE_HOP, &["IPv4"]);
     put(&receiver, IPPROTO_IP, IP_RECVTTL, 1);
     sender.send(b"x").expect("send");
     assert_eq!(control_byte(&receiver), 1);
     let sender6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a UDP socket");
     put(&sender6, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1);
-    says(&sender6, "IPV6_UNICAST_HOPS", ONE_HOP, &[]);
+    says(&sender6, "IPV6_UNICAST_HOPS", ONE_HOP, &["IPv6"]);
+    does_not_say(&sender6, "IP_TTL", ONE_HOP);
 }
 
 /// Where multicast ends is a matter of the source: net/ipv4/ip_output.c, ip_mc_output(), and ip_forward().
 fn multicast() {
     let (sender, _receiver) = udp_pair();
     assert_eq!(get(&sender, IPPROTO_IP, IP_MULTICAST_TTL), 1);
-    says(&sender, "IP_MULTICAST_TTL", NEIGHBOURS, &[]);
+    says(&sender, "IP_MULTICAST_TTL", NEIGHBOURS, &["IPv4"]);
     put(&sender, IPPROTO_IP, IP_MULTICAST_TTL, 0);
     says(&sender, "IP_MULTICAST_TTL", THIS_HOST, &[]);
     put(&sender, IPPROTO_IP, IP_MULTICAST_TTL, 2);
@@ -117,7 +118,28 @@ fn multicast() {
         does_not_say(&sender, "IP_MULTICAST_TTL", text);
     }
     let sender6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a UDP socket");
-    says(&sender6, "IPV6_MULTICAST_HOPS", NEIGHBOURS, &[]);
+    says(&sender6, "IPV6_MULTICAST_HOPS", NEIGHBOURS, &["IPv6"]);
+    ipv6_leaves_the_host(&sender6);
+    // The program makes the headers.
+    let raw = socket(AddressFamily::Inet, SockType::Raw, SockFlag::empty(), SockProtocol::Raw);
+    let raw = raw.expect("a raw socket");
+    does_not_say(&raw, "IP_MULTICAST_TTL", NEIGHBOURS);
+    put(&raw, IPPROTO_IP, IP_HDRINCL, 0);
+    says(&raw, "IP_MULTICAST_TTL", NEIGHBOURS, &["IPv4"]);
+    let raw = socket(AddressFamily::Inet6, SockType::Raw, SockFlag::empty(), SockProtocol::Raw);
+    let raw = raw.expect("a raw socket");
+    assert_eq!(get(&raw, IPPROTO_IPV6, IPV6_HDRINCL), 1);
+    put(&raw, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1);
+    does_not_say(&raw, "IPV6_MULTICAST_HOPS", NEIGHBOURS);
+    does_not_say(&raw, "IPV6_UNICAST_HOPS", ONE_HOP);
+}
+
+/// Unlike IPv4, it also sends what has no hop left, unless this host is in the group: net/ipv6/ip6_output.c,
+/// ip6_finish_output2()
+fn ipv6_leaves_the_host(sender: &UdpSocket) {
+    put(sender, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 0);
+    let block = super::said::block(sender, "IPV6_MULTICAST_HOPS");
+    assert_eq!(super::said::below(&block, "IPV6_MULTICAST_HOPS"), [""; 0], "{block}");
 }
 
 fn not_forwarded() {
@@ -125,7 +147,7 @@ fn not_forwarded() {
     put(&listener, IPPROTO_IP, IP_MINTTL, 254);
     does_not_say(&listener, "IP_MINTTL", NOT_FORWARDED);
     put(&listener, IPPROTO_IP, IP_MINTTL, 255);
-    says(&listener, "IP_MINTTL", NOT_FORWARDED, &[]);
+    says(&listener, "IP_MINTTL", NOT_FORWARDED, &["IPv4"]);
     let client = |ttl| {
         let client = open(AddressFamily::Inet, SockType::Stream);
         put(&client, IPPROTO_IP, IP_TTL, ttl);
@@ -160,7 +182,8 @@ fn discovery() {
         put(&sender, IPPROTO_IP, IP_MTU_DISCOVER, how);
         for other in all {
             match text == Some(other) {
-                true => says(&sender, "IP_MTU_DISCOVER", other, &[]),
+                true if other == NO_DF => says(&sender, "IP_MTU_DISCOVER", other, &[]),
+                true => says(&sender, "IP_MTU_DISCOVER", other, &["IPv4"]),
                 false => does_not_say(&sender, "IP_MTU_DISCOVER", other),
             }
         }
@@ -177,7 +200,7 @@ fn discovery() {
         (IPV6_PMTUDISC_OMIT, FRAGMENTED, Ok(3000)),
     ] {
         put(&sender, IPPROTO_IPV6, IPV6_MTU_DISCOVER, how);
-        says(&sender, "IPV6_MTU_DISCOVER", text, &[]);
+        says(&sender, "IPV6_MTU_DISCOVER", text, &["IPv6"]);
         assert_eq!(send_large(&sender), sent, "IPv6 {how}");
     }
     put(&sender, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
@@ -190,7 +213,7 @@ fn discovery() {
     put(&raw, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
     does_not_say(&raw, "IP_MTU_DISCOVER", FRAGMENTED);
     put(&raw, IPPROTO_IP, IP_HDRINCL, 0);
-    says(&raw, "IP_MTU_DISCOVER", FRAGMENTED, &[]);
+    says(&raw, "IP_MTU_DISCOVER", FRAGMENTED, &["IPv4"]);
 }
 
 fn dual_stack() {

@@ -107,8 +107,10 @@ pub fn does_not_say(socket: &impl AsFd, option: &str, text: &str) {
     let sentence = meaning::all().find(|it| it.text == text).expect("a sentence");
     assert!(sentence.options.contains(&option), "{text} is never about {option}");
     let block = block(socket, option);
-    let first = text.split("{}").find(|part| !part.is_empty()).expect("a text");
-    let has = below(&block, option).iter().any(|line| line.starts_with(first));
+    let (first, rest) = text.split_once("{}").unwrap_or((text, ""));
+    let last = rest.rsplit("{}").next().unwrap_or_default();
+    let is_it = |line: &String| line.starts_with(first) && line.ends_with(last);
+    let has = below(&block, option).iter().any(is_it);
     assert!(!has, "'{text}' in {block}");
 }
 

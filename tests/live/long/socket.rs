@@ -12,17 +12,18 @@ use super::said::{
 };
 use super::Case;
 use crate::common::{
-    begin_connecting, bind, connect, deafen, listen, local_address, open, set_bytes, sysctl,
-    wait_until,
+    begin_connecting, bind, connect, deafen, listen, local_address, not_tested, open, set,
+    set_bytes, stdout, sysctl, wait_until,
 };
 use crate::numbers::*;
 use nix::errno::Errno;
-use nix::sys::socket::{recvmsg, AddressFamily, MsgFlags, SockType, SockaddrStorage};
+use nix::sys::socket::{recvmsg, AddressFamily, MsgFlags, Shutdown, SockType, SockaddrStorage};
 
-const TAKEN: &str = "no other socket can bind to this address and port while it listens";
-const SHARED: &str = "any other socket that sets it can bind to this address and port, too";
+const TAKEN: &str = "does not let other sockets bind to this address and port while it listens";
+const SHARED: &str = "lets any other socket that sets it bind to this address and port, too";
 const REPAIR: &str = "TCP_REPAIR has set it";
-const GROUP: &str = "one of {} sockets among which the kernel distributes what arrives";
+const GROUP: &str =
+    "one of {} sockets; the kernel distributes what arrives among those that are not connected";
 const PROBES: &str = "first probe after {}, a dead idle peer is noticed after {}";
 const NO_PROBES: &str = "no probes: a dead idle peer is never noticed";
 const NEVER_PROBED: &str = "no effect: this protocol sends no probes";
@@ -32,27 +33,28 @@ const LINGERS: &str =
 const NO_LINGER: &str = "no effect: close(2) does not wait on this protocol";
 const EXACT: &str = "locked at {}, as a request of {} does";
 const LIMIT: &str = "locked at {}, as a request of {} does or, at the limit of {}, a larger one";
-const FORCED: &str =
-    "locked at {}, more than {} permits: it was larger, or a privileged process set it";
+const FORCED: &str = "locked at {}, more than a request can give at {}";
 const LEAST: &str =
     "locked at {}, as a request of {} does or, at the minimum of the kernel, a smaller one";
 const NO_TUNING: &str = "autotuning off: TCP does not adjust it to the connection";
 const SEND_TUNING: &str = "TCP adjusts it, up to {} (net.ipv4.tcp_wmem)";
 const RECEIVE_TUNING: &str = "TCP adjusts it, up to {} (net.ipv4.tcp_rmem)";
 const LOWAT: &str =
-    "poll(2) waits until so many bytes have arrived, and so does a recv(2) that asks for as many";
+    "poll(2) waits until so many bytes have arrived or the buffer is nearly full, and a recv(2) that asks for \
+     as many waits until they have";
 const NO_LOWAT: &str = "no effect on datagrams";
-const NO_DEVICE: &str = "no effect yet: no packet has come from a device that can be polled";
+const NO_DEVICE: &str =
+    "no effect now: the last packet, if there was one, came from no device that can be polled";
 const NO_LIMIT: &str = "0: no limit";
 const NO_WAIT: &str = "a negative time was set: calls do not wait at all";
-const CONNECT: &str = "connect(2) fails with EINPROGRESS after this time";
+const CONNECT: &str = "a connect(2) that takes longer fails with EINPROGRESS";
 const HEXADECIMAL: &str = "in hexadecimal {}";
 const BY_TOS: &str = "the priority that setting IP_TOS to {} gives";
 const BITS: &str = "that is {}";
 const BY_FQ: &str = "only the queueing discipline fq enforces it for UDP";
 const NO_PEEK: &str = "-1: off, MSG_PEEK begins at the front of the queue";
-const UNREPORTED: &str = "reports nothing: neither SOFTWARE nor RAW_HARDWARE is among the flags";
-const BY_ETF: &str = "only the queueing disciplines etf and fq observe the times";
+const UNREPORTED: &str = "reports no time: neither SOFTWARE nor RAW_HARDWARE is among the flags";
+const BY_ETF: &str = "only some queueing disciplines, such as etf and fq, observe the times";
 const PENDING: &str = "pending: {}";
 
 pub(super) const CASES: &[Case] = &[
@@ -66,6 +68,7 @@ pub(super) const CASES: &[Case] = &[
     (&[ABORTS], aborts),
     (&[LINGERS], lingers),
     (&[EXACT, LIMIT, FORCED, LEAST], requests),
+    (&[], locked_later),
     (&[NO_TUNING, SEND_TUNING, RECEIVE_TUNING], tuning),
     (&[LOWAT], low_water_mark),
     (&[NO_LOWAT], low_water_mark_of_datagrams),
@@ -99,6 +102,11 @@ fn taken() {
     says(&listener, "SO_REUSEADDR", TAKEN, &[]);
     let refused = Err(Errno::EADDRINUSE);
     assert_eq!(bind_again(&listener, SockType::Stream, &[SO_REUSEADDR]), refused);
+
+    // Others find a way that has nothing to do with the option.
+    let other = open(AddressFamily::Inet, SockType::Stream);
+    put(&other, IPPROTO_TCP, TCP_REPAIR, 1);
+    bind(&other, local_address(&listener));
 
     let bound = TcpListener::bind((LOCALHOST, 0)).expect("a listener");
     set_bytes(&bound, SOL_SOCKET, SO_BINDTODEVICE, b"lo").expect("SO_BINDTODEVICE");
@@ -150,6 +158,28 @@ fn group() {
         sender.send_to(b"x", address).expect("send");
     }
     assert!(is_readable(&first) && is_readable(&second));
+    closed_group();
+}
+
+/// With this sysctl, a listener that was shut down remains in the group.
+fn closed_group() {
+    if !std::path::Path::new("/proc/sys/net/ipv4/tcp_migrate_req").exists() {
+        return not_tested("groups of SO_REUSEPORT: this kernel has no net.ipv4.tcp_migrate_req");
+    }
+    sysctl("net/ipv4/tcp_migrate_req", "1");
+    let mut port = 0;
+    let listeners = [(), (), ()].map(|()| {
+        let listener = open(AddressFamily::Inet, SockType::Stream);
+        put(&listener, SOL_SOCKET, SO_REUSEPORT, 1);
+        bind(&listener, (LOCALHOST, port));
+        listen(&listener, 1);
+        port = local_address(&listener).port();
+        listener
+    });
+    says(&listeners[0], "SO_REUSEPORT", GROUP, &["3"]);
+    nix::sys::socket::shutdown(listeners[0].as_raw_fd(), Shutdown::Both).expect("shutdown");
+    does_not_say(&listeners[0], "SO_REUSEPORT", GROUP);
+    says(&listeners[1], "SO_REUSEPORT", GROUP, &["2"]);
 }
 
 fn probes() {
@@ -213,6 +243,13 @@ fn aborts() {
     assert_eq!(server.read(&mut [0]).expect("the end"), 0);
     linger(&listener, 0);
     does_not_say(&listener, "SO_LINGER", ABORTS);
+    // There is no connection yet.
+    let closed = open(AddressFamily::Inet, SockType::Stream);
+    linger(&closed, 0);
+    does_not_say(&closed, "SO_LINGER", ABORTS);
+    deafen(&listener);
+    begin_connecting(&closed, local_address(&listener));
+    does_not_say(&closed, "SO_LINGER", ABORTS);
 }
 
 fn lingers() {
@@ -225,6 +262,11 @@ fn lingers() {
     let start = Instant::now();
     drop(client);
     comes_after(LINGERS, 1.0, start);
+    // The time is over, and the kernel still tries to send.
+    let text = stdout("-t --long -O linger");
+    let is_orphan = |block: &&str| block.contains("  process     (orphan)");
+    let orphan = text.split("\n\n").find(is_orphan).expect("an orphan");
+    assert!(orphan.contains("SO_LINGER  1s") && !orphan.contains("close(2)"), "{text}");
 }
 
 fn requests() {
@@ -256,11 +298,37 @@ fn requests() {
         let forced = set_to(force, largest);
         assert_eq!(forced, 2 * largest);
         says(&client, name, FORCED, &[&bytes(forced), &format!("net.core.{sysctl} = {limit}")]);
+        let most = set_to(force, i32::MAX);
+        assert_eq!(most, i32::MAX - 1);
+        [EXACT, LIMIT, FORCED].iter().for_each(|text| does_not_say(&client, name, text));
         let least = set_to(option, 1);
         assert_eq!(set_to(option, least / 2), least);
         assert_eq!(set_to(option, least / 2 - 100), least, "a smaller request gives the same");
         says(&client, name, LEAST, &[&bytes(least), &bytes(least / 2)]);
     }
+}
+
+/// Autotuning may exceed what a request can give, and SO_BUF_LOCK locks it there.
+fn locked_later() {
+    const SO_BUF_LOCK: i32 = 72;
+    let (_listener, client, _server) = pair();
+    if set(&client, SOL_SOCKET, SO_BUF_LOCK, 0).is_err() {
+        return not_tested("SO_BUF_LOCK: this kernel has no such option");
+    }
+    let Ok(limit) = std::fs::read_to_string("/proc/sys/net/core/wmem_max") else {
+        return not_tested(
+            "SO_BUF_LOCK: a network namespace of this kernel does not have the sysctl",
+        );
+    };
+    let limit: i32 = limit.trim().parse().expect("a number");
+    put(&client, SOL_SOCKET, SO_SNDBUFFORCE, limit + 1024);
+    put(&client, SOL_SOCKET, SO_BUF_LOCK, 0);
+    does_not_say(&client, "SO_SNDBUF", FORCED);
+    put(&client, SOL_SOCKET, SO_BUF_LOCK, 1);
+    let size = get(&client, SOL_SOCKET, SO_SNDBUF);
+    assert_eq!(size, 2 * limit + 2048);
+    let limit = format!("net.core.wmem_max = {limit}");
+    says(&client, "SO_SNDBUF", FORCED, &[&bytes(size), &limit]);
 }
 
 /// The option that reports what its privileged form has set.
@@ -327,6 +395,22 @@ fn low_water_mark() {
     assert!(start.elapsed() >= half);
     client.write_all(b"ten bytes!").expect("write");
     wait_until("it is readable", || is_readable(&server));
+    // A buffer that is nearly full is enough.
+    let lowat = 1 << 20;
+    put(&server, SOL_SOCKET, SO_RCVLOWAT, lowat);
+    put(&server, SOL_SOCKET, SO_RCVBUF, 20_000);
+    client.set_nonblocking(true).expect("O_NONBLOCK");
+    while client.write(&[0; 4096]).is_ok() {}
+    wait_until("it is readable", || is_readable(&server));
+    server.set_nonblocking(true).expect("O_NONBLOCK");
+    let queued = server.peek(&mut vec![0; lowat as usize]).expect("bytes");
+    assert!(queued < lowat as usize, "{queued}");
+    // Nor does poll(2) wait when nothing more can come.
+    let (_listener, client, server) = pair();
+    put(&server, SOL_SOCKET, SO_RCVLOWAT, 10);
+    drop(client);
+    wait_until("it is readable", || is_readable(&server));
+    does_not_say(&server, "SO_RCVLOWAT", LOWAT);
 }
 
 fn low_water_mark_of_datagrams() {

@@ -12,8 +12,8 @@ use super::said::{
 use super::Case;
 use crate::common::scene::wait_for_state;
 use crate::common::{
-    begin_connecting, connect, deafen, local_address, not_tested, open, proc_net, sysctl,
-    wait_until,
+    begin_connecting, connect, deafen, local_address, not_tested, open, proc_net, set_bytes,
+    sysctl, wait_until,
 };
 use crate::numbers::*;
 use nix::sys::socket::{sendto, AddressFamily, MsgFlags, SockType, SockaddrStorage};
@@ -26,7 +26,7 @@ const OVERRIDES: &str = "TCP_USER_TIMEOUT overrides TCP_KEEPCNT";
 const GIVEN_UP: &str = "unacknowledged data is given up after {}";
 const BY_RETRIES: &str =
     "0: unacknowledged data is given up after {}, by net.ipv4.tcp_retries2 = {}";
-const CONNECT: &str = "connect(2) gives up after {}";
+const CONNECT: &str = "the kernel gives up connecting after {}";
 const NO_FIN_WAIT: &str =
     "negative: the connection is reset instead of waiting in FIN_WAIT2 after close(2)";
 const DEFERRED: &str = "requests of {} to {} s are all kept as {} s";
@@ -303,6 +303,13 @@ fn segments() {
     says(&client, "TCP_MAXSEG", SEGMENT, &["1000 bytes"]);
     // The options of each segment take some of it.
     assert!(get(&client, IPPROTO_TCP, TCP_MAXSEG) < 1000);
+    // The number of a connection that is over remains.
+    let (_listener, client, server) = pair();
+    set_bytes(&server, SOL_SOCKET, SO_LINGER, &[1, 0, 0, 0, 0, 0, 0, 0]).expect("SO_LINGER");
+    drop(server);
+    wait_for_error(&client, ECONNRESET);
+    assert_ne!(get(&client, IPPROTO_TCP, TCP_MAXSEG), 536);
+    does_not_say(&client, "TCP_MAXSEG", NO_SEGMENT);
 }
 
 fn window_clamp() {
