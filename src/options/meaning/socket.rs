@@ -178,9 +178,11 @@ fn no_probes(it: &Subject) -> Option<Values> {
     when(!it.is_on() && is_never && it.is_of(&[Family::Tcp]))
 }
 
-/// The seconds of SO_LINGER, if it is on and close(2) of this TCP socket will obey it. An orphan was closed before.
+/// The seconds of SO_LINGER, if it is on and close(2) of this TCP socket will obey it. An orphan was closed before, and
+/// a subflow is closed by its MPTCP socket: net/mptcp/protocol.c, __mptcp_close_ssk()
 fn linger(it: &Subject) -> Option<i32> {
-    let is_open = it.is_of(&[Family::Tcp]) && it.state != State::Listen && !it.context.is_dead();
+    let is_closed = it.context.is_dead() || it.context.is_subflow();
+    let is_open = it.is_of(&[Family::Tcp]) && it.state != State::Listen && !is_closed;
     match it.shown.value {
         Value::Linger { on: true, seconds } if is_open => Some(seconds),
         _ => None,

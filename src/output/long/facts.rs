@@ -131,7 +131,8 @@ fn timer_text(timer: &Timer, hz: u64) -> String {
 /// What identifies the socket, besides its ends.
 fn identity(row: &Row) -> String {
     let user = match Column::Uid.read(row) {
-        Cell::Number(uid) => Cell::User(uid as u32, row.processes.user_name(uid as u32)),
+        // By name, as the users of processes, whether or not hosts and services have names.
+        Cell::User(uid, None) => Cell::User(uid, row.processes.user_name(uid)),
         cell => cell,
     };
     let parts = [

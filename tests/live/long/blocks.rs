@@ -168,6 +168,7 @@ fn processes_and_the_other_end() {
     server.set_nonblocking(true).expect("O_NONBLOCK");
     let shown = block(&client, "nodelay");
     assert!(own_of(fact(&shown, "process"), &held(&client)), "{shown}");
+    assert!(fact(&shown, "socket")[0].contains(", user root,"), "{shown}");
     let other = format!("inode {}, {}, O_NONBLOCK", inode(&server), held(&server));
     assert!(own_of(fact(&shown, "peer"), &other), "{shown}");
     let child = Child::fork();

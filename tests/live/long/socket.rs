@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, IoSliceMut, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,15 @@ use super::said::{
     says, transfer, udp_pair, wait_for_error, LOCALHOST,
 };
 use super::Case;
+use crate::common::scene::inode;
 use crate::common::{
-    begin_connecting, bind, connect, deafen, listen, local_address, not_tested, open, set,
-    set_bytes, stdout, sysctl, wait_until,
+    begin_connecting, bind, connect, deafen, has_mptcp, listen, local_address, not_tested, open,
+    set, set_bytes, stdout, sysctl, wait_until,
 };
 use crate::numbers::*;
 use nix::errno::Errno;
 use nix::sys::socket::{recvmsg, AddressFamily, MsgFlags, Shutdown, SockType, SockaddrStorage};
+use socket2::{Domain, Protocol, Type};
 
 const TAKEN: &str = "does not let other sockets bind to this address and port while it listens";
 const SHARED: &str = "lets any other socket that sets it bind to this address and port, too";
@@ -250,6 +252,28 @@ fn aborts() {
     deafen(&listener);
     begin_connecting(&closed, local_address(&listener));
     does_not_say(&closed, "SO_LINGER", ABORTS);
+    subflows();
+}
+
+/// The MPTCP socket closes its subflows, to which it copies SO_LINGER.
+fn subflows() {
+    if !has_mptcp("--long, SO_LINGER of subflows") {
+        return;
+    }
+    sysctl("net/mptcp/enabled", "1");
+    let [listener, client] = [(), ()].map(|()| {
+        socket2::Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).expect("MPTCP")
+    });
+    listener.bind(&SocketAddr::from((LOCALHOST, 0)).into()).expect("bind");
+    listener.listen(1).expect("listen");
+    client.connect(&listener.local_addr().expect("an address")).expect("connect");
+    let inode = inode(&client);
+    for seconds in [0, 60] {
+        linger(&client, seconds);
+        let text = stdout(&format!("-t --long -O linger inode={inode}"));
+        assert!(text.contains(&format!("SO_LINGER  {seconds}s  set\n")), "{text}");
+        assert!(!text.contains("close(2)"), "{text}");
+    }
 }
 
 fn lingers() {
