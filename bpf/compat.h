@@ -7,9 +7,6 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
-/* Casts a pointer to another shape of its type: see the flavours in vmlinux.h */
-#define FLAVOUR(type, pointer) ((struct type *)(pointer))
-
 /* A helper function of the kernel, named by its constant. */
 #define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, name)
 

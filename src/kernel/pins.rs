@@ -7,6 +7,7 @@
 //! set_5f0c.../                 programs whose records belong together
 //!     version -> 0.1.0 81d3... the version of knetstat, and [`RECORDS`]
 //!     lacking -> sock.sk_drops ...   the members that the kernel lacks, if there are any
+//!     locking -> tcp_table ...       the files here and beside the set whose readers take the lock of each socket
 //!     tcp_table udp_table ...  a file for each program, by its name in programs.rs
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! A BPF file system has no files with text, and reading a map requires bpf(2). But it has symbolic links, whose targets
 //! are text that every reader of the directory may read, and that is replaced with the set.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -31,8 +33,10 @@ use nix::sys::statfs::{fstatfs, BPF_FS_MAGIC};
 
 use crate::error::{reason, PinsError};
 use crate::kernel::caller;
-use crate::kernel::programs::Program;
+use crate::kernel::family::Family;
+use crate::kernel::programs::{Program, PROGRAMS};
 use crate::text::escaped;
+use crate::text::suggest::listed;
 
 /// Where pins are made, and where users without privileges look for them.
 pub const DIRECTORY: &str = "/run/knetstat";
@@ -43,6 +47,7 @@ pub const SET: &str = "set_";
 /// The names of the symbolic links with text in a set.
 pub const VERSION: &str = "version";
 pub const LACKING: &str = "lacking";
+pub const LOCKING: &str = "locking";
 
 /// A number that changes with the records that the programs write: build.rs.
 pub const RECORDS: &str = env!("KNETSTAT_RECORDS");
@@ -190,6 +195,12 @@ impl Set {
         self.pin(program).is_ok_and(|pin| pin.is_some())
     }
 
+    /// The files whose readers take the lock of each socket, in words. Empty if there are none, or it is unknown.
+    pub fn locking(&self) -> String {
+        let names = self.text(LOCKING).ok().flatten().unwrap_or_default();
+        in_words(names.split_whitespace())
+    }
+
     /// The target of a symbolic link in the set. `None` if there is no such link.
     fn text(&self, name: &str) -> io::Result<Option<String>> {
         match readlinkat(&self.directory, name) {
@@ -217,6 +228,20 @@ impl Set {
             false => Err(Errno::EINVAL.into()),
         }
     }
+}
+
+/// What files show: the families of sockets, and texts by their names.
+pub fn in_words<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    let program = |name: &&str| PROGRAMS.iter().find(|it| it.name == *name);
+    let families = names.clone().filter_map(|name| program(&name)).filter_map(Program::family);
+    let families: BTreeSet<Family> = families.collect();
+    let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
+    let texts = names.filter(|name| program(name).is_none());
+    let texts: Vec<String> = texts.map(|name| escaped(name.as_bytes())).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let sockets = (!titles.is_empty()).then(|| format!("{} sockets", listed(&titles, "and")));
+    let texts = (!texts.is_empty()).then(|| listed(&texts, "and"));
+    [sockets, texts].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn is_bpf(file: impl AsFd) -> io::Result<bool> {

@@ -12,12 +12,13 @@ use std::path::Path;
 
 use super::stdout;
 use crate::cli;
+use crate::config::permits_walks;
 use crate::error::{Error, LoadError};
 use crate::host::{groups, Host};
 use crate::kernel::family::Family;
-use crate::kernel::load::{self, Link, Loader, Programs};
-use crate::kernel::module;
-use crate::kernel::pins::{version, LACKING, VERSION};
+use crate::kernel::load::{self, Loader, Programs};
+use crate::kernel::module::{self, Text};
+use crate::kernel::pins::{in_words, version, LACKING, LOCKING, VERSION};
 use crate::kernel::programs::{Program, Subject};
 use crate::kernel::request::Request;
 use crate::kernel::syscall;
@@ -55,9 +56,18 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     let loader = Loader::new().with_walks(false);
     let mut programs = loader.load(&request(owners))?;
     let lacking = loader.btf().map(lacking).unwrap_or_default().join(" ");
+    let (texts, mut missing) = texts(&Loader::new().with_walks(permits_walks()))?;
+    let names = |takes_locks: bool| {
+        let names = texts.iter().filter(move |(_, text)| text.takes_locks == takes_locks);
+        names.map(|(name, _)| *name)
+    };
+    let programs_with_locks = programs.of_sockets().filter(|it| it.takes_locks);
+    let locking: Vec<&str> = programs_with_locks.map(|it| it.name).chain(names(true)).collect();
+    let unlocked: Vec<&str> = names(false).collect();
     let (directory, is_mounted) = Directory::make(&place, access)?;
     let set = directory.make_set()?;
-    let filled = fill(&mut programs, &directory.path().join(&set), &lacking, access);
+    let links = [(LACKING, lacking), (LOCKING, locking.join(" "))];
+    let filled = fill(&mut programs, &directory.path().join(&set), &links, access);
     let pinned = match filled.and_then(|pinned| directory.publish(&set, access).map(|()| pinned)) {
         Ok(pinned) => pinned,
         Err(error) => {
@@ -66,14 +76,14 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
             return Err(error);
         }
     };
-    let (texts, mut missing) = texts(&loader)?;
     let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
-    for (name, mut link) in texts {
-        directory.replace(name, access, |path| load::pin(&mut link, path))?;
+    for (name, mut text) in texts {
+        directory.replace(name, access, |path| load::pin(&mut text.link, path))?;
     }
     // A reader of the report that does not read holds up no other process.
     drop(directory);
-    report(&place, is_mounted, (&pinned, &names), access, &kept(wanted, existing))?;
+    let locks = (in_words(unlocked.into_iter()), in_words(locking.into_iter()));
+    report(&place, is_mounted, (&pinned, &names), locks, access, &kept(wanted, existing))?;
     missing.extend(programs.missing());
     match missing.is_empty() {
         true => Ok(()),
@@ -115,15 +125,15 @@ fn request(owners: bool) -> Request {
 }
 
 /// A file beside the set, by its name.
-type Text = (&'static str, Link);
+type Named = (&'static str, Text);
 
 /// The files beside the set, and those that this kernel refuses, each with the reason.
-fn texts(loader: &Loader) -> Result<(Vec<Text>, Vec<String>), Error> {
+fn texts(loader: &Loader) -> Result<(Vec<Named>, Vec<String>), Error> {
     let hz = Host::new(None)?.hz;
     let (mut loaded, mut missing) = (Vec::new(), Vec::new());
     for name in SINGLE {
         match module::load(loader, name, hz) {
-            Ok(link) => loaded.push((name, link)),
+            Ok(text) => loaded.push((name, text)),
             Err(error) => missing.push(format!("{name}: {}", error.sentence())),
         }
     }
@@ -138,7 +148,7 @@ fn current(path: &Path) -> Option<OsString> {
 fn fill(
     programs: &mut Programs,
     set: &Path,
-    lacking: &str,
+    links: &[(&str, String)],
     access: Access,
 ) -> Result<Vec<&'static Program>, Error> {
     let pinned = programs.pin(|program| set.join(program.name)).map_err(|error: LoadError| {
@@ -147,8 +157,8 @@ fn fill(
     let finish = || -> io::Result<()> {
         pinned.iter().try_for_each(|(_, path)| access.give_file(path))?;
         symlink(version(), set.join(VERSION))?;
-        if !lacking.is_empty() {
-            symlink(lacking, set.join(LACKING))?;
+        for (name, target) in links.iter().filter(|(_, target)| !target.is_empty()) {
+            symlink(target, set.join(name))?;
         }
         access.give_directory(set)
     };
@@ -161,6 +171,7 @@ fn report(
     place: &Place,
     is_mounted: bool,
     (pinned, texts): (&[&Program], &[&str]),
+    (unlocked, locking): (String, String),
     access: Access,
     kept: &[&str],
 ) -> Result<(), Error> {
@@ -180,6 +191,8 @@ fn report(
             true => format!("pinned in {path}: the processes that hold sockets"),
             false => "not pinned: the processes that hold sockets (--with-owners)".into(),
         }),
+        (!unlocked.is_empty()).then(|| format!("read without the lock of any socket: {unlocked}")),
+        (!locking.is_empty()).then(|| format!("read with the lock of each socket: {locking}")),
         Some(format!("readable by {readers} (mode {:04o})", access.mode)),
         (!kept.is_empty()).then(|| {
             format!(
