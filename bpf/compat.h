@@ -194,14 +194,14 @@ static __always_inline bool visits_each_tcp_socket_once(struct seq_file *seq)
 {
 	union bpf_tcp_iter_batch_item *item = 0;
 
-	return WALKS ? is_walked_once(seq) : HAS(item, cookie);
+	return is_walked_once(seq) || (!WALKS && HAS(item, cookie));
 }
 
 static __always_inline bool visits_each_udp_socket_once(struct seq_file *seq)
 {
 	union bpf_udp_iter_batch_item *item = 0;
 
-	return WALKS ? is_walked_once(seq) : HAS(item, cookie);
+	return is_walked_once(seq) || (!WALKS && HAS(item, cookie));
 }
 #else
 /* A socket is visited once for each of its descriptors. */

@@ -25,14 +25,15 @@
 #ifndef PINS_H
 #define PINS_H
 
+#include "constant.h"
 #include "hashes.h"
 #include "likeness.h"
 
 /*
  * The most calls of a reader. The loader sets it, because each call takes a tenth of a microsecond, also if it is after
- * the end: src/kernel/module.rs
+ * the end: src/kernel/shared.rs
  */
-const volatile __u32 calls = 4096;
+const volatile __u32 calls SEC(".rodata.calls") = 4096;
 
 /* The most batches of a call, and the most sockets of a batch, a power of two. */
 #define CALL_BATCHES 16
@@ -59,6 +60,7 @@ struct position {
 	__u64 address; /* up to which its sockets are done, */
 	__u64 width;   /* and how many addresses above it the last batch had; 0: all */
 	__u64 is_done;
+	__u64 is_alone; /* whether a record was so long that the next call writes only one */
 	__u64 used_at; /* in nanoseconds */
 };
 
@@ -82,7 +84,8 @@ struct collecting {
 /* Copies of kernel structures. */
 struct copies {
 	__u64 address; /* of the socket itself */
-	__u8 sock[4096]; /* of any kind of socket */
+	__u8 sock[3584]; /* of any kind of socket */
+	__u8 np[512];
 };
 
 /* The state of a call. A kernel may refuse storage of more than 8 KB: mm/slub.c, kmalloc_nolock() */
@@ -90,7 +93,8 @@ struct lane {
 	__u64 session;
 	__u64 number; /* of the call */
 	struct position place;
-	__u64 family;
+	struct position begin; /* where the call began */
+	__u64 family; /* 0: any */
 	__u64 last_table; /* enum table */
 	__u64 is_failed;
 	__u64 table;
@@ -103,6 +107,7 @@ struct lane {
 	__u64 common[32]; /* a copy of a struct sock_common */
 	__u64 address[BATCH_SOCKETS];
 	__u64 slot_of[BATCH_SOCKETS];
+	__u64 part[96]; /* of a record: output.h */
 	struct copies copies;
 };
 
@@ -234,7 +239,8 @@ static __always_inline bool is_wanted_here(struct lane *lane)
 {
 	struct sock_common *skc = COMMON(lane);
 
-	return (__u64)skc->skc_net.net == lane->place.net && skc->skc_family == lane->family;
+	return (__u64)skc->skc_net.net == lane->place.net &&
+	       (!lane->family || skc->skc_family == lane->family);
 }
 
 /* A node of a chain. Returns 1 when there is no more to collect. */
@@ -375,9 +381,17 @@ __noinline int copy_socket(__u32 index)
 	return 0;
 }
 
+/* Whether the socket that was copied last has changed since then. */
+__noinline int has_socket_changed(void)
+{
+	struct lane *lane = own_lane();
+
+	return !lane || has_changed(lane);
+}
+
 /* Calls. */
 
-enum call { CALL_DONE, CALL_FIRST, CALL_NEXT, CALL_FAILED };
+enum call { CALL_DONE, CALL_FIRST, CALL_NEXT, CALL_FOR_ONE, CALL_FAILED };
 
 /*
  * The position of a reader. Its memory may become that of another position at any time. If it is still there after it was
@@ -412,6 +426,11 @@ static __always_inline bool store_position(struct lane *lane)
 	return !bpf_map_update_elem(&pin_positions, &session, &lane->place, 0);
 }
 
+__noinline int forget_position(__u64 session)
+{
+	return bpf_map_delete_elem(&pin_positions, &session);
+}
+
 /* Begins a call. Returns enum call. */
 __noinline int begin_call(__u64 session, __u32 number, __u32 family, __u32 first_table, __u32 last_table)
 {
@@ -430,21 +449,25 @@ __noinline int begin_call(__u64 session, __u32 number, __u32 family, __u32 first
 	lane->last_table = last_table;
 	lane->is_failed = 0;
 	lane->collecting.steps = 0;
-	if (!number) {
+	if (!load_position(lane)) {
+		if (number)
+			return CALL_FAILED;
 		lane->place = (struct position){
 			.net = (__u64)BPF_CORE_READ(reader, nsproxy, net_ns),
 			.table = first_table,
 		};
-		return CALL_FIRST;
 	}
-	if (!load_position(lane))
-		return CALL_FAILED;
+	lane->begin = lane->place;
 	if (lane->place.is_done) {
 		if (number == calls - 1)
 			bpf_map_delete_elem(&pin_positions, &session);
 		return CALL_DONE;
 	}
-	return lane->place.net == (__u64)BPF_CORE_READ(reader, nsproxy, net_ns) ? CALL_NEXT : CALL_FAILED;
+	if (lane->place.net != (__u64)BPF_CORE_READ(reader, nsproxy, net_ns))
+		return CALL_FAILED;
+	if (lane->place.is_alone)
+		return CALL_FOR_ONE;
+	return number ? CALL_NEXT : CALL_FIRST;
 }
 
 /* Ends a call. Returns 0 if the walk has failed. */
@@ -454,6 +477,22 @@ __noinline int end_call(void)
 
 	if (!lane || lane->is_failed || (!lane->place.is_done && lane->number >= calls - 1))
 		return 0;
+	lane->place.is_alone = 0;
+	return store_position(lane);
+}
+
+/*
+ * Ends a call that wrote more than fits, which the kernel takes back: the next call begins where it began, and writes
+ * only one record.
+ */
+__noinline int end_call_for_one(void)
+{
+	struct lane *lane = own_lane();
+
+	if (!lane)
+		return 0;
+	lane->place = lane->begin;
+	lane->place.is_alone = 1;
 	return store_position(lane);
 }
 

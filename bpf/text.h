@@ -15,11 +15,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
-/*
- * Of a static constant. The compiler would otherwise move it to a section for constants that are merged, where its BTF,
- * which pins.h requires, does not say that it is.
- */
-#define CONSTANT __attribute__((section(".rodata")))
+#include "constant.h"
 
 /* Writes a string literal. */
 #define PUT(seq, literal)                                                                          \

@@ -73,6 +73,8 @@ pub struct Pins {
 #[derive(Clone)]
 pub struct Pin {
     pub program: &'static Program,
+    /// Whether it is a walk, which takes no lock of a socket: src/kernel/shared.rs
+    pub is_walk: bool,
     file: Arc<OwnedFd>,
     set: Arc<OwnedFd>,
 }
@@ -174,7 +176,11 @@ impl Set {
             None => return Err(PinsError::Foreign),
         }
         let pins = programs.iter().filter_map(|it| self.pin(it).transpose());
-        let pins = pins.collect::<io::Result<_>>().map_err(of_io)?;
+        let mut pins: Vec<Pin> = pins.collect::<io::Result<_>>().map_err(of_io)?;
+        let locking = self.text(LOCKING).map_err(of_io)?.unwrap_or_default();
+        for pin in pins.iter_mut().filter(|pin| pin.program.takes_locks) {
+            pin.is_walk = !locking.split_whitespace().any(|name| name == pin.program.name);
+        }
         let lacking = self.text(LACKING).map_err(of_io)?.unwrap_or_default();
         let lacking = lacking.split_whitespace().map(str::to_owned).collect();
         Ok(Pins { place: self.place.clone(), lacking, pins })
@@ -222,7 +228,7 @@ impl Set {
         match is_bpf(&file)? && kind == SFlag::S_IFREG {
             true => {
                 let (file, set) = (Arc::new(file), Arc::clone(&self.directory));
-                Ok(Some(Pin { program, file, set }))
+                Ok(Some(Pin { program, is_walk: false, file, set }))
             }
             // Mounted over the pin.
             false => Err(Errno::EINVAL.into()),
@@ -230,18 +236,21 @@ impl Set {
     }
 }
 
-/// What files show: the families of sockets, and texts by their names.
-pub fn in_words<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
-    let program = |name: &&str| PROGRAMS.iter().find(|it| it.name == *name);
-    let families = names.clone().filter_map(|name| program(&name)).filter_map(Program::family);
-    let families: BTreeSet<Family> = families.collect();
+/// What files show: the families of sockets, other programs, and texts by their names.
+pub fn in_words<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let (mut families, mut others) = (BTreeSet::new(), Vec::new());
+    for name in names {
+        match PROGRAMS.iter().find(|it| it.name == name) {
+            Some(program) => match program.family() {
+                Some(family) => drop(families.insert(family)),
+                None => others.push(program.to_string()),
+            },
+            None => others.push(escaped(name.as_bytes())),
+        }
+    }
     let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
-    let texts = names.filter(|name| program(name).is_none());
-    let texts: Vec<String> = texts.map(|name| escaped(name.as_bytes())).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let sockets = (!titles.is_empty()).then(|| format!("{} sockets", listed(&titles, "and")));
-    let texts = (!texts.is_empty()).then(|| listed(&texts, "and"));
-    [sockets, texts].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    sockets.into_iter().chain(others).collect::<Vec<_>>().join(", ")
 }
 
 fn is_bpf(file: impl AsFd) -> io::Result<bool> {

@@ -17,6 +17,10 @@ use crate::record::section::{Record, Sections, LAYOUT};
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
 const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
 
+/// The first four bytes of what says that the record before it is wrong, and its length; VOID_MAGIC in bpf/record.h.
+const VOID: u32 = u32::from_ne_bytes(*b"knsv");
+const VOID_LENGTH: usize = 8;
+
 /// The size of a read. An iterator answers a read from a buffer of eight pages, of up to 64 KiB each.
 const READ_SIZE: usize = 512 * 1024;
 
@@ -103,7 +107,11 @@ impl<R: Read> Records<R> {
             let bytes = &self.buffer[self.begin..self.end];
             let length = length(bytes, self.required);
             if let Some(length) = length.map_err(|what| Error::Damaged(self.offset, what))? {
-                break length;
+                match self.is_void_behind(length)? {
+                    true => self.skip(length + VOID_LENGTH),
+                    false => break length,
+                }
+                continue;
             }
             if bytes.len() > RECORD_MAX {
                 return Err(Error::Damaged(self.offset, "a record has no end"));
@@ -115,13 +123,29 @@ impl<R: Read> Records<R> {
                 };
             }
         };
-        let record = &self.buffer[self.begin..self.begin + length];
-        self.begin += length;
-        self.offset += length as u64;
+        let begin = self.begin;
+        self.skip(length);
+        let record = &self.buffer[begin..begin + length];
         match Record::parse(record) {
             Some(record) => Ok(Some(record)),
             None => Err(Error::Damaged(self.offset - length as u64, "its record is too short")),
         }
+    }
+
+    /// Whether the first record, of this length, is followed by what says that it is wrong.
+    fn is_void_behind(&mut self, length: usize) -> Result<bool, Error> {
+        while self.end - self.begin < length + VOID_LENGTH {
+            if !self.fill().map_err(Error::Read)? {
+                return Ok(false);
+            }
+        }
+        let behind = &self.buffer[self.begin + length..];
+        Ok(behind.starts_with(&VOID.to_ne_bytes()))
+    }
+
+    fn skip(&mut self, length: usize) {
+        self.begin += length;
+        self.offset += length as u64;
     }
 
     /// Moves the remaining bytes to the front and reads more behind them. Returns `false` at the end of the

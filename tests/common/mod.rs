@@ -117,6 +117,15 @@ pub fn stdout(arguments: &str) -> String {
     String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
 
+/// Reads the rest of a pin. A walk reports its end by EAGAIN: src/kernel/shared.rs
+pub fn read_pin(pin: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match pin.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => panic!("a pin: {error}"),
+        _ => bytes,
+    }
+}
+
 /// The sockets that knetstat shows in this thread's namespace.
 pub fn sockets(arguments: &str) -> Vec<Value> {
     let text = stdout(&format!("{arguments} -J"));

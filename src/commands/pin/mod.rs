@@ -21,6 +21,7 @@ use crate::kernel::module::{self, Text};
 use crate::kernel::pins::{in_words, version, LACKING, LOCKING, VERSION};
 use crate::kernel::programs::{Program, Subject};
 use crate::kernel::request::Request;
+use crate::kernel::shared::Shared;
 use crate::kernel::syscall;
 use crate::query::lost::lacking;
 use crate::text::escaped;
@@ -56,18 +57,14 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     let loader = Loader::new().with_walks(false);
     let mut programs = loader.load(&request(owners))?;
     let lacking = loader.btf().map(lacking).unwrap_or_default().join(" ");
-    let (texts, mut missing) = texts(&Loader::new().with_walks(permits_walks()))?;
-    let names = |takes_locks: bool| {
-        let names = texts.iter().filter(move |(_, text)| text.takes_locks == takes_locks);
-        names.map(|(name, _)| *name)
-    };
-    let programs_with_locks = programs.of_sockets().filter(|it| it.takes_locks);
-    let locking: Vec<&str> = programs_with_locks.map(|it| it.name).chain(names(true)).collect();
-    let unlocked: Vec<&str> = names(false).collect();
+    let walking = Loader::new().with_walks(permits_walks());
+    let mut walks = walking.load_shared(&request(owners));
+    let (texts, mut missing) = texts(&walking)?;
+    let (locking, unlocked) = by_locks(&programs, &walks, &texts);
     let (directory, is_mounted) = Directory::make(&place, access)?;
     let set = directory.make_set()?;
     let links = [(LACKING, lacking), (LOCKING, locking.join(" "))];
-    let filled = fill(&mut programs, &directory.path().join(&set), &links, access);
+    let filled = fill((&mut programs, &mut walks), &directory.path().join(&set), &links, access);
     let pinned = match filled.and_then(|pinned| directory.publish(&set, access).map(|()| pinned)) {
         Ok(pinned) => pinned,
         Err(error) => {
@@ -89,6 +86,22 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
         true => Ok(()),
         false => Err(Error::PinsIncomplete(missing.join("; missing "))),
     }
+}
+
+/// The names of the pins whose readers take the lock of each socket, and of those that do without.
+fn by_locks(
+    programs: &Programs,
+    walks: &[Shared],
+    texts: &[Named],
+) -> (Vec<&'static str>, Vec<&'static str>) {
+    let of_programs = programs
+        .with_locks()
+        .map(|program| (program.name, !walks.iter().any(|walk| walk.replaces(program))));
+    let of_texts = texts.iter().map(|(name, text)| (*name, text.takes_locks));
+    let (locking, unlocked): (Vec<_>, Vec<_>) =
+        of_programs.chain(of_texts).partition(|(_, takes_locks)| *takes_locks);
+    let names = |pins: Vec<(&'static str, bool)>| pins.into_iter().map(|(name, _)| name).collect();
+    (names(locking), names(unlocked))
 }
 
 /// What is as it was in the set before, in words.
@@ -146,12 +159,13 @@ fn current(path: &Path) -> Option<OsString> {
 
 /// Fills the directory of a set, and then lets others in.
 fn fill(
-    programs: &mut Programs,
+    (programs, walks): (&mut Programs, &mut [Shared]),
     set: &Path,
     links: &[(&str, String)],
     access: Access,
 ) -> Result<Vec<&'static Program>, Error> {
-    let pinned = programs.pin(|program| set.join(program.name)).map_err(|error: LoadError| {
+    let pinned = programs.pin(walks, |program| set.join(program.name));
+    let pinned = pinned.map_err(|error: LoadError| {
         Error::Pinning(escaped(set.as_os_str().as_encoded_bytes()), error.sentence())
     })?;
     let finish = || -> io::Result<()> {

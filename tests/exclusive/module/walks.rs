@@ -33,7 +33,9 @@ fn numbers(rows: &[&str]) -> HashMap<usize, usize> {
         let size = row.split(['=', ',', ' ']).skip_while(|word| *word != "SO_RCVBUF").nth(1);
         if let Some(size) = size {
             let size: usize = size.parse().unwrap_or_else(|_| panic!("{row}"));
-            *found.entry(size.checked_sub(10_000).unwrap_or_else(|| panic!("{row}"))).or_default() += 1;
+            *found
+                .entry(size.checked_sub(10_000).unwrap_or_else(|| panic!("{row}")))
+                .or_default() += 1;
         }
     }
     found
@@ -43,7 +45,12 @@ fn numbers(rows: &[&str]) -> HashMap<usize, usize> {
 fn assert_once(rows: &[&str], count: usize) {
     let found = numbers(rows);
     let wrong: Vec<_> = (0..count).filter(|number| found.get(number) != Some(&1)).collect();
-    assert!(wrong.is_empty(), "{} of {count}, such as {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}, such as {:?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(5)]
+    );
 }
 
 /// Sockets that share one port, all of which are in one chain.
