@@ -15,6 +15,9 @@
 
 #define NO_NULLS (~0ULL)
 
+/* The bytes of a table's heads that are read at once. */
+#define HEADS 512
+
 /* The tables of the kernel that sockets hang in. */
 enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLES };
 

@@ -2,9 +2,6 @@
 #ifndef LIKENESS_H
 #define LIKENESS_H
 
-/* The bytes of a table's heads that are read at once. */
-#define HEADS 512
-
 /* What tells a socket from another at the same address, and from itself at another time. */
 struct likeness {
 	__u64 addresses;

@@ -244,3 +244,50 @@ fn read_all<T: Plain + Default>(
         filled -= whole;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a few bytes in each read.
+    struct Slowly<'a>(&'a [u8], usize);
+
+    impl Read for Slowly<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..length])
+        }
+    }
+
+    fn header(identity: u64) -> Vec<u8> {
+        let mut bytes = vec![0; size_of::<record_header>()];
+        bytes[..4].copy_from_slice(&MAGIC.to_ne_bytes());
+        let at = std::mem::offset_of!(record_header, identity);
+        bytes[at..at + 8].copy_from_slice(&identity.to_ne_bytes());
+        bytes
+    }
+
+    fn void() -> Vec<u8> {
+        [VOID.to_ne_bytes(), [0; 4]].concat()
+    }
+
+    #[test]
+    fn a_record_before_a_void_record_is_discarded() {
+        let stream = [
+            [header(1), header(2), void()].concat(),
+            [header(3), void(), header(3), header(4)].concat(),
+            [header(5), void()].concat(),
+        ];
+        let stream = stream.concat();
+        for length in [1, 7, 8, 100, READ_SIZE] {
+            let mut records = Records::new(Slowly(&stream, length));
+            let mut identities = Vec::new();
+            while let Some(record) = records.next_record().expect("records") {
+                identities.push(record.header.identity);
+            }
+            assert_eq!(identities, [1, 3, 4], "{length} bytes in each read");
+        }
+        let alone = void();
+        assert!(Records::new(&*alone).next_record().is_err());
+    }
+}
