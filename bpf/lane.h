@@ -13,6 +13,7 @@
 
 #include "hashes.h"
 #include "likeness.h"
+#include "accept_queue.h"
 
 /*
  * The most sockets of a call, a power of two. All of a call is under rcu_read_lock(). A socket that is not in the
@@ -66,20 +67,6 @@ struct collecting {
 	__u64 is_full;	/* whether only the length of the chain is still of interest, */
 	__u64 is_measuring; /* or to begin with, as its end was left to this call */
 	__u64 is_cut;	/* whether the last chain is left to the next call */
-};
-
-/* The accept queue that is being followed: queue.h. Its last request tells where to go on. */
-struct queue {
-	__u64 listener; /* the address of its socket; 0: none is followed */
-	__u64 cookie;
-	__u64 inode;
-	__u64 is_mptcp;	     /* whether the listener is the subflow of an MPTCP socket, */
-	__u64 master_cookie; /* and the cookie of that */
-	__u64 request; /* the address of the last request that was read, whose place is */
-	__u64 next;    /* before this one. 0: none was read, or it has left the queue */
-	__u64 child;   /* what the last request was when it was read: its connection, */
-	__u64 ports;   /* and the ports and an address of that */
-	__u64 steps;
 };
 
 /* Copies of kernel structures. One that is larger is cut, and the verifier then refuses what is read behind. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The records of TCP and UDP sockets for pins, by walks that have many readers (pins.h). They replace the programs of the
+ * The records of TCP and UDP sockets, and of accept queues, for pins, by walks that have many readers (pins.h). They replace the programs of the
  * kernel's iterators in tables.bpf.c, which wait for the lock of each socket.
  *
  * A record is written from a copy of the socket, directly to the seq_file of the reader. What the socket points to is
@@ -34,8 +34,12 @@ static __always_inline void *part_of_reader(__u32 size)
 #include "record.h"
 #include "sections.h"
 #include "mini.h"
+#include "accept_queue.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What a pin shows; a constant to the compiler. */
+enum pin { PIN_TCP, PIN_UDP, PIN_QUEUES };
 
 /* The room for a record that few exceed. */
 #define RECORD_USUAL 2048
@@ -170,8 +174,37 @@ static __always_inline __u32 room_of(struct seq_file *seq)
 	return seq->count < seq->size ? (seq->size - seq->count) / RECORD_USUAL : 0;
 }
 
+/* The context of the callback of a loop over an accept queue. */
+struct queue_turn {
+	struct seq_file *seq;
+	struct queue queue;
+};
+
+static long follow_turn(__u32 index, struct queue_turn *turn)
+{
+	return follow_queue(turn->seq, &turn->queue);
+}
+
+/* Writes the connections that wait for a listener. Each is looked at again after it was read: accept_queue.h */
+static long queue_turn(__u32 index, struct turn *turn)
+{
+	struct queue_turn queue = { .seq = turn->seq };
+	__u32 state = copy_socket(index);
+	struct lane *lane = own_lane();
+
+	if (state >> 8 != TCP_LISTEN || !lane || !has_queues())
+		return 0;
+	queue.queue.listener = lane->copies.address;
+	identify_listener(&queue.queue);
+	/* The end of the queue may be where the loop ended. */
+	if (bpf_loop(SEQ_REQUESTS, follow_turn, &queue, 0) == SEQ_REQUESTS &&
+	    (!queue.queue.request || queue.queue.next))
+		write_waiting(turn->seq, &queue.queue, 0, 0, queue.queue.cookie);
+	return 0;
+}
+
 /* Writes a batch. Returns 1 if there is no room for it, or the walk is over. */
-static __always_inline int write_batch(struct turn *turn, bool is_tcp)
+static __always_inline int write_batch(struct turn *turn, enum pin pin)
 {
 	__u32 limit = room_of(turn->seq);
 
@@ -180,29 +213,47 @@ static __always_inline int write_batch(struct turn *turn, bool is_tcp)
 	if (!limit || !begin_batch(limit))
 		return 1;
 	bpf_loop(CHAIN_STEPS, collect_turn, 0, 0);
-	bpf_loop(end_batch(), is_tcp ? tcp_turn : udp_turn, turn, 0);
+	limit = end_batch();
+	if (pin == PIN_TCP)
+		bpf_loop(limit, tcp_turn, turn, 0);
+	else if (pin == PIN_UDP)
+		bpf_loop(limit, udp_turn, turn, 0);
+	else
+		bpf_loop(limit, queue_turn, turn, 0);
 	return 0;
 }
 
 static long tcp_batch(__u32 index, struct turn *turn)
 {
-	return write_batch(turn, true);
+	return write_batch(turn, PIN_TCP);
 }
 
 static long udp_batch(__u32 index, struct turn *turn)
 {
-	return write_batch(turn, false);
+	return write_batch(turn, PIN_UDP);
+}
+
+static long queue_batch(__u32 index, struct turn *turn)
+{
+	return write_batch(turn, PIN_QUEUES);
 }
 
 /* Returns whether the walk goes on. */
-static __always_inline bool write_records(struct seq_file *seq, int call, bool is_tcp)
+static __always_inline bool write_records(struct seq_file *seq, int call, enum pin pin)
 {
 	bool is_for_one = call == CALL_FOR_ONE;
+	__u32 batches;
 	struct turn turn = { .seq = seq, .most = is_for_one ? 1 : BATCH_SOCKETS };
 
 	if (call == CALL_FAILED || !copy_net())
 		return false;
-	bpf_loop(is_for_one ? 1 : CALL_BATCHES, is_tcp ? tcp_batch : udp_batch, &turn, 0);
+	batches = is_for_one ? 1 : CALL_BATCHES;
+	if (pin == PIN_TCP)
+		bpf_loop(batches, tcp_batch, &turn, 0);
+	else if (pin == PIN_UDP)
+		bpf_loop(batches, udp_batch, &turn, 0);
+	else
+		bpf_loop(batches, queue_batch, &turn, 0);
 	if (seq->count < seq->size)
 		return end_call();
 	if (!is_for_one)
@@ -210,7 +261,7 @@ static __always_inline bool write_records(struct seq_file *seq, int call, bool i
 	return false;
 }
 
-static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, bool is_tcp)
+static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, enum pin pin)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	__u32 *number = ctx->key;
@@ -218,8 +269,9 @@ static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, bool is_tcp)
 
 	if (!number)
 		return 0;
-	call = begin_call(ctx->meta->session_id, *number, 0, is_tcp ? TABLE_TCP_LISTEN : TABLE_UDP,
-			  is_tcp ? TABLE_TCP : TABLE_UDP);
+	call = begin_call(ctx->meta->session_id, *number, 0,
+			  pin == PIN_UDP ? TABLE_UDP : pin == PIN_TCP ? TABLE_TCP : TABLE_TCP_LISTEN,
+			  pin == PIN_UDP ? TABLE_UDP : TABLE_TCP_LISTEN);
 	/* The end, which the reader learns by the error EAGAIN: src/kernel/shared.rs. So it waits for no further calls. */
 	if (call == CALL_DONE && !seq->count)
 		forget_position(ctx->meta->session_id);
@@ -228,7 +280,7 @@ static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, bool is_tcp)
 	/* The reader takes what there is, and the call is made again: kernel/bpf/bpf_iter.c, bpf_seq_read() */
 	if (seq->count && (call == CALL_FOR_ONE || !room_of(seq)))
 		return 1;
-	if (!write_records(seq, call, is_tcp))
+	if (!write_records(seq, call, pin))
 		fail(seq);
 	return 0;
 }
@@ -236,11 +288,17 @@ static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, bool is_tcp)
 SEC("iter/bpf_map_elem")
 int tcp_pin(struct bpf_iter__bpf_map_elem *ctx)
 {
-	return walk(ctx, true);
+	return walk(ctx, PIN_TCP);
 }
 
 SEC("iter/bpf_map_elem")
 int udp_pin(struct bpf_iter__bpf_map_elem *ctx)
 {
-	return walk(ctx, false);
+	return walk(ctx, PIN_UDP);
+}
+
+SEC("iter/bpf_map_elem")
+int queue_pin(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return walk(ctx, PIN_QUEUES);
 }

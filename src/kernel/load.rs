@@ -175,21 +175,19 @@ impl Loader {
     /// Loads walks that can be pinned in place of the kernel's iterators, as far as this kernel permits it.
     pub fn load_shared(&self, request: &Request) -> Vec<Shared> {
         libbpf_log::capture();
-        let possible =
-            Shared::FAMILIES.into_iter().filter(|it| shared::can_walk(&self.features, *it));
-        let load = |family| {
+        let possible = Shared::ALL.into_iter().filter(|it| shared::can_walk(&self.features, it.2));
+        let load = |(name, replaced, _)| {
             libbpf_log::clear();
-            let name = format!("{family}_pin");
             let choose = |open: &mut OpenObject| {
-                shared::choose(open, &name, Some(CALLS_OF_RECORDS))?;
+                shared::choose(open, name, Some(CALLS_OF_RECORDS))?;
                 set_prefilter(open, &request.into())
             };
-            let attach = |object: &Object| shared::attach(object, &name);
+            let attach = |object: &Object| shared::attach(object, name);
             let link = Part::Pins.load(self.minimized(), choose, attach).ok()?;
             // A walk that does not find the table fails.
             let mut walk = WalkOfPin::new(Iter::new(&link).ok()?);
             io::copy(&mut walk, &mut io::sink()).ok()?;
-            Some(Shared::new(link, family))
+            Some(Shared::new(link, replaced))
         };
         possible.filter_map(load).collect()
     }

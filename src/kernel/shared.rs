@@ -22,20 +22,24 @@ pub const CALLS_OF_RECORDS: u32 = 131_072;
 /// A loaded walk that replaces an iterator.
 pub struct Shared {
     pub link: Link,
-    family: Family,
+    replaced: &'static str,
 }
 
 impl Shared {
-    /// The families that have such a walk: bpf/pins.bpf.c
-    pub(super) const FAMILIES: [Family; 2] = [Family::Tcp, Family::Udp];
+    /// The walks: the name of the program (bpf/pins.bpf.c), of that of the iterator that it replaces, and the family.
+    pub(super) const ALL: [(&'static str, &'static str, Family); 3] = [
+        ("tcp_pin", "tcp_table", Family::Tcp),
+        ("udp_pin", "udp_table", Family::Udp),
+        ("queue_pin", "queue_table", Family::Tcp),
+    ];
 
-    pub(super) fn new(link: Link, family: Family) -> Shared {
-        Shared { link, family }
+    pub(super) fn new(link: Link, replaced: &'static str) -> Shared {
+        Shared { link, replaced }
     }
 
     /// Whether the walk shows what the program shows.
     pub fn replaces(&self, program: &Program) -> bool {
-        program.name == format!("{}_table", self.family)
+        program.name == self.replaced
     }
 }
 

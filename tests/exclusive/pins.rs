@@ -66,8 +66,7 @@ impl InKernel {
 fn is_pinned(name: &[u8]) -> bool {
     let is = |whole: &str| whole.as_bytes()[..whole.len().min(15)] == *name;
     SINGLE.into_iter().any(|it| is(it) || is(&walk_of(it)))
-        || is("tcp_pin")
-        || is("udp_pin")
+        || ["tcp_pin", "udp_pin", "queue_pin"].into_iter().any(is)
         || PROGRAMS
             .iter()
             .filter(|it| !matches!(it.when, When::Walk | When::UnboundWalk))

@@ -47,7 +47,7 @@ fn lines(path: &Path) -> Result<(BTreeSet<String>, Duration), Child> {
 pub fn check(mut scene: Scene) {
     let directory = std::env::temp_dir().join(format!("knetstat-stuck-{}", std::process::id()));
     let path = directory.to_str().expect("UTF-8");
-    let said = stdout(&format!("pin --dir {path}"));
+    let said = stdout(&format!("pin --with-owners --dir {path}"));
     let without = said.lines().find(|line| line.starts_with("read without the lock"));
     let walks: Vec<&str> =
         FILES.into_iter().filter(|name| without.is_some_and(|it| it.contains(name))).collect();
@@ -65,14 +65,16 @@ pub fn check(mut scene: Scene) {
     if !records {
         not_tested("locked sockets in pins of records: this kernel does not permit walks");
     }
-    let run = records.then(|| run(&format!("--pins {path} -tu"), PATIENCE));
-    let of_run = match &run {
-        Some(Ok(run)) => faults(run, None, ("tu", Form::Table), &scene),
-        Some(Err(child)) => vec![format!("still runs, in {}", places(child))],
-        None => Vec::new(),
-    };
-    if let Some(Err(mut child)) = run {
-        child.kill().expect("a signal can be sent");
+    let mut of_runs = Vec::new();
+    for flags in ["-tu", "-tup", "-t --columns local,listener"].into_iter().filter(|_| records) {
+        match run(&format!("--pins {path} {flags}"), PATIENCE) {
+            Ok(run) if flags.contains("columns") => assert!(run.status.success(), "{}", run.stderr),
+            Ok(run) => of_runs.extend(faults(&run, None, ("tu", Form::Table), &scene)),
+            Err(mut child) => {
+                of_runs.push(format!("{flags}: still runs, in {}", places(&child)));
+                child.kill().expect("a signal can be sent");
+            }
+        }
     }
     let unlocked: Vec<_> = scene.unlocked().collect();
     let locked = scene.locked();
@@ -93,7 +95,7 @@ pub fn check(mut scene: Scene) {
             }
         }
     }
-    assert!(of_run.is_empty(), "{of_run:?}");
+    assert!(of_runs.is_empty(), "{of_runs:?}");
     assert!(unlocked.is_empty(), "{unlocked:?}: the lock was not held");
     say(&format!(
         "stuck: {} files of the module beside {locked} locked sockets, {longest:.1?} at most",
