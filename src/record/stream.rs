@@ -82,6 +82,8 @@ pub struct Records<R> {
     base: usize,
     /// The number of bytes in the stream before `begin`, for error messages.
     offset: u64,
+    /// The error of the last read, until the records before it have been returned.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Records<R> {
@@ -89,7 +91,16 @@ impl<R: Read> Records<R> {
     pub fn new(source: R) -> Self {
         let buffer = vec![0; READ_SIZE + RECORD_MAX + 8];
         let base = buffer.as_ptr().align_offset(8).min(7);
-        Records { source, required: Sections::ALL, buffer, begin: base, end: base, base, offset: 0 }
+        Records {
+            source,
+            required: Sections::ALL,
+            buffer,
+            begin: base,
+            end: base,
+            base,
+            offset: 0,
+            failed: None,
+        }
     }
 
     /// Reads from the same source. Other sections than these may be left out.
@@ -107,7 +118,7 @@ impl<R: Read> Records<R> {
             let bytes = &self.buffer[self.begin..self.end];
             let length = length(bytes, self.required);
             if let Some(length) = length.map_err(|what| Error::Damaged(self.offset, what))? {
-                match self.is_void_behind(length)? {
+                match self.is_void_behind(length) {
                     true => self.skip(length + VOID_LENGTH),
                     false => break length,
                 }
@@ -133,14 +144,20 @@ impl<R: Read> Records<R> {
     }
 
     /// Whether the first record, of this length, is followed by what says that it is wrong.
-    fn is_void_behind(&mut self, length: usize) -> Result<bool, Error> {
+    fn is_void_behind(&mut self, length: usize) -> bool {
         while self.end - self.begin < length + VOID_LENGTH {
-            if !self.fill().map_err(Error::Read)? {
-                return Ok(false);
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return false,
+                // The record was read before.
+                Err(error) => {
+                    self.failed = Some(error);
+                    return false;
+                }
             }
         }
         let behind = &self.buffer[self.begin + length..];
-        Ok(behind.starts_with(&VOID.to_ne_bytes()))
+        behind.starts_with(&VOID.to_ne_bytes())
     }
 
     fn skip(&mut self, length: usize) {
@@ -151,6 +168,9 @@ impl<R: Read> Records<R> {
     /// Moves the remaining bytes to the front and reads more behind them. Returns `false` at the end of the
     /// source.
     fn fill(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         self.buffer.copy_within(self.begin..self.end, self.base);
         self.end -= self.begin - self.base;
         self.begin = self.base;
