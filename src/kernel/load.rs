@@ -194,7 +194,7 @@ impl Loader {
 
     /// The file of types for these programs. `None` if libbpf has to search for the types, because one of
     /// them may be in a module.
-    pub(super) fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
+    fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
         let structures = needed.iter().filter_map(|program| match program.subject {
             Subject::Sockets(family) => family.structure(),
             Subject::Queues | Subject::Owners | Subject::Messages | Subject::Tasks => None,
@@ -297,8 +297,8 @@ impl Programs {
         PROGRAMS.iter().filter(move |it| it.is_needed(request, &features))
     }
 
-    /// Pins each program, or the walk that replaces it, at a path of a BPF file system. It stays loaded as long as the file exists. Returns the programs
-    /// with their paths.
+    /// Pins each program, or the walk that replaces it, at a path of a BPF file system. It stays loaded as long as the
+    /// file exists. Returns the programs with their paths.
     ///
     /// # Errors
     ///
@@ -433,7 +433,9 @@ impl Programs {
 
     /// The programs before which the kernel takes the lock of each socket.
     pub fn with_locks(&self) -> impl Iterator<Item = &'static Program> + '_ {
-        self.loaded().map(|loaded| loaded.program).filter(|program| program.takes_locks)
+        let loaded = self.loaded().map(|loaded| loaded.program);
+        let pins = self.pins.iter().filter(|pin| !pin.is_walk).map(|pin| pin.program);
+        loaded.chain(pins).filter(|program| program.takes_locks)
     }
 
     /// The duration of the longest call of a walk so far. `None` if nothing is walked.

@@ -273,8 +273,7 @@ fn with_peers(
 
 /// Returns what to say on a terminal if no socket arrives for a second, because the kernel waits for the lock of one.
 fn notice(programs: &Loaded) -> Option<Notice> {
-    let families =
-        programs.rows.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
+    let families = programs.rows.with_locks().filter_map(Program::family);
     let titles: Vec<&str> = families.map(Family::title).collect();
     if titles.is_empty() || !io::stderr().is_terminal() {
         return None;
