@@ -30,7 +30,7 @@ use crate::sandbox::{run, Everybodys};
 const GROUP: &str = "65533";
 
 /// What doctor says of pins whose readers take locks, and what that is at least, where the kernel permits the walks.
-const LOCKS: &str = ", with the lock of each socket: ";
+const LOCKS: &str = ". Read with the lock of each socket: ";
 const LOCKING: &str = "MPTCP and unix sockets";
 
 /// A directory of pins, which is removed with this value.

@@ -60,7 +60,7 @@ fn described(version: &str, set: &Set) -> (Check, bool) {
     let readers = readers(Path::new(DIRECTORY));
     let locking = match set.locking() {
         names if names.is_empty() => names,
-        names => format!(", with the lock of each socket: {names}"),
+        names => format!(". Read with the lock of each socket: {names}"),
     };
     let text = format!("{place}: every family, {with} processes, readable by {readers}{locking}");
     (Check::ok(NAME, text), true)
