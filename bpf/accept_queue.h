@@ -31,8 +31,8 @@ struct queue {
 };
 
 /*
- * The most requests of a listener in an iterator, whose records of one listener must fit 32 KB, and in an unrolled loop, where the verifier
- * follows each.
+ * The most requests of a listener in an iterator, where the records of one listener must fit 32 KB, and in an unrolled
+ * loop, where the verifier follows each.
  */
 #define SEQ_REQUESTS 256
 #define SEQ_REQUESTS_UNROLLED 24

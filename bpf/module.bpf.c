@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The four files of the knetstat kernel module, as iterators that can be pinned: tcpstat, tcp6stat, udpstat and
+ * The four files of the knetstat kernel module, as programs that can be pinned: tcpstat, tcp6stat, udpstat and
  * udp6stat. They write text in the module's layout. `knetstat --module` prints the same from records:
  * src/output/module.rs
  *
- * Readers share the programs, so nothing but constants is in a map.
+ * Each is there twice: as a program of the kernel's iterator, and as a walk that takes no lock of a socket (pins.h).
+ * Readers share the programs, so that no map holds what belongs to one of them, except as pins.h describes.
  */
 #include "vmlinux.h"
 

@@ -5,8 +5,8 @@
  *
  * The iterator goes over a map, the number of whose element is the number of the call. A call writes as much as fits
  * into the buffer of the seq_file, 32 KB. It does so in batches. A batch collects the addresses of sockets, copies each
- * of them, looks at it again, and then writes it, so that no line is of two sockets. The calls after the end of the walk
- * write nothing.
+ * of them, looks at it again, and then writes it, so that no line or record is of two sockets. The calls after the end of
+ * the walk write nothing.
  *
  * No two readers share anything:
  *
