@@ -311,7 +311,7 @@ impl Programs {
         let mut pinned = Vec::new();
         for loaded in self.groups.iter_mut().flat_map(|group| &mut group.loaded) {
             let path = path(loaded.program);
-            if let Some(walk) = walks.iter_mut().find(|walk| walk.replaces(loaded.program)) {
+            if let Some(walk) = walks.iter_mut().find(|walk| walk.replaces(loaded.program.name)) {
                 pin(&mut walk.link, &path)?;
                 pinned.push((loaded.program, path));
                 continue;

@@ -8,7 +8,7 @@ use libbpf_rs::{IterOpts, Link, MapCore, MapIterOpts, Object, OpenObject};
 use nix::errno::Errno;
 
 use crate::kernel::family::Family;
-use crate::kernel::programs::{Features, Program, Subject};
+use crate::kernel::programs::{Features, Subject};
 
 /// The map that a walk goes over, the constant with its size, and the beginning of the names of the maps of a walk.
 const CALLS: &str = "pin_calls";
@@ -37,9 +37,9 @@ impl Shared {
         Shared { link, replaced }
     }
 
-    /// Whether the walk shows what the program shows.
-    pub fn replaces(&self, program: &Program) -> bool {
-        program.name == self.replaced
+    /// Whether the walk shows what the program of this name shows.
+    pub fn replaces(&self, program: &str) -> bool {
+        program == self.replaced
     }
 }
 

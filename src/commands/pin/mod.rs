@@ -96,7 +96,7 @@ fn by_locks(
 ) -> (Vec<&'static str>, Vec<&'static str>) {
     let of_programs = programs
         .with_locks()
-        .map(|program| (program.name, !walks.iter().any(|walk| walk.replaces(program))));
+        .map(|program| (program.name, !walks.iter().any(|walk| walk.replaces(program.name))));
     let of_texts = texts.iter().map(|(name, text)| (*name, text.takes_locks));
     let (locking, unlocked): (Vec<_>, Vec<_>) =
         of_programs.chain(of_texts).partition(|(_, takes_locks)| *takes_locks);
