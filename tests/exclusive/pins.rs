@@ -208,7 +208,7 @@ fn single_files_are_replaced_at_once() {
     };
     let links: Option<Vec<Link>> = attach("udp_table").or_else(|| attach("udp_table_without_loop"));
     let file = pinned.0.join("udpstat");
-    let is_over = AtomicBool::new(false);
+    let (is_over, reads) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
         let mut links = links.expect("one of them").into_iter();
         let mut replace = || {
@@ -218,18 +218,21 @@ fn single_files_are_replaced_at_once() {
             Some(())
         };
         replace();
-        let reader = scope.spawn(|| {
-            let mut reads = 0;
+        let _end = End(&is_over);
+        scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                let records = std::fs::read(&file).expect("a file");
+                let records = std::fs::read(&file).expect("the file is always there");
                 assert!(records.starts_with(b"knst"));
-                reads += 1;
+                reads.fetch_add(1, Ordering::Relaxed);
             }
-            reads
         });
+        let another = || {
+            let before = reads.load(Ordering::Relaxed);
+            wait_until("another read", || reads.load(Ordering::Relaxed) > before);
+        };
+        another();
         while replace().is_some() {}
-        is_over.store(true, Ordering::Relaxed);
-        assert!(reader.join().expect("the file is always there") > 1);
+        another();
     });
     let mode = file.metadata().expect("a file").mode() & 0o777;
     assert_eq!(mode, 0o440);
