@@ -45,11 +45,12 @@ pub fn parse(word: &str, passwd: &Database) -> Result<u32, String> {
     }
 }
 
-/// The name and the UID in a line. Other fields may have any encoding.
+/// The name and the UID in a line, unless that is a comment or has no name. Other fields may have any encoding.
 fn user(line: &[u8]) -> Option<(&[u8], u32)> {
     let mut fields = line.split(|byte| *byte == b':');
     let (name, uid) = (fields.next()?, fields.nth(1)?);
-    Some((name, str::from_utf8(uid).ok()?.parse().ok()?))
+    let uid = str::from_utf8(uid).ok()?.parse().ok()?;
+    (!name.is_empty() && !name.starts_with(b"#")).then_some((name, uid))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::prctl;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, ForkResult};
 
-use crate::kernel::capability;
+use crate::kernel::{ending, sandbox};
 
 /// The number of addresses that are asked for at the same time.
 const THREADS: usize = 32;
@@ -36,6 +36,8 @@ pub struct NameService {
     from: File,
     /// The part of a line that has arrived.
     line: Vec<u8>,
+    /// Whether nobody answers any more.
+    has_ended: bool,
 }
 
 impl NameService {
@@ -58,7 +60,12 @@ impl NameService {
                 for end in [to.as_fd(), from.as_fd()] {
                     fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
                 }
-                Ok(NameService { to: to.into(), from: from.into(), line: Vec::new() })
+                Ok(NameService {
+                    to: to.into(),
+                    from: from.into(),
+                    line: Vec::new(),
+                    has_ended: false,
+                })
             }
             ForkResult::Child => {
                 drop((to, from));
@@ -70,7 +77,7 @@ impl NameService {
     }
 
     /// Asks for the names of addresses. Returns the answers that arrive within the time, with an empty name for an address
-    /// that has none. The names are not checked.
+    /// that has none. The names are not checked. A signal that is to end the run ends the waiting.
     pub fn ask(&mut self, addresses: &[IpAddr], limit: Duration) -> Vec<(IpAddr, Vec<u8>)> {
         let end = Instant::now() + limit;
         let questions: String = addresses.iter().map(|address| format!("{address}\n")).collect();
@@ -79,13 +86,22 @@ impl NameService {
         let mut found = Vec::new();
         while !missing.is_empty() {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.exchange(&mut unsent, left).is_err() {
+            if left.is_zero() || ending::has_signal() {
+                break;
+            }
+            if self.exchange(&mut unsent, left).is_err() {
+                self.has_ended = true;
                 break;
             }
             // An answer to an earlier question may arrive late.
             found.extend(self.take_answers().filter(|(address, _)| missing.remove(address)));
         }
         found
+    }
+
+    /// Whether the process has ended, so that it answers no more questions.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Waits until something can be sent or received, and sends and receives it.
@@ -140,14 +156,15 @@ fn answer(line: &[u8]) -> Option<(IpAddr, Vec<u8>)> {
     Some((address, line[blank + 1..].to_vec()))
 }
 
-/// Answers questions until nobody asks any more. The output of the program is closed here, because its reader waits until
-/// nobody can write to it.
+/// Answers questions until nobody asks any more, whatever signal the program receives. The output of the program is closed
+/// here, because its reader waits until nobody can write to it. `None` if this process cannot answer.
 fn serve(questions: OwnedFd, answers: OwnedFd) -> Option<()> {
-    capability::drop_all().ok()?;
+    ending::ignore_end_of_group();
     let nothing = File::options().read(true).write(true).open("/dev/null").ok()?;
     dup2_stdin(&nothing).ok()?;
     dup2_stdout(&nothing).ok()?;
     dup2_stderr(&nothing).ok()?;
+    sandbox::enter_with_network().ok()?;
     let _ = prctl::set_name(c"knetstat-names");
     let (sender, receiver) = channel();
     let (receiver, answers) = (Arc::new(Mutex::new(receiver)), Arc::new(File::from(answers)));
@@ -159,6 +176,9 @@ fn serve(questions: OwnedFd, answers: OwnedFd) -> Option<()> {
             let (receiver, answers) = (Arc::clone(&receiver), Arc::clone(&answers));
             let thread = thread::Builder::new().spawn(move || answer_all(&receiver, &answers));
             threads += usize::from(thread.is_ok());
+        }
+        if threads == 0 {
+            return None;
         }
     }
     Some(())
