@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn users_by_number_and_name() {
         let passwd = Database::with(
-            b"root:x:0:0:root:/root:/bin/sh\nn\xe9:x:7:7:::\nwww-data:x:33:33:J\xf6rg:/:/bin/false\n",
+            b"#old:x:7:7:::\n:x:7:7:::\nroot:x:0:0:root:/root:/bin/sh\nn\xe9:x:7:7:::\nwww-data:x:33:33:J\xf6rg:/:/bin/false\n",
         );
         assert_eq!(parse("33", &passwd), Ok(33));
         assert_eq!(parse("www-data", &passwd), Ok(33));
