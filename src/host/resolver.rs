@@ -29,7 +29,8 @@ pub struct Resolver {
     asked: RefCell<HashMap<IpAddr, Option<Rc<[u8]>>>>,
     /// The addresses to ask for.
     wanted: RefCell<HashSet<IpAddr>>,
-    /// `None` if this program has no name services, or the process that asks them could not be started.
+    /// `None` if this program has no name services, or the process that asks them could not be started or has
+    /// ended.
     service: RefCell<Option<NameService>>,
     /// Why names cannot be asked for, and what to do about it.
     obstacle: RefCell<Option<String>>,
@@ -96,7 +97,7 @@ impl Resolver {
         self.asked.borrow_mut().extend(named.map(|(address, name)| (address, Some(name.into()))));
         if service.has_ended() {
             *running = None;
-            self.obstacle.replace(Some(ended()));
+            self.obstacle.replace(Some(ENDED.into()));
         }
     }
 
@@ -131,11 +132,9 @@ fn not_started(why: &str) -> String {
     )
 }
 
-fn ended() -> String {
-    "the process that asks for them has ended, which happens without /dev/null, or with a limit of processes or memory \
-     (omit -r, or raise the limits: `ulimit -u`, `ulimit -v`)"
-        .into()
-}
+/// It cannot say why.
+const ENDED: &str = "the process that asks for them has ended, which happens without /dev/null, or with a limit of \
+                     processes or memory (omit -r, or raise the limits: `ulimit -u`, `ulimit -v`)";
 
 #[cfg(test)]
 mod tests {

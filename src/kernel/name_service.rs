@@ -36,6 +36,8 @@ pub struct NameService {
     from: File,
     /// The part of a line that has arrived.
     line: Vec<u8>,
+    /// The rest of a line of which a part has been sent.
+    unfinished: Vec<u8>,
     /// Whether nobody answers any more.
     has_ended: bool,
 }
@@ -64,6 +66,7 @@ impl NameService {
                     to: to.into(),
                     from: from.into(),
                     line: Vec::new(),
+                    unfinished: Vec::new(),
                     has_ended: false,
                 })
             }
@@ -80,8 +83,10 @@ impl NameService {
     /// that has none. The names are not checked. A signal that is to end the run ends the waiting.
     pub fn ask(&mut self, addresses: &[IpAddr], limit: Duration) -> Vec<(IpAddr, Vec<u8>)> {
         let end = Instant::now() + limit;
-        let questions: String = addresses.iter().map(|address| format!("{address}\n")).collect();
-        let mut unsent = questions.as_bytes();
+        let mut questions = std::mem::take(&mut self.unfinished);
+        let end_of_unfinished = questions.len();
+        questions.extend(addresses.iter().flat_map(|address| format!("{address}\n").into_bytes()));
+        let mut unsent = questions.as_slice();
         let mut missing: HashSet<IpAddr> = addresses.iter().copied().collect();
         let mut found = Vec::new();
         while !missing.is_empty() {
@@ -95,6 +100,12 @@ impl NameService {
             }
             // An answer to an earlier question may arrive late.
             found.extend(self.take_answers().filter(|(address, _)| missing.remove(address)));
+        }
+        // The next question must not continue a line of which only a part was sent when the time was over.
+        let sent = questions.len() - unsent.len();
+        if sent < end_of_unfinished || questions[..sent].last().is_some_and(|it| *it != b'\n') {
+            self.unfinished =
+                unsent.split_inclusive(|it| *it == b'\n').next().unwrap_or_default().to_vec();
         }
         found
     }
@@ -241,5 +252,36 @@ mod system {
     #[cfg(target_feature = "crt-static")]
     pub fn name(_: IpAddr) -> Option<Vec<u8>> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that is so slow that questions do not fit the pipe still receives whole lines.
+    #[test]
+    fn a_line_is_not_continued_by_the_next_question() {
+        let (questions, to) = pipe2(OFlag::O_NONBLOCK).expect("a pipe");
+        fcntl(&to, FcntlArg::F_SETPIPE_SZ(4096)).expect("a small pipe");
+        let (from, _answers) = pipe2(OFlag::O_NONBLOCK).expect("a pipe");
+        let (line, unfinished) = (Vec::new(), Vec::new());
+        let (to, from) = (File::from(to), File::from(from));
+        let mut service = NameService { to, from, line, unfinished, has_ended: false };
+        let address = |n: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(0xc633_6400 + n));
+        let many: Vec<IpAddr> = (0..6000).map(address).collect();
+        let limit = Duration::from_millis(500);
+        let mut read = Vec::new();
+        for addresses in [&many[..], &many[..1], &many[1..2]] {
+            assert_eq!(service.ask(addresses, limit), []);
+            let mut buffer = vec![0; 1 << 20];
+            let length = File::from(questions.try_clone().expect("a pipe")).read(&mut buffer);
+            read.extend_from_slice(&buffer[..length.expect("questions")]);
+        }
+        assert!(!service.has_ended());
+        let text = String::from_utf8(read).expect("text");
+        let asked: Vec<IpAddr> = text.lines().map(|line| line.parse().expect(line)).collect();
+        assert!(asked.len() < many.len(), "the pipe was never full");
+        assert_eq!(asked[asked.len() - 2..], many[..2]);
     }
 }
