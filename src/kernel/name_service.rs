@@ -19,7 +19,8 @@ use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::libc;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::prctl;
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, ForkResult};
+use nix::sys::wait::waitpid;
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, ForkResult, Pid};
 
 use crate::kernel::{ending, sandbox};
 
@@ -32,7 +33,10 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// The process that asks the name services. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct NameService {
-    to: File,
+    /// `None` in a test without a process.
+    pid: Option<Pid>,
+    /// `None` once the process is to end.
+    to: Option<File>,
     from: File,
     /// The part of a line that has arrived.
     line: Vec<u8>,
@@ -58,12 +62,13 @@ impl NameService {
         let (from, answers) = pipe2(OFlag::O_CLOEXEC)?;
         // SAFETY: this is the only thread, so that the new process may do what this one may do.
         match unsafe { fork() }? {
-            ForkResult::Parent { .. } => {
+            ForkResult::Parent { child } => {
                 for end in [to.as_fd(), from.as_fd()] {
                     fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
                 }
                 Ok(NameService {
-                    to: to.into(),
+                    pid: Some(child),
+                    to: Some(to.into()),
                     from: from.into(),
                     line: Vec::new(),
                     unfinished: Vec::new(),
@@ -118,17 +123,16 @@ impl NameService {
     /// Waits until something can be sent or received, and sends and receives it.
     fn exchange(&mut self, unsent: &mut &[u8], limit: Duration) -> io::Result<()> {
         let writes = if unsent.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
-        let mut ends = [
-            PollFd::new(self.from.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.to.as_fd(), writes),
-        ];
+        let Some(to) = &mut self.to else { return Ok(()) };
+        let mut ends =
+            [PollFd::new(self.from.as_fd(), PollFlags::POLLIN), PollFd::new(to.as_fd(), writes)];
         let timeout = PollTimeout::try_from(limit.max(Duration::from_millis(1)));
         match poll(&mut ends, timeout.unwrap_or(PollTimeout::MAX)) {
             Err(nix::errno::Errno::EINTR) => return Ok(()),
             answer => answer?,
         };
         if ends[1].revents().is_some_and(|it| !it.is_empty()) {
-            if let Some(sent) = unless_blocked(self.to.write(unsent))? {
+            if let Some(sent) = unless_blocked(to.write(unsent))? {
                 *unsent = &unsent[sent..];
             }
         }
@@ -147,6 +151,18 @@ impl NameService {
         let lines: Vec<u8> = self.line.drain(..end).collect();
         let answers: Vec<_> = lines.split(|byte| *byte == b'\n').filter_map(answer).collect();
         answers.into_iter()
+    }
+}
+
+/// Ends the process, and waits for it. The first process of a container may wait for none that others leave to it, so that
+/// each run would leave an entry in the table of processes. A process that was stopped is not waited for.
+impl Drop for NameService {
+    fn drop(&mut self) {
+        self.to = None;
+        let mut end = [PollFd::new(self.from.as_fd(), PollFlags::empty())];
+        if let (Some(pid), Ok(1..)) = (self.pid, poll(&mut end, 1000_u16)) {
+            let _ = waitpid(pid, None);
+        }
     }
 }
 
@@ -267,7 +283,8 @@ mod tests {
         let (from, _answers) = pipe2(OFlag::O_NONBLOCK).expect("a pipe");
         let (line, unfinished) = (Vec::new(), Vec::new());
         let (to, from) = (File::from(to), File::from(from));
-        let mut service = NameService { to, from, line, unfinished, has_ended: false };
+        let mut service =
+            NameService { pid: None, to: Some(to), from, line, unfinished, has_ended: false };
         let address = |n: u32| IpAddr::from(std::net::Ipv4Addr::from_bits(0xc633_6400 + n));
         let many: Vec<IpAddr> = (0..6000).map(address).collect();
         let limit = Duration::from_millis(500);

@@ -409,6 +409,24 @@ fn child_has_ended(pid: u32) -> bool {
     status.contains("State:\tZ") || status.is_empty()
 }
 
+/// A parent that waits for no other process, as the first one of some containers, is left none.
+#[test]
+fn no_process_is_left_to_others() {
+    if !are_asked("a process that is left to others") {
+        return;
+    }
+    enter(&[]);
+    let _server = serve();
+    let _socket = connected("192.0.2.9:2001", "192.0.2.1:2002");
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-e", "trace=wait4,waitid", "-e", "signal=none", KNETSTAT, "-ur"]);
+    let output = strace.output().expect("strace(1)");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("db.example"));
+    let calls = String::from_utf8_lossy(&output.stderr).into_owned();
+    let has_waited = |line: &str| line.starts_with("wait4(") && line.contains("WIFEXITED");
+    assert!(calls.lines().any(has_waited), "{calls}");
+}
+
 /// A run that cannot ask name servers says so, and shows numbers.
 #[test]
 fn names_that_cannot_be_asked_for_are_reported() {
