@@ -16,64 +16,14 @@
 #ifndef CHAINS_H
 #define CHAINS_H
 
+#include "slots.h"
+
 /* What a walk looks for; a constant to the compiler. */
 enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES };
 
 #define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP || (kind) == WALK_QUEUES)
 
 #define IS_UNIX(kind) ((kind) == WALK_UNIX || (kind) == WALK_MESSAGES)
-
-/* Most slots are empty. Groups of eight that are, and then some single ones, are passed in one step. */
-#define GROUPS_PER_STEP 2
-#define SLOTS_PER_STEP 4
-
-#define NODE_OFFSET bpf_core_field_offset(struct sock_common, skc_node)
-
-#define COMMON(lane) ((struct sock_common *)(lane)->common)
-
-static __always_inline bool is_end(__u64 node)
-{
-	return (node & 1) | !node;
-}
-
-static __always_inline __u64 load_word(__u64 address)
-{
-	__u64 word = 0;
-
-	bpf_probe_read_kernel(&word, sizeof(word), (void *)address);
-	return word;
-}
-
-#define END_OF(type, member) (bpf_core_field_offset(type, member) + bpf_core_field_size(type, member))
-
-/*
- * Copies what every socket begins with, up to the last member that is looked at here: two lines of the cache, which is
- * most of the time of a walk past sockets that are not wanted.
- */
-static __always_inline void copy_common(struct lane *lane, __u64 address)
-{
-	__u64 size = END_OF(struct sock_common, skc_node);
-
-	if (size < END_OF(struct sock_common, skc_hash))
-		size = END_OF(struct sock_common, skc_hash);
-	bpf_probe_read_kernel(lane->common, size < sizeof(lane->common) ? size : sizeof(lane->common),
-			      (void *)address);
-}
-
-/* The head of a slot. Those of the slots around it are read at once. */
-static __always_inline __u64 load_head(struct lane *lane, __u64 offset)
-{
-	__u64 begin = offset & ~(__u64)(HEADS - 1);
-
-	if (lane->heads_begin != begin) {
-		/* Behind the last slot may be an address that cannot be read. */
-		if ((lane->slots.stride & (lane->slots.stride - 1)) ||
-		    bpf_probe_read_kernel(lane->heads, sizeof(lane->heads), (void *)(lane->slots.base + begin)))
-			return load_word(lane->slots.base + offset);
-		lane->heads_begin = begin;
-	}
-	return lane->heads[(offset & (HEADS - 1)) / 8];
-}
 
 /* Begins the next stripe of the lane. Returns false if none is left in the table. */
 static __always_inline bool begin_stripe(struct lane *lane)
@@ -111,20 +61,6 @@ static __always_inline void restart_chain(struct lane *lane)
 	begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
 }
 
-/* Whether a group of eight slots, of a table whose slots are only heads, has no chain. */
-static __always_inline bool is_empty_group(struct lane *lane, __u64 slot)
-{
-	__u64 offset = slot * 8, *heads, all, any;
-
-	load_head(lane, offset);
-	if (lane->heads_begin != (offset & ~(__u64)(HEADS - 1)))
-		return false;
-	heads = &lane->heads[(offset & (HEADS - 1)) / 8 & (HEADS / 8 - 8)];
-	all = heads[0] & heads[1] & heads[2] & heads[3] & heads[4] & heads[5] & heads[6] & heads[7];
-	any = heads[0] | heads[1] | heads[2] | heads[3] | heads[4] | heads[5] | heads[6] | heads[7];
-	return (all & 1) | !any;
-}
-
 /*
  * Goes to the next slot that has a chain, or near to it. Returns 1 if none is left for this call, whose sockets are
  * all of one stripe.
@@ -134,13 +70,7 @@ static __always_inline long next_slot(struct lane *lane)
 	struct collecting *c = &lane->collecting;
 	__u64 head = 1;
 
-	for (int i = 0; i < GROUPS_PER_STEP; i++) {
-		__u64 next = c->slot + 1;
-
-		if (lane->slots.stride != 8 || next & 7 || next + 8 > lane->end || !is_empty_group(lane, next))
-			break;
-		c->slot += 8;
-	}
+	c->slot = pass_empty_groups(lane, c->slot, lane->end);
 	for (int i = 0; i < SLOTS_PER_STEP && is_end(head); i++) {
 		c->slot++;
 		if (c->slot >= lane->end) {

@@ -7,9 +7,6 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
-/* Casts a pointer to another shape of its type: see the flavours in vmlinux.h */
-#define FLAVOUR(type, pointer) ((struct type *)(pointer))
-
 /* A helper function of the kernel, named by its constant. */
 #define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, name)
 
@@ -197,14 +194,14 @@ static __always_inline bool visits_each_tcp_socket_once(struct seq_file *seq)
 {
 	union bpf_tcp_iter_batch_item *item = 0;
 
-	return WALKS ? is_walked_once(seq) : HAS(item, cookie);
+	return is_walked_once(seq) || (!WALKS && HAS(item, cookie));
 }
 
 static __always_inline bool visits_each_udp_socket_once(struct seq_file *seq)
 {
 	union bpf_udp_iter_batch_item *item = 0;
 
-	return WALKS ? is_walked_once(seq) : HAS(item, cookie);
+	return is_walked_once(seq) || (!WALKS && HAS(item, cookie));
 }
 #else
 /* A socket is visited once for each of its descriptors. */

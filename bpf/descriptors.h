@@ -450,7 +450,7 @@ static __always_inline long step_descriptors(struct holder_lane *lane, struct ou
 	enum look look;
 
 	if (lane->at.fd >= lane->count &&
-	    (!lane->rings || lane->at.fd >= REGISTERED_RINGS + REGISTERED_COUNT)) {
+	    (!lane->rings || lane->at.fd >= REGISTERED_RINGS + registered_count())) {
 		end_task(lane);
 		return 0;
 	}

@@ -15,6 +15,20 @@
 
 #define NO_NULLS (~0ULL)
 
+/* The bytes of a table's heads that are read at once. */
+#define HEADS 512
+
+/* The tables of the kernel that sockets hang in. */
+enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLES };
+
+/* Where the slots of a table are, each of which begins a chain of sockets. */
+struct slots {
+	__u64 base; /* the address of the first slot's head */
+	__u64 stride;
+	__u64 count;
+	__u64 nulls; /* the number at the end of the first chain; NO_NULLS: chains end in a NULL pointer */
+};
+
 /* 5.18 to 6.0: a pointer, and a struct before and after. CO-RE treats a member whose kind changed as absent. */
 static __always_inline struct inet_hashinfo *tcp_hashinfo(struct net *net)
 {
@@ -87,6 +101,7 @@ static __always_inline void find_udp(struct net *net, struct slots *slots)
 				  slots);
 }
 
+#ifdef WALKS
 /* Up to 7.0. All namespaces share one table, which is found through a socket that the reader has opened. */
 static __always_inline void find_udplite(struct slots *slots)
 {
@@ -102,6 +117,10 @@ static __always_inline void find_udplite(struct slots *slots)
 	socket = BPF_CORE_READ(file, private_data);
 	find_in_udp_table(BPF_CORE_READ(socket, sk, __sk_common.skc_prot, h.udp_table), slots);
 }
+#else
+/* A pin has no reader whose socket leads there. */
+#define find_udplite(slots) (slots)->base = 0
+#endif
 
 /* 6.0: a table for each namespace. Before, its address is only known by its symbol. */
 static __always_inline void find_unix(struct net *net, struct slots *slots)

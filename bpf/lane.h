@@ -11,6 +11,10 @@
 #ifndef LANE_H
 #define LANE_H
 
+#include "hashes.h"
+#include "likeness.h"
+#include "accept_queue.h"
+
 /*
  * The most sockets of a call, a power of two. All of a call is under rcu_read_lock(). A socket that is not in the
  * cache of the CPU takes up to two microseconds.
@@ -34,12 +38,6 @@
  */
 #define STRIPES 1024
 
-/* The bytes of a table's heads that are read at once. */
-#define HEADS 512
-
-/* The tables of the kernel that sockets hang in. */
-enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLES };
-
 /* A network namespace, and the tables that are walked for it: the tables that it shares are the first one's. */
 struct place {
 	union {
@@ -51,14 +49,6 @@ struct place {
 		__u64 count; /* of the first element: the number of places */
 	};
 	__u64 missing; /* the tables that every namespace has, and that were not found */
-};
-
-/* Where the slots of a table are, each of which begins a chain of sockets. */
-struct slots {
-	__u64 base; /* the address of the first slot's head */
-	__u64 stride;
-	__u64 count;
-	__u64 nulls; /* the number at the end of the first chain; NO_NULLS: chains end in a NULL pointer */
 };
 
 /*
@@ -77,30 +67,6 @@ struct collecting {
 	__u64 is_full;	/* whether only the length of the chain is still of interest, */
 	__u64 is_measuring; /* or to begin with, as its end was left to this call */
 	__u64 is_cut;	/* whether the last chain is left to the next call */
-};
-
-/* The accept queue that is being followed: queue.h. Its last request tells where to go on. */
-struct queue {
-	__u64 listener; /* the address of its socket; 0: none is followed */
-	__u64 cookie;
-	__u64 inode;
-	__u64 is_mptcp;	     /* whether the listener is the subflow of an MPTCP socket, */
-	__u64 master_cookie; /* and the cookie of that */
-	__u64 request; /* the address of the last request that was read, whose place is */
-	__u64 next;    /* before this one. 0: none was read, or it has left the queue */
-	__u64 child;   /* what the last request was when it was read: its connection, */
-	__u64 ports;   /* and the ports and an address of that */
-	__u64 steps;
-};
-
-/* What tells a socket from another at the same address, and from itself at another time. */
-struct likeness {
-	__u64 addresses;
-	__u64 hash;
-	__u64 cookie;
-	__u64 state; /* and the ports */
-	__u64 pprev; /* 0: it is in no chain any more */
-	__u64 net;
 };
 
 /* Copies of kernel structures. One that is larger is cut, and the verifier then refuses what is read behind. */

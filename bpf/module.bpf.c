@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The four files of the knetstat kernel module, as iterators that can be pinned: tcpstat, tcp6stat, udpstat and
+ * The four files of the knetstat kernel module, as programs that can be pinned: tcpstat, tcp6stat, udpstat and
  * udp6stat. They write text in the module's layout. `knetstat --module` prints the same from records:
  * src/output/module.rs
  *
- * Readers share the programs, so nothing but constants is in a map.
+ * Each is there twice: as a program of the kernel's iterator, and as a walk that takes no lock of a socket (pins.h).
+ * Readers share the programs, so that no map holds what belongs to one of them, except as pins.h describes.
  */
 #include "vmlinux.h"
 
@@ -18,6 +19,7 @@
 #include "read.h"
 #include "state.h"
 #include "text.h"
+#include "pins.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -100,8 +102,9 @@ static __always_inline void put_queues(struct seq_file *seq, __u32 recv_queue, _
 static __always_inline void put_state(struct seq_file *seq, __u8 state)
 {
 	/* By the numbers of include/net/tcp_states.h, four letters each. The two of a request are the same. */
-	static const char words[16 * STATE_WIDTH] = "NONEESTBSYNSSYNRFNW1FNW2TIMWCLSDCLSWLACKLSTNCLSG"
-						    "SYNRNONENONENONE";
+	static const char words[16 * STATE_WIDTH] CONSTANT =
+		"NONEESTBSYNSSYNRFNW1FNW2TIMWCLSDCLSWLACKLSTNCLSG"
+		"SYNRNONENONENONE";
 	__u64 number = state;
 
 	barrier_var(number);
@@ -216,23 +219,12 @@ static __always_inline void put_tcp_queues(struct seq_file *seq, struct tcp_sock
 		put_queues(seq, unread < 0 ? 0 : unread, GET(tp, write_seq) - GET(tp, snd_una));
 }
 
-/* Not inlined, like show_udp(), so that two programs share the code. */
-static __noinline int show_tcp(struct bpf_iter__tcp *ctx, __u16 family)
+/* `tp` is NULL for a mini-socket, which has only struct sock_common. */
+static __always_inline void put_tcp_line(struct seq_file *seq, struct sock_common *skc, struct tcp_sock *tp,
+					 __u8 state, __u16 family)
 {
-	struct sock_common *skc = ctx->sk_common;
-	struct seq_file *seq = ctx->meta->seq;
-	struct tcp_sock *tp;
 	__u64 begin;
-	__u8 state;
 
-	if (is_first(ctx->meta))
-		PUT(seq, TCP_HEADER)
-	if (!skc || LOAD(skc, skc_family) != family)
-		return 0;
-
-	state = tcp_state(skc, address_of(skc));
-	/* Mini-sockets have only struct sock_common, and this returns NULL for them. */
-	tp = bpf_skc_to_tcp_sock(skc);
 	if (tp)
 		put_tcp_queues(seq, tp, state);
 	else
@@ -248,6 +240,34 @@ static __noinline int show_tcp(struct bpf_iter__tcp *ctx, __u16 family)
 		put_tcp_options(seq, tp, state);
 	}
 	PUT(seq, "\n")
+}
+
+static __always_inline void put_udp_line(struct seq_file *seq, struct udp_sock *up, __u16 family)
+{
+	struct sock *sk = &up->inet.sk;
+
+	/* The kernel counts from one: include/net/sock.h, sk_wmem_alloc_get() */
+	put_queues(seq, GET(sk, sk_backlog.rmem_alloc.counter),
+		   GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1);
+	put_ends(seq, &sk->__sk_common, family);
+	put_shared_options(seq, sk);
+	put_set_options(seq, sk);
+	PUT_OPTION(seq, ",SO_BROADCAST", FLAG(sk, SOCK_BROADCAST))
+	PUT(seq, "\n")
+}
+
+/* Not inlined, like show_udp(), so that two programs share the code. */
+static __noinline int show_tcp(struct bpf_iter__tcp *ctx, __u16 family)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct seq_file *seq = ctx->meta->seq;
+
+	if (is_first(ctx->meta))
+		PUT(seq, TCP_HEADER)
+	if (!skc || LOAD(skc, skc_family) != family)
+		return 0;
+	/* This returns NULL for mini-sockets. */
+	put_tcp_line(seq, skc, bpf_skc_to_tcp_sock(skc), tcp_state(skc, address_of(skc)), family);
 	return 0;
 }
 
@@ -255,26 +275,11 @@ static __noinline int show_udp(struct bpf_iter__udp *ctx, __u16 family)
 {
 	struct udp_sock *up = ctx->udp_sk;
 	struct seq_file *seq = ctx->meta->seq;
-	struct sock_common *skc;
-	struct sock *sk;
 
 	if (is_first(ctx->meta))
 		PUT(seq, UDP_HEADER)
-	if (!up)
-		return 0;
-	sk = &up->inet.sk;
-	skc = &sk->__sk_common;
-	if (LOAD(skc, skc_family) != family)
-		return 0;
-
-	/* The kernel counts from one: include/net/sock.h, sk_wmem_alloc_get() */
-	put_queues(seq, GET(sk, sk_backlog.rmem_alloc.counter),
-		   GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1);
-	put_ends(seq, skc, family);
-	put_shared_options(seq, sk);
-	put_set_options(seq, sk);
-	PUT_OPTION(seq, ",SO_BROADCAST", FLAG(sk, SOCK_BROADCAST))
-	PUT(seq, "\n")
+	if (up && LOAD(up, inet.sk.__sk_common.skc_family) == family)
+		put_udp_line(seq, up, family);
 	return 0;
 }
 
@@ -300,4 +305,134 @@ SEC("iter/udp")
 int udp6stat(struct bpf_iter__udp *ctx)
 {
 	return show_udp(ctx, AF_INET6);
+}
+
+/*
+ * The same by walks (pins.h), which wait for the lock of no socket. They require bpf_loop() and the storage of tasks. The
+ * loader tries them first: src/kernel/module.rs
+ */
+
+/* No line is longer. The options of TCP with the longest values are 330 bytes, the rest of a line 125. */
+#define LINE_ROOM 480
+
+/* The context of the callbacks of a loop. */
+struct turn {
+	struct seq_file *seq;
+	__u64 family;
+};
+
+static __noinline int show_copy_of_tcp(struct seq_file *seq, __u32 index, __u16 family)
+{
+	__u32 state = copy_socket(index), in_kernel = state >> 8;
+	struct lane *lane = own_lane();
+
+	if (!state || !lane)
+		return 0;
+	if (in_kernel == TCP_TIME_WAIT || in_kernel == TCP_NEW_SYN_RECV)
+		put_tcp_line(seq, (void *)lane->copies.sock, 0, state, family);
+	else
+		put_tcp_line(seq, (void *)lane->copies.sock, (void *)lane->copies.sock, state, family);
+	return 0;
+}
+
+static __noinline int show_copy_of_udp(struct seq_file *seq, __u32 index, __u16 family)
+{
+	__u32 state = copy_socket(index);
+	struct lane *lane = own_lane();
+
+	if (state && lane)
+		put_udp_line(seq, (void *)lane->copies.sock, family);
+	return 0;
+}
+
+static long tcp_turn(__u32 index, struct turn *turn)
+{
+	show_copy_of_tcp(turn->seq, index, turn->family);
+	return 0;
+}
+
+static long udp_turn(__u32 index, struct turn *turn)
+{
+	show_copy_of_udp(turn->seq, index, turn->family);
+	return 0;
+}
+
+/* Begins the next batch. Returns 1 if there is no room for one, or the walk is over. */
+static __always_inline int collect_batch(struct seq_file *seq)
+{
+	__u32 limit = (seq->size - seq->count) / LINE_ROOM;
+
+	if (limit < BATCH_LEAST || !begin_batch(limit))
+		return 1;
+	bpf_loop(CHAIN_STEPS, collect_turn, 0, 0);
+	return 0;
+}
+
+static long tcp_batch(__u32 index, struct turn *turn)
+{
+	if (collect_batch(turn->seq))
+		return 1;
+	bpf_loop(end_batch(), tcp_turn, turn, 0);
+	return 0;
+}
+
+static long udp_batch(__u32 index, struct turn *turn)
+{
+	if (collect_batch(turn->seq))
+		return 1;
+	bpf_loop(end_batch(), udp_turn, turn, 0);
+	return 0;
+}
+
+static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, bool is_tcp, __u16 family)
+{
+	struct turn turn = { .seq = ctx->meta->seq, .family = family };
+	struct seq_file *seq = ctx->meta->seq;
+	__u32 *number = ctx->key;
+	int call;
+
+	if (!number)
+		return 0;
+	call = begin_call(ctx->meta->session_id, *number, family, is_tcp ? TABLE_TCP_LISTEN : TABLE_UDP,
+			  is_tcp ? TABLE_TCP : TABLE_UDP);
+	if (call == CALL_DONE)
+		return 0;
+	/* The reader takes what there is, and the call is made again: kernel/bpf/bpf_iter.c, bpf_seq_read() */
+	if (seq->count && (seq->size - seq->count) / LINE_ROOM < BATCH_LEAST)
+		return 1;
+	if (call == CALL_FIRST && is_tcp)
+		PUT(seq, TCP_HEADER)
+	else if (call == CALL_FIRST)
+		PUT(seq, UDP_HEADER)
+	if (call != CALL_FAILED) {
+		bpf_loop(CALL_BATCHES, is_tcp ? tcp_batch : udp_batch, &turn, 0);
+		if (seq->count < seq->size && end_call())
+			return 0;
+	}
+	fail(seq);
+	return 0;
+}
+
+SEC("iter/bpf_map_elem")
+int tcpstat_walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return walk(ctx, true, AF_INET);
+}
+
+SEC("iter/bpf_map_elem")
+int tcp6stat_walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return walk(ctx, true, AF_INET6);
+}
+
+SEC("iter/bpf_map_elem")
+int udpstat_walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return walk(ctx, false, AF_INET);
+}
+
+SEC("iter/bpf_map_elem")
+int udp6stat_walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return walk(ctx, false, AF_INET6);
 }

@@ -137,8 +137,14 @@ static __always_inline __u64 written(struct seq_file *seq)
 }
 #else
 #define WALKS false
+#ifdef PART_OF_READER
+/* A pin has no room for parts on its stack: pins.h */
+#define is_walked_once(seq) true
+#define begin_part(seq, on_stack, size) part_of_reader(size)
+#else
 #define is_walked_once(seq) false
 #define begin_part(seq, on_stack, size) __builtin_memset(on_stack, 0, size)
+#endif
 #define end_part(seq, part, size) bpf_seq_write(seq, part, size)
 #define put_chunk put_chunk_into_seq
 

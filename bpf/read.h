@@ -74,6 +74,9 @@
 #define LOAD_BIT(pointer, member) LOAD_BITS(pointer, member)
 #endif
 
+/* Casts a pointer to another shape of its type: see the flavours in vmlinux.h */
+#define FLAVOUR(type, pointer) ((struct type *)(pointer))
+
 /*
  * Whether the running kernel has a member. Several are joined with `&` and `|`: && and || are branches,
  * and the verifier removes each branch whose outcome it knows by moving all instructions after it.

@@ -159,6 +159,15 @@ struct waiting_record {
 	__u64 listener_inode;
 };
 
+/* "knsv" */
+#define VOID_MAGIC 0x76736e6b
+
+/* Says that the record of a socket before it is wrong. */
+struct void_record {
+	__u32 magic;
+	__u32 unused;
+};
+
 /* "knsn" */
 #define TASK_MAGIC 0x6e736e6b
 

@@ -50,8 +50,21 @@ static __always_inline bool has_fixed_files(void)
 	       (HAS_HELPER(BPF_FUNC_timer_init) || !HAS_HELPER(BPF_FUNC_snprintf));
 }
 
-/* include/linux/io_uring_types.h, IO_RINGFD_REG_MAX */
-#define REGISTERED_COUNT (bpf_core_field_size(struct io_uring_task, registered_rings) / 8)
+static __always_inline bool has_registered_rings(void)
+{
+	struct task_struct *task = 0;
+	struct io_uring_task *context = 0;
+
+	return HAS(task, io_uring) & HAS(context, registered_rings);
+}
+
+/* The most rings that a task can register: include/linux/io_uring_types.h, IO_RINGFD_REG_MAX */
+static __always_inline __u64 registered_count(void)
+{
+	if (!has_registered_rings())
+		return 0;
+	return bpf_core_field_size(struct io_uring_task, registered_rings) / 8;
+}
 
 /*
  * The array of the rings that a task has registered (IORING_REGISTER_RING_FDS, from 5.18), or 0. It is freed at once when
@@ -59,9 +72,9 @@ static __always_inline bool has_fixed_files(void)
  */
 static __always_inline __u64 registered_rings(struct task_struct *task)
 {
-	struct io_uring_task *context = 0;
+	struct io_uring_task *context;
 
-	if (!(HAS(task, io_uring) & HAS(context, registered_rings)))
+	if (!has_registered_rings())
 		return 0;
 	context = BPF_CORE_READ(task, io_uring);
 	return context ? (__u64)context + bpf_core_field_offset(struct io_uring_task, registered_rings) : 0;

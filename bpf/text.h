@@ -15,10 +15,12 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include "constant.h"
+
 /* Writes a string literal. */
 #define PUT(seq, literal)                                                                          \
 	{                                                                                          \
-		static const char text[] = literal;                                                \
+		static const char text[] CONSTANT = literal;                                       \
                                                                                                    \
 		bpf_seq_write(seq, text, sizeof(text) - 1);                                        \
 	}
@@ -26,7 +28,7 @@
 /* Writes so many blanks, 31 at most. */
 static __noinline int put_blanks(struct seq_file *seq, __u64 count)
 {
-	static const char blanks[32] = "                               ";
+	static const char blanks[32] CONSTANT = "                               ";
 
 	barrier_var(count);
 	count &= sizeof(blanks) - 1;
@@ -127,7 +129,7 @@ static __always_inline void put_ipv4(struct seq_file *seq, __u32 address)
 /* Writes a number in hexadecimal, without leading zeros, and a colon behind it if `colon` is 1. */
 static __noinline int put_hex(struct seq_file *seq, __u32 word, __u32 colon)
 {
-	static const char hex[16] = "0123456789abcdef";
+	static const char hex[16] CONSTANT = "0123456789abcdef";
 	char text[8] = {};
 	__u64 length = 1, first;
 

@@ -12,32 +12,8 @@
 #define WALK_H
 
 #include "lane.h"
-#include "hashes.h"
 #include "chains.h"
 #include "messages.h"
-
-/* How many times a socket that changes is read. */
-#define TRIES 4
-
-static __always_inline void liken(struct lane *lane, struct likeness *likeness)
-{
-	struct sock_common *skc = COMMON(lane);
-
-	copy_common(lane, lane->copies.address);
-	likeness->addresses = (__u64)skc->skc_daddr << 32 | skc->skc_rcv_saddr;
-	likeness->hash = skc->skc_hash;
-	likeness->cookie = GET(skc, skc_cookie.counter);
-	likeness->state = (__u64)skc->skc_state << 32 | (__u32)skc->skc_dport << 16 | skc->skc_num;
-	likeness->pprev = (__u64)skc->skc_node.pprev;
-	likeness->net = (__u64)skc->skc_net.net;
-}
-
-/* Copies a structure of the kernel. */
-#define COPY(type, to, address)                                                                    \
-	bpf_probe_read_kernel(to,                                                                  \
-			      bpf_core_type_size(struct type) < sizeof(to) ?                       \
-				      bpf_core_type_size(struct type) : sizeof(to),                \
-			      (void *)(address))
 
 /* Copies the namespace, of which sockets have options in common, unless the copy is that of the socket before. */
 static __always_inline void copy_net(struct lane *lane)
@@ -88,20 +64,6 @@ __noinline int begin_socket(__u32 number, __u32 index)
 		return 0;
 	copy_net(lane);
 	return COMMON(lane)->skc_state;
-}
-
-/* Looks at the socket after it was read. A unix socket must also be what its link points to. */
-static __always_inline bool has_changed(struct lane *lane)
-{
-	struct likeness *before = &lane->likeness[0], *after = &lane->likeness[1];
-
-	liken(lane, after);
-	if (lane->table == TABLE_UNIX &&
-	    (before->pprev != after->pprev || load_word(after->pprev) != lane->copies.address + NODE_OFFSET))
-		return true;
-	return !after->pprev || before->addresses != after->addresses || before->hash != after->hash ||
-	       before->cookie != after->cookie || before->state != after->state ||
-	       before->net != after->net;
 }
 
 /* Keeps the record that was written, or discards it and returns 1 if the socket has changed meanwhile. */

@@ -42,12 +42,16 @@ typedef _Bool bool;
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 /* include/uapi/linux/bpf.h */
 enum {
 	BPF_F_NO_PREALLOC = 1 << 0,
+	BPF_F_RDONLY_PROG = 1 << 7,
 	BPF_F_MMAPABLE = 1 << 10,
+	/* of bpf_task_storage_get() */
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1 << 0,
 };
 
 /* include/uapi/linux/bpf.h; shows which helpers the running kernel has, see bpf/compat.h */
@@ -1310,6 +1314,7 @@ union bpf_udp_iter_batch_item {
 };
 
 struct seq_file {
+	unsigned long size;
 	unsigned long count;
 	const struct file *file;
 };

@@ -10,8 +10,8 @@ use crate::host::database::{self, Database};
 /// The longest name in bytes: RFC 1035, 2.3.4, as text.
 const LONGEST: usize = 253;
 
-/// The names of hosts by address. Of several names, the first counts, as in gethostbyaddr(3). Empty if the file cannot
-/// be read.
+/// The names of hosts by address. Of several names, the first counts, as in gethostbyaddr(3). Lists of hosts to be blocked
+/// give them the address 0.0.0.0, which is no host. Empty if the file cannot be read.
 pub fn by_address() -> HashMap<IpAddr, Rc<[u8]>> {
     of(&Database::at("/etc/hosts"))
 }
@@ -21,9 +21,9 @@ fn of(hosts: &Database) -> HashMap<IpAddr, Rc<[u8]>> {
     for line in hosts.lines("").into_iter().flatten() {
         let mut words = database::words(line);
         let address = words.next().and_then(|word| str::from_utf8(word).ok()?.parse().ok());
+        let address = address.map(|it: IpAddr| it.to_canonical()).filter(|it| can_have_name(*it));
         if let (Some(address), Some(name)) = (address, words.next().filter(|it| is_name(it))) {
-            let address: IpAddr = address;
-            names.entry(address.to_canonical()).or_insert_with(|| name.into());
+            names.entry(address).or_insert_with(|| name.into());
         }
     }
     names
@@ -76,7 +76,9 @@ mod tests {
     fn hosts_by_address() {
         let hosts = of(&Database::with(
             b"127.0.0.1 localhost me # comment\n#10.0.0.1 no\n10.0.0.2\tdb.example db\n10.0.0.2 other\n\
-              ::ffff:10.0.0.3 v4\n10.0.0.4 1.2.3.4\n10.0.0.5\nfe80::1%eth0 scoped\n::1 \xff\n",
+              ::ffff:10.0.0.3 v4\n10.0.0.4 1.2.3.4\n10.0.0.5\nfe80::1%eth0 scoped\n::1 \xff\n\
+              0.0.0.0 blocked.example\n:: blocked.example\n::ffff:0.0.0.0 blocked.example\n\
+              255.255.255.255 broadcasthost\nfe80::1 router\n",
         ));
         let named = |text: &str| hosts.get(&text.parse().unwrap()).map(|name| name.to_vec());
         assert_eq!(named("127.0.0.1"), Some(b"localhost".to_vec()));

@@ -13,19 +13,27 @@ use crate::host::users;
 use crate::kernel::name_service::{NameService, PATIENCE};
 use crate::socket::kind::Family;
 
-/// Looks up names. Each address is asked for once. An address without an answer in time has no name, even if the answer
-/// arrives later, so that the same address is always shown in the same way.
+/// The number of addresses whose answers are kept for the next reading, which bounds the memory of a run that reads for
+/// days (`--continuous`).
+const KEPT: usize = 100_000;
+
+/// Looks up names. Each address is asked for once, as long as its answer is kept. An address without an answer in time has
+/// no name, even if the answer arrives later, so that the same address is always shown in the same way.
 #[derive(Debug)]
 pub struct Resolver {
     services: Services,
     users: HashMap<u32, Rc<[u8]>>,
-    hosts: RefCell<HashMap<IpAddr, Option<Rc<[u8]>>>>,
+    /// The names of /etc/hosts.
+    of_file: HashMap<IpAddr, Rc<[u8]>>,
+    /// The addresses that were asked for, and their names.
+    asked: RefCell<HashMap<IpAddr, Option<Rc<[u8]>>>>,
     /// The addresses to ask for.
     wanted: RefCell<HashSet<IpAddr>>,
-    /// `None` if this program has no name services, or the process that asks them could not be started.
+    /// `None` if this program has no name services, or the process that asks them could not be started or has
+    /// ended.
     service: RefCell<Option<NameService>>,
-    /// Why it could not be started.
-    obstacle: Option<String>,
+    /// Why names cannot be asked for, and what to do about it.
+    obstacle: RefCell<Option<String>>,
     /// How long a reading may still wait for answers.
     left: Cell<Duration>,
 }
@@ -34,19 +42,19 @@ impl Resolver {
     /// Reads the files of names, and prepares to ask the name services from the network namespace of this process. To be
     /// called before another thread is started.
     pub fn start() -> Resolver {
-        let hosts = by_address().into_iter().map(|(address, name)| (address, Some(name)));
         let (service, obstacle) = match NameService::EXISTS.then(NameService::start) {
             Some(Ok(service)) => (Some(service), None),
-            Some(Err(error)) => (None, Some(reason(&error))),
+            Some(Err(error)) => (None, Some(not_started(&reason(&error)))),
             None => (None, None),
         };
         Resolver {
             services: Services::read(),
             users: users::by_number(),
-            hosts: RefCell::new(hosts.collect()),
+            of_file: by_address(),
+            asked: RefCell::default(),
             wanted: RefCell::default(),
             service: RefCell::new(service),
-            obstacle,
+            obstacle: RefCell::new(obstacle),
             left: Cell::new(PATIENCE),
         }
     }
@@ -54,16 +62,21 @@ impl Resolver {
     /// Permits another reading to wait for answers.
     pub fn begin_reading(&self) {
         self.left.set(PATIENCE);
+        if self.asked.borrow().len() > KEPT {
+            self.asked.take();
+        }
     }
 
     /// Notes that the name of an address is needed. Returns whether [`Resolver::ask`] must ask for it.
     pub fn must_ask(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let may_ask = self.service.borrow().is_some() && !self.left.get().is_zero();
-        if !may_ask || !can_have_name(address) || self.hosts.borrow().contains_key(&address) {
+        let is_known =
+            self.of_file.contains_key(&address) || self.asked.borrow().contains_key(&address);
+        if !may_ask || !can_have_name(address) || is_known {
             return self.wanted.borrow().contains(&address);
         }
-        self.hosts.borrow_mut().insert(address, None);
+        self.asked.borrow_mut().insert(address, None);
         self.wanted.borrow_mut().insert(address)
     }
 
@@ -75,27 +88,30 @@ impl Resolver {
     /// Asks for the names that are needed, and waits for them as long as the reading may.
     pub fn ask(&self) {
         let wanted: Vec<IpAddr> = self.wanted.borrow_mut().drain().collect();
-        let mut service = self.service.borrow_mut();
-        let Some(service) = service.as_mut().filter(|_| !wanted.is_empty()) else { return };
+        let mut running = self.service.borrow_mut();
+        let Some(service) = running.as_mut().filter(|_| !wanted.is_empty()) else { return };
         let begun = Instant::now();
         let answers = service.ask(&wanted, self.left.get());
         self.left.set(self.left.get().saturating_sub(begun.elapsed()));
         let named = answers.into_iter().filter(|(address, name)| is_name_of(name, *address));
-        self.hosts.borrow_mut().extend(named.map(|(address, name)| (address, Some(name.into()))));
+        self.asked.borrow_mut().extend(named.map(|(address, name)| (address, Some(name.into()))));
+        if service.has_ended() {
+            *running = None;
+            self.obstacle.replace(Some(ENDED.into()));
+        }
     }
 
     /// The names that could not be looked up, as the end of a sentence. An address without a name is not among them.
     pub fn missing(&self) -> Option<String> {
-        let why = self.obstacle.as_ref()?;
-        Some(format!(
-            "names of hosts: cannot start the process that asks for them: {why} (omit -r, or raise the limits of \
-             processes and descriptors: `ulimit -u`, `ulimit -n`)"
-        ))
+        let why = self.obstacle.borrow();
+        why.as_ref().map(|why| format!("names of hosts: {why}"))
     }
 
     /// The name of a host, as far as it is known.
     pub fn host(&self, address: IpAddr) -> Option<Rc<[u8]>> {
-        self.hosts.borrow().get(&address.to_canonical()).cloned().flatten()
+        let address = address.to_canonical();
+        let asked = || self.asked.borrow().get(&address).cloned().flatten();
+        self.of_file.get(&address).cloned().or_else(asked)
     }
 
     /// The name of the service at a port of sockets of this family.
@@ -106,5 +122,42 @@ impl Resolver {
     /// The name of a user.
     pub fn user(&self, uid: u32) -> Option<Rc<[u8]>> {
         self.users.get(&uid).cloned()
+    }
+}
+
+fn not_started(why: &str) -> String {
+    format!(
+        "cannot start the process that asks for them: {why} (omit -r, or raise the limits of processes and descriptors: \
+         `ulimit -u`, `ulimit -n`)"
+    )
+}
+
+/// It cannot say why.
+const ENDED: &str = "the process that asks for them has ended, which happens without /dev/null, or with a limit of \
+                     processes or memory (omit -r, or raise the limits: `ulimit -u`, `ulimit -v`)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_not_kept_without_limit() {
+        let resolver = Resolver {
+            services: Services::default(),
+            users: HashMap::new(),
+            of_file: HashMap::from([([10, 0, 0, 1].into(), (*b"db").into())]),
+            asked: RefCell::default(),
+            wanted: RefCell::default(),
+            service: RefCell::default(),
+            obstacle: RefCell::default(),
+            left: Cell::new(PATIENCE),
+        };
+        for n in 0..=KEPT as u32 {
+            let address: IpAddr = std::net::Ipv4Addr::from_bits(n).into();
+            resolver.asked.borrow_mut().insert(address, Some((*b"a").into()));
+            resolver.begin_reading();
+            assert_eq!(resolver.host(address).is_some(), n < KEPT as u32);
+        }
+        assert_eq!(resolver.host([10, 0, 0, 1].into()).as_deref(), Some(&b"db"[..]));
     }
 }

@@ -45,11 +45,12 @@ pub fn parse(word: &str, passwd: &Database) -> Result<u32, String> {
     }
 }
 
-/// The name and the UID in a line. Other fields may have any encoding.
+/// The name and the UID in a line, unless that is a comment or has no name. Other fields may have any encoding.
 fn user(line: &[u8]) -> Option<(&[u8], u32)> {
     let mut fields = line.split(|byte| *byte == b':');
     let (name, uid) = (fields.next()?, fields.nth(1)?);
-    Some((name, str::from_utf8(uid).ok()?.parse().ok()?))
+    let uid = str::from_utf8(uid).ok()?.parse().ok()?;
+    (!name.is_empty() && !name.starts_with(b"#")).then_some((name, uid))
 }
 
 #[cfg(test)]
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn users_by_number_and_name() {
         let passwd = Database::with(
-            b"root:x:0:0:root:/root:/bin/sh\nn\xe9:x:7:7:::\nwww-data:x:33:33:J\xf6rg:/:/bin/false\n",
+            b"#old:x:7:7:::\n:x:7:7:::\nroot:x:0:0:root:/root:/bin/sh\nn\xe9:x:7:7:::\nwww-data:x:33:33:J\xf6rg:/:/bin/false\n",
         );
         assert_eq!(parse("33", &passwd), Ok(33));
         assert_eq!(parse("www-data", &passwd), Ok(33));

@@ -36,11 +36,25 @@ pub fn note_signals() {
     }
 }
 
+/// Whether one of the signals that are noted has arrived.
+pub fn has_signal() -> bool {
+    HAS_ARRIVED.load(Ordering::Relaxed)
+}
+
 /// Has SIGINT and SIGQUIT ignored, which the keyboard sends to all programs on the terminal.
 pub fn ignore_interrupts() {
-    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
+    ignore(&[Signal::SIGINT, Signal::SIGQUIT]);
+}
+
+/// Has all signals ignored that are sent to a group of processes to end it.
+pub fn ignore_end_of_group() {
+    ignore(&[Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM]);
+}
+
+fn ignore(signals: &[Signal]) {
+    for signal in signals {
         // SAFETY: ignoring a signal installs no handler.
-        let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+        let _ = unsafe { nix::sys::signal::signal(*signal, SigHandler::SigIgn) };
     }
 }
 
@@ -52,11 +66,10 @@ pub fn ends_within(time: Duration, output: BorrowedFd) -> bool {
     // A signal that arrives after the variable was read ends the call instead: ppoll(2).
     let is_blocked = pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut mask));
     let mut polled = [PollFd::new(output, PollFlags::empty())];
-    let has_ended = || HAS_ARRIVED.load(Ordering::Relaxed);
     let is_gone =
-        !has_ended() && matches!(ppoll(&mut polled, Some(time.into()), Some(mask)), Ok(1..));
+        !has_signal() && matches!(ppoll(&mut polled, Some(time.into()), Some(mask)), Ok(1..));
     if is_blocked.is_ok() {
         let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
     }
-    is_gone || has_ended()
+    is_gone || has_signal()
 }

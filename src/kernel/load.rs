@@ -17,6 +17,7 @@ use crate::kernel::object::{set_prefilter, set_walks, Part};
 use crate::kernel::pins::{Pin, Pins};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
+use crate::kernel::shared::{self, Shared, WalkOfPin, CALLS_OF_RECORDS};
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::syscall;
 use crate::kernel::walk::{self, Walks, PLACES};
@@ -171,6 +172,26 @@ impl Loader {
             .map_err(|error| refusal::reason(&error))
     }
 
+    /// Loads walks that can be pinned in place of the kernel's iterators, as far as this kernel permits it.
+    pub fn load_shared(&self, request: &Request) -> Vec<Shared> {
+        libbpf_log::capture();
+        let possible = Shared::ALL.into_iter().filter(|it| shared::can_walk(&self.features, it.2));
+        let load = |(name, replaced, _)| {
+            libbpf_log::clear();
+            let choose = |open: &mut OpenObject| {
+                shared::choose(open, name, Some(CALLS_OF_RECORDS))?;
+                set_prefilter(open, &request.into())
+            };
+            let attach = |object: &Object| shared::attach(object, name);
+            let link = Part::Pins.load(self.minimized(), choose, attach).ok()?;
+            // A walk that does not find the table fails.
+            let mut walk = WalkOfPin::new(Iter::new(&link).ok()?);
+            io::copy(&mut walk, &mut io::sink()).ok()?;
+            Some(Shared::new(link, replaced))
+        };
+        possible.filter_map(load).collect()
+    }
+
     /// The file of types for these programs. `None` if libbpf has to search for the types, because one of
     /// them may be in a module.
     fn minimized_for(&self, needed: &[&Program]) -> Option<&MinimizedBtf> {
@@ -276,19 +297,25 @@ impl Programs {
         PROGRAMS.iter().filter(move |it| it.is_needed(request, &features))
     }
 
-    /// Pins each program at a path of a BPF file system. It stays loaded as long as the file exists. Returns the programs
-    /// with their paths.
+    /// Pins each program, or the walk that replaces it, at a path of a BPF file system. It stays loaded as long as the
+    /// file exists. Returns the programs with their paths.
     ///
     /// # Errors
     ///
     /// When the kernel refuses: bpf(2), BPF_OBJ_PIN.
     pub fn pin(
         &mut self,
+        walks: &mut [Shared],
         path: impl Fn(&Program) -> PathBuf,
     ) -> Result<Vec<(&'static Program, PathBuf)>, LoadError> {
         let mut pinned = Vec::new();
         for loaded in self.groups.iter_mut().flat_map(|group| &mut group.loaded) {
             let path = path(loaded.program);
+            if let Some(walk) = walks.iter_mut().find(|walk| walk.replaces(loaded.program.name)) {
+                pin(&mut walk.link, &path)?;
+                pinned.push((loaded.program, path));
+                continue;
+            }
             loaded.links.iter_mut().try_for_each(|link| pin(link, &path))?;
             pinned.push((loaded.program, path));
         }
@@ -327,8 +354,11 @@ impl Programs {
         is_such: impl Fn(Subject) -> bool,
     ) -> Result<(), Error> {
         for pin in self.pins.iter().filter(|pin| is_such(pin.program.subject)) {
-            let open = pin.open().map_err(|error| Error::OpenIterator(of_file(&error)));
-            snapshot.add(pin.program.rank(), open?);
+            let open = pin.open().map_err(|error| Error::OpenIterator(of_file(&error)))?;
+            match pin.is_walk {
+                true => snapshot.add(pin.program.rank(), WalkOfPin::new(open)),
+                false => snapshot.add(pin.program.rank(), open),
+            }
         }
         Ok(())
     }
@@ -401,6 +431,13 @@ impl Programs {
         all.filter(|program| matches!(program.subject, Subject::Sockets(_)))
     }
 
+    /// The programs before which the kernel takes the lock of each socket.
+    pub fn with_locks(&self) -> impl Iterator<Item = &'static Program> + '_ {
+        let loaded = self.loaded().map(|loaded| loaded.program);
+        let pins = self.pins.iter().filter(|pin| !pin.is_walk).map(|pin| pin.program);
+        loaded.chain(pins).filter(|program| program.takes_locks)
+    }
+
     /// The duration of the longest call of a walk so far. `None` if nothing is walked.
     pub fn longest_call(&self) -> Option<Duration> {
         self.groups.iter().filter_map(|group| Some(group.walks.as_ref()?.longest_call())).max()
@@ -466,7 +503,7 @@ impl Group {
                 let has_descriptors = needed.iter().any(|it| it.walks_descriptors());
                 Some(Walks::of(object, lanes, has_descriptors, udplite)?)
             }
-            Part::Tables | Part::Files => None,
+            Part::Tables | Part::Files | Part::Pins => None,
         };
         let missing = walks.as_ref().map(Walks::missing).transpose()?.unwrap_or_default();
         let is_missing = |it: &&&Program| it.family().is_some_and(|it| missing.contains(&it));
@@ -480,7 +517,9 @@ impl Group {
             let loaded = loaded.ok_or_else(|| no_program(name))?;
             let links = match part {
                 Part::Walks => walk::attach(object, &loaded, lanes)?,
-                Part::Tables | Part::Files => vec![loaded.attach_iter_with_opts(IterOpts::None)?],
+                Part::Tables | Part::Files | Part::Pins => {
+                    vec![loaded.attach_iter_with_opts(IterOpts::None)?]
+                }
             };
             let is_by_descriptor = loaded.section() == BY_DESCRIPTOR;
             Ok(Loaded { program, links, is_by_descriptor })

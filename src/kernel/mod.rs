@@ -29,6 +29,7 @@ pub mod read_ahead;
 pub mod refusal;
 pub mod request;
 pub mod sandbox;
+pub mod shared;
 mod skeleton;
 pub mod snapshot;
 pub mod syscall;

@@ -9,7 +9,7 @@ use plain::Plain;
 
 use crate::kernel::abi::{parameters, prefilter, walk_limit, walk_parameters};
 use crate::kernel::btf::MinimizedBtf;
-use crate::kernel::skeleton::{files, tables};
+use crate::kernel::skeleton::{files, pins, tables};
 use crate::kernel::{handler, identity};
 
 /// The maps of the walks of tables: bpf/lane.h
@@ -28,14 +28,18 @@ pub enum Part {
     Tables,
     /// bpf/files.bpf.c
     Files,
+    /// bpf/pins.bpf.c
+    Pins,
 }
 
 impl Part {
+    /// The parts with the programs of a run.
     pub const ALL: [Part; 3] = [Part::Walks, Part::Tables, Part::Files];
 
     /// The part that contains the program of this name.
     pub fn of(program: &str) -> Part {
         match program {
+            _ if program.ends_with("_pin") => Part::Pins,
             _ if program.contains("walk") => Part::Walks,
             _ if program.contains("_table") => Part::Tables,
             _ => Part::Files,
@@ -69,6 +73,7 @@ impl Part {
             Part::Files => {
                 load(files::FilesSkelBuilder::default(), &mut storage, btf, choose, attach)
             }
+            Part::Pins => load(pins::PinsSkelBuilder::default(), &mut storage, btf, choose, attach),
         }
     }
 }

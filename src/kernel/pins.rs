@@ -7,6 +7,7 @@
 //! set_5f0c.../                 programs whose records belong together
 //!     version -> 0.1.0 81d3... the version of knetstat, and [`RECORDS`]
 //!     lacking -> sock.sk_drops ...   the members that the kernel lacks, if there are any
+//!     locking -> tcp_table ...       the files here and beside the set whose readers take the lock of each socket
 //!     tcp_table udp_table ...  a file for each program, by its name in programs.rs
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! A BPF file system has no files with text, and reading a map requires bpf(2). But it has symbolic links, whose targets
 //! are text that every reader of the directory may read, and that is replaced with the set.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -31,8 +33,10 @@ use nix::sys::statfs::{fstatfs, BPF_FS_MAGIC};
 
 use crate::error::{reason, PinsError};
 use crate::kernel::caller;
-use crate::kernel::programs::{Program, Subject};
+use crate::kernel::family::Family;
+use crate::kernel::programs::{Program, Subject, PROGRAMS};
 use crate::text::escaped;
+use crate::text::suggest::listed;
 
 /// Where pins are made, and where users without privileges look for them.
 pub const DIRECTORY: &str = "/run/knetstat";
@@ -43,6 +47,7 @@ pub const SET: &str = "set_";
 /// The names of the symbolic links with text in a set.
 pub const VERSION: &str = "version";
 pub const LACKING: &str = "lacking";
+pub const LOCKING: &str = "locking";
 
 /// A number that changes with the records that the programs write: build.rs.
 pub const RECORDS: &str = env!("KNETSTAT_RECORDS");
@@ -68,6 +73,8 @@ pub struct Pins {
 #[derive(Clone)]
 pub struct Pin {
     pub program: &'static Program,
+    /// Whether it is a walk, which takes no lock of a socket: src/kernel/shared.rs
+    pub is_walk: bool,
     file: Arc<OwnedFd>,
     set: Arc<OwnedFd>,
 }
@@ -174,7 +181,11 @@ impl Set {
             None => return Err(PinsError::Foreign),
         }
         let pins = programs.iter().filter_map(|it| self.pin(it).transpose());
-        let pins = pins.collect::<io::Result<_>>().map_err(of_io)?;
+        let mut pins: Vec<Pin> = pins.collect::<io::Result<_>>().map_err(of_io)?;
+        let locking = self.text(LOCKING).map_err(of_io)?.unwrap_or_default();
+        for pin in pins.iter_mut().filter(|pin| pin.program.takes_locks) {
+            pin.is_walk = !locking.split_whitespace().any(|name| name == pin.program.name);
+        }
         let lacking = self.text(LACKING).map_err(of_io)?.unwrap_or_default();
         let lacking = lacking.split_whitespace().map(str::to_owned).collect();
         Ok(Pins { place: self.place.clone(), lacking, pins })
@@ -193,6 +204,12 @@ impl Set {
     /// Whether the set has a pin of this program.
     pub fn has(&self, program: &'static Program) -> bool {
         self.pin(program).is_ok_and(|pin| pin.is_some())
+    }
+
+    /// The files whose readers take the lock of each socket, in words. Empty if there are none, or it is unknown.
+    pub fn locking(&self) -> String {
+        let names = self.text(LOCKING).ok().flatten().unwrap_or_default();
+        in_words(names.split_whitespace())
     }
 
     /// The target of a symbolic link in the set. `None` if there is no such link.
@@ -216,12 +233,29 @@ impl Set {
         match is_bpf(&file)? && kind == SFlag::S_IFREG {
             true => {
                 let (file, set) = (Arc::new(file), Arc::clone(&self.directory));
-                Ok(Some(Pin { program, file, set }))
+                Ok(Some(Pin { program, is_walk: false, file, set }))
             }
             // Mounted over the pin.
             false => Err(Errno::EINVAL.into()),
         }
     }
+}
+
+/// What files show: the families of sockets, other programs, and texts by their names.
+pub fn in_words<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let (mut families, mut others) = (BTreeSet::new(), Vec::new());
+    for name in names {
+        match PROGRAMS.iter().find(|it| it.name == name) {
+            Some(program) => match program.family() {
+                Some(family) => drop(families.insert(family)),
+                None => others.push(program.to_string()),
+            },
+            None => others.push(escaped(name.as_bytes())),
+        }
+    }
+    let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
+    let sockets = (!titles.is_empty()).then(|| format!("{} sockets", listed(&titles, "and")));
+    sockets.into_iter().chain(others).collect::<Vec<_>>().join(", ")
 }
 
 fn is_bpf(file: impl AsFd) -> io::Result<bool> {

@@ -204,6 +204,8 @@ impl fmt::Display for Program {
 pub struct Features {
     /// bpf_loop(), since Linux 5.17.
     pub bpf_loop: bool,
+    /// Storage of tasks that programs can use, since Linux 5.12: bpf/pins.h
+    pub task_storage: bool,
     /// What can be read by walking tables and descriptors: bpf/hashes.h, bpf/descriptors.h.
     pub walks: Vec<Subject>,
     /// The names of the iterators. `None` if they are unknown.
@@ -217,6 +219,7 @@ impl Features {
         let names = |btf: &KernelBtf| btf.iterators().iter().map(|it| it.name.clone()).collect();
         Features {
             bpf_loop: btf.is_none_or(|btf| btf.has_helper("BPF_FUNC_loop")),
+            task_storage: btf.is_none_or(|btf| btf.has_helper("BPF_FUNC_task_storage_get")),
             walks: btf.map(walks).unwrap_or_default(),
             iterators: btf.map(names),
         }

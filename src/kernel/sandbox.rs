@@ -30,18 +30,6 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_ptrace,
     libc::SYS_rt_sigqueueinfo,
     libc::SYS_rt_tgsigqueueinfo,
-    // The network
-    libc::SYS_accept,
-    libc::SYS_accept4,
-    libc::SYS_bind,
-    libc::SYS_connect,
-    libc::SYS_listen,
-    libc::SYS_sendmmsg,
-    libc::SYS_sendmsg,
-    libc::SYS_sendto,
-    libc::SYS_setsockopt,
-    libc::SYS_socket,
-    libc::SYS_socketpair,
     // Files
     libc::SYS_fallocate,
     libc::SYS_fchmod,
@@ -97,6 +85,21 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_userfaultfd,
 ];
 
+/// The calls of the network, which fail, too, unless the process asks name servers.
+const REFUSED_OF_NETWORK: &[libc::c_long] = &[
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_listen,
+    libc::SYS_sendmmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_sendto,
+    libc::SYS_setsockopt,
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+];
+
 /// The older forms of the same calls, which later architectures do not have.
 #[cfg(target_arch = "x86_64")]
 const REFUSED_OLD: &[libc::c_long] = &[
@@ -131,13 +134,28 @@ pub fn enter() -> Result<(), Error> {
     static ONCE: Once = Once::new();
     capability::drop_all()?;
     ONCE.call_once(|| {
-        let _ = filter().and_then(|filter| apply_filter_all_threads(&filter));
+        apply(&[REFUSED, REFUSED_OLD, REFUSED_OF_NETWORK]);
     });
     Ok(())
 }
 
-fn filter() -> Result<BpfProgram, seccompiler::Error> {
-    let refused = REFUSED.iter().chain(REFUSED_OLD).map(|call| (*call, Vec::new()));
+/// The same, but the calls of the network succeed: for the process that asks name servers.
+///
+/// # Errors
+///
+/// As [`capability::drop_all`].
+pub fn enter_with_network() -> Result<(), Error> {
+    capability::drop_all()?;
+    apply(&[REFUSED, REFUSED_OLD]);
+    Ok(())
+}
+
+fn apply(refused: &[&[libc::c_long]]) {
+    let _ = filter(refused).and_then(|filter| apply_filter_all_threads(&filter));
+}
+
+fn filter(refused: &[&[libc::c_long]]) -> Result<BpfProgram, seccompiler::Error> {
+    let refused = refused.iter().copied().flatten().map(|call| (*call, Vec::new()));
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = refused.collect();
     rules.insert(libc::SYS_openat, opening_to_write(2)?);
     #[cfg(target_arch = "x86_64")]

@@ -15,3 +15,8 @@ pub(super) mod files {
 pub(super) mod module {
     include!(concat!(env!("OUT_DIR"), "/module.skel.rs"));
 }
+
+#[allow(clippy::all, non_camel_case_types, non_snake_case, dead_code)]
+pub(super) mod pins {
+    include!(concat!(env!("OUT_DIR"), "/pins.skel.rs"));
+}

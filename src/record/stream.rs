@@ -17,6 +17,10 @@ use crate::record::section::{Record, Sections, LAYOUT};
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
 const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
 
+/// The first four bytes of what says that the record before it is wrong, and its length; VOID_MAGIC in bpf/record.h.
+const VOID: u32 = u32::from_ne_bytes(*b"knsv");
+const VOID_LENGTH: usize = 8;
+
 /// The size of a read. An iterator answers a read from a buffer of eight pages, of up to 64 KiB each.
 const READ_SIZE: usize = 512 * 1024;
 
@@ -78,6 +82,8 @@ pub struct Records<R> {
     base: usize,
     /// The number of bytes in the stream before `begin`, for error messages.
     offset: u64,
+    /// The error of the last read, until the records before it have been returned.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Records<R> {
@@ -85,7 +91,16 @@ impl<R: Read> Records<R> {
     pub fn new(source: R) -> Self {
         let buffer = vec![0; READ_SIZE + RECORD_MAX + 8];
         let base = buffer.as_ptr().align_offset(8).min(7);
-        Records { source, required: Sections::ALL, buffer, begin: base, end: base, base, offset: 0 }
+        Records {
+            source,
+            required: Sections::ALL,
+            buffer,
+            begin: base,
+            end: base,
+            base,
+            offset: 0,
+            failed: None,
+        }
     }
 
     /// Reads from the same source. Other sections than these may be left out.
@@ -103,7 +118,11 @@ impl<R: Read> Records<R> {
             let bytes = &self.buffer[self.begin..self.end];
             let length = length(bytes, self.required);
             if let Some(length) = length.map_err(|what| Error::Damaged(self.offset, what))? {
-                break length;
+                match self.is_void_behind(length) {
+                    true => self.skip(length + VOID_LENGTH),
+                    false => break length,
+                }
+                continue;
             }
             if bytes.len() > RECORD_MAX {
                 return Err(Error::Damaged(self.offset, "a record has no end"));
@@ -115,18 +134,43 @@ impl<R: Read> Records<R> {
                 };
             }
         };
-        let record = &self.buffer[self.begin..self.begin + length];
-        self.begin += length;
-        self.offset += length as u64;
+        let begin = self.begin;
+        self.skip(length);
+        let record = &self.buffer[begin..begin + length];
         match Record::parse(record) {
             Some(record) => Ok(Some(record)),
             None => Err(Error::Damaged(self.offset - length as u64, "its record is too short")),
         }
     }
 
+    /// Whether the first record, of this length, is followed by what says that it is wrong.
+    fn is_void_behind(&mut self, length: usize) -> bool {
+        while self.end - self.begin < length + VOID_LENGTH {
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return false,
+                // The record was read before.
+                Err(error) => {
+                    self.failed = Some(error);
+                    return false;
+                }
+            }
+        }
+        let behind = &self.buffer[self.begin + length..];
+        behind.starts_with(&VOID.to_ne_bytes())
+    }
+
+    fn skip(&mut self, length: usize) {
+        self.begin += length;
+        self.offset += length as u64;
+    }
+
     /// Moves the remaining bytes to the front and reads more behind them. Returns `false` at the end of the
     /// source.
     fn fill(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         self.buffer.copy_within(self.begin..self.end, self.base);
         self.end -= self.begin - self.base;
         self.begin = self.base;
@@ -218,5 +262,52 @@ fn read_all<T: Plain + Default>(
         }
         buffer.copy_within(whole..filled, 0);
         filled -= whole;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a few bytes in each read.
+    struct Slowly<'a>(&'a [u8], usize);
+
+    impl Read for Slowly<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..length])
+        }
+    }
+
+    fn header(identity: u64) -> Vec<u8> {
+        let mut bytes = vec![0; size_of::<record_header>()];
+        bytes[..4].copy_from_slice(&MAGIC.to_ne_bytes());
+        let at = std::mem::offset_of!(record_header, identity);
+        bytes[at..at + 8].copy_from_slice(&identity.to_ne_bytes());
+        bytes
+    }
+
+    fn void() -> Vec<u8> {
+        [VOID.to_ne_bytes(), [0; 4]].concat()
+    }
+
+    #[test]
+    fn a_record_before_a_void_record_is_discarded() {
+        let stream = [
+            [header(1), header(2), void()].concat(),
+            [header(3), void(), header(3), header(4)].concat(),
+            [header(5), void()].concat(),
+        ];
+        let stream = stream.concat();
+        for length in [1, 7, 8, 100, READ_SIZE] {
+            let mut records = Records::new(Slowly(&stream, length));
+            let mut identities = Vec::new();
+            while let Some(record) = records.next_record().expect("records") {
+                identities.push(record.header.identity);
+            }
+            assert_eq!(identities, [1, 3, 4], "{length} bytes in each read");
+        }
+        let alone = void();
+        assert!(Records::new(&*alone).next_record().is_err());
     }
 }

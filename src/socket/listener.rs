@@ -1,5 +1,5 @@
 //! Finds the listener of a connection that waits to be accepted, or is not established yet. A waiting connection is
-//! found in the queue of its listener (bpf/queue.h). The record of a connection request names its listener itself.
+//! found in the queue of its listener (bpf/accept_queue.h). The record of a connection request names its listener itself.
 
 use std::collections::HashMap;
 use std::io::Read;

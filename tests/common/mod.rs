@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::pty::{openpty, Winsize};
@@ -115,6 +116,24 @@ pub fn stdout(arguments: &str) -> String {
     assert!(output.status.success(), "knetstat {arguments}: {} {stderr}", output.status);
     assert_eq!(stderr, "", "knetstat {arguments}");
     String::from_utf8(output.stdout).expect("the output is UTF-8")
+}
+
+/// Ends other threads when it is dropped, also because an assertion failed.
+pub struct End<'a>(pub &'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Reads the rest of a pin. A walk reports its end by EAGAIN: src/kernel/shared.rs
+pub fn read_pin(pin: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match pin.read_to_end(&mut bytes) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => panic!("a pin: {error}"),
+        _ => bytes,
+    }
 }
 
 /// The sockets that knetstat shows in this thread's namespace.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
@@ -10,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
-use crate::common::{self, has_mptcp, not_tested, say, scene, set, set_bytes};
+use crate::common::{self, has_mptcp, not_tested, read_pin, say, scene, set, set_bytes};
 use knetstat::kernel::abi::{record_header, socket_trait, walk_parameters};
 use knetstat::kernel::object::{set_walks, Part};
 use knetstat::kernel::programs::PROGRAMS;
@@ -123,7 +124,7 @@ fn streams() -> Vec<[Stream; 2]> {
                 // It finds no sockets by itself.
                 Part::Walks if program == walk::PLACES => continue,
                 Part::Walks => walk_twice(&program),
-                Part::Tables | Part::Files => read_twice(part, &program),
+                Part::Tables | Part::Files | Part::Pins => read_twice(part, &program),
             };
             match pair {
                 Some(pair) => all.push(pair),
@@ -409,7 +410,7 @@ fn pinned_streams(directory: &Path) -> Vec<[Stream; 2]> {
     let programs = PROGRAMS.iter().map(|it| it.name).filter(|name| pins.join(name).exists());
     let read = |program: &str| Stream {
         program: program.to_owned(),
-        bytes: std::fs::read(pins.join(program)).expect("a pin"),
+        bytes: read_pin(&mut File::open(pins.join(program)).expect("a pin")),
     };
     programs.map(|program| [read(program), read(program)]).collect()
 }

@@ -6,12 +6,13 @@ mod addresses;
 mod chosen;
 mod readers;
 mod scene;
+mod walks;
 
 use std::io::Read;
 use std::net::IpAddr;
 
 use crate::common::scene::{proc_rows, Row, FILES as PROC_FILES};
-use crate::common::{enter_namespace, not_tested, permit_descriptors, say, stdout};
+use crate::common::{btf_has, enter_namespace, not_tested, permit_descriptors, say, stdout};
 use knetstat::kernel::load::Loader;
 use knetstat::kernel::module;
 use libbpf_rs::query::ProgInfoIter;
@@ -45,15 +46,41 @@ fn hz() -> u64 {
     (1_000_000_000 + tick / 2) / tick
 }
 
-/// The loaded files.
-struct Files([Link; 4]);
+/// The loaded files, and whether their readers wait for the locks of sockets.
+struct Files([Link; 4], bool);
 
 impl Files {
+    /// Loads the files as this kernel permits: walks or, without permission, the kernel's iterators.
     fn load() -> Files {
-        let loader = Loader::new();
-        Files(module::FILES.map(|file| {
+        Files::load_with(true)
+    }
+
+    fn load_with(walks: bool) -> Files {
+        let loader = Loader::new().with_walks(walks);
+        let texts = module::FILES.map(|file| {
             module::load(&loader, file, hz()).unwrap_or_else(|error| panic!("{file}: {error}"))
-        }))
+        });
+        let takes_locks = texts.iter().any(|text| text.takes_locks);
+        Files(texts.map(|text| text.link), takes_locks)
+    }
+
+    /// The files as walks. `None` if this kernel does not permit them.
+    fn walks() -> Option<Files> {
+        let files = Files::load();
+        match files.1 {
+            false => Some(files),
+            true => {
+                // Since 6.2. Every kernel that has it permits the walks.
+                assert!(!btf_has("bpf_rdonly_cast"), "this kernel permits no walks");
+                not_tested("the files of the module as walks: this kernel does not permit them");
+                None
+            }
+        }
+    }
+
+    /// The files in each form that this kernel permits.
+    fn forms() -> Vec<Files> {
+        Files::walks().into_iter().chain([Files::load_with(false)]).collect()
     }
 
     /// What the files contain in the network namespace of this thread.
@@ -175,9 +202,14 @@ fn thousands_of_sockets() {
     let _turn = crate::exclusive();
     permit_descriptors(8192);
     enter_namespace();
-    let files = Files::load();
     let _scene = scene::Scene::new();
-    let lines = assert_same(&files);
+    for files in Files::forms() {
+        assert_scene(&assert_same(&files));
+    }
+}
+
+/// Asserts that the lines of the files show everything that is in the scene.
+fn assert_scene(lines: &[Vec<String>; 4]) {
     let counts = lines.each_ref().map(Vec::len);
     assert!(counts[0] > 300 && counts[1] > 800 && counts[2] > 200 && counts[3] > 800, "{counts:?}");
     let tcp: Vec<&String> = lines[..2].iter().flatten().collect();
@@ -206,8 +238,8 @@ fn thousands_of_sockets() {
 #[test]
 fn the_verifier_takes_each_file_at_a_small_cost() {
     let _turn = crate::exclusive();
-    let files = Files::load();
-    for (link, file) in files.0.iter().zip(module::FILES) {
+    let links = Files::forms().into_iter().flat_map(|files| files.0);
+    for (link, file) in links.zip(module::FILES.into_iter().cycle()) {
         let id = link.info().expect("the link").prog_id;
         let program = ProgInfoIter::default().find(|program| program.id == id);
         match program.expect("the program").verified_insns {

@@ -1,32 +1,39 @@
 //! Pins leave nothing loaded once they are removed, however `knetstat pin` ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
 use knetstat::commands::pin::directory::{Access, Directory, SINGLE};
 use knetstat::commands::pin::place::Place;
 use knetstat::kernel::load;
+use knetstat::kernel::module::walk_of;
 use knetstat::kernel::object::Part;
-use knetstat::kernel::programs::PROGRAMS;
+use knetstat::kernel::programs::{When, PROGRAMS};
 use libbpf_rs::query::{LinkInfoIter, MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
-use libbpf_rs::{IterOpts, Link, MapCore, MapFlags, MapHandle, Object, OpenObject};
+use libbpf_rs::{IterOpts, Link, MapCore, MapFlags, MapHandle, MapType, Object, OpenObject};
 
-use crate::common::{enter_namespace, knetstat, say, sockets, wait_until, KNETSTAT};
+use crate::common::ways::NO_WALKS;
+use crate::common::{
+    btf_has, enter_namespace, knetstat, permit_descriptors, read_pin, say, scene, set_bytes,
+    sockets, wait_until, End, KNETSTAT,
+};
 use crate::exclusive;
+use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// The beginnings of the names of the maps of pins: libbpf puts eight characters of the name of the object before that
 /// of a section that is not its own (libbpf.c, internal_map_name()).
-const MAPS: [&str; 4] = ["tables_b.", "files_bp.", "module_b.", ".rodata.paramet"];
+const MAPS: [&str; 6] =
+    ["tables_b.", "files_bp.", "module_b.", "pins_bpf", ".rodata.paramet", "pin_"];
 
 /// The IDs of the programs and maps in the kernel with the names of those of pins, and of the links of these programs.
 /// Other programs of this host may come and go.
@@ -59,8 +66,12 @@ impl InKernel {
 /// Whether a program in the kernel has the name of one that is pinned, of which the kernel keeps 15 characters.
 fn is_pinned(name: &[u8]) -> bool {
     let is = |whole: &str| whole.as_bytes()[..whole.len().min(15)] == *name;
-    SINGLE.into_iter().any(is)
-        || PROGRAMS.iter().any(|it| is(it.name) || is(&format!("{}_without_loop", it.name)))
+    SINGLE.into_iter().any(|it| is(it) || is(&walk_of(it)))
+        || ["tcp_pin", "udp_pin", "queue_pin"].into_iter().any(is)
+        || PROGRAMS
+            .iter()
+            .filter(|it| !matches!(it.when, When::Walk | When::UnboundWalk))
+            .any(|it| is(it.name) || is(&format!("{}_without_loop", it.name)))
 }
 
 /// A directory of pins.
@@ -123,16 +134,15 @@ fn nothing_is_left_loaded() {
     let mut file = File::open(pinned.0.join("records/udp_table")).expect("a pin");
     pinned.run("unpin");
     assert!(!InKernel::list().has_nothing_but(&before));
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).expect("the records");
-    assert!(!bytes.is_empty());
+    assert!(!read_pin(&mut file).is_empty());
     drop(file);
     wait_until("nothing is loaded", || InKernel::list().has_nothing_but(&before));
 }
 
-/// The maps of pinned programs have many readers, so that no map may hold a record. All of them are constants.
+/// The maps of pinned programs have many readers, so that no map may hold a record. All of them are constants, except
+/// those of the walks (bpf/pins.h): the storage of the task that reads, and the position of each open file.
 #[test]
-fn pinned_programs_share_only_constants() {
+fn readers_share_only_constants() {
     let _turn = exclusive();
     let pinned = Pinned::nowhere("constants");
     let before = InKernel::list();
@@ -144,16 +154,32 @@ fn pinned_programs_share_only_constants() {
     let programs: Vec<_> = programs.collect();
     assert!(programs.len() >= 15, "{}", programs.len());
     let maps: BTreeSet<u32> = programs.iter().flat_map(|it| &it.map_ids).copied().collect();
-    let mut found = 0;
+    let (mut found, mut of_readers) = (0, 0);
     for map in MapInfoIter::default().filter(|map| maps.contains(&map.id)) {
+        let (name, kind) = (map.name.to_string_lossy(), map.ty);
+        if ["pin_lanes", "pin_nets", "pin_positions"].contains(&&*name) {
+            let is_position = name == "pin_positions";
+            assert!((kind == MapType::TaskStorage) != is_position, "{name}: {kind:?}");
+            of_readers += 1;
+            continue;
+        }
+        if name == "pin_calls" {
+            let number = MapHandle::from_map_id(map.id).expect("a map").value_size();
+            assert_eq!(number, 4, "the number of a call, which no program can write");
+            of_readers += 1;
+            continue;
+        }
         assert!(map.name.to_string_lossy().contains(".rodata"), "{:?}", map.name);
         let handle = MapHandle::from_map_id(map.id).expect("a map");
         let written = handle.update(&[0; 4], &vec![0; map.value_size as usize], MapFlags::ANY);
         assert!(written.is_err(), "{:?} can be written", map.name);
         found += 1;
     }
-    assert_eq!(found, maps.len());
-    say(&format!("pins: {} programs have {found} maps, all of them constants", programs.len()));
+    assert_eq!(found + of_readers, maps.len());
+    say(&format!(
+        "pins: {} programs have {found} maps with constants, and {of_readers} of their readers",
+        programs.len()
+    ));
 }
 
 /// A file that is replaced is always there.
@@ -182,7 +208,7 @@ fn single_files_are_replaced_at_once() {
     };
     let links: Option<Vec<Link>> = attach("udp_table").or_else(|| attach("udp_table_without_loop"));
     let file = pinned.0.join("udpstat");
-    let is_over = AtomicBool::new(false);
+    let (is_over, reads) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
         let mut links = links.expect("one of them").into_iter();
         let mut replace = || {
@@ -192,18 +218,21 @@ fn single_files_are_replaced_at_once() {
             Some(())
         };
         replace();
-        let reader = scope.spawn(|| {
-            let mut reads = 0;
+        let _end = End(&is_over);
+        scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                let records = std::fs::read(&file).expect("a file");
+                let records = std::fs::read(&file).expect("the file is always there");
                 assert!(records.starts_with(b"knst"));
-                reads += 1;
+                reads.fetch_add(1, Ordering::Relaxed);
             }
-            reads
         });
+        let another = || {
+            let before = reads.load(Ordering::Relaxed);
+            wait_until("another read", || reads.load(Ordering::Relaxed) > before);
+        };
+        another();
         while replace().is_some() {}
-        is_over.store(true, Ordering::Relaxed);
-        assert!(reader.join().expect("the file is always there") > 1);
+        another();
     });
     let mode = file.metadata().expect("a file").mode() & 0o777;
     assert_eq!(mode, 0o440);
@@ -253,4 +282,128 @@ fn a_killed_pin_leaves_a_whole_set() {
 fn count_sets(directory: &Path) -> usize {
     let entries = directory.read_dir().into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("set_")).count()
+}
+
+/// The sockets that a run shows, by their inodes. None is shown twice. Without cookies, because since 6.16, the kernel's
+/// iterators assign one to a socket at which a read stops.
+fn by_inode(arguments: &str) -> BTreeMap<u64, Value> {
+    let mut shown = sockets(arguments);
+    for socket in &mut shown {
+        socket["cookie"] = Value::Null;
+        socket["options"].as_object_mut().expect("options").remove("SO_COOKIE");
+    }
+    let count = shown.len();
+    let inode = |socket: &Value| socket["inode"].as_u64().expect("an inode");
+    let all: BTreeMap<_, _> = shown.into_iter().map(|socket| (inode(&socket), socket)).collect();
+    assert_eq!(all.len(), count, "knetstat {arguments} shows a socket twice");
+    all
+}
+
+/// Joins IPv6 multicast groups, each of which is an item of the record.
+fn join_groups(socket: &UdpSocket, count: u16) {
+    const IPPROTO_IPV6: i32 = 41;
+    const IPV6_ADD_MEMBERSHIP: i32 = 20;
+    for n in 1..=count {
+        let mut request = [0; 20];
+        request[..2].copy_from_slice(&[0xff, 0x02]);
+        request[14..16].copy_from_slice(&n.to_be_bytes());
+        request[16..].copy_from_slice(&1u32.to_ne_bytes()); // the loopback interface
+        set_bytes(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request).expect("a group");
+    }
+}
+
+/// Records that are too long for the room that is usually left for one, and a chain that is longer than a buffer.
+#[test]
+fn long_records_and_chains() {
+    const SHARING: usize = 1000;
+    let _turn = exclusive();
+    permit_descriptors(4096);
+    enter_namespace();
+    let members = [0, 1, 20, 100, 400];
+    let members: Vec<_> = members
+        .into_iter()
+        .cycle()
+        .take(60)
+        .map(|count| {
+            let socket = UdpSocket::bind("[::1]:0").expect("bind");
+            join_groups(&socket, count);
+            socket
+        })
+        .collect();
+    let share = |kind| {
+        let socket = Socket::new(Domain::IPV4, kind, None).expect("a socket");
+        socket.set_reuse_port(true).expect("SO_REUSEPORT");
+        let address: SocketAddr = "127.0.0.1:4700".parse().expect("an address");
+        socket.bind(&address.into()).expect("bind");
+        if kind == Type::STREAM {
+            socket.listen(1).expect("listen");
+        }
+        socket
+    };
+    let sharing: Vec<_> =
+        [Type::STREAM, Type::DGRAM].into_iter().cycle().take(2 * SHARING).map(share).collect();
+    let pinned = Pinned::nowhere("long");
+    let expected = by_inode("-tu -O all");
+    assert_eq!(expected.len(), members.len() + sharing.len());
+    // Walks, where the kernel permits them, and its iterators.
+    for walks in [true, false] {
+        let without = (!walks).then_some(NO_WALKS);
+        let output = knetstat(without.into_iter().chain(["pin", "--dir", pinned.path()]));
+        assert!(output.status.success(), "{output:?}");
+        let locking = pinned.0.join("records/locking").read_link().expect("the pins with locks");
+        let has_locks = locking.to_string_lossy().contains("tcp_table");
+        // Since 6.2. Every kernel that has it permits the walks.
+        assert!(has_locks != walks || walks && !btf_has("bpf_rdonly_cast"), "{locking:?}");
+        let shown = by_inode(&format!("--pins {} -tu -O all", pinned.path()));
+        assert_eq!(shown.len(), expected.len());
+        for (inode, socket) in &expected {
+            assert_eq!(shown.get(inode), Some(socket));
+        }
+        let longest = shown.values().map(|socket| socket["options"].to_string().len()).max();
+        assert!(longest > Some(400 * 20), "{longest:?} bytes of options");
+    }
+    say(&format!("pins: {} sockets with long records and chains", expected.len()));
+}
+
+/// Connections that stay are shown once in each reading, beside others that come and go.
+#[test]
+fn sockets_that_stay() {
+    const COUNT: usize = 500;
+    const READS: u32 = 20;
+    let _turn = exclusive();
+    permit_descriptors(4096);
+    enter_namespace();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("an address");
+    let connect = || (TcpStream::connect(address).expect("connect"), listener.accept());
+    let staying: Vec<_> = (0..COUNT).map(|_| connect()).collect();
+    let inodes: Vec<u64> = staying.iter().map(|(client, _)| scene::inode(client)).collect();
+    let pinned = Pinned::nowhere("stay");
+    pinned.run("pin");
+    let command = format!("--pins {} -t --columns inode", pinned.path());
+    let (is_over, others) = (AtomicBool::new(false), AtomicU32::new(0));
+    thread::scope(|scope| {
+        let _end = End(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let (client, server) = connect();
+                // With a reset, so that no TIME_WAIT keeps the port.
+                let client = Socket::from(client);
+                client.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+                drop((client, server));
+                others.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for _ in 0..READS {
+            let mut found = BTreeMap::new();
+            for socket in sockets(&command) {
+                *found.entry(socket["inode"].as_u64().unwrap_or_default()).or_insert(0) += 1;
+            }
+            let wrong = inodes.iter().filter(|inode| found.get(inode) != Some(&1)).count();
+            assert_eq!(wrong, 0, "of {COUNT} sockets that stay");
+        }
+    });
+    let others = others.into_inner();
+    say(&format!("pins: {READS} readings beside {others} connections that came and went"));
+    assert!(others > READS, "{others} connections");
 }

@@ -7,8 +7,11 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsFd;
 use std::thread;
 
-use crate::common::{self, enter_namespace, not_tested, say, set, set_bytes};
+use crate::common::{self, btf_has, enter_namespace, not_tested, say, set, set_bytes};
+use knetstat::kernel::load::Loader;
 use knetstat::kernel::object::Part;
+use knetstat::kernel::request::Request;
+use knetstat::kernel::shared::WalkOfPin;
 use libbpf_rs::{Iter, IterOpts, Link, Object, OpenObject};
 use nix::sched::{sched_setaffinity, CpuSet};
 use nix::sys::resource::{getrusage, UsageWho};
@@ -46,6 +49,14 @@ fn read(link: &Link) -> Vec<u8> {
     bytes
 }
 
+/// The same for a walk that can be pinned.
+fn read_walk(link: &Link) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut walk = WalkOfPin::new(Iter::new(link).expect("an iterator"));
+    walk.read_to_end(&mut bytes).expect("read");
+    bytes
+}
+
 /// Returns how many times the kernel has preempted this thread.
 fn interruptions() -> i64 {
     getrusage(UsageWho::RUSAGE_THREAD).expect("getrusage").involuntary_context_switches()
@@ -57,7 +68,7 @@ fn preempts() -> bool {
     words.split_whitespace().any(|word| word == "preempt=full")
 }
 
-fn check(link: &Link) {
+fn check(link: &Link, read: fn(&Link) -> Vec<u8>) {
     let alone = read(link);
     assert!(alone.len() > usize::from(SOCKETS) * 100, "{} bytes", alone.len());
     assert!(alone == read(link), "the sockets are at rest");
@@ -103,8 +114,25 @@ fn readers_of_one_program() {
             Ok(program.attach_iter_with_opts(IterOpts::None).expect("it is attached"))
         };
         if let Ok(link) = Part::Tables.load(None, choose, attach) {
-            return check(&link);
+            return check(&link, read);
         }
     }
     panic!("the kernel takes neither program");
+}
+
+#[test]
+fn readers_of_one_pin() {
+    let _turn = crate::exclusive();
+    enter_namespace();
+    let _sockets = sockets();
+    let request = Request { every_netns: false, ..Request::everything() };
+    let walks = Loader::new().load_shared(&request);
+    match walks.iter().find(|walk| walk.replaces("udp_table")) {
+        Some(walk) => check(&walk.link, read_walk),
+        None => {
+            // Since 6.2. Every kernel that has it permits the walks.
+            assert!(!btf_has("bpf_rdonly_cast"), "this kernel permits no walks");
+            not_tested("readers of a walk that is pinned: this kernel does not permit walks");
+        }
+    }
 }

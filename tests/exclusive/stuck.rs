@@ -8,7 +8,9 @@ mod output;
 mod run;
 mod scene;
 mod task;
+mod texts;
 
+use std::net::TcpListener;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -165,6 +167,24 @@ fn notice() {
         enter_namespace();
         notice::check();
     }
+}
+
+/// The files of the kernel module, and the socket of a task that never gives its lock back.
+#[test]
+fn texts_of_the_module() {
+    let _turn = exclusive();
+    if !can_withhold() {
+        return;
+    }
+    enter_namespace();
+    let mut scene = Scene::default();
+    scene.add_tcp_connection();
+    scene.add_tcp_listener();
+    scene.add_udp_over_ipv4();
+    scene.add_udp_over_ipv6();
+    let listener = TcpListener::bind("[::1]:0").expect("bind");
+    texts::check(scene);
+    drop(listener);
 }
 
 #[test]

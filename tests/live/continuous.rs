@@ -468,15 +468,15 @@ fn a_thousand_rounds_grow_nothing() {
         (0..20).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a socket")).collect();
     let mut running = Running::start("-tupe --peer -c 0.001");
     let mut rounds = |number: usize| {
-        // The largest of several moments, because a round opens and closes descriptors.
-        let mut size = (0, 0);
+        // The smallest of several moments, because a round opens and closes descriptors. What is never released raises it.
+        let mut size = (u64::MAX, usize::MAX);
         let mut seen = 0;
         while seen < number {
             let line = running.lines(1).remove(0);
             if line.starts_with("Proto") {
                 seen += 1;
                 let (memory, descriptors) = running.size();
-                size = (size.0.max(memory), size.1.max(descriptors));
+                size = (size.0.min(memory), size.1.min(descriptors));
             }
         }
         size
@@ -503,7 +503,7 @@ fn a_thousand_screens_grow_nothing() {
                 let text = terminal.running.output.recv_timeout(PATIENCE).expect("a screen");
                 seen += text.matches(CLEAR).count();
                 let (memory, descriptors) = terminal.running.size();
-                size = (size.0.max(memory), size.1.max(descriptors));
+                size = (size.0.min(memory), size.1.min(descriptors));
             }
             size
         };

@@ -173,6 +173,23 @@ fn a_pager_that_ends_early_ends_the_run() {
     }
 }
 
+/// A pager such as less(1) would keep the keyboard from ending a run that waits, and would show nothing if that fails.
+#[test]
+fn no_pager_is_started_before_there_is_something_to_show() {
+    enter_namespace();
+    let written = Written::new("early");
+    let command = format!("tee {}", written.path());
+    let wrong = run("-u --netns nosuch --pager", &[("PAGER", &command)]);
+    assert_eq!(wrong.status, Some(2), "{}", wrong.stderr);
+    let mut waiting = Command::new("timeout");
+    // timeout(1) ends with 124 if the signal ended the program.
+    waiting.args(["--signal=INT", "--kill-after=20", "1", "env", "--default-signal=INT", KNETSTAT]);
+    waiting.args(["-u", "--wait", "120s", "--pager"]).env("KNETSTAT_PAGER", &command);
+    let (status, terminal, stderr) = on_terminal(&mut waiting);
+    assert_eq!((status, terminal.as_str(), stderr.as_str()), (Some(124), "", ""));
+    assert!(!Path::new(written.path()).exists());
+}
+
 /// What is missing is reported when the pager has ended, and the status is that of the run.
 #[test]
 fn an_error_is_reported_behind_the_pager() {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use knetstat::kernel::sandbox;
 
-const PROBE: &str = "sandbox::what_fails_inside";
+const PROBES: [&str; 2] = ["sandbox::what_fails_inside", "sandbox::what_fails_with_the_network"];
 
 /// The directory that the process may not change.
 const DIRECTORY: &str = "SANDBOX_TEST";
@@ -19,12 +19,38 @@ fn what_reading_does_not_need_fails() {
     let directory = std::env::temp_dir().join(format!("knetstat-sandbox-{}", std::process::id()));
     fs::create_dir(&directory).expect("a directory");
     fs::write(directory.join("file"), "text").expect("a file");
-    let mut probe = Command::new(std::env::current_exe().expect("this program"));
-    let probe = probe.args(["--ignored", "--exact", PROBE]).env(DIRECTORY, &directory);
-    let output = probe.output().expect("it starts");
+    let outputs = PROBES.map(|probe| {
+        let mut program = Command::new(std::env::current_exe().expect("this program"));
+        let program = program.args(["--ignored", "--exact", probe]).env(DIRECTORY, &directory);
+        program.output().expect("it starts")
+    });
     fs::remove_dir_all(&directory).expect("the directory");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    for output in outputs {
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+}
+
+/// The process that asks name servers opens sockets, and nothing else.
+#[test]
+#[ignore = "what_reading_does_not_need_fails() runs it as a process of its own"]
+fn what_fails_with_the_network() {
+    let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
+    sandbox::enter_with_network().expect("the sandbox");
+    let server = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    client.connect(server.local_addr().expect("an address")).expect("connect");
+    client.send(b"question").expect("a packet");
+    assert_eq!(server.recv(&mut [0; 16]).expect("a packet"), 8);
+    let refused = |what: &str, result: io::Result<()>| {
+        let error = result.expect_err(what);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{what}: {error}");
+    };
+    refused("a program", Command::new("true").status().map(drop));
+    refused("a new file", File::create(directory.join("new")).map(drop));
+    let file = directory.join("file");
+    refused("a file to write", OpenOptions::new().write(true).open(&file).map(drop));
+    assert_eq!(fs::read_to_string(&file).expect("reading"), "text");
 }
 
 #[test]

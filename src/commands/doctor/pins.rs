@@ -58,7 +58,11 @@ fn described(version: &str, set: &Set) -> (Check, bool) {
         return (Check { needed: !capability::may_load(), ..check }, true);
     }
     let readers = readers(Path::new(DIRECTORY));
-    let text = format!("{place}: every family, {with} processes, readable by {readers}");
+    let locking = match set.locking() {
+        names if names.is_empty() => names,
+        names => format!(". Read with the lock of each socket: {names}"),
+    };
+    let text = format!("{place}: every family, {with} processes, readable by {readers}{locking}");
     (Check::ok(NAME, text), true)
 }
 

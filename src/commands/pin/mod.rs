@@ -12,14 +12,16 @@ use std::path::Path;
 
 use super::stdout;
 use crate::cli;
+use crate::config::permits_walks;
 use crate::error::{Error, LoadError};
 use crate::host::{groups, Host};
 use crate::kernel::family::Family;
-use crate::kernel::load::{self, Link, Loader, Programs};
-use crate::kernel::module;
-use crate::kernel::pins::{version, LACKING, VERSION};
+use crate::kernel::load::{self, Loader, Programs};
+use crate::kernel::module::{self, Text};
+use crate::kernel::pins::{in_words, version, LACKING, LOCKING, VERSION};
 use crate::kernel::programs::{Program, Subject};
 use crate::kernel::request::Request;
+use crate::kernel::shared::Shared;
 use crate::kernel::syscall;
 use crate::query::lost::lacking;
 use crate::text::escaped;
@@ -55,9 +57,14 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     let loader = Loader::new().with_walks(false);
     let mut programs = loader.load(&request(owners))?;
     let lacking = loader.btf().map(lacking).unwrap_or_default().join(" ");
+    let walking = Loader::new().with_walks(permits_walks());
+    let mut walks = walking.load_shared(&request(owners));
+    let (texts, mut missing) = texts(&walking)?;
+    let (locking, unlocked) = by_locks(&programs, &walks, &texts);
     let (directory, is_mounted) = Directory::make(&place, access)?;
     let set = directory.make_set()?;
-    let filled = fill(&mut programs, &directory.path().join(&set), &lacking, access);
+    let links = [(LACKING, lacking), (LOCKING, locking.join(" "))];
+    let filled = fill((&mut programs, &mut walks), &directory.path().join(&set), &links, access);
     let pinned = match filled.and_then(|pinned| directory.publish(&set, access).map(|()| pinned)) {
         Ok(pinned) => pinned,
         Err(error) => {
@@ -66,19 +73,35 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
             return Err(error);
         }
     };
-    let (texts, mut missing) = texts(&loader)?;
     let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
-    for (name, mut link) in texts {
-        directory.replace(name, access, |path| load::pin(&mut link, path))?;
+    for (name, mut text) in texts {
+        directory.replace(name, access, |path| load::pin(&mut text.link, path))?;
     }
     // A reader of the report that does not read holds up no other process.
     drop(directory);
-    report(&place, is_mounted, (&pinned, &names), access, &kept(wanted, existing))?;
+    let locks = (in_words(unlocked.into_iter()), in_words(locking.into_iter()));
+    report(&place, is_mounted, (&pinned, &names), locks, access, &kept(wanted, existing))?;
     missing.extend(programs.missing());
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::PinsIncomplete(missing.join("; missing "))),
     }
+}
+
+/// The names of the pins whose readers take the lock of each socket, and of those that do without.
+fn by_locks(
+    programs: &Programs,
+    walks: &[Shared],
+    texts: &[Named],
+) -> (Vec<&'static str>, Vec<&'static str>) {
+    let of_programs = programs
+        .with_locks()
+        .map(|program| (program.name, !walks.iter().any(|walk| walk.replaces(program.name))));
+    let of_texts = texts.iter().map(|(name, text)| (*name, text.takes_locks));
+    let (locking, unlocked): (Vec<_>, Vec<_>) =
+        of_programs.chain(of_texts).partition(|(_, takes_locks)| *takes_locks);
+    let names = |pins: Vec<(&'static str, bool)>| pins.into_iter().map(|(name, _)| name).collect();
+    (names(locking), names(unlocked))
 }
 
 /// What is as it was in the set before, in words.
@@ -115,15 +138,15 @@ fn request(owners: bool) -> Request {
 }
 
 /// A file beside the set, by its name.
-type Text = (&'static str, Link);
+type Named = (&'static str, Text);
 
 /// The files beside the set, and those that this kernel refuses, each with the reason.
-fn texts(loader: &Loader) -> Result<(Vec<Text>, Vec<String>), Error> {
+fn texts(loader: &Loader) -> Result<(Vec<Named>, Vec<String>), Error> {
     let hz = Host::new(None)?.hz;
     let (mut loaded, mut missing) = (Vec::new(), Vec::new());
     for name in SINGLE {
         match module::load(loader, name, hz) {
-            Ok(link) => loaded.push((name, link)),
+            Ok(text) => loaded.push((name, text)),
             Err(error) => missing.push(format!("{name}: {}", error.sentence())),
         }
     }
@@ -136,19 +159,20 @@ fn current(path: &Path) -> Option<OsString> {
 
 /// Fills the directory of a set, and then lets others in.
 fn fill(
-    programs: &mut Programs,
+    (programs, walks): (&mut Programs, &mut [Shared]),
     set: &Path,
-    lacking: &str,
+    links: &[(&str, String)],
     access: Access,
 ) -> Result<Vec<&'static Program>, Error> {
-    let pinned = programs.pin(|program| set.join(program.name)).map_err(|error: LoadError| {
+    let pinned = programs.pin(walks, |program| set.join(program.name));
+    let pinned = pinned.map_err(|error: LoadError| {
         Error::Pinning(escaped(set.as_os_str().as_encoded_bytes()), error.sentence())
     })?;
     let finish = || -> io::Result<()> {
         pinned.iter().try_for_each(|(_, path)| access.give_file(path))?;
         symlink(version(), set.join(VERSION))?;
-        if !lacking.is_empty() {
-            symlink(lacking, set.join(LACKING))?;
+        for (name, target) in links.iter().filter(|(_, target)| !target.is_empty()) {
+            symlink(target, set.join(name))?;
         }
         access.give_directory(set)
     };
@@ -161,6 +185,7 @@ fn report(
     place: &Place,
     is_mounted: bool,
     (pinned, texts): (&[&Program], &[&str]),
+    (unlocked, locking): (String, String),
     access: Access,
     kept: &[&str],
 ) -> Result<(), Error> {
@@ -180,6 +205,8 @@ fn report(
             true => format!("pinned in {path}: the processes that hold sockets"),
             false => "not pinned: the processes that hold sockets (--with-owners)".into(),
         }),
+        (!unlocked.is_empty()).then(|| format!("read without the lock of any socket: {unlocked}")),
+        (!locking.is_empty()).then(|| format!("read with the lock of each socket: {locking}")),
         Some(format!("readable by {readers} (mode {:04o})", access.mode)),
         (!kept.is_empty()).then(|| {
             format!(

@@ -47,16 +47,14 @@ use reading::{expected, find, Loaded, Reading};
 /// be written, or the table is incomplete. [`Error::NoMatch`] if only a match is of interest and there is
 /// none.
 pub fn run(config: &Config) -> Result<(), Error> {
-    let Some(pager) = config.pager.then(Pager::start).transpose()?.flatten() else {
-        return show(config, None);
-    };
-    let result = show(config, Some(&pager));
-    pager.end()?;
+    let mut pager = None;
+    let result = show(config, &mut pager);
+    pager.map_or(Ok(()), Pager::end)?;
     result
 }
 
-/// Shows the sockets, to a pager if there is one.
-fn show(config: &Config, pager: Option<&Pager>) -> Result<(), Error> {
+/// Shows the sockets, to a pager if one is wanted, which is left in `pager`.
+fn show(config: &Config, pager: &mut Option<Pager>) -> Result<(), Error> {
     // Names are asked for where the program was started, and not in the network namespace that it enters.
     let resolver = config.resolve.then(|| Rc::new(Resolver::start()));
     let scope = &config.scope;
@@ -95,8 +93,13 @@ fn show(config: &Config, pager: Option<&Pager>) -> Result<(), Error> {
     if config.asks_for(Column::Xattrs) {
         reading = reading.with_owners(config, false)?;
     }
+    // With less(1), the keyboard can no longer end a run that has nothing to show yet. The pager is therefore started as
+    // late as possible: when the waiting is over, and most errors would have occurred.
+    if config.pager {
+        *pager = Pager::start()?;
+    }
     sandbox::enter()?;
-    pager.iter().for_each(|pager| pager.end_run_with_it());
+    pager.iter().for_each(Pager::end_run_with_it);
     let progress = match config.quiet || pager.is_some() {
         true => Progress::default(),
         false => Progress::start(),

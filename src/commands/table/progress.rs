@@ -79,8 +79,7 @@ impl Progress {
     /// Returns what to say on a terminal if no socket arrives for a while, because the kernel waits for the lock of one.
     /// `None` if these programs take no locks.
     pub fn notice(&self, programs: &Programs) -> Option<Notice> {
-        let families =
-            programs.of_sockets().filter(|it| it.takes_locks).filter_map(Program::family);
+        let families = programs.with_locks().filter_map(Program::family);
         let titles: Vec<&str> = families.map(Family::title).collect();
         if titles.is_empty() || !io::stderr().is_terminal() {
             return None;

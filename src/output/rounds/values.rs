@@ -1,5 +1,6 @@
 //! The values of a row that are compared with those of the round before: its state, its addresses, the interface that
-//! it is bound to, and the options that are shown. Queues and timers are not, because they change all the time.
+//! it is bound to, and the options that are shown. Queues and timers are not, because they change all the time. Addresses
+//! and ports are compared as numbers, because their names may be found in a later round.
 
 use std::io;
 
@@ -32,9 +33,10 @@ pub struct Named<'a> {
 /// None, because writing to a `Vec` does not fail.
 pub fn of(row: &Row, is_json: bool) -> io::Result<Vec<u8>> {
     let mut values = Vec::new();
+    let numeric = &Row { resolver: None, ..*row };
     for column in COMPARED {
         let name = if is_json { column.member() } else { column.name() };
-        let cell = column.read(row);
+        let cell = column.read(numeric);
         add(&mut values, COLUMN, [name, ""], |to| match is_json {
             true => Ok(serde_json::to_writer(to, &cell)?),
             false => cell_text::write(to, &cell, false),

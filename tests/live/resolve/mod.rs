@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use nix::unistd::gettid;
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::{gettid, Pid};
 use serde_json::{json, Value};
 
 use crate::common::{
@@ -52,7 +52,8 @@ fn ends(arguments: &str) -> Vec<String> {
 #[test]
 fn names_replace_numbers_in_the_table() {
     let hosts: &[u8] = b"127.0.0.1 localhost\n192.0.2.2 from-file.example alias\n192.0.2.3 10.0.0.3\n\
-                         192.0.2.4 a\x1b[2J\n192.0.2.5 \xe2\x80\xaegnp.exe\n2001:db8::1 six.example\n";
+                         192.0.2.4 a\x1b[2J\n192.0.2.5 \xe2\x80\xaegnp.exe\n2001:db8::1 six.example\n\
+                         0.0.0.0 blocked.example\n:: blocked.example\n";
     enter(&[SERVICES, ("hosts", hosts), ("passwd", b"super:x:0:0:::\n")]);
     let is_asked = are_asked("names of a name server");
     let _server = is_asked.then(serve);
@@ -143,6 +144,33 @@ fn rounds_show_names() {
     running.end(Signal::SIGTERM);
     // getent(1) has asked once, and the run once, in all of its rounds.
     assert_eq!(server.asked().get("1.2.0.192.in-addr.arpa"), Some(&2));
+}
+
+/// What has changed is compared and written as numbers, whose names may be found later.
+#[test]
+fn names_are_no_changes() {
+    if !are_asked("changes with names") {
+        return;
+    }
+    enter(&[SERVICES]);
+    let _server = serve();
+    let socket = connected("192.0.2.9:2001", "192.0.2.1:7");
+    let mut running = Running::start("-urc 0.05 --ndjson sport = 2001");
+    assert!(running.lines(1)[0].contains(r#""host":"db.example","service":"echo"}"#));
+    running.end(Signal::SIGTERM);
+    let mut running = Running::start("-urc 0.05 --ndjson --changes");
+    running.pass_round();
+    socket.connect("192.0.2.3:7").expect("connect");
+    running.pass_round();
+    let lines = running.end(Signal::SIGTERM);
+    let changes: Vec<Value> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an object"))
+        .filter(|event| event["event"] == json!("changed") && event["local"]["port"] == json!(2001))
+        .map(|event| event["changes"]["remote"].clone())
+        .collect();
+    let end = |address: &str| json!({"address": address, "port": 7});
+    assert_eq!(changes, [json!({"old": end("192.0.2.1"), "new": end("192.0.2.3")})], "{lines:?}");
 }
 
 /// Names are asked for from the network namespace of the caller, whichever namespace is shown.
@@ -311,7 +339,8 @@ fn an_address_of_many_rows_is_asked_for_once() {
     assert_eq!(shown.len(), ROWS + 1);
 }
 
-/// A process that asks is not left behind, and has neither capabilities nor the output.
+/// A process that asks is not left behind, and has neither capabilities nor the output. No signal to its group ends it
+/// before the run, which would then lack names. If it ends nevertheless, this is reported.
 #[test]
 fn the_process_that_asks_ends_with_the_run() {
     if !are_asked("the process that asks") {
@@ -321,7 +350,8 @@ fn the_process_that_asks_ends_with_the_run() {
     let _server = NameServer::start(|_| Answer::Silence);
     let _socket = connected("192.0.2.9:2001", "192.0.2.1:2002");
     let mut command = Command::new(KNETSTAT);
-    let mut child = command.args(["-ur"]).stdout(Stdio::piped()).spawn().expect("knetstat");
+    command.args(["-urc", "0.1", "--ndjson"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("knetstat");
     let children = format!("/proc/{0}/task/{0}/children", child.id());
     let find = || std::fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
     wait_until("a process asks", || !find().is_empty() || child_has_ended(child.id()));
@@ -332,6 +362,43 @@ fn the_process_that_asks_ends_with_the_run() {
     wait_until("it has no capabilities", || status().contains("CapPrm:\t0000000000000000"));
     let output = || std::fs::read_link(format!("{path}/fd/1")).unwrap_or_default();
     wait_until("it has no output", || output() == std::path::Path::new("/dev/null"));
+    wait_until("it is in the sandbox", || status().contains("Seccomp:\t2"));
+    let pid = Pid::from_raw(asker.parse().expect("a PID"));
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
+        kill(pid, signal).expect("a signal");
+    }
+    let _other = connected("192.0.2.9:2003", "192.0.2.2:2002");
+    wait_until("it asks", || {
+        std::fs::read_dir(format!("{path}/task")).is_ok_and(|it| it.count() > 2)
+    });
+    kill(pid, Signal::SIGKILL).expect("a signal");
+    let _another = connected("192.0.2.9:2004", "192.0.2.3:2002");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut said).expect("a line");
+    assert!(
+        said.contains("missing names of hosts: the process that asks for them has ended"),
+        "{said}"
+    );
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).expect("a signal");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    wait_until("it ends, too", || !std::path::Path::new(&path).exists());
+}
+
+/// The process that asks ends when the run does, even if that is killed.
+#[test]
+fn the_process_that_asks_ends_with_a_run_that_is_killed() {
+    if !are_asked("a run that is killed") {
+        return;
+    }
+    enter(&[]);
+    let mut command = Command::new(KNETSTAT);
+    let command = command.args(["-urc"]).stdout(Stdio::null());
+    let mut child = command.spawn().expect("knetstat");
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let find = || std::fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
+    wait_until("a process asks", || !find().is_empty());
+    let path = format!("/proc/{}", find());
     child.kill().expect("it is running");
     child.wait().expect("it ends");
     wait_until("it ends, too", || !std::path::Path::new(&path).exists());
@@ -340,6 +407,24 @@ fn the_process_that_asks_ends_with_the_run() {
 fn child_has_ended(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.contains("State:\tZ") || status.is_empty()
+}
+
+/// A parent that waits for no other process, as the first one of some containers, is left none.
+#[test]
+fn no_process_is_left_to_others() {
+    if !are_asked("a process that is left to others") {
+        return;
+    }
+    enter(&[]);
+    let _server = serve();
+    let _socket = connected("192.0.2.9:2001", "192.0.2.1:2002");
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-e", "trace=wait4,waitid", "-e", "signal=none", KNETSTAT, "-ur"]);
+    let output = strace.output().expect("strace(1)");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("db.example"));
+    let calls = String::from_utf8_lossy(&output.stderr).into_owned();
+    let has_waited = |line: &str| line.starts_with("wait4(") && line.contains("WIFEXITED");
+    assert!(calls.lines().any(has_waited), "{calls}");
 }
 
 /// A run that cannot ask name servers says so, and shows numbers.
@@ -357,6 +442,24 @@ fn names_that_cannot_be_asked_for_are_reported() {
     let (rows, said) = (String::from_utf8_lossy(&output.stdout), output.stderr);
     assert!(rows.starts_with("192.0.2.9:2001          192.0.2.1:2002\n"), "{rows}");
     let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("missing names of hosts") && said.lines().count() == 1, "{said}");
+}
+
+/// The same if the process cannot prepare itself, here without /dev/null.
+#[test]
+fn a_process_that_cannot_ask_is_reported() {
+    if !are_asked("a process that cannot ask") {
+        return;
+    }
+    enter(&[]);
+    let _socket = connected("192.0.2.9:2001", "192.0.2.1:2002");
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", "mount -t tmpfs none /dev && exec \"$0\" \"$@\"", KNETSTAT]);
+    let output = command.args(["-urH", "--columns", "local,remote"]).output().expect("unshare(1)");
+    let (rows, said) = (String::from_utf8_lossy(&output.stdout), output.stderr);
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(rows.starts_with("192.0.2.9:2001          192.0.2.1:2002\n"), "{rows}");
     assert!(said.contains("missing names of hosts") && said.lines().count() == 1, "{said}");
 }
 
