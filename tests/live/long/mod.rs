@@ -19,6 +19,10 @@ type Case = (&'static [&'static str], fn());
 /// The number of scenes that run at the same time. Many of them only wait.
 const WORKERS: usize = 6;
 
+/// How often a scene is tried. A process that another thread has just started holds copies of the sockets, so that
+/// close(2) does not end them. A sentence that is wrong fails each time.
+const TRIES: usize = 3;
+
 #[test]
 fn every_sentence_is_true() {
     let cases: Vec<&Case> = [socket::CASES, tcp::CASES, ip::CASES].into_iter().flatten().collect();
@@ -33,7 +37,8 @@ fn every_sentence_is_true() {
             scope.spawn(|| {
                 while let Some(case) = take() {
                     // The others are tried, too. The message has been printed.
-                    if std::panic::catch_unwind(|| run(case)).is_err() {
+                    let is_true = |_| std::panic::catch_unwind(|| run(case)).is_ok();
+                    if !(0..TRIES).any(is_true) {
                         failed.lock().expect("no panic").push(case.0);
                     }
                 }
