@@ -243,7 +243,7 @@ fn single_files_are_replaced_at_once() {
 /// `knetstat pin` is killed at many moments. What it leaves is the old set or the new one, and is removed.
 #[test]
 fn a_killed_pin_leaves_a_whole_set() {
-    const ROUNDS: u32 = 20;
+    const ROUNDS: u32 = 10;
     let _turn = exclusive();
     enter_namespace();
     let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
@@ -315,7 +315,7 @@ fn join_groups(socket: &UdpSocket, count: u16) {
 /// Records that are too long for the room that is usually left for one, and a chain that is longer than a buffer.
 #[test]
 fn long_records_and_chains() {
-    const SHARING: usize = 1000;
+    const SHARING: usize = 200;
     let _turn = exclusive();
     permit_descriptors(4096);
     enter_namespace();
