@@ -143,6 +143,13 @@ fn is_command(line: &str) -> bool {
     line == "knetstat" || line.starts_with("knetstat ")
 }
 
+/// The code blocks of a page in a language.
+pub fn code_blocks(page: &'static str, language: &str) -> Vec<&'static str> {
+    let begin = format!("```{language}\n");
+    let blocks = page.split(&begin).skip(1).filter_map(|rest| rest.split_once("```\n"));
+    blocks.map(|(block, _)| block).collect()
+}
+
 #[test]
 fn every_command_succeeds() {
     let scene = Scene::new();

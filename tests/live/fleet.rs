@@ -14,6 +14,7 @@ use nix::sys::socket::{connect, socket, AddressFamily, SockFlag, SockType, Socka
 use nix::unistd::{sethostname, Pid};
 
 use crate::common::{enter_namespace, ip, listen, proc_net, set, wait_until, Child, KNETSTAT};
+use crate::documents::code_blocks;
 use crate::numbers::{IPPROTO_TCP, SOL_SOCKET};
 
 const PAGE: &str = include_str!("../../docs/fleet.md");
@@ -21,11 +22,8 @@ const PAGE: &str = include_str!("../../docs/fleet.md");
 const SO_KEEPALIVE: i32 = 9;
 const TCP_NODELAY: i32 = 1;
 
-/// The code blocks of the page in a language.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let begin = format!("```{language}\n");
-    let blocks = PAGE.split(&begin).skip(1).filter_map(|rest| rest.split_once("```\n"));
-    blocks.map(|(block, _)| block).collect()
+    code_blocks(PAGE, language)
 }
 
 /// A directory for the files of a test.

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::common::{enter_namespace, not_tested, KNETSTAT};
+use crate::documents::code_blocks;
 
 const PAGE: &str = include_str!("../../docs/testing.md");
 
-/// The code blocks of the page in a language.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let begin = format!("```{language}\n");
-    let blocks = PAGE.split(&begin).skip(1).filter_map(|rest| rest.split_once("```\n"));
-    blocks.map(|(block, _)| block).collect()
+    code_blocks(PAGE, language)
 }
 
 /// A directory for the files of a recipe, with `knetstat` and `sudo` in bin/, which come first in PATH.
