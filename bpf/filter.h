@@ -157,4 +157,10 @@ static __always_inline bool has_wanted_udp_fact(struct udp_sock *up, struct ipv6
 	return has_wanted_inet_fact(section, &up->inet, np, net);
 }
 
+static __always_inline bool is_wanted_mptcp(struct sock *sk)
+{
+	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state), parameters.prefilter.tcp_states) &&
+	       has_wanted_user(sk);
+}
+
 #endif

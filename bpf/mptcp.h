@@ -46,13 +46,6 @@ static __noinline __u64 mptcp_master_of(__u64 address)
 	return first && first != (void *)tp && is_in_table(first) ? 0 : (__u64)msk;
 }
 
-static __always_inline bool is_wanted_mptcp(struct sock *sk)
-{
-	return wanted(&sk->__sk_common, LOAD(sk, __sk_common.skc_state),
-		      parameters.prefilter.tcp_states) &&
-	       has_wanted_user(sk);
-}
-
 /* mptcp_diag.c, mptcp_diag_get_info() */
 static __always_inline void fill_mptcp_queues(struct record_header *header, struct mptcp_sock *msk,
 					      struct tcp_sock *first)

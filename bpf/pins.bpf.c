@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The records of TCP and UDP sockets, and of accept queues, for pins, by walks that have many readers (pins.h). They replace the programs of the
- * kernel's iterators in tables.bpf.c, which wait for the lock of each socket.
+ * The records of TCP, UDP, MPTCP and unix sockets, and of accept queues, for pins, by walks that have many readers
+ * (pins.h). They replace the programs of the kernel's iterators in tables.bpf.c and files.bpf.c, which wait for the lock of
+ * each socket.
  *
  * A record is written from a copy of the socket, directly to the seq_file of the reader. What the socket points to is
  * read meanwhile. If the socket has changed then, a void record follows, with which the reader discards the record.
@@ -34,12 +35,11 @@ static __always_inline void *part_of_reader(__u32 size)
 #include "record.h"
 #include "sections.h"
 #include "mini.h"
+#include "unix.h"
+#include "mptcp.h"
 #include "accept_queue.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* What a pin shows; a constant to the compiler. */
-enum pin { PIN_TCP, PIN_UDP, PIN_QUEUES };
 
 /* The room for a record that few exceed. */
 #define RECORD_USUAL 2048
@@ -55,6 +55,18 @@ struct {
 	__type(key, int);
 	__type(value, struct copied_net);
 } pin_nets SEC(".maps");
+
+/* The first subflow of an MPTCP socket. */
+struct copied_first {
+	__u8 sock[3584];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct copied_first);
+} pin_firsts SEC(".maps");
 
 static __always_inline struct net *own_net(void)
 {
@@ -74,6 +86,34 @@ __noinline int copy_net(void)
 		return 0;
 	COPY(net, copy->net, lane->place.net);
 	return 1;
+}
+
+/*
+ * Copies the MPTCP socket of the subflow that was copied last, in place of that, with its first subflow. What is not there is
+ * copied as zeros. Returns its address, or 0 if there is none.
+ */
+__noinline __u64 copy_master(void)
+{
+	struct copied_first *first = bpf_task_storage_get(&pin_firsts, bpf_get_current_task_btf(), 0,
+							  BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct lane *lane = own_lane();
+	struct mptcp_sock *msk;
+	__u64 master;
+
+	if (!lane)
+		return 0;
+	if (!first) {
+		lane->is_failed = 1;
+		return 0;
+	}
+	master = mptcp_master_of(lane->copies.address);
+	if (!master)
+		return 0;
+	msk = (void *)lane->copies.sock;
+	COPY(mptcp_sock, lane->copies.sock, master);
+	COPY(tcp_sock, first->sock, GET(msk, first));
+	COPY(ipv6_pinfo, lane->copies.np, GET(mptcp_inet(msk, (void *)first->sock), pinet6));
+	return master;
 }
 
 /* Copies the IPv6 part of the socket that was copied last. */
@@ -98,7 +138,7 @@ struct turn {
 };
 
 /* Writes the record of a socket. Returns whether it is right, or there is none. */
-static __always_inline bool write_tcp_copy(struct turn *turn)
+static __always_inline bool write_tcp_record(struct turn *turn)
 {
 	__u32 state = copy_socket(turn->index), in_kernel = state >> 8;
 	struct lane *lane = own_lane();
@@ -116,7 +156,7 @@ static __always_inline bool write_tcp_copy(struct turn *turn)
 	return !has_socket_changed();
 }
 
-static __always_inline bool write_udp_copy(struct turn *turn)
+static __always_inline bool write_udp_record(struct turn *turn)
 {
 	__u32 state = copy_socket(turn->index);
 	struct lane *lane = own_lane();
@@ -130,41 +170,45 @@ static __always_inline bool write_udp_copy(struct turn *turn)
 	return !has_socket_changed();
 }
 
+/* The MPTCP socket of a subflow. */
+static __always_inline bool write_mptcp_record(struct turn *turn)
+{
+	struct copied_first *first;
+	__u32 state = copy_socket(turn->index), in_kernel = state >> 8;
+	struct lane *lane = own_lane();
+	struct net *net = own_net();
+	__u64 master;
+
+	if (!state || !lane || !net || in_kernel == TCP_TIME_WAIT || in_kernel == TCP_NEW_SYN_RECV)
+		return true;
+	master = copy_master();
+	first = bpf_task_storage_get(&pin_firsts, bpf_get_current_task_btf(), 0, 0);
+	if (!master || !first)
+		return true;
+	write_mptcp_socket(turn->seq, (void *)lane->copies.sock, (void *)first->sock, (void *)lane->copies.np, net,
+			   master, true);
+	return !has_socket_changed();
+}
+
+static __always_inline bool write_unix_record(struct turn *turn)
+{
+	__u32 state = copy_socket(turn->index);
+	struct lane *lane = own_lane();
+	struct net *net = own_net();
+	struct unix_sock *u;
+
+	if (!state || !lane || !net)
+		return true;
+	u = (void *)lane->copies.sock;
+	write_unix_socket(turn->seq, u, net, lane->copies.address, unread_bytes(u, lane->copies.address, true));
+	return !has_socket_changed();
+}
+
 static __noinline int discard(struct seq_file *seq)
 {
 	struct void_record record = { .magic = VOID_MAGIC };
 
 	bpf_seq_write(seq, &record, sizeof(record));
-	return 0;
-}
-
-static long try_tcp(__u32 index, struct turn *turn)
-{
-	if (write_tcp_copy(turn))
-		return 1;
-	discard(turn->seq);
-	return 0;
-}
-
-static long try_udp(__u32 index, struct turn *turn)
-{
-	if (write_udp_copy(turn))
-		return 1;
-	discard(turn->seq);
-	return 0;
-}
-
-static long tcp_turn(__u32 index, struct turn *turn)
-{
-	turn->index = index;
-	bpf_loop(TRIES, try_tcp, turn, 0);
-	return 0;
-}
-
-static long udp_turn(__u32 index, struct turn *turn)
-{
-	turn->index = index;
-	bpf_loop(TRIES, try_udp, turn, 0);
 	return 0;
 }
 
@@ -186,7 +230,7 @@ static long follow_turn(__u32 index, struct queue_turn *turn)
 }
 
 /* Writes the connections that wait for a listener. Each is looked at again after it was read: accept_queue.h */
-static long queue_turn(__u32 index, struct turn *turn)
+static long turn_queue(__u32 index, struct turn *turn)
 {
 	struct queue_turn queue = { .seq = turn->seq };
 	__u32 state = copy_socket(index);
@@ -203,102 +247,110 @@ static long queue_turn(__u32 index, struct turn *turn)
 	return 0;
 }
 
-/* Writes a batch. Returns 1 if there is no room for it, or the walk is over. */
-static __always_inline int write_batch(struct turn *turn, enum pin pin)
+/* Collects the sockets of a batch. Returns their number, or -1 if there is no room for them, or the walk is over. */
+static __always_inline int collect_batch(struct turn *turn)
 {
 	__u32 limit = room_of(turn->seq);
 
 	if (limit > turn->most)
 		limit = turn->most;
 	if (!limit || !begin_batch(limit))
-		return 1;
+		return -1;
 	bpf_loop(CHAIN_STEPS, collect_turn, 0, 0);
-	limit = end_batch();
-	if (pin == PIN_TCP)
-		bpf_loop(limit, tcp_turn, turn, 0);
-	else if (pin == PIN_UDP)
-		bpf_loop(limit, udp_turn, turn, 0);
-	else
-		bpf_loop(limit, queue_turn, turn, 0);
-	return 0;
+	return end_batch();
 }
 
-static long tcp_batch(__u32 index, struct turn *turn)
+/* Begins a call that writes. Returns the most batches of it, or 0 if it cannot be made. */
+static __always_inline __u32 begin_writing(struct turn *turn, int call)
 {
-	return write_batch(turn, PIN_TCP);
-}
-
-static long udp_batch(__u32 index, struct turn *turn)
-{
-	return write_batch(turn, PIN_UDP);
-}
-
-static long queue_batch(__u32 index, struct turn *turn)
-{
-	return write_batch(turn, PIN_QUEUES);
-}
-
-/* Returns whether the walk goes on. */
-static __always_inline bool write_records(struct seq_file *seq, int call, enum pin pin)
-{
-	bool is_for_one = call == CALL_FOR_ONE;
-	__u32 batches;
-	struct turn turn = { .seq = seq, .most = is_for_one ? 1 : BATCH_SOCKETS };
-
 	if (call == CALL_FAILED || !copy_net())
-		return false;
-	batches = is_for_one ? 1 : CALL_BATCHES;
-	if (pin == PIN_TCP)
-		bpf_loop(batches, tcp_batch, &turn, 0);
-	else if (pin == PIN_UDP)
-		bpf_loop(batches, udp_batch, &turn, 0);
-	else
-		bpf_loop(batches, queue_batch, &turn, 0);
-	if (seq->count < seq->size)
-		return end_call();
-	if (!is_for_one)
-		end_call_for_one();
-	return false;
+		return 0;
+	turn->most = call == CALL_FOR_ONE ? 1 : BATCH_SOCKETS;
+	return call == CALL_FOR_ONE ? 1 : CALL_BATCHES;
 }
 
-static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, enum pin pin)
+/* Ends a call that has had so many batches at most. */
+static __always_inline void end_writing(struct seq_file *seq, int call, __u32 batches)
+{
+	bool is_full = seq->count >= seq->size;
+
+	if (batches && !is_full && end_call())
+		return;
+	if (batches && is_full && call != CALL_FOR_ONE)
+		end_call_for_one();
+	fail(seq);
+}
+
+/* Begins a call of a program. Returns enum call. */
+static __always_inline int begin_program(struct bpf_iter__bpf_map_elem *ctx, __u32 number, enum table first,
+					 enum table last)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	__u32 *number = ctx->key;
-	int call;
+	int call = begin_call(ctx->meta->session_id, number, 0, first, last);
 
-	if (!number)
-		return 0;
-	call = begin_call(ctx->meta->session_id, *number, 0,
-			  pin == PIN_UDP ? TABLE_UDP : pin == PIN_TCP ? TABLE_TCP : TABLE_TCP_LISTEN,
-			  pin == PIN_UDP ? TABLE_UDP : TABLE_TCP_LISTEN);
 	/* The end, which the reader learns by the error EAGAIN: src/kernel/shared.rs. So it waits for no further calls. */
 	if (call == CALL_DONE && !seq->count)
 		forget_position(ctx->meta->session_id);
-	if (call == CALL_DONE)
-		return 1;
 	/* The reader takes what there is, and the call is made again: kernel/bpf/bpf_iter.c, bpf_seq_read() */
 	if (seq->count && (call == CALL_FOR_ONE || !room_of(seq)))
-		return 1;
-	if (!write_records(seq, call, pin))
-		fail(seq);
-	return 0;
+		return CALL_DONE;
+	return call;
 }
 
-SEC("iter/bpf_map_elem")
-int tcp_pin(struct bpf_iter__bpf_map_elem *ctx)
-{
-	return walk(ctx, PIN_TCP);
-}
+/* A record that is written anew if the socket has changed meanwhile. */
+#define RECORD(name)                                                                               \
+	static long try_##name(__u32 index, struct turn *turn)                                     \
+	{                                                                                          \
+		if (write_##name##_record(turn))                                                   \
+			return 1;                                                                  \
+		discard(turn->seq);                                                                \
+		return 0;                                                                          \
+	}                                                                                          \
+                                                                                                   \
+	static long turn_##name(__u32 index, struct turn *turn)                                    \
+	{                                                                                          \
+		turn->index = index;                                                               \
+		bpf_loop(TRIES, try_##name, turn, 0);                                              \
+		return 0;                                                                          \
+	}
 
-SEC("iter/bpf_map_elem")
-int udp_pin(struct bpf_iter__bpf_map_elem *ctx)
-{
-	return walk(ctx, PIN_UDP);
-}
+/* The program of a pin, which calls turn_##name() for each socket of its tables. */
+#define PIN(name, first, last)                                                                     \
+	static long batch_##name(__u32 index, struct turn *turn)                                   \
+	{                                                                                          \
+		int count = collect_batch(turn);                                                   \
+                                                                                                   \
+		if (count < 0)                                                                     \
+			return 1;                                                                  \
+		bpf_loop(count, turn_##name, turn, 0);                                             \
+		return 0;                                                                          \
+	}                                                                                          \
+                                                                                                   \
+	SEC("iter/bpf_map_elem")                                                                   \
+	int name##_pin(struct bpf_iter__bpf_map_elem *ctx)                                         \
+	{                                                                                          \
+		struct turn turn = { .seq = ctx->meta->seq };                                      \
+		__u32 *number = ctx->key, batches;                                                 \
+		int call;                                                                          \
+                                                                                                   \
+		if (!number)                                                                       \
+			return 0;                                                                  \
+		call = begin_program(ctx, *number, first, last);                                   \
+		if (call == CALL_DONE)                                                             \
+			return 1;                                                                  \
+		batches = begin_writing(&turn, call);                                              \
+		bpf_loop(batches, batch_##name, &turn, 0);                                         \
+		end_writing(turn.seq, call, batches);                                              \
+		return 0;                                                                          \
+	}
 
-SEC("iter/bpf_map_elem")
-int queue_pin(struct bpf_iter__bpf_map_elem *ctx)
-{
-	return walk(ctx, PIN_QUEUES);
-}
+RECORD(tcp)
+RECORD(udp)
+RECORD(mptcp)
+RECORD(unix)
+
+PIN(tcp, TABLE_TCP, TABLE_TCP_LISTEN)
+PIN(udp, TABLE_UDP, TABLE_UDP)
+PIN(mptcp, TABLE_TCP, TABLE_TCP_LISTEN)
+PIN(unix, TABLE_UNIX, TABLE_UNIX)
+PIN(queue, TABLE_TCP_LISTEN, TABLE_TCP_LISTEN)

@@ -372,6 +372,8 @@ __noinline int copy_socket(__u32 index)
 			COPY(tcp_timewait_sock, lane->copies.sock, lane->copies.address);
 		else if (lane->table == TABLE_UDP)
 			COPY(udp_sock, lane->copies.sock, lane->copies.address);
+		else if (lane->table == TABLE_UNIX)
+			COPY(unix_sock, lane->copies.sock, lane->copies.address);
 		else
 			COPY(tcp_sock, lane->copies.sock, lane->copies.address);
 		shown = tcp_state(skc, lane->copies.address);

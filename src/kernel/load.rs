@@ -283,6 +283,7 @@ impl Programs {
             match pins.of(program) {
                 Some(pin) => programs.pins.push(pin.clone()),
                 None if matches!(program.when, When::Iterator(_)) => {}
+                None if pins.have_walk_for(program) => {}
                 None => {
                     programs.refused.push((program, LoadError::NotPinned(pins.place.clone())));
                 }
@@ -311,12 +312,13 @@ impl Programs {
         let mut pinned = Vec::new();
         for loaded in self.groups.iter_mut().flat_map(|group| &mut group.loaded) {
             let path = path(loaded.program);
-            if let Some(walk) = walks.iter_mut().find(|walk| walk.replaces(loaded.program.name)) {
-                pin(&mut walk.link, &path)?;
-                pinned.push((loaded.program, path));
-                continue;
+            match walks.iter_mut().find(|walk| walk.replaces(loaded.program.name)) {
+                Some(walk) if walk.is_in_place_of(loaded.program.name) => {
+                    pin(&mut walk.link, &path)?
+                }
+                Some(_) => continue,
+                None => loaded.links.iter_mut().try_for_each(|link| pin(link, &path))?,
             }
-            loaded.links.iter_mut().try_for_each(|link| pin(link, &path))?;
             pinned.push((loaded.program, path));
         }
         Ok(pinned)

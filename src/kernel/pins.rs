@@ -35,6 +35,7 @@ use crate::error::{reason, PinsError};
 use crate::kernel::caller;
 use crate::kernel::family::Family;
 use crate::kernel::programs::{Program, Subject, PROGRAMS};
+use crate::kernel::shared::Shared;
 use crate::text::escaped;
 use crate::text::suggest::listed;
 
@@ -104,6 +105,12 @@ impl Pins {
     /// Whether the processes that hold sockets are not among them: `knetstat pin --with-owners`.
     pub fn lack_owners(&self) -> bool {
         !self.pins.iter().any(|pin| pin.program.subject == Subject::Owners)
+    }
+
+    /// Whether a walk that is pinned shows what the program would.
+    pub fn have_walk_for(&self, program: &Program) -> bool {
+        let place = Shared::place_of(program.name);
+        self.pins.iter().any(|pin| pin.is_walk && place == Some(pin.program.name))
     }
 
     /// The pin of a program.
@@ -201,9 +208,17 @@ impl Set {
         text.ok_or(PinsError::Foreign)
     }
 
-    /// Whether the set has a pin of this program.
+    /// Whether the set has a pin of this program, or of a walk that shows the same.
     pub fn has(&self, program: &'static Program) -> bool {
-        self.pin(program).is_ok_and(|pin| pin.is_some())
+        self.pin(program).is_ok_and(|pin| pin.is_some()) || self.has_walk_for(program)
+    }
+
+    fn has_walk_for(&self, program: &Program) -> bool {
+        let Some(place) = Shared::place_of(program.name) else { return false };
+        let Some(replaced) = PROGRAMS.iter().find(|it| it.name == place) else { return false };
+        let locking = self.text(LOCKING).ok().flatten().unwrap_or_default();
+        self.pin(replaced).is_ok_and(|pin| pin.is_some())
+            && !locking.split_whitespace().any(|name| name == place)
     }
 
     /// The files whose readers take the lock of each socket, in words. Empty if there are none, or it is unknown.

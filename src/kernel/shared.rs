@@ -19,27 +19,43 @@ const MAPS: &str = "pin_";
 /// made: [`WalkOfPin`].
 pub const CALLS_OF_RECORDS: u32 = 131_072;
 
+/// The programs that a walk replaces. It is pinned in place of the first.
+type Replaced = &'static [&'static str];
+
 /// A loaded walk that replaces an iterator.
 pub struct Shared {
     pub link: Link,
-    replaced: &'static str,
+    replaced: Replaced,
 }
 
 impl Shared {
-    /// The walks: the name of the program (bpf/pins.bpf.c), of that of the iterator that it replaces, and the family.
-    pub(super) const ALL: [(&'static str, &'static str, Family); 3] = [
-        ("tcp_pin", "tcp_table", Family::Tcp),
-        ("udp_pin", "udp_table", Family::Udp),
-        ("queue_pin", "queue_table", Family::Tcp),
+    /// The walks: the name of the program (bpf/pins.bpf.c), what it replaces, and the family.
+    pub(super) const ALL: [(&'static str, Replaced, Family); 5] = [
+        ("tcp_pin", &["tcp_table"], Family::Tcp),
+        ("udp_pin", &["udp_table"], Family::Udp),
+        ("mptcp_pin", &["mptcp_subflows"], Family::Mptcp),
+        ("unix_pin", &["unix_table", "unix_files"], Family::Unix),
+        ("queue_pin", &["queue_table"], Family::Tcp),
     ];
 
-    pub(super) fn new(link: Link, replaced: &'static str) -> Shared {
+    /// The program in place of which the walk is pinned that replaces this program.
+    pub(super) fn place_of(program: &str) -> Option<&'static str> {
+        let walks = Shared::ALL.iter();
+        walks.map(|walk| walk.1).find(|it| it.contains(&program))?.first().copied()
+    }
+
+    pub(super) fn new(link: Link, replaced: Replaced) -> Shared {
         Shared { link, replaced }
     }
 
     /// Whether the walk shows what the program of this name shows.
     pub fn replaces(&self, program: &str) -> bool {
-        program == self.replaced
+        self.replaced.contains(&program)
+    }
+
+    /// Whether the walk is pinned in place of the program of this name.
+    pub(super) fn is_in_place_of(&self, program: &str) -> bool {
+        self.replaced.first() == Some(&program)
     }
 }
 

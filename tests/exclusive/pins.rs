@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -23,12 +25,12 @@ use libbpf_rs::{IterOpts, Link, MapCore, MapFlags, MapHandle, MapType, Object, O
 
 use crate::common::ways::NO_WALKS;
 use crate::common::{
-    btf_has, enter_namespace, knetstat, permit_descriptors, read_pin, say, scene, set_bytes,
-    sockets, wait_until, End, KNETSTAT,
+    btf_has, enter_namespace, has_mptcp, knetstat, permit_descriptors, read_pin, say, scene,
+    set_bytes, sockets, wait_until, End, KNETSTAT,
 };
 use crate::exclusive;
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// The beginnings of the names of the maps of pins: libbpf puts eight characters of the name of the object before that
 /// of a section that is not its own (libbpf.c, internal_map_name()).
@@ -284,16 +286,18 @@ fn count_sets(directory: &Path) -> usize {
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("set_")).count()
 }
 
-/// The sockets that a run shows, by their inodes. None is shown twice. Without cookies, because since 6.16, the kernel's
-/// iterators assign one to a socket at which a read stops.
-fn by_inode(arguments: &str) -> BTreeMap<u64, Value> {
+/// The sockets that a run shows, by their inodes and protocols, because a subflow has the inode of its MPTCP socket. None is
+/// shown twice. Without cookies, because since 6.16, the kernel's iterators assign one to a socket at which a read stops.
+fn by_inode(arguments: &str) -> BTreeMap<(u64, String), Value> {
     let mut shown = sockets(arguments);
     for socket in &mut shown {
         socket["cookie"] = Value::Null;
         socket["options"].as_object_mut().expect("options").remove("SO_COOKIE");
     }
     let count = shown.len();
-    let inode = |socket: &Value| socket["inode"].as_u64().expect("an inode");
+    let inode = |socket: &Value| {
+        (socket["inode"].as_u64().expect("an inode"), socket["protocol"].to_string())
+    };
     let all: BTreeMap<_, _> = shown.into_iter().map(|socket| (inode(&socket), socket)).collect();
     assert_eq!(all.len(), count, "knetstat {arguments} shows a socket twice");
     all
@@ -310,6 +314,28 @@ fn join_groups(socket: &UdpSocket, count: u16) {
         request[16..].copy_from_slice(&1u32.to_ne_bytes()); // the loopback interface
         set_bytes(socket, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request).expect("a group");
     }
+}
+
+/// The families whose pins are walks, where the kernel permits them.
+const FAMILIES: &str = "-tux --mptcp";
+
+/// MPTCP sockets on loopback: a listener, and both ends of connections. None if the kernel makes none.
+fn mptcp_connections(count: usize) -> Vec<Socket> {
+    if !has_mptcp("pins of MPTCP sockets") {
+        return Vec::new();
+    }
+    let open = || Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).expect("a socket");
+    let listener = open();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bind");
+    listener.listen(1).expect("listen");
+    let mut sockets = Vec::new();
+    for _ in 0..count {
+        let client = open();
+        client.connect(&listener.local_addr().expect("an address")).expect("connect");
+        sockets.extend([client, listener.accept().expect("accept").0]);
+    }
+    sockets.push(listener);
+    sockets
 }
 
 /// Records that are too long for the room that is usually left for one, and a chain that is longer than a buffer.
@@ -342,19 +368,24 @@ fn long_records_and_chains() {
     };
     let sharing: Vec<_> =
         [Type::STREAM, Type::DGRAM].into_iter().cycle().take(2 * SHARING).map(share).collect();
+    let pairs: Vec<_> = (0..300).map(|_| UnixStream::pair().expect("a pair")).collect();
+    pairs.iter().for_each(|(one, _)| (&*one).write_all(b"unread").expect("write"));
+    let mptcp = mptcp_connections(20);
     let pinned = Pinned::nowhere("long");
-    let expected = by_inode("-tu -O all");
-    assert_eq!(expected.len(), members.len() + sharing.len());
+    let expected = by_inode(&format!("{FAMILIES} -O all"));
+    // An MPTCP socket here has one subflow.
+    let count = members.len() + sharing.len() + 2 * pairs.len() + 2 * mptcp.len();
+    assert_eq!(expected.len(), count);
     // Walks, where the kernel permits them, and its iterators.
     for walks in [true, false] {
         let without = (!walks).then_some(NO_WALKS);
         let output = knetstat(without.into_iter().chain(["pin", "--dir", pinned.path()]));
         assert!(output.status.success(), "{output:?}");
-        let locking = pinned.0.join("records/locking").read_link().expect("the pins with locks");
-        let has_locks = locking.to_string_lossy().contains("tcp_table");
+        let locking = pinned.0.join("records/locking").read_link().unwrap_or_default();
+        let has_locks = !locking.as_os_str().is_empty();
         // Since 6.2. Every kernel that has it permits the walks.
         assert!(has_locks != walks || walks && !btf_has("bpf_rdonly_cast"), "{locking:?}");
-        let shown = by_inode(&format!("--pins {} -tu -O all", pinned.path()));
+        let shown = by_inode(&format!("--pins {} {FAMILIES} -O all", pinned.path()));
         assert_eq!(shown.len(), expected.len());
         for (inode, socket) in &expected {
             assert_eq!(shown.get(inode), Some(socket));
@@ -362,7 +393,7 @@ fn long_records_and_chains() {
         let longest = shown.values().map(|socket| socket["options"].to_string().len()).max();
         assert!(longest > Some(400 * 20), "{longest:?} bytes of options");
     }
-    say(&format!("pins: {} sockets with long records and chains", expected.len()));
+    say(&format!("pins: {} sockets, some with long records and chains", expected.len()));
 }
 
 /// Connections that stay are shown once in each reading, beside others that come and go.

@@ -182,6 +182,8 @@ fn texts_of_the_module() {
     scene.add_tcp_listener();
     scene.add_udp_over_ipv4();
     scene.add_udp_over_ipv6();
+    scene.add_unix();
+    scene.add_mptcp();
     let listener = TcpListener::bind("[::1]:0").expect("bind");
     texts::check(scene);
     drop(listener);

@@ -28,10 +28,12 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 32] = [
+const PROGRAMS: [&[&str]; 34] = [
     // Walks of pins, and the iterators that replace them.
     &["tcp_pin", "tcp_table", "tcp_table_without_loop"],
     &["udp_pin", "udp_table", "udp_table_without_loop"],
+    &["mptcp_pin", "mptcp_subflows", "mptcp_subflows_without_loop"],
+    &["unix_pin", "unix_table", "unix_table_without_loop", "unix_files_without_loop"],
     &["queue_pin", "queue_table", "queue_table_without_loop"],
     &["walk_place"],
     &["holder_walk", "holder_walk_without_loop"],
