@@ -37,6 +37,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 const MAPS: [&str; 6] =
     ["tables_b.", "files_bp.", "module_b.", "pins_bpf", ".rodata.paramet", "pin_"];
 
+/// The walks that are pinned: bpf/pins.bpf.c
+const WALKS: [&str; 5] = ["tcp_pin", "udp_pin", "mptcp_pin", "unix_pin", "queue_pin"];
+
 /// The IDs of the programs and maps in the kernel with the names of those of pins, and of the links of these programs.
 /// Other programs of this host may come and go.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl InKernel {
 fn is_pinned(name: &[u8]) -> bool {
     let is = |whole: &str| whole.as_bytes()[..whole.len().min(15)] == *name;
     SINGLE.into_iter().any(|it| is(it) || is(&walk_of(it)))
-        || ["tcp_pin", "udp_pin", "queue_pin"].into_iter().any(is)
+        || WALKS.into_iter().any(is)
         || PROGRAMS
             .iter()
             .filter(|it| !matches!(it.when, When::Walk | When::UnboundWalk))
@@ -159,7 +162,7 @@ fn readers_share_only_constants() {
     let (mut found, mut of_readers) = (0, 0);
     for map in MapInfoIter::default().filter(|map| maps.contains(&map.id)) {
         let (name, kind) = (map.name.to_string_lossy(), map.ty);
-        if ["pin_lanes", "pin_nets", "pin_positions"].contains(&&*name) {
+        if ["pin_lanes", "pin_nets", "pin_firsts", "pin_positions"].contains(&&*name) {
             let is_position = name == "pin_positions";
             assert!((kind == MapType::TaskStorage) != is_position, "{name}: {kind:?}");
             of_readers += 1;
