@@ -62,7 +62,7 @@ static: static-tools ## Build a static program for any Linux on ARCH (this machi
 TEST_LOG = $(CARGO_TARGET_DIR)/test.log
 
 test: run test-tools ## Do what run does, then run all tests as root
-	@{ $(CARGO) test --locked --no-fail-fast \
+	@{ KNETSTAT_UNDER_TEST=$(PROGRAM) $(CARGO) test --locked --no-fail-fast \
 		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"'); \
 		echo $$? > $(TEST_LOG).status; } 2>&1 | tee $(TEST_LOG)
 	@tests/summary $(TEST_LOG)

@@ -143,11 +143,11 @@ impl Record<'_> {
         Sections(self.header.sections | self.header.left_out).contain(section)
     }
 
-    /// Fails in a debug build if something is read that the run has not asked for. Without this, it would look
-    /// as if the kernel or the socket did not have it.
+    /// Panics if something is read that the run has not asked for, which is a fault of the program. Without this, it would
+    /// look as if the kernel or the socket did not have it.
     pub(super) fn check_wanted(&self, what: impl Into<Sections>) {
         let missing = self.header.left_out & what.into().0;
-        debug_assert_eq!(missing, 0, "sections that were not asked for: see Config::sections()");
+        assert_eq!(missing, 0, "sections that were not asked for: see Config::sections()");
     }
 }
 
