@@ -59,8 +59,18 @@
 	FLAG(SO_TXTIME__deadline_mode, BIT(sk, sk_txtime_deadline_mode))                        \
 	FLAG(SO_TXTIME__report_errors, BIT(sk, sk_txtime_report_errors))                        \
 	FLAG(SK_BPF_BYPASS_PROT_MEM, BIT(sk, sk_bypass_prot_mem))                               \
+	FLAG(SO_ACCEPTCONN, HAS(sk, __sk_common.skc_state), LOAD(sk, __sk_common.skc_state) == TCP_LISTEN) \
+	FLAG(SO_GET_FILTER, OF_FILTER(PRESENT(sk, sk_filter, filter)))                          \
+	FLAG(SO_GET_FILTER__classic, OF_FILTER(AWAY_MEMBER(filter, orig_prog) != 0))            \
+	FLAG(SO_ATTACH_REUSEPORT_CBPF, OF_REUSEPORT(PRESENT(sk, sk_reuseport_cb, reuseport)))   \
+	FLAG(SO_ATTACH_REUSEPORT_CBPF__classic, OF_REUSEPORT(AWAY_MEMBER(reuseport, orig_prog) != 0)) \
 	FLAG(SO_GET_FILTER__name, has_program_name(filter), 0)                                  \
 	FLAG(SO_ATTACH_REUSEPORT_CBPF__name, has_program_name(reuseport), 0)                    \
+	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
+	VALUE(SO_GET_FILTER__insns, OF_FILTER(AWAY_BEHIND(filter, orig_prog, len)))                  \
+	VALUE(SO_GET_FILTER__id, OF_FILTER(AWAY_BEHIND(filter, aux, id)))                            \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, OF_REUSEPORT(AWAY_BEHIND(reuseport, orig_prog, len))) \
+	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, OF_REUSEPORT(AWAY_BEHIND(reuseport, aux, id)))     \
 	VALUE(SO_REUSEADDR, BITS(sk, __sk_common.skc_reuse))                                    \
 	VALUE(SO_TYPE, MEMBER(sk, sk_type))                                                     \
 	VALUE(SO_PROTOCOL, MEMBER(sk, sk_protocol))                                             \
@@ -78,7 +88,6 @@
 	VALUE(SO_BINDTOIFINDEX, MEMBER(sk, __sk_common.skc_bound_dev_if))                       \
 	VALUE(SO_TIMESTAMPING, BITS(sk, sk_tsflags))                                            \
 	VALUE(SO_TIMESTAMPING__bind_phc, MEMBER(sk, sk_bind_phc))                               \
-	VALUE(SO_ACCEPTCONN, MEMBER(sk, __sk_common.skc_state))                                 \
 	VALUE(SO_MARK, MEMBER(sk, sk_mark))                                                     \
 	VALUE(SO_PEEK_OFF, MEMBER(sk, sk_peek_off))                                             \
 	VALUE(SO_BUSY_POLL, MEMBER(sk, sk_ll_usec))                                             \
@@ -89,16 +98,7 @@
 	VALUE(SO_TXTIME__clockid, MEMBER(sk, sk_clockid))                                       \
 	VALUE(SK_BPF_CB_FLAGS, MEMBER(sk, sk_bpf_cb_flags))                                     \
 	VALUE(SO_RESERVE_MEM, MEMBER(sk, sk_reserved_mem))                                      \
-	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))                                               \
-	VALUE(SO_NETNS_COOKIE, MEMBER(net, net_cookie))                                         \
-	VALUE(SO_GET_FILTER, OF_FILTER(PRESENT(sk, sk_filter, filter)))                         \
-	VALUE(SO_GET_FILTER__classic, OF_FILTER(AWAY_MEMBER(filter, orig_prog) != 0))                \
-	VALUE(SO_GET_FILTER__insns, OF_FILTER(AWAY_BEHIND(filter, orig_prog, len)))                  \
-	VALUE(SO_GET_FILTER__id, OF_FILTER(AWAY_BEHIND(filter, aux, id)))                            \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF, OF_REUSEPORT(PRESENT(sk, sk_reuseport_cb, reuseport)))  \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__classic, OF_REUSEPORT(AWAY_MEMBER(reuseport, orig_prog) != 0)) \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__insns, OF_REUSEPORT(AWAY_BEHIND(reuseport, orig_prog, len))) \
-	VALUE(SO_ATTACH_REUSEPORT_CBPF__id, OF_REUSEPORT(AWAY_BEHIND(reuseport, aux, id)))
+	VALUE(SO_TXREHASH, BITS(sk, sk_txrehash))
 
 /* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
 #define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \

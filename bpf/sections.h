@@ -294,10 +294,11 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 	__u64 sock_flags = GET(sk, __sk_common.skc_flags);
 	BEGIN_PART(seq, struct socket_section, section)
 
-	FILL(SOCKET_OPTIONS_LIST)
-	RETURN_IF_TEST(SOCKET)
+	/* The programs first, and in the list too: the stack of this function is the largest of all. */
 	read_program_name(section->filter_name, filter);
 	read_program_name(section->reuseport_name, reuseport);
+	FILL(SOCKET_OPTIONS_LIST)
+	RETURN_IF_TEST(SOCKET)
 	END_PART(seq, section);
 	return 0;
 }

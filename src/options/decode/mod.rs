@@ -26,9 +26,6 @@ use crate::options::value::Value;
 /// The facts of an option. `None` if the kernel or this socket does not have the fact.
 pub type Facts<const N: usize> = [Option<u64>; N];
 
-/// TCP_LISTEN, include/net/tcp_states.h.
-const LISTEN: u64 = 10;
-
 fn boolean(on: bool) -> Value {
     Value::Int(on.into())
 }

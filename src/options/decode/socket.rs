@@ -1,6 +1,6 @@
 //! SOL_SOCKET: net/core/sock.c, sk_getsockopt()
 
-use super::{boolean, int, is_on, Facts, LISTEN};
+use super::{boolean, int, is_on, Facts};
 use crate::options::context::Context;
 use crate::options::value::{AttachedProgram, Value};
 use crate::socket::is_inet;
@@ -121,11 +121,6 @@ fn program(
     } else {
         AttachedProgram::Ebpf { id: id? as u32, name: name.filter(|_| has_name.is_some()) }
     }))
-}
-
-/// SO_ACCEPTCONN
-pub fn accepts_connections(_: &Context, [state]: Facts<1>) -> Option<Value> {
-    Some(boolean(state? == LISTEN))
 }
 
 /// SO_ERROR
