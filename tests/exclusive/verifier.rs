@@ -1,6 +1,8 @@
 //! Loads each BPF program alone into this kernel: the verifier accepts it, and its cost stays well below
 //! the limit for a program. Otherwise the next option would break a kernel that nobody has tried.
 
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::common::{btf_has, not_tested, say};
@@ -14,6 +16,8 @@ use knetstat::kernel::object::{set_prefilter, set_walks, Part};
 use knetstat::kernel::programs;
 use knetstat::kernel::request::Request;
 use knetstat::kernel::walk::HOLDERS;
+use libbpf_rs::libbpf_sys::bpf_insn;
+use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions, ProgramInfo};
 use libbpf_rs::{OpenObject, PrintLevel};
 
 /// include/linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS
@@ -88,6 +92,14 @@ struct Costs {
     unfiltered: usize,
     filtered: usize,
     bare: usize,
+    /// The most bytes of the stack in a chain of calls, as [`stack_of`] counts them.
+    stack: usize,
+}
+
+/// What the verifier told of a program that it took: the instructions that it has processed, and the stack.
+struct Cost {
+    instructions: usize,
+    stack: usize,
 }
 
 /// Returns the costs of a program, or the end of the verifier's log. The prefilter is a constant to the
@@ -98,11 +110,17 @@ fn judge(types: &Types, name: &str) -> Result<Costs, String> {
     let unfiltered = cost(None)?;
     let everything = prefilter::from(&Request::everything());
     let bare = cost(Some(prefilter { sections: 0, ..everything }))?;
-    let mut filtered = cost(Some(strictest()))?;
+    let mut filtered = vec![cost(Some(strictest()))?];
     for fact in facts(name) {
-        filtered = filtered.max(cost(Some(prefilter { fact, ..strictest() }))?);
+        filtered.push(cost(Some(prefilter { fact, ..strictest() }))?);
     }
-    Ok(Costs { unfiltered, filtered, bare })
+    let stack = filtered.iter().chain([&unfiltered, &bare]).map(|it| it.stack).max();
+    Ok(Costs {
+        unfiltered: unfiltered.instructions,
+        filtered: filtered.iter().map(|it| it.instructions).max().unwrap_or_default(),
+        bare: bare.instructions,
+        stack: stack.unwrap_or_default(),
+    })
 }
 
 /// Tests of facts, which are different programs to the verifier: of the section that needs most of the stack,
@@ -182,13 +200,66 @@ impl Types {
     }
 }
 
+/// The stack that a chain of calls may need, and to what many kernels round the frame of each function up, such as 6.1:
+/// kernel/bpf/verifier.c, check_max_stack_depth()
+const STACK: usize = 512;
+const FRAME: usize = 32;
+/// The bytes of a frame in which a loop that replaces bpf_loop() keeps registers.
+const SAVED_BY_LOOP: usize = 24;
+
+/// A function of a program: the functions that it calls, and its callbacks, by indices.
+#[derive(Default)]
+struct Function {
+    calls: Vec<usize>,
+    callbacks: Vec<usize>,
+}
+
+/// The functions of a program that the kernel has taken. Those that are never called are gone.
+fn functions(name: &str) -> Vec<Function> {
+    let options = ProgInfoQueryOptions::default().include_xlated_prog_insns(true);
+    let is_this = |it: &ProgramInfo| name.as_bytes().starts_with(it.name.as_bytes());
+    let taken = ProgInfoIter::with_query_opts(options).filter(is_this).max_by_key(|it| it.id);
+    let bytes = taken.expect("the program").xlated_prog_insns;
+    let targets = bytes.chunks_exact(size_of::<bpf_insn>()).enumerate().filter_map(|(at, it)| {
+        let (distance, is_call) = match (it[0], it[1] >> 4) {
+            // BPF_JMP | BPF_CALL with BPF_PSEUDO_CALL: kernel/bpf/verifier.c, jit_subprogs()
+            (0x85, 1) => (i16::from_ne_bytes([it[2], it[3]]).into(), true),
+            // BPF_LD | BPF_IMM | BPF_DW with BPF_PSEUDO_FUNC
+            (0x18, 4) => (i32::from_ne_bytes([it[4], it[5], it[6], it[7]]), false),
+            _ => return None,
+        };
+        Some((at, at.checked_add_signed(distance as isize + 1)?, is_call))
+    });
+    let targets: Vec<(usize, usize, bool)> = targets.collect();
+    let starts: BTreeSet<usize> = targets.iter().map(|it| it.1).chain([0]).collect();
+    let index = |at: usize| starts.range(..=at).count() - 1;
+    let mut functions: Vec<Function> = starts.iter().map(|_| Function::default()).collect();
+    for (at, target, is_call) in &targets {
+        let function = &mut functions[index(*at)];
+        let list = if *is_call { &mut function.calls } else { &mut function.callbacks };
+        list.push(index(*target));
+    }
+    functions
+}
+
+/// The most bytes of the stack in a chain of calls from a function, whose frames have these sizes.
+fn stack_of(index: usize, functions: &[Function], frames: &[usize]) -> usize {
+    let Function { calls, callbacks } = &functions[index];
+    let all = calls.iter().chain(callbacks);
+    let deepest = all.map(|it| stack_of(*it, functions, frames)).max().unwrap_or_default();
+    // The kernel replaces a call of bpf_loop() by a loop after it has checked the stack: inline_bpf_loop()
+    let has_loop = callbacks.iter().any(|it| calls.contains(it));
+    let frame = frames[index] - if has_loop { SAVED_BY_LOOP } else { 0 };
+    frame.max(1).next_multiple_of(FRAME) + deepest
+}
+
 /// Loads a single program.
 fn load(
     types: &Types,
     name: &str,
     filter: Option<prefilter>,
     log_level: u32,
-) -> Result<usize, String> {
+) -> Result<Cost, String> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let choose = |open: &mut OpenObject| {
         for mut program in open.progs_mut() {
@@ -204,15 +275,24 @@ fn load(
         }
         filter.as_ref().map_or(Ok(()), |filter| set_prefilter(open, filter))
     };
-    let loaded = Part::of(name).load(types.of(name), choose, |_| Ok(()));
+    let loaded = Part::of(name).load(types.of(name), choose, |_| Ok(functions(name)));
     let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = loaded {
+    let functions = loaded.map_err(|error| {
         let lines: Vec<_> = said.lines().collect();
-        return Err(format!("{error}\n{}", lines[lines.len().saturating_sub(25)..].join("\n")));
-    }
-    let processed = said.lines().filter_map(|line| line.strip_prefix("processed ")).next_back();
-    let number = processed.and_then(|line| line.split(' ').next()?.parse().ok());
-    Ok(number.unwrap_or_else(|| panic!("no statistics of {name}: {said}")))
+        format!("{error}\n{}", lines[lines.len().saturating_sub(25)..].join("\n"))
+    })?;
+    let statistics = |begin| said.lines().filter_map(|line| line.strip_prefix(begin)).next_back();
+    let processed = statistics("processed ").and_then(|line| line.split(' ').next()?.parse().ok());
+    // `stack depth 8+0+56`, and on some kernels more words
+    let frames = statistics("stack depth ").and_then(|line| {
+        let frames = line.split(' ').next()?.split('+');
+        frames.map(|frame| frame.parse().ok()).collect::<Option<Vec<usize>>>()
+    });
+    let (Some(instructions), Some(frames)) = (processed, frames) else {
+        panic!("no statistics of {name}: {said}");
+    };
+    assert_eq!(frames.len(), functions.len(), "{name}: {frames:?}");
+    Ok(Cost { instructions, stack: stack_of(0, &functions, &frames) })
 }
 
 /// Whether a line of the verifier's log says nothing about why it refuses a program.
@@ -236,12 +316,17 @@ fn every_walk_has_a_program_that_the_kernel_takes() {
         let mut reasons = String::new();
         for name in names {
             match judge(&types, name) {
-                Ok(Costs { unfiltered, filtered, bare }) => {
+                Ok(Costs { unfiltered, filtered, bare, stack }) => {
                     taken += 1;
                     let instructions = unfiltered.max(filtered).max(bare);
                     say(&format!(
-                        "verifier: {name} {unfiltered} (filtered {filtered}, without sections {bare})"
+                        "verifier: {name} {unfiltered} (filtered {filtered}, without sections {bare}), {stack} bytes of stack"
                     ));
+                    // Where a walk of pins needs too much, the kernel's iterators replace it.
+                    assert!(
+                        stack <= STACK || Part::of(name) == Part::Pins,
+                        "{name}: {stack} bytes of stack"
+                    );
                     assert!(instructions < LIMIT / 2, "{name} takes {instructions} of {LIMIT}");
                 }
                 Err(reason) => {

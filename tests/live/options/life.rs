@@ -293,7 +293,11 @@ impl Lives {
 
     /// Asserts that only the options that were set count as set.
     fn check(&self, arguments: &str, sysctls: &str) {
-        let shown = sockets(arguments);
+        let mut shown = sockets(arguments);
+        // A connection that times out while it is read leaves the table after those in no table have been read.
+        if self.sockets.iter().any(|life| find(&shown, &life.socket).is_none()) {
+            shown = sockets(arguments);
+        }
         let mut wrong = Vec::new();
         for Life { what, socket, expected } in &self.sockets {
             let row = find(&shown, socket).unwrap_or_else(|| panic!("no row of {what}"));
