@@ -55,12 +55,22 @@ struct output {
 		(part + 7) & ~7ULL;                                                                \
 	})
 
+/* Where a chunk is copied to first. A pin has no room for it on its stack: pins.h */
+#ifdef PART_OF_READER
+#define begin_chunk(on_stack) part_of_reader(sizeof(on_stack))
+#else
+#define begin_chunk(on_stack) __builtin_memset(on_stack, 0, sizeof(on_stack))
+#endif
+
 /* Not inlined, so that a walk does not need the stack for it. */
 static __noinline int put_chunk_into_seq(struct seq_file *seq, __u64 address, __u64 length)
 {
-	__u8 chunk[CHUNK] = {};
-	__u64 padded = COPY_CHUNK(chunk, address, length);
+	__u8 on_stack[CHUNK], *chunk = begin_chunk(on_stack);
+	__u64 padded;
 
+	if (!chunk)
+		return 0;
+	padded = COPY_CHUNK(chunk, address, length);
 	barrier_var(padded);
 	if (padded <= CHUNK)
 		bpf_seq_write(seq, chunk, padded);

@@ -343,11 +343,13 @@ __noinline int end_batch(void)
 
 /* Sockets. */
 
+#define CHANGED (-1)
+
 /*
- * Copies a socket. Returns its state, that of the kernel in the upper bits, or 0 if it is not in its chain any more, or
- * changes all the time.
+ * Copies a socket. Returns its state, that of the kernel in the upper bits, 0 if it is not in its chain any more, or
+ * CHANGED.
  */
-__noinline int copy_socket(__u32 index)
+__noinline int copy_once(__u32 index)
 {
 	struct lane *lane = own_lane();
 	struct likeness *before;
@@ -359,26 +361,37 @@ __noinline int copy_socket(__u32 index)
 	before = &lane->likeness[0];
 	lane->copies.address = lane->address[index & (BATCH_SOCKETS - 1)];
 	skc = (void *)lane->copies.sock;
+	liken(lane, before);
+	if (!before->pprev || !is_wanted_here(lane))
+		return 0;
+	/* The address may be that of another connection by now, which another slot has. */
+	if (lane->table == TABLE_TCP &&
+	    (before->hash & (lane->slots.count - 1)) != lane->slot_of[index & (BATCH_SOCKETS - 1)])
+		return 0;
+	state = COMMON(lane)->skc_state;
+	if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
+		COPY(tcp_timewait_sock, lane->copies.sock, lane->copies.address);
+	else if (lane->table == TABLE_UDP)
+		COPY(udp_sock, lane->copies.sock, lane->copies.address);
+	else if (lane->table == TABLE_UNIX)
+		COPY(unix_sock, lane->copies.sock, lane->copies.address);
+	else
+		COPY(tcp_sock, lane->copies.sock, lane->copies.address);
+	shown = tcp_state(skc, lane->copies.address);
+	return has_changed(lane) ? CHANGED : state << 8 | shown;
+}
+
+/* The same, but returns 0 for a socket that changes all the time. */
+__noinline int copy_socket(__u32 index)
+{
+	int state;
+
+	/* 6.1 does not take every form of a loop that the compiler may give it. */
+	#pragma clang loop unroll(full)
 	for (int i = 0; i < TRIES; i++) {
-		liken(lane, before);
-		if (!before->pprev || !is_wanted_here(lane))
-			return 0;
-		/* The address may be that of another connection by now, which another slot has. */
-		if (lane->table == TABLE_TCP && (before->hash & (lane->slots.count - 1)) !=
-							lane->slot_of[index & (BATCH_SOCKETS - 1)])
-			return 0;
-		state = COMMON(lane)->skc_state;
-		if (state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV)
-			COPY(tcp_timewait_sock, lane->copies.sock, lane->copies.address);
-		else if (lane->table == TABLE_UDP)
-			COPY(udp_sock, lane->copies.sock, lane->copies.address);
-		else if (lane->table == TABLE_UNIX)
-			COPY(unix_sock, lane->copies.sock, lane->copies.address);
-		else
-			COPY(tcp_sock, lane->copies.sock, lane->copies.address);
-		shown = tcp_state(skc, lane->copies.address);
-		if (!has_changed(lane))
-			return state << 8 | shown;
+		state = copy_once(index);
+		if (state != CHANGED)
+			return state;
 	}
 	return 0;
 }

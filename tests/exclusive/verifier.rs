@@ -322,11 +322,7 @@ fn every_walk_has_a_program_that_the_kernel_takes() {
                     say(&format!(
                         "verifier: {name} {unfiltered} (filtered {filtered}, without sections {bare}), {stack} bytes of stack"
                     ));
-                    // Where a walk of pins needs too much, the kernel's iterators replace it.
-                    assert!(
-                        stack <= STACK || Part::of(name) == Part::Pins,
-                        "{name}: {stack} bytes of stack"
-                    );
+                    assert!(stack <= STACK, "{name}: {stack} bytes of stack");
                     assert!(instructions < LIMIT / 2, "{name} takes {instructions} of {LIMIT}");
                 }
                 Err(reason) => {
