@@ -92,14 +92,14 @@ struct Costs {
     unfiltered: usize,
     filtered: usize,
     bare: usize,
-    /// The most bytes of the stack in a chain of calls, as [`stack_of`] counts them.
-    stack: usize,
+    /// The most bytes of the stack in a chain of calls, as [`stack_of`] counts them, if the kernel tells.
+    stack: Option<usize>,
 }
 
 /// What the verifier told of a program that it took: the instructions that it has processed, and the stack.
 struct Cost {
     instructions: usize,
-    stack: usize,
+    stack: Option<usize>,
 }
 
 /// Returns the costs of a program, or the end of the verifier's log. The prefilter is a constant to the
@@ -114,12 +114,12 @@ fn judge(types: &Types, name: &str) -> Result<Costs, String> {
     for fact in facts(name) {
         filtered.push(cost(Some(prefilter { fact, ..strictest() }))?);
     }
-    let stack = filtered.iter().chain([&unfiltered, &bare]).map(|it| it.stack).max();
+    let stack = filtered.iter().chain([&unfiltered, &bare]).filter_map(|it| it.stack).max();
     Ok(Costs {
         unfiltered: unfiltered.instructions,
         filtered: filtered.iter().map(|it| it.instructions).max().unwrap_or_default(),
         bare: bare.instructions,
-        stack: stack.unwrap_or_default(),
+        stack,
     })
 }
 
@@ -283,16 +283,16 @@ fn load(
     })?;
     let statistics = |begin| said.lines().filter_map(|line| line.strip_prefix(begin)).next_back();
     let processed = statistics("processed ").and_then(|line| line.split(' ').next()?.parse().ok());
-    // `stack depth 8+0+56`, and on some kernels more words
+    // `stack depth 8+0+56`. Newer kernels tell only the highest of these numbers, and older ones also those of functions
+    // that are gone.
     let frames = statistics("stack depth ").and_then(|line| {
         let frames = line.split(' ').next()?.split('+');
         frames.map(|frame| frame.parse().ok()).collect::<Option<Vec<usize>>>()
     });
-    let (Some(instructions), Some(frames)) = (processed, frames) else {
-        panic!("no statistics of {name}: {said}");
-    };
-    assert_eq!(frames.len(), functions.len(), "{name}: {frames:?}");
-    Ok(Cost { instructions, stack: stack_of(0, &functions, &frames) })
+    let frames = frames.filter(|frames| frames.len() == functions.len());
+    let stack = frames.map(|frames| stack_of(0, &functions, &frames));
+    let instructions = processed.unwrap_or_else(|| panic!("no statistics of {name}: {said}"));
+    Ok(Cost { instructions, stack })
 }
 
 /// Whether a line of the verifier's log says nothing about why it refuses a program.
@@ -310,7 +310,7 @@ fn every_walk_has_a_program_that_the_kernel_takes() {
     }
     libbpf_rs::set_print(Some((PrintLevel::Debug, remember)));
     let types = Types::read();
-    let mut refused = Vec::new();
+    let (mut refused, mut measured) = (Vec::new(), 0);
     for names in PROGRAMS {
         let mut taken = 0;
         let mut reasons = String::new();
@@ -320,9 +320,11 @@ fn every_walk_has_a_program_that_the_kernel_takes() {
                     taken += 1;
                     let instructions = unfiltered.max(filtered).max(bare);
                     say(&format!(
-                        "verifier: {name} {unfiltered} (filtered {filtered}, without sections {bare}), {stack} bytes of stack"
+                        "verifier: {name} {unfiltered} (filtered {filtered}, without sections {bare}){}",
+                        stack.map(|stack| format!(", {stack} bytes of stack")).unwrap_or_default()
                     ));
-                    assert!(stack <= STACK, "{name}: {stack} bytes of stack");
+                    assert!(stack <= Some(STACK), "{name}: {stack:?} bytes of stack");
+                    measured += usize::from(stack.is_some());
                     assert!(instructions < LIMIT / 2, "{name} takes {instructions} of {LIMIT}");
                 }
                 Err(reason) => {
@@ -341,4 +343,7 @@ fn every_walk_has_a_program_that_the_kernel_takes() {
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+    if measured == 0 {
+        not_tested("the stack that programs need: this kernel does not tell it of each function");
+    }
 }
