@@ -173,13 +173,19 @@ static __always_inline bool write_udp_record(struct turn *turn)
 /* The MPTCP socket of a subflow. */
 static __always_inline bool write_mptcp_record(struct turn *turn)
 {
-	struct copied_first *first;
-	__u32 state = copy_socket(turn->index), in_kernel = state >> 8;
 	struct lane *lane = own_lane();
 	struct net *net = own_net();
+	struct copied_first *first;
+	__u32 state, in_kernel;
 	__u64 master;
 
-	if (!state || !lane || !net || in_kernel == TCP_TIME_WAIT || in_kernel == TCP_NEW_SYN_RECV)
+	/* A kernel without MPTCP does not have its types either. Most sockets are no subflows, and are not copied. */
+	if (!bpf_core_type_exists(struct mptcp_sock) || !lane || !net ||
+	    !mptcp_master_of(lane->address[turn->index & (BATCH_SOCKETS - 1)]))
+		return true;
+	state = copy_socket(turn->index);
+	in_kernel = state >> 8;
+	if (!state || in_kernel == TCP_TIME_WAIT || in_kernel == TCP_NEW_SYN_RECV)
 		return true;
 	master = copy_master();
 	first = bpf_task_storage_get(&pin_firsts, bpf_get_current_task_btf(), 0, 0);

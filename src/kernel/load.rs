@@ -310,12 +310,13 @@ impl Programs {
         path: impl Fn(&Program) -> PathBuf,
     ) -> Result<Vec<(&'static Program, PathBuf)>, LoadError> {
         let mut pinned = Vec::new();
+        let names = self.groups.iter().flat_map(|group| &group.loaded).map(|it| it.program.name);
+        let names: Vec<&str> = names.collect();
         for loaded in self.groups.iter_mut().flat_map(|group| &mut group.loaded) {
-            let path = path(loaded.program);
-            match walks.iter_mut().find(|walk| walk.replaces(loaded.program.name)) {
-                Some(walk) if walk.is_in_place_of(loaded.program.name) => {
-                    pin(&mut walk.link, &path)?
-                }
+            let (name, path) = (loaded.program.name, path(loaded.program));
+            let mut walks = walks.iter_mut();
+            match walks.find(|walk| walk.replaces(name) && names.contains(&walk.place())) {
+                Some(walk) if walk.place() == name => pin(&mut walk.link, &path)?,
                 Some(_) => continue,
                 None => loaded.links.iter_mut().try_for_each(|link| pin(link, &path))?,
             }

@@ -53,9 +53,9 @@ impl Shared {
         self.replaced.contains(&program)
     }
 
-    /// Whether the walk is pinned in place of the program of this name.
-    pub(super) fn is_in_place_of(&self, program: &str) -> bool {
-        self.replaced.first() == Some(&program)
+    /// The program in place of which the walk is pinned.
+    pub(super) fn place(&self) -> &'static str {
+        self.replaced.first().copied().unwrap_or_default()
     }
 }
 
