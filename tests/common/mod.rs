@@ -29,8 +29,8 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{fork, pause, ForkResult, Pid};
 use serde_json::Value;
 
-/// The program under test. `make test` names the one that is installed, and so tests that: optimized, it takes half of
-/// the time to start.
+/// The program under test. `make test` names the optimized one, which users have, and which starts in half of the
+/// time.
 pub const KNETSTAT: &str = match option_env!("KNETSTAT_UNDER_TEST") {
     Some(path) => path,
     None => env!("CARGO_BIN_EXE_knetstat"),
