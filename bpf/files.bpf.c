@@ -4,8 +4,8 @@
  * sockets, and the sockets that are in no table. The kernel visits the tasks of the reader's PID
  * namespace and the descriptors of each process. It visits those of a thread only if they are not shared
  * with the process. A socket with several descriptors is visited once for each. Each family has its own
- * program, and so its own stream. MPTCP has a second program, which iterates over the table of TCP, for
- * sockets without a descriptor.
+ * program, and so its own stream. MPTCP and netlink have a second program, which iterates over the table of TCP
+ * or their own, for sockets without a descriptor.
  */
 #include "vmlinux.h"
 
@@ -393,6 +393,18 @@ int netlink_files(struct bpf_iter__task_file *ctx)
 	if (!find_socket(ctx, FAMILY_NETLINK, &socket))
 		return 0;
 	return show_netlink(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk));
+}
+
+/* Those that are bound, also without a descriptor. */
+SEC("iter/netlink")
+int netlink_bound(struct bpf_iter__netlink *ctx)
+{
+	struct netlink_sock *nlk = ctx->sk;
+
+	if (!nlk || !has_wanted_user(&nlk->sk))
+		return 0;
+	return show_netlink(ctx->meta->seq, nlk, GET(nlk, sk.__sk_common.skc_net.net),
+			    address_of(nlk));
 }
 
 SEC("iter/task_file")

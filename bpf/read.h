@@ -56,8 +56,13 @@
 	})
 #endif
 
-/* A member of a struct that is not part of the socket, or 0 if there is none. Often there is none. */
-#define AWAY(pointer, ...) ((pointer) ? BPF_CORE_READ(pointer, __VA_ARGS__) : 0)
+/*
+ * A member of a struct that is not part of the socket, or 0 if there is none. Often there is none, and a walk then saves
+ * the calls. Reading through a NULL pointer returns 0, too, and has no branch. Linux 5.10 to 6.2 follow both of its ways
+ * to the end of the function if one of them stores a known number: 6.1 analyses 59,700 instructions of other_files() with
+ * the branch and 8,500 without it, of tcp_table() 39,400 and 14,400.
+ */
+#define AWAY(pointer, ...) (!WALKS || (pointer) ? BPF_CORE_READ(pointer, __VA_ARGS__) : 0)
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 /* The two shifts that isolate the bit differ by its offset in the word at BYTE_OFFSET. */

@@ -21,7 +21,6 @@
 #include "state.h"
 #include "mini.h"
 #include "unix.h"
-#include "netlink.h"
 #include "filter.h"
 #include "mptcp.h"
 
@@ -119,17 +118,6 @@ WALK(mptcp_walk, WALK_MPTCP)
 WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
 RING_WALK(tcp_ring_walk, WALK_TCP)
 RING_WALK(udp_ring_walk, WALK_UDP)
-
-SEC("iter/netlink")
-int netlink_table(struct bpf_iter__netlink *ctx)
-{
-	struct netlink_sock *nlk = ctx->sk;
-
-	if (!nlk || !has_wanted_user(&nlk->sk))
-		return 0;
-	return show_netlink(ctx->meta->seq, nlk, GET(nlk, sk.__sk_common.skc_net.net),
-			    address_of(nlk));
-}
 
 SEC("iter/tcp")
 int tcp_table(struct bpf_iter__tcp *ctx)

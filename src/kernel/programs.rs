@@ -94,7 +94,7 @@ pub static PROGRAMS: &[Program] = &[
     program(Family::Xdp, "xdp_files", When::Always),
     // Reports sockets that the iterator of the table skips while the table changes, and sockets in no table.
     program(Family::Netlink, "netlink_files", When::Always),
-    program(Family::Netlink, "netlink_table", When::Always),
+    program(Family::Netlink, "netlink_bound", When::Always),
     program(Family::Vsock, "vsock_files", When::Always),
     looping(Family::Sctp, "sctp_files", When::Always),
     program(Family::Other, "other_files", When::Always),

@@ -62,7 +62,7 @@ const PROGRAMS: [&[&str]; 34] = [
     &["packet_files", "packet_files_without_loop"],
     &["xdp_files"],
     &["netlink_files"],
-    &["netlink_table"],
+    &["netlink_bound"],
     &["vsock_files"],
     &["sctp_files", "sctp_files_without_loop"],
     &["tcp_files", "tcp_files_without_loop"],
