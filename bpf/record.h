@@ -137,12 +137,21 @@ struct owner_record {
 /* "knsm" */
 #define MESSAGE_MAGIC 0x6d736e6b
 
-/* A socket that a message carries. These records have their own stream. */
+enum message_kind {
+	MESSAGE_FILE = 1, /* a socket that a message carries */
+	MESSAGE_WAITING, /* a connection that waits to be accepted by a unix socket */
+	MESSAGE_FILES_CUT, /* a queue of messages could not be read to its end */
+	MESSAGE_WAITING_CUT, /* an accept queue could not */
+};
+
+/* What lies in the receive queue of a unix socket. These records have their own stream. */
 struct message_record {
 	__u32 magic;
-	__u32 unused;
-	__u64 inode; /* of the socket. 0: a queue could not be read to its end */
-	__u64 carrier; /* the inode of the unix socket that has not received the message; 0: it has none yet */
+	__u32 kind; /* enum message_kind */
+	__u64 inode; /* of the socket that is carried, or of the client of the connection */
+	__u64 carrier; /* the inode of the unix socket that has the queue; 0: it waits to be accepted itself */
+	__u64 identity; /* of that unix socket or, as in record_header, of the connection */
+	__u64 cookie; /* of the listener of the connection; 0: it has none */
 };
 
 /* "knsq" */

@@ -53,6 +53,7 @@ const volatile struct {
 	enum timer timer;
 	enum unix_peer unix_peer;
 	enum item_kind item_kind;
+	enum message_kind message_kind;
 	enum walk_limit walk_limit;
 	enum table table;
 } schema = {};

@@ -512,6 +512,7 @@ struct numa_drop_counters {
 
 struct sk_buff {
 	struct sk_buff *next;
+	struct sock *sk;
 	unsigned int len;
 	char cb[48];
 };

@@ -7,10 +7,10 @@ use super::skeleton::tables::types;
 
 pub use types::{
     cgroup_section, dead_section, diag_section, fact_test, identity_key, ip_options_item,
-    ip_section, ipv6_section, item_header, item_kind, key_item, membership_item, message_record,
-    netlink_section, network, network_filter, number_filter, output_header, owner_record,
-    packet_membership_item, packet_section, parameters, port_filter, port_range, prefilter,
-    raw_section, receiver_section, record_header, sctp_section, section, section_number,
+    ip_section, ipv6_section, item_header, item_kind, key_item, membership_item, message_kind,
+    message_record, netlink_section, network, network_filter, number_filter, output_header,
+    owner_record, packet_membership_item, packet_section, parameters, port_filter, port_range,
+    prefilter, raw_section, receiver_section, record_header, sctp_section, section, section_number,
     socket_section, socket_trait, sockmap_section, table, task_record, tcp_section, timer,
     tls_section, udp_section, unix_peer, unix_section, vsock_section, waiting_record, walk_limit,
     walk_parameters, xdp_section,

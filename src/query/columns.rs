@@ -181,9 +181,9 @@ columns! {
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     KernelUser = "kernel_user", default("kernel_user"), both(left("Kernel User", 16)), Holders, Text, kernel_user, "Part of the kernel that uses a socket of the kernel: module, or function";
-    Listener = "listener", default("listener"), ends(left("Listener", 20)), Holders, Text, |row| listener(row, Cell::Via), "Processes of the listening socket of a connection that waits to be accepted, or of a connection request";
-    ListenerInode = "listener_inode", default("listener_inode"), ends(left("Listener Inode", 14)), Holders, Number, |row| listener(row, |via, _| Cell::nonzero(via.inode())), "Inode number of that listening socket";
-    ListenerProgram = "listener_program", default("listener_processes"), ends(left("Listener PID/Program", 20)), Holders, List, |row| listener(row, processes), "Processes that hold that listening socket";
+    Listener = "listener", default("listener"), both(left("Listener", 20)), Holders, Text, |row| listener(row, Cell::Via), "Processes of the listening socket of a connection that waits to be accepted, or of a connection request";
+    ListenerInode = "listener_inode", default("listener_inode"), both(left("Listener Inode", 14)), Holders, Number, |row| listener(row, |via, _| Cell::nonzero(via.inode())), "Inode number of that listening socket";
+    ListenerProgram = "listener_program", default("listener_processes"), both(left("Listener PID/Program", 20)), Holders, List, |row| listener(row, processes), "Processes that hold that listening socket";
     Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Text, |row| carrier(row, Cell::Via), "Processes of the unix socket whose message the socket is in";
     CarrierProgram = "carrier_program", default("carrier_processes"), both(left("Carrier PID/Program", 20)), Holders, List, |row| carrier(row, processes), "Processes that hold that unix socket";
     PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, Behind::Nothing)), "Processes that hold the socket at the other end, or the reason why there is none";
@@ -297,6 +297,8 @@ fn listener<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Ce
 
 fn carrier<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Cell<'a> {
     match row.holders.of_via {
+        // It waits to be accepted, and its listener is not known.
+        Some(([], Via::Carrier { inode: 0 })) => Cell::Unknown,
         Some((holders, via @ Via::Carrier { .. })) => cell(via, holders),
         _ => Cell::Absent,
     }

@@ -21,8 +21,8 @@ use socket2::{Domain, Socket, Type};
 use crate::common::scene::{inode, wait_for_state};
 use crate::common::ways::{assert_same_without_walks, NO_WALKS};
 use crate::common::{
-    begin_connecting, bind, cookie, deafen, enter_namespace, find, knetstat, listen, local_address,
-    not_tested, open, proc_net, sockets, stdout, sysctl, wait_until, Child,
+    begin_connecting, bind, btf_has, cookie, deafen, enter_namespace, find, knetstat, listen,
+    local_address, not_tested, open, proc_net, sockets, stdout, sysctl, wait_until, Child,
 };
 
 const PORT: u16 = 4000;
@@ -459,4 +459,78 @@ fn a_listener_without_a_process() {
     assert_eq!(row["listener_inode"], number);
     assert_eq!((&row["listener"], &row["listener_processes"]), (&Value::Null, &json!([])));
     assert!(find(&rows, &client).is_some());
+}
+
+/// A listening unix socket of this type, and clients that have connected to it.
+fn unix_listener(kind: Type, path: &str, clients: usize) -> (Socket, Vec<Socket>) {
+    let address = socket2::SockAddr::unix(path).expect("a path");
+    let listener = Socket::new(Domain::UNIX, kind, None).expect("a socket");
+    listener.bind(&address).expect("bind");
+    listener.listen(200).expect("listen");
+    let client = |_| {
+        let client = Socket::new(Domain::UNIX, kind, None).expect("a socket");
+        client.connect(&address).expect("connect");
+        client
+    };
+    (listener, (0..clients).map(client).collect())
+}
+
+/// The inodes of the clients that wait, by that of the listener that is shown.
+fn waiting_unix() -> BTreeMap<u64, BTreeSet<u64>> {
+    let mut shown: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+    for row in sockets("-xp owner=accept-queue") {
+        assert_eq!(row["processes"], json!([]), "{row}");
+        let inode = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("no inode: {row}"));
+        let clients = shown.entry(inode(&row["listener_inode"])).or_default();
+        clients.insert(inode(&row["remote"]["inode"]));
+    }
+    shown
+}
+
+#[test]
+fn unix_connections() {
+    enter_namespace();
+    if !btf_has("unix_table") {
+        return not_tested(
+            "accept queues of unix sockets: this kernel has no table of them for each namespace",
+        );
+    }
+    let kinds = [(Type::STREAM, 3), (Type::SEQPACKET, 2), (Type::STREAM, 120)];
+    let paths = (0..).map(|n| format!("\0knetstat-queue-{n}"));
+    let ends: Vec<(Socket, Vec<Socket>)> = kinds
+        .into_iter()
+        .zip(paths)
+        .map(|((kind, clients), path)| unix_listener(kind, &path, clients))
+        .collect();
+    // What a client has sent lies in the queue of the connection.
+    ends[0].1[0].send(b"hello").expect("send");
+    let inodes = |(listener, clients): &(Socket, Vec<Socket>)| {
+        (inode(listener), clients.iter().map(inode).collect::<BTreeSet<u64>>())
+    };
+    assert_eq!(waiting_unix(), ends.iter().map(inodes).collect());
+
+    let (listener, clients) = &ends[0];
+    let own = cookie(listener);
+    for row in sockets(&format!("-xp listener_inode={}", inode(listener))) {
+        assert_eq!(row["listener"], own, "{row}");
+        let processes = row["listener_processes"].as_array().expect("processes");
+        let [process] = &processes[..] else { panic!("one process of {row}") };
+        assert_eq!(process["pid"], std::process::id());
+        assert_eq!(process["fd"], std::os::fd::AsRawFd::as_raw_fd(listener));
+    }
+    let row = |inode: u64| sockets(&format!("-xp inode={inode}")).remove(0);
+    assert_eq!(row(inode(listener))["recv_queue"], clients.len());
+    assert_eq!(row(inode(&clients[0]))["listener_inode"], Value::Null);
+
+    // The first one is accepted first, and is then a socket of a process.
+    let (accepted, _) = listener.accept().expect("accept");
+    let accepted_row = row(inode(&accepted));
+    assert_eq!(accepted_row["remote"]["inode"], inode(&clients[0]));
+    assert_eq!(accepted_row["owner"], "process");
+    assert_eq!(accepted_row["listener_inode"], Value::Null);
+    let left: BTreeSet<u64> = clients[1..].iter().map(inode).collect();
+    assert_eq!(waiting_unix()[&inode(listener)], left);
+    let table = stdout("-xpH owner=accept-queue");
+    assert_eq!(table.matches("(accept-queue)").count(), 2 + 2 + 120, "{table}");
+    assert_eq!(table.matches(&format!("{}/", std::process::id())).count(), 2 + 2 + 120, "{table}");
 }

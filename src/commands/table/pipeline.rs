@@ -34,9 +34,9 @@ const HELD_MAX: usize = 16 * 1024 * 1024;
 pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
-    /// The sockets in messages.
+    /// The sockets in messages, and the listeners of unix sockets that wait to be accepted.
     pub messages: Messages,
-    /// The listeners of the connections that wait to be accepted.
+    /// The listeners of the other connections that wait to be accepted.
     pub listeners: Listeners,
 }
 
@@ -89,7 +89,8 @@ impl<R: Read> Ownership<R> {
         match owner {
             Owner::Elsewhere => self.messages.of(socket.held_inode(), &self.owners),
             _ => {
-                let listener = self.listeners.of(socket, owner)?;
+                let listener = self.listeners.of(socket, owner);
+                let listener = listener.or_else(|| self.messages.listener_of(socket, owner))?;
                 Some((self.owners.with_inode(listener.inode()), listener))
             }
         }

@@ -164,7 +164,7 @@ impl Reading {
         let missing = missing.chain(netns_set.missing());
         let missing = missing.chain(config.resolver.as_ref().and_then(|it| it.missing()));
         let missing = missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners);
-        Ok(missing.chain(in_messages.and_then(|missing| missing())).collect())
+        Ok(missing.chain(in_messages.map(|missing| missing()).into_iter().flatten()).collect())
     }
 
     /// Whether a socket matches, as far as that can be found out. Starts no thread, which would have the
