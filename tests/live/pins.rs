@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{IoSlice, Read};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -22,9 +22,10 @@ use knetstat::kernel::{syscall, xattr};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag, Flock, FlockArg};
 use nix::libc;
 use nix::sched::{unshare, CloneFlags};
+use nix::sys::socket::{sendmsg, ControlMessage, MsgFlags};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use serde_json::Value;
+use serde_json::{json, Value};
 
 use crate::common::scene::inode;
 use crate::common::ways::NO_WALKS;
@@ -881,6 +882,39 @@ fn members_see_names() {
     let rows = succeeds(&member(&program, &pinned, arguments));
     assert!(rows.contains("localhost:1003") && rows.contains("db.example:1005"), "{rows}");
     assert_eq!(rows, stdout(arguments));
+}
+
+/// Pins find no socket in a message, and so do not say that it is held elsewhere.
+#[test]
+fn what_pins_cannot_find_is_unknown() {
+    enter_namespace();
+    let (sender, _receiver) = UnixStream::pair().expect("a pair");
+    let udp = UdpSocket::bind("127.0.0.1:1003").expect("a socket");
+    let connected = TcpListener::bind("127.0.0.1:1004").expect("a listener");
+    let client = TcpStream::connect("127.0.0.1:1004").expect("a client");
+    let fds = [udp.as_raw_fd(), client.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&fds)];
+    let text = [IoSlice::new(b"take these")];
+    sendmsg::<()>(sender.as_raw_fd(), &text, &rights, MsgFlags::empty(), None).expect("sendmsg");
+    drop((udp, client));
+    let server = connected.accept().expect("a connection").0;
+    let pinned = Pinned::new("unknown", &["--with-owners"]);
+    let program = Everybodys::new("pins-unknown");
+    let rows = |arguments: &str| -> Vec<Value> {
+        serde_json::from_str(&succeeds(&member(&program, &pinned, arguments))).expect("JSON")
+    };
+    // A child of another test may have a copy of a descriptor.
+    wait_until("the socket has no holder", || rows("-upJ")[0]["processes"] == json!([]));
+    assert_eq!(rows("-upJ")[0]["owner"], Value::Null);
+    assert_eq!(rows("-uJ owner = elsewhere").len(), 0);
+    let table = succeeds(&member(&program, &pinned, "-up --columns local,process,owner"));
+    let row = table.lines().last().expect("a row");
+    assert!(row.starts_with("127.0.0.1:1003 ") && !row.contains("elsewhere"), "{row}");
+    let far = rows(&format!(
+        "-tJ --peer --columns inode,peer_process,peer_owner inode={}",
+        inode(&server)
+    ));
+    assert_eq!([&far[0]["peer_owner"], &far[0]["peer_processes"]], [&Value::Null, &json!([])]);
 }
 
 /// A BPF file system in a directory, and a directory in it.

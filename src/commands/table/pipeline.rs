@@ -38,6 +38,9 @@ pub struct Ownership<R> {
     pub messages: Messages,
     /// The listeners of the connections that wait to be accepted.
     pub listeners: Listeners,
+    /// Whether neither messages nor sockets that only an io_uring holds can be found, so that it is unknown whether the
+    /// others are held elsewhere.
+    pub is_partial: bool,
 }
 
 impl<R: Read> Ownership<R> {
@@ -49,7 +52,7 @@ impl<R: Read> Ownership<R> {
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
         let owners = Owners::read(first)?;
         let (messages, listeners) = (Messages::default(), Listeners::default());
-        Ok(Ownership { owners, again, messages, listeners })
+        Ok(Ownership { owners, again, messages, listeners, is_partial: false })
     }
 
     /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
@@ -71,6 +74,7 @@ impl<R: Read> Ownership<R> {
     ) -> Holders<'a> {
         let in_flight = |owner, is_carried: bool| match owner {
             Owner::Elsewhere if is_carried => Owner::InFlight,
+            Owner::Elsewhere if self.is_partial => Owner::Unknown,
             owner => owner,
         };
         let is_carried = |claim: Claim| self.messages.of(claim.inode, &self.owners).is_some();
