@@ -570,6 +570,17 @@ fn pins_are_found_where_programs_cannot_be_loaded() {
     fails(&sh(&format!("{pin} && {replace} && member $0 -t")), "of knetstat 0.0.9");
     succeeds(&sh(&format!("{pin} && {replace} && $0 -t")));
     fails(&sh(&format!("{pin} && member $0 -t --all-netns")), lacks);
+    // Capabilities that are held in a user namespace only load no programs.
+    if Path::new("/proc/self/ns/user").exists() {
+        let contained = "unshare --user --map-root-user $0";
+        let shown = sh(&format!("{pin} && {contained} -tH"));
+        assert_eq!(succeeds(&shown).lines().count(), 6);
+        let doctor = sh(&format!("{pin} && {contained} doctor -v"));
+        assert!(String::from_utf8_lossy(&doctor.stdout).contains("through the pins"), "{doctor:?}");
+        fails(&sh(&format!("{contained} -t")), "outside of a user namespace");
+    } else {
+        crate::common::not_tested("pins in a user namespace");
+    }
     assert_eq!(succeeds(&sh(&format!("{pin} && $0 unpin >/dev/null && ls /run"))), "");
 }
 
@@ -1129,5 +1140,24 @@ fn pins_that_others_do_not_see_are_said_to_be_hidden() {
         assert!(!said.contains(hidden), "{said}");
     } else {
         crate::common::not_tested("pins that the first process sees");
+    }
+}
+
+/// As in a chroot(2), or in a container without /sys. Programs require the types of the kernel that are there; pins do not.
+#[test]
+fn pins_are_read_without_sys() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("sys", &["--with-owners"]);
+    let program = Everybodys::new("pins-sys");
+    for arguments in ["-tupJ", "-tu --long", "--module -t"] {
+        let whole = member(&program, &pinned, arguments);
+        let line = format!(
+            "setpriv=$(which setpriv) && mount -t tmpfs none /sys && \
+             $setpriv --reuid 65534 --regid 65534 --groups {GROUP} {} --pins {} {arguments}",
+            program.program,
+            pinned.path()
+        );
+        let output = run("unshare", &["--mount", "sh", "-c", &line]);
+        assert!(succeeds(&output) == succeeds(&whole), "{arguments}: {output:?}");
     }
 }
