@@ -165,17 +165,6 @@ static __always_inline void find_leaf(struct holder_lane *lane)
 	}
 }
 
-/* Whether the thread before this one has the same descriptors: a process that has exited but for threads has none. */
-static __always_inline bool is_like_the_one_before(struct task_struct *task, struct files_struct *files)
-{
-	struct task_struct *before;
-
-	if (!HAS(task, thread_node))
-		return false;
-	before = (void *)BPF_CORE_READ(task, thread_node.prev) - bpf_core_field_offset(struct task_struct, thread_node);
-	return BPF_CORE_READ(before, files) == files;
-}
-
 /*
  * Begins with the descriptors of a task, and with the rings that it has registered, which are not shared. Returns false if
  * it has none of its own.

@@ -170,12 +170,18 @@ int owners(struct bpf_iter__task_file *ctx)
 		return 0;
 	/* An address, because 5.10 adds no number to a pointer that it tracks. */
 	bpf_core_read(&pid, sizeof(pid), &task->signal->pids[PIDTYPE_TGID]);
+	leader = task->group_leader;
+	/* The iterator skips threads that have the descriptors of the first one: kernel/bpf/task_iter.c. */
+	if (task != leader) {
+		if (is_like_the_one_before(task, task->files))
+			return 0;
+		owner.tid = pid_number(BPF_CORE_READ(task, thread_pid));
+	}
 	owner.pid = pid_number(pid);
 	owner.fd = ctx->fd;
 	owner.flags = file->f_flags;
 	owner.inode = probed_inode(sk);
 	owner.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	leader = task->group_leader;
 	if (HAS(leader, start_boottime))
 		owner.started = leader->start_boottime;
 	bpf_core_read(owner.command, 16, &task->group_leader->comm);

@@ -246,8 +246,11 @@ static __always_inline void put_udp_line(struct seq_file *seq, struct udp_sock *
 {
 	struct sock *sk = &up->inet.sk;
 
-	/* The kernel counts from one: include/net/sock.h, sk_wmem_alloc_get() */
-	put_queues(seq, GET(sk, sk_backlog.rmem_alloc.counter),
+	/*
+	 * Without what has been read, but not returned yet: net/ipv4/udp.c, udp_rqueue_get(). The kernel counts from one:
+	 * include/net/sock.h, sk_wmem_alloc_get().
+	 */
+	put_queues(seq, GET(sk, sk_backlog.rmem_alloc.counter) - GET(up, forward_deficit),
 		   GET_OR(sk, sk_wmem_alloc.refs.counter, 1) - 1);
 	put_ends(seq, &sk->__sk_common, family);
 	put_shared_options(seq, sk);

@@ -45,4 +45,15 @@ static __always_inline __u32 pid_number(struct pid *pid)
 	return BPF_CORE_READ(there, nr);
 }
 
+/* Whether the thread before this one has the same descriptors: a process that has exited but for threads has none. */
+static __always_inline bool is_like_the_one_before(struct task_struct *task, struct files_struct *files)
+{
+	struct task_struct *before;
+
+	if (!HAS(task, thread_node))
+		return false;
+	before = (void *)BPF_CORE_READ(task, thread_node.prev) - bpf_core_field_offset(struct task_struct, thread_node);
+	return BPF_CORE_READ(before, files) == files;
+}
+
 #endif

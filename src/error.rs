@@ -65,8 +65,6 @@ pub enum Error {
     Pager(String, io::Error),
     #[error("cannot read the kernel's clock tick: {}", reason(.0))]
     ClockTick(io::Error),
-    #[error("cannot read the number of CPUs: {}", .0.sentence())]
-    Cpus(LoadError),
     #[error("cannot look up interfaces by their names: {}", with_remedy(.0))]
     Interfaces(io::Error),
     /// A network namespace could not be opened or entered. The text is a whole sentence.

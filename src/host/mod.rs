@@ -22,6 +22,7 @@ pub mod users;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -32,15 +33,15 @@ use nix::unistd::{sysconf, SysconfVar};
 
 use crate::error::Error;
 use crate::host::sysctls::Sysctls;
-use crate::kernel::{libbpf_log, refusal, syscall};
+use crate::kernel::syscall;
 use crate::text::Name;
 
 /// The host, as seen from one network namespace.
 pub struct Host {
     /// Jiffies per second.
     pub hz: u64,
-    /// The number of possible CPUs.
-    pub cpus: u64,
+    /// The number of the last possible CPU, counted from 1. `None` without /sys and /proc.
+    pub cpus: Option<u64>,
     /// The size of a memory page in bytes.
     pub page: u64,
     /// The sysctls of the namespace, if they are shown.
@@ -58,19 +59,16 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the kernel does not report the resolution of its clock or its CPUs.
+    /// When the kernel does not report the resolution of its clock.
     pub fn new(socket: Option<OwnedFd>) -> Result<Host, Error> {
         // The coarse clock advances once per jiffy: kernel/time/posix-timers.c
         let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
             .map_err(|errno| Error::ClockTick(errno.into()))?;
-        libbpf_log::clear();
-        let cpus =
-            libbpf_rs::num_possible_cpus().map_err(|error| Error::Cpus(refusal::reason(&error)))?;
-        Ok(Host::with(hz_of(tick.tv_nsec()), cpus as u64, socket))
+        Ok(Host::with(hz_of(tick.tv_nsec()), cpus(), socket))
     }
 
     /// Returns a host with these facts.
-    pub fn with(hz: u64, cpus: u64, socket: Option<OwnedFd>) -> Host {
+    pub fn with(hz: u64, cpus: Option<u64>, socket: Option<OwnedFd>) -> Host {
         let (interfaces, obstacle) = (RefCell::default(), OnceCell::new());
         let sysctls = Sysctls::default();
         Host { hz, cpus, page: page(), sysctls, socket, interfaces, obstacle }
@@ -129,6 +127,23 @@ fn page() -> u64 {
     page.and_then(|page| page.try_into().ok()).unwrap_or(4096)
 }
 
+/// The number of the last possible CPU or, without /sys, of the last one that is online: proc_stat(5).
+fn cpus() -> Option<u64> {
+    let possible = fs::read_to_string("/sys/devices/system/cpu/possible");
+    let possible = possible.ok().and_then(|list| last_of(&list));
+    possible.or_else(|| last_online(&fs::read_to_string("/proc/stat").ok()?))
+}
+
+fn last_online(stat: &str) -> Option<u64> {
+    let cpus = stat.lines().filter_map(|line| line.strip_prefix("cpu")?.split(' ').next());
+    cpus.filter_map(|number| number.parse::<u64>().ok()?.checked_add(1)).max()
+}
+
+/// The number of the last CPU in a list such as `0-3,8-11`.
+fn last_of(list: &str) -> Option<u64> {
+    list.trim_end().rsplit([',', '-']).next()?.parse::<u64>().ok()?.checked_add(1)
+}
+
 /// The number of ticks per second, rounded, from the length of a tick in nanoseconds.
 fn hz_of(nanoseconds: i64) -> u64 {
     let tick = nanoseconds.max(1) as u64;
@@ -137,7 +152,18 @@ fn hz_of(nanoseconds: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::hz_of;
+    use super::{hz_of, last_of, last_online};
+
+    #[test]
+    fn lists_of_cpus() {
+        assert_eq!(last_of("0\n"), Some(1));
+        assert_eq!(last_of("0-127\n"), Some(128));
+        assert_eq!(last_of("0-3,8-11\n"), Some(12));
+        assert_eq!(last_of("0,2\n"), Some(3));
+        assert_eq!(last_of("\n"), None);
+        assert_eq!(last_online("cpu  1 2\ncpu0 1 2\ncpu11 1 2\nintr 7\n"), Some(12));
+        assert_eq!(last_online("intr 7\n"), None);
+    }
 
     #[test]
     fn ticks_of_all_configurations() {

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use nix::sys::stat::{major, minor};
+
 /// Returns the inode number and the mount point of each mounted network namespace. The fourth field of a
 /// line identifies what is mounted, such as `net:[4026531840]`. The fifth field is the mount point, a
 /// path that may contain any bytes.
@@ -58,6 +60,15 @@ pub fn bpf() -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
         (kind == b"bpf").then(|| (unescaped(source), point))
     };
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
+}
+
+/// Whether a device is among those that the first process of this PID namespace sees mounted. The third field of a line
+/// are its numbers. `None` if /proc does not tell.
+pub fn first_process_sees(device: u64) -> Option<bool> {
+    let mounts = fs::read("/proc/1/mountinfo").ok()?;
+    let device = format!("{}:{}", major(device), minor(device));
+    let is = |line: &[u8]| line.split(|byte| *byte == b' ').nth(2) == Some(device.as_bytes());
+    Some(mounts.split(|byte| *byte == b'\n').any(is))
 }
 
 /// Decodes a path of mountinfo, in which a space or similar is written as `\040`.

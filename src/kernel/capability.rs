@@ -1,5 +1,7 @@
 //! The capabilities required to load the programs: how to check, grant and drop them.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use caps::{CapSet, Capability};
@@ -14,9 +16,17 @@ use crate::text::escaped;
 /// The capabilities that loading an iterator requires: capabilities(7). CAP_SYS_ADMIN includes both.
 pub const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_PERFMON];
 
-/// Whether this process has the capabilities required to load programs.
-pub fn may_load() -> bool {
+/// USER_NS_INIT_INO, and before that PROC_USER_INIT_INO, of the kernel's headers: the initial user namespace.
+const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// Whether this process has the capabilities required to load programs, perhaps only in a user namespace.
+fn may_load() -> bool {
     has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has)
+}
+
+/// Whether this process has the capabilities required to load programs, as [`has_on_host`].
+pub fn may_load_on_host() -> bool {
+    has_on_host(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has_on_host)
 }
 
 /// Checks that this process has the capabilities required to load programs. The kernel would refuse
@@ -37,6 +47,18 @@ pub fn check() -> Result<(), LoadError> {
 /// Whether a capability of this process is effective. True if the kernel does not answer.
 pub fn has(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true)
+}
+
+/// Whether this process has a capability, and not only in a user namespace.
+pub fn has_on_host(capability: Capability) -> bool {
+    has(capability) && is_in_first_user_namespace()
+}
+
+/// Whether this process is in the initial user namespace. True if there is no file for it, because /proc
+/// is missing or the kernel has no user namespaces.
+fn is_in_first_user_namespace() -> bool {
+    let namespace = fs::metadata("/proc/self/ns/user");
+    namespace.map_or(true, |namespace| namespace.ino() == FIRST_USER_NAMESPACE)
 }
 
 /// Returns how a user grants this program the capabilities that it requires on this host.

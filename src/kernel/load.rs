@@ -396,6 +396,12 @@ impl Programs {
         Ok(is_pinned.then_some(snapshot))
     }
 
+    /// Whether every holder of a socket can be found that this kernel lets find. No pin shows messages or what is
+    /// registered with an io_uring.
+    pub fn find_all_holders(&self) -> bool {
+        self.pins.is_empty()
+    }
+
     /// Opens a walk that finds the sockets in messages, in the network namespaces of the snapshot that is opened
     /// afterwards. It must be read before that snapshot. `None` as in [`Programs::owners`].
     ///

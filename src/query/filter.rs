@@ -3,7 +3,7 @@
 
 use crate::kernel::request::{Prefilter, Request};
 use crate::query::columns::Needs;
-use crate::query::expression::Expression;
+use crate::query::expression::{Condition, Expression};
 use crate::query::key::Key;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
@@ -24,6 +24,8 @@ pub struct Filter {
     late: Expression,
     /// Whether the second part depends on the options to show. Kept, because each row asks.
     needs_options: bool,
+    /// Whether a part asks which options are set.
+    asks_set: bool,
 }
 
 impl Default for Filter {
@@ -43,11 +45,12 @@ impl Filter {
     ) -> Filter {
         let can_hold = |kind: SocketKind| kinds[kind.index()] && expression.can_hold(kind, None);
         let kinds = SocketKind::ALL.map(can_hold);
+        let asks_set = expression.tests().iter().any(|test| test.condition == Condition::Set);
         let conjuncts = expression.conjuncts();
         let (late, early) = conjuncts.into_iter().partition(is_late);
         let (early, late) = (Expression::All(early), Expression::All(late));
         let needs_options = late.keys().any(|key| key.needs(Needs::Options));
-        Filter { kinds, unbound, early, late, needs_options }
+        Filter { kinds, unbound, early, late, needs_options, asks_set }
     }
 
     /// Whether sockets of this kind can be shown.
@@ -95,6 +98,11 @@ impl Filter {
     /// [`Filter::needs_options`], is shown.
     pub fn selects_late(&self, row: &Row) -> bool {
         self.late.holds(row) == Some(true)
+    }
+
+    /// Whether a socket that these functions do not select might be selected if it were known which options are set.
+    pub fn lacks_set(&self, row: &Row) -> bool {
+        self.asks_set && (self.early.lacks_set(row) || self.late.lacks_set(row))
     }
 
     /// Whether the filter depends on the holders of sockets or of their peers.

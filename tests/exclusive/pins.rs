@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use knetstat::commands::pin::directory::{Access, Directory, SINGLE};
+use knetstat::commands::pin::access::Access;
+use knetstat::commands::pin::directory::{Directory, SINGLE};
 use knetstat::commands::pin::place::Place;
 use knetstat::kernel::load;
 use knetstat::kernel::module::walk_of;
@@ -198,8 +199,8 @@ fn single_files_are_replaced_at_once() {
     let pinned = Pinned::nowhere("single");
     let access = Access { gid: 65533, mode: 0o440 };
     let place = Place::check(&pinned.0).expect("a path");
-    let (directory, is_mounted) = Directory::make(&place, access).expect("a directory");
-    assert!(is_mounted);
+    let directory = Directory::make(&place, access, None).expect("a directory");
+    assert!(directory.is_mounted());
     let attach = |name: &str| {
         let choose = |open: &mut OpenObject| {
             open.progs_mut().for_each(|mut it| it.set_autoload(it.name() == name));

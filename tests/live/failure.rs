@@ -269,6 +269,10 @@ fn lines_of_sockets(output: &Output) -> Vec<String> {
     text.lines().filter(is_row).map(String::from).collect()
 }
 
+/// The families of [`sockets_with_options`], and their words.
+const FAMILIES: &str = "-tuwxH --netlink --unbound";
+const WORDS: [&str; 7] = ["tcp", "tcp6", "udp", "udp6", "unix", "raw", "netlink"];
+
 /// Opens sockets of several families, each with an option that the kernel marks as set, and an option
 /// without such a mark.
 fn sockets_with_options() -> Vec<OwnedFd> {
@@ -290,8 +294,6 @@ fn sockets_with_options() -> Vec<OwnedFd> {
 /// Without new sockets to compare with, an option is known to be set only if the kernel marks it.
 #[test]
 fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
-    const WORDS: [&str; 7] = ["tcp", "tcp6", "udp", "udp6", "unix", "raw", "netlink"];
-    const FAMILIES: &str = "-tuwxH --netlink --unbound";
     enter_namespace();
     let sockets = sockets_with_options();
     let whole = run(KNETSTAT, &format!("{FAMILIES} -O set").split(' ').collect::<Vec<_>>());
@@ -342,6 +344,39 @@ fn where_new_sockets_are_refused_what_is_set_is_said_to_be_unknown() {
         let rows = lines_of_sockets(&output);
         let known = rows.iter().filter(|row| row.ends_with(" SO_PRIORITY=3")).count();
         assert_eq!(known, sockets.len(), "{rows:?}");
+    }
+}
+
+/// The same for rows that are left out because it is unknown whether an option is set, and for --long, which says it.
+#[test]
+fn what_is_asked_of_options_that_may_be_set_is_said_to_be_unknown() {
+    const LACKS: &str = "the table is incomplete: missing the set options of ";
+    enter_namespace();
+    let _sockets = sockets_with_options();
+    let ask = |arguments: &str| {
+        run_with_call_answering(SYS_socket, Errno::EPERM, &format!("{FAMILIES} {arguments}"))
+    };
+    for expression in ["set(priority)", "not set(priority)", "set(priority) or inode = 1"] {
+        for flags in ["", "--sort inode -J", "--count-by protocol", "--long -O priority", "-p"] {
+            let output = ask(&format!("{flags} {expression}"));
+            failed(&output, &[LACKS]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            WORDS.iter().for_each(|word| assert!(said.contains(word), "no {word}: {said}"));
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(!text.contains("SO_PRIORITY"), "{expression} {flags}: {text}");
+        }
+        let output = ask(&format!("-q {expression}"));
+        assert_eq!(output.status.code(), Some(2), "{expression}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(LACKS), "{output:?}");
+    }
+    failed(&ask("-p set(priority) or pid = 1"), &[LACKS]);
+    failed(&ask("--long -O priority"), &[LACKS]);
+    // Where something else decides, nothing is missing.
+    for arguments in
+        ["set(priority) and inode = 1", "set(priority) or inode > 0 -O type", "--long -O type"]
+    {
+        let said = ask(arguments).stderr;
+        assert_eq!(String::from_utf8_lossy(&said), "", "{arguments}");
     }
 }
 

@@ -3,28 +3,34 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{IoSlice, Read};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{chown, symlink, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Barrier;
 use std::thread;
 
+use knetstat::commands::pin::access::Access;
+use knetstat::commands::pin::directory::Directory;
+use knetstat::commands::pin::place::Place;
 use knetstat::kernel::{syscall, xattr};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag, Flock, FlockArg};
 use nix::libc;
 use nix::sched::{unshare, CloneFlags};
+use nix::sys::socket::{sendmsg, ControlMessage, MsgFlags};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use serde_json::Value;
+use serde_json::{json, Value};
 
 use crate::common::scene::inode;
 use crate::common::ways::NO_WALKS;
 use crate::common::writing::{Stream, Writing};
-use crate::common::{btf_has, enter_namespace, read_pin, say, stdout, wait_until, KNETSTAT};
+use crate::common::{btf_has, enter_namespace, read_pin, say, stdout, wait_until, End, KNETSTAT};
 use crate::resolve::name_server::{self, are_asked, named, NameServer};
 use crate::sandbox::{run, Everybodys};
 
@@ -564,6 +570,17 @@ fn pins_are_found_where_programs_cannot_be_loaded() {
     fails(&sh(&format!("{pin} && {replace} && member $0 -t")), "of knetstat 0.0.9");
     succeeds(&sh(&format!("{pin} && {replace} && $0 -t")));
     fails(&sh(&format!("{pin} && member $0 -t --all-netns")), lacks);
+    // Capabilities that are held in a user namespace only load no programs.
+    if Path::new("/proc/self/ns/user").exists() {
+        let contained = "unshare --user --map-root-user $0";
+        let shown = sh(&format!("{pin} && {contained} -tH"));
+        assert_eq!(succeeds(&shown).lines().count(), 6);
+        let doctor = sh(&format!("{pin} && {contained} doctor -v"));
+        assert!(String::from_utf8_lossy(&doctor.stdout).contains("through the pins"), "{doctor:?}");
+        fails(&sh(&format!("{contained} -t")), "outside of a user namespace");
+    } else {
+        crate::common::not_tested("pins in a user namespace");
+    }
     assert_eq!(succeeds(&sh(&format!("{pin} && $0 unpin >/dev/null && ls /run"))), "");
 }
 
@@ -876,4 +893,271 @@ fn members_see_names() {
     let rows = succeeds(&member(&program, &pinned, arguments));
     assert!(rows.contains("localhost:1003") && rows.contains("db.example:1005"), "{rows}");
     assert_eq!(rows, stdout(arguments));
+}
+
+/// Pins find no socket in a message, and so do not say that it is held elsewhere.
+#[test]
+fn what_pins_cannot_find_is_unknown() {
+    enter_namespace();
+    let (sender, _receiver) = UnixStream::pair().expect("a pair");
+    let udp = UdpSocket::bind("127.0.0.1:1003").expect("a socket");
+    let connected = TcpListener::bind("127.0.0.1:1004").expect("a listener");
+    let client = TcpStream::connect("127.0.0.1:1004").expect("a client");
+    let fds = [udp.as_raw_fd(), client.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&fds)];
+    let text = [IoSlice::new(b"take these")];
+    sendmsg::<()>(sender.as_raw_fd(), &text, &rights, MsgFlags::empty(), None).expect("sendmsg");
+    drop((udp, client));
+    let server = connected.accept().expect("a connection").0;
+    let pinned = Pinned::new("unknown", &["--with-owners"]);
+    let program = Everybodys::new("pins-unknown");
+    let rows = |arguments: &str| -> Vec<Value> {
+        serde_json::from_str(&succeeds(&member(&program, &pinned, arguments))).expect("JSON")
+    };
+    // A child of another test may have a copy of a descriptor.
+    wait_until("the socket has no holder", || rows("-upJ")[0]["processes"] == json!([]));
+    assert_eq!(rows("-upJ")[0]["owner"], Value::Null);
+    assert_eq!(rows("-uJ owner = elsewhere").len(), 0);
+    let table = succeeds(&member(&program, &pinned, "-up --columns local,process,owner"));
+    let row = table.lines().last().expect("a row");
+    assert!(row.starts_with("127.0.0.1:1003 ") && !row.contains("elsewhere"), "{row}");
+    let far = rows(&format!(
+        "-tJ --peer --columns inode,peer_process,peer_owner inode={}",
+        inode(&server)
+    ));
+    assert_eq!([&far[0]["peer_owner"], &far[0]["peer_processes"]], [&Value::Null, &json!([])]);
+}
+
+/// A BPF file system in a directory, and a directory in it.
+struct Foreign(PathBuf);
+
+impl Foreign {
+    fn mount(test: &str, mode: &str) -> Foreign {
+        let place =
+            std::env::temp_dir().join(format!("knetstat-foreign-{test}-{}", std::process::id()));
+        fs::create_dir(&place).expect("a directory");
+        let options = format!("mode={mode}");
+        let path = place.to_str().expect("UTF-8");
+        succeeds(&run("mount", &["-t", "bpf", "-o", &options, "others", path]));
+        Foreign(place)
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let path = self.0.to_str().expect("UTF-8");
+        let _ = run(KNETSTAT, &["unpin", "--dir", path]);
+        let _ = run("umount", &[path]);
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// The mode and the group of a file.
+fn access_of(path: &Path) -> (u32, u32) {
+    let found = path.metadata().expect("a file");
+    (found.mode() & 0o7777, found.gid())
+}
+
+/// Who may enter a file system, and a directory, was decided by those who have made it.
+#[test]
+fn directories_of_others_keep_their_modes() {
+    let program = Everybodys::new("pins-modes");
+    for (mode, lets_in) in [("0700", false), ("0755", true), ("0750", false)] {
+        let foreign = Foreign::mount("modes", mode);
+        let pinned = Pinned(foreign.0.clone());
+        let before = access_of(&pinned.0);
+        for arguments in [&[][..], &["--mode", "0440"], &["--mode", "0400"], &["--mode", "0440"]] {
+            let said = pinned.pin(arguments);
+            assert_eq!(access_of(&pinned.0), before, "{mode} {arguments:?}");
+            let is_refused = said.contains("but not by the group 65533: /");
+            assert_eq!(is_refused, !lets_in && arguments != ["--mode", "0400"], "{mode}: {said}");
+        }
+        assert_eq!(member(&program, &pinned, "-t").status.success(), lets_in, "{mode}");
+        // A directory of an administrator, and one that knetstat makes.
+        let own = Pinned(pinned.0.join("own"));
+        fs::create_dir(&own.0).expect("a directory");
+        fs::set_permissions(&own.0, fs::Permissions::from_mode(0o711)).expect("chmod");
+        let new = Pinned(pinned.0.join("new"));
+        for (mode, given) in [("0440", 0o750), ("0444", 0o755), ("0400", 0o700), ("0440", 0o750)] {
+            own.pin(&["--mode", mode]);
+            assert_eq!(access_of(&own.0), (0o711, 0));
+            new.pin(&["--mode", mode]);
+            assert_eq!(access_of(&new.0), (given, 65533));
+        }
+        // Without a reason to think that it is still as knetstat has left it.
+        fs::set_permissions(&new.0, fs::Permissions::from_mode(0o705)).expect("chmod");
+        new.pin(&["--mode", "0444"]);
+        assert_eq!(access_of(&new.0), (0o705, 65533));
+    }
+}
+
+#[test]
+fn a_parent_that_keeps_readers_out_is_named() {
+    let base = std::env::temp_dir().join(format!("knetstat-pins-parent-{}", std::process::id()));
+    fs::create_dir(&base).expect("a directory");
+    let pinned = Pinned(base.join("pins"));
+    let program = Everybodys::new("pins-parents");
+    for (mode, gid, lets_in) in [(0o700, 0, false), (0o711, 0, true), (0o701, 65533, false)] {
+        chown(&base, None, Some(gid)).expect("chown");
+        fs::set_permissions(&base, fs::Permissions::from_mode(mode)).expect("chmod");
+        let said = pinned.pin(&[]);
+        assert_eq!(said.contains("readable by root and the group 65533 (mode"), lets_in, "{said}");
+        let named = format!("{} has the mode {mode:04o}", base.display());
+        assert_eq!(said.contains(&named), !lets_in, "{said}");
+        assert_eq!(member(&program, &pinned, "-u").status.success(), lets_in, "{mode:o}");
+    }
+    pinned.unpin();
+    fs::remove_dir(&base).expect("the directory");
+}
+
+/// What refuses a path, and that nothing is left there.
+#[test]
+fn paths_that_cannot_be_used_are_explained() {
+    let foreign = Foreign::mount("names", "0755");
+    let at = |name: &[u8]| foreign.0.join(std::ffi::OsStr::from_bytes(name));
+    let fails = |path: &Path, said: &str| {
+        let output = Command::new(KNETSTAT).arg("pin").arg("--dir").arg(path).output();
+        fails(&output.expect("it starts"), said);
+    };
+    fails(&at(b"with.dot"), "a name in a BPF file system contains no dot");
+    fails(&at(b"with.dot/below"), "a name in a BPF file system contains no dot");
+    let file = std::env::temp_dir().join(format!("knetstat-pins-file-{}", std::process::id()));
+    File::create(&file).expect("a file");
+    fails(&file.join("x"), &format!("{} is not a directory", file.display()));
+    fs::remove_file(&file).expect("the file");
+    let path = std::env::temp_dir().join(std::ffi::OsStr::from_bytes(b"knetstat-pins-\xff"));
+    fails(&path, "knetstat-pins-\\xff: the path is not UTF-8 (name another directory)");
+    assert!(!path.exists());
+}
+
+/// What a run takes away that fails after it has made the directory.
+#[test]
+fn a_pin_that_fails_leaves_nothing() {
+    let place = Pinned::nowhere("undone");
+    let access = Access { gid: 65533, mode: 0o440 };
+    let checked = Place::check(&place.0).expect("a path");
+    let directory = Directory::make(&checked, access, None).expect("a directory");
+    assert!(directory.is_mounted());
+    directory.make_set().expect("a set");
+    directory.abandon(access);
+    assert!(!place.0.exists());
+    // What was there before stays.
+    let foreign = Foreign::mount("undone", "0755");
+    for (path, is_left) in [(foreign.0.join("new"), false), (foreign.0.clone(), true)] {
+        let checked = Place::check(&path).expect("a path");
+        let directory = Directory::make(&checked, access, None).expect("a directory");
+        let set = directory.make_set().expect("a set");
+        directory.abandon(access);
+        assert_eq!((path.exists(), path.join(set).exists()), (is_left, false));
+    }
+}
+
+/// Two runs that make the directory at once mount one file system, so that none hides the pins of the other.
+#[test]
+fn runs_at_once_mount_one_file_system() {
+    let place = Pinned::nowhere("at-once");
+    let access = Access { gid: 65533, mode: 0o440 };
+    let checked = Place::check(&place.0).expect("a path");
+    let both = Barrier::new(2);
+    let mut at_once = 0;
+    for round in 0..200 {
+        let make = || {
+            both.wait();
+            Directory::make(&checked, access, None).is_ok()
+        };
+        let made = thread::scope(|scope| {
+            let other = scope.spawn(make);
+            [make(), other.join().expect("it ends")]
+        });
+        assert!(made.contains(&true), "round {round}");
+        at_once += usize::from(made == [true; 2]);
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+        let count = mounts.lines().filter(|line| line.contains(place.path())).count();
+        assert_eq!(count, 1, "round {round}: one file system hides another");
+        place.unpin();
+    }
+    say(&format!("pins: {at_once} of 200 pairs of runs at once were both done"));
+}
+
+/// A run that makes the directory while another removes it leaves nothing that stops the next run.
+#[test]
+fn runs_at_once_leave_no_lock() {
+    let place = Pinned::nowhere("removed-at-once");
+    let access = Access { gid: 65533, mode: 0o440 };
+    let checked = Place::check(&place.0).expect("a path");
+    let is_over = AtomicBool::new(false);
+    let (mut made, mut removed) = (0, 0);
+    thread::scope(|scope| {
+        let _end = End(&is_over);
+        let remover = scope.spawn(|| {
+            let mut removed = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let opened = Directory::open(&checked).ok().flatten();
+                removed += usize::from(opened.is_some_and(|it| it.remove().is_ok()));
+            }
+            removed
+        });
+        for _ in 0..5000 {
+            made += usize::from(Directory::make(&checked, access, None).is_ok());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        removed = remover.join().expect("it ends");
+    });
+    drop(Directory::make(&checked, access, None).expect("the directory"));
+    place.unpin();
+    assert!(!place.0.exists());
+    say(&format!("pins: made {made} times while they were removed {removed} times"));
+}
+
+#[test]
+fn file_systems_one_over_another_are_all_removed() {
+    let place = Pinned::nowhere("stacked");
+    place.pin(&[]);
+    let mount = ["-t", "bpf", "-o", "mode=0700", "knetstat", place.path()];
+    succeeds(&run("mount", &mount));
+    place.pin(&[]);
+    assert_eq!(place.unpin(), format!("removed {} and its pins\n", place.path()));
+    assert!(!place.0.exists());
+}
+
+/// `ip netns exec` and `unshare --mount` mount where others do not see it.
+#[test]
+fn pins_that_others_do_not_see_are_said_to_be_hidden() {
+    let program = Everybodys::new("pins-hidden");
+    let hidden = "only processes in this mount namespace see them";
+    let said = succeeds(&with_empty_run(&program, "$0 pin"));
+    assert!(said.contains(hidden), "{said}");
+    let mounts = |process: &str| fs::read(format!("/proc/{process}/mountinfo")).ok();
+    if mounts("self") == mounts("1") {
+        let pinned = Pinned::nowhere("seen");
+        let said = pinned.pin(&[]);
+        assert!(!said.contains(hidden), "{said}");
+        // The file system is that of others.
+        let foreign = Foreign::mount("seen", "0755");
+        let path = foreign.0.join("pins");
+        let pin = format!("$0 pin --dir {}", path.display());
+        let said = succeeds(&with_empty_run(&program, &pin));
+        assert!(!said.contains(hidden), "{said}");
+    } else {
+        crate::common::not_tested("pins that the first process sees");
+    }
+}
+
+/// As in a chroot(2), or in a container without /sys. Programs require the types of the kernel that are there; pins do not.
+#[test]
+fn pins_are_read_without_sys() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("sys", &["--with-owners"]);
+    let program = Everybodys::new("pins-sys");
+    for arguments in ["-tupJ", "-tu --long", "--module -t"] {
+        let whole = member(&program, &pinned, arguments);
+        let line = format!(
+            "setpriv=$(which setpriv) && mount -t tmpfs none /sys && \
+             $setpriv --reuid 65534 --regid 65534 --groups {GROUP} {} --pins {} {arguments}",
+            program.program,
+            pinned.path()
+        );
+        let output = run("unshare", &["--mount", "sh", "-c", &line]);
+        assert!(succeeds(&output) == succeeds(&whole), "{arguments}: {output:?}");
+    }
 }

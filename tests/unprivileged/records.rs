@@ -154,7 +154,7 @@ pub fn tcp_and_udp() -> Filter {
 
 /// Returns a namespace with these defaults.
 pub fn namespaces(defaults: &Defaults, config: &Config) -> Namespaces {
-    let (defaults, host) = (defaults.clone(), Host::with(HZ, 2, None));
+    let (defaults, host) = (defaults.clone(), Host::with(HZ, Some(2), None));
     Namespaces::one(Namespace { defaults, host, filter: config.filter.clone() })
 }
 

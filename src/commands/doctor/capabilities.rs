@@ -5,9 +5,8 @@ use nix::sys::resource::{getrlimit, Resource};
 use nix::sys::statvfs::{statvfs, FsFlags};
 
 use super::check::{as_root, Check, Problem, TABLE};
-use super::namespaces::is_in_first_user_namespace;
 use crate::error::MORE_FILES;
-use crate::kernel::capability::{self, NEEDED};
+use crate::kernel::capability::{self, has_on_host, NEEDED};
 use crate::text::suggest::listed;
 
 /// The remedy for root in a user namespace, whose capabilities do not suffice.
@@ -20,7 +19,7 @@ pub fn checks() -> Vec<Check> {
         &[Capability::CAP_NET_RAW],
         "which options are set on raw, packet and XDP sockets",
     ));
-    checks.extend(match has(Capability::CAP_SYS_ADMIN) {
+    checks.extend(match has_on_host(Capability::CAP_SYS_ADMIN) {
         false => check_all(&NAMESPACES, "--netns and --all-netns"),
         true => {
             let mut checks = check_all(&NAMESPACES[..1], "--netns and --all-netns");
@@ -37,18 +36,8 @@ pub fn checks() -> Vec<Check> {
 const NAMESPACES: [Capability; 3] =
     [Capability::CAP_SYS_ADMIN, Capability::CAP_SYS_PTRACE, Capability::CAP_NET_ADMIN];
 
-/// Whether this process has a capability, and not only in a user namespace.
-pub fn has(capability: Capability) -> bool {
-    capability::has(capability) && is_in_first_user_namespace()
-}
-
-/// Whether this process has the capabilities required to load the programs.
-pub fn has_needed() -> bool {
-    has(Capability::CAP_SYS_ADMIN) || NEEDED.into_iter().all(has)
-}
-
 fn needed(which: Capability) -> Check {
-    match !has(which) && has(Capability::CAP_SYS_ADMIN) {
+    match !has_on_host(which) && has_on_host(Capability::CAP_SYS_ADMIN) {
         true => Check::ok(&which.to_string(), "not held, but CAP_SYS_ADMIN includes it"),
         false => check(which, &NEEDED, TABLE),
     }
@@ -61,7 +50,7 @@ fn check_all(capabilities: &[Capability], what: &str) -> Vec<Check> {
 
 /// Checks one of the capabilities that a feature requires.
 fn check(which: Capability, all: &[Capability], what: &str) -> Check {
-    match has(which) {
+    match has_on_host(which) {
         true => Check::ok(&which.to_string(), "held"),
         false => Check::missing(&which.to_string(), lack(all, what)),
     }
@@ -69,7 +58,8 @@ fn check(which: Capability, all: &[Capability], what: &str) -> Check {
 
 /// Returns the problem that some of these capabilities are not held, with its remedy.
 pub fn lack(all: &[Capability], what: &str) -> Problem {
-    let lacking: Vec<Capability> = all.iter().copied().filter(|which| !has(*which)).collect();
+    let lacking: Vec<Capability> =
+        all.iter().copied().filter(|which| !has_on_host(*which)).collect();
     let names = listed(&lacking.iter().map(Capability::to_string).collect::<Vec<_>>(), "and");
     let are = if lacking.len() == 1 { "is" } else { "are" };
     if lacking.iter().copied().all(capability::has) {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::capabilities::{has_needed, more_files};
+use super::capabilities::more_files;
 use super::check::{as_root, mount_proc, Check, Problem, REPORT, TABLE};
 use crate::error::is_too_many_files;
 use crate::kernel::btf::{KernelBtf, KERNEL_BTF};
@@ -112,7 +112,7 @@ fn bpf() -> Check {
             ),
         ),
         // Some kernels and sandboxes forbid the call only without the capabilities.
-        Some(Errno::EPERM | Errno::EACCES) if !has_needed() => {
+        Some(Errno::EPERM | Errno::EACCES) if !capability::may_load_on_host() => {
             Check::unknown(NAME, "not permitted without CAP_BPF", capability::how_to_grant())
         }
         Some(Errno::EPERM | Errno::EACCES) => Check::missing(

@@ -56,7 +56,7 @@ fn examine() -> Report {
     let options = Options::ask(loader.btf());
     let count = options.count();
     checks.extend(options.checks);
-    let by_pins = are_readable && !capability::may_load();
+    let by_pins = are_readable && !capability::may_load_on_host();
     Report { checks, count, by_pins }
 }
 

@@ -10,20 +10,12 @@ pub fn checks() -> [Check; 2] {
     [pid_namespace(), network_namespace()]
 }
 
-/// PROC_USER_INIT_INO and PROC_PID_INIT_INO of include/linux/proc_ns.h, which newer kernels call
-/// USER_NS_INIT_INO and PID_NS_INIT_INO.
-const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+/// PROC_PID_INIT_INO of include/linux/proc_ns.h, which newer kernels call PID_NS_INIT_INO.
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The inode number of a namespace of this process.
 fn inode_of(name: &str) -> Option<u64> {
     fs::metadata(format!("/proc/self/ns/{name}")).ok().map(|namespace| namespace.ino())
-}
-
-/// Whether this process is in the initial user namespace. True if there is no file for it, because /proc
-/// is missing or the kernel has no user namespaces.
-pub fn is_in_first_user_namespace() -> bool {
-    inode_of("user").is_none_or(|inode| inode == FIRST_USER_NAMESPACE)
 }
 
 /// The name of the check of whether every process is visible.

@@ -2,9 +2,10 @@
 
 use caps::Capability;
 
-use super::capabilities::{has, lack, more_files};
+use super::capabilities::{lack, more_files};
 use super::check::{Check, Problem, REPORT};
 use crate::error::is_too_many_files;
+use crate::kernel::capability::has_on_host;
 use crate::kernel::loaded::{option_programs, OptionProgram};
 use crate::text::Word;
 
@@ -13,7 +14,7 @@ pub fn check(obstacle: Option<&Problem>) -> Check {
     const NAME: &str = "cgroup BPF";
     const WHAT: &str = "which BPF programs set options of sockets";
     const LISTS: Capability = Capability::CAP_SYS_ADMIN;
-    if !has(LISTS) {
+    if !has_on_host(LISTS) {
         let Problem { what, why, remedy } = lack(&[LISTS], WHAT);
         return Check::unknown(NAME, format!("{what}: {why}"), remedy);
     }

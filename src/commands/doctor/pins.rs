@@ -55,7 +55,7 @@ fn described(version: &str, set: &Set) -> (Check, bool) {
         let why = format!("not among the pins {place}");
         let check = Check::missing(NAME, Problem::new(what, why, remedy()));
         // Who may load programs reads none of the pins.
-        return (Check { needed: !capability::may_load(), ..check }, true);
+        return (Check { needed: !capability::may_load_on_host(), ..check }, true);
     }
     let readers = readers(Path::new(DIRECTORY));
     let locking = match set.locking() {

@@ -3,27 +3,22 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{
-    lchown, symlink, DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt,
-};
+use std::os::unix::fs::{symlink, DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
-use nix::mount::{mount, umount2, MntFlags, MsFlags};
-use nix::sys::statfs::{statfs, BPF_FS_MAGIC};
+use nix::sys::statfs::{fstatfs, statfs, Statfs, BPF_FS_MAGIC};
 
+use super::access::Access;
 use super::failure::{failed, shown};
+use super::mount;
 use super::place::Place;
 use crate::error::{Error, LoadError};
-use crate::host::mounts;
 use crate::kernel::module;
 use crate::kernel::pins::{self, CURRENT, SET, VERSION};
 use crate::kernel::programs::{Subject, PROGRAMS};
 use crate::kernel::syscall;
-
-/// The source of a file system that knetstat has mounted, by which it is recognized.
-const SOURCE: &str = "knetstat";
 
 /// The beginning of the names of files that are renamed when they are finished.
 const UNFINISHED: &str = "new_";
@@ -35,14 +30,6 @@ const LOCK: &str = "knetstat_lock";
 /// The names of files that stand beside the set, because each is complete in itself: [`Directory::replace`]. They are the
 /// text files of the kernel module.
 pub const SINGLE: [&str; 4] = module::FILES;
-
-/// Who may read the pins.
-#[derive(Clone, Copy)]
-pub struct Access {
-    pub gid: u32,
-    /// Of the files: 0400, 0440 or 0444.
-    pub mode: u32,
-}
 
 /// What is pinned in a directory, and for whom.
 #[derive(Clone, Copy)]
@@ -65,70 +52,111 @@ impl Existing {
     }
 }
 
-impl Access {
-    /// Nobody but root, who needs no permission: capabilities(7), CAP_DAC_OVERRIDE.
-    const NOBODY: Access = Access { gid: 0, mode: 0 };
-
-    /// Gives a file of root to those who may read it.
-    ///
-    /// # Errors
-    ///
-    /// Those of chown(2) and chmod(2).
-    pub fn give_file(self, path: &Path) -> io::Result<()> {
-        lchown(path, Some(0), Some(self.gid))?;
-        fs::set_permissions(path, Permissions::from_mode(self.mode))
-    }
-
-    /// The same for a directory, which they may also search.
-    ///
-    /// # Errors
-    ///
-    /// As [`Access::give_file`].
-    pub fn give_directory(self, path: &Path) -> io::Result<()> {
-        lchown(path, Some(0), Some(self.gid))?;
-        let search = (self.mode & 0o444) >> 2;
-        fs::set_permissions(path, Permissions::from_mode(0o700 | self.mode | search))
-    }
-}
-
 /// A directory of pins that no other process changes meanwhile.
 pub struct Directory {
     place: Place,
+    made: Made,
     _lock: Flock<File>,
 }
 
+/// What this run has made.
+#[derive(Clone, Copy, Default)]
+struct Made {
+    is_new: bool,
+    is_mounted: bool,
+}
+
 impl Directory {
-    /// Makes the directory and mounts a BPF file system there, unless it is in one. Returns it, and whether it was
-    /// mounted now.
+    /// Makes the directory and mounts a BPF file system there, unless it is in one. `old` are the readers of the pins that
+    /// are there.
     ///
     /// # Errors
     ///
     /// When the directory is in use for something else, or cannot be made.
-    pub fn make(place: &Place, access: Access) -> Result<(Directory, bool), Error> {
+    pub fn make(place: &Place, access: Access, old: Option<Access>) -> Result<Directory, Error> {
         let path = place.path();
         let is_new = match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(failed(path, "cannot make the directory", &error)),
         };
-        let (directory, is_mounted) = match Directory::open(place)? {
-            Some(directory) => (directory, false),
-            None => {
-                mount_at(path).inspect_err(|_| {
-                    if is_new {
-                        let _ = fs::remove_dir(path);
-                    }
-                })?;
-                (Directory::open(place)?.ok_or_else(|| busy(path))?, true)
-            }
+        let mut directory = match Directory::open(place)? {
+            Some(directory) => directory,
+            None => Directory::mount(place, is_new)?,
         };
+        directory.made.is_new = is_new;
         directory.check_names()?;
-        // A directory that an administrator has made for this and other pins keeps its mode.
-        if is_new || is_mounted || directory.is_ours() {
-            let given = access.give_directory(path);
-            given.map_err(|error| failed(path, "cannot set the mode of the directory", &error))?;
+        match directory.give(access, old) {
+            Ok(()) => Ok(directory),
+            Err(error) => {
+                directory.abandon(access);
+                Err(failed(path, "cannot set the mode of the directory", &error))
+            }
         }
-        Ok((directory, is_mounted))
+    }
+
+    /// Mounts a BPF file system at an empty directory, and opens it.
+    fn mount(place: &Place, is_new: bool) -> Result<Directory, Error> {
+        let path = place.path();
+        let refused = |error: io::Error| failed(path, "cannot mount a BPF file system", &error);
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let below = File::options().read(true).custom_flags(flags.bits()).open(path);
+        // Two processes that mount file systems at once would hide the one that was mounted first.
+        let below = Flock::lock(below.map_err(refused)?, FlockArg::LockExclusiveNonblock);
+        let _below = below.map_err(|_| busy(path))?;
+        let found = statfs(path).map_err(|errno| refused(errno.into()))?;
+        if is_bpf(&found) {
+            return Err(busy(path));
+        }
+        if fs::read_dir(path).map_err(refused)?.next().is_some() {
+            return Err(Error::Pinning(
+                shown(path),
+                "it is not empty (name a new directory)".into(),
+            ));
+        }
+        let mounted = mount::mount_at(path).inspect_err(|_| {
+            if is_new {
+                let _ = fs::remove_dir(path);
+            }
+        });
+        mounted.map_err(refused)?;
+        let mut directory = Directory::open(place)?.ok_or_else(|| busy(path))?;
+        directory.made.is_mounted = true;
+        Ok(directory)
+    }
+
+    /// Lets the readers in, unless the mode of the directory is that of an administrator.
+    fn give(&self, access: Access, old: Option<Access>) -> io::Result<()> {
+        let path = self.path();
+        let found = path.metadata()?;
+        // In a file system of others, a directory that knetstat has made is as the last run has left it. The root of the
+        // file system is not of knetstat, even if it looks like that.
+        let was_given = || -> io::Result<bool> {
+            Ok(old.is_some_and(|old| old.is_given(&found)) && !mount::is_point(path)?)
+        };
+        match self.made.is_new || mount::is_own(path) || was_given()? {
+            true => access.give_directory(path),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the file system was mounted by this run.
+    pub fn is_mounted(&self) -> bool {
+        self.made.is_mounted
+    }
+
+    /// Removes what a run has made that failed. What cannot be removed now is removed by the next run.
+    pub fn abandon(self, access: Access) {
+        let path = self.path();
+        let current = pins::current(path).ok().filter(|_| !self.made.is_new);
+        let _ = match self.made.is_mounted {
+            true => mount::unmount(path).is_ok(),
+            false => self.remove_sets_but(current.as_ref(), access).is_ok(),
+        };
+        if self.made.is_new {
+            let _ = fs::remove_dir(path.join(LOCK));
+            let _ = fs::remove_dir(path);
+        }
     }
 
     /// Opens a directory in a BPF file system, and locks it. `None` if it is in another file system.
@@ -140,12 +168,17 @@ impl Directory {
         let path = place.path();
         let unreadable = |error: io::Error| failed(path, "cannot lock the directory", &error);
         let found = statfs(path).map_err(|errno| unreadable(errno.into()))?;
-        if found.filesystem_type() != BPF_FS_MAGIC {
+        if !is_bpf(&found) {
             return Ok(None);
         }
         let file = open_lock(&path.join(LOCK)).map_err(unreadable)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| busy(path))?;
-        // Between the two calls, another process may have removed the pins.
+        // Between these calls, another process may have removed the pins, and even unmounted the file system.
+        let found = fstatfs(&*lock).map_err(|errno| unreadable(errno.into()))?;
+        if !is_bpf(&found) {
+            let _ = fs::remove_dir(path.join(LOCK));
+            return Err(busy(path));
+        }
         let opened = lock.metadata().map_err(unreadable)?;
         if opened.uid() != 0 || opened.mode() & 0o077 != 0 {
             let why =
@@ -154,7 +187,7 @@ impl Directory {
         }
         match path.join(LOCK).symlink_metadata() {
             Ok(there) if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) => {
-                Ok(Some(Directory { place: place.clone(), _lock: lock }))
+                Ok(Some(Directory { place: place.clone(), made: Made::default(), _lock: lock }))
             }
             _ => Err(busy(path)),
         }
@@ -168,7 +201,7 @@ impl Directory {
     /// Whether every name in the directory that knetstat uses is its own: it has mounted the file system, or has left a
     /// set.
     fn is_ours(&self) -> bool {
-        is_own_mount(self.path()) || self.has_set()
+        mount::is_own(self.path()) || self.has_set()
     }
 
     fn has_set(&self) -> bool {
@@ -252,7 +285,7 @@ impl Directory {
     /// When the kernel refuses.
     pub fn remove_sets_but(&self, kept: Option<&OsString>, access: Access) -> Result<(), Error> {
         // In a file system that knetstat has mounted, every set is its own, also one that lacks its version.
-        let is_mount = is_own_mount(self.path());
+        let is_mount = mount::is_own(self.path());
         let remove = || {
             for entry in fs::read_dir(self.path())? {
                 let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
@@ -279,7 +312,7 @@ impl Directory {
     pub fn remove(self) -> Result<bool, Error> {
         let path = self.path();
         let refused = |error| failed(path, "cannot remove the pins", &error);
-        let is_mount = is_own_mount(path);
+        let mounted = mount::count_own(path);
         if self.is_ours() {
             // The link is last: without it, an interrupted run would leave files of nobody.
             let names = SINGLE.into_iter().chain([CURRENT]).map(|name| path.join(name));
@@ -291,20 +324,24 @@ impl Directory {
         for entry in fs::read_dir(path).map_err(refused)? {
             // The kernel itself puts files there, by names with a dot: kernel/bpf/inode.c, populate_bpffs().
             let name = entry.map_err(refused)?.file_name();
-            let is_of_kernel = is_mount && name.as_encoded_bytes().contains(&b'.');
+            let is_of_kernel = mounted > 0 && name.as_encoded_bytes().contains(&b'.');
             if !is_of_kernel && name != LOCK {
                 unlock()?;
                 return Ok(false);
             }
         }
-        match is_mount {
-            // Files that are still being read keep the file system, but not its place. The lock goes with it, so that
-            // no other process makes pins there before.
-            true => umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
-                .map_err(|errno| refused(errno.into()))?,
-            false => unlock()?,
+        match mounted {
+            0 => unlock()?,
+            // The lock goes with it, so that no other process makes pins there before.
+            _ => mount::unmount(path).map_err(refused)?,
         }
-        remove_empty(path)
+        // What two runs at once have mounted one over another.
+        match mounted > 1 {
+            true => {
+                Directory::open(&self.place)?.map_or_else(|| remove_empty(path), Directory::remove)
+            }
+            false => remove_empty(path),
+        }
     }
 }
 
@@ -371,24 +408,8 @@ pub fn remove_empty(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Mounts a BPF file system at an empty directory. Only root may enter it yet.
-fn mount_at(path: &Path) -> Result<(), Error> {
-    let entries = fs::read_dir(path);
-    let mut entries = entries.map_err(|error| failed(path, "cannot read the directory", &error))?;
-    if entries.next().is_some() {
-        return Err(Error::Pinning(shown(path), "it is not empty (name a new directory)".into()));
-    }
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    let mounted = mount(Some(SOURCE), path, Some("bpf"), flags, Some("mode=0700"));
-    mounted.map_err(|errno| failed(path, "cannot mount a BPF file system", &errno.into()))
-}
-
-/// Whether a file system is mounted there, and knetstat has mounted it. False if /proc does not tell.
-fn is_own_mount(path: &Path) -> bool {
-    let mounts = mounts::bpf().unwrap_or_default();
-    // Of several file systems at one place, the last is visible.
-    let visible = mounts.iter().rev().find(|(_, point)| point == path);
-    visible.is_some_and(|(source, _)| source == SOURCE.as_bytes())
+fn is_bpf(found: &Statfs) -> bool {
+    found.filesystem_type() == BPF_FS_MAGIC
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

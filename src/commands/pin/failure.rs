@@ -10,6 +10,7 @@ use crate::text::escaped;
 pub fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
     let remedy = match error.kind() {
         io::ErrorKind::PermissionDenied => " (run it as root, outside of containers)",
+        io::ErrorKind::ResourceBusy => " (unmount what is mounted in it)",
         _ => "",
     };
     Error::Pinning(shown(path), format!("{what}: {}{remedy}", reason(error)))

@@ -1,13 +1,14 @@
 //! `knetstat pin`: makes files from which users without privileges read sockets. src/kernel/pins.rs describes them.
 
+pub mod access;
 pub mod directory;
 mod failure;
+mod mount;
 pub mod place;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{symlink, MetadataExt};
 use std::path::Path;
 
 use super::stdout;
@@ -26,7 +27,8 @@ use crate::kernel::syscall;
 use crate::query::lost::lacking;
 use crate::text::escaped;
 use crate::text::suggest::listed;
-use directory::{Access, Directory, Existing, SINGLE};
+use access::Access;
+use directory::{Directory, Existing, SINGLE};
 use failure::{failed, shown};
 use place::Place;
 
@@ -50,6 +52,10 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     let gid = wanted.group.map(groups::parse).transpose();
     let gid = gid.map_err(|why| cli::wrong("--group", &why))?;
     let place = Place::check(path)?;
+    if place.path().to_str().is_none() {
+        let why = "the path is not UTF-8 (name another directory)";
+        return Err(Error::Pinning(shown(path), why.into()));
+    }
     let existing = Existing::find(&place);
     let old = existing.map_or(DEFAULT, |it| it.access);
     let access = Access { gid: gid.unwrap_or(old.gid), mode: wanted.mode.unwrap_or(old.mode) };
@@ -61,15 +67,19 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     let mut walks = walking.load_shared(&request(owners));
     let (texts, mut missing) = texts(&walking)?;
     let (locking, unlocked) = by_locks(&programs, &walks, &texts);
-    let (directory, is_mounted) = Directory::make(&place, access)?;
-    let set = directory.make_set()?;
+    let directory = Directory::make(&place, access, existing.map(|it| it.access))?;
+    let is_mounted = directory.is_mounted();
     let links = [(LACKING, lacking), (LOCKING, locking.join(" "))];
-    let filled = fill((&mut programs, &mut walks), &directory.path().join(&set), &links, access);
-    let pinned = match filled.and_then(|pinned| directory.publish(&set, access).map(|()| pinned)) {
+    let filled = directory.make_set().and_then(|set| {
+        let path = directory.path().join(&set);
+        let pinned = fill((&mut programs, &mut walks), &path, &links, access)?;
+        directory.publish(&set, access)?;
+        Ok(pinned)
+    });
+    let pinned = match filled {
         Ok(pinned) => pinned,
         Err(error) => {
-            // What cannot be removed now is removed by the next run.
-            let _ = directory.remove_sets_but(current(directory.path()).as_ref(), access);
+            directory.abandon(access);
             return Err(error);
         }
     };
@@ -153,10 +163,6 @@ fn texts(loader: &Loader) -> Result<(Vec<Named>, Vec<String>), Error> {
     Ok((loaded, missing))
 }
 
-fn current(path: &Path) -> Option<OsString> {
-    crate::kernel::pins::current(path).ok()
-}
-
 /// Fills the directory of a set, and then lets others in.
 fn fill(
     (programs, walks): (&mut Programs, &mut [Shared]),
@@ -180,6 +186,28 @@ fn fill(
     Ok(pinned.into_iter().map(|(program, _)| program).collect())
 }
 
+/// What is wrong with pins in a mount namespace of their own. `ip netns exec` makes one.
+const HIDDEN: &str = "only processes in this mount namespace see them (run it outside of `ip netns exec`: pins show \
+    the network namespace of their reader)";
+
+/// Who can read the pins in this directory.
+fn readers(path: &Path, access: Access) -> String {
+    let mode = access.mode;
+    match (access.others(), access.obstacle(path)) {
+        (None, _) => format!("readable by root (mode {mode:04o})"),
+        (Some(others), None) => match mode {
+            0o444 => format!("readable by {others} (mode {mode:04o})"),
+            _ => format!("readable by root and {others} (mode {mode:04o})"),
+        },
+        (Some(others), Some((at, found))) => format!(
+            "readable by root, but not by {others}: {} has the mode {:04o} and the group {} (change one of these)",
+            shown(&at),
+            found.mode() & 0o7777,
+            groups::shown(found.gid())
+        ),
+    }
+}
+
 /// Says what was done, in a line each.
 fn report(
     place: &Place,
@@ -192,11 +220,6 @@ fn report(
     let path = shown(place.path());
     let families: BTreeSet<Family> = pinned.iter().filter_map(|it| it.family()).collect();
     let titles: Vec<&str> = families.into_iter().map(Family::title).collect();
-    let readers = match access.mode {
-        0o444 => "all users".to_owned(),
-        0o440 => format!("root and the group {}", groups::shown(access.gid)),
-        _ => "root".to_owned(),
-    };
     let lines = [
         is_mounted.then(|| format!("mounted a BPF file system at {path}")),
         Some(format!("pinned in {path}: {} sockets", listed(&titles, "and"))),
@@ -207,7 +230,8 @@ fn report(
         }),
         (!unlocked.is_empty()).then(|| format!("read without the lock of any socket: {unlocked}")),
         (!locking.is_empty()).then(|| format!("read with the lock of each socket: {locking}")),
-        Some(format!("readable by {readers} (mode {:04o})", access.mode)),
+        Some(readers(place.path(), access)),
+        mount::is_hidden(place.path()).then(|| HIDDEN.into()),
         (!kept.is_empty()).then(|| {
             format!(
                 "kept from the pins before: {} (`knetstat unpin` forgets them)",

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::failure::{failed, shown};
 use crate::error::Error;
 
@@ -28,12 +30,18 @@ impl Place {
             _ => Path::new("."),
         };
         let parent = parent.canonicalize();
-        let parent = parent.map_err(|error| failed(path, "cannot find the parent", &error))?;
+        let parent = parent.map_err(|error| refused(path, "cannot find the parent", &error))?;
         // From the root downwards: nobody else can change what has been checked.
         let mut parents: Vec<&Path> = parent.ancestors().collect();
         parents.reverse();
         for parent in parents {
             let found = found(path, parent)?.ok_or_else(|| changed(path))?;
+            if !found.is_dir() && !found.is_symlink() {
+                return Err(unfit(
+                    path,
+                    &format!("{} is not a directory (name another)", shown(parent)),
+                ));
+            }
             // Others cannot rename what root owns in a directory with the sticky bit: inode(7).
             if !is_of_root(&found) || is_writable(&found) && found.mode() & 0o1000 == 0 {
                 return Err(unsafe_at(path, parent));
@@ -64,7 +72,17 @@ fn found(place: &Path, path: &Path) -> Result<Option<Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(place, "cannot examine the path", &error)),
+        Err(error) => Err(refused(place, "cannot examine the path", &error)),
+    }
+}
+
+/// The error for a path that cannot be looked up.
+fn refused(path: &Path, what: &str, error: &io::Error) -> Error {
+    // Permissions are refused with EACCES.
+    let is_name = error.raw_os_error() == Some(Errno::EPERM as i32);
+    match is_name && path.as_os_str().as_encoded_bytes().contains(&b'.') {
+        true => unfit(path, "a name in a BPF file system contains no dot (use another name)"),
+        false => failed(path, what, error),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn open(
 ) -> Result<Option<Pins>, Error> {
     let directory = match &config.pins {
         Some(directory) => directory,
-        None if capability::may_load() || !netns_is_one => return Ok(None),
+        None if capability::may_load_on_host() || !netns_is_one => return Ok(None),
         None => Path::new(DIRECTORY),
     };
     let place = escaped(directory.as_os_str().as_encoded_bytes());

@@ -11,6 +11,7 @@ use crate::commands::table::sort::{SortedRow, Sorter};
 use crate::config::Config;
 use crate::error::Error;
 use crate::options::context::Context;
+use crate::options::origin::{self, Origin};
 use crate::options::plan::OptionValue;
 use crate::output::Output;
 use crate::query::columns::Column;
@@ -38,6 +39,9 @@ pub struct Ownership<R> {
     pub messages: Messages,
     /// The listeners of the other connections that wait to be accepted.
     pub listeners: Listeners,
+    /// Whether neither messages nor sockets that only an io_uring holds can be found, so that it is unknown whether the
+    /// others are held elsewhere.
+    pub is_partial: bool,
 }
 
 impl<R: Read> Ownership<R> {
@@ -49,7 +53,7 @@ impl<R: Read> Ownership<R> {
     pub fn new(first: R, again: Vec<R>) -> Result<Ownership<R>, Error> {
         let owners = Owners::read(first)?;
         let (messages, listeners) = (Messages::default(), Listeners::default());
-        Ok(Ownership { owners, again, messages, listeners })
+        Ok(Ownership { owners, again, messages, listeners, is_partial: false })
     }
 
     /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
@@ -71,6 +75,7 @@ impl<R: Read> Ownership<R> {
     ) -> Holders<'a> {
         let in_flight = |owner, is_carried: bool| match owner {
             Owner::Elsewhere if is_carried => Owner::InFlight,
+            Owner::Elsewhere if self.is_partial => Owner::Unknown,
             owner => owner,
         };
         let is_carried = |claim: Claim| self.messages.of(claim.inode, &self.owners).is_some();
@@ -210,8 +215,14 @@ impl<W: Read> Printer<'_, W> {
         }
         self.rows.ask(&socket, index);
         let filter = &self.config.filter;
-        if filter.has_early_part() && !filter.selects(&self.rows.of(&socket, index)) {
-            return Ok(());
+        if filter.has_early_part() {
+            let row = self.rows.of(&socket, index);
+            if !filter.selects(&row) {
+                if filter.lacks_set(&row) {
+                    self.note_unknown(index, socket.kind);
+                }
+                return Ok(());
+            }
         }
         if self.seen.has(&socket) {
             return Ok(());
@@ -267,6 +278,9 @@ impl<W: Read> Printer<'_, W> {
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
         let row = Row { holders, peer, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
+            if filter.lacks_set(&row) {
+                self.note_unknown(index, socket.kind);
+            }
             return Ok(());
         }
         let namespace = &self.namespaces.all()[index];
@@ -276,6 +290,9 @@ impl<W: Read> Printer<'_, W> {
         let (knows_set, is_partial) = (plan.knows_set, plan.is_partial && !socket.is_mini());
         let row = Row { options: &self.shown, is_partial, knows_set, ..row };
         if is_new && filter.needs_options() && !filter.selects_late(&row) {
+            if filter.lacks_set(&row) {
+                self.note_unknown(index, socket.kind);
+            }
             return Ok(());
         }
         if is_new {
@@ -291,13 +308,18 @@ impl<W: Read> Printer<'_, W> {
             return Ok(());
         }
         self.output.row(&row).map_err(Error::Output)?;
-        if is_unknown(self.config, &row)
-            && !std::mem::replace(&mut self.noted[index][socket.kind.index()], true)
-        {
-            self.unknown.add(namespace, socket.kind);
+        if !self.noted[index][socket.kind.index()] && is_unknown(self.config, &row) {
+            self.note_unknown(index, socket.kind);
         }
         self.rows.number_group(&socket);
         Ok(())
+    }
+
+    /// Notes that it is not known which options of sockets of this kind are set, although that was asked.
+    fn note_unknown(&mut self, index: usize, kind: SocketKind) {
+        if !std::mem::replace(&mut self.noted[index][kind.index()], true) {
+            self.unknown.add(&self.namespaces.all()[index], kind);
+        }
     }
 
     /// Writes the rows that were added to be sorted, or that wait for names.
@@ -354,10 +376,15 @@ fn needs_names(config: &Config, row: &Row) -> bool {
     shown.filter(|(_, end)| resolver.must_ask(end.address)).count() > 0
 }
 
-/// Whether a shown column of the row is incomplete, because it is unknown which options are set.
+/// Whether what is shown of the row is incomplete, because it is unknown which options are set.
 fn is_unknown(config: &Config, row: &Row) -> bool {
     let columns = config.columns.of(row.layout());
     let asks = |column| columns.contains(&column);
+    let lacks_origin = |shown: &OptionValue| {
+        let (kind, host) = (row.socket.kind, row.context.host());
+        origin::of(shown, kind, row.answers, host) == Origin::Unknown
+    };
     asks(Column::Options) && row.is_partial
         || asks(Column::Set) && !row.knows_set && !row.socket.is_mini()
+        || config.format.explains && !row.socket.is_mini() && row.options.iter().any(lacks_origin)
 }

@@ -64,6 +64,8 @@ pub struct Reading {
     snapshots: Snapshots,
     /// What finds the sockets in messages, which is read before the snapshots.
     messages: Option<Snapshot>,
+    /// Whether the programs find every holder: [`Programs::find_all_holders`].
+    finds_all_holders: bool,
     /// The first iteration over all descriptors, and one for each section of the table, if they are needed.
     iterations: Vec<Snapshot>,
     /// The result of the first iteration, once it has been read.
@@ -91,8 +93,15 @@ impl Reading {
         let iterations = (0..count).filter_map(|_| programs.rows.owners().transpose());
         let iterations = iterations.collect::<Result<_, _>>()?;
         let messages = programs.rows.messages()?;
-        let ownership = None;
-        Ok(Reading { netns_set, namespaces, snapshots, messages, iterations, ownership })
+        Ok(Reading {
+            netns_set,
+            namespaces,
+            snapshots,
+            messages,
+            finds_all_holders: programs.rows.find_all_holders(),
+            iterations,
+            ownership: None,
+        })
     }
 
     /// Reads the first iteration over all descriptors, unless it has been read or there is none, and closes it. Then
@@ -112,6 +121,7 @@ impl Reading {
         let mut iterations = std::mem::take(&mut self.iterations).into_iter().map(reader);
         if let Some(first) = iterations.next() {
             let mut ownership = Ownership::new(first, iterations.collect())?;
+            ownership.is_partial = !self.finds_all_holders;
             if let Some(messages) = self.messages.take() {
                 ownership.messages = Messages::read(messages)?;
             }

@@ -50,10 +50,14 @@ pub fn bound_device(context: &Context, [index]: Facts<1>) -> Option<Value> {
     }
 }
 
-/// SO_INCOMING_NAPI_ID. A number that is not larger than the number of CPUs is a CPU, not a NAPI ID.
+/// SO_INCOMING_NAPI_ID. A number that is not larger than the number of CPUs is a CPU, not a NAPI ID. Unknown if the number
+/// of CPUs is.
 pub fn napi_id(context: &Context, [id]: Facts<1>) -> Option<Value> {
     let id = id? as u32;
-    let is_cpu = u64::from(id) <= context.host().cpus;
+    if id == 0 {
+        return Some(Value::Int(0));
+    }
+    let is_cpu = u64::from(id) <= context.host().cpus?;
     Some(Value::Int(if is_cpu { 0 } else { id.into() }))
 }
 

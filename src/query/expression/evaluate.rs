@@ -27,6 +27,13 @@ impl Expression {
             Expression::Test(test) => test.holds(row),
         }
     }
+
+    /// Whether the row is not selected because it is unknown whether an option is set.
+    pub fn lacks_set(&self, row: &Row) -> bool {
+        !row.knows_set
+            && self.tests().iter().any(|test| test.lacks_set(row))
+            && self.holds(row).is_none()
+    }
 }
 
 /// Whether all hold. Those about descriptors must hold for the same one: `pid = 812 and command = nginx`.
@@ -142,6 +149,12 @@ impl Test {
             true => Some(true),
             false => row.knows_set.then_some(false),
         }
+    }
+
+    fn lacks_set(&self, row: &Row) -> bool {
+        let Subject::Key(key) = self.subject else { return false };
+        let is_set = matches!(self.condition, Condition::Set);
+        is_set && row.option(key).is_some_and(|shown| !shown.set)
     }
 
     /// Whether the value compares so with one of the operands.

@@ -301,3 +301,47 @@ fn queues_that_are_not_empty() {
     assert_eq!(udp.iter().filter(queue).count(), 1, "{udp:?}");
     drop((server, receiver));
 }
+
+/// The kernel takes what was read off the memory of a queue later than off the length of the queue: net/ipv4/udp.c,
+/// udp_rmem_release().
+#[test]
+fn queues_of_udp_that_are_partly_read() {
+    let _turn = crate::exclusive();
+    enter_namespace();
+    let files = Files::load();
+    for at in ["127.0.0.1:6002", "[::1]:6003"] {
+        let receiver = UdpSocket::bind(at).expect("bind");
+        let sender = UdpSocket::bind(at.replace(":600", ":700")).expect("bind");
+        for _ in 0..30 {
+            sender.send_to(&[0; 500], at).expect("send");
+        }
+        for _ in 0..5 {
+            receiver.recv(&mut [0; 500]).expect("receive");
+        }
+        let lines = assert_same(&files).concat();
+        let (_, port) = at.rsplit_once(':').expect("a port");
+        let of_receiver = |line: &&String| line.contains(&format!(":{port} "));
+        let line = lines.iter().find(of_receiver).expect("the socket");
+        let queue: u64 = line.split_whitespace().next().expect("a queue").parse().expect("bytes");
+        assert_eq!(queue, proc_queue(port.parse().expect("a number")), "{line}");
+        // Otherwise there would be nothing to compare: SK_MEMINFO_RMEM_ALLOC has no such part.
+        let mut memory = [0; 36];
+        getsockopt(receiver.as_fd(), SOL_SOCKET, SO_MEMINFO, &mut memory).expect("SO_MEMINFO");
+        let [memory, ..] = *memory.as_chunks::<4>().0 else { panic!("numbers") };
+        assert!(queue < u32::from_ne_bytes(memory).into(), "{queue} of {memory:?}");
+    }
+}
+
+/// The bytes in the queue of the UDP socket with this port, as /proc/net shows them.
+fn proc_queue(port: u16) -> u64 {
+    let text = ["udp", "udp6"].map(|name| {
+        let file = format!("/proc/thread-self/net/{name}");
+        std::fs::read_to_string(file).expect("a file")
+    });
+    let text = text.concat();
+    let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let local = format!(":{port:04X}");
+    let line = lines.find(|fields| fields.get(1).is_some_and(|it| it.ends_with(&local)));
+    let queues = line.expect("the socket")[4].split_once(':').expect("two queues");
+    u64::from_str_radix(queues.1, 16).expect("a number")
+}

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use serde_json::{json, Value};
 
 use super::puppet::Puppet;
-use super::truth::{held, owned};
+use super::truth::{assert_iterator_finds_holders, held, owned};
 use super::{at_port, in_flight, line_at_port, with_puppets};
 use crate::common::{sockets, stdout, wait_until};
 
@@ -244,12 +244,14 @@ fn a_thread_with_descriptors_of_its_own() {
     assert!(line_at_port(&table, 4001).contains(&format!(" {pid}:{thread}/")), "{table}");
     assert!(line_at_port(&table, 4002).contains(&format!(" {pid}/")), "{table}");
     assert_eq!(sockets(&format!("-u --where tid={thread}")).len(), 2);
+    assert_iterator_finds_holders();
 
     // The other thread still has the descriptor that the first thread closes.
     puppet.ask(&format!("close {before}"));
     let rows = owned("");
     assert_eq!(descriptors(at_port(&rows, 4000)), [(pid, before)]);
     assert_eq!(threads(at_port(&rows, 4000)), [json!(thread)]);
+    assert_iterator_finds_holders();
 }
 
 #[test]
@@ -265,6 +267,7 @@ fn a_process_that_has_exited_but_for_a_thread() {
     let rows = owned("");
     assert_eq!(descriptors(at_port(&rows, 4003)), [(puppet.pid(), fd)]);
     assert_eq!(at_port(&rows, 4003)["owner"], "process");
+    assert_iterator_finds_holders();
 }
 
 #[test]

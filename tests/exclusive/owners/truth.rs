@@ -8,6 +8,7 @@ use nix::libc;
 use serde_json::{json, Value};
 
 use crate::common::sockets;
+use crate::common::ways::NO_WALKS;
 
 /// A descriptor of a socket: PID, the thread if it has descriptors of its own, number, whether it has O_NONBLOCK, and
 /// the name of the process.
@@ -140,4 +141,9 @@ pub fn owned(arguments: &str) -> Vec<Value> {
     let rows = sockets(&format!("-p -O nodelay {arguments}"));
     assert_held(&rows, &held());
     rows
+}
+
+/// Asserts that the kernel's iterator over descriptors, which is also pinned, finds the same holders.
+pub fn assert_iterator_finds_holders() {
+    assert_held(&sockets(&format!("{NO_WALKS} -p -O nodelay")), &held());
 }
