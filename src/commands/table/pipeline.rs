@@ -34,8 +34,7 @@ const HELD_MAX: usize = 16 * 1024 * 1024;
 pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
-    /// The sockets in messages.
-    pub messages: Messages,
+    messages: Messages,
     /// The listeners of the connections that wait to be accepted.
     pub listeners: Listeners,
 }
@@ -50,6 +49,22 @@ impl<R: Read> Ownership<R> {
         let owners = Owners::read(first)?;
         let (messages, listeners) = (Messages::default(), Listeners::default());
         Ok(Ownership { owners, again, messages, listeners })
+    }
+
+    /// Adds the sockets in messages.
+    pub fn add_messages(&mut self, messages: Messages) {
+        self.messages = messages;
+        self.follow_messages();
+    }
+
+    fn follow_messages(&mut self) {
+        let owners = &self.owners;
+        self.messages.follow(|inode| !owners.with_inode(inode).is_empty());
+    }
+
+    /// The sockets in messages.
+    pub fn messages(&self) -> &Messages {
+        &self.messages
     }
 
     /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
@@ -104,6 +119,7 @@ impl<R: Read> Ownership<R> {
     fn look_again(&mut self) -> Result<(), Error> {
         if let Some(again) = self.again.pop() {
             self.owners = Owners::read(again)?;
+            self.follow_messages();
         }
         Ok(())
     }
