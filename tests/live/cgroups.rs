@@ -257,7 +257,9 @@ fn a_cgroup_namespace_has_paths_of_its_own() {
     assert_eq!(unit, "inner.socket");
     assert_eq!(rows_of(&children[2], "-t", 1)[0]["cgroup"], "/");
 
-    let inside = process(&group, || drop(unshare(CloneFlags::CLONE_NEWCGROUP)));
+    let inside = process(&group, || {
+        let _ = unshare(CloneFlags::CLONE_NEWCGROUP);
+    });
     let file = format!("/proc/{}/ns/cgroup", inside.pid());
     let number = |path: &Path| fs::metadata(path).expect("a file").ino();
     let own = number(Path::new("/proc/thread-self/ns/cgroup"));
