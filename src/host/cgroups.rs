@@ -17,8 +17,16 @@ mod container;
 
 pub use container::Container;
 
-/// The number of the first group: fs/kernfs/dir.c, kernfs_create_root(). Its path is `/`, mounted or not.
+/// The number of the first group: fs/kernfs/dir.c, kernfs_create_root(). In the first cgroup namespace, its path is `/`,
+/// mounted or not.
 const FIRST: u64 = 1;
+
+/// The inode number of the first cgroup namespace: include/linux/proc_ns.h, PROC_CGROUP_INIT_INO.
+const FIRST_NAMESPACE: u64 = 0xEFFF_FFFB;
+
+/// The types of units whose processes have a group of their own: systemd.unit(5). A socket unit has one in which its
+/// sockets are created. Slices only contain others.
+const UNITS: [&[u8]; 5] = [b".service", b".scope", b".socket", b".mount", b".swap"];
 
 /// A control group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +58,7 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// Finds all groups below the mount points of version 2.
+    /// Finds all groups of this cgroup namespace below the mount points of version 2.
     pub fn read() -> Cgroups {
         let mut cgroups = Cgroups::default();
         match mounts::cgroups() {
@@ -66,7 +74,9 @@ impl Cgroups {
                 cgroups.obstacle = Some(why);
             }
         }
-        cgroups.add(FIRST, b"/");
+        if fs::metadata("/proc/self/ns/cgroup").is_ok_and(|it| it.ino() == FIRST_NAMESPACE) {
+            cgroups.add(FIRST, b"/");
+        }
         cgroups
     }
 
@@ -135,12 +145,14 @@ fn joined(path: &[u8], name: &[u8]) -> Vec<u8> {
     [begin, name].join(&b'/')
 }
 
-/// The unit of systemd(1) with this group: the last part of the path that is a service or a scope. systemd puts an
-/// underscore before names that it could confuse with files of the kernel (src/basic/cgroup-util.c, cg_escape()).
+/// The unit of systemd(1) with this group: the last part of the path that is one. systemd puts an underscore before names
+/// that it could confuse with files of the kernel (src/basic/cgroup-util.c, cg_escape()).
 fn unit_of(path: &[u8]) -> Option<Vec<u8>> {
-    let is_unit = |part: &&[u8]| part.ends_with(b".service") || part.ends_with(b".scope");
-    let unit = path.split(|byte| *byte == b'/').rfind(is_unit)?;
-    Some(unit.strip_prefix(b"_").unwrap_or(unit).to_vec())
+    let unescaped = |part: &'_ [u8]| part.strip_prefix(b"_").unwrap_or(part).to_vec();
+    let is_unit = |name: &Vec<u8>| {
+        UNITS.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending))
+    };
+    path.split(|byte| *byte == b'/').map(unescaped).rfind(is_unit)
 }
 
 #[cfg(test)]
@@ -153,13 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn units_are_services_and_scopes() {
+    fn units_are_those_that_have_processes_or_sockets() {
         assert_eq!(unit("/system.slice/nginx.service").as_deref(), Some("nginx.service"));
         assert_eq!(unit("/system.slice/ssh.service/sub/deeper").as_deref(), Some("ssh.service"));
         assert_eq!(unit("/init.scope").as_deref(), Some("init.scope"));
         let user = "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service";
         assert_eq!(unit(user).as_deref(), Some("web.service"));
         assert_eq!(unit("/system.slice/_cgroup.service").as_deref(), Some("cgroup.service"));
+        assert_eq!(unit("/system.slice/ssh.socket").as_deref(), Some("ssh.socket"));
+        assert_eq!(unit("/system.slice/srv-data.mount").as_deref(), Some("srv-data.mount"));
+        assert_eq!(unit("/system.slice/dev-sda2.swap").as_deref(), Some("dev-sda2.swap"));
+        assert_eq!(unit("/system.slice/web.service/.service").as_deref(), Some("web.service"));
+        assert_eq!(unit("/.scope/_.socket"), None);
         assert_eq!(unit("/user.slice/user-1000.slice"), None);
         assert_eq!(unit("/"), None);
     }

@@ -27,7 +27,8 @@ pub fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
 }
 
 /// Returns the path of the group that is mounted, and the mount point, of each mounted hierarchy of control groups of
-/// version 2. These are the fourth and the fifth field of a line. The type of the file system follows a dash.
+/// version 2. These are the fourth and the fifth field of a line. The type of the file system follows a dash. A group
+/// outside the cgroup namespace has a path that begins with `/..`, as would all below it, which may be inside.
 ///
 /// # Errors
 ///
@@ -39,7 +40,8 @@ pub fn cgroups() -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
         let (root, point) = (fields.next()?, fields.next()?);
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let point = PathBuf::from(OsString::from_vec(unescaped(point)));
-        (kind == b"cgroup2").then(|| (unescaped(root), point))
+        let is_outside = root == b"/.." || root.starts_with(b"/../");
+        (kind == b"cgroup2" && !is_outside).then(|| (unescaped(root), point))
     };
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::{csv, json, list, Format, Output, Row, Style};
+use crate::query::cell::Cell;
 use crate::query::cell_text;
 use crate::query::column_list::ColumnList;
 use crate::query::groups::{self, Groups};
@@ -177,18 +178,14 @@ fn title(key: Key) -> String {
 /// once. An empty text is written as a dash.
 fn write_text(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let before = to.len();
-    let cells = match key {
-        Key::Column(column) => groups::distinct(row, column),
+    let print = |to: &mut Vec<u8>, cell: &Cell| cell_text::write(to, cell, false);
+    let values = match key {
+        Key::Column(column) => groups::distinct(row, column, print)?,
         Key::Option(_) | Key::Versions(..) | Key::Member(..) => None,
     };
-    match cells {
+    match values {
         None => row.write_text(key, to),
-        Some(cells) => {
-            for (n, cell) in cells.iter().enumerate() {
-                to.extend_from_slice(if n > 0 { b"," } else { b"" });
-                cell_text::write(to, cell, false)?;
-            }
-        }
+        Some(values) => to.extend(values),
     }
     if to.len() == before {
         to.push(b'-');

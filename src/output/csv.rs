@@ -169,9 +169,13 @@ pub(super) fn name(key: Key) -> String {
 /// written once. Here, no other field has the port of an address.
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
+    let print = |to: &mut Vec<u8>, cell: &Cell| cell_text::write(to, cell, false);
     match key {
-        Key::Column(column) => match groups::distinct(row, column) {
-            Some(cells) => write_list(to, &cells),
+        Key::Column(column) => match groups::distinct(row, column, print)? {
+            Some(values) => {
+                to.extend(values);
+                Ok(())
+            }
             None => match column.read(row) {
                 end @ Cell::End(End::Internet { .. } | End::Vm(_)) => {
                     cell_text::write(to, &end, false)
@@ -187,14 +191,6 @@ pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()>
             None => Ok(()),
         },
     }
-}
-
-fn write_list(to: &mut Vec<u8>, cells: &[Cell]) -> io::Result<()> {
-    for (n, cell) in cells.iter().enumerate() {
-        to.extend_from_slice(if n > 0 { b"," } else { b"" });
-        cell_text::write(to, cell, false)?;
-    }
-    Ok(())
 }
 
 /// Appends a cell: a number or text as in JSON, and the text of the table for a list or a structure. The

@@ -133,14 +133,15 @@ pub(super) fn member(key: Key) -> String {
 /// descriptors, each is written once.
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
+    let print = |to: &mut Vec<u8>, cell: &Cell| Ok(serde_json::to_writer(to, cell)?);
     match key {
         Key::Column(column) if column.is_counted_as_text() => {
             let text = cell_text::text(&column.read(row));
             let value = Some(text).filter(|text| !matches!(text.as_str(), "-" | "?"));
             serde_json::to_writer(to, &value)?;
         }
-        Key::Column(column) => match groups::distinct(row, column) {
-            Some(cells) => serde_json::to_writer(to, &cells)?,
+        Key::Column(column) => match groups::distinct(row, column, print)? {
+            Some(values) => to.extend([b"[", values.as_slice(), b"]"].concat()),
             None => write(to, &column.read(row), &mut Repeated::default())?,
         },
         Key::Option(_) | Key::Versions(..) => {

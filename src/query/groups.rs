@@ -1,6 +1,7 @@
 //! Groups of equal values, and how often each occurs. Memory grows with the groups.
 
 use std::collections::HashMap;
+use std::io;
 
 use crate::query::cell::Cell;
 use crate::query::columns::Column;
@@ -34,18 +35,33 @@ impl Groups {
     }
 }
 
-/// The values of a column that has one for each descriptor, each value once, in ascending order. `None` for
-/// any other column, and if no descriptor holds the socket. Two processes of one command count as one
+/// The values of a column that has one for each descriptor as they are printed, each once, in ascending order, joined by
+/// commas. `None` for any other column, and if no descriptor holds the socket. Two processes of one command count as one
 /// holder of their socket then.
-pub fn distinct<'a>(row: &'a Row<'a>, column: Column) -> Option<Vec<Cell<'a>>> {
-    let Cell::PerHolder(it) = column.read(row) else { return None };
+///
+/// # Errors
+///
+/// Those of `print`, which appends a value.
+pub fn distinct(
+    row: &Row,
+    column: Column,
+    print: impl Fn(&mut Vec<u8>, &Cell) -> io::Result<()>,
+) -> io::Result<Option<Vec<u8>>> {
+    let Cell::PerHolder(it) = column.read(row) else { return Ok(None) };
     if it.holders.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let mut cells: Vec<_> = it.cells().map(datum::of_cell).zip(it.cells()).collect();
-    cells.sort_by(|(a, _), (b, _)| a.cmp(b));
-    cells.dedup_by(|(a, _), (b, _)| a == b);
-    Some(cells.into_iter().map(|(_, cell)| cell).collect())
+    let mut values = Vec::with_capacity(it.holders.len());
+    for cell in it.cells() {
+        let mut printed = Vec::new();
+        print(&mut printed, &cell)?;
+        // Places in an io_uring are printed, but are no numbers to compare.
+        values.push((datum::of_cell(cell), printed));
+    }
+    values.sort();
+    values.dedup_by(|(_, one), (_, other)| one == other);
+    let printed: Vec<Vec<u8>> = values.into_iter().map(|(_, printed)| printed).collect();
+    Ok(Some(printed.join(&b',')))
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //! connections that wait to be accepted (bpf/messages.h).
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
 use std::rc::Rc;
 
 use crate::error::Error;
-use crate::kernel::abi::{message_kind, message_record};
+use crate::kernel::abi::message_kind;
 use crate::record;
 use crate::socket::owner::{Holder, Owner, Owners, Via};
 use crate::socket::{Names, Socket};
@@ -15,21 +16,16 @@ use crate::socket::{Names, Socket};
 /// The queues of unix sockets, as they were when they were read.
 #[derive(Debug, Default)]
 pub struct Messages {
-    /// The unix socket that carries a socket, by the inode of the latter.
-    carriers: HashMap<u64, Carrier>,
+    /// The inodes of unix sockets, each with that of a socket that it carries, sorted. One that waits to be accepted has
+    /// none: that of its listener stands for it, or 0.
+    carried: Vec<(u64, u64)>,
+    /// The inode of the unix socket that leads to processes, by that of the socket that it carries.
+    leading: HashMap<u64, u64>,
     /// The connections that wait, by their identity.
     waiting: HashMap<u64, Waiting>,
-    /// Whether queues of messages, and accept queues, could not be read to their end.
-    files: Cut,
-    connections: Cut,
-}
-
-/// A unix socket that has a message.
-#[derive(Clone, Copy, Debug)]
-struct Carrier {
-    /// 0 if it waits to be accepted.
-    inode: u64,
-    identity: u64,
+    /// The queues of messages, and the accept queues, that could not be read to their end.
+    cut_messages: Cut,
+    cut_connections: Cut,
 }
 
 #[derive(Debug)]
@@ -44,10 +40,6 @@ struct Waiting {
 struct Cut(Option<Rc<Cell<bool>>>);
 
 impl Cut {
-    fn begin(&mut self) {
-        self.0 = Some(Rc::default());
-    }
-
     /// Notes that something was asked for and not found.
     fn miss(&self) {
         self.0.iter().for_each(|is_missed| is_missed.set(true));
@@ -66,68 +58,91 @@ impl Messages {
     /// If the source cannot be read, or is not a whole number of valid records.
     pub fn read(source: impl Read) -> Result<Messages, Error> {
         let mut messages = Messages::default();
-        record::read_messages(source, |record| messages.add(record))?;
+        let mut carried = Vec::new();
+        record::read_messages(source, |record| match message_kind(record.kind) {
+            message_kind::MESSAGE_FILE => {
+                carried.push((record.carrier, record.identity, record.inode));
+            }
+            message_kind::MESSAGE_WAITING => {
+                let listener = Via::Listener { cookie: record.cookie, inode: record.carrier };
+                let waiting = Waiting { client: record.inode, listener };
+                messages.waiting.insert(record.identity, waiting);
+            }
+            message_kind::MESSAGE_WAITING_CUT => {
+                messages.cut_connections = Cut(Some(Rc::default()))
+            }
+            _ => messages.cut_messages = Cut(Some(Rc::default())),
+        })?;
+        messages.add(carried);
         Ok(messages)
     }
 
-    fn add(&mut self, record: &message_record) {
-        let &message_record { inode, carrier, identity, cookie, .. } = record;
-        match message_kind(record.kind) {
-            message_kind::MESSAGE_FILE => {
-                self.carriers.insert(inode, Carrier { inode: carrier, identity });
+    /// Adds sockets in messages: the inode and the identity of the unix socket, and the inode of what it carries.
+    fn add(&mut self, carried: Vec<(u64, u64, u64)>) {
+        let listener =
+            |identity| self.waiting.get(&identity).map_or(0, |it: &Waiting| it.listener.inode());
+        let carried = carried.into_iter().map(|(carrier, identity, inode)| match carrier {
+            0 => (listener(identity), inode),
+            _ => (carrier, inode),
+        });
+        let mut carried: Vec<(u64, u64)> = carried.collect();
+        carried.sort_unstable();
+        carried.dedup();
+        self.carried = carried;
+    }
+
+    /// Finds the unix sockets that lead to processes. `is_held`: whether a process holds the socket with this inode. The
+    /// kernel bounds neither how deep messages lie in each other nor how many messages a socket is in, and sockets may be
+    /// in messages to each other. So each is looked at once, in the order of their distance from a process.
+    pub fn follow(&mut self, is_held: impl Fn(u64) -> bool) {
+        let inner: HashSet<u64> = self.carried.iter().map(|(_, inode)| *inode).collect();
+        let mut carriers: Vec<u64> = self.carried.iter().map(|(carrier, _)| *carrier).collect();
+        carriers.dedup();
+        let (held, others): (Vec<u64>, Vec<u64>) =
+            carriers.into_iter().partition(|it| is_held(*it));
+        let (inner, outer) = others.into_iter().partition(|carrier| inner.contains(carrier));
+        let mut leading = HashMap::new();
+        // From what no process holds, only an inode can be shown, if possible the outermost.
+        for first in [held, outer, inner] {
+            let mut next: VecDeque<(u64, u64)> = first.into_iter().map(|it| (it, it)).collect();
+            while let Some((first, carrier)) = next.pop_front() {
+                for inode in self.carried_by(carrier).filter(|inode| !is_held(*inode)) {
+                    if let Entry::Vacant(unknown) = leading.entry(inode) {
+                        unknown.insert(first);
+                        next.push_back((first, inode));
+                    }
+                }
             }
-            message_kind::MESSAGE_WAITING => {
-                let listener = Via::Listener { cookie, inode: carrier };
-                self.waiting.insert(identity, Waiting { client: inode, listener });
-            }
-            message_kind::MESSAGE_WAITING_CUT => self.connections.begin(),
-            _ => self.files.begin(),
         }
+        self.leading = leading;
+    }
+
+    fn carried_by(&self, carrier: u64) -> impl Iterator<Item = u64> + '_ {
+        let begin = self.carried.partition_point(|(it, _)| *it < carrier);
+        let carried = self.carried[begin..].iter().take_while(move |(it, _)| *it == carrier);
+        carried.map(|(_, inode)| *inode)
     }
 
     /// Finds out afterwards what may be missing, as the ends of sentences.
     pub fn missing(&self) -> impl FnOnce() -> Vec<String> {
-        let queues = [
-            (
-                self.files.clone(),
-                "sockets in messages: a queue of a unix socket is too long to be read to its end",
-            ),
-            (
-                self.connections.clone(),
-                "listeners: an accept queue of a unix socket is too long to be read to its end",
-            ),
-        ];
+        const MESSAGES: &str =
+            "sockets in messages: a queue of a unix socket is too long to be read to its end";
+        const CONNECTIONS: &str =
+            "listeners: an accept queue of a unix socket is too long to be read to its end";
+        let queues =
+            [(self.cut_messages.clone(), MESSAGES), (self.cut_connections.clone(), CONNECTIONS)];
         let missed = queues.into_iter().filter(|(cut, _)| cut.is_missed());
         move || missed.map(|(_, why)| why.into()).collect()
     }
 
-    /// The holders of the unix socket that carries the socket with this inode. It may be in a message itself, or wait to
-    /// be accepted by those of its listener. `None` if no message has the socket.
+    /// The holders of the unix socket that carries the socket with this inode, or that carries what carries it. `None` if
+    /// no message has the socket. The holders are those that [`Messages::follow`] has found.
     pub fn of<'a>(&self, inode: u64, owners: &'a Owners) -> Option<(&'a [Holder], Via)> {
-        let Some(mut carrier) = self.carriers.get(&inode) else {
-            self.files.miss();
+        let Some(inode) = self.leading.get(&inode).copied() else {
+            self.cut_messages.miss();
             return None;
         };
-        // Messages may lie in each other, also in a circle.
-        let mut seen = HashSet::new();
-        loop {
-            let receiver = self.receiver(carrier);
-            let holders = owners.with_inode(receiver);
-            match self.carriers.get(&receiver) {
-                Some(next) if holders.is_empty() && seen.insert(receiver) => carrier = next,
-                _ => return Some((holders, Via::Carrier { inode: carrier.inode })),
-            }
-        }
-    }
-
-    /// The inode of the socket whose holders can receive what a unix socket carries, or 0.
-    fn receiver(&self, carrier: &Carrier) -> u64 {
-        let listener = || self.waiting.get(&carrier.identity).map_or(0, |it| it.listener.inode());
-        if carrier.inode == 0 {
-            listener()
-        } else {
-            carrier.inode
-        }
+        Some((owners.with_inode(inode), Via::Carrier { inode }))
     }
 
     /// The listener of a unix connection that waits to be accepted. `None` if it is not known, and for every other
@@ -138,8 +153,44 @@ impl Messages {
         };
         let waiting = self.waiting.get(&socket.identity()).filter(|it| it.client == *peer);
         if waiting.is_none() {
-            self.connections.miss();
+            self.cut_connections.miss();
         }
         waiting.map(|it| it.listener)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_leads(carried: &[(u64, u64)], held: &[u64], expected: &[(u64, u64)]) {
+        let mut messages = Messages { carried: carried.to_vec(), ..Messages::default() };
+        messages.carried.sort_unstable();
+        messages.follow(|inode| held.contains(&inode));
+        assert_eq!(messages.leading, expected.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_process_is_found_through_any_number_of_messages() {
+        let chain: Vec<(u64, u64)> = (1..1000).map(|n| (n + 1, n)).collect();
+        let expected: Vec<(u64, u64)> = (1..1000).map(|n| (n, 1000)).collect();
+        assert_leads(&chain, &[1000], &expected);
+        // Also if there is none: the outermost socket.
+        assert_leads(&chain, &[], &expected);
+        assert_leads(&[(3, 2), (2, 1)], &[2, 3], &[(1, 2)]);
+    }
+
+    #[test]
+    fn of_several_messages_one_leads_to_a_process() {
+        assert_leads(&[(2, 1), (5, 1), (6, 5)], &[6], &[(1, 6), (5, 6)]);
+        // The nearest.
+        assert_leads(&[(7, 1), (5, 2), (2, 1)], &[5, 7], &[(1, 7), (2, 5)]);
+    }
+
+    #[test]
+    fn sockets_in_messages_to_each_other() {
+        assert_leads(&[(2, 3), (3, 2), (2, 1)], &[], &[(3, 2), (2, 3), (1, 2)]);
+        assert_leads(&[(2, 3), (3, 2), (2, 1), (9, 3)], &[9], &[(3, 9), (2, 9), (1, 9)]);
     }
 }

@@ -121,12 +121,18 @@ struct End {
     key: u64,
     /// The inode number of the network namespace.
     netns: u32,
+    /// A part of [`Socket::identity`], which tells it from the few others with its key.
+    identity: u32,
     claim: Claim,
 }
 
 impl End {
     fn is_same_socket(&self, other: &End) -> bool {
-        (self.netns, self.claim.inode) == (other.netns, other.claim.inode)
+        (self.netns, self.identity) == (other.netns, other.identity)
+    }
+
+    fn is_mini(&self) -> bool {
+        matches!(self.claim.unheld, Owner::Request | Owner::TimeWait)
     }
 }
 
@@ -142,7 +148,8 @@ impl Peers {
     /// Adds a socket, if it is connected. `claim` is that of the socket.
     pub fn add(&mut self, socket: &Socket, claim: Claim) {
         let key = |route| self.hasher.hash_one(route);
-        let end = |route| End { key: key(route), netns: socket.netns, claim };
+        let (netns, identity) = (socket.netns, socket.identity() as u32);
+        let end = |route| End { key: key(route), netns, identity, claim };
         let end = Route::of(socket).map(end);
         self.ends.extend(end);
     }
@@ -157,28 +164,29 @@ impl Peers {
 
     /// The socket at the other end of a connection. The one in the same network namespace is certain. One in
     /// another namespace is the peer only if it and this socket are the only ones with their addresses: two
-    /// containers may have the same.
+    /// containers may have the same. So may sockets of one namespace that are bound to different interfaces.
     pub fn of(&self, socket: &Socket) -> Peer {
         let Some(route) = Route::of(socket) else { return Peer::of_unix(socket) };
         let same = self.find(route);
-        if !same.iter().any(|end| end.netns == socket.netns) {
+        let is_here = |end: &&End| end.netns == socket.netns;
+        if !same.iter().any(|end| is_here(&end)) {
             // The connection was opened after the others were read.
             return Peer::Unknown;
         }
         let (found, is_master) = self.reverse(route);
-        let is_here = |end: &&End| end.netns == socket.netns;
-        let peer = if found.iter().any(|end| is_here(&end)) {
+        let end = if found.iter().any(|end| is_here(&end)) {
             only(found.iter().filter(is_here))
         } else if route.stays_inside() || found.is_empty() {
-            Peer::None
+            return Peer::None;
         } else if same.iter().all(|end| is_here(&end)) && are_of_one_netns(found) {
-            only(found.iter())
+            only(same.iter()).and(only(found.iter()))
         } else {
-            Peer::Unknown
+            None
         };
-        match peer {
-            Peer::Is(claim) if is_master => Peer::Is(Claim { held: Owner::Process, ..claim }),
-            peer => peer,
+        match end {
+            None => Peer::Unknown,
+            Some(end) if is_master => Peer::Is(Claim { held: Owner::Process, ..end.claim }),
+            Some(end) => Peer::Is(end.claim),
         }
     }
 
@@ -204,18 +212,15 @@ fn are_of_one_netns(ends: &[End]) -> bool {
     ends.iter().all(|end| end.netns == ends[0].netns)
 }
 
-/// The peer among ends of one network namespace that could be it. One without an inode is ignored if another has
-/// one: a socket may have been read before and after it was accepted or closed.
-fn only<'a>(ends: impl Iterator<Item = &'a End> + Clone) -> Peer {
-    let is_open = |end: &&End| end.claim.inode != 0;
-    let (mut open, mut bare) = (ends.clone().filter(is_open), ends.filter(|end| !is_open(end)));
-    match (open.next(), bare.next(), bare.next()) {
-        (Some(one), ..) => match open.all(|it| it.is_same_socket(one)) {
-            true => Peer::Is(one.claim),
-            false => Peer::Unknown,
-        },
-        (None, Some(one), None) => Peer::Is(one.claim),
-        (None, None, _) => Peer::None,
-        (None, Some(_), Some(_)) => Peer::Unknown,
-    }
+/// The only socket among ends of one network namespace, when most was known of it: it may have been read before and after
+/// it was accepted or closed. A mini-socket is ignored if there are others, because it may have been one of them before or
+/// later. `None` if they are several sockets.
+fn only<'a>(ends: impl Iterator<Item = &'a End> + Clone) -> Option<&'a End> {
+    let is_full = ends.clone().any(|end| !end.is_mini());
+    let mut ends = ends.filter(|end| end.is_mini() != is_full);
+    let first = ends.next()?;
+    let others = ends.map(|end| end.is_same_socket(first).then_some(end));
+    others.fold(Some(first), |best, end| {
+        [best?, end?].into_iter().max_by_key(|end| end.claim.inode != 0)
+    })
 }

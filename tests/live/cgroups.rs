@@ -243,6 +243,43 @@ fn without_a_mounted_hierarchy_only_the_first_group_is_known() {
         .expect("cgroup2");
 }
 
+/// In a cgroup namespace, `/` is its own first group, and those outside have no path.
+#[test]
+fn a_cgroup_namespace_has_paths_of_its_own() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let group = hierarchy.group("system.slice/inner.socket");
+    let outside = hierarchy.group("system.slice/outer.service");
+    let listen = || std::mem::forget(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let children = [&group, &outside, &hierarchy.point.clone()].map(|it| process(it, listen));
+    children.iter().for_each(|child| drop(rows_of(child, "-t", 1)));
+    let unit = &rows_of(&children[0], "-t", 1)[0]["unit"];
+    assert_eq!(unit, "inner.socket");
+    assert_eq!(rows_of(&children[2], "-t", 1)[0]["cgroup"], "/");
+
+    let inside = process(&group, || {
+        let _ = unshare(CloneFlags::CLONE_NEWCGROUP);
+    });
+    let file = format!("/proc/{}/ns/cgroup", inside.pid());
+    let number = |path: &Path| fs::metadata(path).expect("a file").ino();
+    let own = number(Path::new("/proc/thread-self/ns/cgroup"));
+    wait_until("the namespace exists", || number(Path::new(&file)) != own);
+    let numbers = [&outside, &hierarchy.point].map(|it| json!(number(it).to_string()));
+    setns(fs::File::open(file).expect("a namespace"), CloneFlags::CLONE_NEWCGROUP).expect("setns");
+    // The mounts from outside name no group of the namespace.
+    let output = knetstat(["-tH", "--columns", "cgroup"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cgroup2 is not mounted"), "{stderr}");
+    mount(Some("none"), &hierarchy.top, Some("cgroup2"), MsFlags::empty(), None::<&str>)
+        .expect("cgroup2");
+    let rows: Vec<Value> = children.iter().map(|child| rows_of(child, "-t", 1).remove(0)).collect();
+    umount2(&hierarchy.top, MntFlags::MNT_DETACH).expect("umount");
+    let groups: Vec<&Value> = rows.iter().map(|row| &row["cgroup"]).collect();
+    assert_eq!(groups, [&json!("/"), &numbers[0], &numbers[1]]);
+    assert!(rows.iter().all(|row| row["unit"].is_null()), "{rows:?}");
+}
+
 /// Starts a process in the group of a container, in a network namespace of its own or in that of the host, with a
 /// listening socket.
 fn contained(group: &Path, host: bool) -> (Child, u64) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 use std::thread;
@@ -619,6 +619,60 @@ fn the_same_addresses_in_several_namespaces() {
     let text = stdout(&format!("{clients} -H --state established --columns peer_owner"));
     let words = text.lines().filter_map(|line| line.split_whitespace().next());
     assert_eq!(words.collect::<Vec<_>>(), ["?"; 3]);
+}
+
+/// Link-local addresses are those of one link. Two connections of one process over two links may have the same addresses
+/// and ports.
+#[test]
+fn the_same_link_local_addresses_on_two_links() {
+    let places = Place::joined(3);
+    places[0]
+        .within(|| ip(&format!("link add v1 type veth peer name v1 netns {}", places[1].path())));
+    for (place, number) in places.iter().zip(1..) {
+        place.within(|| {
+            for link in ["v0", "v1"] {
+                ip(&format!("-6 address add fe80::93:{number}/64 dev {link} nodad"));
+                ip(&format!("link set {link} up"));
+            }
+        });
+    }
+    let address = |number, link: &str| {
+        let index = nix::net::if_::if_nametoindex(link).expect("a link");
+        let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x93, number);
+        SockAddr::from(SocketAddrV6::new(address, 7001, 0, index))
+    };
+    let listener = places[1].within(|| {
+        let listener = TCP6.open().expect("a socket");
+        listener.bind(&at(Ipv6Addr::UNSPECIFIED, 7001)).expect("bind");
+        listener.listen(5).expect("listen");
+        listener
+    });
+    let connect = |link: &'static str| {
+        places[0].within(|| {
+            let client = TCP6.open().expect("a socket");
+            client.bind(&address(1, link)).expect("bind");
+            client.connect(&address(2, link)).expect("connect");
+            client
+        })
+    };
+    let both = netns(&[&places[0], &places[1]]);
+    let peer_of = |end: &Socket| {
+        let rows = sockets(&format!("{both} --peer"));
+        let row = find(&rows, end).expect("a row");
+        (row["peer"].clone(), row["peer_owner"].clone())
+    };
+    let first = connect("v0");
+    assert_eq!(peer_of(&first), (Value::Null, json!("accept-queue")));
+    let (accepted, _) = listener.accept().expect("accept");
+    assert_eq!(peer_of(&first), (json!(inode(&accepted)), json!("process")));
+    assert_eq!(peer_of(&accepted), (json!(inode(&first)), json!("process")));
+    // The second one is not accepted, so that it has no inode.
+    let second = connect("v1");
+    for end in [&first, &second, &accepted] {
+        assert_eq!(peer_of(end), (Value::Null, Value::Null));
+    }
+    drop(second);
+    drop(listener);
 }
 
 /// Connections over loopback have the same addresses and ports everywhere. Each stays in its namespace.

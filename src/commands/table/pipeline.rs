@@ -36,7 +36,7 @@ pub struct Ownership<R> {
     owners: Owners,
     again: Vec<R>,
     /// The sockets in messages, and the listeners of unix sockets that wait to be accepted.
-    pub messages: Messages,
+    messages: Messages,
     /// The listeners of the other connections that wait to be accepted.
     pub listeners: Listeners,
     /// Whether neither messages nor sockets that only an io_uring holds can be found, so that it is unknown whether the
@@ -54,6 +54,22 @@ impl<R: Read> Ownership<R> {
         let owners = Owners::read(first)?;
         let (messages, listeners) = (Messages::default(), Listeners::default());
         Ok(Ownership { owners, again, messages, listeners, is_partial: false })
+    }
+
+    /// Adds the sockets in messages.
+    pub fn add_messages(&mut self, messages: Messages) {
+        self.messages = messages;
+        self.follow_messages();
+    }
+
+    fn follow_messages(&mut self) {
+        let owners = &self.owners;
+        self.messages.follow(|inode| !owners.with_inode(inode).is_empty());
+    }
+
+    /// The sockets in messages.
+    pub fn messages(&self) -> &Messages {
+        &self.messages
     }
 
     /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
@@ -110,6 +126,7 @@ impl<R: Read> Ownership<R> {
     fn look_again(&mut self) -> Result<(), Error> {
         if let Some(again) = self.again.pop() {
             self.owners = Owners::read(again)?;
+            self.follow_messages();
         }
         Ok(())
     }

@@ -123,7 +123,7 @@ impl Reading {
             let mut ownership = Ownership::new(first, iterations.collect())?;
             ownership.is_partial = !self.finds_all_holders;
             if let Some(messages) = self.messages.take() {
-                ownership.messages = Messages::read(messages)?;
+                ownership.add_messages(Messages::read(messages)?);
             }
             if config.asks_for(Column::Xattrs) {
                 let labels = LabelsOfSockets::read(ownership.owners());
@@ -161,7 +161,7 @@ impl Reading {
         };
         let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
         let mut listeners = None;
-        let in_messages = ownership.as_ref().map(|ownership| ownership.messages.missing());
+        let in_messages = ownership.as_ref().map(|ownership| ownership.messages().missing());
         if let Some(ownership) = &mut ownership {
             ownership.listeners = Listeners::read(ahead(queues)?)?;
             listeners = ownership.listeners.missing();

@@ -12,12 +12,14 @@ pub struct Container {
 }
 
 /// The runtimes, by the word before the ID in the name of a group.
-const RUNTIMES: [(&[u8], &str); 5] = [
+const RUNTIMES: [(&[u8], &str); 6] = [
     (b"docker", "docker"),
     (b"cri-containerd", "containerd"),
     (b"nerdctl", "containerd"),
     (b"crio", "cri-o"),
     (b"libpod", "podman"),
+    // With --cgroups=split, as in the units of Quadlet: the group of the container in that of the service.
+    (b"libpod-payload", "podman"),
 ];
 
 /// How many digits of an ID are printed, as by docker-ps(1).
@@ -77,11 +79,12 @@ fn id(bytes: &[u8]) -> Option<String> {
 }
 
 /// The UID of a pod in the name of its group: `podUID`, or `kubepods-burstable-podUID.slice`, where underscores
-/// replace the dashes, which systemd would take for levels of slices.
+/// replace the dashes, which systemd would take for levels of slices. The levels of the kubelet's --cgroup-root come
+/// before: `kubelet-kubepods-burstable-podUID.slice`.
 fn pod(name: &[u8]) -> Option<String> {
     let name = name.split(|byte| *byte == b':').next()?;
     let uid = match name.strip_suffix(b".slice") {
-        Some(slice) if slice.starts_with(b"kubepods") => {
+        Some(slice) if slice.split(|byte| *byte == b'-').any(|level| level == b"kubepods") => {
             let begin = slice.windows(4).rposition(|part| part == b"-pod")?;
             &slice[begin + 4..]
         }
@@ -119,6 +122,8 @@ mod tests {
         let user = "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope";
         assert_is(user, "podman", None);
         assert_is("/libpod_parent/libpod-ID", "podman", None);
+        assert_is("/system.slice/web.service/libpod-payload-ID", "podman", None);
+        assert_is("/system.slice/web.service/libpod-payload-ID/init.scope", "podman", None);
         assert_is("/system.slice/nerdctl-ID.scope", "containerd", None);
     }
 
@@ -133,6 +138,11 @@ mod tests {
         let colons =
             "/system.slice/containerd.service/kubepods-burstable-podUUU.slice:cri-containerd:ID";
         assert_is(colons, "containerd", Some(UID));
+        let below = "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice";
+        let slice = format!("{below}/kubelet-kubepods-burstable-podUUU.slice");
+        assert_is(&format!("{slice}/cri-containerd-ID.scope"), "containerd", Some(UID));
+        assert_is("/kubelet/kubepods/burstable/podPPP/ID", "kubernetes", Some(UID));
+        assert_is("/app.slice/app-podUUU.slice/crio-ID.scope", "cri-o", None);
     }
 
     #[test]

@@ -128,6 +128,25 @@ fn a_message_in_a_message() {
     assert_in_flight(row, inode(&outer), &outer);
 }
 
+/// The kernel bounds how deep messages lie in each other only while the sender holds the sockets.
+#[test]
+fn messages_in_messages_without_end() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let mut senders = Vec::new();
+    let mut innermost = OwnedFd::from(UdpSocket::bind("127.0.0.1:4006").expect("bind"));
+    for _ in 0..40 {
+        let (sender, receiver) = UnixStream::pair().expect("socketpair");
+        send(&sender, vec![innermost]);
+        innermost = receiver.into();
+        senders.push(sender);
+    }
+    let outermost = UnixStream::from(innermost);
+    assert_in_flight(at_port(&owned(""), 4006), inode(&outermost), &outermost);
+}
+
 #[test]
 fn a_message_to_a_socket_that_waits_to_be_accepted() {
     let _turn = alone();
@@ -140,7 +159,7 @@ fn a_message_to_a_socket_that_waits_to_be_accepted() {
     std::fs::remove_file(&directory).expect("it is there");
     send(&client, vec![TcpListener::bind("[::1]:4002").expect("bind").into()]);
     // A process gets the message if it accepts the connection.
-    assert_in_flight_to(at_port(&owned(""), 4002), Value::Null, &listener);
+    assert_in_flight_to(at_port(&owned(""), 4002), json!(inode(&listener)), &listener);
     let (server, _) = listener.accept().expect("accept");
     let rows = owned("");
     assert_in_flight(at_port(&rows, 4002), inode(&server), &server);

@@ -76,6 +76,16 @@ fn a_socket_without_a_descriptor() {
         assert!(columns.split_whitespace().any(|word| word == words), "{words} in {columns}");
     }
     assert_eq!(sockets(&format!("-t --pid {pid}")).len(), 1);
+    // Each place is counted with the others of its socket, and none for another.
+    let counted = stdout("-tH --count-by fd");
+    let words: Vec<&str> = counted.split_whitespace().collect();
+    let mut places: Vec<String> = used.iter().map(|it| format!("ring{ring}/slot{it}")).collect();
+    places.sort_unstable();
+    assert_eq!(words, ["1", &places.join(",")]);
+    let csv = stdout("-tH --csv --count-by fd");
+    assert_eq!(csv.trim(), format!("1,\"{}\"", places.join(",")));
+    let json: Value = serde_json::from_str(&stdout("-tJ --count-by fd,slot")).expect("JSON");
+    assert_eq!(json, json!([{"count": 1, "fd": [null], "slot": used}]));
     let count = |expression: &str| sockets_where(expression).len();
     assert_eq!(count(&format!("ring = {ring} and slot = 511")), 1);
     assert_eq!(count("slot = 510"), 0);
