@@ -317,7 +317,7 @@ pub struct TableArgs {
     #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = SortKey::parse, allow_hyphen_values = true, add = Completer::new(values::sort_keys), conflicts_with_all = ["count_by", "summary"], help_heading = "What to show")]
     pub sort: Vec<SortKey>,
     /// Count the sockets by the values of these columns and options, the largest count first
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = Key::parse_in_list, add = Completer::new(values::keys), conflicts_with_all = ["columns", "summary"], help_heading = "What to show")]
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = Key::parse_in_list, add = Completer::new(values::keys), conflicts_with_all = ["columns", "options", "summary"], help_heading = "What to show")]
     pub count_by: Vec<Key>,
     /// Count the sockets by protocol and state, and for each option that has been set: its sockets, values
     /// and programs

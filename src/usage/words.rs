@@ -209,7 +209,7 @@ fn count(line: &Line) -> Option<String> {
     let are_numbers = [interval, count].iter().all(|word| units::duration(word).is_some());
     (is_interval && values.is_empty() && are_numbers).then(|| {
         let command = line.with(&[interval.to_owned()]);
-        format!("{option}: a number of rounds is not supported ({command})")
+        format!("-c: a number of rounds is not supported ({command})")
     })
 }
 
@@ -218,7 +218,7 @@ fn list(line: &Line) -> Option<String> {
     let (option, values) = line.option()?;
     let [value] = values else { return None };
     let all: Vec<&str> = [value.as_str()].into_iter().chain(line.words.iter().copied()).collect();
-    if let Some(answer) = expanded(option, &all) {
+    if let Some(answer) = expanded(line.program, option, &all) {
         return Some(answer);
     }
     let argument = argument(line.program, option)?;
@@ -254,19 +254,21 @@ fn joined(line: &Line, option: &str, first: &str) -> String {
     let words = words.flat_map(|word| word.split([',', ' '])).filter(|word| !word.is_empty());
     let list = words.collect::<Vec<_>>().join(",");
     let before = &line.before[..line.before.len() - 1];
+    let option = long(line.program, option);
     format!("{option}: a list is separated by commas ({})", line.command(before, &[list]))
 }
 
 /// Returns the message for words that are all names of files, because the shell has expanded an unquoted
 /// pattern.
-fn expanded(option: &str, words: &[&str]) -> Option<String> {
+fn expanded(program: &Command, option: &str, words: &[&str]) -> Option<String> {
     let is_file = |word: &&str| {
         !word.contains('/') && caller::with_rights_of_caller(|| exists(word)).unwrap_or(false)
     };
     (words.len() > 1 && words.iter().all(is_file)).then(|| {
         let pattern = format!("{}*", common_beginning(words));
         format!(
-            "{option}: the shell replaced a pattern with the names of files (quote it: {option} {})",
+            "{}: the shell replaced a pattern with the names of files (quote it: {option} {})",
+            long(program, option),
             quoted(&escaped(pattern.as_bytes()))
         )
     })
@@ -447,6 +449,12 @@ fn argument<'a>(program: &'a Command, option: &str) -> Option<&'a clap::Arg> {
         Some(long) => argument.get_long() == Some(long),
         None => argument.get_short().is_some_and(|short| option.ends_with(short)),
     })
+}
+
+/// The name of an option in messages: the long one, as in those of clap.
+fn long(program: &Command, option: &str) -> String {
+    let long = argument(program, option).and_then(clap::Arg::get_long);
+    long.map_or_else(|| option.to_owned(), |long| format!("--{long}"))
 }
 
 /// Words quoted for a shell and escaped for a terminal.

@@ -22,9 +22,9 @@ const LINES: &[(&str, &str)] = &[
     ("-O nosuch*", "--options: unknown option 'nosuch*' ('knetstat options' lists them)"),
     ("-O ,", "--options: empty list (name at least one option, or common, set or all)"),
     ("-O", "--options requires a value (such as --options keepalive,nodelay)"),
-    ("-O nodelay keepalive", "-O: a list is separated by commas (knetstat -O nodelay,keepalive)"),
-    ("-O a b", "-O: a list is separated by commas (knetstat -O a,b)"),
-    ("-O keepalive mark -t", "-O: a list is separated by commas (knetstat -O keepalive,mark -t)"),
+    ("-O nodelay keepalive", "--options: a list is separated by commas (knetstat -O nodelay,keepalive)"),
+    ("-O a b", "--options: a list is separated by commas (knetstat -O a,b)"),
+    ("-O keepalive mark -t", "--options: a list is separated by commas (knetstat -O keepalive,mark -t)"),
     ("--columns lokal", "--columns: unknown column 'lokal' (did you mean local?)"),
     ("--columns local,re", "--columns: ambiguous column 're' (did you mean recvq or remote?)"),
     ("--columns local,", "--columns: empty word (name at least one column)"),
@@ -119,6 +119,7 @@ const LINES: &[(&str, &str)] = &[
     ("--module --all-netns", "--module and --all-netns cannot be combined"),
     ("--module -q", "--module and --quiet cannot be combined"),
     ("--module -f unix", "--module: only TCP and UDP sockets have this layout (omit --family)"),
+    ("-O nodelay --count-by state", "--options and --count-by cannot be combined"),
     ("-s --csv", "--summary and --csv cannot be combined"),
     ("-s --count-by state", "--summary and --count-by cannot be combined"),
     ("--sort local --count-by state", "--sort and --count-by cannot be combined"),
@@ -443,7 +444,7 @@ impl Drop for Files {
 fn a_pattern_that_the_shell_has_expanded_is_recognised() {
     let several = Files::new(&["TCP_A", "TCP_B"]);
     let answer = "the shell replaced a pattern with the names of files (quote it: -O 'TCP_*')\n";
-    assert_eq!(several.shell("-t -O TCP_*"), format!("knetstat: -O: {answer}"));
+    assert_eq!(several.shell("-t -O TCP_*"), format!("knetstat: --options: {answer}"));
     let said = several.shell("options TCP_*");
     assert!(said.contains("quote the pattern"), "{said}");
     let one = Files::new(&["TCP_A"]);
