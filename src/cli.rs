@@ -11,10 +11,10 @@ use clap_complete::engine::ArgValueCompleter as Completer;
 use crate::completion as values;
 use crate::error::Error;
 use crate::kernel::pins::DIRECTORY;
-use crate::query::columns::{self, Column};
+use crate::query::columns::Column;
+use crate::query::expression::operand::{self, Operand};
 use crate::query::expression::Expression;
 use crate::query::key::Key;
-use crate::query::network;
 use crate::query::sort::SortKey;
 use crate::socket::family::{self, Families};
 use crate::socket::state::{self, States};
@@ -240,15 +240,15 @@ pub struct TableArgs {
     #[arg(long, value_name = "PORT", value_delimiter = ',', allow_negative_numbers = true, add = Completer::new(values::services), help_heading = "Filters")]
     pub dport: Vec<String>,
     /// Only sockets with an address in one of these networks, local or remote. An IPv4 network also
-    /// matches IPv4-mapped IPv6 addresses
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
-    pub addr: Vec<ipnet::IpNet>,
+    /// matches IPv4-mapped IPv6 addresses. A port may follow, as in expressions: 10.0.0.5:443
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = operand::address, help_heading = "Filters")]
+    pub addr: Vec<Vec<Operand>>,
     /// Only sockets with a local address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
-    pub src: Vec<ipnet::IpNet>,
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = operand::address, help_heading = "Filters")]
+    pub src: Vec<Vec<Operand>>,
     /// Only sockets with a remote address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network::parse, help_heading = "Filters")]
-    pub dst: Vec<ipnet::IpNet>,
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = operand::address, help_heading = "Filters")]
+    pub dst: Vec<Vec<Operand>>,
     /// Only sockets bound to one of these interfaces, by name or index
     #[arg(long, value_name = "IF", value_delimiter = ',', add = Completer::new(values::interfaces), help_heading = "Filters")]
     pub interface: Vec<String>,
@@ -317,7 +317,7 @@ pub struct TableArgs {
     #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = SortKey::parse, allow_hyphen_values = true, add = Completer::new(values::sort_keys), conflicts_with_all = ["count_by", "summary"], help_heading = "What to show")]
     pub sort: Vec<SortKey>,
     /// Count the sockets by the values of these columns and options, the largest count first
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = Key::parse_in_list, add = Completer::new(values::keys), conflicts_with_all = ["columns", "summary"], help_heading = "What to show")]
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = Key::parse_in_list, add = Completer::new(values::keys), conflicts_with_all = ["columns", "options", "summary"], help_heading = "What to show")]
     pub count_by: Vec<Key>,
     /// Count the sockets by protocol and state, and for each option that has been set: its sockets, values
     /// and programs
@@ -464,7 +464,7 @@ impl Cli {
             words.split_first().map(|it| (0, it)),
         ];
         let found = places.into_iter().flatten().find_map(|(place, (word, others))| {
-            parse_time(word).filter(|_| is_whole(others)).map(|time| (place, time))
+            units::duration(word).filter(|_| is_whole(others)).map(|time| (place, time))
         });
         if let Some((place, time)) = found {
             self.table.interval = Some(time);
@@ -520,7 +520,7 @@ impl TypedValueParser for ColumnParser {
         argument: Option<&Arg>,
         value: &OsStr,
     ) -> Result<Column, clap::Error> {
-        let parse = StringValueParser::new().try_map(|word| columns::parse(&word));
+        let parse = StringValueParser::new().try_map(|word| Key::parse_column(&word));
         parse.parse_ref(command, argument, value)
     }
 
@@ -545,15 +545,9 @@ fn parse_mode(text: &str) -> Result<u32, String> {
     })
 }
 
-/// Parses a duration: a number with a unit of time, or seconds.
-fn parse_time(text: &str) -> Option<Duration> {
-    let time = units::time(text).or_else(|| units::decimal(text, 1_000_000));
-    time.and_then(|time| u64::try_from(time).ok()).map(Duration::from_micros)
-}
-
 /// Parses the value of `--wait`, which is a duration.
 fn parse_wait(text: &str) -> Result<Duration, String> {
-    parse_time(text).ok_or_else(|| {
+    units::duration(text).ok_or_else(|| {
         let word = escaped(text.as_bytes());
         format!(
             "invalid time '{word}' (expected seconds, or a number with a unit: 500ms, 5s, 2min)"

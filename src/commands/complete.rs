@@ -21,7 +21,7 @@ pub fn run(words: &[OsString]) -> Result<(), Error> {
     capability::drop_all()?;
     let mut program = Cli::command();
     let last = words.len().saturating_sub(1);
-    let words = in_full(&program, words);
+    let words = with_states(&program, in_full(&program, words));
     // If the words cannot be completed, there are no completions.
     let candidates =
         clap_complete::engine::complete(&mut program, words, last, None).unwrap_or_default();
@@ -34,6 +34,27 @@ pub fn run(words: &[OsString]) -> Result<(), Error> {
     }
     let mut out = stdout()?;
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+/// Replaces `state` before the last word of an expression by the option that has the same values.
+fn with_states(program: &clap::Command, mut words: Vec<OsString>) -> Vec<OsString> {
+    let [.., before, name, _] = &words[..] else { return words };
+    let before = before.to_str().unwrap_or_default();
+    let is_before = |argument: &clap::Arg| match before.strip_prefix("--") {
+        Some(long) => argument.get_long() == Some(long),
+        None => {
+            before.starts_with('-') && argument.get_short().is_some_and(|it| before.ends_with(it))
+        }
+    };
+    let is_value =
+        program.get_arguments().any(|it| is_before(it) && it.get_action().takes_values());
+    let is_of_command = program.get_subcommands().any(|command| words[1] == command.get_name());
+    let is_state = ["state", "exclude"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    if is_state && !is_value && !is_of_command {
+        let place = words.len() - 2;
+        words[place] = "--state".into();
+    }
+    words
 }
 
 /// Returns the words with abbreviated long options spelled out, because clap's completion does not

@@ -1,13 +1,11 @@
 //! The sockets that the flags select, as an expression.
 
-use ipnet::IpNet;
-
 use crate::cli::{wrong, TableArgs};
 use crate::error::Error;
 use crate::host::services;
 use crate::host::users;
 use crate::query::columns::Column;
-use crate::query::expression::operand::{self, EndPattern, Operand};
+use crate::query::expression::operand::{self, Operand};
 use crate::query::expression::{Comparison, Condition, Expression, Subject, Test};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
@@ -26,9 +24,9 @@ pub fn expression(args: &TableArgs) -> Result<Expression, Error> {
         (column(Column::Sport), ports("--sport", &args.sport)?),
         (column(Column::Dport), ports("--dport", &args.dport)?),
         (Subject::EitherPort, ports("--port", &args.port)?),
-        (column(Column::Local), networks(&args.src)),
-        (column(Column::Remote), networks(&args.dst)),
-        (Subject::EitherEnd, networks(&args.addr)),
+        (column(Column::Local), args.src.concat()),
+        (column(Column::Remote), args.dst.concat()),
+        (Subject::EitherEnd, args.addr.concat()),
         (
             column(Column::Interface),
             args.interface.iter().map(|word| operand::interface(word)).collect(),
@@ -62,15 +60,12 @@ fn ports(option: &str, words: &[String]) -> Result<Vec<Operand>, Error> {
     let services = services::database();
     let mut ports = Vec::new();
     for word in words {
-        let found = services::parse(word, &services).map_err(|error| wrong(option, &error))?;
+        // With the colon of ss(8), as in expressions.
+        let port = word.strip_prefix(':').unwrap_or(word);
+        let found = services::parse(port, &services).map_err(|error| wrong(option, &error))?;
         ports.extend(found.into_iter().map(Operand::Ports));
     }
     Ok(ports)
-}
-
-fn networks(networks: &[IpNet]) -> Vec<Operand> {
-    let end = |network: &IpNet| EndPattern { network: Some(*network), ..EndPattern::default() };
-    networks.iter().map(end).map(Operand::End).collect()
 }
 
 fn users(words: &[String]) -> Result<Vec<u32>, Error> {

@@ -41,7 +41,8 @@ pub fn check() -> Result<(), LoadError> {
     }
     let missing = NEEDED.into_iter().filter(|capability| !has(*capability));
     let missing: Vec<String> = missing.map(|capability| capability.to_string()).collect();
-    Err(LoadError::Capabilities { missing: missing.join(" and "), how: how_to_grant() })
+    let how = format!("{}, or let a group read pins: `sudo knetstat pin`", how_to_grant());
+    Err(LoadError::Capabilities { missing: missing.join(" and "), how })
 }
 
 /// Whether a capability of this process is effective. True if the kernel does not answer.

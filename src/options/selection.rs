@@ -7,6 +7,7 @@ use wildmatch::WildMatchPattern;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::defaults::Defaults;
 use crate::options::plan::{Others, Plan};
+use crate::options::reference::sysctls;
 use crate::options::short::{names, without_prefix};
 use crate::record::fact::Sections;
 use crate::socket::kind::{Family, SocketKind};
@@ -141,8 +142,17 @@ pub fn find(word: &str) -> Result<Vec<usize>, String> {
         .collect();
     match found.is_empty() {
         false => Ok(found),
-        true => Err(suggest::unknown("option", word, CATALOGUE.iter().flat_map(names))),
+        true => Err(of_sysctl(word)
+            .unwrap_or_else(|| suggest::unknown("option", word, CATALOGUE.iter().flat_map(names)))),
     }
+}
+
+/// The message for the name of a sysctl.
+pub fn of_sysctl(word: &str) -> Option<String> {
+    let options = sysctls::options_of(word);
+    let known = suggest::listed(&options[..options.len().min(3)], "or");
+    (!options.is_empty())
+        .then(|| format!("unknown option '{word}' (for the option of this sysctl: {known})"))
 }
 
 /// The name of the option at an index in the catalogue.

@@ -30,12 +30,12 @@ pub const METRICS: Format = Format {
 };
 
 /// The metric of all sockets: its name and its help.
-const SOCKETS: (&str, &str) = ("knetstat_sockets", "Sockets, by what the labels tell of them");
+const SOCKETS: (&str, &str) = ("knetstat_sockets", "Number of sockets with these labels");
 
 /// The metric of the options of sockets.
 const OPTIONS: (&str, &str) = (
     "knetstat_socket_options",
-    "Sockets that have the option, by its value, default if it is not set",
+    "Number of sockets that have the option, by its value. A number that is not set counts as default",
 );
 
 /// Why a key cannot be a label, as the end of a sentence. `None` if it can.

@@ -97,7 +97,7 @@ pub struct Format {
     pub whole_sockets: bool,
     /// Whether the sockets of each layout follow in a section of their own.
     pub has_sections: bool,
-    /// Whether a socket is a block of lines, so that an empty line separates two of them.
+    /// Whether the output has parts that an empty line separates. One also separates two rounds.
     pub has_blocks: bool,
     /// Whether values are explained by sysctls, which have to be read in each network namespace.
     pub explains: bool,

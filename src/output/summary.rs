@@ -21,7 +21,7 @@ use crate::text::Escaped;
 pub const TEXT: Format = Format {
     whole_sockets: false,
     has_sections: false,
-    has_blocks: false,
+    has_blocks: true,
     explains: false,
     sections: Sections::default,
     open: |to, _, style| Box::new(Summary::new(to, style, Form::Text)),

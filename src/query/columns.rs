@@ -153,8 +153,8 @@ columns! {
     Protocol = "protocol", default("protocol"), both(left("Proto", 5)), Nothing, Word(kind::words), |row| Cell::Word(row.socket.word()), "Protocol, as in /proc/net";
     Type = "type", default("type"), both(left("Type", 9)), Nothing, Word(kind::type_words), |row| Cell::Word(row.socket.type_word()), "Type of the socket, as in socket(2)";
     State = "state", default("state"), each(left("State", 11), left("State", 13)), Nothing, State, |row| Cell::Word(row.socket.state_word()), "State, in netstat's words, and UNCONN of ss";
-    Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet, or connections not accepted yet";
-    Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet, or the backlog limit";
+    Recvq = "recvq", default("recv_queue"), both(right("Recv-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.recv_queue.into()), "Bytes not read by the process yet (except for TCP and unix sockets: memory with such data), or connections not accepted yet";
+    Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet (except for TCP: memory with data not sent or received yet), or the backlog limit";
     Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| number(row.socket.drops), "Packets dropped by the socket";
     Local = "local", default("local"), each(left("Local Address", 23), left("Path", 40)), Nothing, Address, |row| Cell::local(row), "Local address and port, or path";
     Sport = "sport", JsonMember::Chosen, ends(right("Sport", 5)), Nothing, Port, |row| port(row, |(local, _)| local), "Local port";

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use crate::options::catalogue::CATALOGUE;
+use crate::options::catalogue::{named, CATALOGUE};
 use crate::options::kind::ValueKind;
+use crate::options::reference::sysctls;
 use crate::options::short::{names, short_name, without_prefix};
 use crate::options::spec::OptionSpec;
 use crate::query::columns::{self, Column, Needs};
@@ -64,8 +65,22 @@ impl Key {
     pub fn parse_in_list(word: &str) -> Result<Key, String> {
         match word.trim() {
             "" => Err("empty word (name at least one column or option)".into()),
-            word => Key::parse(word),
+            word => Key::parse(word).map_err(|error| in_list("name", word).unwrap_or(error)),
         }
+    }
+
+    /// Parses a word of `--columns`.
+    ///
+    /// # Errors
+    ///
+    /// As [`columns::parse`]. If the word is an option, the sentence says how to show it.
+    pub fn parse_column(word: &str) -> Result<Column, String> {
+        columns::parse(word).map_err(|error| match Key::parse(word) {
+            Ok(Key::Option(_) | Key::Versions(..)) => format!(
+                "'{word}' is an option, and options are in one column (knetstat --columns local,options -O {word})"
+            ),
+            _ => in_list("column", word).unwrap_or(error),
+        })
     }
 
     /// The options that must be known, by their indexes in the catalogue.
@@ -149,6 +164,20 @@ fn member_of(index: usize, word: &str) -> Result<Key, String> {
     }
 }
 
+/// Words of expressions that are not names, and of other programs for them, and the names to use in a list.
+const IN_LISTS: [(&[&str], &str); 4] = [
+    (&["dst", "daddr", "raddr"], "remote"),
+    (&["src", "saddr", "laddr"], "local"),
+    (&["port"], "sport or dport"),
+    (&["addr", "host", "ip", "net"], "local or remote"),
+];
+
+fn in_list(thing: &str, word: &str) -> Option<String> {
+    let is = |known: &&str| known.eq_ignore_ascii_case(word);
+    let (_, names) = IN_LISTS.iter().find(|(words, _)| words.iter().any(|it| is(it)))?;
+    Some(format!("unknown {thing} '{word}' (did you mean {names}?)"))
+}
+
 /// Names of other programs, and the names here.
 const ELSEWHERE: [(&str, &str); 25] = [
     ("cmd", "command"),
@@ -181,6 +210,15 @@ const ELSEWHERE: [(&str, &str); 25] = [
 fn unknown(word: &str) -> String {
     if let Some((_, name)) = ELSEWHERE.iter().find(|(it, _)| it.eq_ignore_ascii_case(word)) {
         return format!("unknown name '{word}' (did you mean {name}?)");
+    }
+    let options = sysctls::options_of(word);
+    if !options.is_empty() {
+        let of = |option| named(option).map_or(option, short_name);
+        let names: Vec<&str> = options.into_iter().take(3).map(of).collect();
+        return format!(
+            "unknown name '{word}' (for the option of this sysctl: {})",
+            suggest::listed(&names, "or")
+        );
     }
     let columns = Column::ALL.into_iter().map(Column::name);
     let known: Vec<&str> = columns.chain(CATALOGUE.iter().map(short_name)).collect();

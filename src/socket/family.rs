@@ -92,9 +92,17 @@ pub fn parse(word: &str) -> Result<Families, String> {
     if let Some((_, families)) = known(&lower) {
         return Ok(*families);
     }
-    // ss(8) has unix_stream, packet_raw, vsock_dgram and so on.
-    let whole = lower.split_once('_').map(|(family, _)| family);
     let shown = escaped(word.as_bytes());
+    if ["tcp4", "tcp6", "udp4", "udp6"].contains(&&*lower) {
+        return Err(format!("no '{shown}' here (use --{lower})"));
+    }
+    // ss(8) has unix_stream, packet_raw, vsock_dgram and so on, and u_str, p_raw, v_dgr for them.
+    let whole = lower.split_once('_').map(|(family, _)| match family {
+        "u" => "unix",
+        "p" => "packet",
+        "v" => "vsock",
+        family => family,
+    });
     if let Some(family) = whole.filter(|family| known(family).is_some()) {
         return Err(format!(
             "no '{shown}' here (use {family}; the column 'type' tells them apart)"

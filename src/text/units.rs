@@ -1,5 +1,7 @@
 //! Numbers with a unit, as they are typed: `1.5s`, `500ms`, `64k`.
 
+use std::time::Duration;
+
 /// The units of time, in microseconds.
 const TIMES: [(&str, i128); 10] = [
     ("us", 1),
@@ -35,6 +37,12 @@ const SIZES: [(&str, i128); 13] = [
 /// `None` if it is no such number, or has no unit.
 pub fn time(text: &str) -> Option<i128> {
     scaled(text, &TIMES)
+}
+
+/// Parses a duration: a number with a unit of time, or seconds. `None` if it is negative or no such number.
+pub fn duration(text: &str) -> Option<Duration> {
+    let time = time(text).or_else(|| decimal(text, 1_000_000));
+    time.and_then(|time| u64::try_from(time).ok()).map(Duration::from_micros)
 }
 
 /// Parses a number with a unit of size, which may have decimals. Returns bytes, rounded down. `None` if it is

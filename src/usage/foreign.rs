@@ -85,6 +85,8 @@ static FOREIGN: &[Foreign] = &[
     to(&["--silent"], "test for a socket", "knetstat -q"),
     to(&["--group-by"], "count sockets", "knetstat --count-by state"),
     to(&["--watch", "--follow", "--repeat"], "repeat the table", "knetstat -c"),
+    to(&["--interval", "--delay"], "repeat the table every second", "knetstat -c 1"),
+    to(&["--prometheus", "--openmetrics"], "get metrics", "knetstat --metrics"),
     to(&["--grep", "--match"], "choose rows by value", "knetstat --where 'not keepalive'"),
     to(&["--detail", "--details", "--explain"], "see a socket in depth", "knetstat -t --long :443"),
     to(

@@ -12,7 +12,9 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::Command;
 
-use crate::text::{escaped, suggest};
+use crate::query::expression::Expression;
+use crate::query::key::Key;
+use crate::text::{escaped, suggest, units};
 
 pub use words::{loose_names, no_help, with_file_hint, wrong_words};
 
@@ -44,6 +46,12 @@ pub fn answer(error: &clap::Error, program: &Command, arguments: &[OsString]) ->
         ErrorKind::ValueValidation => {
             let why = error.source().map_or_else(|| "wrong value".into(), ToString::to_string);
             format!("{option}: {why}")
+        }
+        ErrorKind::TooManyValues if option == "--continuous" => {
+            format!(
+                "{option} does not take a value (for an interval: {option} {})",
+                escaped(value.as_bytes())
+            )
         }
         ErrorKind::TooManyValues => {
             format!("{option} does not take a value (omit '={}')", escaped(value.as_bytes()))
@@ -108,6 +116,9 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     if let Some(long) = known.iter().find(|long| words.iter().any(|word| *word == long[1..])) {
         return format!("unknown option '{}' (did you mean {long}?)", &long[1..]);
     }
+    if let Some(answer) = interval(words).or_else(|| switch(words)) {
+        return answer;
+    }
     if let Some(letter) = option.strip_prefix('-').filter(|it| it.chars().count() == 1) {
         let value = value_after(letter, words).unwrap_or_default();
         let letter = letter.chars().next().unwrap_or_default();
@@ -132,16 +143,60 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     if option.len() > 2 && begun.len() > 1 {
         return suggest::ambiguous("option", option, &begun);
     }
-    let near = match option.starts_with("--") {
-        true => suggest::nearest(option, &known),
-        false => Vec::new(),
+    if let Some(answer) = name(option, command) {
+        return answer;
+    }
+    // The dashes would make all words alike.
+    let bare: Vec<&str> = known.iter().map(|long| long.trim_start_matches('-')).collect();
+    let near = match option.strip_prefix("--") {
+        Some(word) => suggest::nearest(word, &bare),
+        None => Vec::new(),
     };
     let hint = match near.first() {
-        Some(near) => format!("did you mean {near}?"),
+        Some(near) => format!("did you mean --{near}?"),
         None if command.get_name() == "knetstat" => "knetstat -h lists the options".into(),
         None => format!("knetstat help {} lists the options", command.get_name()),
     };
     format!("unknown option '{}' ({hint})", escaped(option.as_bytes()))
+}
+
+/// The message for an interval in the same argument as `-c`: `-tc2s`, `-c=1`.
+fn interval(words: &[String]) -> Option<String> {
+    let (place, letters, time) = words.iter().enumerate().find_map(|(place, word)| {
+        let (letters, time) = word.split_once('c').filter(|_| !word.starts_with("--"))?;
+        let letters = letters.strip_prefix('-')?;
+        let time = time.strip_prefix('=').unwrap_or(time);
+        units::duration(time)?;
+        letters.chars().all(char::is_alphanumeric).then(|| (place, format!("-{letters}c"), time))
+    })?;
+    let mut line = words.to_vec();
+    line[place] = letters;
+    line.insert(place + 1, time.to_owned());
+    Some(format!("-c: the interval is an argument of its own (knetstat {})", words::shell(&line)))
+}
+
+/// The message for an option that is off as `--short` prints it: `-keepalive`.
+fn switch(words: &[String]) -> Option<String> {
+    let is_switch = |name: &&str| {
+        let is_word = name.len() > 2 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_word && Expression::parse(&format!("not {name}")).is_ok()
+    };
+    let name = words.iter().filter_map(|word| word.strip_prefix('-')).find(is_switch)?;
+    let name = escaped(name.as_bytes());
+    Some(format!("unknown option '-{name}' (for sockets without it: knetstat not {name})"))
+}
+
+/// The message for the name of a column or of an option of sockets as a long option: `--inode`.
+fn name(option: &str, command: &Command) -> Option<String> {
+    let word = option.strip_prefix("--").filter(|_| command.get_name() == "knetstat")?;
+    let name = escaped(word.as_bytes());
+    let use_it = match Key::parse(word).ok()? {
+        Key::Column(_) => {
+            format!("to show it use knetstat --columns {name}, to choose by it use knetstat {name}=VALUE")
+        }
+        _ => format!("to show the option use knetstat -O {name}"),
+    };
+    Some(format!("no --{name} here; {use_it}"))
 }
 
 /// The long options that are shown to users.

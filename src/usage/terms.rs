@@ -53,7 +53,10 @@ fn term(words: &[&str]) -> Option<(Vec<String>, usize)> {
             Some((option(&format!("--{end}"), &range(op, port)?), 3))
         }
         [end @ ("port" | "sport" | "dport"), port, ..] => {
-            Some((option(&format!("--{end}"), &range("=", port)?), 2))
+            let first = range("=", port)?;
+            let others: Vec<String> = words[2..].iter().map_while(|word| numbers(word)).collect();
+            let ports = [first].into_iter().chain(others.iter().cloned()).collect::<Vec<_>>();
+            Some((option(&format!("--{end}"), &ports.join(",")), 2 + others.len()))
         }
         [word, ..] => alone(word).map(|options| (options, 1)),
         [] => None,
@@ -183,6 +186,7 @@ mod tests {
             ("state established", "--state established"),
             ("sport = :443", "--sport 443"),
             ("sport :443", "--sport 443"),
+            ("dport 443 5432", "--dport 443,5432"),
             ("dport ge :1024", "--dport 1024-65535"),
             ("dport < :1024", "--dport 0-1023"),
             ("dst 10.0.0.0/8 and dport = :443", "--dst 10.0.0.0/8 --dport 443"),

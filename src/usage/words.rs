@@ -14,7 +14,7 @@ use crate::options::selection;
 use crate::query::columns;
 use crate::query::expression::ExpressionError;
 use crate::query::key::Key;
-use crate::text::{escaped, suggest};
+use crate::text::{escaped, suggest, units};
 use crate::usage::{lsof, terms};
 
 /// The command line around the words.
@@ -37,9 +37,10 @@ pub fn wrong_words(
 ) -> String {
     let (words, arguments, place) = typed(words, arguments, program);
     let line = Line::new(&words, &arguments, place, program);
-    let known: [fn(&Line) -> Option<String>; 10] = [
+    let known: [fn(&Line) -> Option<String>; 11] = [
         empty_or_option,
         dash,
+        count,
         list,
         value_of_letter,
         command,
@@ -134,6 +135,18 @@ impl<'a> Line<'a> {
         format!("knetstat {}", shell(&words))
     }
 
+    /// Whether this flag is before the words, by its name or its letter.
+    fn has(&self, flag: &str) -> bool {
+        let argument = argument(self.program, flag).filter(|_| flag.starts_with("--"));
+        let letter = argument.and_then(clap::Arg::get_short);
+        let is_flag = argument.is_some_and(|it| matches!(it.get_action(), ArgAction::SetTrue));
+        let has_letter = |word: &String| {
+            let is_short = word.starts_with('-') && !word.starts_with("--");
+            is_short && letter.is_some_and(|letter| word.contains(letter))
+        };
+        is_flag && self.before.iter().any(|word| word == flag || has_letter(word))
+    }
+
     /// The option before the words, and its values.
     fn option(&self) -> Option<(&str, &[String])> {
         let place = self.before.iter().rposition(|word| word.starts_with('-'))?;
@@ -188,12 +201,24 @@ fn dash(line: &Line) -> Option<String> {
     })
 }
 
+/// An interval and a count, as of vmstat(8): `-c 1 10`.
+fn count(line: &Line) -> Option<String> {
+    let (option, values) = line.option()?;
+    let is_interval = argument(line.program, option)?.get_long() == Some("continuous");
+    let [interval, count] = line.words[..] else { return None };
+    let are_numbers = [interval, count].iter().all(|word| units::duration(word).is_some());
+    (is_interval && values.is_empty() && are_numbers).then(|| {
+        let command = line.with(&[interval.to_owned()]);
+        format!("-c: a number of rounds is not supported ({command})")
+    })
+}
+
 /// A list with blanks between its words, or a pattern that the shell has expanded.
 fn list(line: &Line) -> Option<String> {
     let (option, values) = line.option()?;
     let [value] = values else { return None };
     let all: Vec<&str> = [value.as_str()].into_iter().chain(line.words.iter().copied()).collect();
-    if let Some(answer) = expanded(option, &all) {
+    if let Some(answer) = expanded(line.program, option, &all) {
         return Some(answer);
     }
     let argument = argument(line.program, option)?;
@@ -229,19 +254,21 @@ fn joined(line: &Line, option: &str, first: &str) -> String {
     let words = words.flat_map(|word| word.split([',', ' '])).filter(|word| !word.is_empty());
     let list = words.collect::<Vec<_>>().join(",");
     let before = &line.before[..line.before.len() - 1];
+    let option = long(line.program, option);
     format!("{option}: a list is separated by commas ({})", line.command(before, &[list]))
 }
 
 /// Returns the message for words that are all names of files, because the shell has expanded an unquoted
 /// pattern.
-fn expanded(option: &str, words: &[&str]) -> Option<String> {
+fn expanded(program: &Command, option: &str, words: &[&str]) -> Option<String> {
     let is_file = |word: &&str| {
         !word.contains('/') && caller::with_rights_of_caller(|| exists(word)).unwrap_or(false)
     };
     (words.len() > 1 && words.iter().all(is_file)).then(|| {
         let pattern = format!("{}*", common_beginning(words));
         format!(
-            "{option}: the shell replaced a pattern with the names of files (quote it: {option} {})",
+            "{}: the shell replaced a pattern with the names of files (quote it: {option} {})",
+            long(program, option),
             quoted(&escaped(pattern.as_bytes()))
         )
     })
@@ -291,7 +318,7 @@ fn common_beginning(words: &[&str]) -> String {
     first[..common.last().unwrap_or(0)].to_owned()
 }
 
-/// A value after a letter that has no value here, but has one in lsof(8): `-p 812`, `-u root`.
+/// A value after a letter that has no value here, but has one in other programs: `-p 812`, `-u root`, `-o json`.
 fn value_of_letter(line: &Line) -> Option<String> {
     let (option, values) = line.option()?;
     let letter = option.strip_prefix('-').filter(|it| !it.starts_with('-'))?.chars().last()?;
@@ -305,6 +332,11 @@ fn value_of_letter(line: &Line) -> Option<String> {
             users::parse(word, &users::database()).ok().filter(|_| word.parse::<u32>().is_err())?;
             vec!["--user".into(), word.into()]
         }
+        'o' => match word {
+            "json" => vec!["-J".into()],
+            "ndjson" | "csv" => vec![format!("--{word}")],
+            _ => return None,
+        },
         _ => return None,
     };
     let before = &line.before[..line.before.len() - 1];
@@ -316,7 +348,10 @@ fn value_of_letter(line: &Line) -> Option<String> {
 
 /// Words that are equivalent to options.
 fn options(line: &Line) -> Option<String> {
-    let options = terms::options(&line.words)?;
+    let mut options = terms::options(&line.words)?;
+    if options.iter().any(|option| !line.has(option)) {
+        options.retain(|option| !line.has(option));
+    }
     // Several names of options are more likely a wrong expression.
     if line.typed().contains(' ') && options.iter().any(|option| option == "-O") {
         return None;
@@ -351,6 +386,16 @@ fn options(line: &Line) -> Option<String> {
 fn command(line: &Line) -> Option<String> {
     if line.first() == "version" {
         return Some("unknown command 'version' (did you mean --version?)".into());
+    }
+    match line.words[..] {
+        ["watch"] => {
+            return Some(format!("unknown command '{}' (did you mean -c?)", line.first()));
+        }
+        ["explain" | "describe", name] if selection::find(name).is_ok() => {
+            let command = shell_command(&["options", name]);
+            return Some(format!("unknown command '{}' ({command})", line.first()));
+        }
+        _ => {}
     }
     let is_command = |word: &&str| line.program.get_subcommands().any(|it| it.get_name() == *word);
     let place = line.words.iter().position(is_command)?;
@@ -404,6 +449,12 @@ fn argument<'a>(program: &'a Command, option: &str) -> Option<&'a clap::Arg> {
         Some(long) => argument.get_long() == Some(long),
         None => argument.get_short().is_some_and(|short| option.ends_with(short)),
     })
+}
+
+/// The name of an option in messages: the long one, as in those of clap.
+fn long(program: &Command, option: &str) -> String {
+    let long = argument(program, option).and_then(clap::Arg::get_long);
+    long.map_or_else(|| option.to_owned(), |long| format!("--{long}"))
 }
 
 /// Words quoted for a shell and escaped for a terminal.

@@ -48,7 +48,10 @@ fn without_capabilities_it_says_which_and_how_to_give_them() {
 #[test]
 fn the_capability_that_is_missing_is_named() {
     let program = Everybodys::new("one");
-    failed(&program.run(&["perfmon"], &[]), &[CANNOT, ": CAP_BPF is required (", "setcap"]);
+    failed(
+        &program.run(&["perfmon"], &[]),
+        &[CANNOT, ": CAP_BPF is required (", "setcap", "`sudo knetstat pin`"],
+    );
     failed(&program.run(&["bpf"], &[]), &[CANNOT, ": CAP_PERFMON is required (", "setcap"]);
     failed(
         &program.run(&["net_admin", "net_raw"], &[]),

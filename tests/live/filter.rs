@@ -491,6 +491,23 @@ fn networks() {
     scene.check_extreme("--addr 0.0.0.0/0,::/0", true);
 }
 
+/// What an expression accepts for an address, the flag accepts, too.
+#[test]
+fn addresses_with_ports() {
+    let scene = Scene::new();
+    let is_loopback = |address| within("127.0.0.0/8", address) || within("::1/128", address);
+    scene.check("--src localhost", |socket| is_loopback(address(socket, "local")));
+    let port_of = |socket: &Value| port(socket, "local");
+    let bound = scene.all.iter().find(|it| is_loopback(address(it, "local")) && port_of(it) > 0);
+    let number = port_of(bound.expect("a socket that is bound"));
+    let local = address(bound.expect("a socket that is bound"), "local");
+    scene.check(&format!("--src {}", SocketAddr::new(local, number as u16)), |socket| {
+        address(socket, "local") == local && port_of(socket) == number
+    });
+    scene.check(&format!("--src :{number}"), |socket| port_of(socket) == number);
+    scene.check_once(&format!("--sport :{number}"), |socket| port_of(socket) == number);
+}
+
 #[test]
 fn networks_in_other_words() {
     let scene = Scene::new();

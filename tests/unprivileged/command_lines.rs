@@ -22,9 +22,9 @@ const LINES: &[(&str, &str)] = &[
     ("-O nosuch*", "--options: unknown option 'nosuch*' ('knetstat options' lists them)"),
     ("-O ,", "--options: empty list (name at least one option, or common, set or all)"),
     ("-O", "--options requires a value (such as --options keepalive,nodelay)"),
-    ("-O nodelay keepalive", "-O: a list is separated by commas (knetstat -O nodelay,keepalive)"),
-    ("-O a b", "-O: a list is separated by commas (knetstat -O a,b)"),
-    ("-O keepalive mark -t", "-O: a list is separated by commas (knetstat -O keepalive,mark -t)"),
+    ("-O nodelay keepalive", "--options: a list is separated by commas (knetstat -O nodelay,keepalive)"),
+    ("-O a b", "--options: a list is separated by commas (knetstat -O a,b)"),
+    ("-O keepalive mark -t", "--options: a list is separated by commas (knetstat -O keepalive,mark -t)"),
     ("--columns lokal", "--columns: unknown column 'lokal' (did you mean local?)"),
     ("--columns local,re", "--columns: ambiguous column 're' (did you mean recvq or remote?)"),
     ("--columns local,", "--columns: empty word (name at least one column)"),
@@ -40,11 +40,11 @@ const LINES: &[(&str, &str)] = &[
     ("--sport domian", "--sport: unknown service 'domian' (did you mean domain or domain-s?)"),
     ("--dport -1", "--dport: invalid port '-1' (expected 0-65535, a range such as 8000-8100, or a service name)"),
     ("--dport=-1", "--dport: invalid port '-1' (expected 0-65535, a range such as 8000-8100, or a service name)"),
-    ("--addr 10.0.0.0/33", "--addr: invalid address '10.0.0.0/33' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"),
-    ("--addr localhost", "--addr: invalid address 'localhost' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"),
+    ("--addr 10.0.0.0/33", "--addr: invalid address '10.0.0.0/33' (expected an address, a network or a port: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443)"),
+    ("--addr /run/x", "--addr: invalid address '/run/x' (expected an address, a network or a port: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443)"),
+    ("--addr 10.0.0.5:htpp", "--addr: invalid address '10.0.0.5:htpp' (expected an address, a network or a port: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443)"),
     ("--addr", "--addr requires a value (such as --addr 10.0.0.0/8)"),
-    ("--src fe80::1%lo", "--src: scoped addresses are not accepted here (use --interface for the scope)"),
-    ("--dst 300.0.0.1", "--dst: invalid address '300.0.0.1' (expected an address or network: 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"),
+    ("--dst 300.0.0.1", "--dst: invalid address '300.0.0.1' (expected an address, a network or a port: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443)"),
     ("--pid init", "--pid: invalid PID 'init' (for the name of a process, use --command)"),
     ("--pid -1", "--pid: invalid PID '-1' (for the name of a process, use --command)"),
     ("--pid 99999999999", "--pid: invalid PID '99999999999' (for the name of a process, use --command)"),
@@ -119,6 +119,7 @@ const LINES: &[(&str, &str)] = &[
     ("--module --all-netns", "--module and --all-netns cannot be combined"),
     ("--module -q", "--module and --quiet cannot be combined"),
     ("--module -f unix", "--module: only TCP and UDP sockets have this layout (omit --family)"),
+    ("-O nodelay --count-by state", "--options and --count-by cannot be combined"),
     ("-s --csv", "--summary and --csv cannot be combined"),
     ("-s --count-by state", "--summary and --count-by cannot be combined"),
     ("--sort local --count-by state", "--sort and --count-by cannot be combined"),
@@ -137,6 +138,35 @@ const LINES: &[(&str, &str)] = &[
     ("-y", "unknown option '-y' (knetstat -h lists the options)"),
     ("-tyz", "unknown option '-y' (knetstat -h lists the options)"),
     ("--nosuch", "unknown option '--nosuch' (knetstat -h lists the options)"),
+    ("--count-by dst", "--count-by: unknown name 'dst' (did you mean remote?)"),
+    ("--count-by port", "--count-by: unknown name 'port' (did you mean sport or dport?)"),
+    ("--sort -src", "--sort: unknown name 'src' (did you mean local?)"),
+    ("--columns dst", "--columns: unknown column 'dst' (did you mean remote?)"),
+    ("--columns local,keepalive", "--columns: 'keepalive' is an option, and options are in one column (knetstat --columns local,options -O keepalive)"),
+    ("-O tcp_keepalive_time", "--options: unknown option 'tcp_keepalive_time' (for the option of this sysctl: TCP_KEEPIDLE)"),
+    ("--sort tcp_rmem", "--sort: unknown name 'tcp_rmem' (for the option of this sysctl: rcvbuf)"),
+    ("options net.ipv4.tcp_keepalive_time", "options: unknown option 'net.ipv4.tcp_keepalive_time' (for the option of this sysctl: TCP_KEEPIDLE)"),
+    ("-t -keepalive", "unknown option '-keepalive' (for sockets without it: knetstat not keepalive)"),
+    ("-c1", "-c: the interval is an argument of its own (knetstat -c 1)"),
+    ("-tc2s -u", "-c: the interval is an argument of its own (knetstat -tc 2s -u)"),
+    ("-c=1", "-c: the interval is an argument of its own (knetstat -c 1)"),
+    ("--continuous=1", "--continuous does not take a value (for an interval: --continuous 1)"),
+    ("-c 1 10", "-c: a number of rounds is not supported (knetstat -c 1)"),
+    ("--interval 1", "no --interval here; to repeat the table every second use knetstat -c 1"),
+    ("--prometheus", "no --prometheus here; to get metrics use knetstat --metrics"),
+    ("--container x", "no --container here; to show it use knetstat --columns container, to choose by it use knetstat container=VALUE"),
+    ("--keepalive", "no --keepalive here; to show the option use knetstat -O keepalive"),
+    ("--yaml", "unknown option '--yaml' (knetstat -h lists the options)"),
+    ("--pretty", "unknown option '--pretty' (knetstat -h lists the options)"),
+    ("--coulmns", "unknown option '--coulmns' (did you mean --columns?)"),
+    ("dport 443 5432", "unexpected words 'dport 443 5432' (use knetstat --dport 443,5432)"),
+    ("-o json", "-o does not take a value (use knetstat -J)"),
+    ("-to csv", "-o does not take a value (use knetstat -t --csv)"),
+    ("-t tcp port 80", "unexpected words 'tcp port 80' (use knetstat -t --port 80)"),
+    ("-f tcp6", "--family: no 'tcp6' here (use --tcp6)"),
+    ("-A u_str", "--family: no 'u_str' here (use unix; the column 'type' tells them apart)"),
+    ("explain keepalive", "unknown command 'explain' (knetstat options keepalive)"),
+    ("watch", "unknown command 'watch' (did you mean -c?)"),
     // Families
     ("-f ip4", "--family: unknown family 'ip4' (expected inet, inet6, tcp, udp, raw, unix, packet, netlink, mptcp, sctp, vsock, xdp or all)"),
     ("-f unix_stream", "--family: no 'unix_stream' here (use unix; the column 'type' tells them apart)"),
@@ -287,7 +317,7 @@ fn what_an_answer_says_to_type_is_right_usage() {
     for (line, answer) in LINES {
         for hint in hints(answer) {
             // Placeholders, which are not meant to be typed.
-            let words = ["LIST", "NAME", "eth0", "select", "jq"];
+            let words = ["LIST", "NAME", "VALUE", "eth0", "select", "jq"];
             if words.iter().any(|word| hint.contains(word)) {
                 continue;
             }
@@ -351,6 +381,14 @@ const EXPRESSIONS: &[(&[&str], &str, &str, &str)] = &[
     (&["command=not"], "expected a value (quote a value that is such a word)", "command=not", "not"),
     (&["group=1/3"], "the number of a group cannot be compared (ask has(group), or compare the port)", "group=1/3", "group"),
     (&["command = 'x"], "unterminated quote (quote the whole value)", "command = 'x", "'x"),
+    (&["tcp_keepalive_time > 5"], "unknown name 'tcp_keepalive_time' (for the option of this sysctl: keepidle)", "tcp_keepalive_time > 5", "tcp_keepalive_time"),
+    (&["-t", "set", "rcvbuf"], "'set rcvbuf' has no meaning (did you mean set(rcvbuf)?)", "set rcvbuf", "set"),
+    (&["has keepalive"], "'has keepalive' has no meaning (did you mean has(keepalive)?)", "has keepalive", "has"),
+    (&["keepalive", "off"], "'keepalive off' has no meaning (did you mean not keepalive?)", "keepalive off", "off"),
+    (&["--where", "no keepalive"], "--where: 'no keepalive' has no meaning (did you mean not keepalive?)", "no keepalive", "no"),
+    (&["keepidle in 5,7"], "'keepidle in' has no meaning (did you mean keepidle=VALUE,VALUE?)", "keepidle in 5,7", "in"),
+    (&["dport in 443,80"], "a list follows the sign = (dport=VALUE,VALUE)", "dport in 443,80", "in"),
+    (&["timer = keepalive"], "the timer is compared as a time (for its kind: timer ~ 'keepalive*')", "timer = keepalive", "keepalive"),
     (&["\u{202e}x = 5"], "unknown name '\\xe2\\x80\\xaex' (expected a column, or an option that 'knetstat options' lists)", "\\xe2\\x80\\xaex = 5", "\\xe2\\x80\\xaex"),
 ];
 
@@ -406,7 +444,7 @@ impl Drop for Files {
 fn a_pattern_that_the_shell_has_expanded_is_recognised() {
     let several = Files::new(&["TCP_A", "TCP_B"]);
     let answer = "the shell replaced a pattern with the names of files (quote it: -O 'TCP_*')\n";
-    assert_eq!(several.shell("-t -O TCP_*"), format!("knetstat: -O: {answer}"));
+    assert_eq!(several.shell("-t -O TCP_*"), format!("knetstat: --options: {answer}"));
     let said = several.shell("options TCP_*");
     assert!(said.contains("quote the pattern"), "{said}");
     let one = Files::new(&["TCP_A"]);

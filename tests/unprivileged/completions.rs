@@ -84,6 +84,11 @@ fn names_are_offered_in_the_spelling_that_was_begun() {
         ("knetstat -t keepid", &["keepidle"]),
         ("knetstat -t dport = 443 and not keepid", &["keepidle"]),
         ("knetstat do", &["doctor"]),
+        ("knetstat state establ", &["established"]),
+        ("knetstat -t dport = 443 and state establ", &["established"]),
+        ("knetstat -tp exclude ESTABL", &["ESTABLISHED"]),
+        ("knetstat -O state establ", &[]),
+        ("knetstat options state establ", &[]),
     ] {
         assert_eq!(offered(line), set(expected), "{line}");
     }

@@ -43,7 +43,9 @@ pub fn parse(words: &[String]) -> Result<Request, String> {
         _ => {}
     }
     let mut found = Vec::new();
-    for word in words {
+    // As a list of -O, too.
+    let words = words.iter().flat_map(|word| word.split(','));
+    for word in words.filter(|word| !word.is_empty()) {
         for index in find(word)? {
             if !found.contains(&index) {
                 found.push(index);
@@ -63,7 +65,8 @@ fn find(word: &str) -> Result<Vec<usize>, String> {
     }
     selection::find(word).map_err(|_| {
         let options = CATALOGUE.iter().flat_map(names);
-        suggest::unknown("option", word, options.chain(topics::all().map(|topic| topic.name)))
+        let known = options.chain(topics::all().map(|topic| topic.name));
+        selection::of_sysctl(word).unwrap_or_else(|| suggest::unknown("option", word, known))
     })
 }
 
@@ -91,6 +94,7 @@ mod tests {
         assert_eq!(keepalive[..2], ["SO_KEEPALIVE", "TCP_KEEPIDLE"]);
         assert_eq!(named(&["so_keepalive"]), ["SO_KEEPALIVE"], "the option alone");
         assert_eq!(named(&["keepidle", "keepalive"]).len(), keepalive.len(), "each once");
+        assert_eq!(named(&["keepidle,so_mark"]), ["TCP_KEEPIDLE", "SO_MARK"]);
         assert_eq!(named(&["all"]).len(), CATALOGUE.len());
     }
 

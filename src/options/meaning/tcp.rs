@@ -1,6 +1,8 @@
 //! IPPROTO_TCP. The comments name the place in the kernel.
 
-use super::sentence::{bytes, limit, says, when, Sentence, Subject, Values};
+use std::time::Duration;
+
+use super::sentence::{bytes, limit, says, seconds, when, Sentence, Subject, Values};
 use crate::options::dead_after;
 use crate::options::decode::tcp::{is_segment, seconds_of};
 use crate::record::fact::value;
@@ -29,12 +31,30 @@ pub(super) static SENTENCES: &[Sentence] = &[
         when(it.has("SO_KEEPALIVE") && it.has("TCP_USER_TIMEOUT") && it.is_of(&[Family::Tcp]))
     }),
     says(&["TCP_USER_TIMEOUT"], "unacknowledged data is given up after {}", |it| {
-        given_up(it).filter(|_| it.is_on())
+        given_up(it).filter(|_| it.is_on() && !is_window_closed(it))
     }),
     says(
         &["TCP_USER_TIMEOUT"],
         "0: unacknowledged data is given up after {}, by net.ipv4.tcp_retries2 = {}",
-        by_retries,
+        |it| by_retries(it).filter(|_| !is_window_closed(it)),
+    ),
+    // net/ipv4/tcp_timer.c, tcp_probe_timer(): icsk_probes_tstamp is the time of the first probe
+    says(
+        &["TCP_USER_TIMEOUT"],
+        "the connection is given up at the latest {} after the first probe of the closed window of the peer, \
+         even if the peer answers",
+        |it| {
+            let milliseconds = u64::try_from(it.number()?).ok().filter(|_| it.is_on())?;
+            given_up(it).filter(|_| is_window_closed(it))?;
+            Some(vec![seconds(Duration::from_millis(milliseconds))])
+        },
+    ),
+    // The same: an answer resets icsk_probes_out in tcp_ack().
+    says(
+        &["TCP_USER_TIMEOUT"],
+        "0: while the window of the peer is closed, the connection is given up {} after the last answer to a \
+         probe, by net.ipv4.tcp_retries2 = {}",
+        |it| by_retries(it).filter(|_| is_window_closed(it)),
     ),
     says(&["TCP_SYNCNT"], "the kernel gives up connecting after {}", |it| {
         let is_connecting = it.is_of(&[Family::Tcp]) && it.state == State::SynSent;
@@ -82,11 +102,17 @@ pub(super) static SENTENCES: &[Sentence] = &[
     ),
 ];
 
-/// How long data may be unacknowledged. dead_after/ has the rules.
+/// How long data may be unacknowledged or, while the window of the peer is closed, probes may be unanswered.
+/// dead_after/ has the rules.
 fn given_up(it: &Subject) -> Option<Values> {
     let is_open = matches!(it.state, State::Established | State::CloseWait);
     let is_held = it.is_of(&[Family::Tcp]) && is_open && !it.context.is_dead();
     Some(vec![limit(dead_after::sending(&it.context).filter(|_| is_held)?)?])
+}
+
+/// Whether the peer accepts no data, which then waits and is not retransmitted.
+fn is_window_closed(it: &Subject) -> bool {
+    it.fact(value!(DIAG DIAG__send_window)) == Some(0)
 }
 
 fn by_retries(it: &Subject) -> Option<Values> {

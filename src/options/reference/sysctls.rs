@@ -94,6 +94,25 @@ pub fn of(option: &str) -> impl Iterator<Item = Sysctl> + '_ {
     all().filter(move |sysctl| sysctl.option == option)
 }
 
+/// The options of a sysctl, by its name with or without what precedes the last dot, and without `tcp_`: those whose
+/// default it is first.
+pub fn options_of(name: &str) -> Vec<&'static str> {
+    let is = |sysctl: &Sysctl| {
+        let last = sysctl.name.rsplit('.').next().unwrap_or(sysctl.name);
+        let short = last.strip_prefix("tcp_").unwrap_or(last);
+        [sysctl.name, last, short].iter().any(|it| it.eq_ignore_ascii_case(name))
+    };
+    let mut found: Vec<Sysctl> = all().filter(is).collect();
+    found.sort_by_key(|sysctl| !matches!(sysctl.role, Role::Default | Role::Unset));
+    let mut options: Vec<&str> = Vec::new();
+    for sysctl in found {
+        if !options.contains(&sysctl.option) {
+            options.push(sysctl.option);
+        }
+    }
+    options
+}
+
 /// The lines of all options.
 pub fn all() -> impl Iterator<Item = Sysctl> {
     static ALL: LazyLock<Vec<Sysctl>> =

@@ -8,6 +8,7 @@ use crate::query::cell_text;
 use crate::query::columns::Column;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
+use crate::socket::kind::Family;
 use crate::socket::owner::{Holder, Owner};
 use crate::socket::peer::Peer;
 use crate::socket::state::State;
@@ -92,15 +93,27 @@ fn queues(row: &Row) -> String {
             let backlog = cell_text::text(&send);
             format!("{} to be accepted, backlog {backlog}", counted(&receive, "connection"))
         }
-        _ => format!(
-            "{} to be read, {} to be sent or acknowledged",
-            counted(&receive, "byte"),
-            counted(&send, "byte")
-        ),
+        _ => {
+            let [unread, unsent] = of_queues(row);
+            format!("{} {unread}, {} {unsent}", counted(&receive, "byte"), counted(&send, "byte"))
+        }
     };
     match Column::Drops.read(row) {
         Cell::Number(drops) if drops > 0 => format!("{text}, packets dropped: {drops}"),
         _ => text,
+    }
+}
+
+/// What the bytes of the queues are. Only TCP counts those of the data in both: `bpf/` has the members of the kernel.
+fn of_queues(row: &Row) -> [&'static str; 2] {
+    const UNRECEIVED: &str = "of memory with data to be received";
+    match row.socket.kind.family() {
+        Family::Tcp => ["to be read", "to be sent or acknowledged"],
+        Family::Unix if row.socket.type_word() == "dgram" => {
+            ["to be read in the first datagram", UNRECEIVED]
+        }
+        Family::Unix => ["to be read", UNRECEIVED],
+        _ => ["of memory with data to be read", "of memory with data to be sent"],
     }
 }
 

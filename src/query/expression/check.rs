@@ -35,7 +35,10 @@ struct Checker {
 impl Checker {
     fn checked(&mut self, syntax: &Syntax) -> Result<Expression, Fault> {
         Ok(match syntax {
-            Syntax::All(inner) => Expression::All(self.all(inner)?),
+            Syntax::All(inner) => match inner.windows(2).find_map(|pair| self.phrase(pair)) {
+                Some(fault) => return Err(fault),
+                None => Expression::All(self.all(inner)?),
+            },
             Syntax::Any(inner) => Expression::Any(self.all(inner)?),
             Syntax::Not(inner) => Expression::Not(Box::new(self.checked(inner)?)),
             Syntax::Compared(name, comparison, value) => {
@@ -44,6 +47,29 @@ impl Checker {
             Syntax::Asked(function, name) => Expression::Test(self.asked(*function, name)?),
             Syntax::Word(word) => Expression::Test(self.alone(word)?),
         })
+    }
+
+    /// The fault of two words that mean something only in another form, such as `keepalive off`.
+    fn phrase(&mut self, pair: &[Syntax]) -> Option<Fault> {
+        let [Syntax::Word(first), Syntax::Word(second)] = pair else { return None };
+        let (one, other) = (first.text().to_lowercase(), second.text().to_lowercase());
+        let (word, name, meant) = match (&*one, &*other) {
+            ("set" | "has", name) => (first, name, format!("{one}({name})")),
+            ("no", name) => (first, name, format!("not {name}")),
+            (name, "on") => (second, name, name.to_owned()),
+            (name, "off") => (second, name, format!("not {name}")),
+            (name, "in") => (second, name, format!("{name}=VALUE,VALUE")),
+            _ => return None,
+        };
+        let key = self.key(name).ok()?;
+        if !meant.contains(['(', '=']) && Type::of(Subject::Key(key)) != Type::Switch {
+            return None;
+        }
+        let shown = escaped(format!("{} {}", first.text(), second.text()).as_bytes());
+        Some(fault(
+            word,
+            format!("'{shown}' has no meaning (did you mean {}?)", escaped(meant.as_bytes())),
+        ))
     }
 
     fn all(&mut self, inner: &[Syntax]) -> Result<Vec<Expression>, Fault> {
@@ -113,7 +139,8 @@ impl Checker {
                 Entry::Occupied(found) => found.into_mut(),
                 Entry::Vacant(place) => {
                     let found = operand::parse(&self.databases, name, of_type, word);
-                    place.insert(found.map_err(|message| fault(value, message))?)
+                    let explained = |message| other_form(name, word).unwrap_or(message);
+                    place.insert(found.map_err(|message| fault(value, explained(message)))?)
                 }
             };
             operands.extend(found.iter().cloned());
@@ -170,6 +197,17 @@ impl Checker {
 /// A group has its number only in the output, where it depends on the sockets that are selected.
 const GROUP: &str =
     "the number of a group cannot be compared (ask has(group), or compare the port)";
+
+/// The message for a value that is right in another form: a list after `in`, and the kind of a timer.
+fn other_form(name: &str, word: &str) -> Option<String> {
+    let name = escaped(name.as_bytes());
+    if word.eq_ignore_ascii_case("in") {
+        return Some(format!("a list follows the sign = ({name}=VALUE,VALUE)"));
+    }
+    let is_kind = word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+    (name == "timer" && is_kind)
+        .then(|| format!("the timer is compared as a time (for its kind: timer ~ '{word}*')"))
+}
 
 fn fault(word: &Word, message: String) -> Fault {
     Fault::new(word.span.clone(), message)

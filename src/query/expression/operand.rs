@@ -127,6 +127,26 @@ pub fn interface(word: &str) -> Operand {
     }
 }
 
+/// An address, a network, a port, or an address with a port. Ends of families without them have no addresses.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
+pub fn address(word: &str) -> Result<Vec<Operand>, String> {
+    if let Ok(network) = network::parse(word) {
+        let network = Some(network);
+        return Ok(vec![Operand::End(EndPattern { network, ..EndPattern::default() })]);
+    }
+    let ends = end(word, &services::database()).ok();
+    let are_addresses = |ends: &Vec<Operand>| ends.iter().all(|it| matches!(it, Operand::End(_)));
+    ends.filter(are_addresses).ok_or_else(|| {
+        format!(
+            "invalid address '{}' (expected an address, a network or a port: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443)",
+            escaped(word.as_bytes())
+        )
+    })
+}
+
 fn printed(word: &str, any_case: bool) -> Operand {
     // Only escaped control characters are ever printed.
     let word = match word.contains(char::is_control) {

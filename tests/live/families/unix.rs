@@ -1,6 +1,7 @@
 //! Unix sockets.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use nix::unistd::{getgid, getpid, getuid};
@@ -124,12 +125,8 @@ fn every_option_of_unix_sockets() {
 /// Returns SO_PEERCRED, as `struct ucred`.
 fn peer_credentials(socket: &Socket) -> Value {
     let mut buffer = [0; 12];
-    let result = knetstat::kernel::syscall::getsockopt(
-        std::os::fd::AsFd::as_fd(socket),
-        SOL_SOCKET,
-        SO_PEERCRED,
-        &mut buffer,
-    );
+    let result =
+        knetstat::kernel::syscall::getsockopt(socket.as_fd(), SOL_SOCKET, SO_PEERCRED, &mut buffer);
     assert_eq!(result.expect("SO_PEERCRED"), 12);
     let int = |at: usize| i32::from_ne_bytes(buffer[at..at + 4].try_into().expect("4 bytes"));
     json!({"pid": int(0), "uid": int(4) as u32, "gid": int(8) as u32})
@@ -442,7 +439,7 @@ fn peers() {
 }
 
 /// Returns the length of a queue from ioctl(2).
-fn queue(socket: &Socket, request: u64) -> i32 {
+pub fn queue(socket: &impl AsFd, request: u64) -> i32 {
     let mut bytes = 0;
     // SAFETY: the request takes a pointer to an int, which lives longer than the call.
     let result = unsafe { ioctl(number(socket), request, &raw mut bytes) };

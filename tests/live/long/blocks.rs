@@ -2,20 +2,22 @@
 //! `--long`.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use serde_json::Value;
 
-use super::said::{below, block, join, pair, put, LOCALHOST};
+use super::said::{below, block, join, pair, put, udp_pair, LOCALHOST};
 use crate::common::scene::{inode, EveryState};
 use crate::common::{
     bind, enter_namespace, ip, knetstat, on_a_terminal, open, set_bytes, sockets, stdout, sysctl,
-    without_color, Child,
+    wait_until, without_color, Child,
 };
 use crate::continuous::Running;
+use crate::families::unix::queue;
 use crate::numbers::*;
 use crate::pins::Pinned;
 use nix::sys::socket::{AddressFamily, SockType};
@@ -208,6 +210,56 @@ fn queues_of_a_listener_are_connections() {
     let backlog = sockets("-tl")[0]["send_queue"].clone();
     let shown = block(&listener, "nodelay");
     assert_eq!(fact(&shown, "queues"), [format!("1 connection to be accepted, backlog {backlog}")]);
+}
+
+/// Only TCP counts the bytes of data in both queues. The others have the memory that the kernel uses for them.
+#[test]
+fn queues_are_data_or_memory() {
+    enter_namespace();
+    let queues = |arguments: &str, inode: u64| {
+        let text = stdout(&format!("{arguments} --long -O type inode={inode}"));
+        let shown = join(&text);
+        fact(&shown, "queues").first().map(|it| it.to_string()).expect("queues")
+    };
+    let (_listener, mut client, server) = pair();
+    client.write_all(&[0; 30]).expect("write");
+    wait_until("it arrives", || queue(&server, FIONREAD) == 30);
+    assert_eq!(
+        queues("-t", inode(&server)),
+        "30 bytes to be read, 0 bytes to be sent or acknowledged"
+    );
+
+    let (receiver, sender) = udp_pair();
+    sender.send(&[0; 30]).expect("send");
+    wait_until("it arrives", || queue(&receiver, FIONREAD) == 30);
+    let shown = queues("-u", inode(&receiver));
+    let (memory, rest) = shown.split_once(' ').expect("a number");
+    assert_eq!(
+        rest,
+        "bytes of memory with data to be read, 0 bytes of memory with data to be sent"
+    );
+    assert!(memory.parse::<u32>().expect("a number") > 30, "{shown}");
+
+    let (reader, mut writer) = UnixStream::pair().expect("a pair");
+    writer.write_all(&[0; 30]).expect("write");
+    assert_eq!(queue(&reader, FIONREAD), 30);
+    assert_eq!(
+        queues("-x", inode(&reader)),
+        "30 bytes to be read, 0 bytes of memory with data to be received"
+    );
+    let shown = queues("-x", inode(&writer));
+    let memory = shown.strip_prefix("0 bytes to be read, ").expect("nothing to be read");
+    let (memory, rest) = memory.split_once(' ').expect("a number");
+    assert_eq!(rest, "bytes of memory with data to be received");
+    assert!(memory.parse::<u32>().expect("a number") > 30, "{shown}");
+
+    let (first, second) = UnixDatagram::pair().expect("a pair");
+    first.send(&[0; 7]).expect("send");
+    first.send(&[0; 9]).expect("send");
+    assert_eq!(
+        queues("-x", inode(&second)),
+        "7 bytes to be read in the first datagram, 0 bytes of memory with data to be received"
+    );
 }
 
 /// The sysctls are those of the namespace of the socket, also of one that is not that of the program.

@@ -26,6 +26,12 @@ const OVERRIDES: &str = "TCP_USER_TIMEOUT overrides TCP_KEEPCNT";
 const GIVEN_UP: &str = "unacknowledged data is given up after {}";
 const BY_RETRIES: &str =
     "0: unacknowledged data is given up after {}, by net.ipv4.tcp_retries2 = {}";
+const GIVEN_UP_CLOSED: &str =
+    "the connection is given up at the latest {} after the first probe of the closed window of the peer, \
+     even if the peer answers";
+const BY_RETRIES_CLOSED: &str =
+    "0: while the window of the peer is closed, the connection is given up {} after the last answer to a \
+     probe, by net.ipv4.tcp_retries2 = {}";
 const CONNECT: &str = "the kernel gives up connecting after {}";
 const NO_FIN_WAIT: &str =
     "negative: the connection is reset instead of waiting in FIN_WAIT2 after close(2)";
@@ -45,6 +51,7 @@ pub(super) const CASES: &[Case] = &[
     (&[OVERRIDES], overrides),
     (&[GIVEN_UP], user_timeout),
     (&[BY_RETRIES], by_retries),
+    (&[GIVEN_UP_CLOSED, BY_RETRIES_CLOSED], closed_windows),
     (&[CONNECT], connecting),
     (&[NO_FIN_WAIT], no_fin_wait),
     (&[DEFERRED], deferred),
@@ -146,6 +153,37 @@ fn user_timeout() {
 fn by_retries() {
     sysctl("net/ipv4/tcp_retries2", "2");
     is_given_up(BY_RETRIES, |client| does_not_say(client, "TCP_USER_TIMEOUT", GIVEN_UP));
+}
+
+/// Connections whose peer answers, but does not read.
+fn closed_windows() {
+    sysctl("net/ipv4/tcp_retries2", "2");
+    let listener = TcpListener::bind((LOCALHOST, 0)).expect("a listener");
+    // The window must be small from the beginning, so that it is not taken back.
+    put(&listener, SOL_SOCKET, SO_RCVBUF, 16384);
+    let start = Instant::now();
+    let [(patient, server), (quick, _server)] = [0, 2500].map(|user_timeout| {
+        let (mut client, server) = connect(&listener, LOCALHOST);
+        put_tcp(&client, TCP_USER_TIMEOUT, user_timeout);
+        client.set_nonblocking(true).expect("O_NONBLOCK");
+        wait_until("the window is closed", || {
+            let _ = client.write(&[0; 4096]);
+            proc_timer(&client) == "04"
+        });
+        (client, server)
+    });
+    assert_eq!(value_of(&quick, "TCP_USER_TIMEOUT", GIVEN_UP_CLOSED), 2.5);
+    does_not_say(&quick, "TCP_USER_TIMEOUT", GIVEN_UP);
+    wait_for_error(&quick, ETIMEDOUT);
+    comes_after(GIVEN_UP_CLOSED, 2.5, start);
+
+    // By then, the other one is older than two retries take, but the peer has answered.
+    assert_eq!(patient.take_error().expect("SO_ERROR").map(|it| it.to_string()), None);
+    does_not_say(&patient, "TCP_USER_TIMEOUT", BY_RETRIES);
+    deafen(&server);
+    let promised = value_of(&patient, "TCP_USER_TIMEOUT", BY_RETRIES_CLOSED);
+    wait_for_error(&patient, ETIMEDOUT);
+    assert!(promised > 1.0, "{promised}");
 }
 
 fn connecting() {
