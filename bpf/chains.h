@@ -19,7 +19,7 @@
 #include "slots.h"
 
 /* What a walk looks for; a constant to the compiler. */
-enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES };
+enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES, WALK_PACKET };
 
 #define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP || (kind) == WALK_QUEUES)
 
@@ -129,6 +129,8 @@ static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind,
 	case WALK_UNIX:
 	case WALK_MESSAGES:
 		return skc->skc_family == AF_UNIX;
+	case WALK_PACKET:
+		return skc->skc_family == AF_PACKET;
 	case WALK_QUEUES:
 		return skc->skc_state == TCP_LISTEN;
 	default:

@@ -371,19 +371,11 @@ static __always_inline int show_unix_file(struct bpf_iter__task_file *ctx, bool 
 /* Packet sockets, for which the kernel has no iterator. */
 static __always_inline int show_packet(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct file_socket socket = {};
-	struct packet_sock *po;
-	int sections;
 
-	if (!find_socket(ctx, FAMILY_PACKET, &socket))
-		return 0;
-	po = (void *)socket.sk;
-	sections = write_packet_header(seq, po, socket.net, address_of(socket.sk));
-	write_common(seq, socket.sk, socket.net);
-	write_packet(seq, po);
-	if (sections & SECTION_ITEMS)
-		write_packet_memberships(seq, po, loop_helper);
+	if (find_socket(ctx, FAMILY_PACKET, &socket))
+		write_packet_socket(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk),
+				    loop_helper);
 	return 0;
 }
 

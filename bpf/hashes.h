@@ -19,7 +19,7 @@
 #define HEADS 512
 
 /* The tables of the kernel that sockets hang in. */
-enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLES };
+enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLE_PACKET, TABLES };
 
 /* Where the slots of a table are, each of which begins a chain of sockets. */
 struct slots {
@@ -133,6 +133,17 @@ static __always_inline void find_unix(struct net *net, struct slots *slots)
 	slots->nulls = NO_NULLS;
 }
 
+/* A list for each namespace, to the end of which new sockets are added. */
+static __always_inline void find_packet(struct net *net, struct slots *slots)
+{
+	if (!HAS(net, packet.sklist))
+		return;
+	slots->base = (__u64)net + bpf_core_field_offset(struct net, packet.sklist);
+	slots->stride = bpf_core_type_size(struct hlist_head);
+	slots->count = 1;
+	slots->nulls = NO_NULLS;
+}
+
 /* Finds a table. slots->base remains 0 if this kernel does not have it. */
 static __noinline int find_slots(__u64 address, __u64 table, struct slots *slots)
 {
@@ -151,6 +162,9 @@ static __noinline int find_slots(__u64 address, __u64 table, struct slots *slots
 		break;
 	case TABLE_UDPLITE:
 		find_udplite(slots);
+		break;
+	case TABLE_PACKET:
+		find_packet(net, slots);
 		break;
 	default:
 		find_unix(net, slots);

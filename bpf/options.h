@@ -356,17 +356,17 @@
 	VALUE(PACKET_VERSION, MEMBER(po, tp_version))                                           \
 	VALUE(PACKET_RESERVE, MEMBER(po, tp_reserve))                                           \
 	VALUE(PACKET_TIMESTAMP, MEMBER(po, tp_tstamp))                                          \
-	VALUE(PACKET_FANOUT, MEMBER(fanout, id))                                                \
-	VALUE(PACKET_FANOUT__type, MEMBER(fanout, type))                                        \
-	VALUE(PACKET_FANOUT__flags, MEMBER(fanout, flags))                                      \
+	VALUE(PACKET_FANOUT, AWAY_MEMBER(fanout, id))                                           \
+	VALUE(PACKET_FANOUT__type, AWAY_MEMBER(fanout, type))                                   \
+	VALUE(PACKET_FANOUT__flags, AWAY_MEMBER(fanout, flags))                                 \
 	VALUE(PACKET_FANOUT_DATA, PRESENT(fanout, bpf_prog, data))                              \
-	VALUE(PACKET_FANOUT_DATA__id, OF(HAS(fanout, bpf_prog), BEHIND(data, aux, id)))         \
+	VALUE(PACKET_FANOUT_DATA__id, OF(HAS(fanout, bpf_prog), AWAY_BEHIND(data, aux, id)))    \
 	VALUE(PACKET_STATISTICS, MEMBER(po, stats.stats1.tp_packets))                           \
 	VALUE(PACKET_STATISTICS__drops, MEMBER(po, tp_drops.counter))                           \
 	VALUE(PACKET_STATISTICS__freezes, MEMBER(po, stats.stats3.tp_freeze_q_cnt))             \
-	VALUE(PACKET_ROLLOVER_STATS, MEMBER(rollover, num.counter))                             \
-	VALUE(PACKET_ROLLOVER_STATS__huge, MEMBER(rollover, num_huge.counter))                  \
-	VALUE(PACKET_ROLLOVER_STATS__failed, MEMBER(rollover, num_failed.counter))              \
+	VALUE(PACKET_ROLLOVER_STATS, AWAY_MEMBER(rollover, num.counter))                        \
+	VALUE(PACKET_ROLLOVER_STATS__huge, AWAY_MEMBER(rollover, num_huge.counter))             \
+	VALUE(PACKET_ROLLOVER_STATS__failed, AWAY_MEMBER(rollover, num_failed.counter))         \
 	VALUE(PACKET_RX_RING__block_pages, MEMBER(po, rx_ring.pg_vec_pages))                    \
 	VALUE(PACKET_RX_RING__blocks, MEMBER(po, rx_ring.pg_vec_len))                           \
 	VALUE(PACKET_RX_RING__frame_size, MEMBER(po, rx_ring.frame_size))                       \

@@ -30,11 +30,12 @@ static __noinline int write_packet_header(struct seq_file *seq, struct packet_so
  */
 static __always_inline struct bpf_prog *fanout_program(struct packet_fanout *fanout)
 {
-	__u8 type = GET(fanout, type);
+	__u8 type;
 
-	if (type != PACKET_FANOUT_CBPF && type != PACKET_FANOUT_EBPF)
+	if (!HAS(fanout, type) || !HAS(fanout, bpf_prog))
 		return 0;
-	return GET(fanout, bpf_prog);
+	type = AWAY(fanout, type);
+	return type == PACKET_FANOUT_CBPF || type == PACKET_FANOUT_EBPF ? AWAY(fanout, bpf_prog) : 0;
 }
 
 static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
@@ -45,7 +46,6 @@ static __noinline int write_packet(struct seq_file *seq, struct packet_sock *po)
 	struct bpf_prog *data = fanout_program(fanout);
 	BEGIN_PART(seq, struct packet_section, section)
 
-	/* Reading through a NULL pointer returns 0. */
 	FILL(PACKET_OPTIONS_LIST)
 	if (HAS(po, ifindex) && HAS(po, num)) {
 		section->ifindex = LOAD(po, ifindex);
@@ -101,6 +101,17 @@ static __always_inline void write_packet_memberships(struct seq_file *seq, struc
 	if (cursor.entry)
 		write_item_header(seq, ITEM_CUT, 0);
 	write_item_header(seq, ITEM_END, 0);
+}
+
+static __always_inline void write_packet_socket(struct seq_file *seq, struct packet_sock *po, struct net *net,
+						__u64 address, bool loop_helper)
+{
+	int sections = write_packet_header(seq, po, net, address);
+
+	write_common(seq, &po->sk, net);
+	write_packet(seq, po);
+	if (sections & SECTION_ITEMS)
+		write_packet_memberships(seq, po, loop_helper);
 }
 
 #endif

@@ -21,6 +21,7 @@
 #include "state.h"
 #include "mini.h"
 #include "unix.h"
+#include "packet.h"
 #include "filter.h"
 #include "mptcp.h"
 
@@ -114,6 +115,7 @@ WALK(tcp_walk, WALK_TCP)
 WALK(udp_walk, WALK_UDP)
 WALK(unix_walk, WALK_UNIX)
 WALK(mptcp_walk, WALK_MPTCP)
+WALK(packet_walk, WALK_PACKET)
 /* Every kernel with a table of unix sockets for each namespace has bpf_loop(). */
 WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
 RING_WALK(tcp_ring_walk, WALK_TCP)

@@ -139,6 +139,15 @@ static __always_inline void emit_unix(struct copies *copy, struct seq_file *seq,
 				  unread_bytes(u, copy->address, loop_helper));
 }
 
+static __always_inline void emit_packet(struct copies *copy, struct seq_file *seq, bool loop_helper)
+{
+	struct packet_sock *po = (void *)copy->sock;
+
+	COPY(packet_sock, copy->sock, copy->address);
+	if (has_wanted_user(&po->sk))
+		write_packet_socket(seq, po, COPIED_NET(copy), copy->address, loop_helper);
+}
+
 static __always_inline void emit_messages(struct copies *copy, __u32 number)
 {
 	COPY(unix_sock, copy->sock, copy->address);
@@ -180,6 +189,8 @@ static __always_inline int emit(__u32 number, __u32 state, enum walk_kind kind, 
 		emit_unix(copy, seq, loop_helper);
 	else if (kind == WALK_MESSAGES)
 		emit_messages(copy, number);
+	else if (kind == WALK_PACKET)
+		emit_packet(copy, seq, loop_helper);
 	else
 		emit_mptcp(copy, seq, loop_helper);
 	return 0;
@@ -201,6 +212,8 @@ static __always_inline enum table first_table(enum walk_kind kind)
 		return TABLE_UNIX;
 	case WALK_QUEUES:
 		return TABLE_TCP_LISTEN;
+	case WALK_PACKET:
+		return TABLE_PACKET;
 	default:
 		return TABLE_TCP;
 	}
@@ -208,7 +221,17 @@ static __always_inline enum table first_table(enum walk_kind kind)
 
 static __always_inline enum table last_table(enum walk_kind kind)
 {
-	return kind == WALK_UDP ? TABLE_UDPLITE : IS_UNIX(kind) ? TABLE_UNIX : TABLE_TCP_LISTEN;
+	switch (kind) {
+	case WALK_UDP:
+		return TABLE_UDPLITE;
+	case WALK_UNIX:
+	case WALK_MESSAGES:
+		return TABLE_UNIX;
+	case WALK_PACKET:
+		return TABLE_PACKET;
+	default:
+		return TABLE_TCP_LISTEN;
+	}
 }
 
 /* Begins another walk if another iterator is read. */

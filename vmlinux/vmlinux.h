@@ -267,9 +267,14 @@ struct net___pointer {
 	struct netns_ipv4___pointer ipv4;
 };
 
+struct netns_packet {
+	struct hlist_head sklist;
+};
+
 struct net {
 	struct ns_common ns;
 	struct netns_unix unx;
+	struct netns_packet packet;
 	u64 net_cookie;
 	struct netns_ipv4 ipv4;
 	struct netns_ipv6 ipv6;

@@ -90,7 +90,8 @@ pub static PROGRAMS: &[Program] = &[
     looping(Family::Mptcp, "mptcp_files", When::Always),
     looping(Family::Mptcp, "mptcp_walk", When::Walk),
     locking(Family::Mptcp, "mptcp_subflows", When::NoWalk),
-    looping(Family::Packet, "packet_files", When::Always),
+    looping(Family::Packet, "packet_walk", When::Walk),
+    looping(Family::Packet, "packet_files", When::NoWalk),
     program(Family::Xdp, "xdp_files", When::Always),
     // Reports sockets that the iterator of the table skips while the table changes, and sockets in no table.
     program(Family::Netlink, "netlink_files", When::Always),
@@ -260,6 +261,8 @@ fn walks(btf: &KernelBtf) -> Vec<Subject> {
         [("netns_ipv4", "mc_autojoin_sk"), ("sock_common", "skc_prot"), ("proto", "h")];
     const UNIX: [(&str, &str); 3] =
         [("net", "unx"), ("netns_unix", "table"), ("unix_table", "buckets")];
+    const PACKET: [(&str, &str); 3] =
+        [("net", "packet"), ("netns_packet", "sklist"), ("packet_sock", "sk")];
 
     const DESCRIPTORS: [(&str, &str); 14] = [
         ("pid_namespace", "idr"),
@@ -289,6 +292,7 @@ fn walks(btf: &KernelBtf) -> Vec<Subject> {
         (Subject::Sockets(Family::Udp), udp),
         (Subject::Sockets(Family::Unix), unix),
         (Subject::Messages, unix),
+        (Subject::Sockets(Family::Packet), has(&PACKET)),
         (Subject::Owners, has(&DESCRIPTORS)),
     ];
     let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");

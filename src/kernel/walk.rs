@@ -82,11 +82,12 @@ impl Walks {
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn missing(&self) -> libbpf_rs::Result<Vec<Family>> {
-        const OF_TABLES: [(table, &[Family]); 4] = [
+        const OF_TABLES: [(table, &[Family]); 5] = [
             (table::TABLE_TCP, &[Family::Tcp, Family::Mptcp]),
             (table::TABLE_TCP_LISTEN, &[Family::Tcp, Family::Mptcp]),
             (table::TABLE_UDP, &[Family::Udp]),
             (table::TABLE_UNIX, &[Family::Unix]),
+            (table::TABLE_PACKET, &[Family::Packet]),
         ];
         add_place(&mut self.places()?)?;
         let missing = self.outputs.number(offset_of!(output_header, missing)).unwrap_or_default();

@@ -52,6 +52,7 @@ const PROGRAMS: [&[&str]; 34] = [
     // Up to Linux 5.19, no namespace has a table of its own.
     &["unix_walk", "unix_walk_without_loop"],
     &["mptcp_walk", "mptcp_walk_without_loop"],
+    &["packet_walk", "packet_walk_without_loop"],
     &["queue_walk", "queue_walk_without_loop"],
     &["queue_table", "queue_table_without_loop"],
     &["tcp_table", "tcp_table_without_loop"],

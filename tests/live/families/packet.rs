@@ -1,11 +1,14 @@
 //! Packet sockets: compared with getsockopt(2), /proc/net/packet, and with sock_diag(7) for what
 //! getsockopt(2) does not report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IoSlice;
 use std::mem::{size_of, zeroed};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
 
+use nix::sys::socket::{sendmsg, ControlMessage, MsgFlags};
 use serde_json::{json, Value};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -193,6 +196,56 @@ fn packet_sockets_are_those_of_proc() {
     let full = listed.values().filter(|row| row["recv_queue"] != 0).count();
     assert!(full > 4, "only {full} sockets have received anything");
     assert!(listed.values().any(|row| row["uid"] == 4321), "none is of another user");
+}
+
+/// Packet sockets without a descriptor: in a message, and mapped. They capture as the others do.
+#[test]
+fn those_without_a_descriptor_are_also_in_proc() {
+    super::enter();
+    if !is_walked() {
+        return common::not_tested(
+            "packet sockets without a descriptor: this kernel's list is not walked",
+        );
+    }
+    let (sender, receiver) = UnixStream::pair().expect("socketpair");
+    let carried = open(SOCK_RAW, 3);
+    let carried_inode = inode(&carried);
+    let rights = [carried.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&rights)];
+    let text = [IoSlice::new(b"take this")];
+    sendmsg::<()>(sender.as_raw_fd(), &text, &rights, MsgFlags::empty(), None).expect("sendmsg");
+    drop(carried);
+    let mapped = open(SOCK_RAW, 3);
+    set(&mapped, PACKET_RX_RING, &request(&ring(8192, 4, 2048), 0));
+    map(&mapped, 4 * 8192);
+    let mapped_inode = inode(&mapped);
+    drop(mapped);
+    let held = open(SOCK_DGRAM, 3);
+
+    let rows = common::sockets("-0p");
+    let of = |inode: u64| rows.iter().find(|row| row["inode"] == inode).expect("a row");
+    assert_eq!(rows.len(), listed().len());
+    assert_eq!(of(carried_inode)["carrier"], inode(&receiver));
+    assert_eq!(of(carried_inode)["owner"], "in-flight");
+    assert_eq!(of(mapped_inode)["options"]["PACKET_RX_RING"], ring(8192, 4, 2048));
+    assert_eq!(of(inode(&held))["owner"], "process");
+}
+
+/// More than a call of a program reads: the list is then read in several.
+#[test]
+fn a_long_list_of_packet_sockets() {
+    super::enter();
+    let sockets: Vec<Socket> = (0..400).map(|_| open(SOCK_RAW, 0)).collect();
+    let inodes: BTreeSet<u64> = sockets.iter().map(inode).collect();
+    let rows = common::sockets("-0");
+    let shown: Vec<u64> = rows.iter().filter_map(|row| row["inode"].as_u64()).collect();
+    assert_eq!(shown.len(), inodes.len(), "some are shown twice");
+    assert_eq!(shown.into_iter().collect::<BTreeSet<u64>>(), inodes);
+}
+
+/// Whether the list of packet sockets is walked.
+fn is_walked() -> bool {
+    common::btf_has("packet_sock")
 }
 
 #[test]
