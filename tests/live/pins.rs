@@ -353,7 +353,7 @@ fn remedies_name_the_place() {
     pinned.pin(&[]);
     // A pin that may not be read although its directory may, as for a run that lasts when the pins are removed.
     let table = pinned.set().join("tcp_table");
-    fs::set_permissions(&table, fs::Permissions::from_mode(0)).expect("chmod");
+    fs::set_permissions(&table, fs::Permissions::from_mode(0o000)).expect("chmod");
     let denied = member(&program, &pinned, "-t");
     fails(&denied, "permission denied for a pin (the pins have been removed, or are for others");
     assert!(String::from_utf8_lossy(&denied.stderr).contains(&make), "{denied:?}");
