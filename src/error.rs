@@ -13,7 +13,7 @@ pub fn is_too_many_files(error: &io::Error) -> bool {
 }
 
 /// The reason and, if too many files are open, the remedy.
-fn with_remedy(error: &io::Error) -> String {
+pub fn with_remedy(error: &io::Error) -> String {
     match is_too_many_files(error) {
         true => format!("{} ({MORE_FILES})", reason(error)),
         false => reason(error),
@@ -45,9 +45,9 @@ pub enum Error {
     Load(#[from] LoadError),
     #[error("cannot open a BPF iterator: {}", .0.sentence())]
     OpenIterator(LoadError),
-    /// The pins in this directory could not be read.
+    /// The pins in this directory could not be read. The second text is the reason, and what to do.
     #[error("cannot read the pins in {0}: {1}")]
-    Pins(String, PinsError),
+    Pins(String, String),
     /// The pins in this directory could not be made or removed. The second text is the reason.
     #[error("cannot change the pins in {0}: {1}")]
     Pinning(String, String),
@@ -93,22 +93,38 @@ pub enum Error {
 /// Why the pins in a directory cannot be read, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PinsError {
-    #[error("there are none (make them: `sudo knetstat pin`)")]
+    #[error("there are none")]
     None,
-    #[error("permission denied (`ls -ld` shows the group that may read them)")]
+    #[error("permission denied")]
     Denied,
-    #[error("it does not lead to a BPF file system with pins of knetstat (make them: `sudo knetstat pin`)")]
+    #[error("it does not lead to a BPF file system with pins of knetstat")]
     Foreign,
     /// They were made by another version of knetstat, which this text names.
-    #[error("they are of {0}, whose records differ from those of this knetstat (make them again: `sudo knetstat pin`)")]
+    #[error("they are of {0}, whose records differ from those of this knetstat")]
     Version(String),
-    #[error("pins show the sockets of one network namespace (name one with --netns, or read without pins)")]
+    #[error("pins show the sockets of one network namespace")]
     OneNetns,
     /// They are replaced faster than they can be opened.
-    #[error("they are being replaced all the time (run it again)")]
+    #[error("they are being replaced all the time")]
     Replaced,
+    /// Any other reason, with the remedy if there is one.
     #[error("{0}")]
     Other(String),
+}
+
+impl PinsError {
+    /// The reason and the remedy. `make` is the command that makes the pins.
+    pub fn sentence(&self, make: &str) -> String {
+        let remedy = match self {
+            PinsError::None | PinsError::Foreign => format!("make them: {make}"),
+            PinsError::Denied => "`ls -ld` shows the group that may read them".into(),
+            PinsError::Version(_) => format!("make them again: {make}"),
+            PinsError::OneNetns => "name one with --netns, or read without pins".into(),
+            PinsError::Replaced => "run it again".into(),
+            PinsError::Other(_) => return self.to_string(),
+        };
+        format!("{self} ({remedy})")
+    }
 }
 
 /// Why BPF programs could not be loaded or attached.
@@ -139,9 +155,13 @@ pub enum LoadError {
     Verifier(String),
     #[error("the kernel does not have this iterator")]
     NoIterator,
-    /// The table is read from pins, and this program is not among them.
-    #[error("not among the pins in {0}")]
-    NotPinned(String),
+    /// The table is read from pins in this place, and this program is not among them. `how` is the way
+    /// to get it.
+    #[error("not among the pins in {place}")]
+    NotPinned { place: String, how: String },
+    /// A pin may no longer be read.
+    #[error("permission denied for a pin")]
+    PinDenied { how: String },
     /// Any other error, with the message of libbpf.
     #[error("{0}")]
     Other(String),
@@ -173,9 +193,7 @@ impl LoadError {
             }
             LoadError::Verifier(_) => "please report it with the version of the kernel",
             LoadError::NoIterator => "use a newer kernel",
-            LoadError::NotPinned(_) => {
-                "an administrator pins them: `sudo knetstat pin`, for processes with --with-owners"
-            }
+            LoadError::NotPinned { how, .. } | LoadError::PinDenied { how } => how,
             LoadError::Other(_) => return None,
         })
     }
@@ -202,7 +220,8 @@ impl LoadError {
             | LoadError::Forbidden => true,
             LoadError::Verifier(_)
             | LoadError::NoIterator
-            | LoadError::NotPinned(_)
+            | LoadError::NotPinned { .. }
+            | LoadError::PinDenied { .. }
             | LoadError::Other(_) => false,
         }
     }

@@ -210,10 +210,18 @@ fn filter(args: &TableArgs) -> Result<Filter, Error> {
     let every_family = args.unbound || of_every_family || asks_for_families(args);
     let has_layout = |kind| !args.module || KINDS.contains(&kind);
     let kinds = SocketKind::ALL.map(|kind| has_layout(kind) && wants(args, kind, every_family));
-    if args.module && !kinds.contains(&true) {
-        return Err(wrong("--module", "only TCP and UDP sockets have this layout (omit --family)"));
+    if args.module && (names_without_layout(args) || !kinds.contains(&true)) {
+        let why = "only TCP and UDP sockets have this layout (omit other words of --family)";
+        return Err(wrong("--module", why));
     }
     Ok(Filter::new(kinds, unbound, selected::expression(args)?))
+}
+
+/// Whether a word of `--family` selects families that the module does not show. clap refuses their flags.
+fn names_without_layout(args: &TableArgs) -> bool {
+    let has_layout = |kind: &SocketKind| KINDS.iter().any(|it| it.family() == kind.family());
+    let mut words = args.family.iter().filter(|families| families.version().is_none());
+    words.any(|it| SocketKind::ALL.iter().any(|kind| it.contain(*kind) && !has_layout(kind)))
 }
 
 /// Whether processes are selected, which hold sockets of every family.

@@ -14,7 +14,7 @@ use crate::kernel::abi::{prefilter, walk_parameters};
 use crate::kernel::btf::{KernelBtf, MinimizedBtf};
 use crate::kernel::capability;
 use crate::kernel::object::{set_prefilter, set_walks, Part};
-use crate::kernel::pins::{Pin, Pins};
+use crate::kernel::pins::{command_to_make, Pin, Pins};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::shared::{self, Shared, WalkOfPin, CALLS_OF_RECORDS};
@@ -285,7 +285,12 @@ impl Programs {
                 None if matches!(program.when, When::Iterator(_)) => {}
                 None if pins.have_walk_for(program) => {}
                 None => {
-                    programs.refused.push((program, LoadError::NotPinned(pins.place.clone())));
+                    let make = command_to_make(&pins.place);
+                    let how = format!(
+                        "an administrator pins them: {make}, for processes with --with-owners"
+                    );
+                    let refused = LoadError::NotPinned { place: pins.place.clone(), how };
+                    programs.refused.push((program, refused));
                 }
             }
         }
@@ -357,7 +362,7 @@ impl Programs {
         is_such: impl Fn(Subject) -> bool,
     ) -> Result<(), Error> {
         for pin in self.pins.iter().filter(|pin| is_such(pin.program.subject)) {
-            let open = pin.open().map_err(|error| Error::OpenIterator(of_file(&error)))?;
+            let open = pin.open().map_err(|error| Error::OpenIterator(of_file(pin, &error)))?;
             match pin.is_walk {
                 true => snapshot.add(pin.program.rank(), WalkOfPin::new(open)),
                 false => snapshot.add(pin.program.rank(), open),
@@ -485,10 +490,11 @@ pub fn pin(link: &mut Link, path: &Path) -> Result<(), LoadError> {
 }
 
 /// The reason why a pin cannot be opened.
-fn of_file(error: &io::Error) -> LoadError {
-    match is_too_many_files(error) {
-        true => LoadError::TooManyFiles,
-        false => LoadError::Other(format!("a pin: {}", reason(error))),
+fn of_file(pin: &Pin, error: &io::Error) -> LoadError {
+    match error.kind() {
+        _ if is_too_many_files(error) => LoadError::TooManyFiles,
+        io::ErrorKind::PermissionDenied => LoadError::PinDenied { how: pin.how_to_get() },
+        _ => LoadError::Other(format!("a pin: {}", reason(error))),
     }
 }
 

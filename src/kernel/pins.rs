@@ -31,7 +31,7 @@ use nix::fcntl::{open, openat, readlink, readlinkat, OFlag};
 use nix::sys::stat::{fstat, Mode, SFlag};
 use nix::sys::statfs::{fstatfs, BPF_FS_MAGIC};
 
-use crate::error::{reason, PinsError};
+use crate::error::{with_remedy, PinsError};
 use crate::kernel::caller;
 use crate::kernel::family::Family;
 use crate::kernel::programs::{Program, Subject, PROGRAMS};
@@ -56,6 +56,14 @@ pub const RECORDS: &str = env!("KNETSTAT_RECORDS");
 /// How often a set is opened that is replaced meanwhile.
 const TRIES: usize = 100;
 
+/// The command that makes pins in a place, as it is typed.
+pub fn command_to_make(place: &str) -> String {
+    match place {
+        DIRECTORY => "`sudo knetstat pin`".into(),
+        place => format!("`sudo knetstat pin --dir {place}`"),
+    }
+}
+
 /// The text of [`VERSION`] in a set of this program.
 pub fn version() -> String {
     format!("{} {RECORDS}", env!("CARGO_PKG_VERSION"))
@@ -78,6 +86,8 @@ pub struct Pin {
     pub is_walk: bool,
     file: Arc<OwnedFd>,
     set: Arc<OwnedFd>,
+    /// The directory, for messages.
+    place: Arc<str>,
 }
 
 impl Pins {
@@ -120,6 +130,12 @@ impl Pins {
 }
 
 impl Pin {
+    /// How a user who may not read it gets it.
+    pub fn how_to_get(&self) -> String {
+        let make = command_to_make(&self.place);
+        format!("the pins have been removed, or are for others now; an administrator makes them: {make}")
+    }
+
     /// Opens the iterator, with the rights of the caller. It iterates over the sockets of the network namespace of this
     /// thread.
     ///
@@ -151,7 +167,7 @@ pub fn current(directory: &Path) -> Result<OsString, PinsError> {
 
 /// The directory of a set.
 pub struct Set {
-    place: String,
+    place: Arc<str>,
     directory: Arc<OwnedFd>,
 }
 
@@ -168,7 +184,7 @@ impl Set {
         let set = set.map_err(|errno| of_io(errno.into()))?;
         let place = escaped(directory.as_os_str().as_encoded_bytes());
         match is_bpf(&set) {
-            Ok(true) => Ok(Set { place, directory: Arc::new(set) }),
+            Ok(true) => Ok(Set { place: place.into(), directory: Arc::new(set) }),
             Ok(false) => Err(PinsError::Foreign),
             Err(error) => Err(of_io(error)),
         }
@@ -195,7 +211,7 @@ impl Set {
         }
         let lacking = self.text(LACKING).map_err(of_io)?.unwrap_or_default();
         let lacking = lacking.split_whitespace().map(str::to_owned).collect();
-        Ok(Pins { place: self.place.clone(), lacking, pins })
+        Ok(Pins { place: self.place.to_string(), lacking, pins })
     }
 
     /// The version of the program that made the set, and the number of its records.
@@ -248,7 +264,8 @@ impl Set {
         match is_bpf(&file)? && kind == SFlag::S_IFREG {
             true => {
                 let (file, set) = (Arc::new(file), Arc::clone(&self.directory));
-                Ok(Some(Pin { program, is_walk: false, file, set }))
+                let place = Arc::clone(&self.place);
+                Ok(Some(Pin { program, is_walk: false, file, set, place }))
             }
             // Mounted over the pin.
             false => Err(Errno::EINVAL.into()),
@@ -282,6 +299,6 @@ fn of_io(error: io::Error) -> PinsError {
         Some(Errno::ENOENT) => PinsError::None,
         Some(Errno::EACCES | Errno::EPERM) => PinsError::Denied,
         Some(Errno::ENOTDIR | Errno::ELOOP | Errno::EINVAL) => PinsError::Foreign,
-        _ => PinsError::Other(reason(&error)),
+        _ => PinsError::Other(with_remedy(&error)),
     }
 }

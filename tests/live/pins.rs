@@ -333,6 +333,51 @@ fn a_reader_sees_the_namespace_that_it_is_in() {
     assert_eq!(succeeds(&one).lines().count(), 1);
 }
 
+/// A remedy is a command for the place where the pins are sought.
+#[test]
+fn remedies_name_the_place() {
+    let _scene = Scene::new();
+    let pinned = Pinned::new("place", &[]);
+    let program = Everybodys::new("pins-place");
+    let make = format!("`sudo knetstat pin --dir {}`", pinned.path());
+    let said = succeeds(&run(KNETSTAT, &["pin", "--dir", pinned.path()]));
+    assert!(said.contains(&format!("(`knetstat unpin --dir {}` forgets", pinned.path())), "{said}");
+    let output = member(&program, &pinned, "-tp");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&make) && said.contains("with --with-owners"), "{said}");
+    let version = pinned.set().join("version");
+    fs::remove_file(&version).expect("the link");
+    fails(&member(&program, &pinned, "-t"), &format!("make them: {make}"));
+    symlink("0.0.9 1", &version).expect("a link");
+    fails(&member(&program, &pinned, "-t"), &format!("make them again: {make}"));
+    pinned.pin(&[]);
+    // A pin that may not be read although its directory may, as for a run that lasts when the pins are removed.
+    let table = pinned.set().join("tcp_table");
+    fs::set_permissions(&table, fs::Permissions::from_mode(0o000)).expect("chmod");
+    let denied = member(&program, &pinned, "-t");
+    fails(&denied, "permission denied for a pin (the pins have been removed, or are for others");
+    assert!(String::from_utf8_lossy(&denied.stderr).contains(&make), "{denied:?}");
+    for limit in 3..=8 {
+        let line =
+            format!("ulimit -n {limit}; exec {} --pins {} -t", program.program, pinned.path());
+        let output = as_nobody(Some(GROUP), "sh", &["-c", &line]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_explained = !said.contains("oo many open files") || said.contains("ulimit -n 1024");
+        assert!(output.status.success() || is_explained, "{limit}: {said}");
+    }
+    // Mounted over a pin: it can be removed once it is unmounted.
+    let file = std::env::temp_dir().join(format!("knetstat-pins-over-{}", std::process::id()));
+    File::create(&file).expect("a file");
+    let [file, table] = [&file, &table].map(|path| path.to_str().expect("UTF-8"));
+    succeeds(&run("mount", &["--bind", file, table]));
+    let unpinned = run(KNETSTAT, &["unpin", "--dir", pinned.path()]);
+    succeeds(&run("umount", &[table]));
+    fs::remove_file(file).expect("the file");
+    fails(&unpinned, "busy (unmount what is mounted in it)");
+    pinned.unpin();
+    fails(&member(&program, &pinned, "-t"), &format!("there are none (make them: {make})"));
+}
+
 /// Readers of a pin that is replaced all the time always see one whole set. Without a walk, unix sockets come from two pins,
 /// and are recognized by identities, which differ from set to set.
 #[test]

@@ -10,7 +10,7 @@ use crate::error::PinsError;
 use crate::host::groups;
 use crate::kernel::capability;
 use crate::kernel::family::Family;
-use crate::kernel::pins::{current, Set, DIRECTORY, RECORDS};
+use crate::kernel::pins::{current, Set, CURRENT, DIRECTORY, RECORDS};
 use crate::kernel::programs::{Program, Subject, When, PROGRAMS};
 use crate::text::escaped;
 use crate::text::suggest::listed;
@@ -73,7 +73,9 @@ fn is_of_family(program: &Program) -> bool {
 
 /// Who may read the pins in a directory.
 fn readers(directory: &Path) -> String {
-    let Ok(directory) = fs::metadata(directory) else { return "root".into() };
+    // The mode of the directory may be that of an administrator.
+    let found = fs::metadata(directory.join(CURRENT)).or_else(|_| fs::metadata(directory));
+    let Ok(directory) = found else { return "root".into() };
     match directory.mode() & 0o044 {
         0 => "root".into(),
         0o040 => format!("root and the group {}", groups::shown(directory.gid())),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::error::{reason, Error};
+use crate::error::{with_remedy, Error};
 use crate::text::escaped;
 
 /// The error for a step that failed.
@@ -13,7 +13,7 @@ pub fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
         io::ErrorKind::ResourceBusy => " (unmount what is mounted in it)",
         _ => "",
     };
-    Error::Pinning(shown(path), format!("{what}: {}{remedy}", reason(error)))
+    Error::Pinning(shown(path), format!("{what}: {}{remedy}", with_remedy(error)))
 }
 
 /// The path, for messages.

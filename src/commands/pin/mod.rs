@@ -19,7 +19,7 @@ use crate::host::{groups, Host};
 use crate::kernel::family::Family;
 use crate::kernel::load::{self, Loader, Programs};
 use crate::kernel::module::{self, Text};
-use crate::kernel::pins::{in_words, version, LACKING, LOCKING, VERSION};
+use crate::kernel::pins::{in_words, version, DIRECTORY, LACKING, LOCKING, VERSION};
 use crate::kernel::programs::{Program, Subject};
 use crate::kernel::request::Request;
 use crate::kernel::shared::Shared;
@@ -233,10 +233,11 @@ fn report(
         Some(readers(place.path(), access)),
         mount::is_hidden(place.path()).then(|| HIDDEN.into()),
         (!kept.is_empty()).then(|| {
-            format!(
-                "kept from the pins before: {} (`knetstat unpin` forgets them)",
-                listed(kept, "and")
-            )
+            let unpin = match place.path() == Path::new(DIRECTORY) {
+                true => "knetstat unpin".into(),
+                false => format!("knetstat unpin --dir {path}"),
+            };
+            format!("kept from the pins before: {} (`{unpin}` forgets them)", listed(kept, "and"))
         }),
     ];
     let mut out = stdout()?;

@@ -8,7 +8,7 @@ use crate::error::{Error, LoadError, PinsError};
 use crate::host::groups;
 use crate::kernel::capability;
 use crate::kernel::load::Programs;
-use crate::kernel::pins::{Pins, DIRECTORY};
+use crate::kernel::pins::{command_to_make, Pins, CURRENT, DIRECTORY};
 use crate::kernel::request::Request;
 use crate::text::escaped;
 
@@ -30,14 +30,18 @@ pub fn open(
         None => Path::new(DIRECTORY),
     };
     let place = escaped(directory.as_os_str().as_encoded_bytes());
+    let failed = |error: PinsError| {
+        let sentence = error.sentence(&command_to_make(&place));
+        Err(Error::Pins(place.clone(), sentence))
+    };
     if !netns_is_one {
-        return Err(Error::Pins(place, PinsError::OneNetns));
+        return failed(PinsError::OneNetns);
     }
     let programs = requests.iter().flat_map(|request| Programs::pinned_for(request));
     match Pins::open(directory, &programs.collect::<Vec<_>>()) {
         Ok(pins) => Ok(Some(pins)),
-        Err(error @ PinsError::Version(_)) => Err(Error::Pins(place, error)),
-        Err(error) if config.pins.is_some() => Err(Error::Pins(place, error)),
+        Err(error @ PinsError::Version(_)) => failed(error),
+        Err(error) if config.pins.is_some() => failed(error),
         Err(PinsError::Denied) => Err(denied(directory)),
         Err(_) => Ok(None),
     }
@@ -58,7 +62,8 @@ fn denied(directory: &Path) -> Error {
 
 /// The end of a remedy. `None` if no group may read the pins, or only that of root, which nobody should join.
 fn group_to_join(directory: &Path) -> Option<String> {
-    let found = directory.metadata().ok()?;
+    // The mode of the directory may be that of an administrator.
+    let found = directory.join(CURRENT).metadata().or_else(|_| directory.metadata()).ok()?;
     if found.mode() & 0o040 == 0 || found.gid() == 0 {
         return None;
     }
