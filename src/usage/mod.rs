@@ -156,10 +156,11 @@ fn letter(option: &str, command: &Command, words: &[String]) -> Option<String> {
     let letter = letter.chars().next()?;
     let meant = lsof::options(letter, &value);
     let line = lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
+    let shown = escaped(option.as_bytes());
     match (line, meant) {
-        (Some(line), _) => Some(format!("no {option} here; use knetstat {}", words::shell(&line))),
+        (Some(line), _) => Some(format!("no {shown} here; use knetstat {}", words::shell(&line))),
         (None, Some(meant)) => {
-            Some(format!("no {option} here; in its place use {}", words::shell(&meant)))
+            Some(format!("no {shown} here; in its place use {}", words::shell(&meant)))
         }
         (None, None) => None,
     }
