@@ -174,7 +174,7 @@ const IN_LISTS: [(&[&str], &str); 4] = [
 
 fn in_list(thing: &str, word: &str) -> Option<String> {
     let is = |known: &&str| known.eq_ignore_ascii_case(word);
-    let (_, names) = IN_LISTS.iter().find(|(words, _)| words.iter().any(|it| is(it)))?;
+    let (_, names) = IN_LISTS.iter().find(|(words, _)| words.iter().any(is))?;
     Some(format!("unknown {thing} '{word}' (did you mean {names}?)"))
 }
 

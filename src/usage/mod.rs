@@ -116,24 +116,13 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     if let Some(long) = known.iter().find(|long| words.iter().any(|word| *word == long[1..])) {
         return format!("unknown option '{}' (did you mean {long}?)", &long[1..]);
     }
-    if let Some(answer) = interval(words).or_else(|| switch(words)) {
-        return answer;
-    }
-    if let Some(letter) = option.strip_prefix('-').filter(|it| it.chars().count() == 1) {
-        let value = value_after(letter, words).unwrap_or_default();
-        let letter = letter.chars().next().unwrap_or_default();
-        let meant = lsof::options(letter, &value);
-        let line =
-            lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
-        match (line, meant) {
-            (Some(line), _) => {
-                return format!("no {option} here; use knetstat {}", words::shell(&line))
-            }
-            (None, Some(meant)) => {
-                return format!("no {option} here; in its place use {}", words::shell(&meant))
-            }
-            (None, None) => {}
+    if command.get_name() == "knetstat" {
+        if let Some(answer) = interval(words).or_else(|| switch(words)) {
+            return answer;
         }
+    }
+    if let Some(answer) = letter(option, command, words) {
+        return answer;
     }
     let option = option.split('=').next().unwrap_or_default();
     if let Some(answer) = foreign::answer(option) {
@@ -158,6 +147,23 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
         None => format!("knetstat help {} lists the options", command.get_name()),
     };
     format!("unknown option '{}' ({hint})", escaped(option.as_bytes()))
+}
+
+/// The message for a letter that has a value in lsof(8).
+fn letter(option: &str, command: &Command, words: &[String]) -> Option<String> {
+    let letter = option.strip_prefix('-').filter(|it| it.chars().count() == 1)?;
+    let value = value_after(letter, words).unwrap_or_default();
+    let letter = letter.chars().next()?;
+    let meant = lsof::options(letter, &value);
+    let line = lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
+    let shown = escaped(option.as_bytes());
+    match (line, meant) {
+        (Some(line), _) => Some(format!("no {shown} here; use knetstat {}", words::shell(&line))),
+        (None, Some(meant)) => {
+            Some(format!("no {shown} here; in its place use {}", words::shell(&meant)))
+        }
+        (None, None) => None,
+    }
 }
 
 /// The message for an interval in the same argument as `-c`: `-tc2s`, `-c=1`.
