@@ -114,12 +114,13 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
         let meant = lsof::options(letter, &value);
         let line =
             lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
+        let shown = escaped(option.as_bytes());
         match (line, meant) {
             (Some(line), _) => {
-                return format!("no {option} here; use knetstat {}", words::shell(&line))
+                return format!("no {shown} here; use knetstat {}", words::shell(&line))
             }
             (None, Some(meant)) => {
-                return format!("no {option} here; in its place use {}", words::shell(&meant))
+                return format!("no {shown} here; in its place use {}", words::shell(&meant))
             }
             (None, None) => {}
         }
