@@ -123,6 +123,8 @@ pub(super) fn parse(
 pub fn interface(word: &str) -> Operand {
     match word.parse::<u32>() {
         Ok(index) => Operand::Number(index.into()),
+        // A packet socket whose interface is gone.
+        Err(_) if word == "-1" => Operand::Number(-1),
         Err(_) => Operand::Text(text(word)),
     }
 }
