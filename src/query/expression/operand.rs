@@ -345,7 +345,8 @@ fn end(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
     // ss(8) accepts the family before an address, which decides it anyway.
     let family = FAMILIES.iter().find_map(|family| word.strip_prefix(family)?.strip_prefix(':'));
     let word = family.unwrap_or(word);
-    if word.starts_with(['/', '@', '\\']) {
+    let is_path = |begin: &&str| word.starts_with(*begin);
+    if ["/", "./", "../", "@", "\\"].iter().any(is_path) {
         return Ok(vec![path(word)]);
     }
     let mut operands = Vec::new();
@@ -430,7 +431,7 @@ fn is_host(host: &str) -> bool {
         || host == "*"
         || host.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok()
-        || host.contains('/')
+        || host.contains('/') && address.starts_with(|c: char| c.is_ascii_digit())
         || address.contains(':')
         || address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
             && address.contains('.')
@@ -458,6 +459,6 @@ fn other_family(word: &str) -> Result<Vec<Operand>, String> {
         _ => {}
     }
     Err(format!(
-        "invalid address '{shown}' (expected an address, network, port or path, such as 10.0.0.0/8, [::1]:80, :443 or /run/x.sock; for a host, use an address of 'getent ahosts {shown}')"
+        "invalid address '{shown}' (expected an address, network, port or path, such as 10.0.0.0/8, [::1]:80, :443 or /run/x.sock; for a relative path, compare it with ~; for a host, use an address of 'getent ahosts {shown}')"
     ))
 }
