@@ -24,6 +24,8 @@ pub struct Filter {
     late: Expression,
     /// Whether the second part depends on the options to show. Kept, because each row asks.
     needs_options: bool,
+    /// The columns and options that both parts compare. Kept, because each row that is left out asks.
+    keys: Vec<Key>,
 }
 
 impl Default for Filter {
@@ -47,7 +49,8 @@ impl Filter {
         let (late, early) = conjuncts.into_iter().partition(is_late);
         let (early, late) = (Expression::All(early), Expression::All(late));
         let needs_options = late.keys().any(|key| key.needs(Needs::Options));
-        Filter { kinds, unbound, early, late, needs_options }
+        let keys = early.keys().chain(late.keys()).collect();
+        Filter { kinds, unbound, early, late, needs_options, keys }
     }
 
     /// Whether sockets of this kind can be shown.
@@ -97,6 +100,13 @@ impl Filter {
         self.late.holds(row) == Some(true)
     }
 
+    /// The list that leaves open whether a socket is shown, because not all of its entries are in the record.
+    pub fn undecided_list(&self, row: &Row) -> Option<Key> {
+        let cut = self.keys().find(|key| row.is_cut(*key))?;
+        let parts = [&self.early, &self.late].map(|part| part.holds(row));
+        (parts.contains(&None) && !parts.contains(&Some(false))).then_some(cut)
+    }
+
     /// Whether the filter depends on the holders of sockets or of their peers.
     pub fn needs_owners(&self) -> bool {
         self.late.keys().any(|key| key.needs(Needs::Holders) || key.needs(Needs::PeerHolders))
@@ -109,7 +119,7 @@ impl Filter {
 
     /// The columns and options that must be known.
     pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.early.keys().chain(self.late.keys())
+        self.keys.iter().copied()
     }
 
     /// The request to the BPF programs: the programs of the selected families, and what they can filter

@@ -209,8 +209,14 @@ impl<W: Read> Printer<'_, W> {
         }
         self.rows.ask(&socket, index);
         let filter = &self.config.filter;
-        if filter.has_early_part() && !filter.selects(&self.rows.of(&socket, index)) {
-            return Ok(());
+        if filter.has_early_part() {
+            let row = self.rows.of(&socket, index);
+            if !filter.selects(&row) {
+                let (list, namespace) =
+                    (filter.undecided_list(&row), &self.namespaces.all()[index]);
+                self.unknown.add_list(list, namespace, socket.kind);
+                return Ok(());
+            }
         }
         if self.seen.has(&socket) {
             return Ok(());
@@ -264,17 +270,19 @@ impl<W: Read> Printer<'_, W> {
             (None, None) => Holders::default(),
         };
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
+        let namespace = &self.namespaces.all()[index];
         let row = Row { holders, peer, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
+            self.unknown.add_list(filter.undecided_list(&row), namespace, socket.kind);
             return Ok(());
         }
-        let namespace = &self.namespaces.all()[index];
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
         let (knows_set, is_partial) = (plan.knows_set, plan.is_partial && !socket.is_mini());
         let row = Row { options: &self.shown, is_partial, knows_set, ..row };
         if is_new && filter.needs_options() && !filter.selects_late(&row) {
+            self.unknown.add_list(filter.undecided_list(&row), namespace, socket.kind);
             return Ok(());
         }
         if is_new {

@@ -12,6 +12,7 @@ use crate::host::database::Database;
 use crate::host::services::{self, Ports};
 use crate::host::users;
 use crate::options::constants::{self, Words};
+use crate::options::selection;
 use crate::query::glob::Glob;
 use crate::query::network;
 use crate::socket::state::{self, States};
@@ -106,10 +107,11 @@ pub(super) fn parse(
         Type::State => state::parse(word).map(Operand::States),
         Type::User => users::parse(word, &databases.users).map(|uid| Operand::Number(uid.into())),
         // As it is printed: no name.
-        Type::Interface | Type::Name if word == "-" => Ok(printed(word, false)),
+        Type::Interface | Type::Name | Type::OptionName if word == "-" => Ok(printed(word, false)),
         Type::Interface if text(word).is_empty() => Ok(printed("-", false)),
         Type::Interface => Ok(interface(word)),
         Type::Name => Ok(Operand::Text(text(word))),
+        Type::OptionName => return option_names(word),
         Type::Printed { any_case } => Ok(printed(word, *any_case)),
         // A list in which one is enough, or all as they are printed.
         Type::Numbers if word == "-" || word.contains('|') => Ok(printed(word, true)),
@@ -151,6 +153,16 @@ fn text(word: &str) -> Vec<u8> {
     } else {
         unescaped(word)
     }
+}
+
+/// The options with this name, with or without its prefix. A pattern is compared with `~`.
+fn option_names(word: &str) -> Result<Vec<Operand>, String> {
+    if word.contains(['*', '?']) {
+        return Err(wrong("set", word, "the name of an option; compare a pattern with ~"));
+    }
+    let found = selection::find(word)?;
+    let name = |index: usize| Operand::Text(selection::name(index).as_bytes().to_vec());
+    Ok(found.into_iter().map(name).collect())
 }
 
 fn switch(word: &str) -> Option<Operand> {
