@@ -88,9 +88,10 @@ static __noinline int write_mptcp_header(struct seq_file *seq, struct mptcp_sock
 
 /*
  * Whether the congestion control differs from that of a new socket. An MPTCP socket has no flag for it,
- * and the kernel itself may set the flag of a subflow.
+ * and the kernel itself may set the flag of a subflow. The algorithm of a subflow may be that of a route. The MPTCP
+ * socket keeps the one that was set, as long as it answers for it.
  */
-static __always_inline bool has_own_congestion(struct tcp_section *section, struct net *net)
+static __always_inline bool has_own_congestion(struct tcp_section *section, struct mptcp_sock *msk, struct net *net)
 {
 	const struct tcp_congestion_ops *common = GET(net, ipv4.tcp_congestion_control);
 	__u64 own[2], other[2] = {};
@@ -98,6 +99,8 @@ static __always_inline bool has_own_congestion(struct tcp_section *section, stru
 	if (!common || !HAS(common, name))
 		return false;
 	__builtin_memcpy(own, section->congestion, sizeof(own));
+	if (HAS(msk, ca_name) && !has_fallen_back(msk))
+		bpf_core_read(own, sizeof(own), &msk->ca_name);
 	bpf_core_read(other, sizeof(other), &common->name);
 	return own[0] != other[0] || own[1] != other[1];
 }
@@ -147,7 +150,7 @@ static __noinline int write_mptcp(struct seq_file *seq, struct mptcp_sock *msk, 
 	if (has_first)
 		copy_names(section, msk, tp);
 	section->has_flags |= 1ULL << TCP_CONGESTION__set;
-	section->flags |= (__u64)has_own_congestion(section, net) << TCP_CONGESTION__set;
+	section->flags |= (__u64)has_own_congestion(section, msk, net) << TCP_CONGESTION__set;
 	END_PART(seq, section);
 	return 0;
 }

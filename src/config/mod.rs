@@ -122,6 +122,12 @@ impl Config {
         })
     }
 
+    /// The same for readings after the first. An interface that existed then may be gone, so that no socket is bound to
+    /// it.
+    pub fn for_later_readings(&self) -> Config {
+        Config { interfaces: Vec::new(), ..self.clone() }
+    }
+
     /// The same settings for finding out whether a socket matches. Nothing is collected to be shown.
     pub fn for_match(&self) -> Config {
         let (columns, sort, keys) =

@@ -161,6 +161,17 @@ impl Value {
         }
     }
 
+    /// Whether it has entries that did not fit into a record.
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Value::Memberships(it) => it.cut || it.members.iter().any(|member| member.cut),
+            Value::PacketMemberships(it) => it.cut,
+            Value::Groups(it) => it.cut,
+            Value::Keys(it) => it.cut,
+            _ => false,
+        }
+    }
+
     /// Whether there is nothing to show: 0, no program, or an empty name, list or string of bytes.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -200,6 +200,7 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
         Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => {}
         Cell::PerHolder(it) if it.holders.is_empty() => {}
         Cell::Labels(labels) if labels.is_empty() => {}
+        Cell::Sockmaps(sockmaps) if sockmaps.maps.is_empty() => {}
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
         Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
         Cell::User(number, _) | Cell::Port(number, _) => write!(to, "{number}")?,

@@ -226,6 +226,7 @@ impl Serialize for Cell<'_> {
             Cell::Labels(labels) => {
                 to.collect_map(labels.iter().map(|(name, value)| (escaped(name), escaped(value))))
             }
+            Cell::Sockmaps(sockmaps) if sockmaps.maps.is_empty() => to.serialize_none(),
             Cell::Sockmaps(sockmaps) => {
                 let maps = sockmaps.maps.iter().map(|map| {
                     let name = (!map.name.is_empty()).then(|| escaped(map.name.as_bytes()));
@@ -243,7 +244,7 @@ impl Serialize for Cell<'_> {
             Cell::Program(holders, ..) => to.collect_seq(holders.iter().map(Descriptor)),
             Cell::Via(Via::Listener { cookie, .. }, _) => Cell::nonzero(*cookie).serialize(to),
             Cell::Via(Via::Carrier { inode }, _) => Cell::nonzero(*inode).serialize(to),
-            Cell::Diag(diag) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
+            Cell::Diag(diag) => to.collect_seq(diag.iter().flatten().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),
             Cell::Time(limit) => serialize_time(to, *limit),

@@ -115,7 +115,7 @@ fn write_row(to: &mut Vec<u8>, row: &Row, address: &mut String) -> io::Result<()
     } else {
         write!(to, "{} ", word(socket.state))?;
         if !socket.is_mini() {
-            let mark = socket.diag(hz).map_or("", |diag| diag.mark());
+            let mark = socket.diag(hz).flatten().map_or("", |diag| diag.mark());
             write!(to, "{mark:4} ")?;
             module::write_tcp(to, record, hz)?;
         }

@@ -59,7 +59,7 @@ pub enum Cell<'a> {
     Master(Master),
     Container(&'a Container),
     Labels(&'a Labels),
-    /// At least one map.
+    /// An empty list is written like no value.
     Sockmaps(Sockmaps),
     /// A group of sockets that share a port: its number, and how many members it has.
     Group(usize, u32),
@@ -67,7 +67,8 @@ pub enum Cell<'a> {
     Program(&'a [Holder], Owner, Behind<'a>),
     /// A socket that leads to processes, and the processes that hold it.
     Via(Via, &'a [Holder]),
-    Diag(Option<Diag>),
+    /// Why a connection makes no progress, if it makes none. `None` for other sockets.
+    Diag(Option<Option<Diag>>),
     /// The running timer, if there is one, and the number of jiffies per second.
     Timer(Option<Timer>, u64),
     Time(TimeLimit),

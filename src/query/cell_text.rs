@@ -55,7 +55,8 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         }
         Cell::Via(via, []) => number_to(to, via.inode()),
         Cell::Via(_, holders) => to.extend(processes(holders, None).into_bytes()),
-        Cell::Diag(diag) => to.extend_from_slice(diag.map_or("", |diag| diag.mark()).as_bytes()),
+        Cell::Diag(Some(Some(diag))) => to.extend_from_slice(diag.mark().as_bytes()),
+        Cell::Diag(_) => {}
         Cell::Timer(timer, hz) => timer_to(to, timer.as_ref(), *hz)?,
         Cell::Time(limit) => time_to(to, *limit)?,
         Cell::Options(options, is_partial) => options_to(to, options, *is_partial)?,
@@ -105,6 +106,7 @@ fn labels_to(to: &mut Vec<u8>, labels: &Labels) -> io::Result<()> {
 
 /// Appends the maps as `ID/name`, joined by commas. `...` stands for maps that are not in the record.
 fn sockmaps_to(to: &mut Vec<u8>, sockmaps: &Sockmaps) -> io::Result<()> {
+    to.extend_from_slice(if sockmaps.maps.is_empty() { b"-" } else { b"" });
     for (n, map) in sockmaps.maps.iter().enumerate() {
         to.extend_from_slice(if n > 0 { b"," } else { b"" });
         write!(to, "{}", Word(&sockmap_text(map)))?;

@@ -71,6 +71,8 @@ pub enum ColumnType {
     Switches,
     Moments,
     Users,
+    /// The names of options.
+    OptionNames,
     /// An object that is compared by its texts.
     Texted,
     List,
@@ -91,6 +93,7 @@ impl ColumnType {
             ColumnType::Object | ColumnType::Timer | ColumnType::Texted => "object",
             ColumnType::Numbers
             | ColumnType::Texts
+            | ColumnType::OptionNames
             | ColumnType::Switches
             | ColumnType::Moments
             | ColumnType::Users
@@ -201,7 +204,7 @@ columns! {
     DeadAfter = "dead_after", JsonMember::Chosen, ends(right("Dead-After", 10)), Facts(dead_after::IDLE), Time, |row| time(row, dead_after::idle), "When the kernel gives up a connection that is idle if its peer is gone";
     DeadAfterSending = "dead_after_sending", JsonMember::Chosen, ends(right("Dead-Sending", 12)), Facts(dead_after::SENDING), Time, |row| time(row, dead_after::sending), "When the kernel gives up a connection that sends if its peer is gone";
     Options = "options", default("options"), both(left("Options", 0)), Options, Object, |row| Cell::Options(row.options, row.is_partial), "Socket options that -O selects";
-    Set = "set", default("set"), both(left("Set", 0)), Options, Texts, set, "Names of the shown options that are set";
+    Set = "set", default("set"), both(left("Set", 0)), Options, OptionNames, set, "Names of the shown options that are set";
 }
 
 const fn default(member: &'static str) -> JsonMember {
@@ -400,7 +403,6 @@ fn by_cgroup<'a>(
 fn sockmaps<'a>(row: &'a Row<'a>) -> Cell<'a> {
     match row.socket.sockmaps() {
         None => Cell::Unknown,
-        Some(sockmaps) if sockmaps.maps.is_empty() => Cell::Absent,
         Some(sockmaps) => Cell::Sockmaps(sockmaps),
     }
 }

@@ -10,12 +10,14 @@ use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
 use crate::options::text::Text;
 use crate::options::value::Value;
-use crate::query::cell::{Cell, End, Interface};
+use crate::query::cell::{Behind, Cell, End, Interface};
 use crate::query::cell_text;
+use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
+use crate::socket::owner::{Holder, Owner};
 use crate::socket::{Endpoint, TimeLimit};
-use crate::text::{Moment, Name};
+use crate::text::{unescaped, Moment, Name};
 
 /// A value of a column or an option. Data of different variants are not equal. Their order is that of the
 /// variants.
@@ -33,7 +35,7 @@ pub enum Datum<'a> {
     Address(IpAddr, u16),
     /// Larger than every number and every time.
     Never,
-    /// At least one datum, for each descriptor or each entry of a list.
+    /// A datum for each descriptor or each entry of a list, which may be empty.
     List(Vec<Datum<'a>>),
 }
 
@@ -42,12 +44,25 @@ impl<'a> Datum<'a> {
         Datum::Text(Cow::Borrowed(text))
     }
 
-    fn list(data: impl Iterator<Item = Datum<'a>>) -> Datum<'a> {
-        let data: Vec<Datum> = data.collect();
-        if data.iter().all(|datum| *datum == Datum::Nothing) {
-            Datum::Nothing
-        } else {
-            Datum::List(data)
+    fn bytes(text: Vec<u8>) -> Datum<'a> {
+        Datum::Text(Cow::Owned(text))
+    }
+
+    /// The values of descriptors, if one has any.
+    fn of_descriptors(cells: impl Iterator<Item = Cell<'a>>) -> Datum<'a> {
+        let data: Vec<Datum> = cells.map(of_cell).collect();
+        match data.iter().all(|datum| *datum == Datum::Nothing) {
+            true => Datum::Nothing,
+            false => Datum::List(data),
+        }
+    }
+
+    /// Whether there is no value, or a list without entries.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Datum::Nothing => true,
+            Datum::List(data) => data.iter().all(Datum::is_empty),
+            _ => false,
         }
     }
 
@@ -66,12 +81,12 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The order for sorting: ascending, with missing values at the end in either direction.
+    /// The order for sorting: ascending, with missing values and empty lists at the end in either direction.
     pub fn cmp_for_sorting(&self, other: &Datum, descending: bool) -> Ordering {
-        match (self, other) {
-            (Datum::Nothing, Datum::Nothing) => Ordering::Equal,
-            (Datum::Nothing, _) => Ordering::Greater,
-            (_, Datum::Nothing) => Ordering::Less,
+        match (self.is_empty(), other.is_empty()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Greater,
+            (false, true) => Ordering::Less,
             _ if descending => other.cmp(self),
             _ => self.cmp(other),
         }
@@ -127,6 +142,15 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether the value has entries that are unknown, because they are not in the record or cannot be told.
+    pub fn is_cut(&self, key: Key) -> bool {
+        match key {
+            Key::Column(Column::Options) => self.is_partial,
+            Key::Column(Column::Sockmap) => self.socket.sockmaps().is_some_and(|it| it.cut),
+            key => self.option(key).is_some_and(|it| it.value.is_cut()),
+        }
+    }
+
     /// The option that a key asks for, with its value.
     pub fn option(&self, key: Key) -> Option<&'a OptionValue> {
         let find = |index: usize| {
@@ -159,17 +183,18 @@ impl<'a> Row<'a> {
 /// The value of a cell.
 pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     match cell {
-        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) => Datum::Nothing,
+        Cell::Absent | Cell::Unknown | Cell::Timer(None, _) | Cell::Diag(None) => Datum::Nothing,
         // A descriptor of that number is another file.
         Cell::Slot(..) | Cell::SlotOfRegistered(..) => Datum::Nothing,
-        Cell::Options([], _) => Datum::Nothing,
+        Cell::Options([], true) => Datum::Nothing,
+        Cell::Options([], false) | Cell::Diag(Some(None)) => Datum::List(Vec::new()),
         Cell::Number(number) => Datum::Number(number.into()),
         Cell::Nameless(number) => Datum::Text(Cow::Owned(number.to_string().into_bytes())),
         Cell::Flag(flag) => Datum::Number(flag.into()),
         Cell::Word(word) => Datum::text(word.as_bytes()),
         Cell::Bytes(bytes) => Datum::text(bytes),
-        Cell::PerHolder(it) => Datum::list(it.cells().map(of_cell)),
-        Cell::Arguments(arguments) if arguments.is_empty() => Datum::Nothing,
+        Cell::PerHolder(it) => Datum::of_descriptors(it.cells()),
+        Cell::Arguments(arguments) if arguments.is_empty() => Datum::List(Vec::new()),
         // As `ps -ef` prints them.
         Cell::Arguments(arguments) => Datum::Text(Cow::Owned(arguments.join(&b' '))),
         Cell::User(number, _) | Cell::Port(number, _) => Datum::Number(number.into()),
@@ -191,41 +216,52 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
         }
         Cell::Via(via, []) => of_cell(Cell::Nameless(via.inode())),
-        // As it is printed, and each part of it.
-        Cell::Via(_, holders) => {
-            let printed = cell_text::processes(holders, None).into_bytes();
-            let parts = holders.iter().flat_map(|holder| {
-                let pid = Datum::Text(Cow::Owned(holder.pid.to_string().into_bytes()));
-                [pid, Datum::text(holder.command.as_bytes())]
-            });
-            Datum::List([Datum::Text(Cow::Owned(printed))].into_iter().chain(parts).collect())
+        Cell::Via(_, holders) => of_processes(&cell_text::processes(holders, None), holders),
+        Cell::Program([], Owner::Unknown, _) => Datum::Nothing,
+        Cell::Program(holders, owner, behind) => {
+            let printed = cell_text::program(holders, owner, behind, None);
+            match behind {
+                Behind::Processes(of_via) if holders.is_empty() => of_processes(&printed, of_via),
+                _ => of_processes(&printed, holders),
+            }
         }
         Cell::Labels(labels) => {
             let texts = labels.iter().map(cell_text::label_text);
-            Datum::list(texts.map(|text| Datum::Text(Cow::Owned(text))))
+            Datum::List(texts.map(Datum::bytes).collect())
         }
         // As it is printed, and the name alone.
-        Cell::Sockmaps(sockmaps) => Datum::list(sockmaps.maps.iter().flat_map(|map| {
-            let name = Some(map.name.as_bytes().to_vec()).filter(|name| !name.is_empty());
-            let texts = [Some(cell_text::sockmap_text(map)), name].into_iter().flatten();
-            texts.map(|text| Datum::Text(Cow::Owned(text)))
-        })),
+        Cell::Sockmaps(sockmaps) => {
+            let texts = sockmaps.maps.iter().flat_map(|map| {
+                let name = Some(map.name.as_bytes().to_vec()).filter(|name| !name.is_empty());
+                [Some(cell_text::sockmap_text(map)), name].into_iter().flatten()
+            });
+            Datum::List(texts.map(Datum::bytes).collect())
+        }
         Cell::Group(group, _) => Datum::Number(group as i128),
         Cell::Timer(Some(timer), hz) => Datum::Time((timer.seconds(hz) * 1e6) as i128),
-        Cell::Diag(None) => Datum::Nothing,
         // As it is printed.
         Cell::Time(TimeLimit::After(time)) => Datum::Time(time.as_millis() as i128 * 1000),
         Cell::Time(TimeLimit::Never) => Datum::Never,
         Cell::Set(options) => {
             let set = options.iter().filter(|shown| shown.set);
-            Datum::list(set.map(|shown| Datum::text(shown.option.name.as_bytes())))
+            Datum::List(set.map(|shown| Datum::text(shown.option.name.as_bytes())).collect())
         }
-        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Program(..) | Cell::Options(..)) => {
+        cell @ (Cell::End(_) | Cell::Diag(_) | Cell::Options(..)) => {
             let mut text = Vec::new();
             let _ = cell_text::write(&mut text, &cell, false);
             Datum::Text(Cow::Owned(text))
         }
     }
+}
+
+/// Processes: as they are printed, and the parts of each, without escapes.
+fn of_processes<'a>(printed: &str, holders: &[Holder]) -> Datum<'a> {
+    let parts = holders.iter().flat_map(|holder| {
+        let process = cell_text::processes(std::slice::from_ref(holder), None);
+        let pid = holder.pid.to_string().into_bytes();
+        [unescaped(&process), pid, holder.command.as_bytes().to_vec()]
+    });
+    Datum::List([unescaped(printed)].into_iter().chain(parts).map(Datum::bytes).collect())
 }
 
 /// An interface, which has a name and an index. It may have lost its name.
@@ -265,7 +301,8 @@ fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
         }
         Value::Timestamping { flags, .. } => Datum::Number((*flags).into()),
         Value::Groups(groups) => {
-            Datum::list(groups.numbers.iter().map(|number| Datum::Number((*number).into())))
+            let numbers = groups.numbers.iter().map(|number| Datum::Number((*number).into()));
+            Datum::List(numbers.collect())
         }
         value => Datum::Text(Cow::Owned(Text(value, kind).to_string().into_bytes())),
     }

@@ -26,6 +26,17 @@ pub struct Filter {
     needs_options: bool,
     /// Whether a part asks which options are set.
     asks_set: bool,
+    /// The columns and options that both parts compare. Kept, because each row that is left out asks.
+    keys: Vec<Key>,
+}
+
+/// What leaves open whether a socket is selected.
+#[derive(Clone, Copy, Debug)]
+pub struct Undecided {
+    /// Whether it is not known which options are set.
+    pub set: bool,
+    /// The list not all of whose entries are in the record.
+    pub list: Option<Key>,
 }
 
 impl Default for Filter {
@@ -50,7 +61,8 @@ impl Filter {
         let (late, early) = conjuncts.into_iter().partition(is_late);
         let (early, late) = (Expression::All(early), Expression::All(late));
         let needs_options = late.keys().any(|key| key.needs(Needs::Options));
-        Filter { kinds, unbound, early, late, needs_options, asks_set }
+        let keys = early.keys().chain(late.keys()).collect();
+        Filter { kinds, unbound, early, late, needs_options, asks_set, keys }
     }
 
     /// Whether sockets of this kind can be shown.
@@ -100,9 +112,16 @@ impl Filter {
         self.late.holds(row) == Some(true)
     }
 
-    /// Whether a socket that these functions do not select might be selected if it were known which options are set.
-    pub fn lacks_set(&self, row: &Row) -> bool {
-        self.asks_set && (self.early.lacks_set(row) || self.late.lacks_set(row))
+    /// Why it is not known whether a socket that these functions do not select should be selected.
+    pub fn undecided(&self, row: &Row) -> Undecided {
+        let lacks_set = || self.early.lacks_set(row) || self.late.lacks_set(row);
+        Undecided { set: self.asks_set && lacks_set(), list: self.undecided_list(row) }
+    }
+
+    fn undecided_list(&self, row: &Row) -> Option<Key> {
+        let cut = self.keys().find(|key| row.is_cut(*key))?;
+        let parts = [&self.early, &self.late].map(|part| part.holds(row));
+        (parts.contains(&None) && !parts.contains(&Some(false))).then_some(cut)
     }
 
     /// Whether the filter depends on the holders of sockets or of their peers.
@@ -117,7 +136,7 @@ impl Filter {
 
     /// The columns and options that must be known.
     pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.early.keys().chain(self.late.keys())
+        self.keys.iter().copied()
     }
 
     /// The request to the BPF programs: the programs of the selected families, and what they can filter

@@ -27,17 +27,17 @@ pub enum Diag {
 }
 
 impl Diag {
-    /// Why the established connection of this record makes no progress, or `None` if it does. A fact that the
-    /// kernel lacks is no reason.
-    pub(super) fn of(record: &Record, hz: u64) -> Option<Diag> {
+    /// Why the established connection of this record makes no progress, if it makes none. A fact that the kernel lacks
+    /// is no reason. `None` if the record has no such facts.
+    pub(super) fn of(record: &Record, hz: u64) -> Option<Option<Diag>> {
         let [send_window, receive_window, in_flight, ack_age] = FACTS.map(|fact| fact.of(record));
-        match (send_window == Some(0), receive_window == Some(0)) {
+        Some(match (send_window == Some(0), receive_window == Some(0)) {
             (true, true) => Some(Diag::BothWindowsZero),
             (false, true) => Some(Diag::OwnWindowZero),
             (true, false) => Some(Diag::PeerWindowZero),
             (false, false) if in_flight? != 0 && ack_age? > hz => Some(Diag::Unacknowledged),
             (false, false) => None,
-        }
+        })
     }
 
     /// The mark in the table, which is that of the knetstat kernel module.

@@ -229,8 +229,8 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Why an established TCP connection makes no progress, or `None` if it does.
-    pub fn diag(&self, hz: u64) -> Option<Diag> {
+    /// Why an established TCP connection makes no progress, if it makes none. `None` for other sockets.
+    pub fn diag(&self, hz: u64) -> Option<Option<Diag>> {
         match self.state {
             State::Established => Diag::of(&self.record, hz),
             _ => None,

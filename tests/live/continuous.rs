@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::common::scene::inode;
-use crate::common::{cookie, enter_namespace, set, stdout, wait_until, KNETSTAT};
+use crate::common::{cookie, enter_namespace, ip, set, set_bytes, stdout, wait_until, KNETSTAT};
 use crate::numbers::*;
 
 const NODELAY: (i32, i32) = (IPPROTO_TCP, 1);
@@ -318,6 +318,33 @@ fn new_namespaces_are_seen() {
     let seen: Vec<_> = events.iter().map(|it| (it["event"].as_str(), &it["netns"])).collect();
     let netns = Value::from(netns);
     assert_eq!(seen, [(Some("opened"), &netns), (Some("closed"), &netns)]);
+}
+
+/// The interface that an expression names may go, and return with another index.
+#[test]
+fn an_interface_may_go_and_return() {
+    enter_namespace();
+    ip("link add left type veth peer name right");
+    let bound = |port: u16| {
+        let socket = UdpSocket::bind(("0.0.0.0", port)).expect("a UDP socket");
+        set_bytes(&socket, SOL_SOCKET, SO_BINDTODEVICE, b"left").expect("SO_BINDTODEVICE");
+        socket
+    };
+    let first = bound(43_220);
+    let arguments = "-uc 0.05 --ndjson --changes interface = left or sport = 7999";
+    let mut running = Running::start(arguments);
+    running.pass_round();
+    ip("link del left");
+    running.pass_round();
+    ip("link add name other type veth peer name left");
+    let _second = bound(43_221);
+    running.pass_round();
+    drop(first);
+    let events: Vec<Value> = running.end(Signal::SIGINT).iter().map(|line| json(line)).collect();
+    let seen: Vec<_> = events.iter().map(|it| (&it["event"], &it["local"]["port"])).collect();
+    let (closed, opened) = (Value::from("closed"), Value::from("opened"));
+    let ports = [43_220, 43_221].map(Value::from);
+    assert_eq!(seen, [(&closed, &ports[0]), (&opened, &ports[1])]);
 }
 
 /// A reader that is gone is noticed even if there is nothing to write.

@@ -521,6 +521,11 @@ fn networks_in_other_words() {
     check_source(&scene, "::ffff:127.0.0.1", "127.0.0.1/32");
 }
 
+/// The number of UDP sockets that an expression selects.
+fn udp_sockets_with(expression: &str) -> usize {
+    stdout(&format!("-uH {expression}")).lines().count()
+}
+
 #[test]
 fn interfaces() {
     enter_namespace();
@@ -560,6 +565,12 @@ fn interfaces() {
     scene.check("--interface veth0 --src fe80::/64", |socket| {
         socket["interface"] == "veth0" && within("fe80::/64", address(socket, "local"))
     });
+    // An option without an interface is printed as 0.
+    let all = udp_sockets_with("ip_unicast_if = 0");
+    assert_eq!(all, udp_sockets_with("has(ip_unicast_if)"));
+    assert_eq!(udp_sockets_with("so_bindtoifindex = 0,veth0"), all - 4);
+    let output = knetstat(["--where", "interface = 0"]);
+    assert_eq!(output.status.code(), Some(2));
     let output = knetstat(["--interface", "veth2"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("veth"), "it names those there are");

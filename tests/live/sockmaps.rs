@@ -9,7 +9,7 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 use serde_json::{json, Value};
 
 use crate::common::ways::NO_WALKS;
-use crate::common::{enter_namespace, find, not_tested, sockets, stdout, wait_until};
+use crate::common::{enter_namespace, find, knetstat, not_tested, sockets, stdout, wait_until};
 
 const COLUMNS: &str = "-tux --columns protocol,inode,sockmap";
 
@@ -65,6 +65,12 @@ fn a_socket_is_in_maps() {
     for condition in [format!("sockmap = {name}"), "sockmap = flows".into()] {
         assert_eq!(sockets(&format!("{COLUMNS} {condition}")).len(), 1, "{condition}");
     }
+    let fields = stdout("-t --csv --columns sockmap,state");
+    assert_eq!(fields.lines().filter(|line| line.starts_with(',')).count(), 2, "{fields}");
+    assert_eq!(stdout("-t --long").matches("sockmap").count(), 1);
+    // The others are in no map, which is known.
+    assert_eq!(sockets("-t sockmap != flows").len(), 2);
+    assert_eq!(sockets("-t not has(sockmap)").len(), 2);
 
     put(&second, &client).expect("a second map");
     let mut both = [reported(&first), reported(&second)].map(|map| map.to_string());
@@ -87,6 +93,7 @@ fn more_maps_than_a_record_holds() {
     enter_namespace();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+    let port = listener.local_addr().expect("bound").port().to_string();
     let mut maps = Vec::new();
     for count in 1..=6 {
         let added = map(MapType::Sockmap, "").and_then(|map| put(&map, &client).map(|()| map));
@@ -103,6 +110,18 @@ fn more_maps_than_a_record_holds() {
         }
     }
     assert!(stdout("-tH --columns sockmap").contains(",..."));
+    let shown = shown(&client);
+    for map in &maps {
+        let id = map.info().expect("a map").info.id;
+        let is_shown = shown.as_array().expect("a list").iter().any(|entry| entry["id"] == id);
+        for (condition, count) in [(format!("sockmap = {id}"), 1), (format!("sockmap != {id}"), 0)]
+        {
+            let output = knetstat(["-tH", "--dport", &port, "--where", &condition]);
+            let rows = String::from_utf8_lossy(&output.stdout).lines().count();
+            let expected = if is_shown { (count, Some(0)) } else { (0, Some(1)) };
+            assert_eq!((rows, output.status.code()), expected, "{condition} {output:?}");
+        }
+    }
 }
 
 #[test]

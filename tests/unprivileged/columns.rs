@@ -136,6 +136,7 @@ impl Output for Types {
                     "object"
                 }
                 Cell::Via(..) => "text",
+                Cell::Sockmaps(it) if it.maps.is_empty() => continue,
                 Cell::Sockmaps(_) => "list",
                 Cell::Timer(..) | Cell::Options(..) => "object",
                 Cell::PerHolder(..) | Cell::Program(..) | Cell::Diag(_) | Cell::Set(_) => "list",

@@ -482,6 +482,8 @@ fn words_from_outside_are_escaped_in_messages() {
         &["--\x1bx"],
         &["-\x1b"],
         &["-tJ\x1b"],
+        &["-c\x1b[31m"],
+        &["-c\u{2066}a"],
     ] {
         let output = knetstat(arguments.iter().copied());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -489,7 +491,7 @@ fn words_from_outside_are_escaped_in_messages() {
         // An expression is shown in a second line, and marked in a third.
         assert!(said.starts_with("knetstat: "), "{said:?}");
         assert!(matches!(said.lines().count(), 1 | 3), "{said:?}");
-        assert!(!said.contains('\x1b'), "{said:?}");
+        assert!(!said.contains(['\x1b', '\u{2066}']), "{said:?}");
     }
 }
 

@@ -121,10 +121,12 @@ impl Report {
     ///
     /// When it cannot be written, here and below.
     pub fn write_short(&self, to: &mut impl Write) -> io::Result<()> {
-        if self.is_complete() {
-            writeln!(to, "{}", self.summary())?;
-        }
-        self.problems().into_iter().try_for_each(|problem| writeln!(to, "{problem}"))
+        self.sentences().iter().try_for_each(|sentence| writeln!(to, "{sentence}"))
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        let summary = self.is_complete().then(|| self.summary());
+        summary.into_iter().chain(self.problems().into_iter().map(ToString::to_string)).collect()
     }
 
     /// Writes the same, and a line for each check. Text that does not fit continues in lines that begin
@@ -134,7 +136,13 @@ impl Report {
     ///
     /// As [`Report::write_short`].
     pub fn write_verbose(&self, to: &mut impl Write) -> io::Result<()> {
-        self.write_short(to)?;
+        for sentence in self.sentences() {
+            let mut indent = 0;
+            for line in fold(&sentence, WIDTH - NAME) {
+                writeln!(to, "{:indent$}{line}", "")?;
+                indent = NAME;
+            }
+        }
         writeln!(to)?;
         self.checks.iter().try_for_each(|check| write_check(to, check))
     }

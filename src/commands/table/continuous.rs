@@ -42,10 +42,12 @@ pub fn run(
     ending::note_signals();
     places.keep_capabilities(config)?;
     let mut writer = Writer::new(config, rounds)?;
+    let (mut config, later) = (config, config.for_later_readings());
     let mut netns_set = first;
     loop {
         let begun = Instant::now();
         let reading = Reading::open(programs, config, netns_set)?.with_owners(config, false)?;
+        config = &later;
         let missing = writer.write(reading, programs, config)?;
         let pause = rounds.interval.saturating_sub(begun.elapsed());
         if ending::ends_within(pause, writer.out.get_ref().as_fd()) {

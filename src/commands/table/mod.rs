@@ -89,6 +89,10 @@ fn show(config: &Config, pager: &mut Option<Pager>) -> Result<(), Error> {
             (_, netns_set) => netns_set,
         },
     };
+    let config = match config.wait {
+        None => config,
+        Some(_) => &config.for_later_readings(),
+    };
     let mut reading = Reading::open(&programs, config, netns_set)?;
     if config.asks_for(Column::Xattrs) {
         reading = reading.with_owners(config, false)?;
@@ -189,7 +193,9 @@ fn style(config: &Config, filter: &Filter, anywhere: bool) -> Style {
 /// network namespace of this thread are read.
 fn request(config: &Config, is_one: bool) -> Request {
     let mut request = Request { sections: config.sections().bits(), ..config.filter.request() };
-    if let (true, Some(names)) = (is_one, config.filter.required_interfaces()) {
+    // Between two readings, the index of an interface may change.
+    let has_indexes = is_one && !config.is_repeated();
+    if let (true, Some(names)) = (has_indexes, config.filter.required_interfaces()) {
         request.prefilter.interfaces = interfaces::indexes(&names).unwrap_or_default();
     }
     match config.kernel_filter {

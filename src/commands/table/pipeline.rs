@@ -15,6 +15,7 @@ use crate::options::origin::{self, Origin};
 use crate::options::plan::OptionValue;
 use crate::output::Output;
 use crate::query::columns::Column;
+use crate::query::filter::Undecided;
 use crate::query::key::Key;
 use crate::query::layout::Layout;
 use crate::query::lost::Lost;
@@ -235,9 +236,8 @@ impl<W: Read> Printer<'_, W> {
         if filter.has_early_part() {
             let row = self.rows.of(&socket, index);
             if !filter.selects(&row) {
-                if filter.lacks_set(&row) {
-                    self.note_unknown(index, socket.kind);
-                }
+                let undecided = filter.undecided(&row);
+                self.leave_out(undecided, index, socket.kind);
                 return Ok(());
             }
         }
@@ -293,23 +293,21 @@ impl<W: Read> Printer<'_, W> {
             (None, None) => Holders::default(),
         };
         let (filter, is_new) = (&self.config.filter, sorted.is_none());
+        let namespace = &self.namespaces.all()[index];
         let row = Row { holders, peer, ..self.rows.of(&socket, index) };
         if is_new && !filter.needs_options() && !filter.selects_late(&row) {
-            if filter.lacks_set(&row) {
-                self.note_unknown(index, socket.kind);
-            }
+            let undecided = filter.undecided(&row);
+            self.leave_out(undecided, index, socket.kind);
             return Ok(());
         }
-        let namespace = &self.namespaces.all()[index];
         let context = Context::new(&socket.record, &namespace.host);
         let plan = self.plans.of(index, namespace, socket.kind);
         plan.apply(&context, &mut self.shown);
         let (knows_set, is_partial) = (plan.knows_set, plan.is_partial && !socket.is_mini());
         let row = Row { options: &self.shown, is_partial, knows_set, ..row };
         if is_new && filter.needs_options() && !filter.selects_late(&row) {
-            if filter.lacks_set(&row) {
-                self.note_unknown(index, socket.kind);
-            }
+            let undecided = filter.undecided(&row);
+            self.leave_out(undecided, index, socket.kind);
             return Ok(());
         }
         if is_new {
@@ -330,6 +328,14 @@ impl<W: Read> Printer<'_, W> {
         }
         self.rows.number_group(&socket);
         Ok(())
+    }
+
+    /// Notes why a socket is left out that might be shown if more were known.
+    fn leave_out(&mut self, undecided: Undecided, index: usize, kind: SocketKind) {
+        if undecided.set {
+            self.note_unknown(index, kind);
+        }
+        self.unknown.add_list(undecided.list, &self.namespaces.all()[index], kind);
     }
 
     /// Notes that it is not known which options of sockets of this kind are set, although that was asked.

@@ -9,6 +9,8 @@ use crate::commands::table::namespaces::Namespace;
 use crate::options::defaults::Answers;
 use crate::options::plan::Plan;
 use crate::options::selection::Selection;
+use crate::query::columns::Column;
+use crate::query::key::Key;
 use crate::socket::kind::{Family, SocketKind};
 
 /// The plans of a run for one selection of options.
@@ -61,24 +63,43 @@ fn share(
     plan
 }
 
-/// The protocols of shown sockets for which it is not known which options are set, by reason.
+/// What a run could not find out of the sockets that it has read.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Unknown(BTreeMap<String, BTreeSet<&'static str>>);
+pub struct Unknown {
+    /// The protocols of shown sockets for which it is not known which options are set, by reason.
+    set: BTreeMap<String, BTreeSet<&'static str>>,
+    /// The lists of which too few entries were read to decide the expression for a socket.
+    lists: BTreeSet<String>,
+}
 
 impl Unknown {
-    /// Adds a socket of this kind. For a family that knetstat does not know, no new socket can be opened
-    /// in any case, so nothing is missing.
+    /// Adds a socket of this kind, of which it is not known which options are set. For a family that knetstat does not
+    /// know, no new socket can be opened in any case, so nothing is missing.
     pub fn add(&mut self, namespace: &Namespace, kind: SocketKind) {
         if kind.family() != Family::Other {
-            self.0.entry(namespace.defaults.obstacle(kind)).or_default().insert(kind.word());
+            self.set.entry(namespace.defaults.obstacle(kind)).or_default().insert(kind.word());
+        }
+    }
+
+    /// Adds the list, if there is one, that has left open whether a socket of this kind is shown.
+    pub fn add_list(&mut self, list: Option<Key>, namespace: &Namespace, kind: SocketKind) {
+        match list {
+            None => {}
+            Some(Key::Column(Column::Options)) => self.add(namespace, kind),
+            Some(key) => drop(self.lists.insert(key.to_string())),
         }
     }
 
     /// What is missing, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
-        self.0.iter().map(|(reason, kinds)| {
+        let set = self.set.iter().map(|(reason, kinds)| {
             let kinds: Vec<&str> = kinds.iter().copied().collect();
             format!("the set options of {} sockets: {reason}", kinds.join(", "))
-        })
+        });
+        set.chain(self.lists.iter().map(|list| {
+            format!(
+                "sockets with more in {list} than a record holds (select them by another column)"
+            )
+        }))
     }
 }

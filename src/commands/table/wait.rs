@@ -28,12 +28,14 @@ pub fn for_match(
 ) -> Result<(bool, NetnsSet), Error> {
     let places = Places::of(config, &first)?;
     let (end, quiet) = (Instant::now().checked_add(limit), config.quiet);
-    let config = &config.for_match();
-    places.keep_capabilities(config)?;
+    let mut config = config.for_match();
+    places.keep_capabilities(&config)?;
     let mut netns_set = first;
     loop {
         let begun = Instant::now();
-        let is_match = Reading::open(programs, config, netns_set)?.has_match(programs, config)?;
+        let reading = Reading::open(programs, &config, netns_set)?;
+        let is_match = reading.has_match(programs, &config)?;
+        config = config.for_later_readings();
         if is_match && quiet {
             return Ok((true, NetnsSet::default()));
         }

@@ -30,6 +30,7 @@ pub fn write(lines: &mut Lines, row: &Row) {
     for column in COLUMNS {
         match column.read(row) {
             Cell::Absent => {}
+            Cell::Sockmaps(sockmaps) if sockmaps.maps.is_empty() => {}
             cell => lines.add_fact(column.name(), &cell_text::text(&cell)),
         }
     }
@@ -68,7 +69,7 @@ fn is_connected(remote: &Cell) -> bool {
 fn write_state(lines: &mut Lines, row: &Row) {
     let word = cell_text::text(&Column::State.read(row));
     let text = match Column::Diag.read(row) {
-        Cell::Diag(Some(diag)) => format!("{word}, {}: {}", diag.mark(), stall(diag)),
+        Cell::Diag(Some(Some(diag))) => format!("{word}, {}: {}", diag.mark(), stall(diag)),
         _ => word.clone(),
     };
     lines.add_painted_fact("state", &text, &word, color::of_state(row.socket.state));

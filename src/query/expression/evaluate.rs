@@ -132,8 +132,9 @@ impl Test {
             Subject::Key(Key::Column(column)) => match column.read(row) {
                 Cell::Unknown => None,
                 Cell::PerHolder(it) => has_one(it.cells()),
-                _ => Some(row.datum(Key::Column(column)) != Datum::Nothing),
+                _ => Some(!row.datum(Key::Column(column)).is_empty()),
             },
+            // An option is there even if its list is empty.
             Subject::Key(key) => Some(row.datum(key) != Datum::Nothing),
             Subject::EitherPort => Some(row.socket.ports().is_some()),
             Subject::EitherEnd => Some(
@@ -191,7 +192,7 @@ impl Test {
 fn has_one<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Option<bool> {
     some(cells.map(|cell| match cell {
         Cell::Unknown => None,
-        cell => Some(datum::of_cell(cell) != Datum::Nothing),
+        cell => Some(!datum::of_cell(cell).is_empty()),
     }))
 }
 
@@ -204,8 +205,13 @@ fn is_on(value: &Value) -> bool {
     }
 }
 
-/// Compares any other column or option.
+/// Compares any other column or option. An entry that is not known may compare so.
 fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> Option<bool> {
+    let is_so = compares_known(key, comparison, operand, row)?;
+    (is_so || !row.is_cut(key)).then_some(is_so)
+}
+
+fn compares_known(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> Option<bool> {
     match operand {
         Operand::States(states) => Some(states.contains(row.socket.state)),
         Operand::Glob(glob) => like(key, glob, row),
@@ -231,20 +237,28 @@ fn printed_text(key: Key, row: &Row, to: &mut Vec<u8>) -> Option<()> {
 
 /// Whether a name or, for what is no name, the text matches.
 fn like(key: Key, glob: &Glob, row: &Row) -> Option<bool> {
-    match row.datum(key) {
-        Datum::Text(name) => Some(glob.matches(&name)),
-        Datum::List(list) if list.iter().any(|it| matches!(it, Datum::Text(_))) => {
-            some(list.iter().map(|it| match it {
-                Datum::Text(name) => Some(glob.matches(name)),
-                Datum::Nothing => None,
-                _ => Some(false),
-            }))
-        }
-        _ => {
-            let mut text = Vec::new();
-            printed_text(key, row, &mut text)?;
-            Some(glob.matches(&text))
-        }
+    let datum = row.datum(key);
+    let is_of_names = match &datum {
+        Datum::Text(_) => true,
+        Datum::List(list) if list.is_empty() => matches!(key, Key::Column(_)),
+        Datum::List(list) => list.iter().any(|it| matches!(it, Datum::Text(_) | Datum::List(_))),
+        _ => false,
+    };
+    if is_of_names {
+        return has_like(&datum, glob);
+    }
+    let mut text = Vec::new();
+    printed_text(key, row, &mut text)?;
+    Some(glob.matches(&text))
+}
+
+/// Whether a name matches, or one of a list.
+fn has_like(datum: &Datum, glob: &Glob) -> Option<bool> {
+    match datum {
+        Datum::Text(name) => Some(glob.matches(name)),
+        Datum::List(list) => some(list.iter().map(|it| has_like(it, glob))),
+        Datum::Nothing => None,
+        _ => Some(false),
     }
 }
 

@@ -56,6 +56,9 @@ impl Expression {
             let Condition::Compares(_, operands) = condition else { continue };
             for operand in operands {
                 match operand {
+                    // An option is 0 without an interface. A packet socket has -1 when its interface is gone.
+                    Operand::Number(0) if !matches!(subject, Subject::Key(Key::Column(_))) => {}
+                    Operand::Number(-1) => {}
                     Operand::Text(_) | Operand::Number(_)
                         if Type::of(*subject) == Type::Interface =>
                     {

@@ -12,6 +12,7 @@ use crate::host::database::Database;
 use crate::host::services::{self, Ports};
 use crate::host::users;
 use crate::options::constants::{self, Words};
+use crate::options::selection;
 use crate::query::glob::Glob;
 use crate::query::network;
 use crate::socket::state::{self, States};
@@ -106,10 +107,11 @@ pub(super) fn parse(
         Type::State => state::parse(word).map(Operand::States),
         Type::User => users::parse(word, &databases.users).map(|uid| Operand::Number(uid.into())),
         // As it is printed: no name.
-        Type::Interface | Type::Name if word == "-" => Ok(printed(word, false)),
+        Type::Interface | Type::Name | Type::OptionName if word == "-" => Ok(printed(word, false)),
         Type::Interface if text(word).is_empty() => Ok(printed("-", false)),
         Type::Interface => Ok(interface(word)),
         Type::Name => Ok(Operand::Text(text(word))),
+        Type::OptionName => return option_names(word),
         Type::Printed { any_case } => Ok(printed(word, *any_case)),
         // A list in which one is enough, or all as they are printed.
         Type::Numbers if word == "-" || word.contains('|') => Ok(printed(word, true)),
@@ -123,6 +125,8 @@ pub(super) fn parse(
 pub fn interface(word: &str) -> Operand {
     match word.parse::<u32>() {
         Ok(index) => Operand::Number(index.into()),
+        // A packet socket whose interface is gone.
+        Err(_) if word == "-1" => Operand::Number(-1),
         Err(_) => Operand::Text(text(word)),
     }
 }
@@ -169,6 +173,16 @@ fn text(word: &str) -> Vec<u8> {
     } else {
         unescaped(word)
     }
+}
+
+/// The options with this name, with or without its prefix. A pattern is compared with `~`.
+fn option_names(word: &str) -> Result<Vec<Operand>, String> {
+    if word.contains(['*', '?']) {
+        return Err(wrong("set", word, "the name of an option; compare a pattern with ~"));
+    }
+    let found = selection::find(word)?;
+    let name = |index: usize| Operand::Text(selection::name(index).as_bytes().to_vec());
+    Ok(found.into_iter().map(name).collect())
 }
 
 fn switch(word: &str) -> Option<Operand> {
@@ -363,7 +377,8 @@ fn end(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
     // ss(8) accepts the family before an address, which decides it anyway.
     let family = FAMILIES.iter().find_map(|family| word.strip_prefix(family)?.strip_prefix(':'));
     let word = family.unwrap_or(word);
-    if word.starts_with(['/', '@', '\\']) {
+    let is_path = |begin: &&str| word.starts_with(*begin);
+    if ["/", "./", "../", "@", "\\"].iter().any(is_path) {
         return Ok(vec![path(word)]);
     }
     let mut operands = Vec::new();
@@ -448,7 +463,7 @@ fn is_host(host: &str) -> bool {
         || host == "*"
         || host.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok()
-        || host.contains('/')
+        || host.contains('/') && address.starts_with(|c: char| c.is_ascii_digit())
         || address.contains(':')
         || address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
             && address.contains('.')
@@ -476,6 +491,6 @@ fn other_family(word: &str) -> Result<Vec<Operand>, String> {
         _ => {}
     }
     Err(format!(
-        "invalid address '{shown}' (expected an address, network, port or path, such as 10.0.0.0/8, [::1]:80, :443 or /run/x.sock; for a host, use an address of 'getent ahosts {shown}')"
+        "invalid address '{shown}' (expected an address, network, port or path, such as 10.0.0.0/8, [::1]:80, :443 or /run/x.sock; for a relative path, compare it with ~; for a host, use an address of 'getent ahosts {shown}')"
     ))
 }

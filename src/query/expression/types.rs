@@ -39,6 +39,8 @@ pub enum Type {
     Moment,
     /// A name from outside.
     Name,
+    /// The name of an option.
+    OptionName,
     /// Anything else, which is compared as it is printed. Options have their words in any case.
     Printed {
         any_case: bool,
@@ -102,11 +104,12 @@ fn of_column(column: Column) -> Type {
         ColumnType::User | ColumnType::Users => Type::User,
         ColumnType::Moments => Type::Moment,
         ColumnType::Interface => Type::Interface,
-        ColumnType::Text | ColumnType::Texts | ColumnType::Texted => Type::Name,
+        ColumnType::Text | ColumnType::Texts | ColumnType::Texted | ColumnType::List => Type::Name,
+        ColumnType::OptionNames => Type::OptionName,
         ColumnType::Address => Type::End,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
         ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },
-        ColumnType::Object | ColumnType::List => Type::Printed { any_case: false },
+        ColumnType::Object => Type::Printed { any_case: false },
     }
 }
 

@@ -441,6 +441,46 @@ fn those_of_another_namespace_are_not_shown() {
     assert!(common::find(&rows, &here).is_some());
 }
 
+/// A route may choose the congestion control of subflows.
+#[test]
+fn the_congestion_control_of_a_route_is_not_set() {
+    if !enter("the_congestion_control_of_a_route_is_not_set") {
+        return;
+    }
+    if !common::btf_has("ca_name") {
+        return not_tested("the congestion control of a route: MPTCP sockets keep no name");
+    }
+    let default = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+    if default.expect("the default").trim() == "reno" {
+        return not_tested("the congestion control of a route: it is the default here");
+    }
+    common::ip("route add local 10.5.0.0/16 dev lo congctl reno");
+    let listener = fresh(Domain::IPV4);
+    let address: SocketAddr = "10.5.0.1:0".parse().expect("an address");
+    listener.bind(&address.into()).expect("bind");
+    listener.listen(3).expect("listen");
+    let (client, server) = pair(&listener);
+    let chosen = fresh(Domain::IPV4);
+    common::set_bytes(&chosen, IPPROTO_TCP, TCP_CONGESTION, b"reno").expect("TCP_CONGESTION");
+    chosen.connect(&listener.local_addr().expect("an address")).expect("connect");
+    let rows = common::sockets("--mptcp");
+    for (socket, is_set) in [(&client, false), (&server, false), (&chosen, true)] {
+        let mut name = [0; 16];
+        knetstat::kernel::syscall::getsockopt(
+            socket.as_fd(),
+            IPPROTO_TCP,
+            TCP_CONGESTION,
+            &mut name,
+        )
+        .expect("TCP_CONGESTION");
+        assert!(name.starts_with(b"reno"), "{name:?}");
+        let row = common::find(&rows, socket).expect("a row");
+        assert_eq!(row["options"]["TCP_CONGESTION"], "reno");
+        let set = row["set"].as_array().expect("a list");
+        assert_eq!(set.contains(&json!("TCP_CONGESTION")), is_set, "{row}");
+    }
+}
+
 /// An MPTCP socket without a subflow accepts some options unchecked, and the subflow rejects them later. A
 /// query creates the subflow, so that knetstat reads the record first.
 #[test]

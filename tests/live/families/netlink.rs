@@ -178,6 +178,43 @@ fn groups_by_the_hundred() {
     assert!(most > 32, "no protocol has more groups than fit a word of getsockopt(2)");
 }
 
+/// Returns the sockets that an expression selects.
+fn selected(expression: &str) -> BTreeSet<u64> {
+    let text = common::stdout(&format!("--netlink -H --columns inode {expression}"));
+    text.split_whitespace().map(|inode| inode.parse().expect("an inode")).collect()
+}
+
+/// A list without entries is a value, and not the lack of one.
+#[test]
+fn empty_lists_of_groups_are_compared() {
+    common::enter_namespace();
+    let sockets = [0, 1, 0b101].map(|groups| bound(NETLINK_ROUTE, 0, groups));
+    let [none, first, several] = sockets.each_ref().map(inode);
+    let own: BTreeSet<u64> = [none, first, several].into();
+    for (expression, expected) in [
+        ("list_memberships = 1", &[first, several][..]),
+        ("list_memberships != 1", &[none]),
+        ("not list_memberships = 1", &[none]),
+        ("list_memberships = 3", &[several]),
+        ("not list_memberships = 3", &[none, first]),
+        ("list_memberships > 1", &[several]),
+        ("not list_memberships > 1", &[none, first]),
+        ("list_memberships = -", &[none]),
+        ("list_memberships != -", &[first, several]),
+        ("list_memberships", &[first, several]),
+        ("not list_memberships", &[none]),
+        ("has(list_memberships)", &[none, first, several]),
+        ("not has(list_memberships)", &[]),
+    ] {
+        let expected: BTreeSet<u64> = expected.iter().copied().collect();
+        let found: BTreeSet<u64> = selected(expression).intersection(&own).copied().collect();
+        assert_eq!(found, expected, "{expression}: {sockets:?}");
+    }
+    for (socket, groups) in sockets.iter().zip([&[][..], &[1], &[1, 3]]) {
+        assert_eq!(memberships(socket), groups);
+    }
+}
+
 /// A line of /proc/net/netlink, with the names of the JSON output.
 #[derive(Debug, PartialEq)]
 struct Listed {

@@ -292,6 +292,7 @@ fn the_interface_may_be_gone() {
     assert_eq!(row["local"], json!({"ethertype": 3, "interface": "-1"}));
     assert_eq!(row["options"]["PACKET_ADD_MEMBERSHIP"], json!([]));
     assert_eq!(line(&socket, "").0[3], "all:-1");
+    assert_eq!(common::stdout("-0H interface=-1").lines().count(), 1);
 }
 
 // Properties that getsockopt(2) does not report

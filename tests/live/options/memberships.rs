@@ -262,6 +262,51 @@ fn many_ipv4_groups_and_sources() {
     assert_eq!(source_filters("mcfilter"), (sources.len(), 0));
 }
 
+/// What is not in the record may match, or not.
+#[test]
+fn a_list_that_is_cut_decides_nothing_that_it_lacks() {
+    const GROUPS: u16 = 400;
+    let scene = Scene::enter();
+    common::sysctl("net/ipv4/igmp_max_memberships", "1000");
+    permit_long_lists();
+    let subject = bound(&scene, Version::V4);
+    let nth = |n: u16| Ipv4Addr::new(239, 2, (n >> 8) as u8, n as u8);
+    for n in 0..GROUPS {
+        set(&subject.socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &by_index(nth(n), SECOND));
+    }
+    let rows = common::sockets("-u -O ip_add_membership");
+    let row = common::find(&rows, &subject.socket).expect("a row");
+    let shown = &row["options"]["IP_ADD_MEMBERSHIP"];
+    let listed: BTreeSet<&str> = shown
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| it["imr_multiaddr"].as_str().expect("an address"))
+        .collect();
+    assert!(!listed.is_empty() && listed.len() < GROUPS.into(), "{}", listed.len());
+    let names: Vec<String> = (0..GROUPS).map(|n| nth(n).to_string()).collect();
+    let is_listed = |name: &&String| listed.contains(name.as_str());
+    let inside = names.iter().find(is_listed).expect("a group in the record");
+    let outside = names.iter().find(|name| !is_listed(name)).expect("a group that is cut");
+    let ask = |expression: &str| {
+        let output = common::knetstat(["-uH", "--where", expression]);
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        let count = String::from_utf8(output.stdout).expect("UTF-8").lines().count();
+        (count, output.status.code(), said.matches("ip_add_membership").count())
+    };
+    for (expression, expected) in [
+        (format!("ip_add_membership ~ *{inside}%second*"), (1, Some(0), 0)),
+        (format!("not ip_add_membership ~ *{inside}%second*"), (0, Some(0), 0)),
+        (format!("ip_add_membership ~ *{outside}%second*"), (0, Some(1), 1)),
+        (format!("not ip_add_membership ~ *{outside}%second*"), (0, Some(1), 1)),
+        (format!("ip_add_membership !~ *{outside}%second*"), (0, Some(1), 1)),
+        (format!("ip_add_membership ~ *{outside}%second* and sport = 1"), (0, Some(0), 0)),
+        ("ip_add_membership".into(), (1, Some(0), 0)),
+    ] {
+        assert_eq!(ask(&expression), expected, "{expression}");
+    }
+}
+
 /// Waits until the second interface has joined the groups of its own addresses. The kernel lists the
 /// sources of an interface in /proc only if the group that it joined last has sources.
 fn wait_for_own_groups() {
