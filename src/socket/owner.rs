@@ -46,6 +46,8 @@ pub enum Via {
         /// 0 if it has none.
         cookie: u64,
         inode: u64,
+        /// Whether it is in a message itself, and its carrier leads to the processes.
+        is_in_flight: bool,
     },
     Carrier {
         /// 0 if it waits to be accepted itself.
@@ -59,6 +61,21 @@ impl Via {
         match self {
             Via::Listener { inode, .. } | Via::Carrier { inode } => inode,
         }
+    }
+
+    /// The same listener, which is in a message.
+    pub fn in_flight(self) -> Via {
+        match self {
+            Via::Listener { cookie, inode, .. } => {
+                Via::Listener { cookie, inode, is_in_flight: true }
+            }
+            carrier => carrier,
+        }
+    }
+
+    /// Whether it is a listener in a message.
+    pub fn is_in_flight(self) -> bool {
+        matches!(self, Via::Listener { is_in_flight: true, .. })
     }
 }
 
@@ -126,6 +143,9 @@ pub struct Claim {
     pub held: Owner,
     /// and if there are none.
     pub unheld: Owner,
+    /// What leads to the listener: the identity of a connection that waits to be accepted, or the inode of the listener
+    /// itself for a connection request. 0 for every other socket.
+    pub queued: u64,
 }
 
 impl Claim {
@@ -133,7 +153,13 @@ impl Claim {
     pub fn of(socket: &Socket) -> Claim {
         let inode = if socket.is_mini() { 0 } else { socket.held_inode() };
         let held = if socket.master.is_some() { Owner::Subflow } else { Owner::Process };
-        Claim { inode, held, unheld: unheld(socket) }
+        let unheld = unheld(socket);
+        let queued = match unheld {
+            Owner::AcceptQueue => socket.identity(),
+            Owner::Request => socket.record.header.master_inode,
+            _ => 0,
+        };
+        Claim { inode, held, unheld, queued }
     }
 }
 
