@@ -231,6 +231,6 @@ fn only<'a>(ends: impl Iterator<Item = &'a End> + Clone) -> Option<&'a End> {
     let is_full = ends.clone().any(|end| !end.is_mini());
     let mut ends = ends.filter(|end| end.is_mini() != is_full);
     let first = ends.next()?;
-    let others = ends.map(|end| end.is_same_socket(first).then_some(end));
-    others.fold(Some(first), |best, end| [best?, end?].into_iter().max_by_key(|end| end.is_open))
+    let mut others = ends.map(|end| end.is_same_socket(first).then_some(end));
+    others.try_fold(first, |best, end| [best, end?].into_iter().max_by_key(|end| end.is_open))
 }
