@@ -44,6 +44,9 @@
  */
 #define REGISTERED_RINGS (1ULL << 31)
 
+/* include/linux/sched.h */
+#define PF_IO_WORKER 0x00000010
+
 /* include/linux/xarray.h: the slots of a node of a tree, a power of two; how an entry says that it is one, or none. */
 #define TREE_SLOTS (bpf_core_field_size(struct xa_node, slots) / 8)
 #define TREE_SLOTS_MAX 64
@@ -166,6 +169,18 @@ static __always_inline void find_leaf(struct holder_lane *lane)
 }
 
 /*
+ * Whether the task is a thread of the kernel that an io_uring has added to a process. It shares the descriptors of the
+ * thread that has made the io_uring, and can be the last one that has them. Before 5.12, which has one of these members,
+ * these threads were in no process, and another flag had this number.
+ */
+static __always_inline bool is_io_worker(struct task_struct *task)
+{
+	if (!(HAS(task, pf_io_worker) | HAS(task, worker_private)))
+		return false;
+	return BPF_CORE_READ(task, flags) & PF_IO_WORKER;
+}
+
+/*
  * Begins with the descriptors of a task, and with the rings that it has registered, which are not shared. Returns false if
  * it has none of its own.
  */
@@ -192,6 +207,7 @@ static __always_inline bool begin_task(struct holder_lane *lane, __u64 node)
 		lane->at.fd = REGISTERED_RINGS;
 	lane->record.pid = lane->at.number;
 	lane->record.tid = 0;
+	lane->record.is_io_worker = is_io_worker(task);
 	if (task != leader) {
 		/* In execve(2), the number of the first thread passes to the one that remains. */
 		lane->record.pid = pid_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));

@@ -131,7 +131,8 @@ struct owner_record {
 	__u64 started; /* ns since boot at which the process began, in the initial time namespace; 0: unknown */
 	__u8 command[16]; /* of the thread group's leader */
 	__u32 netns; /* inode number of the socket's network namespace */
-	__u32 ring_is_registered; /* `fd` is the index among the io_urings that the thread has registered */
+	__u16 ring_is_registered; /* `fd` is the index among the io_urings that the thread has registered */
+	__u16 is_io_worker; /* the thread is one of the kernel, which an io_uring has added to the process */
 };
 
 /* "knsm" */

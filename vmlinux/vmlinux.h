@@ -377,6 +377,9 @@ struct files_struct {
 };
 
 struct task_struct {
+	unsigned int flags;
+	void *pf_io_worker;
+	void *worker_private;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;

@@ -157,7 +157,9 @@ impl Config {
 
     /// Whether the listeners of connections that wait are needed.
     pub fn needs_listeners(&self) -> bool {
-        let shows = |column: Column| column == Column::Program || column.is_of_listener();
+        let shows = |column: Column| {
+            matches!(column, Column::Program | Column::PeerProgram) || column.is_of_listener()
+        };
         Column::ALL.into_iter().any(|column| shows(column) && self.asks_for(column))
     }
 

@@ -205,6 +205,7 @@ mod tests {
             fd: 3,
             slot: None,
             ring_is_registered: false,
+            is_io_worker: false,
             nonblock: false,
             command,
             started,

@@ -59,6 +59,7 @@ impl Request {
         const STATES: u32 = 1 << 1 | 1 << 3 | 1 << 8;
         let has_queues = |family: &Family| matches!(family, Family::Tcp | Family::Mptcp);
         self.listeners
+            && self.owners
             && self.families.iter().any(has_queues)
             && self.prefilter.tcp_states & STATES != 0
     }

@@ -189,7 +189,7 @@ columns! {
     ListenerProgram = "listener_program", default("listener_processes"), both(left("Listener PID/Program", 20)), Holders, List, |row| listener(row, processes), "Processes that hold that listening socket";
     Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Text, |row| carrier(row, Cell::Via), "Processes of the unix socket whose message the socket is in";
     CarrierProgram = "carrier_program", default("carrier_processes"), both(left("Carrier PID/Program", 20)), Holders, List, |row| carrier(row, processes), "Processes that hold that unix socket";
-    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, |row| peer_holders(row, |holders, owner| Cell::Program(holders, owner, Behind::Nothing)), "Processes that hold the socket at the other end, or the reason why there is none";
+    PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, peer_program, "Processes that hold the socket at the other end, or the reason why there is none";
     PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| per_peer_holder(row, pid), "Process of each descriptor of the socket at the other end";
     PeerCommand = "peer_command", JsonMember::Chosen, both(left("Peer Command", 15)), PeerHolders, Texts, |row| per_peer_holder(row, command), "Process name of each descriptor of the socket at the other end";
     PeerOwner = "peer_owner", default("peer_owner"), both(left("Peer Owner", 12)), PeerHolders, Word(owner::words), |row| peer_holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket at the other end";
@@ -307,9 +307,12 @@ fn carrier<'a>(row: &'a Row<'a>, cell: fn(Via, &'a [Holder]) -> Cell<'a>) -> Cel
     }
 }
 
-fn processes<'a>(_: Via, holders: &'a [Holder]) -> Cell<'a> {
-    let owner = if holders.is_empty() { Owner::Unknown } else { Owner::Process };
-    Cell::Program(holders, owner, Behind::Nothing)
+fn processes<'a>(via: Via, holders: &'a [Holder]) -> Cell<'a> {
+    match holders {
+        _ if via.is_in_flight() => Cell::Program(&[], Owner::InFlight, Behind::Processes(holders)),
+        [] => Cell::Program(holders, Owner::Unknown, Behind::Nothing),
+        _ => Cell::Program(holders, Owner::Process, Behind::Nothing),
+    }
 }
 
 fn owner_cell<'a>(owner: Owner) -> Cell<'a> {
@@ -385,6 +388,14 @@ fn by_peer<'a>(row: &'a Row<'a>, read: impl FnOnce(Claim) -> Cell<'a>) -> Cell<'
 fn peer_holders<'a>(row: &'a Row<'a>, cell: fn(&'a [Holder], Owner) -> Cell<'a>) -> Cell<'a> {
     let found = row.holders.of_peer;
     by_peer(row, |_| found.map_or(Cell::Absent, |(holders, owner)| cell(holders, owner)))
+}
+
+fn peer_program<'a>(row: &'a Row<'a>) -> Cell<'a> {
+    let of_via = row.holders.of_peers_via;
+    let behind = of_via.map_or(Behind::Nothing, |(holders, _)| Behind::Processes(holders));
+    let found = row.holders.of_peer;
+    let program = |(holders, owner)| Cell::Program(holders, owner, behind);
+    by_peer(row, |_| found.map_or(Cell::Absent, program))
 }
 
 /// What is read from the control group of the socket. Of a group that was removed, only the number is known.

@@ -23,6 +23,8 @@ pub struct Holders<'a> {
     pub of_via: Option<(&'a [Holder], Via)>,
     /// Those that hold the peer, and the reason if there are none. `None` also if there is no peer.
     pub of_peer: Option<(&'a [Holder], Owner)>,
+    /// If there are none: as `of_via`.
+    pub of_peers_via: Option<(&'a [Holder], Via)>,
 }
 
 /// A socket and what was collected for it.

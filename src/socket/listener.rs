@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use crate::error::Error;
 use crate::kernel::abi::waiting_record;
 use crate::record;
-use crate::socket::owner::{Owner, Via};
+use crate::socket::owner::{Claim, Owner, Via};
 use crate::socket::state::State;
-use crate::socket::Socket;
+use crate::socket::{Endpoint, Socket};
 
 /// The listener with this cookie and this inode, which no open listener lacks.
 fn listener(cookie: u64, inode: u64) -> Option<Via> {
-    (inode != 0).then_some(Via::Listener { cookie, inode })
+    (inode != 0).then_some(Via::Listener { cookie, inode, is_in_flight: false })
 }
 
 /// The listeners of the connections that waited to be accepted when the queues were read.
@@ -70,7 +70,20 @@ impl Listeners {
             }
             Owner::AcceptQueue => {
                 let waiting = self.waiting.get(&socket.identity())?;
-                waiting.listener.filter(|_| ends(socket) == Some(waiting.ends))
+                waiting.listener.filter(|_| socket.ends().map(ends) == Some(waiting.ends))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for the other end of a connection of this socket.
+    pub fn of_peer(&self, socket: &Socket, peer: Claim) -> Option<Via> {
+        match peer.unheld {
+            Owner::Request => listener(0, peer.queued),
+            Owner::AcceptQueue => {
+                let waiting = self.waiting.get(&peer.queued)?;
+                let reversed = socket.ends().map(|(local, remote)| ends((remote, local)));
+                waiting.listener.filter(|_| reversed == Some(waiting.ends))
             }
             _ => None,
         }
@@ -82,12 +95,14 @@ impl Listeners {
     }
 }
 
-/// The ends of a socket in the form of [`Waiting::ends`].
-fn ends(socket: &Socket) -> Option<(u32, u32, [u8; 4])> {
-    let (local, remote) = socket.ends()?;
+/// The local and the remote end of a socket in the form of [`Waiting::ends`].
+fn ends((local, remote): (Endpoint, Endpoint)) -> (u32, u32, [u8; 4]) {
     let address = match remote.address {
         IpAddr::V4(address) => address.octets(),
-        IpAddr::V6(address) => *address.octets().last_chunk()?,
+        IpAddr::V6(address) => {
+            let [.., a, b, c, d] = address.octets();
+            [a, b, c, d]
+        }
     };
-    Some((local.port.into(), remote.port.into(), address))
+    (local.port.into(), remote.port.into(), address)
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::error::Error;
 use crate::kernel::abi::message_kind;
 use crate::record;
-use crate::socket::owner::{Holder, Owner, Owners, Via};
+use crate::socket::owner::{Claim, Holder, Owner, Owners, Via};
 use crate::socket::{Names, Socket};
 
 /// The queues of unix sockets, as they were when they were read.
@@ -23,6 +23,8 @@ pub struct Messages {
     leading: HashMap<u64, u64>,
     /// The connections that wait, by their identity.
     waiting: HashMap<u64, Waiting>,
+    /// Their listeners, by the inode of the client.
+    clients: HashMap<u64, Via>,
     /// The queues of messages, and the accept queues, that could not be read to their end.
     cut_messages: Cut,
     cut_connections: Cut,
@@ -64,9 +66,11 @@ impl Messages {
                 carried.push((record.carrier, record.identity, record.inode));
             }
             message_kind::MESSAGE_WAITING => {
-                let listener = Via::Listener { cookie: record.cookie, inode: record.carrier };
+                let (cookie, inode) = (record.cookie, record.carrier);
+                let listener = Via::Listener { cookie, inode, is_in_flight: false };
                 let waiting = Waiting { client: record.inode, listener };
                 messages.waiting.insert(record.identity, waiting);
+                messages.clients.insert(record.inode, listener);
             }
             message_kind::MESSAGE_WAITING_CUT => {
                 messages.cut_connections = Cut(Some(Rc::default()))
@@ -156,6 +160,12 @@ impl Messages {
             self.cut_connections.miss();
         }
         waiting.map(|it| it.listener)
+    }
+
+    /// The same for the other end of a connection of this socket.
+    pub fn listener_of_peer(&self, socket: &Socket, peer: Claim) -> Option<Via> {
+        let waits = peer.unheld == Owner::AcceptQueue && matches!(socket.names, Names::Unix { .. });
+        self.clients.get(&socket.inode).copied().filter(|_| waits)
     }
 }
 

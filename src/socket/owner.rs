@@ -29,6 +29,8 @@ pub struct Holder {
     /// Whether the io_uring has no descriptor in the process, which has closed it after it had registered the io_uring:
     /// io_uring_register(2), IORING_REGISTER_RING_FDS. `fd` is then the index among those that the thread has registered.
     pub ring_is_registered: bool,
+    /// Whether the thread is one of the kernel, which an io_uring has added to the process.
+    pub is_io_worker: bool,
     /// Whether the descriptor has O_NONBLOCK.
     pub nonblock: bool,
     /// The name of the thread group's leader, at most 15 bytes.
@@ -46,6 +48,8 @@ pub enum Via {
         /// 0 if it has none.
         cookie: u64,
         inode: u64,
+        /// Whether it is in a message itself, and its carrier leads to the processes.
+        is_in_flight: bool,
     },
     Carrier {
         /// 0 if it waits to be accepted itself.
@@ -59,6 +63,21 @@ impl Via {
         match self {
             Via::Listener { inode, .. } | Via::Carrier { inode } => inode,
         }
+    }
+
+    /// The same listener, which is in a message.
+    pub fn in_flight(self) -> Via {
+        match self {
+            Via::Listener { cookie, inode, .. } => {
+                Via::Listener { cookie, inode, is_in_flight: true }
+            }
+            carrier => carrier,
+        }
+    }
+
+    /// Whether it is a listener in a message.
+    pub fn is_in_flight(self) -> bool {
+        matches!(self, Via::Listener { is_in_flight: true, .. })
     }
 }
 
@@ -126,6 +145,9 @@ pub struct Claim {
     pub held: Owner,
     /// and if there are none.
     pub unheld: Owner,
+    /// What leads to the listener: the identity of a connection that waits to be accepted, or the inode of the listener
+    /// itself for a connection request. 0 for every other socket.
+    pub queued: u64,
 }
 
 impl Claim {
@@ -133,7 +155,13 @@ impl Claim {
     pub fn of(socket: &Socket) -> Claim {
         let inode = if socket.is_mini() { 0 } else { socket.held_inode() };
         let held = if socket.master.is_some() { Owner::Subflow } else { Owner::Process };
-        Claim { inode, held, unheld: unheld(socket) }
+        let unheld = unheld(socket);
+        let queued = match unheld {
+            Owner::AcceptQueue => socket.identity(),
+            Owner::Request => socket.record.header.master_inode,
+            _ => 0,
+        };
+        Claim { inode, held, unheld, queued }
     }
 }
 
@@ -174,6 +202,18 @@ fn forget_registered_rings_with_a_descriptor(holders: &mut Vec<(u64, Holder)>) {
     });
 }
 
+/// Removes the holders that are threads of the kernel, if another thread of the process has the same descriptor. They share
+/// all descriptors of a thread, and are the only ones that have them if that has ended.
+fn forget_io_workers_beside_threads(holders: &mut Vec<(u64, Holder)>) {
+    if !holders.iter().any(|(_, it)| it.is_io_worker) {
+        return;
+    }
+    let place = |(inode, it): &(u64, Holder)| (*inode, it.pid, it.fd, it.slot);
+    let threads = holders.iter().filter(|(_, it)| !it.is_io_worker);
+    let of_threads: HashSet<(u64, u32, u32, Option<u32>)> = threads.map(place).collect();
+    holders.retain(|holder| !holder.1.is_io_worker || !of_threads.contains(&place(holder)));
+}
+
 /// The holders of all sockets.
 #[derive(Debug, Default)]
 pub struct Owners {
@@ -199,6 +239,7 @@ impl Owners {
                 fd: record.fd,
                 slot: record.slot.checked_sub(1),
                 ring_is_registered: record.ring_is_registered != 0,
+                is_io_worker: record.is_io_worker != 0,
                 nonblock: record.flags & nix::libc::O_NONBLOCK as u32 != 0,
                 command: Name::new(&record.command),
                 started: record.started,
@@ -215,6 +256,7 @@ impl Owners {
         // An interrupted iteration may visit a file descriptor twice.
         holders.dedup_by_key(|holder| key(holder));
         forget_registered_rings_with_a_descriptor(&mut holders);
+        forget_io_workers_beside_threads(&mut holders);
         let mut places = HashMap::with_capacity(holders.len());
         let mut begin = 0;
         for of_one in holders.chunk_by(|(one, _), (other, _)| one == other) {

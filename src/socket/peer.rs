@@ -38,7 +38,7 @@ impl Peer {
             UnixPeer::Closed => Owner::Orphan,
             UnixPeer::Unknown => Owner::Unknown,
         };
-        Peer::Is(Claim { inode: peer, held: Owner::Process, unheld })
+        Peer::Is(Claim { inode: peer, held: Owner::Process, unheld, queued: 0 })
     }
 
     /// What is known of the owner of the peer, if there is a peer.
@@ -123,16 +123,26 @@ struct End {
     netns: u32,
     /// A part of [`Socket::identity`], which tells it from the few others with its key.
     identity: u32,
-    claim: Claim,
+    /// The parts of its claim. `number` is the inode or, if it is not open, what leads to its listener.
+    number: u64,
+    is_open: bool,
+    held: Owner,
+    unheld: Owner,
 }
 
 impl End {
+    fn claim(&self) -> Claim {
+        let End { number, is_open, held, unheld, .. } = *self;
+        let (inode, queued) = if is_open { (number, 0) } else { (0, number) };
+        Claim { inode, held, unheld, queued }
+    }
+
     fn is_same_socket(&self, other: &End) -> bool {
         (self.netns, self.identity) == (other.netns, other.identity)
     }
 
     fn is_mini(&self) -> bool {
-        matches!(self.claim.unheld, Owner::Request | Owner::TimeWait)
+        matches!(self.unheld, Owner::Request | Owner::TimeWait)
     }
 }
 
@@ -149,7 +159,9 @@ impl Peers {
     pub fn add(&mut self, socket: &Socket, claim: Claim) {
         let key = |route| self.hasher.hash_one(route);
         let (netns, identity) = (socket.netns, socket.identity() as u32);
-        let end = |route| End { key: key(route), netns, identity, claim };
+        let Claim { inode, held, unheld, queued } = claim;
+        let (number, is_open) = if inode == 0 { (queued, false) } else { (inode, true) };
+        let end = |route| End { key: key(route), netns, identity, number, is_open, held, unheld };
         let end = Route::of(socket).map(end);
         self.ends.extend(end);
     }
@@ -185,8 +197,8 @@ impl Peers {
         };
         match end {
             None => Peer::Unknown,
-            Some(end) if is_master => Peer::Is(Claim { held: Owner::Process, ..end.claim }),
-            Some(end) => Peer::Is(end.claim),
+            Some(end) if is_master => Peer::Is(Claim { held: Owner::Process, ..end.claim() }),
+            Some(end) => Peer::Is(end.claim()),
         }
     }
 
@@ -219,8 +231,6 @@ fn only<'a>(ends: impl Iterator<Item = &'a End> + Clone) -> Option<&'a End> {
     let is_full = ends.clone().any(|end| !end.is_mini());
     let mut ends = ends.filter(|end| end.is_mini() != is_full);
     let first = ends.next()?;
-    let others = ends.map(|end| end.is_same_socket(first).then_some(end));
-    others.fold(Some(first), |best, end| {
-        [best?, end?].into_iter().max_by_key(|end| end.claim.inode != 0)
-    })
+    let mut others = ends.map(|end| end.is_same_socket(first).then_some(end));
+    others.try_fold(first, |best, end| [best, end?].into_iter().max_by_key(|end| end.is_open))
 }

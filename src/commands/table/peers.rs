@@ -39,7 +39,8 @@ pub fn request(config: &Config, every_netns: bool) -> Option<Request> {
         families,
         unbound: false,
         owners: false,
-        listeners: false,
+        // The records of connection requests name them. Without owners, no queue is read.
+        listeners: config.needs_listeners(),
         tasks: false,
         every_netns,
         sections: needed().bits(),

@@ -73,48 +73,68 @@ impl<R: Read> Ownership<R> {
         &self.messages
     }
 
-    /// The holders of a socket, of what leads to processes, and of its peer, as far as this iteration tells.
+    /// The holders of a socket, of its peer, and of what leads to processes, as far as this iteration tells.
     fn find(&self, socket: &Socket, peer: Peer) -> Holders<'_> {
         let of_socket = self.owners.of(Claim::of(socket));
+        let of_peer = peer.claim().map(|claim| self.owners.of(claim));
+        let listener = || {
+            let listener = self.listeners.of(socket, of_socket.1);
+            listener.or_else(|| self.messages.listener_of(socket, of_socket.1))
+        };
+        let of_peers_via = |claim: Claim| {
+            let listener = || {
+                let listener = self.listeners.of_peer(socket, claim);
+                listener.or_else(|| self.messages.listener_of_peer(socket, claim))
+            };
+            self.via(claim.inode, of_peer?.1, listener)
+        };
         Holders {
             of_socket: Some(of_socket),
-            of_via: self.via(socket, of_socket.1),
-            of_peer: peer.claim().map(|claim| self.owners.of(claim)),
+            of_via: self.via(socket.held_inode(), of_socket.1, listener),
+            of_peer,
+            of_peers_via: peer.claim().and_then(of_peers_via),
         }
     }
 
     /// The same holders, with the reasons that no further iteration will change.
-    fn settled<'a>(
-        &self,
-        Holders { of_socket, of_via, of_peer }: Holders<'a>,
-        (socket, peer): (&Socket, Peer),
-        lost: &Lost,
-    ) -> Holders<'a> {
-        let in_flight = |owner, is_carried: bool| match owner {
-            Owner::Elsewhere if is_carried => Owner::InFlight,
+    fn settled<'a>(&self, holders: Holders<'a>, socket: &Socket, lost: &Lost) -> Holders<'a> {
+        let in_flight = |owner, via: Option<_>| match owner {
+            Owner::Elsewhere if via.is_some() => Owner::InFlight,
             Owner::Elsewhere if self.is_partial => Owner::Unknown,
             owner => owner,
         };
-        let is_carried = |claim: Claim| self.messages.of(claim.inode, &self.owners).is_some();
-        let of_socket = of_socket.map(|(holders, owner)| match holders {
-            [] => (holders, lost.without_reason(socket, in_flight(owner, of_via.is_some()))),
-            _ => (holders, owner),
+        let of_socket = holders.of_socket.map(|(of_socket, owner)| match of_socket {
+            [] => (of_socket, lost.without_reason(socket, in_flight(owner, holders.of_via))),
+            _ => (of_socket, owner),
         });
-        let of_peer = of_peer.map(|(holders, owner)| {
-            (holders, in_flight(owner, peer.claim().is_some_and(is_carried)))
-        });
-        Holders { of_socket, of_via, of_peer }
+        let of_peer = holders.of_peer;
+        let of_peer =
+            of_peer.map(|(of_peer, owner)| (of_peer, in_flight(owner, holders.of_peers_via)));
+        Holders { of_socket, of_peer, ..holders }
     }
 
-    /// The socket that leads to processes where none holds this one, and its holders.
-    fn via(&self, socket: &Socket, owner: Owner) -> Option<(&[Holder], Via)> {
+    /// The socket that leads to processes where none holds the one with this inode, and its holders.
+    fn via(
+        &self,
+        inode: u64,
+        owner: Owner,
+        listener: impl FnOnce() -> Option<Via>,
+    ) -> Option<(&[Holder], Via)> {
         match owner {
-            Owner::Elsewhere => self.messages.of(socket.held_inode(), &self.owners),
-            _ => {
-                let listener = self.listeners.of(socket, owner);
-                let listener = listener.or_else(|| self.messages.listener_of(socket, owner))?;
-                Some((self.owners.with_inode(listener.inode()), listener))
-            }
+            Owner::Elsewhere => self.messages.of(inode, &self.owners),
+            _ => listener().map(|listener| self.through(listener)),
+        }
+    }
+
+    /// The holders of a listener or, if it is in a message itself, those of its carrier.
+    fn through(&self, listener: Via) -> (&[Holder], Via) {
+        let holders = self.owners.with_inode(listener.inode());
+        if !holders.is_empty() {
+            return (holders, listener);
+        }
+        match self.messages.of(listener.inode(), &self.owners) {
+            Some((holders, _)) => (holders, listener.in_flight()),
+            None => (holders, listener),
         }
     }
 
@@ -134,9 +154,13 @@ impl<R: Read> Ownership<R> {
 }
 
 /// Whether another iteration may find holders that this one has not.
-fn may_change(Holders { of_socket, of_via, of_peer }: Holders) -> bool {
+fn may_change(holders: Holders) -> bool {
     let is_elsewhere = |found| matches!(found, Some((_, Owner::Elsewhere)));
-    is_elsewhere(of_socket) || matches!(of_via, Some(([], _))) || is_elsewhere(of_peer)
+    let is_unheld = |via: Option<(&[Holder], Via)>| {
+        via.is_some_and(|(holders, via)| holders.is_empty() || via.is_in_flight())
+    };
+    [holders.of_socket, holders.of_peer].into_iter().any(is_elsewhere)
+        || [holders.of_via, holders.of_peers_via].into_iter().any(is_unheld)
 }
 
 /// Writes every socket that the configuration selects, but does not end the output: the caller decides
@@ -288,7 +312,7 @@ impl<W: Read> Printer<'_, W> {
                     self.held.extend_from_slice(socket.record.bytes);
                     return Ok(());
                 }
-                ownership.settled(found, (&socket, peer), &self.config.lost)
+                ownership.settled(found, &socket, &self.config.lost)
             }
             (None, None) => Holders::default(),
         };

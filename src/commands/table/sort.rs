@@ -25,11 +25,17 @@ struct KeptHolders {
     of_socket: Kept<Owner>,
     of_via: Kept<Via>,
     of_peer: Kept<Owner>,
+    of_peers_via: Kept<Via>,
 }
 
 impl From<Holders<'_>> for KeptHolders {
-    fn from(Holders { of_socket, of_via, of_peer }: Holders) -> KeptHolders {
-        KeptHolders { of_socket: kept(of_socket), of_via: kept(of_via), of_peer: kept(of_peer) }
+    fn from(holders: Holders) -> KeptHolders {
+        KeptHolders {
+            of_socket: kept(holders.of_socket),
+            of_via: kept(holders.of_via),
+            of_peer: kept(holders.of_peer),
+            of_peers_via: kept(holders.of_peers_via),
+        }
     }
 }
 
@@ -45,8 +51,12 @@ pub struct SortedRow {
 impl SortedRow {
     /// The descriptors that hold the socket and its peer, as they were when the row was added.
     pub fn holders(&self) -> Holders<'_> {
-        let KeptHolders { of_socket, of_via, of_peer } = &self.holders;
-        Holders { of_socket: found(of_socket), of_via: found(of_via), of_peer: found(of_peer) }
+        Holders {
+            of_socket: found(&self.holders.of_socket),
+            of_via: found(&self.holders.of_via),
+            of_peer: found(&self.holders.of_peer),
+            of_peers_via: found(&self.holders.of_peers_via),
+        }
     }
 }
 

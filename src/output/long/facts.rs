@@ -9,7 +9,7 @@ use crate::query::columns::Column;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::socket::kind::Family;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{Holder, Owner, Via};
 use crate::socket::peer::Peer;
 use crate::socket::state::State;
 use crate::socket::{Diag, Timer, TimerKind};
@@ -27,6 +27,7 @@ pub fn write(lines: &mut Lines, row: &Row) {
     }
     lines.add_fact("socket", &identity(row));
     write_processes(lines, row);
+    write_via(lines, row);
     for column in COLUMNS {
         match column.read(row) {
             Cell::Absent => {}
@@ -155,12 +156,22 @@ fn identity(row: &Row) -> String {
         ("cookie", Column::Cookie.read(row)),
         ("network namespace", Column::Netns.read(row)),
         ("interface", Column::Interface.read(row)),
-        ("subflow of", Column::Master.read(row)),
         ("SO_REUSEPORT group", Column::Group.read(row)),
     ];
     let known = parts.iter().filter(|(_, cell)| !matches!(cell, Cell::Absent));
     let texts = known.map(|(name, cell)| format!("{name} {}", cell_text::text(cell)));
-    texts.collect::<Vec<_>>().join(", ")
+    texts.chain(master(row)).collect::<Vec<_>>().join(", ")
+}
+
+/// The MPTCP connection of a subflow.
+fn master(row: &Row) -> Option<String> {
+    let Cell::Master(master) = Column::Master.read(row) else { return None };
+    Some(match master.inode {
+        0 => "subflow of an MPTCP connection that was not accepted".into(),
+        // The kernel gives the first subflow of an accepted connection the inode of that.
+        inode if inode == row.socket.inode => "subflow of the MPTCP socket with this inode".into(),
+        inode => format!("subflow of {inode}"),
+    })
 }
 
 /// Adds the descriptors that hold the socket, one on each line, or why there are none.
@@ -172,6 +183,28 @@ fn write_processes(lines: &mut Lines, row: &Row) {
         Some((holders, _)) => {
             holders.iter().for_each(|it| lines.add_fact("process", &holder_text(it, row)))
         }
+    }
+}
+
+/// The same of the socket that leads to processes where none holds this one.
+fn write_via(lines: &mut Lines, row: &Row) {
+    let Some((holders, via)) = row.holders.of_via else { return };
+    let name = match via {
+        Via::Listener { .. } => "listener",
+        Via::Carrier { .. } => "carrier",
+    };
+    let inode = format!("inode {}", via.inode());
+    match holders {
+        // It waits to be accepted itself, or is held in another PID namespace.
+        [] if via.inode() == 0 => {}
+        [] => lines.add_fact(name, &inode),
+        _ if via.is_in_flight() => {
+            let processes = cell_text::text(&Column::ListenerProgram.read(row));
+            lines.add_fact(name, &format!("{inode}, {processes}"));
+        }
+        _ => holders
+            .iter()
+            .for_each(|it| lines.add_fact(name, &format!("{inode}, {}", holder_text(it, row)))),
     }
 }
 
@@ -191,7 +224,10 @@ fn write_peer(lines: &mut Lines, row: &Row) {
         None | Some(([], Owner::Unknown)) => {
             lines.add_fact("peer", &format!("{inode}process unknown"))
         }
-        Some(([], owner)) => lines.add_fact("peer", &format!("{inode}({})", owner.word())),
+        Some(([], _)) => {
+            let program = cell_text::text(&Column::PeerProgram.read(row));
+            lines.add_fact("peer", &format!("{inode}{program}"));
+        }
         Some((holders, _)) => holders
             .iter()
             .for_each(|it| lines.add_fact("peer", &format!("{inode}{}", holder_text(it, row)))),

@@ -107,7 +107,57 @@ fn the_other_end_in_a_message() {
         let row = rows.iter().find(|row| row["inode"] == near).expect("the near end");
         assert_eq!(row["peer"], far_inode, "{row}");
         assert_eq!((&row["peer_owner"], &row["peer_processes"]), (&json!("in-flight"), &json!([])));
+        // As the row of the other end has it.
+        let row = rows.iter().find(|row| row["inode"] == far_inode).expect("the far end");
+        let columns = format!("{arguments} --csv --columns inode,program,peer_program");
+        let texts = stdout(&columns);
+        let fields = |inode: &Value| -> Vec<String> {
+            let begin = format!("{inode},");
+            let line = texts.lines().find(|line| line.starts_with(&begin)).expect("a row");
+            line.split(',').map(str::to_owned).collect()
+        };
+        let (near, far) = (fields(&json!(near)), fields(&row["inode"]));
+        assert!(far[1].ends_with("(in-flight)") && far[1].len() > 11, "{texts}");
+        assert_eq!(near[2], far[1], "{texts}");
     }
+}
+
+/// A process that receives the message accepts the connections of the listener in it.
+#[test]
+fn a_connection_to_a_listener_in_a_message() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let (sender, receiver) = UnixStream::pair().expect("socketpair");
+    let listener = TcpListener::bind("127.0.0.1:4008").expect("bind");
+    let listener_inode = inode(&listener);
+    let client = TcpStream::connect("127.0.0.1:4008").expect("connect");
+    let client_port = client.local_addr().expect("an address").port();
+    send(&sender, vec![listener.into()]);
+    let rows = sockets("-tp --state established owner=accept-queue");
+    let [row] = &rows[..] else { panic!("one connection of {rows:?}") };
+    assert_eq!(row["remote"]["port"], client_port);
+    assert_eq!(row["listener_inode"], listener_inode, "{row}");
+    assert_eq!((&row["processes"], &row["listener_processes"]), (&json!([]), &json!([])));
+    let pid = std::process::id();
+    let command = std::fs::read_to_string("/proc/self/comm").expect("/proc");
+    let process = format!("{pid}/{}", command.trim_end());
+    let texts = stdout("-tH --columns program,listener,listener_program owner=accept-queue");
+    let expected = [&process, "(accept-queue) ", &process, " ", &process, "(in-flight)"].concat();
+    assert_eq!(texts.split_whitespace().collect::<Vec<_>>().join(" "), expected);
+    let peer = stdout(&format!("-tH --sport {client_port} --columns peer_program"));
+    assert_eq!(peer.trim(), format!("{process}(accept-queue)"));
+    let block = stdout("-t --long owner=accept-queue");
+    let line = format!("  listener    inode {listener_inode}, {process}(in-flight)\n");
+    assert!(block.contains(&line), "{block}");
+    let block = stdout("-tl --long");
+    let carrier = inode(&receiver);
+    let fd = receiver.as_raw_fd();
+    assert!(
+        block.contains(&format!("  carrier     inode {carrier}, {process}, fd {fd}")),
+        "{block}"
+    );
 }
 
 #[test]

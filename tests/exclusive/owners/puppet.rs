@@ -289,6 +289,29 @@ impl Stage {
                 })?;
                 fd.to_string()
             }
+            // The same, and an io_uring whose requests a thread of the kernel submits. Between the two threads, the
+            // process has another one.
+            ["thread-with-a-poller", address] => {
+                let address = address.to_string();
+                let (made, wait) = mpsc::channel();
+                let (go, gone) = mpsc::channel();
+                thread::spawn(move || {
+                    let opened = unshare(CloneFlags::CLONE_FILES).map(|()| udp(&address));
+                    let fd =
+                        opened.ok().and_then(Result::ok).map(std::os::fd::IntoRawFd::into_raw_fd);
+                    let _ = made.send(fd);
+                    let _ = gone.recv();
+                    let ring = <IoUring>::builder().setup_sqpoll(1000).build(8);
+                    let _ = made.send(ring.as_ref().ok().and(fd));
+                    loop {
+                        thread::park();
+                    }
+                });
+                wait.recv()?.ok_or("no socket")?;
+                on_a_thread(|| Ok(()))?;
+                go.send(())?;
+                wait.recv()?.map_or_else(String::new, |fd| fd.to_string())
+            }
             // The thread that obeys lives on.
             ["end-first-thread"] => {
                 end_first_thread()?;

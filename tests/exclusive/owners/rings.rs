@@ -280,6 +280,29 @@ fn sockets_in_no_table_of_a_ring_without_a_descriptor() {
     }
 }
 
+/// A thread of the kernel that polls an io_uring shares the descriptors of the thread that has made it.
+#[test]
+fn a_thread_of_the_kernel_is_no_holder() {
+    let _turn = with_puppets();
+    let mut puppet = Puppet::new();
+    let fd = puppet.ask("thread-with-a-poller 127.0.0.1:4030");
+    let Ok(fd) = fd.parse::<u32>() else {
+        return not_tested("a thread of an io_uring: this kernel refuses one");
+    };
+    let tasks = fs::read_dir(format!("/proc/{}/task", puppet.pid())).expect("/proc").flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    if !names.into_iter().any(|name| name.starts_with("iou-sqp-")) {
+        return not_tested("a thread of an io_uring: it is not in the process");
+    }
+    let rows = sockets("-up -O nodelay");
+    let processes = at_port(&rows, 4030)["processes"].as_array().expect("processes").clone();
+    assert_eq!(processes.len(), 1, "{processes:?}");
+    assert_eq!((&processes[0]["pid"], &processes[0]["fd"]), (&json!(puppet.pid()), &json!(fd)));
+    let tid = &processes[0]["tid"];
+    let name = fs::read_to_string(format!("/proc/{}/task/{tid}/comm", puppet.pid()));
+    assert!(!name.expect("a thread").starts_with("iou-"), "{processes:?}");
+}
+
 /// Records of sockets with many memberships are so long that a call of the walk has no room for all that it found.
 #[test]
 fn long_records_of_sockets_in_no_table() {

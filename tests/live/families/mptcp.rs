@@ -388,6 +388,17 @@ fn subflows_are_marked() {
         assert_eq!(row["master"] != Value::Null, has_ulp, "{row}");
     }
 
+    // The first subflow of an accepted connection has the inode of that.
+    let text = common::stdout("-t --long --color never");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let count = |sentence: &str| text.matches(sentence).count();
+    assert_eq!(count("subflow of an MPTCP connection that was not accepted"), 2, "{text}");
+    let own = rows.iter().filter(|row| {
+        let master = &row["master"]["inode"];
+        !master.is_null() && *master == row["inode"]
+    });
+    assert_eq!(count("subflow of the MPTCP socket with this inode"), own.count(), "{text}");
+
     // A socket is shown once regardless of the number of its subflows, even if no process holds it yet.
     let masters = common::sockets("--mptcp");
     assert_eq!(masters.len(), 5, "{masters:#?}");
