@@ -19,7 +19,7 @@ ARCH ?= $(HOST)
 STATIC_TARGET = $(ARCH)-unknown-linux-gnu
 STATIC = $(CARGO_TARGET_DIR)/$(STATIC_TARGET)/release/knetstat
 # Its maximum size in bytes, so that a dependency that doubles it is noticed.
-STATIC_LIMIT = 6000000
+STATIC_LIMIT = 6400000
 
 # The packages. They are reproducible: the same commit produces the same files.
 PACKAGE = $(CARGO_TARGET_DIR)/release/package

@@ -34,7 +34,7 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 34] = [
+const PROGRAMS: [&[&str]; 35] = [
     // Walks of pins, and the iterators that replace them.
     &["tcp_pin", "tcp_table", "tcp_table_without_loop"],
     &["udp_pin", "udp_table", "udp_table_without_loop"],
