@@ -87,8 +87,7 @@ static long packet_membership_step(__u32 index, struct cursor *cursor)
 	return 0;
 }
 
-static __always_inline void write_packet_memberships(struct seq_file *seq, struct packet_sock *po,
-						     bool loop_helper)
+static __always_inline int put_packet_memberships(struct seq_file *seq, struct packet_sock *po, bool loop_helper)
 {
 	struct cursor cursor = { .seq = seq, .start = written(seq), .entry = ADDRESS(po, mclist) };
 
@@ -101,6 +100,18 @@ static __always_inline void write_packet_memberships(struct seq_file *seq, struc
 	if (cursor.entry)
 		write_item_header(seq, ITEM_CUT, 0);
 	write_item_header(seq, ITEM_END, 0);
+	return 0;
+}
+
+/* Not inlined, so that a walk needs less of the stack. */
+static __noinline int write_packet_memberships(struct seq_file *seq, struct packet_sock *po)
+{
+	return put_packet_memberships(seq, po, true);
+}
+
+static __noinline int write_packet_memberships_without_loop(struct seq_file *seq, struct packet_sock *po)
+{
+	return put_packet_memberships(seq, po, false);
 }
 
 static __always_inline void write_packet_socket(struct seq_file *seq, struct packet_sock *po, struct net *net,
@@ -111,7 +122,8 @@ static __always_inline void write_packet_socket(struct seq_file *seq, struct pac
 	write_common(seq, &po->sk, net);
 	write_packet(seq, po);
 	if (sections & SECTION_ITEMS)
-		write_packet_memberships(seq, po, loop_helper);
+		loop_helper ? write_packet_memberships(seq, po) :
+			      write_packet_memberships_without_loop(seq, po);
 }
 
 #endif

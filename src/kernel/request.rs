@@ -22,8 +22,10 @@ pub struct Request {
     pub udp_lite: bool,
     /// Whether to find the processes that hold the sockets.
     pub owners: bool,
-    /// Whether to find the listeners of connections that wait to be accepted, and of connection requests.
+    /// Whether to find the listeners of connection requests, which the records of these name.
     pub listeners: bool,
+    /// Whether to find the listeners of connections that wait to be accepted, in their accept queues.
+    pub queues: bool,
     /// Whether to find the network namespaces that tasks are in.
     pub tasks: bool,
     /// Whether walks, and programs that iterate over descriptors, report sockets of every network namespace, and
@@ -46,6 +48,7 @@ impl Request {
             udp_lite: true,
             owners: true,
             listeners: true,
+            queues: true,
             tasks: true,
             every_netns: true,
             sections: u32::MAX,
@@ -58,8 +61,7 @@ impl Request {
         // include/net/tcp_states.h: TCP_ESTABLISHED, TCP_SYN_RECV (TCP Fast Open) and TCP_CLOSE_WAIT.
         const STATES: u32 = 1 << 1 | 1 << 3 | 1 << 8;
         let has_queues = |family: &Family| matches!(family, Family::Tcp | Family::Mptcp);
-        self.listeners
-            && self.owners
+        self.queues
             && self.families.iter().any(has_queues)
             && self.prefilter.tcp_states & STATES != 0
     }
@@ -276,7 +278,7 @@ mod tests {
         assert!(request(&[Family::Tcp], LISTEN | 1 << 8).may_find_waiting());
         assert!(!request(&[Family::Tcp], LISTEN).may_find_waiting());
         assert!(!request(&[Family::Udp, Family::Unix], u32::MAX).may_find_waiting());
-        let unasked = Request { listeners: false, ..request(&[Family::Tcp], u32::MAX) };
+        let unasked = Request { queues: false, ..request(&[Family::Tcp], u32::MAX) };
         assert!(!unasked.may_find_waiting());
     }
 }

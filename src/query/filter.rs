@@ -150,6 +150,7 @@ impl Filter {
             udp_lite: SocketKind::ALL.iter().any(|kind| kind.is_udp_lite() && self.wants(*kind)),
             owners: self.needs_owners(),
             listeners: false,
+            queues: false,
             tasks: false,
             every_netns: false,
             sections: Sections::ALL.bits(),

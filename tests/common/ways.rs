@@ -117,6 +117,12 @@ fn at_rest(mut row: Value, groups: &BTreeMap<u64, u64>) -> Value {
             processes.retain(|process| process["pid"] == own);
         }
     }
+    // Only the walk of unix sockets looks into their queues.
+    if row["protocol"] == "unix" {
+        for member in ["listener_inode", "listener_processes"] {
+            row[member] = Value::Null;
+        }
+    }
     if let Some(group) = row["reuseport"]["group"].as_u64() {
         row["reuseport"]["group"] = json!(groups.get(&group));
     }

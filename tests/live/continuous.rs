@@ -73,8 +73,13 @@ impl Running {
     fn see_marker(&mut self) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let _tcp = TcpListener::bind(("127.0.0.1", MARKER)).expect("a listener");
-            let _udp = UdpSocket::bind(("127.0.0.1", MARKER)).expect("a socket");
+            // A child that another test has just forked may hold those of the last time a little longer.
+            let opened =
+                (TcpListener::bind(("127.0.0.1", MARKER)), UdpSocket::bind(("127.0.0.1", MARKER)));
+            let (Ok(_tcp), Ok(_udp)) = opened else {
+                std::thread::sleep(Duration::from_millis(20));
+                continue;
+            };
             while let Ok(line) = self.output.recv_timeout(Duration::from_millis(500)) {
                 let is_found = is_of_marker(&line) && line.contains("opened");
                 self.seen.push(line);

@@ -193,7 +193,7 @@ fn shown_output_is_what_is_printed() {
 
 /// Whether a line of a block differs each time that the sockets are opened.
 fn is_of_process(line: &str) -> bool {
-    const FACTS: [&str; 5] = ["timer", "socket", "process", "unit", "container"];
+    const FACTS: [&str; 6] = ["timer", "socket", "process", "peer", "unit", "container"];
     line.strip_prefix("  ").is_some_and(|line| FACTS.iter().any(|fact| line.starts_with(fact)))
 }
 

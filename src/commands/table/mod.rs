@@ -73,6 +73,7 @@ fn show(config: &Config, pager: &mut Option<Pager>) -> Result<(), Error> {
     let request = Request {
         owners: config.needs_owners() || *scope == Scope::All,
         listeners: config.needs_listeners(),
+        queues: config.needs_listeners(),
         tasks: *scope == Scope::All,
         every_netns: *scope == Scope::All || !netns_set.namespaces.is_empty(),
         ..request(&config, is_one)

@@ -39,8 +39,9 @@ pub fn request(config: &Config, every_netns: bool) -> Option<Request> {
         families,
         unbound: false,
         owners: false,
-        // The records of connection requests name them. Without owners, no queue is read.
         listeners: config.needs_listeners(),
+        // The rows have a reading of their own for them.
+        queues: false,
         tasks: false,
         every_netns,
         sections: needed().bits(),
