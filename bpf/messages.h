@@ -49,7 +49,11 @@ static __always_inline void begin_packets(struct message_cursor *cursor)
 {
 	cursor->link = cursor->head + bpf_core_field_offset(struct sk_buff_head, next);
 	cursor->packet = load_word(cursor->link);
-	cursor->list = 0;
+	/*
+	 * Zeros that the verifier does not know. Kernels such as 6.1 analyse only the first turn of bpf_loop(), and remove
+	 * what that does not reach.
+	 */
+	cursor->list = cursor->count = cursor->index = load_word(0);
 }
 
 /* Writes that the queue could not be read to its end, in place of what was read of it. */
