@@ -165,6 +165,8 @@ static __always_inline int show_queue(struct bpf_iter__tcp *ctx, bool loop_helpe
 	if (!skc || skc->skc_state != TCP_LISTEN || !has_queues())
 		return 0;
 	turn.queue.listener = address_of(skc);
+	/* A zero that the verifier does not know: begin_packets() */
+	turn.queue.request = load_word(0);
 	identify_listener(&turn.queue);
 	if (loop_helper)
 		is_done = bpf_loop(SEQ_REQUESTS, queue_turn, &turn, 0) < SEQ_REQUESTS;

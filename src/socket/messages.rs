@@ -70,7 +70,10 @@ impl Messages {
                 let listener = Via::Listener { cookie, inode, is_in_flight: false };
                 let waiting = Waiting { client: record.inode, listener };
                 messages.waiting.insert(record.identity, waiting);
-                messages.clients.insert(record.inode, listener);
+                // A client that was closed has none.
+                if record.inode != 0 {
+                    messages.clients.insert(record.inode, listener);
+                }
             }
             message_kind::MESSAGE_WAITING_CUT => {
                 messages.cut_connections = Cut(Some(Rc::default()))
