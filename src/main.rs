@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use knetstat::cli;
 use knetstat::error::Error;
-use knetstat::kernel::{caller, process, sandbox};
+use knetstat::kernel::{caller, memory, process, sandbox};
 
 /// The exit status of a command that failed or is incomplete.
 const FAILED: u8 = 1;
@@ -14,10 +14,14 @@ const USAGE: u8 = 2;
 /// The exit status of `--quiet` if no socket matched.
 const NO_MATCH: u8 = 1;
 
+#[global_allocator]
+static ALLOCATOR: memory::OrEnd = memory::OrEnd;
+
 fn main() -> ExitCode {
     process::ignore_file_size_signal();
     let cli = caller::guard().and_then(|()| cli::parse(std::env::args_os().collect()));
     let failed = if cli.as_ref().is_ok_and(|cli| cli.table.quiet) { USAGE } else { FAILED };
+    memory::report(failed);
     let Err(error) = cli.and_then(|cli| knetstat::run(&cli)) else { return ExitCode::SUCCESS };
     // Messages, including --help, are also written without capabilities.
     let error = sandbox::enter().err().unwrap_or(error);

@@ -17,6 +17,7 @@ pub mod libbpf_log;
 pub mod load;
 pub mod loaded;
 pub mod map_access;
+pub mod memory;
 mod merge;
 pub mod module;
 pub mod name_service;
