@@ -3,7 +3,7 @@
 
 use crate::kernel::request::{Prefilter, Request};
 use crate::query::columns::Needs;
-use crate::query::expression::{Condition, Expression};
+use crate::query::expression::Expression;
 use crate::query::key::Key;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
@@ -56,7 +56,7 @@ impl Filter {
     ) -> Filter {
         let can_hold = |kind: SocketKind| kinds[kind.index()] && expression.can_hold(kind, None);
         let kinds = SocketKind::ALL.map(can_hold);
-        let asks_set = expression.tests().iter().any(|test| test.condition == Condition::Set);
+        let asks_set = expression.tests().iter().any(|test| test.asks_set());
         let conjuncts = expression.conjuncts();
         let (late, early) = conjuncts.into_iter().partition(is_late);
         let (early, late) = (Expression::All(early), Expression::All(late));
@@ -114,14 +114,14 @@ impl Filter {
 
     /// Why it is not known whether a socket that these functions do not select should be selected.
     pub fn undecided(&self, row: &Row) -> Undecided {
-        let lacks_set = || self.early.lacks_set(row) || self.late.lacks_set(row);
-        Undecided { set: self.asks_set && lacks_set(), list: self.undecided_list(row) }
-    }
-
-    fn undecided_list(&self, row: &Row) -> Option<Key> {
-        let cut = self.keys().find(|key| row.is_cut(*key))?;
-        let parts = [&self.early, &self.late].map(|part| part.holds(row));
-        (parts.contains(&None) && !parts.contains(&Some(false))).then_some(cut)
+        let parts = [&self.early, &self.late];
+        let lacks_set = self.asks_set && parts.iter().any(|part| part.lacks_set(row));
+        let cut = self.keys().find(|key| row.is_cut(*key));
+        let is_undecided = (lacks_set || cut.is_some()) && {
+            let holds = parts.map(|part| part.holds(row));
+            holds.contains(&None) && !holds.contains(&Some(false))
+        };
+        Undecided { set: lacks_set && is_undecided, list: cut.filter(|_| is_undecided) }
     }
 
     /// Whether the filter depends on the holders of sockets or of their peers.

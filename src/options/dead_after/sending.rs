@@ -262,6 +262,8 @@ mod tests {
         assert_eq!(limit(probed), 800 * 3);
         assert_eq!(limit(closed), 204_600 + 6 * 120_000);
         assert_eq!(limit(Sending { user_timeout: 1_500, ..closed }), 200 + 1_500);
+        // Answers do not begin it anew.
+        assert_eq!(limit(Sending { user_timeout: 1_500, backoff: 3, ..closed }), 200 + 1_500);
         let orphan = Sending { state: State::FinWait1, is_orphan: true, ..closed };
         assert_eq!(limit(Sending { orphan_retries: 1, ..orphan }), 200 * 3);
         // The peer has taken back a window that was in use.

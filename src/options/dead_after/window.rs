@@ -2,15 +2,15 @@
 
 use crate::options::dead_after::facts::Sending;
 
-/// The time from the last answer of the peer until the connection is given up. TCP_USER_TIMEOUT, which begins
-/// with the first probe, ends it even if the peer answers.
+/// The time from the last answer of the peer until the connection is given up. TCP_USER_TIMEOUT ends it even if the
+/// peer answers. It begins with the first probe after the window was closed, when nothing had doubled yet.
 pub(super) fn limit(of: &Sending) -> u64 {
     let first = of.backoff.saturating_sub(of.probes);
     let limit = by_probes(of, first);
     match of.user_timeout {
         0 => limit,
         // tcp_clamp_probe0_to_user_timeout(): the timer expires when it ends.
-        user_timeout => limit.min(wait(of, first) + user_timeout),
+        user_timeout => limit.min(wait(of, 0) + user_timeout),
     }
 }
 

@@ -28,11 +28,9 @@ impl Expression {
         }
     }
 
-    /// Whether the row is not selected because it is unknown whether an option is set.
+    /// Whether a test asks which options of the row are set, and that is unknown.
     pub fn lacks_set(&self, row: &Row) -> bool {
-        !row.knows_set
-            && self.tests().iter().any(|test| test.lacks_set(row))
-            && self.holds(row).is_none()
+        !row.knows_set && self.tests().iter().any(|test| test.lacks_set(row))
     }
 }
 
@@ -152,10 +150,20 @@ impl Test {
         }
     }
 
+    /// Whether the answer depends on which options are set.
+    pub fn asks_set(&self) -> bool {
+        self.condition == Condition::Set || self.subject == Subject::Key(Key::Column(Column::Set))
+    }
+
+    /// Whether that is unknown for a row of which [`Row::knows_set`] is false.
     fn lacks_set(&self, row: &Row) -> bool {
-        let Subject::Key(key) = self.subject else { return false };
-        let is_set = matches!(self.condition, Condition::Set);
-        is_set && row.option(key).is_some_and(|shown| !shown.set)
+        match self.subject {
+            _ if !self.asks_set() => false,
+            Subject::Key(key @ (Key::Option(_) | Key::Versions(..))) => {
+                row.option(key).is_some_and(|shown| !shown.set)
+            }
+            _ => !row.socket.is_mini(),
+        }
     }
 
     /// Whether the value compares so with one of the operands.
