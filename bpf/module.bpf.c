@@ -317,6 +317,8 @@ int udp6stat(struct bpf_iter__udp *ctx)
 
 /* No line is longer. The options of TCP with the longest values are 330 bytes, the rest of a line 125. */
 #define LINE_ROOM 480
+/* For fewer lines, no batch is begun. */
+#define BATCH_LEAST 8
 
 /* The context of the callbacks of a loop. */
 struct turn {
@@ -348,42 +350,31 @@ static __noinline int show_copy_of_udp(struct seq_file *seq, __u32 index, __u16 
 	return 0;
 }
 
+/* The number of lines for which there is room. */
+static __always_inline __u32 room_of(struct seq_file *seq)
+{
+	return seq->count < seq->size ? (seq->size - seq->count) / LINE_ROOM : 0;
+}
+
 static long tcp_turn(__u32 index, struct turn *turn)
 {
-	show_copy_of_tcp(turn->seq, index, turn->family);
+	int next = next_socket(room_of(turn->seq), BATCH_LEAST);
+
+	if (next < 0)
+		return next == CALL_ENDS;
+	show_copy_of_tcp(turn->seq, next, turn->family);
+	end_socket(false);
 	return 0;
 }
 
 static long udp_turn(__u32 index, struct turn *turn)
 {
-	show_copy_of_udp(turn->seq, index, turn->family);
-	return 0;
-}
+	int next = next_socket(room_of(turn->seq), BATCH_LEAST);
 
-/* Begins the next batch. Returns 1 if there is no room for one, or the walk is over. */
-static __always_inline int collect_batch(struct seq_file *seq)
-{
-	__u32 limit = (seq->size - seq->count) / LINE_ROOM;
-
-	if (limit < BATCH_LEAST || !begin_batch(limit))
-		return 1;
-	bpf_loop(CHAIN_STEPS, collect_turn, 0, 0);
-	return 0;
-}
-
-static long tcp_batch(__u32 index, struct turn *turn)
-{
-	if (collect_batch(turn->seq))
-		return 1;
-	bpf_loop(end_batch(), tcp_turn, turn, 0);
-	return 0;
-}
-
-static long udp_batch(__u32 index, struct turn *turn)
-{
-	if (collect_batch(turn->seq))
-		return 1;
-	bpf_loop(end_batch(), udp_turn, turn, 0);
+	if (next < 0)
+		return next == CALL_ENDS;
+	show_copy_of_udp(turn->seq, next, turn->family);
+	end_socket(false);
 	return 0;
 }
 
@@ -401,14 +392,14 @@ static __always_inline int walk(struct bpf_iter__bpf_map_elem *ctx, bool is_tcp,
 	if (call == CALL_DONE)
 		return 0;
 	/* The reader takes what there is, and the call is made again: kernel/bpf/bpf_iter.c, bpf_seq_read() */
-	if (seq->count && (seq->size - seq->count) / LINE_ROOM < BATCH_LEAST)
+	if (seq->count && room_of(seq) < BATCH_LEAST)
 		return 1;
 	if (call == CALL_FIRST && is_tcp)
 		PUT(seq, TCP_HEADER)
 	else if (call == CALL_FIRST)
 		PUT(seq, UDP_HEADER)
 	if (call != CALL_FAILED) {
-		bpf_loop(CALL_BATCHES, is_tcp ? tcp_batch : udp_batch, &turn, 0);
+		bpf_loop(CALL_TURNS, is_tcp ? tcp_turn : udp_turn, &turn, 0);
 		if (seq->count < seq->size && end_call())
 			return 0;
 	}

@@ -130,48 +130,46 @@ __noinline int copy_np(void)
 	return 0;
 }
 
-/* The context of the callbacks of a loop. */
+/* The context of the callback of a loop. */
 struct turn {
 	struct seq_file *seq;
-	__u64 index; /* of the socket in the batch */
-	__u64 most;  /* the most sockets of a batch */
 };
 
-/* Writes the record of a socket. Returns whether it is right, or there is none. */
-static __always_inline bool write_tcp_record(struct turn *turn)
+/* Writes the record of a socket of the batch. Returns whether it is right, or there is none. */
+static __always_inline bool write_tcp_record(struct seq_file *seq, __u32 index)
 {
-	__u32 state = copy_socket(turn->index), in_kernel = state >> 8;
+	__u32 state = copy_socket(index), in_kernel = state >> 8;
 	struct lane *lane = own_lane();
 	struct net *net = own_net();
 
 	if (!state || !lane || !net)
 		return true;
 	if (in_kernel == TCP_TIME_WAIT || in_kernel == TCP_NEW_SYN_RECV) {
-		write_mini_socket(turn->seq, (void *)lane->copies.sock, state, lane->copies.address);
+		write_mini_socket(seq, (void *)lane->copies.sock, state, lane->copies.address);
 	} else {
 		copy_np();
-		write_tcp_socket(turn->seq, (void *)lane->copies.sock, (void *)lane->copies.np, net,
+		write_tcp_socket(seq, (void *)lane->copies.sock, (void *)lane->copies.np, net,
 				 lane->copies.address, true);
 	}
 	return !has_socket_changed();
 }
 
-static __always_inline bool write_udp_record(struct turn *turn)
+static __always_inline bool write_udp_record(struct seq_file *seq, __u32 index)
 {
-	__u32 state = copy_socket(turn->index);
+	__u32 state = copy_socket(index);
 	struct lane *lane = own_lane();
 	struct net *net = own_net();
 
 	if (!state || !lane || !net)
 		return true;
 	copy_np();
-	write_udp_socket(turn->seq, (void *)lane->copies.sock, (void *)lane->copies.np, net, lane->copies.address,
+	write_udp_socket(seq, (void *)lane->copies.sock, (void *)lane->copies.np, net, lane->copies.address,
 			 true);
 	return !has_socket_changed();
 }
 
 /* The MPTCP socket of a subflow. */
-static __always_inline bool write_mptcp_record(struct turn *turn)
+static __always_inline bool write_mptcp_record(struct seq_file *seq, __u32 index)
 {
 	struct lane *lane = own_lane();
 	struct net *net = own_net();
@@ -181,9 +179,9 @@ static __always_inline bool write_mptcp_record(struct turn *turn)
 
 	/* A kernel without MPTCP does not have its types either. Most sockets are no subflows, and are not copied. */
 	if (!bpf_core_type_exists(struct mptcp_sock) || !lane || !net ||
-	    !mptcp_master_of(lane->address[turn->index & (BATCH_SOCKETS - 1)]))
+	    !mptcp_master_of(lane->address[index & (BATCH_SOCKETS - 1)]))
 		return true;
-	state = copy_socket(turn->index);
+	state = copy_socket(index);
 	in_kernel = state >> 8;
 	if (!state || in_kernel == TCP_TIME_WAIT || in_kernel == TCP_NEW_SYN_RECV)
 		return true;
@@ -191,14 +189,14 @@ static __always_inline bool write_mptcp_record(struct turn *turn)
 	first = bpf_task_storage_get(&pin_firsts, bpf_get_current_task_btf(), 0, 0);
 	if (!master || !first)
 		return true;
-	write_mptcp_socket(turn->seq, (void *)lane->copies.sock, (void *)first->sock, (void *)lane->copies.np, net,
+	write_mptcp_socket(seq, (void *)lane->copies.sock, (void *)first->sock, (void *)lane->copies.np, net,
 			   master, true);
 	return !has_socket_changed();
 }
 
-static __always_inline bool write_unix_record(struct turn *turn)
+static __always_inline bool write_unix_record(struct seq_file *seq, __u32 index)
 {
-	__u32 state = copy_socket(turn->index);
+	__u32 state = copy_socket(index);
 	struct lane *lane = own_lane();
 	struct net *net = own_net();
 	struct unix_sock *u;
@@ -206,7 +204,7 @@ static __always_inline bool write_unix_record(struct turn *turn)
 	if (!state || !lane || !net)
 		return true;
 	u = (void *)lane->copies.sock;
-	write_unix_socket(turn->seq, u, net, lane->copies.address, unread_bytes(u, lane->copies.address, true));
+	write_unix_socket(seq, u, net, lane->copies.address, unread_bytes(u, lane->copies.address, true));
 	return !has_socket_changed();
 }
 
@@ -236,53 +234,31 @@ static long follow_turn(__u32 index, struct queue_turn *turn)
 }
 
 /* Writes the connections that wait for a listener. Each is looked at again after it was read: accept_queue.h */
-static long turn_queue(__u32 index, struct turn *turn)
+static __always_inline bool write_queue_record(struct seq_file *seq, __u32 index)
 {
-	struct queue_turn queue = { .seq = turn->seq };
+	struct queue_turn turn = { .seq = seq };
 	__u32 state = copy_socket(index);
 	struct lane *lane = own_lane();
 
 	if (state >> 8 != TCP_LISTEN || !lane || !has_queues())
-		return 0;
-	queue.queue.listener = lane->copies.address;
-	identify_listener(&queue.queue);
+		return true;
+	turn.queue.listener = lane->copies.address;
+	identify_listener(&turn.queue);
 	/* The end of the queue may be where the loop ended. */
-	if (bpf_loop(SEQ_REQUESTS, follow_turn, &queue, 0) == SEQ_REQUESTS &&
-	    (!queue.queue.request || queue.queue.next))
-		write_waiting(turn->seq, &queue.queue, 0, 0, queue.queue.cookie);
-	return 0;
+	if (bpf_loop(SEQ_REQUESTS, follow_turn, &turn, 0) == SEQ_REQUESTS &&
+	    (!turn.queue.request || turn.queue.next))
+		write_waiting(seq, &turn.queue, 0, 0, turn.queue.cookie);
+	return true;
 }
 
-/* Collects the sockets of a batch. Returns their number, or -1 if there is no room for them, or the walk is over. */
-static __always_inline int collect_batch(struct turn *turn)
-{
-	__u32 limit = room_of(turn->seq);
-
-	if (limit > turn->most)
-		limit = turn->most;
-	if (!limit || !begin_batch(limit))
-		return -1;
-	bpf_loop(CHAIN_STEPS, collect_turn, 0, 0);
-	return end_batch();
-}
-
-/* Begins a call that writes. Returns the most batches of it, or 0 if it cannot be made. */
-static __always_inline __u32 begin_writing(struct turn *turn, int call)
-{
-	if (call == CALL_FAILED || !copy_net())
-		return 0;
-	turn->most = call == CALL_FOR_ONE ? 1 : BATCH_SOCKETS;
-	return call == CALL_FOR_ONE ? 1 : CALL_BATCHES;
-}
-
-/* Ends a call that has had so many batches at most. */
-static __always_inline void end_writing(struct seq_file *seq, int call, __u32 batches)
+/* Ends a call. Without `is_begun`, it cannot be made. */
+static __always_inline void end_writing(struct seq_file *seq, int call, bool is_begun)
 {
 	bool is_full = seq->count >= seq->size;
 
-	if (batches && !is_full && end_call())
+	if (is_begun && !is_full && end_call())
 		return;
-	if (batches && is_full && call != CALL_FOR_ONE)
+	if (is_begun && is_full && call != CALL_FOR_ONE)
 		end_call_for_one();
 	fail(seq);
 }
@@ -303,32 +279,19 @@ static __always_inline int begin_program(struct bpf_iter__bpf_map_elem *ctx, __u
 	return call;
 }
 
-/* A record that is written anew if the socket has changed meanwhile. */
-#define RECORD(name)                                                                               \
-	static long try_##name(__u32 index, struct turn *turn)                                     \
-	{                                                                                          \
-		if (write_##name##_record(turn))                                                   \
-			return 1;                                                                  \
-		discard(turn->seq);                                                                \
-		return 0;                                                                          \
-	}                                                                                          \
-                                                                                                   \
+/* The program of a pin, which calls write_##name##_record() for each socket of its tables. */
+#define PIN(name, first, last)                                                                     \
 	static long turn_##name(__u32 index, struct turn *turn)                                    \
 	{                                                                                          \
-		turn->index = index;                                                               \
-		bpf_loop(TRIES, try_##name, turn, 0);                                              \
-		return 0;                                                                          \
-	}
-
-/* The program of a pin, which calls turn_##name() for each socket of its tables. */
-#define PIN(name, first, last)                                                                     \
-	static long batch_##name(__u32 index, struct turn *turn)                                   \
-	{                                                                                          \
-		int count = collect_batch(turn);                                                   \
+		int next = next_socket(room_of(turn->seq), 1);                                     \
+		bool is_right;                                                                     \
                                                                                                    \
-		if (count < 0)                                                                     \
-			return 1;                                                                  \
-		bpf_loop(count, turn_##name, turn, 0);                                             \
+		if (next < 0)                                                                      \
+			return next == CALL_ENDS;                                                  \
+		is_right = write_##name##_record(turn->seq, next);                                 \
+		if (!is_right)                                                                     \
+			discard(turn->seq);                                                        \
+		end_socket(!is_right);                                                             \
 		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
@@ -336,7 +299,8 @@ static __always_inline int begin_program(struct bpf_iter__bpf_map_elem *ctx, __u
 	int name##_pin(struct bpf_iter__bpf_map_elem *ctx)                                         \
 	{                                                                                          \
 		struct turn turn = { .seq = ctx->meta->seq };                                      \
-		__u32 *number = ctx->key, batches;                                                 \
+		__u32 *number = ctx->key;                                                          \
+		bool is_begun;                                                                     \
 		int call;                                                                          \
                                                                                                    \
 		if (!number)                                                                       \
@@ -344,16 +308,12 @@ static __always_inline int begin_program(struct bpf_iter__bpf_map_elem *ctx, __u
 		call = begin_program(ctx, *number, first, last);                                   \
 		if (call == CALL_DONE)                                                             \
 			return 1;                                                                  \
-		batches = begin_writing(&turn, call);                                              \
-		bpf_loop(batches, batch_##name, &turn, 0);                                         \
-		end_writing(turn.seq, call, batches);                                              \
+		is_begun = call != CALL_FAILED && copy_net();                                      \
+		if (is_begun)                                                                      \
+			bpf_loop(CALL_TURNS, turn_##name, &turn, 0);                               \
+		end_writing(turn.seq, call, is_begun);                                             \
 		return 0;                                                                          \
 	}
-
-RECORD(tcp)
-RECORD(udp)
-RECORD(mptcp)
-RECORD(unix)
 
 PIN(tcp, TABLE_TCP, TABLE_TCP_LISTEN)
 PIN(udp, TABLE_UDP, TABLE_UDP)

@@ -38,8 +38,6 @@ const volatile __u32 calls SEC(".rodata.calls") = 4096;
 /* The most batches of a call, and the most sockets of a batch, a power of two. */
 #define CALL_BATCHES 16
 #define BATCH_SOCKETS 64
-/* For fewer sockets, no batch is begun. */
-#define BATCH_LEAST 8
 
 /*
  * After as many steps, a call ends with the chain, because all of it is under rcu_read_lock(). A longer chain is followed
@@ -99,7 +97,12 @@ struct lane {
 	__u64 is_failed;
 	__u64 table;
 	struct slots slots;
+	__u64 batches; /* how many more the call may have, */
+	__u64 most;    /* and the most sockets of each */
 	__u64 limit; /* the most sockets of the batch */
+	__u64 found; /* their number, */
+	__u64 next;  /* the index of the one that is written, */
+	__u64 tries; /* and how often it was */
 	struct collecting collecting;
 	struct likeness likeness[2]; /* the socket before and after */
 	__u64 heads_begin; /* the offset of `heads` in the table */
@@ -284,46 +287,37 @@ static long collect_turn(__u32 index, void *nothing)
 	return collect() & 1;
 }
 
-/* Begins a batch of so many sockets at most. Returns 0 if there is none. */
-__noinline int begin_batch(__u32 limit)
+/* Begins a batch of so many sockets at most. Returns false if there is none. */
+static __always_inline bool begin_batch(struct lane *lane, __u32 limit)
 {
-	struct lane *lane = own_lane();
-	struct collecting *c;
-	struct position *place;
+	struct collecting *c = &lane->collecting;
+	struct position *place = &lane->place;
 
-	if (!lane)
-		return 0;
-	c = &lane->collecting;
-	place = &lane->place;
-	if (place->is_done | lane->is_failed | (c->steps >= CALL_STEPS))
-		return 0;
+	if (!lane->batches | place->is_done | lane->is_failed | (c->steps >= CALL_STEPS))
+		return false;
+	lane->batches--;
 	lane->table = place->table;
 	find_slots(place->net, lane->table, &lane->slots);
 	if (!lane->slots.base) {
 		lane->is_failed = 1;
-		return 0;
+		return false;
 	}
-	lane->limit = limit < BATCH_SOCKETS ? limit : BATCH_SOCKETS;
+	lane->limit = limit < lane->most ? limit : lane->most;
 	lane->heads_begin = ~0ULL;
 	c->slot = place->slot;
 	c->before = c->is_ended = 0;
 	c->low = place->address;
 	c->high = place->width && c->low + place->width > c->low ? c->low + place->width : ~0ULL;
 	restart_chain(lane);
-	return 1;
+	return true;
 }
 
 /* Ends the collecting of a batch, and decides where the next one begins. Returns the number of sockets. */
-__noinline int end_batch(void)
+static __always_inline __u64 end_batch(struct lane *lane)
 {
-	struct lane *lane = own_lane();
-	struct collecting *c;
-	struct position *place;
+	struct collecting *c = &lane->collecting;
+	struct position *place = &lane->place;
 
-	if (!lane)
-		return 0;
-	c = &lane->collecting;
-	place = &lane->place;
 	if (!c->is_ended) {
 		lane->is_failed = 1;
 		return 0;
@@ -342,6 +336,48 @@ __noinline int end_batch(void)
 }
 
 /* Sockets. */
+
+/*
+ * One loop does all turns of a call, of which one is for a socket or for the end of a batch. Later verifiers, such as that of
+ * 6.12, follow each loop twice, and a loop in a loop in a loop eight times.
+ */
+#define CALL_TURNS (CALL_BATCHES * (BATCH_SOCKETS * TRIES + 1))
+
+/* In place of the index of a socket. */
+#define BATCH_ENDS (-1)
+#define CALL_ENDS (-2)
+
+/*
+ * Returns the index of the socket to write. After the last one of a batch, the next is collected, unless there is room for
+ * fewer than `least` sockets.
+ */
+__noinline int next_socket(__u32 room, __u32 least)
+{
+	struct lane *lane = own_lane();
+
+	if (!lane)
+		return CALL_ENDS;
+	if (lane->next < lane->found)
+		return lane->next & (BATCH_SOCKETS - 1);
+	if (room < least || !begin_batch(lane, room))
+		return CALL_ENDS;
+	bpf_loop(CHAIN_STEPS, collect_turn, 0, 0);
+	lane->found = end_batch(lane);
+	lane->next = lane->tries = 0;
+	return lane->found ? 0 : BATCH_ENDS;
+}
+
+/* Goes to the next socket or, if this one has changed while it was written, writes it once more. */
+__noinline int end_socket(__u32 has_changed)
+{
+	struct lane *lane = own_lane();
+
+	if (!lane || (has_changed && ++lane->tries < TRIES))
+		return 0;
+	lane->next++;
+	lane->tries = 0;
+	return 0;
+}
 
 #define CHANGED (-1)
 
@@ -463,6 +499,9 @@ __noinline int begin_call(__u64 session, __u32 number, __u32 family, __u32 first
 	lane->family = family;
 	lane->last_table = last_table;
 	lane->is_failed = 0;
+	lane->batches = CALL_BATCHES;
+	lane->most = BATCH_SOCKETS;
+	lane->found = lane->next = 0;
 	lane->collecting.steps = 0;
 	if (!load_position(lane)) {
 		if (number)
@@ -480,8 +519,10 @@ __noinline int begin_call(__u64 session, __u32 number, __u32 family, __u32 first
 	}
 	if (lane->place.net != (__u64)BPF_CORE_READ(reader, nsproxy, net_ns))
 		return CALL_FAILED;
-	if (lane->place.is_alone)
+	if (lane->place.is_alone) {
+		lane->batches = lane->most = 1;
 		return CALL_FOR_ONE;
+	}
 	return number ? CALL_NEXT : CALL_FIRST;
 }
 
