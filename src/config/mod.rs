@@ -418,9 +418,7 @@ fn columns(
         ColumnList::for_table(&request)
     };
     let nothing = |layout: &_| columns.of(*layout).is_empty();
-    // An expression that no family can match is not wrong.
-    let layouts = filter.layouts();
-    if !args.columns.is_empty() && !layouts.is_empty() && layouts.iter().all(nothing) {
+    if !args.columns.is_empty() && filter.layouts().iter().all(nothing) {
         let names: Vec<&str> = args.columns.iter().map(|column| column.name()).collect();
         let error = format!("these families do not have the column {}", names.join(", "));
         return Err(wrong("--columns", &error));

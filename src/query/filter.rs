@@ -17,6 +17,8 @@ use crate::socket::Socket;
 pub struct Filter {
     /// The selected kinds, in the order of [`SocketKind::ALL`].
     kinds: [bool; SocketKind::ALL.len()],
+    /// The sections of the table. If no kind can match, those of the kinds that were asked for.
+    layouts: Vec<Layout>,
     /// Whether sockets that are in no table of the kernel are included.
     pub unbound: bool,
     /// What must hold, in two parts: the second depends on what is collected later.
@@ -55,14 +57,16 @@ impl Filter {
         expression: Expression,
     ) -> Filter {
         let can_hold = |kind: SocketKind| kinds[kind.index()] && expression.can_hold(kind, None);
+        let asked = kinds;
         let kinds = SocketKind::ALL.map(can_hold);
+        let layouts = Some(layouts(kinds)).filter(|it| !it.is_empty()).unwrap_or(layouts(asked));
         let asks_set = expression.tests().iter().any(|test| test.asks_set());
         let conjuncts = expression.conjuncts();
         let (late, early) = conjuncts.into_iter().partition(is_late);
         let (early, late) = (Expression::All(early), Expression::All(late));
         let needs_options = late.keys().any(|key| key.needs(Needs::Options));
         let keys = early.keys().chain(late.keys()).collect();
-        Filter { kinds, unbound, early, late, needs_options, asks_set, keys }
+        Filter { kinds, layouts, unbound, early, late, needs_options, asks_set, keys }
     }
 
     /// Whether sockets of this kind can be shown.
@@ -82,12 +86,9 @@ impl Filter {
         SocketKind::ALL.iter().any(|kind| kind.family() == family && self.wants(*kind))
     }
 
-    /// The sections of the table that can contain sockets, in order.
-    pub fn layouts(&self) -> Vec<Layout> {
-        let families = Family::ALL.into_iter().filter(|family| self.wants_family(*family));
-        let mut layouts: Vec<Layout> = families.map(Family::layout).collect();
-        layouts.dedup();
-        layouts
+    /// The sections of the table that can contain sockets, in order. If there are none, those that were asked for.
+    pub fn layouts(&self) -> &[Layout] {
+        &self.layouts
     }
 
     /// Whether sockets like this one are shown, before its values are compared.
@@ -190,6 +191,15 @@ impl Filter {
     pub fn interface_names(&self) -> Vec<String> {
         [&self.early, &self.late].into_iter().flat_map(Expression::interfaces).collect()
     }
+}
+
+/// The layouts of these kinds, in order.
+fn layouts(kinds: [bool; SocketKind::ALL.len()]) -> Vec<Layout> {
+    let wants = |kind: &SocketKind| kinds[kind.index()];
+    let has = |layout: &Layout| {
+        SocketKind::ALL.iter().filter(|kind| wants(kind)).any(|it| it.family().layout() == *layout)
+    };
+    Layout::ALL.into_iter().filter(has).collect()
 }
 
 fn is_late(expression: &Expression) -> bool {

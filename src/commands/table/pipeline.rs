@@ -283,7 +283,7 @@ impl<W: Read> Printer<'_, W> {
         if self.config.format.has_sections {
             self.write_sorted()?;
         }
-        for next in &self.config.filter.layouts() {
+        for next in self.config.filter.layouts() {
             if self.layout < Some(*next) && layout.is_none_or(|layout| *next <= layout) {
                 self.output.section(*next).map_err(Error::Output)?;
                 self.layout = Some(*next);
