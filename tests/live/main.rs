@@ -34,6 +34,7 @@ mod options;
 mod options_command;
 mod pager;
 mod peers;
+mod pinning;
 mod pins;
 mod prefilter;
 mod privileges;
