@@ -19,7 +19,7 @@
 #include "slots.h"
 
 /* What a walk looks for; a constant to the compiler. */
-enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES, WALK_PACKET };
+enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES, WALK_PACKET, WALK_XDP, WALK_RAW };
 
 #define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP || (kind) == WALK_QUEUES)
 
@@ -131,6 +131,10 @@ static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind,
 		return skc->skc_family == AF_UNIX;
 	case WALK_PACKET:
 		return skc->skc_family == AF_PACKET;
+	case WALK_XDP:
+		return skc->skc_family == AF_XDP;
+	case WALK_RAW:
+		return wanted(skc, TCP_CLOSE, ~0);
 	case WALK_QUEUES:
 		return skc->skc_state == TCP_LISTEN;
 	default:

@@ -307,23 +307,17 @@ static __always_inline int show_udp_file(struct bpf_iter__task_file *ctx, bool l
 
 static __always_inline int show_raw(struct bpf_iter__task_file *ctx, bool loop_helper)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct file_socket socket = {};
 	struct inet_sock *inet;
-	struct ipv6_pinfo *np;
-	int sections;
+	bool is_ipv6;
 
 	if (!find_socket(ctx, FAMILY_RAW, &socket) ||
 	    !wanted(&socket.sk->__sk_common, TCP_CLOSE, ~0))
 		return 0;
 	inet = (void *)socket.sk;
-	np = GET(inet, pinet6);
-	sections = write_raw_header(seq, inet, np, socket.net, address_of(socket.sk));
-	write_inet(seq, inet, np, socket.net, sections);
-	if (sections & SECTION_RAW)
-		write_raw(seq, inet);
-	if (sections & SECTION_ITEMS)
-		write_items(seq, inet, np, 0, true, loop_helper);
+	is_ipv6 = LOAD(inet, sk.__sk_common.skc_family) == AF_INET6;
+	write_raw_socket(ctx->meta->seq, (void *)inet, is_ipv6 ? (void *)inet : 0, GET(inet, pinet6), socket.net,
+			 address_of(socket.sk), loop_helper);
 	return 0;
 }
 
@@ -488,16 +482,10 @@ int packet_files(struct bpf_iter__task_file *ctx)
 SEC("iter/task_file")
 int xdp_files(struct bpf_iter__task_file *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct file_socket socket = {};
-	struct xdp_sock *xs;
 
-	if (!find_socket(ctx, FAMILY_XDP, &socket))
-		return 0;
-	xs = (void *)socket.sk;
-	write_xdp_header(seq, xs, socket.net, address_of(socket.sk));
-	write_common(seq, socket.sk, socket.net);
-	write_xdp(seq, xs);
+	if (find_socket(ctx, FAMILY_XDP, &socket))
+		write_xdp_socket(ctx->meta->seq, (void *)socket.sk, socket.net, address_of(socket.sk));
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where the kernel's hash tables of sockets are. No symbol of the kernel is needed: each is reached from a network
- * namespace or, UDP-Lite's, from a socket of the reader.
+ * Where the kernel's tables of sockets are. No symbol of the kernel is needed: each is reached from a network namespace
+ * or, those of UDP-Lite and of raw sockets, from a socket of the reader.
  */
 #ifndef HASHES_H
 #define HASHES_H
@@ -19,7 +19,24 @@
 #define HEADS 512
 
 /* The tables of the kernel that sockets hang in. */
-enum table { TABLE_TCP, TABLE_TCP_LISTEN, TABLE_UDP, TABLE_UDPLITE, TABLE_UNIX, TABLE_PACKET, TABLES };
+enum table {
+	TABLE_TCP,
+	TABLE_TCP_LISTEN,
+	TABLE_UDP,
+	TABLE_UDPLITE,
+	TABLE_UNIX,
+	TABLE_PACKET,
+	TABLE_XDP,
+	TABLE_RAW,
+	TABLE_RAW6,
+	TABLES
+};
+
+/* Whether all namespaces share the table, which is reached from a socket that the reader may not have. */
+static __always_inline bool is_of_reader(enum table table)
+{
+	return table == TABLE_UDPLITE || table == TABLE_RAW || table == TABLE_RAW6;
+}
 
 /* Where the slots of a table are, each of which begins a chain of sockets. */
 struct slots {
@@ -102,24 +119,53 @@ static __always_inline void find_udp(struct net *net, struct slots *slots)
 }
 
 #ifdef WALKS
-/* Up to 7.0. All namespaces share one table, which is found through a socket that the reader has opened. */
-static __always_inline void find_udplite(struct slots *slots)
+/* The protocol of a socket that the reader has opened. NULL without a descriptor. */
+static __always_inline struct proto *protocol_of(__u64 fd)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
-	__u64 fd = parameters.walk.udplite_fd;
-	struct socket *socket;
 	struct file **files, *file = 0;
+	struct socket *socket;
 
-	if (!fd || !HAS(reader, files) || !HAS_UDP_TABLE)
-		return;
+	if (!fd || !HAS(reader, files))
+		return 0;
 	files = BPF_CORE_READ(reader, files, fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	socket = BPF_CORE_READ(file, private_data);
-	find_in_udp_table(BPF_CORE_READ(socket, sk, __sk_common.skc_prot, h.udp_table), slots);
+	return BPF_CORE_READ(socket, sk, __sk_common.skc_prot);
 }
+
+/* Up to 7.0 */
+static __always_inline void find_udplite(struct slots *slots)
+{
+	struct proto *protocol = protocol_of(parameters.walk.udplite_fd);
+
+	if (HAS_UDP_TABLE)
+		find_in_udp_table(BPF_CORE_READ(protocol, h.udp_table), slots);
+}
+
+/* The chains of 6.0 to 6.2 end in a number. What a socket points back to is looked at here as well. */
+static __always_inline void find_raw(__u64 fd, struct slots *slots)
+{
+	struct proto *protocol = protocol_of(fd);
+	struct raw_hashinfo *table = 0;
+
+	if (!HAS(protocol, h.raw_hash) || !HAS(table, ht))
+		return;
+	table = BPF_CORE_READ(protocol, h.raw_hash);
+	if (!table)
+		return;
+	slots->base = (__u64)table + bpf_core_field_offset(struct raw_hashinfo, ht);
+	slots->stride = bpf_core_type_size(struct hlist_head);
+	slots->count = bpf_core_field_size(struct raw_hashinfo, ht) / slots->stride;
+	slots->nulls = NO_NULLS;
+}
+#define find_raw4(slots) find_raw(parameters.walk.raw_fd, slots)
+#define find_raw6(slots) find_raw(parameters.walk.raw6_fd, slots)
 #else
-/* A pin has no reader whose socket leads there. */
+/* A pin has no reader whose sockets lead there. */
 #define find_udplite(slots) (slots)->base = 0
+#define find_raw4(slots) (slots)->base = 0
+#define find_raw6(slots) (slots)->base = 0
 #endif
 
 /* 6.0: a table for each namespace. Before, its address is only known by its symbol. */
@@ -133,15 +179,27 @@ static __always_inline void find_unix(struct net *net, struct slots *slots)
 	slots->nulls = NO_NULLS;
 }
 
-/* A list for each namespace, to the end of which new sockets are added. */
-static __always_inline void find_packet(struct net *net, struct slots *slots)
+/* A list is a table with one slot. */
+static __always_inline void begin_list(__u64 head, struct slots *slots)
 {
-	if (!HAS(net, packet.sklist))
-		return;
-	slots->base = (__u64)net + bpf_core_field_offset(struct net, packet.sklist);
+	slots->base = head;
 	slots->stride = bpf_core_type_size(struct hlist_head);
 	slots->count = 1;
 	slots->nulls = NO_NULLS;
+}
+
+/* A list for each namespace, to the end of which new sockets are added. */
+static __always_inline void find_packet(struct net *net, struct slots *slots)
+{
+	if (HAS(net, packet.sklist))
+		begin_list((__u64)net + bpf_core_field_offset(struct net, packet.sklist), slots);
+}
+
+/* A list for each namespace, to the beginning of which new sockets are added. */
+static __always_inline void find_xdp(struct net *net, struct slots *slots)
+{
+	if (HAS(net, xdp.list))
+		begin_list((__u64)net + bpf_core_field_offset(struct net, xdp.list), slots);
 }
 
 /* Finds a table. slots->base remains 0 if this kernel does not have it. */
@@ -165,6 +223,15 @@ static __noinline int find_slots(__u64 address, __u64 table, struct slots *slots
 		break;
 	case TABLE_PACKET:
 		find_packet(net, slots);
+		break;
+	case TABLE_XDP:
+		find_xdp(net, slots);
+		break;
+	case TABLE_RAW:
+		find_raw4(slots);
+		break;
+	case TABLE_RAW6:
+		find_raw6(slots);
 		break;
 	default:
 		find_unix(net, slots);

@@ -150,7 +150,7 @@ struct {
 /* The tables of the places so far, by the address of the first slot, with the session. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8);
+	__uint(max_entries, 16);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, __u64);

@@ -379,22 +379,22 @@
 /* net/xdp/xsk.c, xsk_getsockopt() */
 #define XDP_OPTIONS_LIST(FLAG, VALUE)                                                           \
 	FLAG(XDP_OPTIONS, MEMBER(xs, zc))                                                       \
-	VALUE(XDP_RX_RING, HAS(xs, rx) & HAS(rx, nentries), LOAD(rx, nentries))                 \
-	VALUE(XDP_TX_RING, HAS(xs, tx) & HAS(tx, nentries), LOAD(tx, nentries))                 \
-	VALUE(XDP_UMEM_FILL_RING, HAS(fill_ring, nentries), LOAD(fill_ring, nentries))          \
-	VALUE(XDP_UMEM_COMPLETION_RING, HAS(completion_ring, nentries), LOAD(completion_ring, nentries)) \
-	VALUE(XDP_UMEM_REG, OF(HAS(xs, umem), MEMBER(umem, size)))                              \
-	VALUE(XDP_UMEM_REG__chunk_size, OF(HAS(xs, umem), MEMBER(umem, chunk_size)))            \
-	VALUE(XDP_UMEM_REG__headroom, OF(HAS(xs, umem), MEMBER(umem, headroom)))                \
-	VALUE(XDP_UMEM_REG__flags, OF(HAS(xs, umem), MEMBER(umem, flags)))                      \
-	VALUE(XDP_UMEM_REG__tx_metadata_len, OF(HAS(xs, umem), MEMBER(umem, tx_metadata_len)))  \
+	VALUE(XDP_RX_RING, HAS(xs, rx) & HAS(rx, nentries), AWAY(rx, nentries))                 \
+	VALUE(XDP_TX_RING, HAS(xs, tx) & HAS(tx, nentries), AWAY(tx, nentries))                 \
+	VALUE(XDP_UMEM_FILL_RING, HAS(fill_ring, nentries), AWAY(fill_ring, nentries))          \
+	VALUE(XDP_UMEM_COMPLETION_RING, HAS(completion_ring, nentries), AWAY(completion_ring, nentries)) \
+	VALUE(XDP_UMEM_REG, OF(HAS(xs, umem), AWAY_MEMBER(umem, size)))                         \
+	VALUE(XDP_UMEM_REG__chunk_size, OF(HAS(xs, umem), AWAY_MEMBER(umem, chunk_size)))       \
+	VALUE(XDP_UMEM_REG__headroom, OF(HAS(xs, umem), AWAY_MEMBER(umem, headroom)))           \
+	VALUE(XDP_UMEM_REG__flags, OF(HAS(xs, umem), AWAY_MEMBER(umem, flags)))                 \
+	VALUE(XDP_UMEM_REG__tx_metadata_len, OF(HAS(xs, umem), AWAY_MEMBER(umem, tx_metadata_len))) \
 	VALUE(XDP_MAX_TX_SKB_BUDGET, MEMBER(xs, max_tx_budget))                                 \
 	VALUE(XDP_STATISTICS, MEMBER(xs, rx_dropped))                                           \
-	VALUE(XDP_STATISTICS__rx_invalid, MEMBER(rx, invalid_descs))                            \
-	VALUE(XDP_STATISTICS__tx_invalid, MEMBER(tx, invalid_descs))                            \
+	VALUE(XDP_STATISTICS__rx_invalid, AWAY_MEMBER(rx, invalid_descs))                       \
+	VALUE(XDP_STATISTICS__tx_invalid, AWAY_MEMBER(tx, invalid_descs))                       \
 	VALUE(XDP_STATISTICS__rx_full, MEMBER(xs, rx_queue_full))                               \
-	VALUE(XDP_STATISTICS__fill_empty, MEMBER(fill, queue_empty_descs))                      \
-	VALUE(XDP_STATISTICS__tx_empty, MEMBER(tx, queue_empty_descs))
+	VALUE(XDP_STATISTICS__fill_empty, AWAY_MEMBER(fill, queue_empty_descs))                 \
+	VALUE(XDP_STATISTICS__tx_empty, AWAY_MEMBER(tx, queue_empty_descs))
 
 /* SOL_NETLINK: net/netlink/af_netlink.c, netlink_getsockopt(). Up to 6.5 the flags were 32 bits. */
 #define NETLINK_OPTIONS_LIST(FLAG, VALUE)                                                       \

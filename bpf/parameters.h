@@ -85,7 +85,10 @@ struct prefilter {
 struct walk_parameters {
 	__u32 is_on; /* whether the programs walk tables themselves, instead of iterating over them */
 	__u32 lanes;
-	__u32 udplite_fd; /* a descriptor of the reader that is a UDP-Lite socket; 0: there is none */
+	/* Descriptors of the reader, sockets that lead to tables: UDP-Lite, raw, and raw over IPv6. 0: there is none. */
+	__u32 udplite_fd;
+	__u32 raw_fd;
+	__u32 raw6_fd;
 	__u32 unused;
 };
 

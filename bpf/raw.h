@@ -19,13 +19,10 @@ static __noinline int write_raw_header(struct seq_file *seq, struct inet_sock *i
 	return write_header(seq, header);
 }
 
-static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
+/* One of these is the socket, and the other contains zeros, or is NULL for the programs that probe. */
+static __noinline int write_raw(struct seq_file *seq, struct raw_sock *raw, struct raw6_sock *raw6)
 {
 	RETURN_UNLESS_WANTED(RAW)
-	bool is_ipv6 = LOAD(inet, sk.__sk_common.skc_family) == AF_INET6;
-	/* raw_sock and raw6_sock differ in layout. Reading through a NULL pointer returns 0. */
-	struct raw6_sock *raw6 = is_ipv6 ? (void *)inet : 0;
-	struct raw_sock *raw = is_ipv6 ? 0 : (void *)inet;
 	BEGIN_PART(seq, struct raw_section, section)
 
 	FILL(RAW_OPTIONS_LIST)
@@ -33,6 +30,20 @@ static __noinline int write_raw(struct seq_file *seq, struct inet_sock *inet)
 		bpf_core_read(section->icmp6_filter, 32, &raw6->filter.data);
 	END_PART(seq, section);
 	return 0;
+}
+
+/* `raw` begins with the members that all have in common, `raw6` is for the others of an IPv6 socket. */
+static __always_inline void write_raw_socket(struct seq_file *seq, struct raw_sock *raw, struct raw6_sock *raw6,
+					     struct ipv6_pinfo *np, struct net *net, __u64 address, bool loop_helper)
+{
+	struct inet_sock *inet = &raw->inet;
+	int sections = write_raw_header(seq, inet, np, net, address);
+
+	write_inet(seq, inet, np, net, sections);
+	if (sections & SECTION_RAW)
+		write_raw(seq, raw, raw6);
+	if (sections & SECTION_ITEMS)
+		write_items(seq, inet, np, 0, true, loop_helper);
 }
 
 #endif

@@ -22,6 +22,8 @@
 #include "mini.h"
 #include "unix.h"
 #include "packet.h"
+#include "xdp.h"
+#include "raw.h"
 #include "filter.h"
 #include "mptcp.h"
 
@@ -116,6 +118,8 @@ WALK(udp_walk, WALK_UDP)
 WALK(unix_walk, WALK_UNIX)
 WALK(mptcp_walk, WALK_MPTCP)
 WALK(packet_walk, WALK_PACKET)
+WALK(xdp_walk, WALK_XDP)
+WALK(raw_walk, WALK_RAW)
 /* Every kernel with a table of unix sockets for each namespace has bpf_loop(). */
 WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
 RING_WALK(tcp_ring_walk, WALK_TCP)

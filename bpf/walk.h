@@ -148,6 +148,29 @@ static __always_inline void emit_packet(struct copies *copy, struct seq_file *se
 		write_packet_socket(seq, po, COPIED_NET(copy), copy->address, loop_helper);
 }
 
+static __always_inline void emit_xdp(struct copies *copy, struct seq_file *seq)
+{
+	struct xdp_sock *xs = (void *)copy->sock;
+
+	COPY(xdp_sock, copy->sock, copy->address);
+	if (has_wanted_user(&xs->sk))
+		write_xdp_socket(seq, xs, COPIED_NET(copy), copy->address);
+}
+
+/* The types of IPv4 and IPv6 differ. What the socket is not is copied as zeros. */
+static __always_inline void emit_raw(struct copies *copy, struct seq_file *seq, bool loop_helper)
+{
+	struct raw_sock *raw = (void *)copy->sock;
+	struct raw6_sock *raw6 = (void *)copy->first;
+	struct inet_sock *inet = &raw->inet;
+
+	COPY(raw_sock, copy->sock, copy->address);
+	COPY(raw6_sock, copy->first, inet->sk.__sk_common.skc_family == AF_INET6 ? copy->address : 0);
+	copy_np(copy, inet);
+	if (has_wanted_user(&inet->sk))
+		write_raw_socket(seq, raw, raw6, COPIED_NP(copy), COPIED_NET(copy), copy->address, loop_helper);
+}
+
 static __always_inline void emit_messages(struct copies *copy, __u32 number)
 {
 	COPY(unix_sock, copy->sock, copy->address);
@@ -191,6 +214,10 @@ static __always_inline int emit(__u32 number, __u32 state, enum walk_kind kind, 
 		emit_messages(copy, number);
 	else if (kind == WALK_PACKET)
 		emit_packet(copy, seq, loop_helper);
+	else if (kind == WALK_XDP)
+		emit_xdp(copy, seq);
+	else if (kind == WALK_RAW)
+		emit_raw(copy, seq, loop_helper);
 	else
 		emit_mptcp(copy, seq, loop_helper);
 	return 0;
@@ -214,6 +241,10 @@ static __always_inline enum table first_table(enum walk_kind kind)
 		return TABLE_TCP_LISTEN;
 	case WALK_PACKET:
 		return TABLE_PACKET;
+	case WALK_XDP:
+		return TABLE_XDP;
+	case WALK_RAW:
+		return TABLE_RAW;
 	default:
 		return TABLE_TCP;
 	}
@@ -229,6 +260,10 @@ static __always_inline enum table last_table(enum walk_kind kind)
 		return TABLE_UNIX;
 	case WALK_PACKET:
 		return TABLE_PACKET;
+	case WALK_XDP:
+		return TABLE_XDP;
+	case WALK_RAW:
+		return TABLE_RAW6;
 	default:
 		return TABLE_TCP_LISTEN;
 	}
@@ -475,7 +510,7 @@ int walk_place(struct bpf_iter__bpf_map_elem *ctx)
 	#pragma clang loop unroll(full)
 	for (__u32 table = 0; table < TABLES; table++) {
 		find_slots(place->net, table, &slots);
-		if (!slots.base && table != TABLE_UDPLITE)
+		if (!slots.base && !is_of_reader(table))
 			place->missing |= 1ULL << table;
 		known = bpf_map_lookup_elem(&known_tables, &slots.base);
 		if (!slots.base || (known && *known == session))

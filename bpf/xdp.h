@@ -46,4 +46,11 @@ static __noinline int write_xdp(struct seq_file *seq, struct xdp_sock *xs)
 	return 0;
 }
 
+static __always_inline void write_xdp_socket(struct seq_file *seq, struct xdp_sock *xs, struct net *net, __u64 address)
+{
+	write_xdp_header(seq, xs, net, address);
+	write_common(seq, &xs->sk, net);
+	write_xdp(seq, xs);
+}
+
 #endif

@@ -267,6 +267,10 @@ struct net___pointer {
 	struct netns_ipv4___pointer ipv4;
 };
 
+struct netns_xdp {
+	struct hlist_head list;
+};
+
 struct netns_packet {
 	struct hlist_head sklist;
 };
@@ -275,6 +279,7 @@ struct net {
 	struct ns_common ns;
 	struct netns_unix unx;
 	struct netns_packet packet;
+	struct netns_xdp xdp;
 	u64 net_cookie;
 	struct netns_ipv4 ipv4;
 	struct netns_ipv6 ipv6;
@@ -481,9 +486,14 @@ struct socket_alloc {
 
 struct sock;
 
+struct raw_hashinfo {
+	struct hlist_head ht[256];
+};
+
 struct proto {
 	union {
 		struct udp_table *udp_table;
+		struct raw_hashinfo *raw_hash;
 	} h;
 };
 

@@ -1,13 +1,11 @@
 //! Loads and attaches the BPF programs, and opens their iterators.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use libbpf_rs::Link;
 use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
-use nix::libc;
 
 use crate::error::{is_too_many_files, reason, Error, LoadError};
 use crate::kernel::abi::{prefilter, walk_parameters};
@@ -19,8 +17,7 @@ use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::shared::{self, Shared, WalkOfPin, CALLS_OF_RECORDS};
 use crate::kernel::snapshot::Snapshot;
-use crate::kernel::syscall;
-use crate::kernel::walk::{self, Walks, PLACES};
+use crate::kernel::walk::{self, Guides, Walks, PLACES};
 use crate::kernel::{libbpf_log, refusal};
 
 /// The section of the programs that iterate over descriptors: bpf/files.bpf.c
@@ -148,13 +145,14 @@ impl Loader {
         libbpf_log::clear();
         let names: Vec<String> = needed.iter().map(|it| it.name_with(&self.features)).collect();
         let prefilter: prefilter = request.into();
-        let udplite = (part == Part::Walks && request.udp_lite).then(udplite_socket).flatten();
-        let parameters = walk_parameters {
-            is_on: 1,
-            lanes: walk::lanes(),
-            udplite_fd: udplite.as_ref().map_or(0, |socket| socket.as_raw_fd() as u32),
-            unused: 0,
+        let guides = match part {
+            Part::Walks => Guides::open(request),
+            Part::Tables | Part::Files | Part::Pins => Guides::default(),
         };
+        let [udplite_fd, raw_fd, raw6_fd] = guides.numbers();
+        let lanes = walk::lanes();
+        let parameters =
+            walk_parameters { is_on: 1, lanes, udplite_fd, raw_fd, raw6_fd, unused: 0 };
         let has_descriptors = needed.iter().any(|it| it.walks_descriptors());
         let choose = |open: &mut OpenObject| {
             for mut program in open.progs_mut() {
@@ -167,7 +165,7 @@ impl Loader {
             }
             set_prefilter(open, &prefilter)
         };
-        let attach = |object: &Object| Group::attach(part, object, needed, &names, udplite);
+        let attach = |object: &Object| Group::attach(part, object, needed, &names, guides);
         part.load(self.minimized_for(needed), choose, attach)
             .map_err(|error| refusal::reason(&error))
     }
@@ -228,17 +226,6 @@ impl Loader {
             Err(error) => Err(LoadError::Other(error.to_string())),
             Ok(()) => Ok(()),
         }
-    }
-}
-
-/// A socket through which the walks find the table of UDP-Lite. `None` if this kernel has no UDP-Lite.
-fn udplite_socket() -> Option<OwnedFd> {
-    const IPPROTO_UDPLITE: i32 = 136;
-    let socket = syscall::socket(libc::AF_INET, libc::SOCK_DGRAM, IPPROTO_UDPLITE).ok()?;
-    match socket.as_raw_fd() {
-        // The number that means that there is none.
-        0 => syscall::duplicate_above(&socket, 2).ok(),
-        _ => Some(socket),
     }
 }
 
@@ -460,7 +447,7 @@ impl Programs {
     /// The inodes of sockets that the programs need.
     pub fn own_inodes(&self) -> Vec<u64> {
         let walks = self.groups.iter().filter_map(|group| group.walks.as_ref());
-        walks.filter_map(Walks::own_inode).collect()
+        walks.flat_map(Walks::own_inodes).collect()
     }
 
     /// What is missing because a program was refused, why, and what to do, as the end of a sentence.
@@ -510,13 +497,13 @@ impl Group {
         object: &Object,
         needed: &[&'static Program],
         names: &[String],
-        udplite: Option<OwnedFd>,
+        guides: Guides,
     ) -> libbpf_rs::Result<Group> {
         let lanes = walk::lanes() as usize;
         let walks = match part {
             Part::Walks => {
                 let has_descriptors = needed.iter().any(|it| it.walks_descriptors());
-                Some(Walks::of(object, lanes, has_descriptors, udplite)?)
+                Some(Walks::of(object, lanes, has_descriptors, guides)?)
             }
             Part::Tables | Part::Files | Part::Pins => None,
         };

@@ -86,13 +86,16 @@ pub static PROGRAMS: &[Program] = &[
     program(Family::Udp, "udp_ring_walk", When::UnboundWalk),
     looping(Family::Udp, "udp_walk", When::Walk),
     locking(Family::Udp, "udp_table", When::NoWalk),
+    // Ping sockets, and raw sockets in no table.
     looping(Family::Raw, "raw_files", When::Always),
+    looping(Family::Raw, "raw_walk", When::Walk),
     looping(Family::Mptcp, "mptcp_files", When::Always),
     looping(Family::Mptcp, "mptcp_walk", When::Walk),
     locking(Family::Mptcp, "mptcp_subflows", When::NoWalk),
     looping(Family::Packet, "packet_walk", When::Walk),
     looping(Family::Packet, "packet_files", When::NoWalk),
-    program(Family::Xdp, "xdp_files", When::Always),
+    looping(Family::Xdp, "xdp_walk", When::Walk),
+    program(Family::Xdp, "xdp_files", When::NoWalk),
     // Reports sockets that the iterator of the table skips while the table changes, and sockets in no table.
     program(Family::Netlink, "netlink_files", When::Always),
     program(Family::Netlink, "netlink_bound", When::Always),
@@ -237,7 +240,7 @@ impl Features {
     }
 }
 
-/// The subjects whose tables are found from a network namespace, as far as the kernel's types tell: bpf/hashes.h. A
+/// The subjects whose tables are found from a network namespace or a socket, as far as the kernel's types tell: bpf/hashes.h. A
 /// walk is an iterator over a map.
 fn walks(btf: &KernelBtf) -> Vec<Subject> {
     const TCP: [(&str, &str); 5] = [
@@ -263,6 +266,13 @@ fn walks(btf: &KernelBtf) -> Vec<Subject> {
         [("net", "unx"), ("netns_unix", "table"), ("unix_table", "buckets")];
     const PACKET: [(&str, &str); 3] =
         [("net", "packet"), ("netns_packet", "sklist"), ("packet_sock", "sk")];
+    const XDP: [(&str, &str); 3] = [("net", "xdp"), ("netns_xdp", "list"), ("xdp_sock", "sk")];
+    const RAW: [(&str, &str); 4] = [
+        ("task_struct", "files"),
+        ("sock_common", "skc_prot"),
+        ("proto", "h"),
+        ("raw_hashinfo", "ht"),
+    ];
 
     const DESCRIPTORS: [(&str, &str); 14] = [
         ("pid_namespace", "idr"),
@@ -293,6 +303,8 @@ fn walks(btf: &KernelBtf) -> Vec<Subject> {
         (Subject::Sockets(Family::Unix), unix),
         (Subject::Messages, unix),
         (Subject::Sockets(Family::Packet), has(&PACKET)),
+        (Subject::Sockets(Family::Xdp), has(&XDP)),
+        (Subject::Sockets(Family::Raw), has(&RAW)),
         (Subject::Owners, has(&DESCRIPTORS)),
     ];
     let is_iterable = btf.iterators().iter().any(|it| it.name == "bpf_map_elem");

@@ -2,18 +2,20 @@
 
 use std::io::{self, Read};
 use std::mem::offset_of;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use libbpf_rs::{Iter, IterOpts, Link, Map, MapCore, MapHandle, MapIterOpts, Object, ProgramMut};
+use nix::libc;
 use nix::sys::stat::fstat;
 
 use crate::kernel::abi::{output_header, table, walk_limit};
 use crate::kernel::family::Family;
 use crate::kernel::object::{HOLDER_MAPS, LANE, WALK_MAPS};
-use crate::kernel::syscall::MapMapping;
+use crate::kernel::request::Request;
+use crate::kernel::syscall::{self, MapMapping};
 
 /// The name of the program that notes the network namespaces of a walk.
 pub const PLACES: &str = "walk_place";
@@ -21,14 +23,58 @@ pub const PLACES: &str = "walk_place";
 /// The name of the program that walks the descriptors of all processes.
 pub const HOLDERS: &str = "holder_walk";
 
+/// The sockets of this process through which the walks find tables that no network namespace leads to.
+#[derive(Default)]
+pub struct Guides {
+    udplite: Option<OwnedFd>,
+    raw: Option<OwnedFd>,
+    raw6: Option<OwnedFd>,
+}
+
+impl Guides {
+    /// Opens those that the request needs, as far as the kernel has the protocols and permits it.
+    pub fn open(request: &Request) -> Guides {
+        const IPPROTO_UDPLITE: i32 = 136;
+        let has_raw = request.families.contains(&Family::Raw);
+        // A raw socket of IPPROTO_RAW receives nothing: raw(7).
+        let raw =
+            |domain| has_raw.then(|| guide(domain, libc::SOCK_RAW, libc::IPPROTO_RAW)).flatten();
+        let udplite = || guide(libc::AF_INET, libc::SOCK_DGRAM, IPPROTO_UDPLITE);
+        Guides {
+            udplite: request.udp_lite.then(udplite).flatten(),
+            raw: raw(libc::AF_INET),
+            raw6: raw(libc::AF_INET6),
+        }
+    }
+
+    /// The descriptors of UDP-Lite and of raw sockets, IPv4 and IPv6, for the programs. 0: there is none.
+    pub fn numbers(&self) -> [u32; 3] {
+        [&self.udplite, &self.raw, &self.raw6]
+            .map(|socket| socket.as_ref().map_or(0, |socket| socket.as_raw_fd() as u32))
+    }
+
+    fn inodes(&self) -> impl Iterator<Item = u64> + '_ {
+        let sockets = [&self.udplite, &self.raw, &self.raw6];
+        sockets.into_iter().flatten().filter_map(|it| fstat(it).ok()).map(|file| file.st_ino)
+    }
+}
+
+/// Opens a socket whose descriptor is not 0, the number that means that there is none.
+fn guide(domain: i32, kind: i32, protocol: i32) -> Option<OwnedFd> {
+    let socket = syscall::socket(domain, kind, protocol).ok()?;
+    match socket.as_raw_fd() {
+        0 => syscall::duplicate_above(&socket, 2).ok(),
+        _ => Some(socket),
+    }
+}
+
 /// The buffers that the programs of one object write to, one for each lane.
 pub struct Walks {
     outputs: Arc<MapMapping>,
     /// Those of the walk of descriptors, which may be read between two reads of another walk.
     holders: Option<Arc<MapMapping>>,
     place: Link,
-    /// The socket through which the programs find the table of UDP-Lite.
-    udplite: Option<OwnedFd>,
+    guides: Guides,
 }
 
 /// The size in bytes of an element of the map with the buffers.
@@ -45,7 +91,7 @@ impl Walks {
         object: &Object,
         lanes: usize,
         has_descriptors: bool,
-        udplite: Option<OwnedFd>,
+        guides: Guides,
     ) -> libbpf_rs::Result<Walks> {
         let holder_maps: &[&str] = if has_descriptors { &HOLDER_MAPS } else { &[] };
         for name in WALK_MAPS.iter().chain(holder_maps) {
@@ -59,12 +105,12 @@ impl Walks {
         let program = object.progs_mut().find(|it| it.name() == PLACES);
         let program = program.ok_or_else(|| missing(PLACES))?;
         let place = attach_lane(object, &program, 0)?;
-        Ok(Walks { outputs, holders, place, udplite })
+        Ok(Walks { outputs, holders, place, guides })
     }
 
-    /// The inode of the socket through which the programs find a table, if there is one.
-    pub fn own_inode(&self) -> Option<u64> {
-        fstat(self.udplite.as_ref()?).ok().map(|file| file.st_ino)
+    /// The inodes of the sockets through which the programs find tables.
+    pub fn own_inodes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.guides.inodes()
     }
 
     /// The duration of the longest call of a program so far, which is under rcu_read_lock().
@@ -82,12 +128,13 @@ impl Walks {
     ///
     /// When the kernel refuses, for example because of too many open files.
     pub fn missing(&self) -> libbpf_rs::Result<Vec<Family>> {
-        const OF_TABLES: [(table, &[Family]); 5] = [
+        const OF_TABLES: [(table, &[Family]); 6] = [
             (table::TABLE_TCP, &[Family::Tcp, Family::Mptcp]),
             (table::TABLE_TCP_LISTEN, &[Family::Tcp, Family::Mptcp]),
             (table::TABLE_UDP, &[Family::Udp]),
             (table::TABLE_UNIX, &[Family::Unix]),
             (table::TABLE_PACKET, &[Family::Packet]),
+            (table::TABLE_XDP, &[Family::Xdp]),
         ];
         add_place(&mut self.places()?)?;
         let missing = self.outputs.number(offset_of!(output_header, missing)).unwrap_or_default();

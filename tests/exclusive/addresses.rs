@@ -16,7 +16,7 @@ use knetstat::kernel::abi::{record_header, socket_trait, walk_parameters};
 use knetstat::kernel::object::{set_walks, Part};
 use knetstat::kernel::programs::PROGRAMS;
 use knetstat::kernel::syscall;
-use knetstat::kernel::walk::{self, Walks};
+use knetstat::kernel::walk::{self, Guides, Walks};
 use knetstat::record::Records;
 use libbpf_rs::{Iter, IterOpts, Object, OpenObject};
 use nix::libc;
@@ -74,7 +74,7 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
         )
     };
     let attach = |object: &Object| {
-        let walks = Walks::of(object, 1, has_descriptors, None)?;
+        let walks = Walks::of(object, 1, has_descriptors, Guides::default())?;
         let found = object.progs_mut().find(|other| other.name() == program);
         Ok((walks, walk::attach(object, &found.expect("the program"), 1)?))
     };

@@ -34,7 +34,7 @@ const TCP_CLOSE: u32 = 7;
 
 /// The programs of each iterator: the preferred program, then those for kernels without bpf_loop() or
 /// without the iterator.
-const PROGRAMS: [&[&str]; 35] = [
+const PROGRAMS: [&[&str]; 37] = [
     // Walks of pins, and the iterators that replace them.
     &["tcp_pin", "tcp_table", "tcp_table_without_loop"],
     &["udp_pin", "udp_table", "udp_table_without_loop"],
@@ -53,6 +53,8 @@ const PROGRAMS: [&[&str]; 35] = [
     &["unix_walk", "unix_walk_without_loop"],
     &["mptcp_walk", "mptcp_walk_without_loop"],
     &["packet_walk", "packet_walk_without_loop"],
+    &["xdp_walk", "xdp_walk_without_loop"],
+    &["raw_walk", "raw_walk_without_loop"],
     &["queue_walk", "queue_walk_without_loop"],
     &["queue_table", "queue_table_without_loop"],
     &["tcp_table", "tcp_table_without_loop"],
@@ -271,7 +273,14 @@ fn load(
             program.set_log_level(log_level);
         }
         if Part::of(name) == Part::Walks {
-            let walks = walk_parameters { is_on: 1, lanes: 2, udplite_fd: 3, unused: 0 };
+            let walks = walk_parameters {
+                is_on: 1,
+                lanes: 2,
+                udplite_fd: 3,
+                raw_fd: 4,
+                raw6_fd: 5,
+                unused: 0,
+            };
             set_walks(open, &walks, true, name.starts_with(HOLDERS) || name.contains("ring"))?;
         }
         filter.as_ref().map_or(Ok(()), |filter| set_prefilter(open, filter))

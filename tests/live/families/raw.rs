@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 
 use serde_json::{json, Value};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::walk::{walk, Maker};
 use crate::common::{self, scene::inode};
+use crate::numbers::*;
 
 /// The kinds of sockets: their names, and the arguments of socket(2).
 const KINDS: [(&str, Domain, Type, i32); 8] = [
@@ -229,4 +231,99 @@ fn those_of_another_namespace_are_not_shown() {
     let rows = common::sockets("-w -O type");
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert!(common::find(&rows, &here).is_some());
+}
+
+/// Sets options of each kind that the records of raw sockets have.
+fn set_options(socket: &Socket) {
+    let set = |level, number, value: i32| {
+        common::set(socket, level, number, value).expect("an option");
+    };
+    set(SOL_SOCKET, SO_PRIORITY, 3);
+    match socket.domain().expect("SO_DOMAIN") {
+        Domain::IPV4 => {
+            set(SOL_IP, IP_TTL, 7);
+            set(SOL_IP, IP_MULTICAST_TTL, 9);
+            socket
+                .join_multicast_v4(&Ipv4Addr::new(224, 0, 0, 77), &Ipv4Addr::LOCALHOST)
+                .expect("join");
+        }
+        _ => {
+            set(SOL_IPV6, IPV6_UNICAST_HOPS, 7);
+            set(SOL_IPV6, IPV6_RECVPKTINFO, 1);
+            socket
+                .join_multicast_v6(&Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x77), 1)
+                .expect("join");
+        }
+    }
+    let kind = (socket.domain().expect("SO_DOMAIN"), socket.protocol().expect("SO_PROTOCOL"));
+    if kind == (Domain::IPV4, Some(Protocol::ICMPV4)) {
+        set(SOL_RAW, ICMP_FILTER, 0x55);
+    } else if kind == (Domain::IPV6, Some(Protocol::ICMPV6)) {
+        common::set_bytes(socket, SOL_ICMPV6, ICMPV6_FILTER, &[0xa5; 32]).expect("ICMPV6_FILTER");
+    } else if kind == (Domain::IPV6, Some(Protocol::from(253))) {
+        set(SOL_IPV6, IPV6_CHECKSUM, 2);
+    }
+}
+
+/// A walk through the tables of raw sockets finds those of which this PID namespace has no descriptor, with the values
+/// that a descriptor leads to. The kernel's tables of ping sockets are not known.
+#[test]
+fn those_of_other_pid_namespaces_are_shown_alike() {
+    enter();
+    if !common::btf_has("raw_hashinfo") {
+        return common::not_tested("raw sockets without a descriptor: their tables are not walked");
+    }
+    let sockets = sockets();
+    let is_raw = |socket: &&Socket| socket.r#type().is_ok_and(|kind| kind == Type::RAW);
+    sockets.iter().filter(is_raw).step_by(2).for_each(set_options);
+    let mut expected = super::by_inode(common::sockets("-w"));
+    expected.retain(|row| row["type"] == "raw");
+    assert_eq!(expected.len(), sockets.iter().filter(is_raw).count());
+    assert_eq!(super::by_inode(super::sockets_from_elsewhere("-w")), expected);
+}
+
+/// A socket in a message that nobody has received.
+#[test]
+fn one_in_a_message_is_shown() {
+    enter();
+    if !common::btf_has("raw_hashinfo") || !common::btf_has("unix_table") {
+        return common::not_tested("raw sockets in messages: their tables are not walked");
+    }
+    for (domain, protocol) in [(Domain::IPV4, 253), (Domain::IPV6, 253)] {
+        let raw = open(domain, Type::RAW, protocol);
+        let number = inode(&raw);
+        let (_sender, receiver) = super::send_away(raw);
+        let rows = common::sockets("-wp");
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        assert_eq!((&rows[0]["inode"], &rows[0]["owner"]), (&json!(number), &json!("in-flight")));
+        assert_eq!(rows[0]["carrier"], inode(&receiver));
+    }
+}
+
+/// All in one slot of the table, which has a slot for each protocol: more than a call of a program reads.
+#[test]
+fn many_of_one_protocol() {
+    enter();
+    let sockets: Vec<Socket> = (0..400).map(|_| open(Domain::IPV4, Type::RAW, 253)).collect();
+    let mut expected: Vec<u64> = sockets.iter().map(inode).collect();
+    expected.sort_unstable();
+    let shown = || shown().into_keys().collect::<Vec<_>>();
+    assert_eq!(shown(), expected);
+    if common::btf_has("raw_hashinfo") {
+        let rows = super::by_inode(super::sockets_from_elsewhere("-w"));
+        let shown: Vec<u64> = rows.iter().filter_map(|row| row["inode"].as_u64()).collect();
+        assert_eq!(shown, expected);
+    }
+}
+
+/// The sockets through which the program finds the tables are not shown, also not in a list of all namespaces.
+#[test]
+fn none_of_the_program_is_shown() {
+    enter();
+    for arguments in ["-w", "-wp --unbound"] {
+        assert_eq!(common::sockets(arguments), Vec::<Value>::new(), "{arguments}");
+    }
+    let netns = std::fs::metadata("/proc/thread-self/ns/net").expect("a namespace").ino();
+    let rows = common::sockets("-w --all-netns");
+    assert!(!rows.iter().any(|row| row["netns"] == netns), "{rows:?}");
 }

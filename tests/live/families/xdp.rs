@@ -135,6 +135,36 @@ fn the_interface_may_be_gone() {
 }
 
 /// Returns XDP_STATISTICS from getsockopt(2): include/uapi/linux/if_xdp.h, struct xdp_statistics
+/// A walk through the list of a namespace finds those of which this PID namespace has no descriptor, with the values that a
+/// descriptor leads to, and those in messages.
+#[test]
+fn those_without_a_descriptor() {
+    enter();
+    if !common::btf_has("netns_xdp") {
+        return common::not_tested("XDP sockets without a descriptor: their list is not walked");
+    }
+    let sockets = [open(), prepared(), bound(SECOND, 0), bound(SECOND, 1)];
+    let carried = prepared();
+    let number = inode(&carried);
+    let (_sender, receiver) = super::send_away(carried);
+    let rows = common::sockets("--xdp -p");
+    assert_eq!(rows.len(), sockets.len() + 1, "{rows:?}");
+    let row = rows.iter().find(|row| row["inode"] == number).expect("a row");
+    if common::btf_has("unix_table") {
+        assert_eq!(
+            (&row["owner"], &row["carrier"]),
+            (&json!("in-flight"), &json!(inode(&receiver)))
+        );
+    }
+    let here = super::by_inode(common::sockets("--xdp"));
+    for socket in &sockets {
+        let row = common::find(&here, socket).expect("a row");
+        let size = if inode(socket) == inode(&sockets[0]) { 0 } else { MEMORY };
+        assert_eq!(row["options"]["XDP_UMEM_REG"]["len"], size, "{row}");
+    }
+    assert_eq!(super::by_inode(super::sockets_from_elsewhere("--xdp")), here);
+}
+
 fn statistics(socket: &Socket) -> Value {
     let mut bytes = [0; 48];
     let length =
