@@ -376,7 +376,7 @@ fn an_orphan_in_fin_wait2() {
     // In a virtual machine, knetstat takes seconds to start.
     let start = Instant::now();
     assert!(!sockets("-t").is_empty());
-    let excess = 3 + 4 * start.elapsed().as_secs() as i32;
+    let excess = 2 + (8.0 * start.elapsed().as_secs_f64()).ceil() as i32;
     let lifetime = f64::from(2 * excess);
     set_tcp(&client, TCP_LINGER2, 60 + excess);
     let (port, start) = (client.local_addr().expect("an address").port(), Instant::now());
