@@ -57,14 +57,12 @@ fn open_all(
 
 /// Fills the record of a socket that can join multicast groups.
 fn join_groups(socket: &OwnedFd) -> Option<()> {
-    for n in 0..GROUPS {
-        if let Err(error) = join_with_sources(socket, n, SOURCES) {
-            assert_eq!(error.raw_os_error(), Some(ENOBUFS), "{error}");
-            not_tested("long lists of groups: net.core.optmem_max is too small");
-            return None;
-        }
+    let joined = (0..GROUPS).try_for_each(|n| join_with_sources(socket, n, SOURCES));
+    if let Err(error) = joined.and_then(|()| set_longest_headers(socket)) {
+        assert_eq!(error.raw_os_error(), Some(ENOBUFS), "{error}");
+        not_tested("long lists of groups: net.core.optmem_max is too small");
+        return None;
     }
-    set_longest_headers(socket);
     Some(())
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::fchown;
 
+use knetstat::kernel::syscall;
 use nix::sched::{sched_getaffinity, sched_setaffinity, CpuSet};
 use nix::sys::socket::{AddressFamily, SockType};
 use nix::unistd::Pid;
@@ -140,6 +141,7 @@ fn filters() {
 #[test]
 fn the_order_of_the_rows_does_not_depend_on_the_number_of_lanes() {
     enter_namespace();
+    syscall::allow_many_files();
     let tcp = |_| OwnedFd::from(TcpListener::bind((V4, 0)).expect("a listener"));
     let udp = |_| OwnedFd::from(UdpSocket::bind((V4, 0)).expect("a socket"));
     let _sockets: Vec<OwnedFd> = (0..1_000).map(tcp).chain((0..1_000).map(udp)).collect();

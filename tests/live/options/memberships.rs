@@ -484,12 +484,11 @@ pub fn join_with_sources(socket: &impl AsFd, n: u16, sources: u32) -> io::Result
 const LONGEST_HEADER: usize = 2040;
 
 /// Sets extension headers, which may be padding (PadN) alone.
-pub fn set_longest_headers(socket: &impl AsFd) {
+pub fn set_longest_headers(socket: &impl AsFd) -> io::Result<()> {
     let mut header = vec![0; LONGEST_HEADER];
     header[1] = (header.len() / 8 - 1) as u8;
-    for option in [IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS] {
-        set(socket, IPPROTO_IPV6, option, &header);
-    }
+    let mut options = [IPV6_HOPOPTS, IPV6_RTHDRDSTOPTS, IPV6_DSTOPTS].into_iter();
+    options.try_for_each(|option| common::set_bytes(socket, IPPROTO_IPV6, option, &header))
 }
 
 /// The lists of a socket and its extension headers must fit one record together: the kernel ends a read in
@@ -507,7 +506,7 @@ fn lists_and_extension_headers_fit_one_record() {
             return not_tested("lists that fill a record: net.core.optmem_max is too small");
         }
     }
-    set_longest_headers(&socket);
+    set_longest_headers(&socket).expect("extension headers");
     let rows = common::sockets("-u");
     let options = &common::find(&rows, &socket).expect("a row")["options"];
     for option in ["IPV6_HOPOPTS", "IPV6_RTHDRDSTOPTS", "IPV6_DSTOPTS"] {
