@@ -203,12 +203,18 @@ fn limited(scene: &Scene, resource: Resource, limit: u64, arguments: &str) -> bo
     let Output { status, stdout, stderr } = with_limit(resource, limit, arguments);
     let (rows, messages) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     let what = format!("{arguments} with {resource:?} {limit}: {status} {messages}");
-    assert!(rows.is_empty() || rows.ends_with('\n'), "{what}");
+    // A thread that finds no memory ends the process, also while another one waits for the reader of a row.
+    let may_be_cut = messages.contains("memory");
+    assert!(rows.is_empty() || rows.ends_with('\n') || may_be_cut, "{what}");
     if status.success() {
         assert_eq!((rows.lines().count(), messages.as_ref()), (scene.rows(), ""), "{what}");
     } else {
-        assert_eq!((status.code(), messages.lines().count()), (Some(1), 1), "{what}");
-        assert!(messages.starts_with("knetstat: ") && messages.ends_with('\n'), "{what}");
+        // The C library has needs of its own, for the variables of a thread, and ends the process, too.
+        let (of_libc, own): (Vec<&str>, Vec<&str>) =
+            messages.lines().partition(|line| line.starts_with("Fatal glibc error: "));
+        assert!(status.code() == Some(1) || !of_libc.is_empty(), "{what}");
+        assert!(own.len() <= 1 && own.len() + of_libc.len() >= 1, "{what}");
+        assert!(own.iter().all(|line| line.starts_with("knetstat: ")), "{what}");
     }
     scene.nothing_is_left(&what);
     status.success()
