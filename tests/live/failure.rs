@@ -359,7 +359,13 @@ fn what_is_asked_of_options_that_may_be_set_is_said_to_be_unknown() {
     let ask = |arguments: &str| {
         run_with_call_answering(SYS_socket, Errno::EPERM, &format!("{FAMILIES} {arguments}"))
     };
-    for expression in ["set(priority)", "not set(priority)", "set(priority) or inode = 1"] {
+    for expression in [
+        "set(priority)",
+        "not set(priority)",
+        "set(priority) or inode = 1",
+        "set = priority",
+        "set != rcvbuf",
+    ] {
         for flags in ["", "--sort inode -J", "--count-by protocol", "--long -O priority", "-p"] {
             let output = ask(&format!("{flags} {expression}"));
             failed(&output, &[LACKS]);
@@ -375,9 +381,12 @@ fn what_is_asked_of_options_that_may_be_set_is_said_to_be_unknown() {
     failed(&ask("-p set(priority) or pid = 1"), &[LACKS]);
     failed(&ask("--long -O priority"), &[LACKS]);
     // Where something else decides, nothing is missing.
-    for arguments in
-        ["set(priority) and inode = 1", "set(priority) or inode > 0 -O type", "--long -O type"]
-    {
+    for arguments in [
+        "set(priority) and inode = 1",
+        "set(priority) or inode > 0 -O type",
+        "--long -O type",
+        "set = priority and inode = 1",
+    ] {
         let said = ask(arguments).stderr;
         assert_eq!(String::from_utf8_lossy(&said), "", "{arguments}");
     }
