@@ -263,7 +263,11 @@ fn nobody_is_told_what_is_missing_and_how_to_get_it() {
     for name in ["CAP_BPF", "CAP_PERFMON"] {
         findings.says(name, "missing", &["not held", "sudo", &give]);
     }
-    findings.says("CAP_NET_RAW", "missing", &["raw, packet and XDP sockets"]);
+    findings.says(
+        "CAP_NET_RAW",
+        "missing",
+        &["raw sockets of other PID namespaces", "raw, packet and XDP sockets"],
+    );
     findings.says("table", "missing", &["CAP_BPF"]);
     findings.says("BTF", "ok", &[]);
     for walk in findings.walks() {

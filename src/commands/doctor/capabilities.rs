@@ -17,7 +17,7 @@ pub fn checks() -> Vec<Check> {
     let mut checks: Vec<Check> = NEEDED.map(needed).into();
     checks.extend(check_all(
         &[Capability::CAP_NET_RAW],
-        "which options are set on raw, packet and XDP sockets",
+        "raw sockets of other PID namespaces, and which options are set on raw, packet and XDP sockets",
     ));
     checks.extend(match has_on_host(Capability::CAP_SYS_ADMIN) {
         false => check_all(&NAMESPACES, "--netns and --all-netns"),
