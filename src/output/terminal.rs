@@ -3,17 +3,23 @@
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
-use terminal_size::{terminal_size_of, Height, Width};
+use rustix::termios::{tcgetwinsize, Winsize};
 
 /// Whether the terminal has no cursor that can be moved.
 pub fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
+/// What a terminal reports of its size. It may report one of the two numbers only: on a serial line, `stty cols 132`
+/// sets no number of lines.
+fn reported(terminal: &impl AsFd, member: fn(Winsize) -> u16) -> Option<usize> {
+    let number = tcgetwinsize(terminal).map_or(0, member);
+    (number > 0).then(|| number.into())
+}
+
 /// The number of columns of a terminal, if it reports it.
 pub fn width_of(terminal: &impl AsFd) -> Option<usize> {
-    let asked = terminal_size_of(terminal).map(|(Width(columns), _)| columns.into());
-    asked.filter(|columns| *columns > 0)
+    reported(terminal, |size| size.ws_col)
 }
 
 /// The number of columns of the terminal on standard output. A terminal that does not report it, such as
@@ -31,7 +37,7 @@ pub fn width() -> Option<usize> {
 /// The number of lines of the terminal on standard output. A terminal that does not report it has the number in the
 /// environment variable LINES, or as many lines as any output needs.
 pub fn lines() -> usize {
-    let asked = terminal_size_of(io::stdout()).map(|(_, Height(lines))| lines.into());
+    let asked = reported(&io::stdout(), |size| size.ws_row);
     let lines = asked.or_else(|| std::env::var("LINES").ok()?.parse().ok());
     lines.filter(|lines| *lines > 0).unwrap_or(usize::MAX)
 }

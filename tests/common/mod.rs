@@ -220,7 +220,17 @@ pub fn say(line: &str) {
 /// Returns the output of knetstat on a terminal with so many columns (0: unknown) and these environment
 /// variables.
 pub fn on_a_terminal(columns: u16, arguments: &str, variables: &[(&str, &str)]) -> String {
-    let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    on_a_terminal_of(50, columns, arguments, variables)
+}
+
+/// The same on a terminal with so many lines (0: unknown).
+pub fn on_a_terminal_of(
+    lines: u16,
+    columns: u16,
+    arguments: &str,
+    variables: &[(&str, &str)],
+) -> String {
+    let size = Winsize { ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None).expect("a terminal");
     let mut command = Command::new(KNETSTAT);
     command.args(arguments.split_whitespace()).env("TERM", "xterm");

@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::folded::{is_folded, width};
 use crate::common::{
-    enter_namespace, ip, knetstat, not_tested, on_a_terminal, set, stdout, sysctl, wait_until,
-    without_color,
+    enter_namespace, ip, knetstat, not_tested, on_a_terminal, on_a_terminal_of, set, stdout,
+    sysctl, wait_until, without_color,
 };
 use crate::numbers::*;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -165,16 +165,7 @@ fn lists_of_descriptors() {
     let _others: Vec<_> = (0..60).map(|_| socket.try_clone().expect("a descriptor")).collect();
     let arguments = "-u --columns local,fd,remote,command,options,nonblock";
     for columns in [40, 120] {
-        // Children of other tests have all descriptors until they call execve(2).
-        wait_until("nobody else has the descriptors", || {
-            let pipe = stdout(arguments);
-            let terminal = on_a_terminal(columns, arguments, &[("NO_COLOR", "1")]);
-            let is_quiet = stdout(arguments) == pipe;
-            if is_quiet {
-                is_folded(&terminal, &pipe, columns.into());
-            }
-            is_quiet
-        });
+        is_folded_on_a_terminal(arguments, columns, &[("NO_COLOR", "1")]);
     }
 }
 
@@ -193,6 +184,7 @@ fn a_pipe_has_a_line_for_each_row() {
     assert_eq!(on(80, &[("COLUMNS", "120")]), on(80, &[]), "the terminal knows better");
     assert_eq!(on(80, &[("COLUMNS", "x")]), on(80, &[]));
     assert!(on(80, &[]).lines().count() > rows);
+    assert_eq!(on_a_terminal_of(0, 80, "-tuxH --color never", &[]), on(80, &[]), "its width alone");
     for format in ["-uJ", "-u --ndjson"] {
         assert_eq!(on_a_terminal(40, format, &[]), stdout(format), "JSON is for programs");
     }
