@@ -11,6 +11,7 @@ pub mod ways;
 pub mod writing;
 
 use std::ffi::{CStr, OsStr};
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -300,6 +301,21 @@ pub fn wait_until(what: &str, mut is_met: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "still waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Asserts that two outputs are equal, and returns one of them. A child that another test has just forked holds all
+/// descriptors of this process until it calls execve(2), and may be seen in one of them: what differs is read again.
+pub fn same<T: PartialEq + Debug>(what: &str, read: impl Fn() -> [T; 2]) -> T {
+    const TRIES: usize = 5;
+    let mut seen = read();
+    for _ in 1..TRIES {
+        if seen[0] != seen[1] {
+            seen = read();
+        }
+    }
+    let [one, other] = seen;
+    assert_eq!(one, other, "{what}");
+    one
 }
 
 /// Permits this process at least so many descriptors. The init of a virtual machine permits fewer than other machines.

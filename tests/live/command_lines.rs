@@ -6,7 +6,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 
 use crate::common::scene::inode;
-use crate::common::{enter_namespace, knetstat, sockets, stdout};
+use crate::common::{enter_namespace, knetstat, same, sockets, stdout};
 use serde_json::Value;
 
 /// Each command line as typed, and its full form.
@@ -76,12 +76,6 @@ const SAME: &[(&str, &str)] = &[
     ("help help", "help --help"),
 ];
 
-/// Compares two outputs without processes that may be children of another test, which have all descriptors
-/// of this process until they call execve(2).
-fn same(typed: &str, written: &str) -> bool {
-    stdout(typed) == stdout(written)
-}
-
 #[test]
 fn each_line_does_what_the_one_written_out_does() {
     enter_namespace();
@@ -92,14 +86,7 @@ fn each_line_does_what_the_one_written_out_does() {
         UdpSocket::bind("[::1]:1004").expect("a UDP socket"),
     );
     for (typed, written) in SAME {
-        // Kernel netlink sockets and holders change while other tests run.
-        let equal = (0..5).any(|_| same(typed, written));
-        assert!(
-            equal,
-            "knetstat {typed}: {}\nknetstat {written}: {}",
-            stdout(typed),
-            stdout(written)
-        );
+        same(&format!("{typed}: {written}"), || [stdout(typed), stdout(written)]);
     }
     assert_ne!(stdout("-f inet"), stdout("-f inet6"), "the namespace has both");
 }

@@ -21,7 +21,7 @@ use knetstat::socket::kind::SocketKind;
 use serde_json::Value;
 
 use crate::common::{
-    connect, cookie, enter_namespace, not_tested, set_bytes, sockets, stdout, sysctl,
+    connect, cookie, enter_namespace, not_tested, same, set_bytes, sockets, stdout, sysctl,
     NO_KERNEL_FILTER,
 };
 use crate::getsockopt::{rows, Row, SET_BY_RAW_SOCKETS};
@@ -157,23 +157,13 @@ fn ours() -> String {
     format!("pid={}", process::id())
 }
 
-/// The number of times that two outputs are compared. A child that another test has just forked holds the sockets, too,
-/// until it calls execve(2), and may be seen in one of them.
-const TRIES: usize = 5;
-
 /// Asserts that the output is the same with every section.
 fn check(arguments: &str) {
     let with_owners = format!("{arguments} --where {}", ours());
-    let both = || [stdout(&with_owners), stdout(&format!("{NO_KERNEL_FILTER} {with_owners}"))];
-    let mut seen = both();
-    assert!(seen[0].lines().count() > 1, "{arguments} shows no socket");
-    for _ in 1..TRIES {
-        if seen[0] != seen[1] {
-            seen = both();
-        }
-    }
-    let [narrow, whole] = seen;
-    assert_eq!(narrow, whole, "{arguments}");
+    let text = same(arguments, || {
+        [stdout(&with_owners), stdout(&format!("{NO_KERNEL_FILTER} {with_owners}"))]
+    });
+    assert!(text.lines().count() > 1, "{arguments} shows no socket");
 }
 
 #[test]
