@@ -1,4 +1,4 @@
-//! Mount points of network namespaces, of control groups and of BPF file systems: proc_pid_mountinfo(5).
+//! Mount points of network namespaces and of control groups, and what others see mounted: proc_pid_mountinfo(5).
 
 use std::ffi::OsString;
 use std::fs;
@@ -42,24 +42,6 @@ pub fn cgroups() -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
         let point = PathBuf::from(OsString::from_vec(unescaped(point)));
         let is_outside = root == b"/.." || root.starts_with(b"/../");
         (kind == b"cgroup2" && !is_outside).then(|| (unescaped(root), point))
-    };
-    Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
-}
-
-/// Returns the source and the mount point of each mounted BPF file system, in the order in which they were mounted. The
-/// source follows the type.
-///
-/// # Errors
-///
-/// As [`mounts()`].
-pub fn bpf() -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
-    let mounts = fs::read("/proc/self/mountinfo")?;
-    let mounted = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ').skip(4);
-        let point = PathBuf::from(OsString::from_vec(unescaped(fields.next()?)));
-        let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
-        let (kind, source) = (fields.next()?, fields.next()?);
-        (kind == b"bpf").then(|| (unescaped(source), point))
     };
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }

@@ -12,7 +12,7 @@ use nix::sys::statfs::{fstatfs, statfs, Statfs, BPF_FS_MAGIC};
 
 use super::access::Access;
 use super::failure::{failed, shown};
-use super::mount;
+use super::mount::{self, MARK};
 use super::place::Place;
 use crate::error::{Error, LoadError};
 use crate::kernel::module;
@@ -312,7 +312,7 @@ impl Directory {
     pub fn remove(self) -> Result<bool, Error> {
         let path = self.path();
         let refused = |error| failed(path, "cannot remove the pins", &error);
-        let mounted = mount::count_own(path);
+        let is_mount = mount::is_own(path);
         if self.is_ours() {
             // The link is last: without it, an interrupted run would leave files of nobody.
             let names = SINGLE.into_iter().chain([CURRENT]).map(|name| path.join(name));
@@ -324,19 +324,19 @@ impl Directory {
         for entry in fs::read_dir(path).map_err(refused)? {
             // The kernel itself puts files there, by names with a dot: kernel/bpf/inode.c, populate_bpffs().
             let name = entry.map_err(refused)?.file_name();
-            let is_of_kernel = mounted > 0 && name.as_encoded_bytes().contains(&b'.');
-            if !is_of_kernel && name != LOCK {
+            let is_of_kernel = is_mount && name.as_encoded_bytes().contains(&b'.');
+            if !is_of_kernel && name != LOCK && name != MARK {
                 unlock()?;
                 return Ok(false);
             }
         }
-        match mounted {
-            0 => unlock()?,
+        match is_mount {
+            false => unlock()?,
             // The lock goes with it, so that no other process makes pins there before.
-            _ => mount::unmount(path).map_err(refused)?,
+            true => mount::unmount(path).map_err(refused)?,
         }
-        // What two runs at once have mounted one over another.
-        match mounted > 1 {
+        // A file system that another one has hidden.
+        match is_mount && mount::is_own(path) {
             true => {
                 Directory::open(&self.place)?.map_or_else(|| remove_empty(path), Directory::remove)
             }

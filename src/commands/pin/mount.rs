@@ -4,21 +4,35 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::mount::{mount, umount2, MntFlags, MsFlags};
+use rustix::fs::{mkdirat, Mode, CWD};
+use rustix::mount::{
+    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, unmount as umount2,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags,
+};
 
 use crate::host::mounts;
 
-/// The source of a file system that knetstat has mounted, by which it is recognized.
-const SOURCE: &str = "knetstat";
+/// A directory in the root of each file system that knetstat has mounted, by which that is recognized. The source of the
+/// file system, `knetstat`, is for people: a kernel before 5.17 does not keep it (kernel/bpf/inode.c, bpf_parse_param()).
+pub const MARK: &str = "knetstat_mount";
 
-/// Mounts a BPF file system. Only root may enter it yet.
+/// Mounts a BPF file system. Only root may enter it yet. It has its mark before it is mounted, so that nothing that a
+/// process leaves when it is killed looks like the file system of others.
 ///
 /// # Errors
 ///
-/// Those of mount(2).
+/// Those of fsopen(2), fsconfig(2), fsmount(2), mkdirat(2) and move_mount(2).
 pub fn mount_at(path: &Path) -> io::Result<()> {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    Ok(mount(Some(SOURCE), path, Some("bpf"), flags, Some("mode=0700"))?)
+    let context = fsopen("bpf", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", "knetstat")?;
+    fsconfig_set_string(&context, "mode", "0700")?;
+    fsconfig_create(&context)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let root = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    mkdirat(&root, MARK, Mode::RWXU)?;
+    Ok(move_mount(&root, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
 }
 
 /// Unmounts a BPF file system. Files that are still being read keep it, but not its place.
@@ -27,21 +41,12 @@ pub fn mount_at(path: &Path) -> io::Result<()> {
 ///
 /// Those of umount(2).
 pub fn unmount(path: &Path) -> io::Result<()> {
-    Ok(umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?)
+    Ok(umount2(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?)
 }
 
-/// The number of file systems that knetstat has mounted there, one over another. 0 if the visible one is of others, or
-/// if /proc does not tell.
-pub fn count_own(path: &Path) -> usize {
-    let mounts = mounts::bpf().unwrap_or_default();
-    // Of several file systems at one place, the last is visible.
-    let at_path = mounts.iter().rev().filter(|(_, point)| point == path);
-    at_path.take_while(|(source, _)| source == SOURCE.as_bytes()).count()
-}
-
-/// Whether knetstat has mounted the file system that is visible there.
+/// Whether knetstat has mounted the file system whose root is visible there.
 pub fn is_own(path: &Path) -> bool {
-    count_own(path) > 0
+    path.join(MARK).symlink_metadata().is_ok_and(|mark| mark.is_dir() && mark.uid() == 0)
 }
 
 /// Whether a file system is mounted there. False for a directory that is mounted on another path of its own file system.
