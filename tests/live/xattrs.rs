@@ -65,10 +65,10 @@ fn labels_of_sockets() {
     assert_eq!(sockets("-ue")[0]["xattrs"], expected);
     assert!(!stdout("-uJ").contains("xattrs"), "only if asked for");
     for (condition, count) in [
-        ("xattrs ~ user.service=web*", 2),
+        ("xattrs ~ 'user.service=web*'", 2),
         ("xattrs = \"user.service=web\\x2c\\x20\\x1b\\xff\"", 2),
         ("has(xattrs)", 2),
-        ("xattrs ~ user.service=db*", 0),
+        ("xattrs ~ 'user.service=db*'", 0),
     ] {
         let output = knetstat(["-tuJ", "--columns", "inode", "--where", condition]);
         let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
