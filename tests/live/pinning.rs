@@ -1,5 +1,5 @@
-//! Making and removing pins: directories, modes and mounts, and what is said about them. The tests of exclusive::pins show
-//! on other kernels, too, that all of a directory is removed.
+//! Making and removing pins: directories, modes and mounts, and what is said about them. exclusive::pins tests
+//! on other kernels, too, that a directory is removed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

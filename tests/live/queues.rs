@@ -515,9 +515,9 @@ fn unix_connections() {
         assert_eq!(row["listener"], own, "{row}");
         // A child of another test may have a copy of the descriptor.
         let processes = row["listener_processes"].as_array().expect("processes").iter();
-        let own: Vec<&Value> =
+        let descriptors: Vec<&Value> =
             processes.filter(|it| it["pid"] == std::process::id()).map(|it| &it["fd"]).collect();
-        assert_eq!(own, [std::os::fd::AsRawFd::as_raw_fd(listener)], "{row}");
+        assert_eq!(descriptors, [std::os::fd::AsRawFd::as_raw_fd(listener)], "{row}");
     }
     let row = |inode: u64| sockets(&format!("-xp inode={inode}")).remove(0);
     assert_eq!(row(inode(listener))["recv_queue"], clients.len());

@@ -13,7 +13,7 @@ use rustix::mount::{
 use crate::host::mounts;
 
 /// A directory in the root of each file system that knetstat has mounted, by which that is recognized. The source of the
-/// file system, `knetstat`, is for people: a kernel before 5.17 does not keep it (kernel/bpf/inode.c, bpf_parse_param()).
+/// file system, `knetstat`, is for people: Linux 5.10 does not keep it, and shows `none`.
 pub const MARK: &str = "knetstat_mount";
 
 /// Mounts a BPF file system. Only root may enter it yet. It has its mark before it is mounted, so that nothing that a
