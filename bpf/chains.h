@@ -3,15 +3,15 @@
  * Collecting sockets: follows the chains of a table from slot to slot under RCU, and notes the addresses of those
  * that are wanted. No socket is missed that is in the table all the time, and none is noted twice:
  *
+ *   A socket must point back to the link through which it was reached. Otherwise it was moved, or freed, maybe without
+ *   waiting for readers, or the link is that of a socket that was removed. The chain is then followed again.
  *   The chains of TCP end in a number, that of their slot. A chain that ends in another number led through a socket
- *   that was removed and added elsewhere meanwhile, and is followed again.
- *   Other chains end in NULL. There, a socket must point back to the link through which it was reached. Otherwise
- *   it was moved, or freed: unix sockets are freed without waiting for readers.
+ *   that was removed and added elsewhere meanwhile, and is followed again, too.
  *
  * A chain that does not fit a call any more is left to the next one as a whole. A chain that does not fit a call of
- * its own is cut. New sockets are added at its beginning, so the number of nodes from the cut to its end is kept.
- * The next call measures the chain and passes over all but as many nodes at its end, and a margin for nodes that go
- * away meanwhile. The reader gets some of its sockets twice (output_header.is_split).
+ * its own is done in the order of addresses: a call has those of its sockets up to some address, and the next one those
+ * above it. The address of a socket never changes. To pass over a number of nodes would lose sockets, because others come
+ * and go, at either end, and any number of them while the reader waits.
  */
 #ifndef CHAINS_H
 #define CHAINS_H
@@ -20,8 +20,6 @@
 
 /* What a walk looks for; a constant to the compiler. */
 enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES, WALK_PACKET, WALK_XDP, WALK_RAW };
-
-#define HAS_NULLS(kind) ((kind) == WALK_TCP || (kind) == WALK_MPTCP || (kind) == WALK_QUEUES)
 
 #define IS_UNIX(kind) ((kind) == WALK_UNIX || (kind) == WALK_MESSAGES)
 
@@ -35,7 +33,7 @@ static __always_inline bool begin_stripe(struct lane *lane)
 	if (lane->end > lane->slots.count)
 		lane->end = lane->slots.count;
 	lane->next_stripe += lane->stripe * parameters.walk.lanes;
-	lane->rest = 0;
+	lane->low = lane->width = 0;
 	return true;
 }
 
@@ -44,21 +42,18 @@ static __always_inline void begin_chain(struct lane *lane, __u64 head)
 {
 	struct collecting *c = &lane->collecting;
 
+	c->found = c->before;
 	c->position = 0;
-	c->before = c->found;
+	c->least = c->above = ~0ULL;
+	c->most = 0;
 	c->link = lane->slots.base + c->slot * lane->slots.stride;
 	c->node = head;
 }
 
-/* Follows a chain from its beginning, because it has changed. */
+/* Follows a chain from its beginning, because it has changed, or because other addresses are wanted. */
 static __always_inline void restart_chain(struct lane *lane)
 {
-	struct collecting *c = &lane->collecting;
-
-	c->found = c->before;
-	c->is_full = 0;
-	c->is_measuring = lane->rest && c->slot == lane->slot;
-	begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
+	begin_chain(lane, load_word(lane->slots.base + lane->collecting.slot * lane->slots.stride));
 }
 
 /*
@@ -80,7 +75,9 @@ static __always_inline long next_slot(struct lane *lane)
 		}
 		head = load_head(lane, c->slot * lane->slots.stride);
 	}
-	c->skip = 0;
+	c->before = c->found;
+	c->low = 0;
+	c->high = ~0ULL;
 	begin_chain(lane, head);
 	return 0;
 }
@@ -93,7 +90,6 @@ __noinline int end_chain(__u32 number)
 {
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
 	struct collecting *c;
-	__u64 left;
 
 	if (!lane)
 		return 1;
@@ -102,16 +98,10 @@ __noinline int end_chain(__u32 number)
 		restart_chain(lane);
 		return 0;
 	}
-	if (c->is_full)
-		return 1;
-	if (c->is_measuring) {
-		left = lane->rest + lane->limit / 2;
-		c->skip = c->position > left ? c->position - left : 0;
-		c->is_measuring = 0;
-		begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
-		return 0;
-	}
-	return next_slot(lane);
+	if (c->above == ~0ULL)
+		return next_slot(lane);
+	c->is_part = 1;
+	return 1;
 }
 
 /* Whether a socket, of which there is a copy of the beginning, may be wanted. */
@@ -142,26 +132,36 @@ static __always_inline bool is_candidate(struct lane *lane, enum walk_kind kind,
 	}
 }
 
-/* Notes the address of a socket. Returns 1 if the chain is left to the next call. */
-static __always_inline long note(struct lane *lane, __u64 address)
+/* What note() has done with a socket. */
+enum noted { NOTED, NOTED_LATER, NOTED_AGAIN };
+
+/*
+ * Notes the address of a socket that is wanted. NOTED_LATER: the chain is left to the next call. NOTED_AGAIN: it is
+ * followed again, for fewer addresses.
+ */
+static __always_inline enum noted note(struct lane *lane, __u64 address)
 {
 	struct collecting *c = &lane->collecting;
 	__u64 found = c->found;
 
-	if (found < lane->limit) {
+	if (address < c->least)
+		c->least = address;
+	if (address > c->most)
+		c->most = address;
+	if (found < c->limit) {
 		lane->address[found & (CALL_SOCKETS - 1)] = address;
 		lane->slot_of[found & (CALL_SOCKETS - 1)] = c->slot;
 		c->found = found + 1;
-		return 0;
+		return NOTED;
 	}
 	if (c->before) {
 		c->found = c->before;
 		c->is_cut = 1;
-		return 1;
+		return NOTED_LATER;
 	}
-	c->is_full = 1;
-	c->unstored = c->position;
-	return 0;
+	c->high = c->least + (c->most - c->least) / 2;
+	restart_chain(lane);
+	return NOTED_AGAIN;
 }
 
 /* A node of a chain. Returns 1 when there is no more to collect. */
@@ -170,27 +170,34 @@ static __always_inline int visit(__u32 number, enum walk_kind kind)
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
 	struct collecting *c;
 	__u64 node, address;
-	bool is_new;
+	enum noted noted;
+	bool is_of_this;
 
 	if (!lane)
 		return 1;
 	c = &lane->collecting;
 	node = c->node;
 	address = node - NODE_OFFSET;
-	is_new = !(c->is_full | c->is_measuring) && c->position >= c->skip;
-	if (!HAS_NULLS(kind) || is_new)
+	is_of_this = address > c->low && address <= c->high;
+	if (is_of_this)
 		copy_common(lane, address);
-	if (!HAS_NULLS(kind)) {
-		if ((__u64)COMMON(lane)->skc_node.pprev != c->link) {
-			restart_chain(lane);
-			return 0;
-		}
-		c->link = node;
+	else
+		copy_node(lane, address);
+	if ((__u64)COMMON(lane)->skc_node.pprev != c->link) {
+		restart_chain(lane);
+		return 0;
 	}
-	if (is_new && is_candidate(lane, kind, address) && note(lane, address))
-		return 1;
+	if (is_of_this && is_candidate(lane, kind, address)) {
+		noted = note(lane, address);
+		if (noted != NOTED)
+			return noted == NOTED_LATER;
+	}
+	/* Whether it is wanted will be seen when its turn comes. */
+	if (address > c->high && address < c->above)
+		c->above = address;
+	c->link = node;
 	c->position++;
-	c->node = !HAS_NULLS(kind) || is_new ? (__u64)COMMON(lane)->skc_node.next : load_word(node);
+	c->node = (__u64)COMMON(lane)->skc_node.next;
 	return 0;
 }
 
@@ -207,17 +214,21 @@ static __always_inline void begin_collecting(struct lane *lane)
 	struct collecting *c = &lane->collecting;
 
 	c->slot = lane->slot;
-	c->found = 0;
-	c->skip = 0;
-	c->is_full = 0;
+	c->limit = lane->limit >> (lane->retakes & 7);
+	if (!c->limit)
+		c->limit = 1;
+	c->found = c->before = 0;
+	c->low = lane->low;
+	c->high = lane->width && lane->low + lane->width > lane->low ? lane->low + lane->width : ~0ULL;
+	c->is_part = 0;
 	c->is_cut = 0;
-	c->is_measuring = lane->rest != 0;
 	lane->heads_begin = ~0ULL;
 	/* A lane of a small table may have no slot at all. */
 	c->node = 1;
-	c->position = c->before = 0;
+	c->position = 0;
+	c->above = ~0ULL;
 	if (c->slot < lane->end)
-		begin_chain(lane, load_word(lane->slots.base + c->slot * lane->slots.stride));
+		restart_chain(lane);
 }
 
 /* The steps were used up within a chain, which is left to the next call, with more steps if it was the only one. */
@@ -227,13 +238,13 @@ static __always_inline void give_up_chain(struct lane *lane, struct output *outp
 
 	c->found = c->before;
 	if (c->slot != lane->slot) {
-		lane->rest = 0;
+		lane->low = lane->width = 0;
 	} else if (lane->steps < CALL_STEPS_MAX) {
 		lane->steps *= 2;
 	} else {
 		output->header.lost++;
 		c->slot++;
-		lane->rest = 0;
+		lane->low = lane->width = 0;
 	}
 }
 
@@ -251,19 +262,18 @@ __noinline int end_collecting(__u32 number)
 	struct output *output = bpf_map_lookup_elem(&outputs, &number);
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
 	struct collecting *c;
-	__u64 had_rest;
 
 	if (!lane || !output)
 		return 0;
 	c = &lane->collecting;
-	had_rest = lane->rest;
-	if (c->slot >= lane->end || c->is_cut)
-		lane->rest = 0;
-	else if (c->is_full && is_end(c->node))
-		lane->rest = c->position - c->unstored;
-	else
+	if (c->is_part) {
+		lane->low = c->above - 1;
+		lane->width = 2 * (c->high - c->low);
+	} else if (c->slot >= lane->end || c->is_cut) {
+		lane->low = lane->width = 0;
+	} else {
 		give_up_chain(lane, output);
-	output->header.is_split = had_rest || lane->rest;
+	}
 	/* The chain that needed more steps is done. */
 	if (lane->slot != c->slot)
 		lane->steps = CALL_STEPS;

@@ -60,12 +60,15 @@ struct collecting {
 	__u64 node;	/* the address of the next node of the chain, or the mark at its end */
 	__u64 link;	/* where the pointer to that node is */
 	__u64 position; /* of the node in the chain */
-	__u64 skip;	/* the nodes at the beginning of the chain that an earlier call had */
-	__u64 found;	/* the number of sockets, */
+	__u64 limit;	/* the number of sockets at most, */
+	__u64 found;	/* that of those that were found, */
 	__u64 before;	/* and what it was when the chain began */
-	__u64 unstored; /* the position of the first socket for which there was no room */
-	__u64 is_full;	/* whether only the length of the chain is still of interest, */
-	__u64 is_measuring; /* or to begin with, as its end was left to this call */
+	__u64 low;	/* the addresses of the chain that the call has are above this one, */
+	__u64 high;	/* and at most this one */
+	__u64 least;	/* the lowest and the highest address of those that are wanted */
+	__u64 most;
+	__u64 above;	/* the lowest address that is too high; ~0: there is none */
+	__u64 is_part;	/* whether the chain ended, and has such addresses */
 	__u64 is_cut;	/* whether the last chain is left to the next call */
 };
 
@@ -83,7 +86,8 @@ struct call {
 	__u64 slot;
 	__u64 end;
 	__u64 next_stripe;
-	__u64 rest;
+	__u64 low;
+	__u64 width;
 	__u64 limit;
 };
 
@@ -99,9 +103,13 @@ struct lane {
 	__u64 next_stripe; /* where the next one of this lane begins */
 	__u64 slot; /* where the next call begins, */
 	__u64 end;  /* and where its stripe ends */
-	__u64 rest; /* the nodes at the end of that slot's chain that are left, if one call was not enough for all */
+	__u64 low; /* up to which address the sockets of that slot are done, if one call was not enough for all, */
+	__u64 width; /* and how many addresses above it the next call tries; 0: all */
 	__u64 steps; /* of a call, at most */
 	__u64 limit; /* the number of sockets of a call, at most */
+	__u64 retakes; /* how often the call was made again, because sockets had changed */
+	__u64 unsteady; /* whether that is so in this call: enum unsteady */
+	__u64 work; /* the steps of this call in the queues of sockets */
 	__u64 copied_net; /* which namespace the copy is of */
 	struct collecting collecting;
 	struct call first;

@@ -67,6 +67,7 @@ enum socket_trait {
 	TRAIT_ONCE = 8,	  /* the iterator visits each socket only once, even if the table changes */
 	TRAIT_SUBFLOW = 16,  /* a subflow of an MPTCP socket, its master */
 	TRAIT_FALLBACK = 32, /* an MPTCP socket that has fallen back to TCP, and answers as TCP */
+	TRAIT_TRANSPARENT = 64, /* its address may be one of another host */
 };
 
 /* The pending timer of a connection. */
@@ -231,7 +232,7 @@ struct sockmap_section {
 	__u8 names[SOCKMAPS][16];
 };
 
-/* Of a socket of the kernel. */
+/* Of a socket of the kernel, and of one that a process may have handed to the kernel. */
 struct receiver_section {
 	FACTS(RECEIVER);
 	__u8 function[64]; /* with its module: `xs_data_ready [sunrpc]`. The last byte is zero */

@@ -87,7 +87,8 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->uid = GET(sk, sk_uid.val);
 	header->drops = socket_drops(sk);
 	header->sections |= SECTION_SOCKET | SECTION_CGROUP | SECTION_SOCKMAP;
-	if (header->traits & TRAIT_KERNEL)
+	/* A part of the kernel to which a process hands a socket keeps its own data there, as NFS and iSCSI do. */
+	if ((header->traits & TRAIT_KERNEL) || GET(sk, sk_user_data))
 		header->sections |= SECTION_RECEIVER;
 }
 
@@ -139,6 +140,20 @@ static __always_inline int write_header(struct seq_file *seq, struct record_head
 	return write_header_with(seq, header, parameters.prefilter.sections);
 }
 
+static __always_inline bool is_flag_on(bool has_flag, __u64 bits)
+{
+	return has_flag && bits & 1;
+}
+
+/* Whether the address of the socket may be one of another host: IP_TRANSPARENT */
+static __always_inline bool is_transparent(struct inet_sock *inet)
+{
+	bool has_inet_flags = HAS(inet, inet_flags);
+	__u64 inet_flags = GET(inet, inet_flags);
+
+	return is_flag_on(INET_BIT(15, transparent));
+}
+
 static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
 				      struct ipv6_pinfo *np, __u32 netns, __u64 address)
 {
@@ -148,6 +163,8 @@ static __always_inline void fill_inet(struct record_header *header, struct inet_
 	fill_endpoints(header, skc);
 	fill_socket(header, &inet->sk);
 	header->sections |= SECTION_IP;
+	if (is_transparent(inet))
+		header->traits |= TRAIT_TRANSPARENT;
 	if (HAS(inet, pinet6) && header->family == AF_INET6)
 		header->sections |= SECTION_IPV6;
 	if (!IS_WANTED(ITEMS) || has_items(inet, np))

@@ -46,6 +46,12 @@ static __always_inline void copy_common(struct lane *lane, __u64 address)
 			      (void *)address);
 }
 
+/* Copies the links of a socket alone. */
+static __always_inline void copy_node(struct lane *lane, __u64 address)
+{
+	bpf_probe_read_kernel(&COMMON(lane)->skc_node, sizeof(struct hlist_node), (void *)(address + NODE_OFFSET));
+}
+
 /* The head of a slot. Those of the slots around it are read at once. */
 static __always_inline __u64 load_head(struct lane *lane, __u64 offset)
 {
@@ -111,14 +117,26 @@ static __always_inline void liken(struct lane *lane, struct likeness *likeness)
 				      bpf_core_type_size(struct type) : sizeof(to),                \
 			      (void *)(address))
 
-/* Looks at the socket after it was read. A unix socket must also be what its link points to. */
+/* The peer of a unix socket, which the copy of it has as well. Its memory may be that of another as soon as this differs. */
+static __always_inline bool has_other_peer(struct lane *lane)
+{
+	struct unix_sock *copy = (void *)lane->copies.sock, *u = (void *)lane->copies.address;
+
+	return HAS(u, peer) && BPF_CORE_READ(u, peer) != GET(copy, peer);
+}
+
+/*
+ * Looks at the socket after it was read. One of a table whose chains end in NULL, whose memory may be used for anything
+ * once it was removed, must also be what its link points to.
+ */
 static __always_inline bool has_changed(struct lane *lane)
 {
 	struct likeness *before = &lane->likeness[0], *after = &lane->likeness[1];
 
 	liken(lane, after);
-	if (lane->table == TABLE_UNIX &&
-	    (before->pprev != after->pprev || load_word(after->pprev) != lane->copies.address + NODE_OFFSET))
+	if (lane->slots.nulls == NO_NULLS && load_word(after->pprev) != lane->copies.address + NODE_OFFSET)
+		return true;
+	if (lane->table == TABLE_UNIX && (before->pprev != after->pprev || has_other_peer(lane)))
 		return true;
 	return !after->pprev || before->addresses != after->addresses || before->hash != after->hash ||
 	       before->cookie != after->cookie || before->state != after->state ||

@@ -37,29 +37,62 @@ static __always_inline struct sk_psock *psock_of(struct sock *sk)
 	return (__u64)AWAY(owner, sk_user_data) == data ? psock : 0;
 }
 
-/* Reads the first maps. Returns how many there are, at most one more than fit. */
+/* The most links of a socket to maps that are followed. A socket has one for each key of a map. */
+#define SOCKMAP_LINKS 24
+
+/* Whether the map with this number, which is not 0, is none of those so far. */
+static __always_inline bool is_new_map(struct sockmap_section *section, __u32 id)
+{
+	bool is_new = true;
+
+	#pragma unroll
+	for (__u32 i = 0; i < SOCKMAPS; i++)
+		is_new &= section->ids[i] != id;
+	return is_new;
+}
+
+/* Adds a map to those so far. The section may be on the stack, where the verifier permits no other arithmetic than +. */
+static __always_inline void put_map(struct sockmap_section *section, __u64 place, __u32 id, struct bpf_map *map)
+{
+	__u8 *at = (void *)section;
+
+	barrier_var(at);
+	barrier_var(place);
+	if (place >= SOCKMAPS)
+		return;
+	*(__u32 *)(at + offsetof(struct sockmap_section, ids) + place * 4) = id;
+	bpf_core_read(at + offsetof(struct sockmap_section, names) + place * 16, 16, &map->name);
+}
+
+/* Reads the first maps, each once. Returns how many there are, at most one more than fit. */
 static __always_inline __u64 read_sockmaps(struct sockmap_section *section, struct sock *sk)
 {
 	struct sk_psock *psock = psock_of(sk);
 	struct sk_psock_link *link = 0;
+	__u64 head, entry, count = 0;
 	struct bpf_map *map;
-	__u64 head, entry;
+	__u32 id;
 
 	if (!psock)
 		return 0;
 	head = (__u64)psock + bpf_core_field_offset(psock->link);
 	entry = (__u64)BPF_CORE_READ(psock, link.next);
-#pragma unroll
-	for (__u32 i = 0; i < SOCKMAPS; i++) {
+	#pragma unroll
+	for (__u32 i = 0; i < SOCKMAP_LINKS; i++) {
 		if (!entry || entry == head)
-			return i;
+			return count;
 		link = (void *)(entry - bpf_core_field_offset(link->list));
 		map = BPF_CORE_READ(link, map);
-		section->ids[i] = AWAY(map, id);
-		bpf_core_read(section->names[i], 16, &map->name);
+		id = AWAY(map, id);
+		if (is_new_map(section, id)) {
+			if (count >= SOCKMAPS)
+				return SOCKMAPS + 1;
+			put_map(section, count, id, map);
+			count++;
+		}
 		entry = (__u64)BPF_CORE_READ(link, list.next);
 	}
-	return entry == head ? SOCKMAPS : SOCKMAPS + 1;
+	return entry == head ? count : SOCKMAPS + 1;
 }
 
 #endif

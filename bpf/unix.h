@@ -72,6 +72,17 @@ static __always_inline __u32 count_unread(struct unix_sock *u, __u64 address, bo
 	return cursor.bytes;
 }
 
+/* The packets of the queue that count_unread() may have to look at. */
+static __always_inline __u32 packets_to_count(struct unix_sock *u)
+{
+	__u8 type = GET(u, sk.sk_type);
+	__u32 packets = GET(u, sk.sk_receive_queue.qlen);
+
+	if ((type == SOCK_STREAM && HAS(u, inq_len)) || (type != SOCK_STREAM && type != SOCK_SEQPACKET))
+		return 0;
+	return packets < PACKETS ? packets : PACKETS;
+}
+
 /* Not inlined, so that the callers need less of the stack. */
 static __noinline __u32 count_unread_with_loop(struct unix_sock *u, __u64 address)
 {

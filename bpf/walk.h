@@ -7,6 +7,9 @@
  * addresses of sockets (chains.h), and then writes a record of each. A socket may be changed, freed and used again
  * at any time. Its record is written from a copy. What it is, and that it is still in its chain, is looked at
  * before and after; if it has changed, the record is discarded and written once more.
+ *
+ * A connection may leave its chain between the two phases because another struct takes its place, for example that of
+ * TIME_WAIT, which the first phase has not seen. The call is then made again, with fewer sockets, which takes less time.
  */
 #ifndef WALK_H
 #define WALK_H
@@ -26,13 +29,25 @@ static __always_inline void copy_net(struct lane *lane)
 	lane->copied_net = net;
 }
 
+/* How often a call is made again because sockets have changed, each time with half of the sockets. At most 7. */
+#define RETAKES 5
+
+/* What sockets of a call have done, as bits. */
+enum unsteady {
+	UNSTEADY_LEFT = 1,    /* one left its chain before it was read */
+	UNSTEADY_CHANGED = 2, /* one changed each time that it was read */
+};
+
+/* The most steps of a call in the queues of its sockets. The last queue may take it further. */
+#define CALL_WORK 2048
+
 /*
- * Whether there is no room for the record of a socket. The call is then made again, with as many sockets as there was
- * room for.
+ * Whether there is no room for the record of a socket, or no time. The call is then made again, with as many sockets as
+ * there was room for.
  */
 static __always_inline bool is_full(struct lane *lane, struct output *output, __u32 index)
 {
-	if (output->header.length <= OUTPUT_SIZE - RECORD_ROOM)
+	if (output->header.length <= OUTPUT_SIZE - RECORD_ROOM && (lane->work < CALL_WORK || !index))
 		return false;
 	if (index < lane->limit)
 		lane->limit = index;
@@ -48,6 +63,7 @@ __noinline int begin_socket(__u32 number, __u32 index)
 	struct output *output = bpf_map_lookup_elem(&outputs, &number);
 	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
 	struct likeness *before;
+	bool is_gone;
 
 	if (!lane || !output || is_full(lane, output, index))
 		return 0;
@@ -56,11 +72,14 @@ __noinline int begin_socket(__u32 number, __u32 index)
 	lane->length = output->header.length;
 	lane->index = index;
 	liken(lane, before);
-	if (!before->pprev)
-		return 0;
-	/* The address may be that of another connection by now, which another slot has. */
-	if (lane->table == TABLE_TCP &&
-	    (before->hash & (lane->slots.count - 1)) != lane->slot_of[index & (CALL_SOCKETS - 1)])
+	is_gone = !before->pprev;
+	if (lane->table == TABLE_TCP) {
+		/* The address may be that of another connection by now, which another slot has. */
+		is_gone |= (before->hash & (lane->slots.count - 1)) != lane->slot_of[index & (CALL_SOCKETS - 1)];
+		if (is_gone)
+			lane->unsteady |= UNSTEADY_LEFT;
+	}
+	if (is_gone)
 		return 0;
 	copy_net(lane);
 	return COMMON(lane)->skc_state;
@@ -76,6 +95,16 @@ __noinline int end_socket(__u32 number)
 		return 0;
 	output->header.length = lane->length;
 	return 1;
+}
+
+/* Gives up a socket that has changed each time. */
+__noinline int give_up_socket(__u32 number)
+{
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &number);
+
+	if (lane)
+		lane->unsteady |= UNSTEADY_CHANGED;
+	return 0;
 }
 
 /* Copies the IPv6 part of a socket. An IPv4 socket has none, and the copy of another is not looked at. */
@@ -129,11 +158,13 @@ static __always_inline void emit_udp(struct copies *copy, struct seq_file *seq, 
 				 copy->address, loop_helper);
 }
 
-static __always_inline void emit_unix(struct copies *copy, struct seq_file *seq, bool loop_helper)
+static __always_inline void emit_unix(struct lane *lane, struct seq_file *seq, bool loop_helper)
 {
+	struct copies *copy = &lane->copies;
 	struct unix_sock *u = (void *)copy->sock;
 
 	COPY(unix_sock, copy->sock, copy->address);
+	lane->work += packets_to_count(u);
 	if (has_wanted_user(&u->sk))
 		write_unix_socket(seq, u, COPIED_NET(copy), copy->address,
 				  unread_bytes(u, copy->address, loop_helper));
@@ -209,7 +240,7 @@ static __always_inline int emit(__u32 number, __u32 state, enum walk_kind kind, 
 	else if (kind == WALK_UDP)
 		emit_udp(copy, seq, loop_helper);
 	else if (kind == WALK_UNIX)
-		emit_unix(copy, seq, loop_helper);
+		emit_unix(lane, seq, loop_helper);
 	else if (kind == WALK_MESSAGES)
 		emit_messages(copy, number);
 	else if (kind == WALK_PACKET)
@@ -305,10 +336,11 @@ static __always_inline bool begin_table(struct lane *lane, struct output *output
 	lane->tables_begun++;
 	lane->stripe = (lane->slots.count + STRIPES - 1) / STRIPES;
 	lane->next_stripe = lane->stripe * number;
-	lane->slot = lane->end = lane->rest = 0;
+	lane->slot = lane->end = lane->low = lane->width = 0;
 	begin_stripe(lane);
 	lane->steps = CALL_STEPS;
 	lane->limit = CALL_SOCKETS;
+	lane->retakes = 0;
 	lane->next_table++;
 	if (lane->next_table > last_table(kind)) {
 		lane->next_table = first_table(kind);
@@ -326,7 +358,7 @@ __noinline int begin_call(__u32 number, __u64 session, __u32 kind)
 	if (!lane || !output)
 		return 0;
 	lane->begun_at = bpf_ktime_get_ns();
-	output->header.length = 0;
+	output->header.length = output->header.is_split = 0;
 	begin_walk(lane, &output->header, session, kind);
 	if (lane->slot >= lane->end && !begin_stripe(lane) && !begin_table(lane, output, number, kind)) {
 		output->header.done = 1;
@@ -336,14 +368,31 @@ __noinline int begin_call(__u32 number, __u64 session, __u32 kind)
 		.slot = lane->slot,
 		.end = lane->end,
 		.next_stripe = lane->next_stripe,
-		.rest = lane->rest,
+		.low = lane->low,
+		.width = lane->width,
 		.limit = lane->limit,
 	};
+	lane->unsteady = lane->work = 0;
 	begin_collecting(lane);
 	return 1;
 }
 
-/* Ends a call, and takes back what it did if there was no room for all of its records. */
+/* Whether the call is to be made again, for want of room or because sockets have changed. */
+static __always_inline bool is_retaken(struct lane *lane, struct output *output)
+{
+	if (lane->limit != lane->first.limit)
+		return true;
+	if (lane->unsteady && lane->retakes < RETAKES) {
+		lane->retakes++;
+		return true;
+	}
+	if (lane->unsteady & UNSTEADY_CHANGED)
+		output->header.lost++;
+	lane->retakes = 0;
+	return false;
+}
+
+/* Ends a call, and takes back what it did if it is to be made again. */
 __noinline int end_call(__u32 number)
 {
 	struct output *output = bpf_map_lookup_elem(&outputs, &number);
@@ -352,12 +401,13 @@ __noinline int end_call(__u32 number)
 
 	if (!lane || !output)
 		return 0;
-	if (lane->limit != lane->first.limit) {
+	if (is_retaken(lane, output)) {
 		output->header.length = 0;
 		lane->slot = lane->first.slot;
 		lane->end = lane->first.end;
 		lane->next_stripe = lane->first.next_stripe;
-		lane->rest = lane->first.rest;
+		lane->low = lane->first.low;
+		lane->width = lane->first.width;
 	}
 	output->header.order = lane->tables_begun << 32 | lane->end;
 	duration = bpf_ktime_get_ns() - lane->begun_at;
@@ -416,11 +466,12 @@ __noinline int end_call(__u32 number)
 		for (int i = 0; i < TRIES; i++) {                                                  \
 			state = begin_socket(turn->number, index);                                 \
 			if (!state)                                                                \
-				break;                                                             \
+				return 0;                                                          \
 			emit_##name(turn->number, state);                                          \
 			if (!end_socket(turn->number))                                             \
-				break;                                                             \
+				return 0;                                                          \
 		}                                                                                  \
+		give_up_socket(turn->number);                                                      \
 		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
@@ -472,7 +523,8 @@ __noinline int end_call(__u32 number)
 			if (!state)                                                                \
 				continue;                                                          \
 			emit_##name##_without_loop(number, state);                                 \
-			end_socket(number);                                                        \
+			if (end_socket(number))                                                    \
+				give_up_socket(number);                                            \
 		}                                                                                  \
 		end_call(number);                                                                  \
 		return 1;                                                                          \

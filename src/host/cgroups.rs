@@ -3,14 +3,18 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, StatxFlags};
+
 use crate::error::reason;
-use crate::host::mounts;
+use crate::host::mounts::{self, CgroupMount};
 use crate::host::netns_file::shown;
 
 mod container;
@@ -66,9 +70,7 @@ impl Cgroups {
                 let why = "cgroup2 is not mounted (`mount -t cgroup2 none /sys/fs/cgroup`)";
                 cgroups.obstacle = Some(why.to_owned());
             }
-            Ok(mounts) => {
-                mounts.into_iter().for_each(|(root, point)| cgroups.add_all(root, &point))
-            }
+            Ok(mounts) => cgroups.add_mounts(mounts),
             Err(error) => {
                 let why = format!("cannot read /proc/self/mountinfo: {}", reason(&error));
                 cgroups.obstacle = Some(why);
@@ -80,17 +82,29 @@ impl Cgroups {
         cgroups
     }
 
-    /// Adds the groups below a mount point, whose own group has the path `root`.
-    fn add_all(&mut self, root: Vec<u8>, point: &Path) {
-        match fs::metadata(point) {
-            // It is mounted twice.
-            Ok(metadata) if self.by_number.contains_key(&metadata.ino()) => return,
-            Ok(metadata) => self.add(metadata.ino(), &root),
-            Err(error) => return self.note(point, &error),
+    /// Adds the groups of all mounts. One of the whole hierarchy has them all, whatever is missing in others.
+    fn add_mounts(&mut self, mounts: Vec<CgroupMount>) {
+        for mount in mounts {
+            let is_whole = mount.root == b"/";
+            let before = self.obstacle.take();
+            self.add_all(mount);
+            if is_whole && self.obstacle.is_none() {
+                return;
+            }
+            self.obstacle = before.or(self.obstacle.take());
         }
-        let mut left = vec![(root, point.to_owned())];
+    }
+
+    /// Adds the groups of a mount.
+    fn add_all(&mut self, mount: CgroupMount) {
+        let top = match Directory::open(&mount.point, mount.id) {
+            Ok(top) => top,
+            Err(why) => return self.note(&mount.point, &why),
+        };
+        self.add(top.number, &mount.root);
+        let mut left = vec![(mount.root, mount.point)];
         while let Some((path, directory)) = left.pop() {
-            match children(&directory) {
+            match Directory::open(&directory, mount.id).and_then(|it| Ok(it.children()?)) {
                 Ok(children) => {
                     for (number, name) in children {
                         let path = joined(&path, name.as_os_str().as_bytes());
@@ -99,8 +113,8 @@ impl Cgroups {
                     }
                 }
                 // It was removed meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.note(&directory, &error),
+                Err(Obstacle::Refused(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(why) => self.note(&directory, &why),
             }
         }
     }
@@ -109,9 +123,11 @@ impl Cgroups {
         self.by_number.entry(number).or_insert_with(|| Cgroup::of(path.to_vec()));
     }
 
-    fn note(&mut self, path: &Path, error: &io::Error) {
-        let why = || format!("cannot read {}: {}", shown(path), reason(error));
-        self.obstacle.get_or_insert_with(why);
+    fn note(&mut self, path: &Path, why: &Obstacle) {
+        self.obstacle.get_or_insert_with(|| match why {
+            Obstacle::Refused(error) => format!("cannot read {}: {}", shown(path), reason(error)),
+            Obstacle::Covered => format!("another file system covers {}", shown(path)),
+        });
     }
 
     /// The group with this number. `None` if it was removed, or cannot be found from here.
@@ -128,16 +144,49 @@ impl Cgroups {
     }
 }
 
-/// The groups in a group: numbers and names.
-fn children(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut children = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            children.push((entry.ino(), entry.file_name().into()));
+/// Why a directory cannot be used.
+enum Obstacle {
+    Refused(io::Error),
+    /// Something else is mounted there, whose numbers are not those of groups.
+    Covered,
+}
+
+impl<E: Into<io::Error>> From<E> for Obstacle {
+    fn from(error: E) -> Obstacle {
+        Obstacle::Refused(error.into())
+    }
+}
+
+/// The open directory of a group.
+struct Directory {
+    file: OwnedFd,
+    number: u64,
+}
+
+impl Directory {
+    /// Opens a directory of the mount with this ID.
+    fn open(path: &Path, mount: u64) -> Result<Directory, Obstacle> {
+        let file = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+        let status = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH, wanted)?;
+        match status.stx_mnt_id == mount {
+            true => Ok(Directory { file, number: status.stx_ino }),
+            false => Err(Obstacle::Covered),
         }
     }
-    Ok(children)
+
+    /// The groups in the group: numbers and names.
+    fn children(&self) -> io::Result<Vec<(u64, PathBuf)>> {
+        let mut children = Vec::new();
+        for entry in Dir::read_from(&self.file)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if entry.file_type() == FileType::Directory && ![b"." as &[u8], b".."].contains(&name) {
+                children.push((entry.ino(), OsStr::from_bytes(name).into()));
+            }
+        }
+        Ok(children)
+    }
 }
 
 fn joined(path: &[u8], name: &[u8]) -> Vec<u8> {

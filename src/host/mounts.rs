@@ -26,22 +26,36 @@ pub fn mounts() -> io::Result<Vec<(u32, PathBuf)>> {
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }
 
-/// Returns the path of the group that is mounted, and the mount point, of each mounted hierarchy of control groups of
-/// version 2. These are the fourth and the fifth field of a line. The type of the file system follows a dash. A group
-/// outside the cgroup namespace has a path that begins with `/..`, as would all below it, which may be inside.
+/// A mounted hierarchy of control groups of version 2.
+pub struct CgroupMount {
+    /// The ID of the mount, which distinguishes it from another one that covers it.
+    pub id: u64,
+    /// The path of the group that is mounted.
+    pub root: Vec<u8>,
+    pub point: PathBuf,
+}
+
+/// Returns the mounted hierarchies of control groups of version 2. The first field of a line is the ID, the fourth the
+/// group, and the fifth the mount point. The type of the file system follows a dash. A group outside the cgroup namespace
+/// has a path that begins with `/..`, as would all below it, which may be inside.
 ///
 /// # Errors
 ///
 /// As [`mounts()`].
-pub fn cgroups() -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
+pub fn cgroups() -> io::Result<Vec<CgroupMount>> {
     let mounts = fs::read("/proc/self/mountinfo")?;
     let mounted = |line: &[u8]| {
-        let mut fields = line.split(|byte| *byte == b' ').skip(3);
-        let (root, point) = (fields.next()?, fields.next()?);
+        let mut fields = line.split(|byte| *byte == b' ');
+        let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
+        let (root, point) = (fields.nth(2)?, fields.next()?);
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
         let point = PathBuf::from(OsString::from_vec(unescaped(point)));
         let is_outside = root == b"/.." || root.starts_with(b"/../");
-        (kind == b"cgroup2" && !is_outside).then(|| (unescaped(root), point))
+        (kind == b"cgroup2" && !is_outside).then(|| CgroupMount {
+            id,
+            root: unescaped(root),
+            point,
+        })
     };
     Ok(mounts.split(|byte| *byte == b'\n').filter_map(mounted).collect())
 }

@@ -14,6 +14,7 @@ pub mod context;
 pub mod dead_after;
 pub mod decode;
 pub mod defaults;
+pub mod entries;
 pub mod getsockopt;
 pub mod interface;
 mod json;

@@ -5,9 +5,9 @@ use std::fmt;
 use nix::errno::Errno;
 
 use crate::options::constants::{self, Words};
-use crate::options::keys::{KeyProtocol, Keys};
+use crate::options::keys::{Key, KeyProtocol, Keys};
 use crate::options::kind::ValueKind;
-use crate::options::memberships::{Groups, Memberships, PacketMemberships};
+use crate::options::memberships::{Membership, PacketMembership};
 use crate::options::value::{AttachedProgram, Structure, Value};
 use crate::text::{is_number, set_apart, First, Name, Part, Word};
 
@@ -78,11 +78,13 @@ impl fmt::Display for Text<'_> {
             }
             Value::Struct(structure) => write_members(f, structure),
             Value::Keys(keys) => write_keys(f, keys),
-            Value::Memberships(memberships) => write_memberships(f, memberships),
-            Value::PacketMemberships(memberships) => write_packet_memberships(f, memberships),
+            Value::Memberships(it) => write_list(f, &it.members, it.cut, write_membership),
+            Value::PacketMemberships(it) => {
+                write_list(f, &it.members, it.cut, write_packet_membership)
+            }
             Value::Fanout { joined: false, .. } => f.write_str("-"),
             Value::Fanout { number, .. } => write_fanout(f, *number),
-            Value::Groups(groups) => write_groups(f, groups),
+            Value::Groups(it) => write_list(f, &it.numbers, it.cut, |f, number| number.fmt(f)),
         }
     }
 }
@@ -177,94 +179,88 @@ fn write_seconds(f: &mut fmt::Formatter, seconds: i64, microseconds: i64) -> fmt
     write!(f, "{seconds}.{}s", decimals.trim_end_matches('0'))
 }
 
-/// Writes `group%interface`, followed by `+source` for each source in include mode, or `-source` in exclude
-/// mode.
-fn write_memberships(f: &mut fmt::Formatter, memberships: &Memberships) -> fmt::Result {
-    if memberships.members.is_empty() {
+/// Writes the entries of a list joined by `|`. `cut`: there are more.
+fn write_list<T>(
+    f: &mut fmt::Formatter,
+    entries: &[T],
+    cut: bool,
+    write: fn(&mut fmt::Formatter, &T) -> fmt::Result,
+) -> fmt::Result {
+    if entries.is_empty() && !cut {
         return f.write_str("-");
     }
     let mut bar = "";
-    for member in &memberships.members {
-        write!(f, "{bar}{}", member.group)?;
-        write_interface(f, &member.interface, member.ifindex)?;
-        for source in &member.sources {
-            write!(f, "{}{source}", if member.include { '+' } else { '-' })?;
-        }
-        if member.cut {
-            f.write_str(if member.include { "+..." } else { "-..." })?;
-        }
+    for entry in entries {
+        f.write_str(bar)?;
+        write(f, entry)?;
         bar = "|";
     }
-    match memberships.cut {
-        true => f.write_str("|..."),
-        false => Ok(()),
-    }
-}
-
-/// Writes `address/bits`, followed by `%interface` if the key applies only to packets from one VRF (`%0`:
-/// from no VRF), and by the IDs of a TCP-AO key.
-fn write_keys(f: &mut fmt::Formatter, keys: &Keys) -> fmt::Result {
-    if keys.members.is_empty() {
-        // The keys were removed after the fact was read and before the list was.
-        return f.write_str("1");
-    }
-    let mut bar = "";
-    for key in &keys.members {
-        write!(f, "{bar}{}/{}", key.address, key.prefix_length)?;
-        if let Some(interface) = &key.interface {
-            write_interface(f, &interface.name, interface.index)?;
-        }
-        if let KeyProtocol::Ao { send_id, receive_id } = key.protocol {
-            write!(f, "+sndid:{send_id}+rcvid:{receive_id}")?;
-        }
-        bar = "|";
-    }
-    match keys.cut {
-        true => f.write_str("|..."),
-        false => Ok(()),
-    }
-}
-
-/// Writes numbers joined by `|`.
-fn write_groups(f: &mut fmt::Formatter, groups: &Groups) -> fmt::Result {
-    if groups.numbers.is_empty() && !groups.cut {
-        return f.write_str("-");
-    }
-    let mut bar = "";
-    for number in &groups.numbers {
-        write!(f, "{bar}{number}")?;
-        bar = "|";
-    }
-    match groups.cut {
+    match cut {
         true => write!(f, "{bar}..."),
         false => Ok(()),
     }
 }
 
-/// Writes `PROMISC%eth0`, `MULTICAST:01:00:5e:00:00:fb%eth0`, and `*2` if it was requested twice.
-fn write_packet_memberships(
-    f: &mut fmt::Formatter,
-    memberships: &PacketMemberships,
-) -> fmt::Result {
-    if memberships.members.is_empty() {
-        return f.write_str("-");
+/// Writes `group%interface`, followed by `+source` for each source in include mode, or `-source` in exclude
+/// mode.
+pub(super) fn write_membership(f: &mut fmt::Formatter, member: &Membership) -> fmt::Result {
+    write!(f, "{}", member.group)?;
+    write_interface(f, &member.interface, member.ifindex)?;
+    let sign = if member.include { '+' } else { '-' };
+    for source in &member.sources {
+        write!(f, "{sign}{source}")?;
     }
-    let mut bar = "";
-    for member in &memberships.members {
-        f.write_str(bar)?;
-        write_word(f, member.kind.into(), constants::PACKET_MEMBERSHIPS)?;
-        if !member.address.is_empty() {
-            write!(f, ":{}", LinkAddress(&member.address))?;
-        }
-        write_interface(f, &member.interface, member.ifindex)?;
-        if member.count != 1 {
-            write!(f, "*{}", member.count)?;
-        }
-        bar = "|";
-    }
-    match memberships.cut {
-        true => f.write_str("|..."),
+    match member.cut {
+        true => write!(f, "{sign}..."),
         false => Ok(()),
+    }
+}
+
+fn write_keys(f: &mut fmt::Formatter, keys: &Keys) -> fmt::Result {
+    match keys.members.is_empty() {
+        // The keys were removed after the fact was read and before the list was.
+        true => f.write_str("1"),
+        false => write_list(f, &keys.members, keys.cut, write_key),
+    }
+}
+
+/// Writes `address/bits`, followed by `%interface` if the key applies only to packets from one VRF (`%0`:
+/// from no VRF), and by the IDs of a TCP-AO key.
+pub(super) fn write_key(f: &mut fmt::Formatter, key: &Key) -> fmt::Result {
+    write!(f, "{}/{}", key.address, key.prefix_length)?;
+    if let Some(interface) = &key.interface {
+        write_interface(f, &interface.name, interface.index)?;
+    }
+    match key.protocol {
+        KeyProtocol::Ao { send_id, receive_id } => {
+            write!(f, "+sndid:{send_id}+rcvid:{receive_id}")
+        }
+        KeyProtocol::Md5 => Ok(()),
+    }
+}
+
+/// Writes `PROMISC%eth0`, `MULTICAST:01:00:5e:00:00:fb%eth0`, and `*2` if it was requested twice.
+pub(super) fn write_packet_membership(
+    f: &mut fmt::Formatter,
+    member: &PacketMembership,
+) -> fmt::Result {
+    write_packet_request(f, member)?;
+    write_interface(f, &member.interface, member.ifindex)?;
+    match member.count {
+        1 => Ok(()),
+        count => write!(f, "*{count}"),
+    }
+}
+
+/// Writes `PROMISC`, or `MULTICAST:01:00:5e:00:00:fb`.
+pub(super) fn write_packet_request(
+    f: &mut fmt::Formatter,
+    member: &PacketMembership,
+) -> fmt::Result {
+    write_word(f, member.kind.into(), constants::PACKET_MEMBERSHIPS)?;
+    match member.address.is_empty() {
+        true => Ok(()),
+        false => write!(f, ":{}", LinkAddress(&member.address)),
     }
 }
 

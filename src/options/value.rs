@@ -178,8 +178,8 @@ impl Value {
             Value::Int(number) => *number == 0,
             Value::Uint64(number) => *number == 0,
             Value::Program(program) => *program == AttachedProgram::None,
-            Value::Memberships(memberships) => memberships.members.is_empty(),
-            Value::PacketMemberships(memberships) => memberships.members.is_empty(),
+            Value::Memberships(it) => it.members.is_empty() && !it.cut,
+            Value::PacketMemberships(it) => it.members.is_empty() && !it.cut,
             Value::Groups(groups) => groups.numbers.is_empty() && !groups.cut,
             Value::Interface(interface) => interface.index == 0,
             Value::Multicast { address, interface } => {

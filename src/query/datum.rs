@@ -6,6 +6,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use crate::options::catalogue::CATALOGUE;
+use crate::options::entries::entries;
 use crate::options::kind::ValueKind;
 use crate::options::plan::OptionValue;
 use crate::options::text::Text;
@@ -304,6 +305,17 @@ fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
             let numbers = groups.numbers.iter().map(|number| Datum::Number((*number).into()));
             Datum::List(numbers.collect())
         }
-        value => Datum::Text(Cow::Owned(Text(value, kind).to_string().into_bytes())),
+        value => {
+            let printed = Datum::bytes(Text(value, kind).to_string().into_bytes());
+            match entries(value) {
+                Some(_) if value.is_empty() => Datum::List(Vec::new()),
+                // As it is printed, and each entry.
+                Some(entries) => {
+                    let entries = entries.into_iter().map(|it| Datum::bytes(it.into_bytes()));
+                    Datum::List([printed].into_iter().chain(entries).collect())
+                }
+                None => printed,
+            }
+        }
     }
 }

@@ -195,12 +195,17 @@ impl<'a> Socket<'a> {
         self.has(socket_trait::TRAIT_KERNEL)
     }
 
-    /// The part of the kernel that uses the socket, if it is one of the kernel.
+    /// The part of the kernel that uses the socket, if it is one of the kernel, or a process has handed it to the kernel.
     pub fn kernel_user(&self) -> KernelUser<'_> {
         match self.is_of_kernel() {
             true => receiver::of(&self.record),
-            false => KernelUser::None,
+            false => receiver::of_handed(&self.record),
         }
+    }
+
+    /// Whether the address of the socket may be one of another host: IP_TRANSPARENT.
+    pub fn is_transparent(&self) -> bool {
+        self.has(socket_trait::TRAIT_TRANSPARENT)
     }
 
     /// Whether the socket has been accepted, or needs no accept(2). Such a socket has a file descriptor, or

@@ -8,8 +8,10 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::record;
 use crate::record::fact::Fact;
+use crate::socket::kind::Family;
+use crate::socket::receiver::{self, KernelUser};
 use crate::socket::state::State;
-use crate::socket::{receiver, Socket, ENCAPSULATION};
+use crate::socket::{Socket, ENCAPSULATION};
 use crate::text::Name;
 
 /// The facts that [`Claim::of`] and the word for an owner depend on.
@@ -174,14 +176,24 @@ fn unheld(socket: &Socket) -> Owner {
         }
     } else if socket.is_dead() {
         Owner::Orphan
+    } else if !socket.is_accepted() {
+        unheld_before_accept(socket)
     } else if socket.is_of_tunnel() {
         Owner::Tunnel
-    } else if socket.is_of_kernel() {
+    } else if socket.is_of_kernel() || matches!(socket.kernel_user(), KernelUser::Is(_)) {
         Owner::Kernel
-    } else if !socket.is_accepted() {
-        Owner::AcceptQueue
     } else {
         Owner::Elsewhere
+    }
+}
+
+/// The same for a connection that has not been accepted. It may be one of the kernel: the connections of an MPTCP listener
+/// are, until accept(2) gives one that has fallen back to TCP to a process (net/mptcp/protocol.c, mptcp_stream_accept()).
+fn unheld_before_accept(socket: &Socket) -> Owner {
+    match socket.kind.family() {
+        // A client waits in connect(2) for room in the queue: net/unix/af_unix.c, unix_stream_connect()
+        Family::Unix if socket.state == State::Closing => Owner::Request,
+        _ => Owner::AcceptQueue,
     }
 }
 

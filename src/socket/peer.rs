@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use crate::socket::kind::Family;
 use crate::socket::owner::{Claim, Owner};
+use crate::socket::state::State;
 use crate::socket::{Names, Socket, UnixPeer};
 
 /// The families whose peers are found by their addresses.
@@ -69,7 +70,8 @@ enum Site {
 impl Route {
     /// The route of a socket. `None` if it is not connected, or if its family has other addresses.
     fn of(socket: &Socket) -> Option<Route> {
-        if !FAMILIES.contains(&socket.kind.family()) {
+        // A TCP socket that is closed keeps the address of its last connection.
+        if !FAMILIES.contains(&socket.kind.family()) || socket.state == State::Close {
             return None;
         }
         let protocol = socket.record.header.protocol;
@@ -126,6 +128,7 @@ struct End {
     /// The parts of its claim. `number` is the inode or, if it is not open, what leads to its listener.
     number: u64,
     is_open: bool,
+    is_transparent: bool,
     held: Owner,
     unheld: Owner,
 }
@@ -161,9 +164,17 @@ impl Peers {
         let (netns, identity) = (socket.netns, socket.identity() as u32);
         let Claim { inode, held, unheld, queued } = claim;
         let (number, is_open) = if inode == 0 { (queued, false) } else { (inode, true) };
-        let end = |route| End { key: key(route), netns, identity, number, is_open, held, unheld };
-        let end = Route::of(socket).map(end);
-        self.ends.extend(end);
+        let is_transparent = socket.is_transparent();
+        self.ends.extend(Route::of(socket).map(|route| End {
+            key: key(route),
+            netns,
+            identity,
+            number,
+            is_open,
+            is_transparent,
+            held,
+            unheld,
+        }));
     }
 
     /// Returns the same ends so that peers can be found among them.
@@ -174,8 +185,9 @@ impl Peers {
         self
     }
 
-    /// The socket at the other end of a connection. The one in the same network namespace is certain. One in
-    /// another namespace is the peer only if it and this socket are the only ones with their addresses: two
+    /// The socket at the other end of a connection. The one in the same network namespace is certain, unless a transparent
+    /// proxy has both, each with the address of the host at the other end of the other. One in another namespace is the peer
+    /// only if it and this socket are the only ones with their addresses: two
     /// containers may have the same. So may sockets of one namespace that are bound to different interfaces.
     pub fn of(&self, socket: &Socket) -> Peer {
         let Some(route) = Route::of(socket) else { return Peer::of_unix(socket) };
@@ -187,7 +199,10 @@ impl Peers {
         }
         let (found, is_master) = self.reverse(route);
         let end = if found.iter().any(|end| is_here(&end)) {
-            only(found.iter().filter(is_here))
+            let may_be_proxy = |end: &&End| end.is_transparent && !route.stays_inside();
+            let is_certain =
+                !found.iter().chain(same).filter(is_here).any(|end| may_be_proxy(&end));
+            only(found.iter().filter(is_here)).filter(|_| is_certain)
         } else if route.stays_inside() || found.is_empty() {
             return Peer::None;
         } else if same.iter().all(|end| is_here(&end)) && are_of_one_netns(found) {

@@ -10,6 +10,9 @@ pub const FACTS: [Fact; 1] = [value!(RECEIVER RECEIVER__length)];
 /// net/netlink/af_netlink.c, __netlink_kernel_create().
 const OF_ALL: [&[u8]; 2] = [b"sock_def_readable", b"netlink_data_ready"];
 
+/// The beginning of the functions of sockets in a sockmap, which remain those of processes: net/core/skmsg.c.
+const OF_SOCKMAPS: &[u8] = b"sk_psock_";
+
 /// Who uses a socket of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelUser<'a> {
@@ -31,6 +34,15 @@ pub(super) fn of<'a>(record: &Record<'a>) -> KernelUser<'a> {
         _ if length == 0 => KernelUser::Unknown,
         user if OF_ALL.contains(&user) => KernelUser::None,
         user => KernelUser::Is(user),
+    }
+}
+
+/// Who uses the socket of this record, which a process may have handed to the kernel, as rpc.nfsd(8) and iscsid(8) do. The
+/// record has a name then, because the kernel keeps data of its own at the socket.
+pub(super) fn of_handed<'a>(record: &Record<'a>) -> KernelUser<'a> {
+    match record.receiver().map(|_| of(record)) {
+        Some(KernelUser::Is(user)) if !user.starts_with(OF_SOCKMAPS) => KernelUser::Is(user),
+        _ => KernelUser::None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! * `owners`, `unbound` and `churn` look for the holders of a descriptor, or call fork(2), after which a
 //!   child has a copy of every descriptor of the other tests.
-//! * `verifier`, `readers`, `module`, `handler`, `snapshot` and `addresses` load programs in this process, where
+//! * `verifier`, `readers`, `module`, `handler`, `snapshot`, `paused` and `addresses` load programs in this process, where
 //!   one callback receives all messages of libbpf.
 //! * `maps` and `pins` list the programs in the kernel, and the list ends early if another test unloads one.
 //! * `ends` compares what is loaded before and after a run.
@@ -24,6 +24,7 @@ mod names;
 mod netns;
 mod option_programs;
 mod owners;
+mod paused;
 mod pins;
 mod readers;
 mod snapshot;

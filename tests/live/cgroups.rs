@@ -243,6 +243,54 @@ fn without_a_mounted_hierarchy_only_the_first_group_is_known() {
         .expect("cgroup2");
 }
 
+/// The numbers of what covers a mounted hierarchy, or a group in it, are those of files, and not of groups.
+#[test]
+fn a_covered_hierarchy_names_no_group() {
+    enter_namespace();
+    let mut hierarchy = Hierarchy::new();
+    let group = hierarchy.group("covered.slice/inner.service");
+    let above = group.parent().expect("the slice").to_owned();
+    let child = process(&group, || std::mem::forget(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))));
+    let number = fs::metadata(&group).expect("the group").ino();
+    assert_eq!(rows_of(&child, "-t", 1)[0]["unit"], "inner.service");
+    leave_only(&hierarchy.point);
+    for cover in [&hierarchy.point, &above] {
+        mount(Some("none"), cover, Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("tmpfs");
+        let output = knetstat(["-tH", "--columns", "cgroup,unit"]);
+        let (shown, stderr) = (text_of(&output.stdout), text_of(&output.stderr));
+        assert_eq!(shown.split_whitespace().collect::<Vec<_>>(), [&*number.to_string(), "?"]);
+        let why =
+            format!("paths of control groups: another file system covers {}", cover.display());
+        assert!(stderr.contains(&why), "{stderr}");
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        // A mount of the whole hierarchy elsewhere has all groups.
+        let other = hierarchy.point.with_extension("other");
+        fs::create_dir_all(&other).expect("a directory");
+        mount(Some("none"), &other, Some("cgroup2"), MsFlags::empty(), None::<&str>)
+            .expect("cgroup2");
+        let text = stdout("-tH --columns unit");
+        umount2(&other, MntFlags::MNT_DETACH).expect("umount");
+        fs::remove_dir(&other).expect("removed");
+        umount2(cover, MntFlags::MNT_DETACH).expect("umount");
+        assert_eq!(text.trim(), "inner.service");
+    }
+    drop(child);
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Unmounts all hierarchies but this one for this thread.
+fn leave_only(kept: &Path) {
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").expect("/proc");
+    let hierarchies = mounts.lines().filter(|line| line.contains(" - cgroup2 "));
+    let points = hierarchies.filter_map(|line| line.split(' ').nth(4)).map(Path::new);
+    for point in points.filter(|point| *point != kept) {
+        umount2(point, MntFlags::MNT_DETACH).expect("umount");
+    }
+}
+
 /// In a cgroup namespace, `/` is its own first group, and those outside have no path.
 #[test]
 fn a_cgroup_namespace_has_paths_of_its_own() {

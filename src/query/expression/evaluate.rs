@@ -226,16 +226,29 @@ fn compares_known(key: Key, comparison: Comparison, operand: &Operand, row: &Row
         Operand::Printed(text, any_case) => {
             let mut printed = Vec::new();
             printed_text(key, row, &mut printed)?;
-            Some(match any_case {
-                true => printed.eq_ignore_ascii_case(text),
-                false => printed == *text,
-            })
+            let is_same = |other: &[u8]| match any_case {
+                true => other.eq_ignore_ascii_case(text),
+                false => other == text.as_slice(),
+            };
+            Some(is_same(&printed) || has_entry(key, row, &is_same))
         }
         operand => match comparison {
             Comparison::Equal => equals(&row.datum(key), operand),
             comparison => ordered(&row.datum(key), operand, comparison),
         },
     }
+}
+
+/// Whether an entry of an option that is a list is the same. Those of columns are compared as names.
+fn has_entry(key: Key, row: &Row, is_same: &dyn Fn(&[u8]) -> bool) -> bool {
+    let is_option = !matches!(key, Key::Column(_));
+    is_option
+        && match row.datum(key) {
+            Datum::List(list) => {
+                list.iter().any(|it| matches!(it, Datum::Text(text) if is_same(text)))
+            }
+            _ => false,
+        }
 }
 
 /// Appends the text of a value. Returns `None` if there is no value.
