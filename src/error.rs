@@ -85,6 +85,8 @@ pub enum Error {
     /// There were too few descriptors to query which options the kernel has.
     #[error("cannot find out which options this kernel has: too many open files ({MORE_FILES})")]
     NotAsked,
+    #[error("cannot read the values of sysctls: {0}")]
+    NoSysctls(&'static str),
     /// The doctor found that the table does not work here, or would not be complete.
     #[error("{what}: {why} ({remedy})")]
     Unfit { what: &'static str, why: String, remedy: String },

@@ -41,6 +41,8 @@ pub struct Config {
     pub filter: Filter,
     /// The names of the interfaces to filter by, which must exist.
     pub interfaces: Vec<String>,
+    /// The PIDs to filter by, of processes that must exist.
+    pub pids: Vec<u32>,
     /// The options to show.
     pub selection: Selection,
     /// The columns and options that are asked for, to filter, sort or count by them.
@@ -92,6 +94,7 @@ impl Config {
         Ok(Config {
             scope: scope(args),
             interfaces: filter.interface_names(),
+            pids: filter.required_pids(),
             asked: Selection::of(keys.iter().copied().flat_map(Key::options)),
             sort: if args.quiet { Vec::new() } else { args.sort.clone() },
             quiet: args.quiet,
@@ -123,9 +126,10 @@ impl Config {
     }
 
     /// The same for readings after the first. An interface that existed then may be gone, so that no socket is bound to
-    /// it.
+    /// it, and so may a process.
     pub fn for_later_readings(&self) -> Config {
-        Config { interfaces: Vec::new(), ..self.clone() }
+        let pids = if self.rounds.is_some() { Vec::new() } else { self.pids.clone() };
+        Config { interfaces: Vec::new(), pids, ..self.clone() }
     }
 
     /// The same settings for finding out whether a socket matches. Nothing is collected to be shown.

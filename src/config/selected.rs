@@ -75,7 +75,8 @@ fn users(words: &[String]) -> Result<Vec<u32>, Error> {
 }
 
 fn commands(words: &[String]) -> Option<Expression> {
-    let globs: Vec<_> = words.iter().map(|word| Operand::Glob(Glob::new(word, false))).collect();
+    let glob = |word: &String| operand::of_command(Operand::Glob(Glob::new(word, false)));
+    let globs: Vec<_> = words.iter().map(glob).collect();
     let condition = Condition::Compares(Comparison::Like, globs);
     let subject = Subject::Key(Key::Column(Column::Command));
     (!words.is_empty()).then_some(Expression::Test(Test { subject, condition }))

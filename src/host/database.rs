@@ -30,15 +30,34 @@ impl Database {
     ///
     /// A sentence that names the file, if it cannot be read.
     pub fn lines(&self, word: &str) -> Result<impl Iterator<Item = &[u8]> + Clone, String> {
-        match self.bytes.get_or_init(|| fs::read(self.path)) {
-            Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n')),
-            Err(error) => {
-                let word = crate::text::escaped(word.as_bytes());
-                let why = reason(error);
-                Err(format!("cannot look up '{word}' in {}: {why} (use a number)", self.path))
+        self.bytes().map(lines).map_err(|error| {
+            let word = crate::text::escaped(word.as_bytes());
+            let why = reason(error);
+            format!("cannot look up '{word}' in {}: {why} (use a number)", self.path)
+        })
+    }
+
+    /// The lines of the file, to show names from it. None if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file, if it cannot be read.
+    pub fn all_lines(&self) -> Result<impl Iterator<Item = &[u8]> + Clone, String> {
+        match self.bytes() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(format!("cannot read {}: {}", self.path, reason(error)))
             }
+            bytes => Ok(lines(bytes.unwrap_or_default())),
         }
     }
+
+    fn bytes(&self) -> Result<&[u8], &io::Error> {
+        self.bytes.get_or_init(|| fs::read(self.path)).as_deref()
+    }
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    bytes.split(|byte| *byte == b'\n')
 }
 
 /// The words of a line, without its comment, which may have any encoding.

@@ -11,14 +11,18 @@ use crate::host::database::{self, Database};
 const LONGEST: usize = 253;
 
 /// The names of hosts by address. Of several names, the first counts, as in gethostbyaddr(3). Lists of hosts to be blocked
-/// give them the address 0.0.0.0, which is no host. Empty if the file cannot be read.
-pub fn by_address() -> HashMap<IpAddr, Rc<[u8]>> {
+/// give them the address 0.0.0.0, which is no host. Empty if there is no such file.
+///
+/// # Errors
+///
+/// As [`Database::all_lines`].
+pub fn by_address() -> Result<HashMap<IpAddr, Rc<[u8]>>, String> {
     of(&Database::at("/etc/hosts"))
 }
 
-fn of(hosts: &Database) -> HashMap<IpAddr, Rc<[u8]>> {
+fn of(hosts: &Database) -> Result<HashMap<IpAddr, Rc<[u8]>>, String> {
     let mut names = HashMap::new();
-    for line in hosts.lines("").into_iter().flatten() {
+    for line in hosts.all_lines()? {
         let mut words = database::words(line);
         let address = words.next().and_then(|word| str::from_utf8(word).ok()?.parse().ok());
         let address = address.map(|it: IpAddr| it.to_canonical()).filter(|it| can_have_name(*it));
@@ -26,7 +30,7 @@ fn of(hosts: &Database) -> HashMap<IpAddr, Rc<[u8]>> {
             names.entry(address).or_insert_with(|| name.into());
         }
     }
-    names
+    Ok(names)
 }
 
 /// Whether an answer of a name service is a name that may be shown for the address. Whoever owns an address chooses its
@@ -80,6 +84,7 @@ mod tests {
               0.0.0.0 blocked.example\n:: blocked.example\n::ffff:0.0.0.0 blocked.example\n\
               255.255.255.255 broadcasthost\nfe80::1 router\n",
         ));
+        let hosts = hosts.expect("names");
         let named = |text: &str| hosts.get(&text.parse().unwrap()).map(|name| name.to_vec());
         assert_eq!(named("127.0.0.1"), Some(b"localhost".to_vec()));
         assert_eq!(named("10.0.0.2"), Some(b"db.example".to_vec()));

@@ -1,5 +1,6 @@
 //! Facts of the host that are needed to interpret the kernel's values.
 
+pub mod asked_pids;
 pub mod boot_clock;
 pub mod cgroups;
 pub mod database;
@@ -83,6 +84,11 @@ impl Host {
     /// or was not read.
     pub fn sysctl(&self, name: &str) -> Option<&str> {
         self.sysctls.get(name)
+    }
+
+    /// The sysctls that could not be read, as the end of a sentence.
+    pub fn missing_sysctls(&self) -> Option<String> {
+        self.sysctls.missing()
     }
 
     /// The inode of the socket that this value holds, by which knetstat recognizes its own socket.

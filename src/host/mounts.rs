@@ -69,6 +69,18 @@ pub fn first_process_sees(device: u64) -> Option<bool> {
     Some(mounts.split(|byte| *byte == b'\n').any(is))
 }
 
+/// Whether /proc shows a user only the user's own processes: proc(5), hidepid. The last mount there covers the others. The
+/// options of the file system are the last field of a line.
+pub fn proc_hides() -> bool {
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let at_proc = |line: &&[u8]| line.split(|byte| *byte == b' ').nth(4) == Some(b"/proc");
+    let line = mounts.split(|byte| *byte == b'\n').rfind(at_proc).unwrap_or_default();
+    let options = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    let mut hidden =
+        options.split(|byte| *byte == b',').filter_map(|it| it.strip_prefix(b"hidepid="));
+    hidden.any(|value| !matches!(value, b"0" | b"off"))
+}
+
 /// Decodes a path of mountinfo, in which a space or similar is written as `\040`.
 fn unescaped(path: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -16,7 +16,7 @@ use nix::unistd::gettid;
 
 use crate::error::{reason, Error};
 use crate::host::mounts::mounts;
-use crate::host::netns_containers::{self, Wanted};
+use crate::host::netns_containers::{Members, Wanted};
 use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
 use crate::host::netns_names::{entries, Names, NAMED};
 use crate::kernel::{caller, namespace};
@@ -154,9 +154,11 @@ impl Netns {
     fn of_container(word: &str) -> Result<Netns, NetnsError> {
         let missing = || NetnsError::Wrong(unknown(word));
         let wanted = Wanted::new(word).ok_or_else(missing)?;
-        let mut members = netns_containers::members();
+        let Members { all: mut members, obstacle } = Members::read();
         members.retain(|member| wanted.is(&member.container));
-        let first = members.first().ok_or_else(missing)?;
+        let refused =
+            |why| NetnsError::Refused(format!("cannot look for the container {word}: {why}"));
+        let first = members.first().ok_or_else(|| obstacle.map_or_else(missing, refused))?;
         if let Some(other) = members.iter().find(|it| it.container.id != first.container.id) {
             let words =
                 [first, other].map(|it| format!("{}:{}", it.container.runtime, it.container.id));
@@ -165,7 +167,7 @@ impl Netns {
         }
         let mut namespaces = BTreeMap::new();
         for member in &members {
-            if let Some(netns) = member.netns() {
+            if let Ok(Some(netns)) = member.netns() {
                 namespaces.entry(netns).or_insert(member.pid);
             }
         }

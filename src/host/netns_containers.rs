@@ -5,7 +5,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use nix::errno::Errno;
+
+use crate::error::reason;
 use crate::host::cgroups::Container;
+use crate::host::netns_file::remedy;
+use crate::host::processes::HIDDEN;
 
 /// The fewest digits of an ID that are one without the word for a runtime. No PID has as many.
 const DIGITS: usize = 12;
@@ -19,49 +24,107 @@ pub struct Member {
 
 impl Member {
     /// The process with this PID, if its control group is that of a container.
-    fn of(pid: u32) -> Option<Member> {
-        container_of(pid).map(|container| Member { pid, container })
+    fn of(pid: u32) -> io::Result<Option<Member>> {
+        Ok(container_of(pid)?.map(|container| Member { pid, container }))
     }
 
     /// Whether the process is still there, in the same container. Another process may have got its PID.
     pub fn is_same(&self) -> bool {
-        container_of(self.pid).as_ref() == Some(&self.container)
+        container_of(self.pid).ok().flatten().as_ref() == Some(&self.container)
     }
 
-    /// The inode number of its network namespace. `None` if it has ended, or if this user may not see that.
-    pub fn netns(&self) -> Option<u32> {
-        let netns = netns_of(self.pid).ok()?;
-        self.is_same().then_some(netns)
+    /// The inode number of its network namespace. `None` if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// When this user may not see that.
+    pub fn netns(&self) -> io::Result<Option<u32>> {
+        let netns = unless_gone(netns_of(self.pid).map(Some))?;
+        Ok(netns.filter(|_| self.is_same()))
     }
 }
 
-/// All processes of containers, by their PIDs, as far as /proc tells.
-pub fn members() -> Vec<Member> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut pids: Vec<u32> =
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    pids.sort_unstable();
-    pids.into_iter().filter_map(Member::of).collect()
+/// The processes of containers, and why some may be missing.
+#[derive(Debug, Default)]
+pub struct Members {
+    /// By their PIDs.
+    pub all: Vec<Member>,
+    pub obstacle: Option<String>,
 }
 
-/// The network namespaces of containers, each with the container of its first process. The namespace of the host is not
-/// among them, although containers may share it, nor those that this user may not see: proc(5), /proc/PID/ns. A
-/// container whose processes are in several namespaces names none of them.
-pub fn namespaces() -> Vec<(u32, Container)> {
-    let members = members();
-    if members.is_empty() {
-        return Vec::new();
+impl Members {
+    /// Finds all of them that /proc shows.
+    pub fn read() -> Members {
+        let mut members = Members::default();
+        let mut pids = match pids() {
+            Ok(pids) => pids,
+            Err(why) => return Members { obstacle: Some(why), ..members },
+        };
+        pids.sort_unstable();
+        for pid in pids {
+            match Member::of(pid) {
+                Ok(member) => members.all.extend(member),
+                Err(error) => members.note(&format!("/proc/{pid}/cgroup"), &error),
+            }
+        }
+        members
     }
-    // A security module may protect the first process. The second one is a thread of the kernel, whose namespace is the
-    // first one as well.
-    let Ok(of_host) = netns_of(1).or_else(|_| netns_of(2)) else { return Vec::new() };
-    let found = members.into_iter().filter_map(|member| Some((member.netns()?, member.container)));
-    let found: Vec<(u32, Container)> = found.filter(|(netns, _)| *netns != of_host).collect();
-    let mut namespaces: HashMap<String, HashSet<u32>> = HashMap::new();
-    for (netns, container) in &found {
-        namespaces.entry(container.id.clone()).or_default().insert(*netns);
+
+    fn note(&mut self, path: &str, error: &io::Error) {
+        let remedy = remedy(error);
+        let why = || format!("cannot read {path}: {}{remedy}", reason(error));
+        self.obstacle.get_or_insert_with(why);
     }
-    found.into_iter().filter(|(_, container)| namespaces[&container.id].len() == 1).collect()
+
+    /// Their network namespaces, each with the container of its first process, and why some may be missing. The namespace
+    /// of the host is not among them, although containers may share it. A container whose processes are in several
+    /// namespaces names none of them.
+    pub fn namespaces(mut self) -> (Vec<(u32, Container)>, Option<String>) {
+        let mut found = Vec::new();
+        for member in std::mem::take(&mut self.all) {
+            match member.netns() {
+                Ok(netns) => found.extend(netns.map(|netns| (netns, member.container))),
+                Err(error) => self.note(&format!("/proc/{}/ns/net", member.pid), &error),
+            }
+        }
+        if found.is_empty() {
+            return (Vec::new(), self.obstacle);
+        }
+        // A security module may protect the first process. The second one is a thread of the kernel, whose namespace is
+        // the first one as well.
+        let of_host = match netns_of(1).or_else(|first| netns_of(2).map_err(|_| first)) {
+            Ok(of_host) => of_host,
+            Err(error) => {
+                self.note("/proc/1/ns/net", &error);
+                return (Vec::new(), self.obstacle);
+            }
+        };
+        found.retain(|(netns, _)| *netns != of_host);
+        let mut namespaces: HashMap<String, HashSet<u32>> = HashMap::new();
+        for (netns, container) in &found {
+            namespaces.entry(container.id.clone()).or_default().insert(*netns);
+        }
+        found.retain(|(_, container)| namespaces[&container.id].len() == 1);
+        (found, self.obstacle)
+    }
+}
+
+/// The PIDs that /proc shows, unless it hides those of others.
+fn pids() -> Result<Vec<u32>, String> {
+    let entries = fs::read_dir("/proc").map_err(|error| {
+        format!("cannot read /proc: {} (`mount -t proc proc /proc`)", reason(&error))
+    })?;
+    let mut pids = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| format!("cannot read /proc: {}", reason(&error)))?;
+        pids.extend(entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    match () {
+        _ if pids.is_empty() => Err("/proc is not mounted (`mount -t proc proc /proc`)".into()),
+        // There is always a first process.
+        _ if !pids.contains(&1) => Err(HIDDEN.into()),
+        _ => Ok(pids),
+    }
 }
 
 /// The container that a word means: `docker:4f5e6d7c8b9a`, or twelve or more digits of the ID alone.
@@ -90,13 +153,22 @@ impl Wanted<'_> {
 }
 
 /// The container whose control group a process is in: cgroups(7), /proc/PID/cgroup. The groups of version 1 come before
-/// that of version 2.
-fn container_of(pid: u32) -> Option<Container> {
-    let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
-    text.split(|byte| *byte == b'\n').rev().find_map(|line| {
+/// that of version 2. `None` if it is in none, or has ended.
+fn container_of(pid: u32) -> io::Result<Option<Container>> {
+    let text = unless_gone(fs::read(format!("/proc/{pid}/cgroup")))?;
+    Ok(text.split(|byte| *byte == b'\n').rev().find_map(|line| {
         let path = line.splitn(3, |byte| *byte == b':').nth(2)?;
         Container::of(path)
-    })
+    }))
+}
+
+/// The same result, with nothing in place of the error that a process has ended.
+fn unless_gone<T: Default>(result: io::Result<T>) -> io::Result<T> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(T::default()),
+        result => result,
+    }
 }
 
 fn netns_of(pid: u32) -> io::Result<u32> {

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::reason;
-use crate::host::netns_containers;
+use crate::host::netns_containers::Members;
 use crate::host::netns_file::{is_missing, is_netns, open, remedy, shown};
 use crate::text::escaped;
 
@@ -33,7 +33,9 @@ impl Names {
             Ok(paths) => paths.iter().for_each(|path| names.add(path)),
             Err(error) => names.note(Path::new(NAMED), &error),
         }
-        for (inode, container) in netns_containers::namespaces() {
+        let (containers, obstacle) = Members::read().namespaces();
+        names.obstacle = names.obstacle.or(obstacle);
+        for (inode, container) in containers {
             names.by_inode.entry(inode).or_insert_with(|| container.word().into_bytes());
         }
         names
@@ -92,7 +94,7 @@ pub fn named() -> Vec<String> {
     let paths = entries(Path::new(NAMED)).unwrap_or_default().into_iter();
     let names = paths.filter_map(|path| Some(escaped(path.file_name()?.as_encoded_bytes())));
     let mut containers: Vec<String> =
-        netns_containers::members().iter().map(|member| member.container.word()).collect();
+        Members::read().all.iter().map(|member| member.container.word()).collect();
     containers.sort_unstable();
     containers.dedup();
     names.chain(containers).collect()

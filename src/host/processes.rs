@@ -18,6 +18,7 @@ use nix::unistd::{getpgid, Pid};
 
 use crate::error::reason;
 use crate::host::boot_clock::BootClock;
+use crate::host::mounts::proc_hides;
 use crate::host::users;
 use crate::kernel::caller;
 use crate::socket::owner::Holder;
@@ -52,7 +53,7 @@ pub struct Processes {
     clock: OnceCell<Result<BootClock, String>>,
     /// Whether the PIDs of /proc are those of knetstat.
     view: OnceCell<Result<(), String>>,
-    names: OnceCell<HashMap<u32, Rc<[u8]>>>,
+    names: OnceCell<Result<HashMap<u32, Rc<[u8]>>, String>>,
     /// Why something could not be looked up.
     obstacle: OnceCell<String>,
 }
@@ -86,7 +87,13 @@ impl Processes {
 
     /// The name of a user, if it has one: passwd(5).
     pub fn user_name(&self, uid: u32) -> Option<Rc<[u8]>> {
-        self.names.get_or_init(users::by_number).get(&uid).cloned()
+        match self.names.get_or_init(users::by_number) {
+            Ok(names) => names.get(&uid).cloned(),
+            Err(why) => {
+                self.note(why.clone());
+                None
+            }
+        }
     }
 
     /// What could not be looked up, as the end of a sentence. `None` if nothing is missing.
@@ -113,13 +120,16 @@ impl Processes {
         match caller::with_rights_of_caller(|| read_process(&directory, is_start)) {
             Ok(process) => Ok(process),
             Err(error) if is_gone(&error) && !exists(holder.pid) => Ok(None),
-            Err(error) if is_gone(&error) || is_refused(&error) => Err(HIDDEN.to_owned()),
+            Err(error) if is_gone(&error) || is_refused(&error) && proc_hides() => {
+                Err(HIDDEN.to_owned())
+            }
             Err(error) => Err(format!("cannot read {}: {}", directory.display(), reason(&error))),
         }
     }
 }
 
-const HIDDEN: &str =
+/// What to say where /proc does not show a process that exists.
+pub const HIDDEN: &str =
     "/proc hides the processes of other users (allow it: `mount -o remount,hidepid=0 /proc`)";
 
 /// Reads the process with this directory in /proc, unless it has ended. `is_start`: whether it began so many ticks

@@ -34,6 +34,8 @@ pub struct Resolver {
     service: RefCell<Option<NameService>>,
     /// Why names cannot be asked for, and what to do about it.
     obstacle: RefCell<Option<String>>,
+    /// The names that are missing because their file cannot be read, as the ends of sentences.
+    missing_files: Vec<String>,
     /// How long a reading may still wait for answers.
     left: Cell<Duration>,
 }
@@ -47,10 +49,14 @@ impl Resolver {
             Some(Err(error)) => (None, Some(not_started(&reason(&error)))),
             None => (None, None),
         };
+        let mut missing_files = Vec::new();
+        let mut note =
+            |what: &str, why: String| missing_files.push(format!("names of {what}: {why}"));
         Resolver {
-            services: Services::read(),
-            users: users::by_number(),
-            of_file: by_address(),
+            services: Services::read().map_err(|why| note("services", why)).unwrap_or_default(),
+            users: users::by_number().map_err(|why| note("users", why)).unwrap_or_default(),
+            of_file: by_address().map_err(|why| note("hosts", why)).unwrap_or_default(),
+            missing_files,
             asked: RefCell::default(),
             wanted: RefCell::default(),
             service: RefCell::new(service),
@@ -101,10 +107,11 @@ impl Resolver {
         }
     }
 
-    /// The names that could not be looked up, as the end of a sentence. An address without a name is not among them.
-    pub fn missing(&self) -> Option<String> {
+    /// The names that could not be looked up, as the ends of sentences. An address without a name is not among them.
+    pub fn missing(&self) -> Vec<String> {
         let why = self.obstacle.borrow();
-        why.as_ref().map(|why| format!("names of hosts: {why}"))
+        let of_service = why.as_ref().map(|why| format!("names of hosts: {why}"));
+        self.missing_files.iter().cloned().chain(of_service).collect()
     }
 
     /// The name of a host, as far as it is known.
@@ -150,6 +157,7 @@ mod tests {
             wanted: RefCell::default(),
             service: RefCell::default(),
             obstacle: RefCell::default(),
+            missing_files: Vec::new(),
             left: Cell::new(PATIENCE),
         };
         for n in 0..=KEPT as u32 {

@@ -32,20 +32,24 @@ pub struct Services(HashMap<(&'static str, u16), Rc<[u8]>>);
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 impl Services {
-    /// Reads the file. Of several names, the first counts, as in getservbyport(3). Empty if it cannot be read.
-    pub fn read() -> Services {
+    /// Reads the file. Of several names, the first counts, as in getservbyport(3). Empty if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::all_lines`].
+    pub fn read() -> Result<Services, String> {
         Services::of(&database())
     }
 
-    fn of(services: &Database) -> Services {
+    fn of(services: &Database) -> Result<Services, String> {
         let mut names = HashMap::new();
-        for line in services.lines("").into_iter().flatten() {
+        for line in services.all_lines()? {
             if let Some((name, port, protocol)) = service(line).filter(|(name, ..)| is_shown(name))
             {
                 names.entry((protocol, port)).or_insert_with(|| name.into());
             }
         }
-        Services(names)
+        Ok(Services(names))
     }
 
     /// The name of the service at a port of sockets of this family. Port 0 is none.
@@ -178,6 +182,7 @@ mod tests {
         let found = Services::of(&Database::with(
             b"domain 53/tcp\ndomain 53/udp\nother 53/udp alias\n99 54/tcp\na:b 55/tcp\n* 56/tcp\nx 57\n",
         ));
+        let found = found.expect("names");
         let at = |family, port| found.at(family, port).map(|name| name.to_vec());
         assert_eq!(at(Family::Udp, 53), Some(b"domain".to_vec()));
         assert_eq!(at(Family::Mptcp, 53), Some(b"domain".to_vec()));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
 /// Returns the value of a sysctl, by the name that sysctl(8) prints, its numbers separated by single blanks. `None` if
 /// this kernel or the network namespace of this thread does not have it.
@@ -10,9 +11,19 @@ pub fn read(name: &str) -> Option<String> {
     Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// Why no sysctl can be read, and what to do. `None` if those that exist can be.
+pub fn obstacle() -> Option<&'static str> {
+    let is_there = Path::new("/proc/sys/kernel").exists();
+    (!is_there).then_some("/proc/sys is not there (`mount -t proc proc /proc`)")
+}
+
 /// Sysctls of a network namespace, by name. By default none.
 #[derive(Clone, Debug, Default)]
-pub struct Sysctls(HashMap<&'static str, String>);
+pub struct Sysctls {
+    values: HashMap<&'static str, String>,
+    /// Why none could be read.
+    obstacle: Option<&'static str>,
+}
 
 impl Sysctls {
     /// Reads those of these names that exist.
@@ -23,12 +34,18 @@ impl Sysctls {
                 values.extend(read(name).map(|value| (name, value)));
             }
         }
-        Sysctls(values)
+        let obstacle = if values.is_empty() { obstacle() } else { None };
+        Sysctls { values, obstacle }
+    }
+
+    /// What is missing, as the end of a sentence.
+    pub fn missing(&self) -> Option<String> {
+        self.obstacle.map(|why| format!("values of sysctls: {why}"))
     }
 
     /// The value of a sysctl. `None` if it was not read, or does not exist.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.values.get(name).map(String::as_str)
     }
 }
 

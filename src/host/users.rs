@@ -19,13 +19,17 @@ pub fn names() -> Vec<String> {
     users.map(|(name, _)| escaped(name)).collect()
 }
 
-/// The names of users by UID. Of several names, the first counts, as in getpwuid(3). Empty if the file cannot be read.
-pub fn by_number() -> HashMap<u32, Rc<[u8]>> {
+/// The names of users by UID. Of several names, the first counts, as in getpwuid(3). Empty if there is no such file.
+///
+/// # Errors
+///
+/// As [`Database::all_lines`].
+pub fn by_number() -> Result<HashMap<u32, Rc<[u8]>>, String> {
     let mut names = HashMap::new();
-    for (name, uid) in database().lines("").into_iter().flatten().filter_map(user) {
+    for (name, uid) in database().all_lines()?.filter_map(user) {
         names.entry(uid).or_insert_with(|| name.into());
     }
-    names
+    Ok(names)
 }
 
 /// Parses a user: a UID, or a name from the file, escaped as it is printed or verbatim.

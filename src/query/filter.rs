@@ -187,6 +187,11 @@ impl Filter {
         self.early.required_interfaces()
     }
 
+    /// The PIDs of the processes of which one must hold a socket. Empty if any are possible.
+    pub fn required_pids(&self) -> Vec<u32> {
+        self.late.required_pids().unwrap_or_default()
+    }
+
     /// The names or indexes of all interfaces that are asked for, as they are printed.
     pub fn interface_names(&self) -> Vec<String> {
         [&self.early, &self.late].into_iter().flat_map(Expression::interfaces).collect()

@@ -47,6 +47,11 @@ impl Glob {
     pub fn is_name(&self) -> bool {
         !self.text.contains(WILD)
     }
+
+    /// The name that alone matches, without escapes. `None` for a pattern.
+    pub fn name(&self) -> Option<Vec<u8>> {
+        self.is_name().then(|| unescaped(&self.text))
+    }
 }
 
 /// Writes the pattern with the escapes of a name.

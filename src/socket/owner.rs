@@ -17,6 +17,9 @@ use crate::text::Name;
 /// The facts that [`Claim::of`] and the word for an owner depend on.
 pub const FACTS: &[Fact] = &[ENCAPSULATION, receiver::FACTS[0]];
 
+/// The longest name of a process in bytes: include/linux/sched.h, TASK_COMM_LEN, without the zero byte.
+pub const COMMAND_LENGTH: usize = 15;
+
 /// A file descriptor of a process, or a file that a process has registered with an io_uring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -35,7 +38,7 @@ pub struct Holder {
     pub is_io_worker: bool,
     /// Whether the descriptor has O_NONBLOCK.
     pub nonblock: bool,
-    /// The name of the thread group's leader, at most 15 bytes.
+    /// The name of the thread group's leader, at most [`COMMAND_LENGTH`] bytes.
     pub command: Name,
     /// When the process began, in nanoseconds since boot: `start_boottime` of the kernel. 0 if it is unknown. It
     /// distinguishes the process from others that have had its PID.

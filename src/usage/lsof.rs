@@ -58,6 +58,21 @@ pub fn line(words: &[String]) -> Option<Vec<String>> {
     (!all.is_empty() && (selections < 2 || are_joined)).then_some(all)
 }
 
+/// The options that print the PIDs alone, for a command line of lsof(8) with the letter for that: `-ti:22`.
+pub fn terse(words: &[String]) -> Option<Vec<String>> {
+    let is_short = |word: &&String| word.starts_with('-') && !word.starts_with("--");
+    // The letters up to the value of -i.
+    let letters = |word: &String| word.split('i').next().unwrap_or_default().to_owned();
+    words.iter().filter(is_short).any(|word| letters(word).contains('t')).then_some(())?;
+    let without = |word: &String| match is_short(&word) {
+        true => letters(word).replace('t', "") + &word[letters(word).len()..],
+        false => word.clone(),
+    };
+    let words: Vec<String> = words.iter().map(without).filter(|word| word != "-").collect();
+    let options = ["-H", "--columns", "pid"].map(str::to_owned);
+    line(&words).map(|line| options.into_iter().chain(line).collect())
+}
+
 /// Parses the value of `-i`: `[46][protocol][@host][:port]`.
 fn internet(value: &str) -> Option<Vec<String>> {
     let mut options = Vec::new();
@@ -123,6 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_ask_for_pids() {
+        let meant = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            terse(&words).map(|options| options.join(" "))
+        };
+        for typed in ["-ti:22", "-ti :22", "-t -i :22", "-i :22 -t", "-nPti:22"] {
+            assert_eq!(meant(typed).as_deref(), Some("-H --columns pid --port 22"), "{typed}");
+        }
+        for typed in ["-i:22", "--tcp -i :22", "-itcp:22", "-t"] {
+            assert_eq!(meant(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
     fn letters_with_values() {
         let meant = |letter, value| options(letter, value).map(|options| options.join(" "));
         for (letter, value, expected) in [
@@ -132,7 +161,7 @@ mod tests {
             ('i', "4", "-4"),
             ('i', "6UDP:53", "-6 -u --port 53"),
             ('i', "@10.0.0.5", "--addr 10.0.0.5"),
-            ('i', "tcp@10.0.0.5:22", "-t --addr 10.0.0.5 --port 22"),
+            ('i', "tcp@10.0.0.5:22", "-t --addr 10.0.0.5:22"),
             ('c', "nginx", "--command nginx"),
             ('p', "1,2", "--pid 1,2"),
             ('s', "TCP:LISTEN", "-t --state LISTEN"),

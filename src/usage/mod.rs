@@ -158,7 +158,13 @@ fn letter(option: &str, command: &Command, words: &[String]) -> Option<String> {
     let line = lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
     let shown = escaped(option.as_bytes());
     match (line, meant) {
-        (Some(line), _) => Some(format!("no {shown} here; use knetstat {}", words::shell(&line))),
+        (Some(line), _) => {
+            let pids = lsof::terse(words).filter(|_| letter == 'i').map(|line| {
+                format!(" (for PIDs alone, as lsof -t prints: knetstat {})", words::shell(&line))
+            });
+            let pids = pids.unwrap_or_default();
+            Some(format!("no {shown} here; use knetstat {}{pids}", words::shell(&line)))
+        }
         (None, Some(meant)) => {
             Some(format!("no {shown} here; in its place use {}", words::shell(&meant)))
         }

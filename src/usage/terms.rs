@@ -3,6 +3,7 @@
 
 use crate::host::services;
 use crate::options::selection;
+use crate::query::expression::operand;
 use crate::query::network::parse as parse_network;
 use crate::socket::family::{self, Families};
 use crate::socket::state;
@@ -117,6 +118,10 @@ fn address_options(address: &str, port: &str, word: &str) -> Option<Vec<String>>
     }
     let (host, service) = word.rsplit_once(':')?;
     let service = range("=", service)?;
+    // One end must have both.
+    if address == "--addr" && !matches!(host, "" | "*") && operand::address(word).is_ok() {
+        return Some(vec![address.to_owned(), word.to_owned()]);
+    }
     let host = if host == "localhost" { LOCALHOST } else { host };
     match host {
         "" | "*" => Some(vec![port.to_owned(), service]),
@@ -180,8 +185,8 @@ mod tests {
             ("443", "--port 443"),
             ("8000-8100", "--port 8000-8100"),
             ("10.0.0.5", "--addr 10.0.0.5"),
-            ("10.0.0.5:443", "--addr 10.0.0.5 --port 443"),
-            ("[::1]:443", "--addr [::1] --port 443"),
+            ("10.0.0.5:443", "--addr 10.0.0.5:443"),
+            ("[::1]:443", "--addr [::1]:443"),
             ("fe80::1%eth0", "--addr fe80::1 --interface eth0"),
             ("state established", "--state established"),
             ("sport = :443", "--sport 443"),
@@ -192,7 +197,7 @@ mod tests {
             ("dst 10.0.0.0/8 and dport = :443", "--dst 10.0.0.0/8 --dport 443"),
             ("dst 10.0.0.5:443", "--dst 10.0.0.5 --dport 443"),
             ("src = 10.0.0.5", "--src 10.0.0.5"),
-            ("localhost:80", "--addr 127.0.0.0/8,::1 --port 80"),
+            ("localhost:80", "--addr localhost:80"),
             ("dev eth0", "--interface eth0"),
             ("state listening sport = :80", "--state listening --sport 80"),
             ("listening", "--state listening"),

@@ -12,7 +12,7 @@ use crate::host::users;
 use crate::kernel::caller;
 use crate::options::selection;
 use crate::query::columns;
-use crate::query::expression::ExpressionError;
+use crate::query::expression::{is_subject, ExpressionError};
 use crate::query::key::Key;
 use crate::text::{escaped, suggest, units};
 use crate::usage::{lsof, terms};
@@ -161,7 +161,7 @@ impl<'a> Line<'a> {
         let commands = self.program.get_subcommands().filter(|command| !command.is_hide_set());
         let commands: Vec<&str> = commands.map(Command::get_name).collect();
         let shown = escaped(word.as_bytes());
-        match suggest::nearest(word, &commands).first() {
+        match suggest::nearest(word, &commands).first().filter(|_| is_name) {
             Some(near) => Some(format!("unknown command '{shown}' (did you mean {near}?)")),
             None if is_name && error.is_far_from_any_name() => {
                 let command = self.with(&["--command".into(), word.into()]);
@@ -399,6 +399,11 @@ fn command(line: &Line) -> Option<String> {
     }
     let is_command = |word: &&str| line.program.get_subcommands().any(|it| it.get_name() == *word);
     let place = line.words.iter().position(is_command)?;
+    // A column has the name of a command.
+    let begins_with_sign = |word: &&str| word.starts_with(['=', '!', '<', '>', '~']);
+    if line.words.get(place + 1).is_some_and(begins_with_sign) {
+        return None;
+    }
     let word = line.words[place];
     let words: Vec<String> = line.words[place..].iter().map(|word| (*word).to_owned()).collect();
     Some(format!("'{word}' is a command, and commands come first (knetstat {})", shell(&words)))
@@ -420,7 +425,11 @@ fn letters(line: &Line) -> Option<String> {
     let flags =
         line.program.get_arguments().filter(|it| matches!(it.get_action(), ArgAction::SetTrue));
     let known: Vec<char> = flags.filter_map(clap::Arg::get_short).collect();
-    let is_in_expressions = Key::parse(word).is_ok() || word.eq_ignore_ascii_case("not");
+    let is_in_expressions = is_subject(word) || word.eq_ignore_ascii_case("not");
+    let commands: Vec<&str> = line.program.get_subcommands().map(Command::get_name).collect();
+    if !suggest::nearest(word, &commands).is_empty() {
+        return None;
+    }
     let are_letters = line.words.len() == 1
         && word.len() > 1
         && word.len() < 9

@@ -3,7 +3,7 @@
 //! * `owners`, `unbound` and `churn` look for the holders of a descriptor, or call fork(2), after which a
 //!   child has a copy of every descriptor of the other tests.
 //! * `verifier`, `readers`, `module`, `handler`, `snapshot`, `paused` and `addresses` load programs in this process, where
-//!   one callback receives all messages of libbpf.
+//!   one callback receives all messages of libbpf. `paused` needs most of the descriptors that a process may have.
 //! * `maps` and `pins` list the programs in the kernel, and the list ends early if another test unloads one.
 //! * `ends` compares what is loaded before and after a run.
 //! * `stuck` holds locks of sockets, for which readers of the kernel's iterators wait.

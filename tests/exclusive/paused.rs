@@ -13,6 +13,7 @@ use knetstat::kernel::family::Family;
 use knetstat::kernel::load::Loader;
 use knetstat::kernel::request::Request;
 use knetstat::kernel::snapshot::Snapshot;
+use knetstat::kernel::syscall::allow_many_files;
 use knetstat::record::Records;
 
 /// The number of sockets that stay, several times as many as a call reads; and of those that are opened or closed each
@@ -27,6 +28,7 @@ const PART: usize = 4096;
 /// opened.
 fn check(what: &str, family: Family, open: impl Fn() -> Socket) {
     enter_namespace();
+    allow_many_files();
     let request = Request {
         families: vec![family],
         unbound: false,
@@ -84,7 +86,7 @@ fn grouped(address: SocketAddr, kind: Type) -> Socket {
 /// New ones are added to the end of the list.
 #[test]
 fn packet_sockets() {
-    let _turn = crate::shared();
+    let _turn = crate::exclusive();
     check("packet", Family::Packet, || {
         Socket::new(Domain::PACKET, Type::RAW, None).expect("a packet socket")
     });
@@ -93,14 +95,14 @@ fn packet_sockets() {
 /// New ones are added to the end of a chain over IPv6, and to the beginning over IPv4.
 #[test]
 fn listeners_of_one_address() {
-    let _turn = crate::shared();
+    let _turn = crate::exclusive();
     check("tcp6", Family::Tcp, || listener((Ipv6Addr::LOCALHOST, 4433).into()));
     check("tcp", Family::Tcp, || listener((Ipv4Addr::LOCALHOST, 4433).into()));
 }
 
 #[test]
 fn udp_sockets_of_one_slot() {
-    let _turn = crate::shared();
+    let _turn = crate::exclusive();
     check("udp", Family::Udp, || grouped((Ipv4Addr::LOCALHOST, 4433).into(), Type::DGRAM));
     check("udp6", Family::Udp, || grouped((Ipv6Addr::LOCALHOST, 4433).into(), Type::DGRAM));
 }

@@ -172,6 +172,7 @@ pub const PLAIN: Style = Style {
 /// Returns the default configuration for this format and these columns.
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
+        pids: Vec::new(),
         keys: Vec::new(),
         asked: Selection::default(),
         sort: Vec::new(),

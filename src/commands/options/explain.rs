@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::facts::{self, Host};
 use super::page::Page;
 use super::words::{self, kind, sentence};
+use crate::host::sysctls::obstacle;
 use crate::options::catalogue::CATALOGUE;
 use crate::options::reference::sysctls::{Role, Sysctl};
 use crate::options::reference::{howto, sysctls, topics};
@@ -90,6 +91,7 @@ fn describe(sysctl: Sysctl) -> String {
     let remarks = remarks.collect::<Vec<_>>().join("; ");
     match sysctl.value() {
         Some(value) => format!("{} = {value} ({remarks})", sysctl.name),
+        None if obstacle().is_some() => format!("{} (unknown; {remarks})", sysctl.name),
         None => format!("{} (not here; {remarks})", sysctl.name),
     }
 }

@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use super::stdout;
 use crate::cli;
 use crate::error::Error;
+use crate::host::sysctls;
 use crate::usage;
 
 use facts::Host;
@@ -38,9 +39,11 @@ pub fn run(words: &[String], json: bool) -> Result<(), Error> {
     .map_err(Error::Output)?;
     let mut out = stdout()?;
     out.write_all(&text).and_then(|()| out.flush()).map_err(Error::Output)?;
-    match host.lacked_files() {
-        true => Err(Error::NotAsked),
-        false => Ok(()),
+    let shows_sysctls = json || matches!(request, Request::Explain(_));
+    match sysctls::obstacle().filter(|_| shows_sysctls) {
+        _ if host.lacked_files() => Err(Error::NotAsked),
+        Some(why) => Err(Error::NoSysctls(why)),
+        None => Ok(()),
     }
 }
 

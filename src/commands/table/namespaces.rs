@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use nix::errno::Errno;
 
 use crate::error::Error;
+use crate::host::asked_pids::AskedPids;
 use crate::host::cgroups::Cgroups;
 use crate::host::labels::LabelsOfSockets;
 use crate::host::netns_names::Names;
@@ -82,6 +83,8 @@ pub struct Namespaces {
     peers: Option<Peers>,
     /// The inodes of knetstat's sockets besides those of the hosts.
     own: Vec<u64>,
+    /// The processes that were asked for by PID.
+    asked_pids: AskedPids,
 }
 
 impl Namespaces {
@@ -100,8 +103,18 @@ impl Namespaces {
     fn of(namespaces: Vec<Namespace>, indexes: Option<HashMap<u32, usize>>) -> Namespaces {
         let (names, cgroups) = (Names::default(), Cgroups::default());
         let (processes, labels) = (Processes::default(), LabelsOfSockets::default());
-        let (peers, own) = (None, Vec::new());
-        Namespaces { namespaces, indexes, names, cgroups, processes, labels, peers, own }
+        let (peers, own, asked_pids) = (None, Vec::new(), AskedPids::default());
+        Namespaces {
+            namespaces,
+            indexes,
+            names,
+            cgroups,
+            processes,
+            labels,
+            peers,
+            own,
+            asked_pids,
+        }
     }
 
     /// Returns the same namespaces with names.
@@ -127,6 +140,11 @@ impl Namespaces {
     /// Returns the same namespaces with more sockets of knetstat itself, by their inodes.
     pub fn with_own(self, own: Vec<u64>) -> Namespaces {
         Namespaces { own, ..self }
+    }
+
+    /// Returns the same namespaces with the processes that were asked for.
+    pub fn with_asked_pids(self, asked_pids: AskedPids) -> Namespaces {
+        Namespaces { asked_pids, ..self }
     }
 
     /// The inodes of knetstat's own sockets.
@@ -159,6 +177,11 @@ impl Namespaces {
         &self.cgroups
     }
 
+    /// The processes that were asked for by PID.
+    pub fn asked_pids(&self) -> &AskedPids {
+        &self.asked_pids
+    }
+
     /// The processes that have been looked up so far.
     pub fn processes(&self) -> &Processes {
         &self.processes
@@ -177,10 +200,12 @@ impl Namespaces {
     /// Names, and details of processes, that could not be looked up, as the ends of sentences.
     pub fn missing(&self) -> impl Iterator<Item = String> + '_ {
         let interfaces = self.namespaces.iter().find_map(Namespace::obstacle);
-        let names = self.names.missing().into_iter().chain(interfaces);
+        let sysctls = self.namespaces.iter().find_map(|it| it.host.missing_sysctls());
+        let names = self.names.missing().into_iter().chain(interfaces).chain(sysctls);
         names
             .chain(self.cgroups.missing())
             .chain(self.processes.missing())
             .chain(self.labels.missing())
+            .chain(self.asked_pids.missing())
     }
 }

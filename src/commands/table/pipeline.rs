@@ -336,6 +336,7 @@ impl<W: Read> Printer<'_, W> {
         }
         if is_new {
             self.progress.count_row();
+            self.note_processes(row.holders);
         }
         let waits = needs_names(self.config, &row) || !self.config.sort.is_empty();
         if let (Some(sorter), true, true) = (&mut self.sorter, is_new, waits) {
@@ -352,6 +353,15 @@ impl<W: Read> Printer<'_, W> {
         }
         self.rows.number_group(&socket);
         Ok(())
+    }
+
+    /// Notes the processes of a row, if some were asked for.
+    fn note_processes(&self, holders: Holders) {
+        if self.config.pids.is_empty() {
+            return;
+        }
+        let (of_socket, _) = holders.of_socket.unwrap_or((&[], Owner::Unknown));
+        of_socket.iter().for_each(|holder| self.namespaces.asked_pids().found(holder.pid));
     }
 
     /// Notes why a socket is left out that might be shown if more were known.

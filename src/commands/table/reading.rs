@@ -9,6 +9,7 @@ use super::{peers, pipeline};
 use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
+use crate::host::asked_pids::{own_namespace, AskedPids};
 use crate::host::cgroups::Cgroups;
 use crate::host::interfaces::Interfaces;
 use crate::host::labels::LabelsOfSockets;
@@ -172,7 +173,7 @@ impl Reading {
         let unknown = pipeline::print(records, config, &namespaces, ownership, output, &progress)?;
         let missing = programs.missing().into_iter().chain(config.lost.missing());
         let missing = missing.chain(netns_set.missing());
-        let missing = missing.chain(config.resolver.as_ref().and_then(|it| it.missing()));
+        let missing = missing.chain(config.resolver.iter().flat_map(|it| it.missing()));
         let missing = missing.chain(unknown.missing()).chain(namespaces.missing()).chain(listeners);
         Ok(missing.chain(in_messages.map(|missing| missing()).into_iter().flatten()).collect())
     }
@@ -250,6 +251,11 @@ fn enter_all(
         Namespace::here(filter, &mut pool, config.format.explains && !config.quiet)
     };
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
+    let shown = match (&config.scope, is_one) {
+        (Scope::All, _) => None,
+        (_, true) => own_namespace().map(|inode| vec![inode]),
+        (_, false) => Some(netns_set.namespaces.iter().map(|netns| netns.inode).collect()),
+    };
     let namespaces = match is_one {
         true => Namespaces::one(open()?),
         false => {
@@ -267,6 +273,8 @@ fn enter_all(
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
     let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
     let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
+    let asked_pids = AskedPids::look_up(&config.pids, shown.as_deref());
+    let namespaces = namespaces.with_asked_pids(asked_pids);
     let own = programs.all().flat_map(Programs::own_inodes).collect();
     Ok((namespaces.with_own(own), snapshots))
 }

@@ -45,7 +45,7 @@ fn title(row: &Row) -> String {
         title += &format!(" {}", row.socket.type_word());
     }
     title += &match Column::Local.read(row) {
-        Cell::End(End::Unix { path: b"", peer: b"" }) => " unnamed".into(),
+        Cell::End(End::Unix { path: b"", .. }) => " unnamed".into(),
         local => format!(" {}", cell_text::text(&local)),
     };
     match Column::Remote.read(row) {

@@ -16,6 +16,20 @@ use crate::query::key::Key;
 use crate::socket::{kind, state};
 use crate::text::escaped;
 
+/// The column of names in place of that of numbers, which the table prints as a name where there is one.
+fn by_name(subject: Subject, comparison: Comparison, value: &Word) -> Subject {
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    match subject {
+        Subject::Key(Key::Column(Column::Netns))
+            if is_equality && parts(value).is_ok_and(|mut it| !it.any(is_number)) =>
+        {
+            Subject::Key(Key::Column(Column::NetnsName))
+        }
+        subject => subject,
+    }
+}
+
 /// Looks up an expression.
 ///
 /// # Errors
@@ -23,6 +37,11 @@ use crate::text::escaped;
 /// The first wrong word.
 pub(super) fn checked(syntax: &Syntax) -> Result<Expression, Fault> {
     Checker::default().checked(syntax)
+}
+
+/// Whether a word is the name of something that an expression can compare.
+pub fn is_subject(word: &str) -> bool {
+    Checker::default().subject_named(word).is_ok()
 }
 
 /// What has been looked up for an expression, which may contain the same name many times.
@@ -85,18 +104,22 @@ impl Checker {
         Ok(key)
     }
 
-    /// The subject with this name, which may be one of ss(8).
     fn subject(&mut self, name: &Word) -> Result<Subject, Fault> {
-        let of_ss = match name.text().to_lowercase().as_str() {
+        self.subject_named(name.text()).map_err(|message| fault(name, message))
+    }
+
+    /// The subject with this name, which may be one of ss(8).
+    fn subject_named(&mut self, name: &str) -> Result<Subject, String> {
+        let of_ss = match name.to_lowercase().as_str() {
             "port" => return Ok(Subject::EitherPort),
             "addr" => return Ok(Subject::EitherEnd),
             "src" => "local",
             "dst" => "remote",
             "dev" => "interface",
             "fwmark" => "so_mark",
-            _ => name.text(),
+            _ => name,
         };
-        self.key(of_ss).map(Subject::Key).map_err(|message| fault(name, message))
+        self.key(of_ss).map(Subject::Key)
     }
 
     fn compared(
@@ -105,15 +128,18 @@ impl Checker {
         comparison: Comparison,
         value: &Word,
     ) -> Result<Test, Fault> {
-        let subject = self.subject(name)?;
+        let subject = by_name(self.subject(name)?, comparison, value);
         if subject == Subject::Key(Key::Column(Column::Group)) {
             return Err(fault(name, GROUP.into()));
         }
         let of_type = Type::of(subject);
-        let operands = match comparison {
+        let mut operands = match comparison {
             Comparison::Like => globs(&of_type, value)?,
             _ => self.operands(name.text(), &of_type, value)?,
         };
+        if matches!(subject, Subject::Key(Key::Column(Column::Command | Column::PeerCommand))) {
+            operands = operands.into_iter().map(operand::of_command).collect();
+        }
         let is_order =
             !matches!(comparison, Comparison::Equal | Comparison::NotEqual | Comparison::Like);
         if is_order && !of_type.is_ordered() {

@@ -24,6 +24,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::text::escaped;
+pub use check::is_subject;
 use fault::Fault;
 pub use lexer::Comparison;
 pub use subject::Subject;

@@ -15,6 +15,7 @@ use crate::options::constants::{self, Words};
 use crate::options::selection;
 use crate::query::glob::Glob;
 use crate::query::network;
+use crate::socket::owner::COMMAND_LENGTH;
 use crate::socket::state::{self, States};
 use crate::text::{escaped, suggest, unescaped, units, Moment, EMPTY};
 
@@ -128,6 +129,19 @@ pub fn interface(word: &str) -> Operand {
         // A packet socket whose interface is gone.
         Err(_) if word == "-1" => Operand::Number(-1),
         Err(_) => Operand::Text(text(word)),
+    }
+}
+
+/// The same value for the name of a process, of which the kernel keeps 15 bytes: a longer name means what it begins with.
+pub fn of_command(operand: Operand) -> Operand {
+    let cut = |name: &[u8]| name[..name.len().min(COMMAND_LENGTH)].to_vec();
+    match operand {
+        Operand::Text(name) => Operand::Text(cut(&name)),
+        Operand::Glob(glob) => match glob.name() {
+            Some(name) => Operand::Glob(Glob::new(&escaped(&cut(&name)), false)),
+            None => Operand::Glob(glob),
+        },
+        operand => operand,
     }
 }
 

@@ -65,6 +65,15 @@ impl Expression {
         self.clone().conjuncts().iter().find_map(names)
     }
 
+    /// The PIDs of the processes of which one must hold a socket. `None` if any are possible.
+    pub(in crate::query) fn required_pids(&self) -> Option<Vec<u32>> {
+        let pids = |it: &Expression| match it {
+            Expression::Test(test) => test.pids(),
+            _ => None,
+        };
+        self.clone().conjuncts().iter().find_map(pids)
+    }
+
     /// The alternatives of which an end must have one.
     fn of_ends<T>(&self, of_test: fn(&Test) -> OfEnds<T>) -> OfEnds<T> {
         match self {
@@ -158,6 +167,16 @@ impl Test {
             _ => None,
         };
         operands.iter().map(name).collect()
+    }
+
+    fn pids(&self) -> Option<Vec<u32>> {
+        let Subject::Key(Key::Column(Column::Pid)) = self.subject else { return None };
+        let Condition::Compares(Comparison::Equal, operands) = &self.condition else { return None };
+        let pid = |operand: &Operand| match operand {
+            Operand::Number(number) => u32::try_from(*number).ok(),
+            _ => None,
+        };
+        operands.iter().map(pid).collect()
     }
 
     /// The test of an option that is a single number, or its opposite.

@@ -1,0 +1,68 @@
+//! Why a process that was asked for by its PID may have no row.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use crate::host::netns_names::Names;
+use crate::kernel::namespace;
+use crate::text::escaped;
+
+/// The processes that were asked for, as long as no socket of theirs is found, and why none may be.
+#[derive(Debug, Default)]
+pub struct AskedPids(RefCell<BTreeMap<u32, String>>);
+
+impl AskedPids {
+    /// Looks up the processes. `shown`: as for [`obstacle`].
+    pub fn look_up(pids: &[u32], shown: Option<&[u32]>) -> AskedPids {
+        let obstacles = pids.iter().filter_map(|pid| Some((*pid, obstacle(*pid, shown)?)));
+        AskedPids(RefCell::new(obstacles.collect()))
+    }
+
+    /// Notes that a socket of this process is shown.
+    pub fn found(&self, pid: u32) {
+        self.0.borrow_mut().remove(&pid);
+    }
+
+    /// The processes without a socket that is shown, each as the end of a sentence.
+    pub fn missing(&self) -> Vec<String> {
+        self.0.borrow().values().cloned().collect()
+    }
+}
+
+/// Why the sockets of a process are not shown, as the end of a sentence. `None` if they are, or if that is not known. `shown`
+/// are the inode numbers of the network namespaces that are shown; `None` stands for all.
+fn obstacle(pid: u32, shown: Option<&[u32]>) -> Option<String> {
+    if !namespace::has_task(pid, pid) {
+        return Some(match process_of(pid) {
+            Some(process) => format!("process {pid}, which is a thread of process {process}"),
+            None => format!("process {pid}, which does not exist"),
+        });
+    }
+    let (shown, used) = (shown?, namespaces_of(pid).ok()?);
+    let other = used.iter().min().filter(|_| shown.iter().all(|inode| !used.contains(inode)))?;
+    let names = Names::read();
+    let name = names.of(*other).map_or_else(|| other.to_string(), escaped);
+    Some(format!("process {pid}, which is in network namespace {name} (-N {pid} shows that)"))
+}
+
+/// The process of a thread: proc_pid_status(5). /proc shows threads that are asked for.
+fn process_of(tid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let process =
+        status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()?;
+    (process != tid).then_some(process)
+}
+
+/// The network namespaces of its threads, by inode number.
+fn namespaces_of(pid: u32) -> io::Result<HashSet<u32>> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))?;
+    threads.map(|thread| Ok(fs::metadata(thread?.path().join("ns/net"))?.ino() as u32)).collect()
+}
+
+/// The inode number of the network namespace of this thread.
+pub fn own_namespace() -> Option<u32> {
+    fs::metadata("/proc/thread-self/ns/net").ok().map(|it| it.ino() as u32)
+}
