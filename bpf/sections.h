@@ -62,6 +62,20 @@ static __always_inline bool is_of_kernel(struct sock *sk)
 	return HAS(sk, sk_kern_sock) && LOAD_BIT(sk, sk_kern_sock) & 1;
 }
 
+/*
+ * Whether the record says who receives for the socket: for those of the kernel, and for those that a process may have
+ * handed to it, as rpc.nfsd(8) and iscsid(8) do. The kernel keeps its own data at these. A record has two looks at that, so
+ * the socket must be a copy.
+ */
+static __always_inline bool tells_receiver(struct sock *sk)
+{
+#ifdef WALKS
+	if (WALKS && GET(sk, sk_user_data))
+		return true;
+#endif
+	return is_of_kernel(sk);
+}
+
 /* Returns the traits that determine whether processes can hold the socket. */
 static __always_inline __u16 traits_of(struct sock *sk)
 {
@@ -87,8 +101,7 @@ static __always_inline void fill_socket(struct record_header *header, struct soc
 	header->uid = GET(sk, sk_uid.val);
 	header->drops = socket_drops(sk);
 	header->sections |= SECTION_SOCKET | SECTION_CGROUP | SECTION_SOCKMAP;
-	/* A part of the kernel to which a process hands a socket keeps its own data there, as NFS and iSCSI do. */
-	if ((header->traits & TRAIT_KERNEL) || GET(sk, sk_user_data))
+	if (tells_receiver(sk))
 		header->sections |= SECTION_RECEIVER;
 }
 
@@ -348,7 +361,7 @@ static __noinline int write_receiver(struct seq_file *seq, struct sock *sk)
 	RETURN_UNLESS_WANTED(RECEIVER)
 	__u64 length = 0;
 
-	if (!is_of_kernel(sk))
+	if (!tells_receiver(sk))
 		return 0;
 	BEGIN_PART(seq, struct receiver_section, section)
 

@@ -342,8 +342,9 @@ fn contained(group: &Path, host: bool) -> (Child, u64) {
         std::mem::forget(TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)));
     });
     wait_until("the process listens", || {
-        let rows = sockets(&format!("-t --netns {} --pid {0}", child.pid()));
-        rows.len() == 1
+        // The process may change its namespace between two looks at it, which is reported.
+        let pid = child.pid().to_string();
+        !knetstat(["-tH", "--netns", &pid, "--pid", &pid]).stdout.is_empty()
     });
     let netns = fs::metadata(format!("/proc/{}/ns/net", child.pid())).expect("a namespace").ino();
     (child, netns)

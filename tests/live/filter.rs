@@ -419,6 +419,36 @@ fn files_of_names_that_cannot_be_read() {
     drop(scene);
 }
 
+/// Names that are shown are missing if their file cannot be read, here because it is a directory. A file that does not exist
+/// has no names.
+#[test]
+fn files_of_shown_names_that_cannot_be_read() {
+    let scene = ports();
+    let files = "/etc/passwd /etc/services /etc/hosts";
+    let script = |made: &str, arguments: &str| {
+        let script =
+            format!("mount -t tmpfs none /etc && {made} && exec {KNETSTAT} -H {arguments}");
+        run("unshare", &["--mount", "sh", "-c", &script])
+    };
+    for arguments in ["-tr --columns sport,uid", "-ur --csv --columns local,uid"] {
+        let output = script("true", arguments);
+        assert!(output.status.success(), "{output:?}");
+        let numbers = String::from_utf8_lossy(&output.stdout).into_owned();
+        let output = script(&format!("mkdir {files}"), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+        for (what, file) in [("users", "passwd"), ("services", "services"), ("hosts", "hosts")] {
+            let why = format!("names of {what}: cannot read /etc/{file}: Is a directory");
+            assert!(stderr.contains(&why), "{arguments}: {stderr}");
+        }
+        assert_eq!(String::from_utf8_lossy(&output.stdout), numbers, "{arguments}");
+    }
+    let output = script(&format!("mkdir {files}"), "-tp --long");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("details of processes: cannot read /etc/passwd"), "{stderr}");
+    drop(scene);
+}
+
 #[test]
 fn several_parts_of_the_filter_at_once() {
     let scene = ports();

@@ -10,6 +10,7 @@ mod numbers;
 mod sandbox;
 mod supported;
 
+mod asked_pids;
 mod cgroups;
 mod cli;
 mod command_lines;

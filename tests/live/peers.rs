@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use nix::sched::{setns, CloneFlags};
 use serde_json::{json, Value};
@@ -242,6 +243,51 @@ fn the_other_end_of_every_state_is_that_of_proc() {
     }
 }
 
+/// It keeps the address of its last connection.
+#[test]
+fn a_closed_tcp_socket_has_no_other_end() {
+    enter_namespace();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    let server = Socket::from(server);
+    server.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    drop(server);
+    let shown = || find(&sockets("-t --unbound --peer -p"), &client).cloned();
+    wait_until("it is closed", || shown().is_some_and(|row| row["state"] == "CLOSE"));
+    let row = shown().expect("a row");
+    assert_eq!((&row["peer"], &row["peer_owner"]), (&Value::Null, &Value::Null), "{row}");
+    let table = stdout("-tH --unbound --columns state,peer,peer_program state=close");
+    assert_eq!(table.split_whitespace().collect::<Vec<_>>(), ["CLOSE", "-", "-"]);
+}
+
+/// Each of the sockets of a transparent proxy has the address of the host at the other end of the other.
+#[test]
+fn a_transparent_proxy_is_not_its_own_other_end() {
+    enter_namespace();
+    let [one, other] = [("10.77.0.1", 5000), ("10.77.0.2", 80)]
+        .map(|(address, port)| SocketAddr::new(address.parse().expect("an address"), port));
+    ip("link add p0 type veth peer name p1");
+    ip("link set p0 up");
+    ip("link set p1 up");
+    ip("route add default dev p0");
+    let half = |from: SocketAddr, to: SocketAddr| {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+        socket.set_ip_transparent_v4(true).expect("IP_TRANSPARENT");
+        socket.bind(&from.into()).expect("bind");
+        socket.connect(&to.into()).expect("connect");
+        socket
+    };
+    let halves = [half(one, other), half(other, one)];
+    let rows = sockets("-up --peer");
+    for socket in &halves {
+        let row = find(&rows, socket).expect("a row");
+        assert_eq!((&row["peer"], &row["peer_owner"]), (&Value::Null, &Value::Null), "{row}");
+    }
+    let table = stdout("-uH --columns peer,peer_program");
+    assert_eq!(table.split_whitespace().collect::<Vec<_>>(), ["?"; 4]);
+}
+
 #[test]
 fn udp_sockets_that_are_connected_to_each_other() {
     enter_namespace();
@@ -393,7 +439,7 @@ fn a_unix_peer_that_was_not_accepted_or_is_closed() {
 #[test]
 fn tcp_that_was_not_accepted() {
     enter_namespace();
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 7001)).expect("a listener");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 7001)).expect("a listener");
     let client = call(CLIENT, TCP, None, &at(Ipv4Addr::LOCALHOST, 7001));
     wait_until("it is connected", || connected(&sockets("-t"), &client).is_some());
     let rows = sockets("-tp --peer");

@@ -16,13 +16,13 @@ use std::time::Duration;
 use nix::sched::{unshare, CloneFlags};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::{json, Value};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::common::scene::{inode, wait_for_state};
 use crate::common::ways::{assert_same_without_walks, NO_WALKS};
 use crate::common::{
-    begin_connecting, bind, btf_has, cookie, deafen, enter_namespace, find, knetstat, listen,
-    local_address, not_tested, open, proc_net, sockets, stdout, sysctl, wait_until, Child,
+    begin_connecting, bind, btf_has, cookie, deafen, enter_namespace, find, has_mptcp, knetstat,
+    listen, local_address, not_tested, open, proc_net, sockets, stdout, sysctl, wait_until, Child,
 };
 
 const PORT: u16 = 4000;
@@ -459,6 +459,71 @@ fn a_listener_without_a_process() {
     assert_eq!(row["listener_inode"], number);
     assert_eq!((&row["listener"], &row["listener_processes"]), (&Value::Null, &json!([])));
     assert!(find(&rows, &client).is_some());
+}
+
+/// A connection of MPTCP and one that has fallen back to TCP wait for the same listener, also as the other ends of their
+/// clients. Until it is accepted, the second is a socket of the kernel.
+#[test]
+fn connections_of_an_mptcp_listener() {
+    enter_namespace();
+    if !has_mptcp("connections_of_an_mptcp_listener") {
+        return;
+    }
+    let mptcp = || Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).expect("MPTCP");
+    let listener = mptcp();
+    bind(&listener, SocketAddr::new(V4, 0));
+    listener.listen(5).expect("listen");
+    let address = local_address(&listener);
+    let plain = TcpStream::connect(address).expect("connect");
+    let capable = mptcp();
+    capable.connect(&address.into()).expect("connect");
+    let rows = waiting("");
+    let ports: BTreeSet<u16> = rows.iter().map(port_of).collect();
+    let clients = [local_address(&plain).port(), local_address(&capable).port()];
+    assert_eq!(ports, clients.into(), "{rows:#?}");
+    let own = std::process::id();
+    for row in &rows {
+        let processes = row["listener_processes"].as_array().expect("processes");
+        assert!(processes.iter().any(|it| it["pid"] == own), "{row}");
+    }
+    let count = format!("-tJ --count-by sport,owner sport={} state=established", address.port());
+    let counts: Value = serde_json::from_str(&stdout(&count)).expect("JSON");
+    assert_eq!(counts, json!([{"sport": address.port(), "owner": "accept-queue", "count": 2}]));
+    let rows = sockets("-tp --peer");
+    let row = find(&rows, &plain).expect("the client");
+    assert_eq!(row["peer_owner"], "accept-queue", "{row}");
+
+    let accepted = [(); 2].map(|()| listener.accept().expect("accept").0);
+    assert!(waiting("").is_empty());
+    drop(accepted);
+}
+
+/// A client that waits in connect(2) for room in the queue is not in it.
+#[test]
+fn a_unix_client_that_cannot_connect_yet() {
+    enter_namespace();
+    if !btf_has("unix_table") {
+        return not_tested("a unix client in connect(2): this kernel's table of them has no walk");
+    }
+    let path = format!("\0knetstat-full-{}", std::process::id());
+    let address = socket2::SockAddr::unix(&path).expect("a name");
+    let listener = Socket::new(Domain::UNIX, Type::SEQPACKET, None).expect("a socket");
+    listener.bind(&address).expect("bind");
+    listener.listen(0).expect("listen");
+    let client = || Socket::new(Domain::UNIX, Type::SEQPACKET, None).expect("a socket");
+    let first = client();
+    first.connect(&address).expect("connect");
+    let late = Child::named(c"late", || drop(client().connect(&address)));
+    let owners = || -> Vec<String> {
+        let rows = sockets("-xp --columns owner,state,type,processes");
+        let unheld = rows.iter().filter(|row| row["processes"] == json!([]));
+        unheld.map(|row| row["owner"].as_str().expect("a word").to_owned()).collect()
+    };
+    wait_until("the client waits", || owners().len() == 2);
+    let mut found = owners();
+    found.sort();
+    assert_eq!(found, ["accept-queue", "request"]);
+    drop(late);
 }
 
 /// A listening unix socket of this type, and clients that have connected to it.

@@ -15,15 +15,24 @@ const COLUMNS: &str = "-tux --columns protocol,inode,sockmap";
 
 /// Creates a map for one socket.
 fn map(kind: MapType, name: &str) -> libbpf_rs::Result<MapHandle> {
+    map_of(kind, name, 1)
+}
+
+/// Creates a map for so many sockets.
+fn map_of(kind: MapType, name: &str, most: u32) -> libbpf_rs::Result<MapHandle> {
     let size = size_of::<bpf_map_create_opts>() as _;
     let options = bpf_map_create_opts { sz: size, ..Default::default() };
-    MapHandle::create(kind, Some(name), 4, 4, 1, &options)
+    MapHandle::create(kind, Some(name), 4, 4, most, &options)
 }
 
 /// Puts a socket into a map.
 fn put(map: &MapHandle, socket: &impl AsFd) -> libbpf_rs::Result<()> {
+    put_at(map, 0, socket)
+}
+
+fn put_at(map: &MapHandle, key: u32, socket: &impl AsFd) -> libbpf_rs::Result<()> {
     let fd = socket.as_fd().as_raw_fd();
-    map.update(&0u32.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+    map.update(&key.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
 }
 
 /// The map as bpf(2) reports it.
@@ -86,6 +95,32 @@ fn a_socket_is_in_maps() {
     drop(second);
     first.delete(&0u32.to_ne_bytes()).expect("it is removed");
     wait_until("the socket is in no map", || shown(&client) == Value::Null);
+}
+
+/// The kernel has a link for each key.
+#[test]
+fn several_keys_of_a_map() {
+    enter_namespace();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+    let large = map_of(MapType::Sockmap, "flows", 6)
+        .and_then(|map| (0..6).try_for_each(|key| put_at(&map, key, &client)).map(|()| map));
+    let large = match large {
+        Ok(large) => large,
+        Err(error) => return not_tested(&format!("sockmaps: {error}")),
+    };
+    assert_eq!(shown(&client), json!([reported(&large)]));
+    let small = map(MapType::Sockhash, "small").expect("a map");
+    put(&small, &client).expect("a second map");
+    let both = shown(&client);
+    assert_eq!(both.as_array().map(Vec::len), Some(2), "{both}");
+    for (condition, count) in [("sockmap=small", 1), ("not sockmap=small", 2), ("sockmap=flows", 1)]
+    {
+        let output = knetstat(["-tH", "--columns", "sockmap", "--where", condition]);
+        assert!(output.status.success(), "{condition}: {output:?}");
+        let rows = String::from_utf8_lossy(&output.stdout).lines().count();
+        assert_eq!(rows, count, "{condition}");
+    }
 }
 
 #[test]

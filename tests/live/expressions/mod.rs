@@ -129,6 +129,7 @@ impl Reading {
         let everything = ColumnRequest { chosen: Column::ALL.to_vec(), ..ColumnRequest::default() };
         let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, |_| true));
         let config = Config {
+            pids: Vec::new(),
             owners_are_optional: false,
             scope: Scope::Own,
             filter: all,

@@ -152,6 +152,12 @@ fn join(socket: &Socket, is_v6: bool) {
     }
 }
 
+/// Joins a second group.
+fn join_another(socket: &Socket) {
+    let group = [&[239, 1, 2, 4][..], &[0; 4], &LO.to_ne_bytes()].concat();
+    bytes_of(socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group);
+}
+
 impl Sockets {
     /// Opens the sockets in the namespace of this thread. `name` is that of the test.
     pub fn open(name: &str) -> Sockets {
@@ -160,6 +166,7 @@ impl Sockets {
         fs::create_dir(&directory).expect("a new directory");
         let member = bound(AF_INET, SOCK_DGRAM, "0.0.0.0:7205");
         join(&member, false);
+        join_another(&member);
         let mut sleep = Command::new("sleep");
         sleep.arg("600").stdin(Stdio::from(OwnedFd::from(member.try_clone().expect("dup"))));
         let sleep = sleep.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sleep(1)");
