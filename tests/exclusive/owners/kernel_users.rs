@@ -1,11 +1,16 @@
 //! The part of the kernel that uses a socket of the kernel, compared with /proc/kallsyms.
 
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 
+use knetstat::kernel::syscall;
+use nix::libc;
 use serde_json::{json, Value};
 
 use super::truth::owned;
 use super::{alone, at_port, line_at_port};
+use crate::common::ebpf::Ebpf;
 use crate::common::{ip, kernel_user, not_tested, sockets, stdout};
 
 /// Asserts that all outputs tell that this function receives for the socket at this port.
@@ -70,6 +75,35 @@ fn a_listener() {
         return not_tested("who uses a socket of RDS, which this kernel does not have");
     };
     check(16385, "-t -6", "rds_tcp_listen_data_ready", "kernel");
+}
+
+/// Hands a connection to a new socket of KCM, which the kernel then receives for: net/kcm/kcmsock.c, kcm_attach_ioctl().
+fn hand_over(connection: &impl AsFd, parser: &Ebpf) -> std::io::Result<OwnedFd> {
+    const AF_KCM: i32 = 41;
+    const SIOCKCMATTACH: libc::Ioctl = 0x89e0;
+    let kcm = syscall::socket(AF_KCM, libc::SOCK_DGRAM, 0)?;
+    let descriptors = [connection.as_fd().as_raw_fd(), parser.program().as_fd().as_raw_fd()];
+    // SAFETY: the request reads a struct kcm_attach, which is two numbers.
+    match unsafe { libc::ioctl(kcm.as_raw_fd(), SIOCKCMATTACH, &descriptors) } {
+        0 => Ok(kcm),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+/// It is no socket of the kernel, and no process holds it any more.
+#[test]
+fn a_socket_that_a_process_has_handed_over() {
+    let _turn = alone();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connect");
+    let port = client.local_addr().expect("an address").port();
+    let parser = Ebpf::socket_filter("whole_message");
+    let _kcm = match hand_over(&client, &parser) {
+        Ok(kcm) => kcm,
+        Err(error) => return not_tested(&format!("a socket that KCM has: {error}")),
+    };
+    drop(client);
+    check(port, "-t -4", "psock_data_ready", "kernel");
 }
 
 #[test]
