@@ -53,7 +53,7 @@ pub struct Processes {
     clock: OnceCell<Result<BootClock, String>>,
     /// Whether the PIDs of /proc are those of knetstat.
     view: OnceCell<Result<(), String>>,
-    names: OnceCell<Result<HashMap<u32, Rc<[u8]>>, String>>,
+    names: OnceCell<Result<users::ByNumber, String>>,
     /// Why something could not be looked up.
     obstacle: OnceCell<String>,
 }

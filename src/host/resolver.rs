@@ -22,7 +22,7 @@ const KEPT: usize = 100_000;
 #[derive(Debug)]
 pub struct Resolver {
     services: Services,
-    users: HashMap<u32, Rc<[u8]>>,
+    users: users::ByNumber,
     /// The names of /etc/hosts.
     of_file: HashMap<IpAddr, Rc<[u8]>>,
     /// The addresses that were asked for, and their names.
@@ -151,7 +151,7 @@ mod tests {
     fn answers_are_not_kept_without_limit() {
         let resolver = Resolver {
             services: Services::default(),
-            users: HashMap::new(),
+            users: users::ByNumber::new(),
             of_file: HashMap::from([([10, 0, 0, 1].into(), (*b"db").into())]),
             asked: RefCell::default(),
             wanted: RefCell::default(),

@@ -19,13 +19,16 @@ pub fn names() -> Vec<String> {
     users.map(|(name, _)| escaped(name)).collect()
 }
 
+/// Names of users by UID.
+pub type ByNumber = HashMap<u32, Rc<[u8]>>;
+
 /// The names of users by UID. Of several names, the first counts, as in getpwuid(3). Empty if there is no such file.
 ///
 /// # Errors
 ///
 /// As [`Database::all_lines`].
-pub fn by_number() -> Result<HashMap<u32, Rc<[u8]>>, String> {
-    let mut names = HashMap::new();
+pub fn by_number() -> Result<ByNumber, String> {
+    let mut names = ByNumber::new();
     for (name, uid) in database().all_lines()?.filter_map(user) {
         names.entry(uid).or_insert_with(|| name.into());
     }

@@ -88,7 +88,6 @@ fn measure_tcp(arguments: &Arguments, tools: &Tools, results: &mut Results) -> a
         }
         scene.grow(size - 1)?;
         measure_size(arguments, tools, Kind::Tcp, size, TCP, results)?;
-        rcu::report(&report::grouped(size))?;
         if arguments.latency() && among_many == Some(size) {
             let (busy, size) = (ping::CONNECTIONS, report::grouped(size));
             let title = format!("{busy} busy connections among {size} sockets");
@@ -115,5 +114,5 @@ fn measure_size(
         format!("{} {} sockets, median of {rounds} rounds", report::grouped(size), kind.title());
     report::runs(&title, &runs, &samples);
     results.add(size, &runs, samples);
-    Ok(())
+    rcu::report(&format!("{} {}", report::grouped(size), kind.title()), kind.family())
 }

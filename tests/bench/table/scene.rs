@@ -8,6 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{bail, ensure, Context};
+use knetstat::kernel::family::Family;
 use nix::sched::{unshare, CloneFlags};
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use socket2::SockRef;
@@ -34,6 +35,14 @@ pub enum Kind {
 
 impl Kind {
     const ALL: [Kind; 3] = [Kind::Tcp, Kind::Udp, Kind::Unix];
+
+    pub fn family(self) -> Family {
+        match self {
+            Kind::Tcp => Family::Tcp,
+            Kind::Udp => Family::Udp,
+            Kind::Unix => Family::Unix,
+        }
+    }
 
     /// The name of the protocol in a sentence.
     pub fn title(self) -> &'static str {
