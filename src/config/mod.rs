@@ -76,6 +76,8 @@ pub struct Config {
     pub walks: bool,
     /// Whether the processes that hold sockets are shown where they may be read, but were not asked for.
     pub owners_are_optional: bool,
+    /// Whether the names of network namespaces are shown, but were not asked for.
+    pub netns_names_are_optional: bool,
     /// The directory of the pins to read, if the run is to read pins in any case.
     pub pins: Option<PathBuf>,
 }
@@ -119,6 +121,7 @@ impl Config {
             kernel_filter: std::env::var_os("KNETSTAT_NO_KERNEL_FILTER").is_none(),
             walks: permits_walks(),
             owners_are_optional: owners_are_optional(args, &keys),
+            netns_names_are_optional: netns_names_are_optional(args, &keys),
             pins: args.pins.clone(),
             keys,
             filter,
@@ -204,6 +207,12 @@ fn owners_are_optional(args: &TableArgs, keys: &[Key]) -> bool {
     let needs = |needs| matches!(needs, Needs::Holders | Needs::PeerHolders);
     let asks = |key: &Key| matches!(key, Key::Column(column) if needs(column.needs()));
     args.long && !args.programs && !args.peer && !keys.iter().any(asks)
+}
+
+/// Whether only JSON asks for the names of network namespaces, as for everything else.
+fn netns_names_are_optional(args: &TableArgs, keys: &[Key]) -> bool {
+    let is_asked = |key: &Key| matches!(key, Key::Column(Column::Netns | Column::NetnsName));
+    scope(args) == Scope::Own && args.columns.is_empty() && !keys.iter().any(is_asked)
 }
 
 fn scope(args: &TableArgs) -> Scope {

@@ -23,6 +23,8 @@ pub struct Names {
     obstacle: Option<String>,
     /// Whether a name was requested that may be among the missing names.
     is_missed: Cell<bool>,
+    /// Whether names are shown as far as they are known, because nobody has asked for them.
+    are_optional: bool,
 }
 
 impl Names {
@@ -39,6 +41,11 @@ impl Names {
             names.by_inode.entry(inode).or_insert_with(|| container.word().into_bytes());
         }
         names
+    }
+
+    /// Returns the same names, of which none is reported as missing.
+    pub fn optional(self) -> Names {
+        Names { are_optional: true, ..self }
     }
 
     /// Adds a name. If its namespace is not mounted yet, the name is an empty file of another file
@@ -77,7 +84,8 @@ impl Names {
 
     /// What is missing of the requested names, as the end of a sentence. `None` if nothing is.
     pub fn missing(&self) -> Option<String> {
-        let why = self.obstacle.as_ref().filter(|_| self.is_missed.get());
+        let is_missed = self.is_missed.get() && !self.are_optional;
+        let why = self.obstacle.as_ref().filter(|_| is_missed);
         why.map(|why| format!("names of network namespaces: {why}"))
     }
 

@@ -168,6 +168,29 @@ fn without_proc_it_works() {
     assert_eq!(shown[0]["inode"], inode(&socket));
 }
 
+/// What /proc alone tells is unknown, and not none, where it is asked for.
+#[test]
+fn without_proc_names_and_sysctls_are_unknown() {
+    enter_namespace();
+    let _socket = UdpSocket::bind("127.0.0.1:0").expect("a UDP socket");
+    for (arguments, why, shown) in [
+        ("-uH --columns netns_name", "names of network namespaces: /proc is not mounted (", "?"),
+        ("-uH --count-by netns_name", "names of network namespaces: /proc is not mounted (", "?"),
+        ("-u --long", "values of sysctls: /proc/sys is not there (", "net.core.rmem_default"),
+        ("options so_rcvbuf", "sysctls: /proc/sys is not there (", "net.core.rmem_max (unknown; "),
+    ] {
+        let output = sandbox::run_without(&["/proc"], arguments);
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(stderr.contains(why) && stdout.contains(shown), "{arguments}: {stdout}{stderr}");
+        assert_eq!(output.status.code(), Some(1), "{arguments}");
+    }
+    let output = sandbox::run_without(&["/proc"], "-u --netns docker:4f5e6d7c8b9a");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("cannot look for the container docker:4f5e6d7c8b9a: /proc"), "{stderr}");
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+}
+
 /// The environment variables that select the system call to fail, and its error.
 const CALL: &str = "KNETSTAT_TEST_CALL";
 const ERRNO: &str = "KNETSTAT_TEST_ERRNO";

@@ -173,6 +173,7 @@ pub const PLAIN: Style = Style {
 pub fn config(format: Format, request: &ColumnRequest) -> Config {
     Config {
         pids: Vec::new(),
+        netns_names_are_optional: false,
         keys: Vec::new(),
         asked: Selection::default(),
         sort: Vec::new(),

@@ -271,6 +271,7 @@ fn enter_all(
     };
     interfaces.check().map_err(Error::Usage)?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
+    let names = if config.netns_names_are_optional { names.optional() } else { names };
     let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
     let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
     let asked_pids = AskedPids::look_up(&config.pids, shown.as_deref());

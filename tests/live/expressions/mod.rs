@@ -130,6 +130,7 @@ impl Reading {
         let lost = loader.btf().map(|btf| Lost::of(btf, &request.families, |_| true));
         let config = Config {
             pids: Vec::new(),
+            netns_names_are_optional: false,
             owners_are_optional: false,
             scope: Scope::Own,
             filter: all,
