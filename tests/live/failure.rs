@@ -187,7 +187,10 @@ fn without_proc_names_and_sysctls_are_unknown() {
     }
     let output = sandbox::run_without(&["/proc"], "-u --netns docker:4f5e6d7c8b9a");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("cannot look for the container docker:4f5e6d7c8b9a: /proc"), "{stderr}");
+    assert!(
+        stderr.contains("cannot look for the container docker:4f5e6d7c8b9a: /proc"),
+        "{stderr}"
+    );
     assert_eq!(output.status.code(), Some(1), "{stderr}");
 }
 
