@@ -25,7 +25,7 @@ impl Glob {
         for part in names.split_inclusive(WILD) {
             let name = part.trim_end_matches(WILD);
             let (name, wild) = (unescaped(name), &part[name.len()..]);
-            text += &escaped(&name).replace('*', "\\x2a").replace('?', "\\x3f");
+            text += &printed(&name);
             pattern += &literal(&name);
             text += wild;
             pattern += wild;
@@ -48,9 +48,16 @@ impl Glob {
         !self.text.contains(WILD)
     }
 
-    /// The name that alone matches, without escapes. `None` for a pattern.
-    pub fn name(&self) -> Option<Vec<u8>> {
-        self.is_name().then(|| unescaped(&self.text))
+    /// The same pattern or, for a name that is longer, one for so many bytes of it.
+    pub fn cut_to(self, length: usize) -> Glob {
+        let name = unescaped(&self.text);
+        if !self.is_name() || name.len() <= length {
+            return self;
+        }
+        let name = &name[..length];
+        let pattern = literal(name);
+        let pattern = if self.any_case { pattern.to_lowercase() } else { pattern };
+        Glob { text: printed(name), pattern: WildMatch::new(&pattern), any_case: self.any_case }
     }
 }
 
@@ -62,6 +69,11 @@ impl fmt::Display for Glob {
 }
 
 const WILD: [char; 2] = ['*', '?'];
+
+/// A name in a pattern: with escapes, also of wildcards.
+fn printed(name: &[u8]) -> String {
+    escaped(name).replace('*', "\\x2a").replace('?', "\\x3f")
+}
 
 /// Converts a name so that a pattern matches it literally. Each byte that is not UTF-8, and each `*` and `?`,
 /// becomes one of the last private-use characters of Unicode.

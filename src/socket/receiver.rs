@@ -10,8 +10,9 @@ pub const FACTS: [Fact; 1] = [value!(RECEIVER RECEIVER__length)];
 /// net/netlink/af_netlink.c, __netlink_kernel_create().
 const OF_ALL: [&[u8]; 2] = [b"sock_def_readable", b"netlink_data_ready"];
 
-/// The beginning of the functions of sockets in a sockmap, which remain those of processes: net/core/skmsg.c.
-const OF_SOCKMAPS: &[u8] = b"sk_psock_";
+/// The beginnings of the functions of sockets that remain those of processes: in a sockmap (net/core/skmsg.c), and as the
+/// subflow of an MPTCP socket (net/mptcp/subflow.c).
+const OF_PROCESSES: [&[u8]; 2] = [b"sk_psock_", b"subflow_"];
 
 /// Who uses a socket of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub(super) fn of<'a>(record: &Record<'a>) -> KernelUser<'a> {
 /// record has a name then, because the kernel keeps data of its own at the socket.
 pub(super) fn of_handed<'a>(record: &Record<'a>) -> KernelUser<'a> {
     match record.receiver().map(|_| of(record)) {
-        Some(KernelUser::Is(user)) if !user.starts_with(OF_SOCKMAPS) => KernelUser::Is(user),
+        Some(KernelUser::Is(user)) if !OF_PROCESSES.iter().any(|it| user.starts_with(it)) => {
+            KernelUser::Is(user)
+        }
         _ => KernelUser::None,
     }
 }

@@ -134,13 +134,12 @@ pub fn interface(word: &str) -> Operand {
 
 /// The same value for the name of a process, of which the kernel keeps 15 bytes: a longer name means what it begins with.
 pub fn of_command(operand: Operand) -> Operand {
-    let cut = |name: &[u8]| name[..name.len().min(COMMAND_LENGTH)].to_vec();
     match operand {
-        Operand::Text(name) => Operand::Text(cut(&name)),
-        Operand::Glob(glob) => match glob.name() {
-            Some(name) => Operand::Glob(Glob::new(&escaped(&cut(&name)), false)),
-            None => Operand::Glob(glob),
-        },
+        Operand::Text(mut name) => {
+            name.truncate(COMMAND_LENGTH);
+            Operand::Text(name)
+        }
+        Operand::Glob(glob) => Operand::Glob(glob.cut_to(COMMAND_LENGTH)),
         operand => operand,
     }
 }

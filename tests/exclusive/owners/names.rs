@@ -187,6 +187,29 @@ fn patterns_for_names() {
     }
 }
 
+/// The kernel keeps 15 bytes, and a longer name means what it begins with.
+#[test]
+fn a_name_that_is_longer_than_the_kernel_keeps() {
+    let _turn = with_puppets();
+    let mut puppet = Puppet::new();
+    rename(&mut puppet, b"a*very-long-name-of-a-process");
+    puppet.ask("udp 127.0.0.1:4000");
+    for name in [r"a\x2avery-long-name-of-a-process", r"a\x2avery-long-nam", r"a\x2avery-long-names"]
+    {
+        assert_eq!(sockets(&format!("-u --command {name}")).len(), 1, "{name}");
+        assert_eq!(sockets(&format!("-u --where command={name}")).len(), 1, "{name}");
+    }
+    for name in [
+        r"a\x2avery-long-n",
+        r"a\x2avery-long-nothing",
+        r"a\x2avery-long-name-of*",
+        "axvery-long-nam",
+    ] {
+        assert_eq!(sockets(&format!("-u --command {name}")).len(), 0, "{name}");
+    }
+    assert_eq!(sockets("-u --command a*-nam").len(), 1);
+}
+
 #[test]
 fn the_name_is_that_of_the_first_thread() {
     let _turn = with_puppets();
