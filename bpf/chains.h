@@ -231,7 +231,10 @@ static __always_inline void begin_collecting(struct lane *lane)
 		restart_chain(lane);
 }
 
-/* The steps were used up within a chain, which is left to the next call, with more steps if it was the only one. */
+/*
+ * The steps were used up within a chain, which is left to the next call: if it was the only one, with as many addresses as
+ * were tried last, or with more steps.
+ */
 static __always_inline void give_up_chain(struct lane *lane, struct output *output)
 {
 	struct collecting *c = &lane->collecting;
@@ -239,6 +242,8 @@ static __always_inline void give_up_chain(struct lane *lane, struct output *outp
 	c->found = c->before;
 	if (c->slot != lane->slot) {
 		lane->low = lane->width = 0;
+	} else if (c->high != ~0ULL && (!lane->width || c->high - c->low < lane->width)) {
+		lane->width = c->high - c->low;
 	} else if (lane->steps < CALL_STEPS_MAX) {
 		lane->steps *= 2;
 	} else {

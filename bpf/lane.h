@@ -88,6 +88,7 @@ struct call {
 	__u64 next_stripe;
 	__u64 low;
 	__u64 width;
+	__u64 steps;
 	__u64 limit;
 };
 
@@ -110,6 +111,7 @@ struct lane {
 	__u64 retakes; /* how often the call was made again, because sockets had changed */
 	__u64 unsteady; /* whether that is so in this call: enum unsteady */
 	__u64 work; /* the steps of this call in the queues of sockets */
+	__u64 is_busy; /* whether `limit` was lowered because there were too many */
 	__u64 copied_net; /* which namespace the copy is of */
 	struct collecting collecting;
 	struct call first;

@@ -11,8 +11,8 @@
 
 /*
  * The most packets and files of a queue, and how often it is read if it changes. All are read in one call, in which each
- * takes an eighth of a microsecond. The limit of a listener's queue is 4096, unless net.core.somaxconn was raised, and a
- * queue of messages has less than 300 small packets, unless its sender has CAP_NET_ADMIN or net.core.wmem_max was raised.
+ * takes an eighth of a microsecond. The limit of a listener's queue is 4096, unless net.core.somaxconn was raised. A queue
+ * of messages has less than 300 packets, unless net.core.wmem_max was raised, each with up to 253 files.
  */
 #define MESSAGE_STEPS 6144
 #define MESSAGE_TRIES 8

@@ -254,13 +254,11 @@ static __always_inline int visit(struct lane *lane)
 	int noted;
 
 	copy_common(lane, node - NODE_OFFSET);
-	if (lane->slots.nulls == NO_NULLS) {
-		if ((__u64)COMMON(lane)->skc_node.pprev != c->link) {
-			restart_chain(lane);
-			return 0;
-		}
-		c->link = node;
+	if ((__u64)COMMON(lane)->skc_node.pprev != c->link) {
+		restart_chain(lane);
+		return 0;
 	}
+	c->link = node;
 	if (is_wanted_here(lane)) {
 		noted = note(lane, node - NODE_OFFSET);
 		if (noted)

@@ -47,10 +47,13 @@ enum unsteady {
  */
 static __always_inline bool is_full(struct lane *lane, struct output *output, __u32 index)
 {
-	if (output->header.length <= OUTPUT_SIZE - RECORD_ROOM && (lane->work < CALL_WORK || !index))
+	bool has_room = output->header.length <= OUTPUT_SIZE - RECORD_ROOM;
+
+	if (has_room && (lane->work < CALL_WORK || !index))
 		return false;
 	if (index < lane->limit)
 		lane->limit = index;
+	lane->is_busy = has_room;
 	return true;
 }
 
@@ -340,7 +343,7 @@ static __always_inline bool begin_table(struct lane *lane, struct output *output
 	begin_stripe(lane);
 	lane->steps = CALL_STEPS;
 	lane->limit = CALL_SOCKETS;
-	lane->retakes = 0;
+	lane->retakes = lane->is_busy = 0;
 	lane->next_table++;
 	if (lane->next_table > last_table(kind)) {
 		lane->next_table = first_table(kind);
@@ -370,6 +373,7 @@ __noinline int begin_call(__u32 number, __u64 session, __u32 kind)
 		.next_stripe = lane->next_stripe,
 		.low = lane->low,
 		.width = lane->width,
+		.steps = lane->steps,
 		.limit = lane->limit,
 	};
 	lane->unsteady = lane->work = 0;
@@ -389,6 +393,11 @@ static __always_inline bool is_retaken(struct lane *lane, struct output *output)
 	if (lane->unsteady & UNSTEADY_CHANGED)
 		output->header.lost++;
 	lane->retakes = 0;
+	/* Other queues may be shorter, unlike other records. */
+	if (lane->is_busy && lane->limit < CALL_SOCKETS)
+		lane->limit *= 2;
+	if (lane->limit > CALL_SOCKETS)
+		lane->limit = CALL_SOCKETS;
 	return false;
 }
 
@@ -408,6 +417,7 @@ __noinline int end_call(__u32 number)
 		lane->next_stripe = lane->first.next_stripe;
 		lane->low = lane->first.low;
 		lane->width = lane->first.width;
+		lane->steps = lane->first.steps;
 	}
 	output->header.order = lane->tables_begun << 32 | lane->end;
 	duration = bpf_ktime_get_ns() - lane->begun_at;

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use crate::host::netns_names::Names;
+use crate::host::processes::check_view;
 use crate::kernel::namespace;
 use crate::text::escaped;
 
@@ -35,13 +36,15 @@ impl AskedPids {
 /// Why the sockets of a process are not shown, as the end of a sentence. `None` if they are, or if that is not known. `shown`
 /// are the inode numbers of the network namespaces that are shown; `None` stands for all.
 fn obstacle(pid: u32, shown: Option<&[u32]>) -> Option<String> {
-    if !namespace::has_task(pid, pid) {
-        return Some(match process_of(pid) {
+    let is_pid = i32::try_from(pid).is_ok_and(|pid| pid > 0);
+    let has_proc = check_view().is_ok();
+    if !is_pid || !namespace::has_task(pid, pid) {
+        return Some(match process_of(pid).filter(|_| has_proc) {
             Some(process) => format!("process {pid}, which is a thread of process {process}"),
             None => format!("process {pid}, which does not exist"),
         });
     }
-    let (shown, used) = (shown?, namespaces_of(pid).ok()?);
+    let (shown, used) = (shown.filter(|_| has_proc)?, namespaces_of(pid).ok()?);
     let other = used.iter().min().filter(|_| shown.iter().all(|inode| !used.contains(inode)))?;
     let names = Names::read();
     let name = names.of(*other).map_or_else(|| other.to_string(), escaped);

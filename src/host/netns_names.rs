@@ -19,12 +19,14 @@ pub const NAMED: &str = "/run/netns";
 #[derive(Debug, Default)]
 pub struct Names {
     by_inode: HashMap<u32, Vec<u8>>,
-    /// Why some names may be missing.
+    /// Why some names of ip-netns(8) may be missing,
     obstacle: Option<String>,
+    /// and those of containers.
+    of_containers: Option<String>,
     /// Whether a name was requested that may be among the missing names.
     is_missed: Cell<bool>,
-    /// Whether names are shown as far as they are known, because nobody has asked for them.
-    are_optional: bool,
+    /// Whether names of containers are shown as far as they are known, because nobody has asked for names.
+    containers_are_optional: bool,
 }
 
 impl Names {
@@ -36,16 +38,16 @@ impl Names {
             Err(error) => names.note(Path::new(NAMED), &error),
         }
         let (containers, obstacle) = Members::read().namespaces();
-        names.obstacle = names.obstacle.or(obstacle);
+        names.of_containers = obstacle;
         for (inode, container) in containers {
             names.by_inode.entry(inode).or_insert_with(|| container.word().into_bytes());
         }
         names
     }
 
-    /// Returns the same names, of which none is reported as missing.
-    pub fn optional(self) -> Names {
-        Names { are_optional: true, ..self }
+    /// Returns the same names, of which none of a container is reported as missing. Other users' processes may be hidden.
+    pub fn with_optional_containers(self) -> Names {
+        Names { containers_are_optional: true, ..self }
     }
 
     /// Adds a name. If its namespace is not mounted yet, the name is an empty file of another file
@@ -79,13 +81,13 @@ impl Names {
 
     /// Whether a namespace that has no name here has none at all.
     pub fn are_complete(&self) -> bool {
-        self.obstacle.is_none()
+        self.obstacle.is_none() && self.of_containers.is_none()
     }
 
     /// What is missing of the requested names, as the end of a sentence. `None` if nothing is.
     pub fn missing(&self) -> Option<String> {
-        let is_missed = self.is_missed.get() && !self.are_optional;
-        let why = self.obstacle.as_ref().filter(|_| is_missed);
+        let of_containers = self.of_containers.as_ref().filter(|_| !self.containers_are_optional);
+        let why = self.obstacle.as_ref().or(of_containers).filter(|_| self.is_missed.get());
         why.map(|why| format!("names of network namespaces: {why}"))
     }
 

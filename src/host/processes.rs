@@ -161,7 +161,11 @@ fn exists(pid: u32) -> bool {
 
 /// Checks that /proc exists and has the PIDs of this PID namespace: NSpid has the PID in the namespace of /proc, then
 /// those in the namespaces below it.
-fn check_view() -> Result<(), String> {
+///
+/// # Errors
+///
+/// What is wrong with /proc, and what to do.
+pub fn check_view() -> Result<(), String> {
     let path = "/proc/self/status";
     let status = fs::read(path).map_err(|error| {
         format!("cannot read {path}: {} (`mount -t proc proc /proc`)", reason(&error))

@@ -34,11 +34,24 @@ pub struct Resolver {
     service: RefCell<Option<NameService>>,
     /// Why names cannot be asked for, and what to do about it.
     obstacle: RefCell<Option<String>>,
-    /// The names that are missing because their file cannot be read, as the ends of sentences.
-    missing_files: Vec<String>,
+    /// The files that cannot be read.
+    unread: Vec<Unread>,
     /// How long a reading may still wait for answers.
     left: Cell<Duration>,
 }
+
+/// A file of names that cannot be read.
+#[derive(Debug)]
+struct Unread {
+    what: &'static str,
+    why: String,
+    /// Whether a name was requested that may be in it.
+    is_missed: Cell<bool>,
+}
+
+const SERVICES: &str = "services";
+const USERS: &str = "users";
+const HOSTS: &str = "hosts";
 
 impl Resolver {
     /// Reads the files of names, and prepares to ask the name services from the network namespace of this process. To be
@@ -49,14 +62,13 @@ impl Resolver {
             Some(Err(error)) => (None, Some(not_started(&reason(&error)))),
             None => (None, None),
         };
-        let mut missing_files = Vec::new();
-        let mut note =
-            |what: &str, why: String| missing_files.push(format!("names of {what}: {why}"));
+        let mut unread = Vec::new();
+        let mut note = |what, why| unread.push(Unread { what, why, is_missed: Cell::new(false) });
         Resolver {
-            services: Services::read().map_err(|why| note("services", why)).unwrap_or_default(),
-            users: users::by_number().map_err(|why| note("users", why)).unwrap_or_default(),
-            of_file: by_address().map_err(|why| note("hosts", why)).unwrap_or_default(),
-            missing_files,
+            services: Services::read().map_err(|why| note(SERVICES, why)).unwrap_or_default(),
+            users: users::by_number().map_err(|why| note(USERS, why)).unwrap_or_default(),
+            of_file: by_address().map_err(|why| note(HOSTS, why)).unwrap_or_default(),
+            unread,
             asked: RefCell::default(),
             wanted: RefCell::default(),
             service: RefCell::new(service),
@@ -111,11 +123,19 @@ impl Resolver {
     pub fn missing(&self) -> Vec<String> {
         let why = self.obstacle.borrow();
         let of_service = why.as_ref().map(|why| format!("names of hosts: {why}"));
-        self.missing_files.iter().cloned().chain(of_service).collect()
+        let missed = self.unread.iter().filter(|file| file.is_missed.get());
+        let of_files = missed.map(|file| format!("names of {}: {}", file.what, file.why));
+        of_files.chain(of_service).collect()
+    }
+
+    /// Notes that a name of this kind is shown.
+    fn want(&self, what: &str) {
+        self.unread.iter().filter(|file| file.what == what).for_each(|it| it.is_missed.set(true));
     }
 
     /// The name of a host, as far as it is known.
     pub fn host(&self, address: IpAddr) -> Option<Rc<[u8]>> {
+        self.want(HOSTS);
         let address = address.to_canonical();
         let asked = || self.asked.borrow().get(&address).cloned().flatten();
         self.of_file.get(&address).cloned().or_else(asked)
@@ -123,11 +143,13 @@ impl Resolver {
 
     /// The name of the service at a port of sockets of this family.
     pub fn service(&self, family: Family, port: u16) -> Option<Rc<[u8]>> {
+        self.want(SERVICES);
         self.services.at(family, port)
     }
 
     /// The name of a user.
     pub fn user(&self, uid: u32) -> Option<Rc<[u8]>> {
+        self.want(USERS);
         self.users.get(&uid).cloned()
     }
 }
@@ -157,7 +179,7 @@ mod tests {
             wanted: RefCell::default(),
             service: RefCell::default(),
             obstacle: RefCell::default(),
-            missing_files: Vec::new(),
+            unread: Vec::new(),
             left: Cell::new(PATIENCE),
         };
         for n in 0..=KEPT as u32 {

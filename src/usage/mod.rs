@@ -159,9 +159,9 @@ fn letter(option: &str, command: &Command, words: &[String]) -> Option<String> {
     let shown = escaped(option.as_bytes());
     match (line, meant) {
         (Some(line), _) => {
-            let pids = lsof::terse(words).filter(|_| letter == 'i').map(|line| {
-                format!(" (for PIDs alone, as lsof -t prints: knetstat {})", words::shell(&line))
-            });
+            let pids = lsof::terse(words)
+                .filter(|_| letter == 'i')
+                .map(|line| format!(" (for PIDs alone: knetstat {})", words::shell(&line)));
             let pids = pids.unwrap_or_default();
             Some(format!("no {shown} here; use knetstat {}{pids}", words::shell(&line)))
         }

@@ -12,7 +12,7 @@ use std::thread;
 
 use nix::sched::{setns, CloneFlags};
 
-use crate::common::{enter_namespace, knetstat, not_tested, set_bytes, stdout, KNETSTAT};
+use crate::common::{enter_namespace, knetstat, not_tested, set_bytes, sockets, stdout, KNETSTAT};
 use crate::exclusive;
 use crate::netns::Named;
 
@@ -44,6 +44,37 @@ fn complete(output: &Output) -> String {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success());
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+/// A namespace without a name has another one than any.
+#[test]
+fn a_namespace_is_compared_by_its_name() {
+    let _turn = exclusive();
+    let named = Named::new();
+    let (_inside, inode) = (named.within(bound), named.inode().to_string());
+    enter_namespace();
+    let _outside = bound();
+    let count = |expression: &str| {
+        let arguments = format!("-uH --all-netns --sport 7200 --where");
+        let words = arguments.split(' ').chain([expression]);
+        complete(&knetstat(words)).lines().count()
+    };
+    let name = &named.0;
+    for (expression, rows) in [
+        (format!("netns = {name}"), 1),
+        (format!("netns = {name},other"), 1),
+        (format!("netns != {name}"), 1),
+        (format!("not netns = {name}"), 1),
+        (format!("netns = {inode}"), 1),
+        (format!("netns != {inode}"), 1),
+        ("netns = other".into(), 0),
+        ("netns != other".into(), 2),
+    ] {
+        assert_eq!(count(&expression), rows, "{expression}");
+    }
+    // JSON has the number, and compares the name.
+    let rows = sockets(&format!("-u --all-netns --sport 7200 --where netns={name}"));
+    assert_eq!(rows.len(), 1);
 }
 
 /// With any limit of descriptors, namespaces have their names or the run reports that names are missing.

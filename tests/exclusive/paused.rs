@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::common::enter_namespace;
 use crate::common::scene::inode;
+use crate::common::{enter_namespace, KNETSTAT};
 use knetstat::kernel::family::Family;
 use knetstat::kernel::load::Loader;
 use knetstat::kernel::request::Request;
@@ -20,6 +22,9 @@ use knetstat::record::Records;
 /// time, more than it reads.
 const STAYING: usize = 600;
 const OTHERS: usize = 200;
+
+/// The number of sockets of a chain that is longer than a call's steps at first.
+const LONG: usize = 3000;
 
 /// The bytes that are read at once: less than a call writes.
 const PART: usize = 4096;
@@ -67,6 +72,41 @@ fn check(what: &str, family: Family, open: impl Fn() -> Socket) {
     let times = |socket: &Socket| seen.get(&inode(socket)).copied().unwrap_or_default();
     let wrong = staying.iter().map(times).filter(|times| *times != 1).count();
     assert_eq!(wrong, 0, "{what}: so many of {STAYING} sockets that stay were not read once");
+}
+
+/// A chain that needs more steps than a call has at first, and a socket in it that changes whenever it is read.
+#[test]
+fn a_socket_of_a_long_chain_that_always_changes() {
+    let _turn = crate::exclusive();
+    enter_namespace();
+    allow_many_files();
+    let address: SocketAddr = (Ipv4Addr::LOCALHOST, 4433).into();
+    let sockets: Vec<Socket> = (0..LONG).map(|_| grouped(address, Type::DGRAM)).collect();
+    let is_done = AtomicBool::new(false);
+    let change = || {
+        for port in (1..=u16::MAX).cycle().take_while(|_| !is_done.load(Ordering::Relaxed)) {
+            let other = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            sockets[0].connect(&other.into()).expect("connect");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(change);
+        for _ in 0..5 {
+            let output = Command::new("timeout").args(["60", KNETSTAT, "-uH"]).output();
+            let output = output.expect("timeout(1)");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            // It either shows the others, or says that it cannot.
+            match output.status.code() {
+                Some(0) => {
+                    let rows = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+                    assert_eq!(rows, LONG, "{stderr}");
+                }
+                Some(1) => assert!(stderr.contains("changed faster than"), "{stderr}"),
+                _ => panic!("{:?} {stderr}", output.status),
+            }
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
 }
 
 fn listener(address: SocketAddr) -> Socket {

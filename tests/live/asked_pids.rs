@@ -8,7 +8,7 @@ use std::thread;
 use nix::sched::{setns, CloneFlags};
 use nix::unistd::gettid;
 
-use crate::common::{enter_namespace, ip_words, knetstat, wait_until, Child};
+use crate::common::{enter_namespace, ip_words, knetstat, wait_until, Child, KNETSTAT};
 
 /// A PID that is larger than those that the kernel gives: include/linux/threads.h, PID_MAX_LIMIT
 const NOBODY: &str = "4999999";
@@ -35,6 +35,9 @@ fn a_process_that_does_not_exist() {
             false => format!("{arguments} {NOBODY}"),
         };
         assert_missing(&arguments, &why);
+    }
+    for pid in ["0", "2147483647", "2147483648", "4294967295"] {
+        assert_missing(&format!("-t --pid {pid}"), &format!("process {pid}, which does not exist"));
     }
     assert_eq!(run(&format!("-tq --pid {NOBODY}")).status.code(), Some(2));
     // It may be any process.
@@ -96,6 +99,17 @@ fn a_process_in_another_network_namespace() {
     assert!(output.status.success() && !output.stdout.is_empty(), "{output:?}");
     drop((child, inherits, listener));
     ip_words(&["netns", "del", &name]);
+}
+
+/// The files of /proc are then those of other processes.
+#[test]
+fn the_proc_of_another_pid_namespace() {
+    enter_namespace();
+    let script = format!("sleep 60 & {KNETSTAT} -tH --pid $!; status=$?; kill $!; exit $status");
+    let arguments = ["--pid", "--fork", "--kill-child", "sh", "-c", &script];
+    let output =
+        std::process::Command::new("unshare").args(arguments).output().expect("unshare(1)");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
 /// A process in a namespace that is shown may have no sockets.

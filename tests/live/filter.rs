@@ -430,17 +430,22 @@ fn files_of_shown_names_that_cannot_be_read() {
             format!("mount -t tmpfs none /etc && {made} && exec {KNETSTAT} -H {arguments}");
         run("unshare", &["--mount", "sh", "-c", &script])
     };
-    for arguments in ["-tr --columns sport,uid", "-ur --csv --columns local,uid"] {
+    for (arguments, of) in [
+        ("-tr --columns uid", &["users passwd"][..]),
+        ("-tr --columns sport,uid", &["users passwd", "services services"]),
+        ("-ur --csv --columns local,uid", &["users passwd", "services services", "hosts hosts"]),
+    ] {
         let output = script("true", arguments);
         assert!(output.status.success(), "{output:?}");
         let numbers = String::from_utf8_lossy(&output.stdout).into_owned();
         let output = script(&format!("mkdir {files}"), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
-        for (what, file) in [("users", "passwd"), ("services", "services"), ("hosts", "hosts")] {
+        for (what, file) in of.iter().filter_map(|it| it.split_once(' ')) {
             let why = format!("names of {what}: cannot read /etc/{file}: Is a directory");
             assert!(stderr.contains(&why), "{arguments}: {stderr}");
         }
+        assert_eq!(stderr.matches("names of ").count(), of.len(), "{arguments}: {stderr}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), numbers, "{arguments}");
     }
     let output = script(&format!("mkdir {files}"), "-tp --long");

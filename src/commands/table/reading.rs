@@ -24,6 +24,7 @@ use crate::output::quiet::Quiet;
 use crate::output::Output;
 use crate::query::columns::Column;
 use crate::query::filter::Filter;
+use crate::query::key::Key;
 use crate::record::Records;
 use crate::socket::listener::Listeners;
 use crate::socket::messages::Messages;
@@ -271,7 +272,10 @@ fn enter_all(
     };
     interfaces.check().map_err(Error::Usage)?;
     let names = shows_netns_names(config).then(Names::read).unwrap_or_default();
-    let names = if config.netns_names_are_optional { names.optional() } else { names };
+    let names = match config.netns_names_are_optional {
+        true => names.with_optional_containers(),
+        false => names,
+    };
     let cgroups = shows_cgroups(config).then(Cgroups::read).unwrap_or_default();
     let namespaces = namespaces.with_names(names).with_cgroups(cgroups);
     let asked_pids = AskedPids::look_up(&config.pids, shown.as_deref());
@@ -294,6 +298,7 @@ fn with_peers(
 /// Whether network namespaces are shown by name. JSON has a separate member for the name.
 fn shows_netns_names(config: &Config) -> bool {
     config.asks_for(Column::NetnsName)
+        || config.keys.contains(&Key::Column(Column::Netns))
         || !config.format.whole_sockets && config.asks_for(Column::Netns)
 }
 

@@ -16,17 +16,15 @@ use crate::query::key::Key;
 use crate::socket::{kind, state};
 use crate::text::escaped;
 
-/// The column of names in place of that of numbers, which the table prints as a name where there is one.
-fn by_name(subject: Subject, comparison: Comparison, value: &Word) -> Subject {
+/// The type of the values to compare with. A network namespace is compared by its name, which the table prints, unless the
+/// values begin with digits.
+fn type_of_values(subject: Subject, comparison: Comparison, value: &Word) -> Type {
     let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-    match subject {
-        Subject::Key(Key::Column(Column::Netns))
-            if is_equality && parts(value).is_ok_and(|mut it| !it.any(is_number)) =>
-        {
-            Subject::Key(Key::Column(Column::NetnsName))
-        }
-        subject => subject,
+    let is_netns = subject == Subject::Key(Key::Column(Column::Netns));
+    match is_netns && is_equality && parts(value).is_ok_and(|mut it| !it.any(is_number)) {
+        true => Type::Name,
+        false => Type::of(subject),
     }
 }
 
@@ -128,11 +126,11 @@ impl Checker {
         comparison: Comparison,
         value: &Word,
     ) -> Result<Test, Fault> {
-        let subject = by_name(self.subject(name)?, comparison, value);
+        let subject = self.subject(name)?;
         if subject == Subject::Key(Key::Column(Column::Group)) {
             return Err(fault(name, GROUP.into()));
         }
-        let of_type = Type::of(subject);
+        let of_type = type_of_values(subject, comparison, value);
         let mut operands = match comparison {
             Comparison::Like => globs(&of_type, value)?,
             _ => self.operands(name.text(), &of_type, value)?,

@@ -221,6 +221,7 @@ fn compares(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> O
 
 fn compares_known(key: Key, comparison: Comparison, operand: &Operand, row: &Row) -> Option<bool> {
     match operand {
+        Operand::Text(name) if key == Key::Column(Column::Netns) => is_netns_called(name, row),
         Operand::States(states) => Some(states.contains(row.socket.state)),
         Operand::Glob(glob) => like(key, glob, row),
         Operand::Printed(text, any_case) => {
@@ -236,6 +237,14 @@ fn compares_known(key: Key, comparison: Comparison, operand: &Operand, row: &Row
             Comparison::Equal => equals(&row.datum(key), operand),
             comparison => ordered(&row.datum(key), operand, comparison),
         },
+    }
+}
+
+/// Whether the network namespace has this name. Unknown if its name is.
+fn is_netns_called(name: &[u8], row: &Row) -> Option<bool> {
+    match row.netns_name {
+        None if !row.knows_netns_names => None,
+        own => Some(own == Some(name)),
     }
 }
 

@@ -194,7 +194,8 @@ fn a_name_that_is_longer_than_the_kernel_keeps() {
     let mut puppet = Puppet::new();
     rename(&mut puppet, b"a*very-long-name-of-a-process");
     puppet.ask("udp 127.0.0.1:4000");
-    for name in [r"a\x2avery-long-name-of-a-process", r"a\x2avery-long-nam", r"a\x2avery-long-names"]
+    for name in
+        [r"a\x2avery-long-name-of-a-process", r"a\x2avery-long-nam", r"a\x2avery-long-names"]
     {
         assert_eq!(sockets(&format!("-u --command {name}")).len(), 1, "{name}");
         assert_eq!(sockets(&format!("-u --where command={name}")).len(), 1, "{name}");
