@@ -55,7 +55,7 @@ fn a_namespace_is_compared_by_its_name() {
     enter_namespace();
     let _outside = bound();
     let count = |expression: &str| {
-        let arguments = format!("-uH --all-netns --sport 7200 --where");
+        let arguments = "-uH --all-netns --sport 7200 --where";
         let words = arguments.split(' ').chain([expression]);
         complete(&knetstat(words)).lines().count()
     };

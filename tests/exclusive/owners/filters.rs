@@ -66,10 +66,11 @@ fn by_process() {
     assert_eq!(shown(&format!("-tu --pid {second}")), [4002, 4003]);
     assert_eq!(shown(&format!("-tu --pid {first},{second}")), [4000, 4001, 4002, 4003]);
     assert_eq!(shown(&format!("-tu --pid {first} --pid {second}")), [4000, 4001, 4002, 4003]);
-    // No process has the PID 0 or the largest PID.
-    assert_eq!(shown("-tu --pid 0"), NONE);
-    assert_eq!(shown("-tu --pid 4294967295"), NONE);
-    assert_eq!(shown(&format!("-tu --pid 4294967295,{second}")), [4002, 4003]);
+    // No process has the largest PID, which is reported beside the rows of the others.
+    let output = knetstat(["-tuH", "--pid", &format!("4294967295,{second}")]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("process 4294967295, which does not"));
+    assert_eq!(output.status.code(), Some(1));
 
     // All processes of a row are shown, not only those that match.
     let rows = owned(&format!("-tu --pid {first} --sport 4003"));
