@@ -307,7 +307,7 @@ const CASES: &[Case] = &[
         assert_eq!((&*lines[2], lines.len()), (tcp, 7), "{text}");
         assert_eq!(lines[5..], [udp, udp]);
         // More is compared in tests/exclusive/module.rs.
-        assert_eq!(stdout(&format!("{flag} --udp4 --pid 1")).lines().count(), 1);
+        assert_eq!(stdout(&format!("{flag} --udp4 --sport 1")).lines().count(), 1);
     }),
     case(&["--long"], |flag| {
         let text = stdout(&format!("{flag} -tl4 -O keepalive,nodelay"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
-use crate::common::{enter_namespace, knetstat, KNETSTAT};
+use crate::common::{enter_namespace, knetstat, Child, KNETSTAT};
 
 fn run(arguments: &str) -> Output {
     let output = knetstat(arguments.split_whitespace());
@@ -33,7 +33,8 @@ fn the_status_is_the_answer() {
     answers("-tq --state established", 1);
     let own = std::process::id();
     answers(&format!("-tq --pid {own} -p --sort -rcvbuf -O all"), 0);
-    answers("-tq --pid 1", 1);
+    let without = Child::named(c"without", || ());
+    answers(&format!("-tq --pid {}", without.pid()), 1);
     answers("-uq", 1);
     answers("-tq --all-netns", 0);
 }
@@ -94,7 +95,7 @@ fn the_time_ends_the_waiting() {
     assert!(time >= Duration::from_millis(300), "{time:?}");
     answers("-tq --wait 0", 1);
     answers("-tq --wait=0.1", 1);
-    answers("-tq --wait 99999999d --pid 0 --wait 10ms", 1);
+    answers("-tq --wait 99999999d --sport 1 --wait 10ms", 1);
     // Without --quiet, nothing found is no failure.
     let output = knetstat(["-tH", "--wait", "10ms"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0));
