@@ -16,7 +16,8 @@ use crate::text::escaped;
 pub struct AskedPids(RefCell<BTreeMap<u32, String>>);
 
 impl AskedPids {
-    /// Looks up the processes. `shown`: as for [`obstacle`].
+    /// Looks up the processes. `shown` are the inode numbers of the network namespaces that are shown; `None` stands for all,
+    /// and for those that are not known.
     pub fn look_up(pids: &[u32], shown: Option<&[u32]>) -> AskedPids {
         let obstacles = pids.iter().filter_map(|pid| Some((*pid, obstacle(*pid, shown)?)));
         AskedPids(RefCell::new(obstacles.collect()))
@@ -33,8 +34,7 @@ impl AskedPids {
     }
 }
 
-/// Why the sockets of a process are not shown, as the end of a sentence. `None` if they are, or if that is not known. `shown`
-/// are the inode numbers of the network namespaces that are shown; `None` stands for all.
+/// Why the sockets of a process are not shown, as the end of a sentence. `None` if they are, or if that is not known.
 fn obstacle(pid: u32, shown: Option<&[u32]>) -> Option<String> {
     let is_pid = i32::try_from(pid).is_ok_and(|pid| pid > 0);
     let has_proc = check_view().is_ok();
