@@ -21,8 +21,6 @@
 /* What a walk looks for; a constant to the compiler. */
 enum walk_kind { WALK_TCP, WALK_UDP, WALK_UNIX, WALK_MPTCP, WALK_QUEUES, WALK_MESSAGES, WALK_PACKET, WALK_XDP, WALK_RAW };
 
-#define IS_UNIX(kind) ((kind) == WALK_UNIX || (kind) == WALK_MESSAGES)
-
 /* Begins the next stripe of the lane. Returns false if none is left in the table. */
 static __always_inline bool begin_stripe(struct lane *lane)
 {

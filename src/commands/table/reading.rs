@@ -254,6 +254,7 @@ fn enter_all(
     let is_one = netns_set.namespaces.is_empty() && config.scope != Scope::All;
     let shown = match (&config.scope, is_one) {
         (Scope::All, _) => None,
+        (_, true) if config.pids.is_empty() => None,
         (_, true) => own_namespace().map(|inode| vec![inode]),
         (_, false) => Some(netns_set.namespaces.iter().map(|netns| netns.inode).collect()),
     };
