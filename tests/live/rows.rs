@@ -154,6 +154,15 @@ fn queues_of_ss() -> Vec<[u64; 3]> {
     queues
 }
 
+/// Waits until so many connections are in the queue of the listener with this port. connect(2) may return before the
+/// kernel has put the connection there.
+fn wait_for_queue(port: u64, connections: usize) {
+    let wanted = connections as u64;
+    wait_until("the queue is filled", || {
+        queues_of_ss().iter().any(|[of, waiting, _]| (*of, *waiting) == (port, wanted))
+    });
+}
+
 #[test]
 fn connections_that_nobody_accepted() {
     enter_namespace();
@@ -161,6 +170,7 @@ fn connections_that_nobody_accepted() {
     std::os::unix::fs::fchown(&listener, Some(1234), None).unwrap();
     let clients: Vec<TcpStream> =
         (0..3).map(|_| TcpStream::connect("127.0.0.1:4000").unwrap()).collect();
+    wait_for_queue(4000, clients.len());
 
     let all = assert_same_rows();
     assert_eq!(shown(&all, &listener)["recv_queue"], 3);
@@ -183,6 +193,7 @@ fn an_accept_queue_that_is_full() {
     let listener = listener(address, 1);
     // The queue accepts one connection more than its limit. The next SYN is not answered.
     let queued = [0, 1].map(|_| TcpStream::connect(address).unwrap());
+    wait_for_queue(4000, queued.len());
     let refused = open(AddressFamily::Inet6, SockType::Stream);
     begin_connecting(&refused, address);
 
