@@ -92,8 +92,10 @@ impl Field {
 fn name_field(column: Column) -> Option<&'static str> {
     match column {
         Column::Local => Some("local_host"),
+        Column::Saddr => Some("saddr_host"),
         Column::Sport => Some("local_service"),
         Column::Remote => Some("remote_host"),
+        Column::Daddr => Some("daddr_host"),
         Column::Dport => Some("remote_service"),
         Column::Uid => Some("user"),
         _ => None,
@@ -202,7 +204,9 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
         Cell::Labels(labels) if labels.is_empty() => {}
         Cell::Sockmaps(sockmaps) if sockmaps.maps.is_empty() => {}
         Cell::Set(options) if !options.iter().any(|shown| shown.set) => {}
-        Cell::Bytes(_) | Cell::Interface(_) | Cell::Time(_) => write_json_text(to, cell)?,
+        Cell::Bytes(_) | Cell::Interface(_) | Cell::Host(..) | Cell::Time(_) => {
+            write_json_text(to, cell)?
+        }
         Cell::User(number, _) | Cell::Port(number, _) => write!(to, "{number}")?,
         Cell::Netns(inode, _) => write!(to, "{inode}")?,
         Cell::Container(it) => write!(to, "{}:{}", it.runtime, it.id)?,
@@ -230,7 +234,7 @@ fn write_cell(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
 fn write_name(to: &mut Vec<u8>, cell: &Cell) -> io::Result<()> {
     let name = match cell {
         Cell::End(End::Internet { names, .. }) => &names.host,
-        Cell::User(_, name) | Cell::Port(_, name) => name,
+        Cell::User(_, name) | Cell::Port(_, name) | Cell::Host(_, _, name) => name,
         _ => &None,
     };
     name.as_ref().map_or(Ok(()), |name| write_json_text(to, &Cell::Bytes(name)))

@@ -209,6 +209,11 @@ impl Serialize for Cell<'_> {
             Cell::Moment(moment) => to.collect_str(moment),
             Cell::Interface(interface) => interface.serialize(to),
             Cell::End(end) => end.serialize(to),
+            Cell::Host(address, None, _) => to.collect_str(address),
+            Cell::Host(address, Some(scope), _) => to.collect_str(&format_args!(
+                "{address}%{}",
+                cell_text::text(&Cell::Interface(*scope))
+            )),
             Cell::Netns(inode, _) => to.serialize_u32(*inode),
             Cell::Master(master) => {
                 let mut map = to.serialize_map(Some(2))?;

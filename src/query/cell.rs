@@ -1,5 +1,6 @@
 //! Cells: the typed value of a column for one row. Each output formats them in its own way.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::host::cgroups::Container;
@@ -54,6 +55,9 @@ pub enum Cell<'a> {
     Moment(Moment),
     Interface(Interface),
     End(End<'a>),
+    /// The IP address of one end: with the interface that a link-local address needs, and the name of the host if that is to
+    /// be shown and known.
+    Host(IpAddr, Option<Interface>, Option<Rc<[u8]>>),
     /// A network namespace: its inode number, and the name that ip-netns(8) gave it.
     Netns(u32, Option<&'a [u8]>),
     Master(Master),
@@ -199,6 +203,16 @@ impl<'a> Cell<'a> {
             Names::Vm { remote, .. } => End::Vm(remote),
             Names::Nothing => return Cell::Absent,
         })
+    }
+
+    /// The address of one end of an Internet socket.
+    pub fn host(row: &Row<'a>, choose: fn((Endpoint, Endpoint)) -> Endpoint) -> Cell<'a> {
+        match row.socket.ends().map(|ends| internet(choose(ends), row)) {
+            Some(End::Internet { endpoint, scope, names }) => {
+                Cell::Host(endpoint.address, scope, names.host)
+            }
+            _ => Cell::Absent,
+        }
     }
 
     /// The interface that a socket is bound to.

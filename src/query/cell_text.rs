@@ -43,6 +43,8 @@ pub fn write(to: &mut Vec<u8>, cell: &Cell, short: bool) -> io::Result<()> {
         Cell::Moment(moment) => write!(to, "{moment}")?,
         Cell::Interface(interface) => interface_to(to, interface)?,
         Cell::End(end) => end_to(to, end, short)?,
+        Cell::Host(_, _, Some(name)) => write!(to, "{}", Word(name))?,
+        Cell::Host(address, scope, None) => address_to(to, *address, scope.as_ref(), short)?,
         Cell::Netns(_, Some(name)) => name_to(to, name, is_number(name))?,
         Cell::Netns(inode, None) => number_to(to, (*inode).into()),
         Cell::Master(master) => write(to, &Cell::nonzero(master.inode), short)?,

@@ -61,6 +61,8 @@ pub enum ColumnType {
     Interface,
     /// One end of a socket, in a form that depends on the family.
     Address,
+    /// The IP address of one end.
+    Host,
     /// Named members with values of their own.
     Object,
     /// The time until a timer expires, with other members.
@@ -88,7 +90,7 @@ impl ColumnType {
                 "number"
             }
             ColumnType::Word(_) | ColumnType::State => "word",
-            ColumnType::Text | ColumnType::Interface => "text",
+            ColumnType::Text | ColumnType::Interface | ColumnType::Host => "text",
             ColumnType::Address => "address",
             ColumnType::Object | ColumnType::Timer | ColumnType::Texted => "object",
             ColumnType::Numbers
@@ -160,8 +162,10 @@ columns! {
     Sendq = "sendq", default("send_queue"), both(right("Send-Q", 6)), Nothing, Bytes, |row| Cell::Number(row.socket.send_queue.into()), "Bytes not acknowledged by the peer yet (except for TCP: memory with data not sent or received yet), or the backlog limit";
     Drops = "drops", default("drops"), both(right("Drops", 5)), Nothing, Number, |row| number(row.socket.drops), "Packets dropped by the socket";
     Local = "local", default("local"), each(left("Local Address", 23), left("Path", 40)), Nothing, Address, |row| Cell::local(row), "Local address and port, or path";
+    Saddr = "saddr", JsonMember::Chosen, ends(left("Saddr", 15)), Nothing, Host, |row| Cell::host(row, |(local, _)| local), "Local address without the port";
     Sport = "sport", JsonMember::Chosen, ends(right("Sport", 5)), Nothing, Port, |row| port(row, |(local, _)| local), "Local port";
     Remote = "remote", default("remote"), each(left("Foreign Address", 23), left("Peer Path", 40)), Nothing, Address, |row| Cell::remote(row), "Remote address and port, or path of the peer";
+    Daddr = "daddr", JsonMember::Chosen, ends(left("Daddr", 15)), Nothing, Host, |row| Cell::host(row, |(_, remote)| remote), "Remote address without the port";
     Dport = "dport", JsonMember::Chosen, ends(right("Dport", 5)), Nothing, Port, |row| port(row, |(_, remote)| remote), "Remote port";
     Peer = "peer", default("peer"), each(left("Peer", 10), left("Peer", 8)), Peer, Number, |row| by_peer(row, |claim| Cell::nonzero(claim.inode)), "Inode of the socket at the other end, if that is on this host";
     Interface = "interface", default("interface"), ends(left("Interface", 10)), Nothing, Interface, |row| Cell::interface(row), "Interface that the socket is bound to";

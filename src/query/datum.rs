@@ -205,6 +205,7 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
             Datum::Address(address, port)
         }
         Cell::End(End::Unix { path: b"", .. } | End::UnixPeer { path: b"", .. }) => Datum::Nothing,
+        Cell::Host(address, ..) => Datum::Address(address, 0),
         // An abstract name begins with a zero byte, which no file name contains.
         Cell::End(End::Unix { path, .. } | End::UnixPeer { path, .. }) => Datum::text(path),
         Cell::Netns(inode, _) => Datum::Number(inode.into()),

@@ -165,11 +165,13 @@ fn member_of(index: usize, word: &str) -> Result<Key, String> {
 }
 
 /// Words of expressions that are not names, and of other programs for them, and the names to use in a list.
-const IN_LISTS: [(&[&str], &str); 4] = [
-    (&["dst", "daddr", "raddr"], "remote"),
-    (&["src", "saddr", "laddr"], "local"),
+const IN_LISTS: [(&[&str], &str); 6] = [
+    (&["dst"], "remote or daddr"),
+    (&["src"], "local or saddr"),
+    (&["raddr"], "daddr"),
+    (&["laddr"], "saddr"),
     (&["port"], "sport or dport"),
-    (&["addr", "host", "ip", "net"], "local or remote"),
+    (&["addr", "host", "ip", "net"], "saddr or daddr"),
 ];
 
 fn in_list(thing: &str, word: &str) -> Option<String> {
@@ -179,7 +181,7 @@ fn in_list(thing: &str, word: &str) -> Option<String> {
 }
 
 /// Names of other programs, and the names here.
-const ELSEWHERE: [(&str, &str); 25] = [
+const ELSEWHERE: [(&str, &str); 23] = [
     ("cmd", "command"),
     ("comm", "command"),
     ("proc", "command"),
@@ -189,10 +191,8 @@ const ELSEWHERE: [(&str, &str); 25] = [
     ("start_time", "started"),
     ("euser", "process_user"),
     ("euid", "process_user"),
-    ("daddr", "dst"),
-    ("raddr", "dst"),
-    ("saddr", "src"),
-    ("laddr", "src"),
+    ("raddr", "daddr"),
+    ("laddr", "saddr"),
     ("dstport", "dport"),
     ("remoteport", "dport"),
     ("rport", "dport"),

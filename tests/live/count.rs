@@ -1,10 +1,11 @@
 //! Counts: `--count-by` and `--summary`, compared with /proc/net and with the rows of `--ndjson`.
 
 use std::collections::BTreeMap;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use crate::common::scene::proc_rows;
 use crate::common::{enter_namespace, set, sockets, stdout, without_color};
@@ -151,6 +152,56 @@ fn addresses_are_counted_with_their_ports_in_every_form() {
             assert_eq!(found, expected, "{form} {key}");
         }
     }
+}
+
+/// The addresses of clients without their ports, compared with /proc/net.
+#[test]
+fn addresses_without_ports() {
+    enter_namespace();
+    let [listener, listener6] =
+        ["127.0.0.1:7000", "[::1]:7000"].map(|it| TcpListener::bind(it).expect("a listener"));
+    let clients: Vec<OwnedFd> = [2, 2, 3, 2, 3]
+        .map(|n| connect_from(&format!("127.0.0.{n}:0"), &listener))
+        .into_iter()
+        .chain([connect_from("[::1]:0", &listener6)])
+        .collect();
+    for (key, is_local) in [("saddr", true), ("daddr", false)] {
+        let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+        for row in proc_rows() {
+            let end = if is_local { row.local } else { row.remote };
+            *expected.entry(end.0.to_string()).or_default() += 1;
+        }
+        assert!(expected.len() >= 4, "{expected:?}");
+        let groups = groups(&format!("-tu --count-by {key}"));
+        let name = |group: &Value| group[key].as_str().expect("an address").to_owned();
+        let found: BTreeMap<String, u64> = groups.iter().map(name).zip(counts(&groups)).collect();
+        assert_eq!(found, expected, "{key}");
+        // Each of them is a value of the expression, and so is its network.
+        for (address, count) in &expected {
+            let length = if address.contains(':') { 128 } else { 32 };
+            for value in [address.clone(), format!("{address}/{length}"), format!("'{address}'")] {
+                let rows = sockets(&format!("-tu --columns {key} {key}={value}"));
+                assert_eq!(rows.len() as u64, *count, "{key}={value}");
+                assert!(rows.iter().all(|row| row[key] == **address), "{rows:?}");
+            }
+        }
+    }
+    let rows = |arguments: &str| stdout(&format!("-tH --sort daddr --columns daddr {arguments}"));
+    assert_eq!(rows("sport=7000 daddr~*.3"), "127.0.0.3\n127.0.0.3\n");
+    assert_eq!(
+        rows("sport=7000 state=established daddr!=127.0.0.2"),
+        "127.0.0.3\n127.0.0.3\n::1\n"
+    );
+    assert_eq!(clients.len(), 6);
+}
+
+fn connect_from(address: &str, listener: &TcpListener) -> OwnedFd {
+    let address: SocketAddr = address.parse().expect("an address");
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+    socket.bind(&address.into()).expect("bind");
+    let server = listener.local_addr().expect("an address");
+    socket.connect(&server.into()).expect("connect");
+    socket.into()
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Output for Types {
                 Cell::Absent | Cell::Unknown => continue,
                 Cell::Number(_) | Cell::Netns(..) | Cell::User(..) | Cell::Port(..) => "number",
                 Cell::Word(_) => "word",
-                Cell::Bytes(_) | Cell::Interface(_) | Cell::Nameless(_) => "text",
+                Cell::Bytes(_) | Cell::Interface(_) | Cell::Host(..) | Cell::Nameless(_) => "text",
                 Cell::End(_) => "address",
                 Cell::Flag(_)
                 | Cell::Arguments(_)

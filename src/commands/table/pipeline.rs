@@ -427,8 +427,8 @@ fn needs_names(config: &Config, row: &Row) -> bool {
         return false;
     };
     let columns = config.columns.of(row.layout());
-    let ends = [(Column::Local, local), (Column::Remote, remote)];
-    let shown = ends.into_iter().filter(|(column, _)| columns.contains(column));
+    let ends = [([Column::Local, Column::Saddr], local), ([Column::Remote, Column::Daddr], remote)];
+    let shown = ends.into_iter().filter(|(names, _)| columns.iter().any(|it| names.contains(it)));
     // Every name is noted, so that all are asked for together.
     shown.filter(|(_, end)| resolver.must_ask(end.address)).count() > 0
 }

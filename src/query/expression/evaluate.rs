@@ -188,6 +188,12 @@ impl Test {
                 let (_, remote) = row.socket.ports()?;
                 one(&|it| port(remote, comparison, it))
             }
+            Subject::Key(Key::Column(Column::Saddr)) if comparison != Comparison::Like => {
+                one(&|it| compares_end(Column::Local, comparison, it, row))
+            }
+            Subject::Key(Key::Column(Column::Daddr)) if comparison != Comparison::Like => {
+                one(&|it| compares_end(Column::Remote, comparison, it, row))
+            }
             Subject::Key(Key::Column(end @ (Column::Local | Column::Remote))) => {
                 one(&|it| compares_end(end, comparison, it, row))
             }

@@ -97,6 +97,7 @@ pub(super) fn parse(
     let one = match of_type {
         Type::Port => return ports(word, &databases.services),
         Type::End => return end(word, &databases.services),
+        Type::Host => return host(name, word, &databases.services),
         Type::Switch => switch(word).ok_or_else(|| wrong(name, word, "on or off")),
         Type::Number(unit) => number(name, *unit, word),
         Type::Time { unit, off, never } => time(name, (*unit, *off, *never), word),
@@ -399,6 +400,21 @@ fn end(word: &str, services: &Database) -> Result<Vec<Operand>, String> {
         operands.extend(pattern(word, &host, port, services)?);
     }
     Ok(operands)
+}
+
+/// An address or a network. What ends with a number may also be read as an address with a port.
+fn host(name: &str, word: &str, services: &Database) -> Result<Vec<Operand>, String> {
+    let expected = "an address or a network, such as 10.0.0.0/8";
+    let mut found = end(word, services).map_err(|_| wrong(name, word, expected))?;
+    let has_port = |it: &Operand| matches!(it, Operand::End(EndPattern { ports: Some(_), .. }));
+    let with_port = found.iter().any(has_port);
+    found.retain(|it| matches!(it, Operand::End(EndPattern { ports: None, .. })));
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let end = if name.eq_ignore_ascii_case("saddr") { "src" } else { "dst" };
+    let other = format!("an address or a network; for one with a port, compare {end}");
+    Err(wrong(name, word, if with_port { &other } else { expected }))
 }
 
 /// An address, a network, a port, or an address with a port.

@@ -133,8 +133,12 @@ fn set_first<T>(lists: [&mut Vec<T>; 3], side: Side, alternatives: Vec<T>) {
 impl Test {
     fn side(&self) -> Option<Side> {
         match self.subject {
-            Subject::Key(Key::Column(Column::Sport | Column::Local)) => Some(Side::Local),
-            Subject::Key(Key::Column(Column::Dport | Column::Remote)) => Some(Side::Remote),
+            Subject::Key(Key::Column(Column::Local | Column::Saddr | Column::Sport)) => {
+                Some(Side::Local)
+            }
+            Subject::Key(Key::Column(Column::Remote | Column::Daddr | Column::Dport)) => {
+                Some(Side::Remote)
+            }
             Subject::EitherPort | Subject::EitherEnd => Some(Side::Either),
             Subject::Key(_) => None,
         }

@@ -33,6 +33,8 @@ pub enum Type {
     Port,
     /// One end of a socket.
     End,
+    /// The address of one end.
+    Host,
     Interface,
     User,
     /// A point in time.
@@ -89,7 +91,14 @@ impl Type {
 
     /// Whether names are compared as they are, and not as words in any case.
     pub fn is_from_outside(&self) -> bool {
-        matches!(self, Type::Name | Type::Interface | Type::End | Type::Printed { any_case: false })
+        matches!(
+            self,
+            Type::Name
+                | Type::Interface
+                | Type::End
+                | Type::Host
+                | Type::Printed { any_case: false }
+        )
     }
 }
 
@@ -107,6 +116,7 @@ fn of_column(column: Column) -> Type {
         ColumnType::Text | ColumnType::Texts | ColumnType::Texted | ColumnType::List => Type::Name,
         ColumnType::OptionNames => Type::OptionName,
         ColumnType::Address => Type::End,
+        ColumnType::Host => Type::Host,
         ColumnType::Timer => Type::Time { unit: 1_000_000, off: false, never: false },
         ColumnType::Time => Type::Time { unit: 1_000_000, off: false, never: true },
         ColumnType::Object => Type::Printed { any_case: false },
