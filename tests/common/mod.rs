@@ -132,12 +132,21 @@ impl Drop for End<'_> {
     }
 }
 
-/// Reads the rest of a pin. A walk reports its end by EAGAIN: src/kernel/shared.rs
+/// Reads the rest of a pin. A walk reports its end by EAGAIN, and by E2BIG that the next read has a record that was too
+/// long for the room that was left: src/kernel/shared.rs
 pub fn read_pin(pin: &mut impl Read) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match pin.read_to_end(&mut bytes) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => panic!("a pin: {error}"),
-        _ => bytes,
+    let (mut bytes, mut too_long_after) = (Vec::new(), None);
+    loop {
+        match pin.read_to_end(&mut bytes) {
+            Err(error)
+                if error.kind() == io::ErrorKind::ArgumentListTooLong
+                    && too_long_after != Some(bytes.len()) =>
+            {
+                too_long_after = Some(bytes.len());
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => panic!("a pin: {error}"),
+            _ => return bytes,
+        }
     }
 }
 
