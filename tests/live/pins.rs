@@ -578,7 +578,8 @@ fn pins_serve_a_run_that_waits() {
     let begin = |port: &str| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--groups", GROUP, &program.program]);
-        command.args(["--pins", pinned.path(), "-uq", "--sport", port, "--wait", "60s"]);
+        // An emulated machine takes more than a minute to pin the programs again.
+        command.args(["--pins", pinned.path(), "-uq", "--sport", port, "--wait", "20min"]);
         command.spawn().expect("it starts")
     };
     assert!(begin("1003").wait().expect("it ends").success());
