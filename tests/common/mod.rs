@@ -192,6 +192,18 @@ pub fn btf_has(name: &str) -> bool {
     types.windows(name.len()).any(|window| window == name.as_bytes())
 }
 
+/// Whether the types of a module are known to programs. Those of the kernel's image always are, those of others only since
+/// 5.11. If not, reports `test` as not tested.
+pub fn tells_types_of(module: &str, test: &str) -> bool {
+    let modules = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+    let is_module = modules.lines().any(|line| line.split(' ').next() == Some(module));
+    let tells = !is_module || Path::new("/sys/kernel/btf").join(module).exists();
+    if !tells {
+        not_tested(&format!("{test}: this kernel does not tell the types of modules"));
+    }
+    tells
+}
+
 /// The part of the kernel that a function belongs to, as knetstat names it: the module or, of the kernel's image, the
 /// function. `None` if this kernel does not tell BPF programs.
 pub fn kernel_user(function: &str) -> Option<String> {

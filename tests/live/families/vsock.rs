@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
 
 use super::walk::{walk, Maker};
-use crate::common::{self, not_tested, number, scene::inode};
+use crate::common::{self, not_tested, number, scene::inode, tells_types_of};
 use crate::numbers::*;
 
 fn try_open(socket_type: Type) -> std::io::Result<Socket> {
@@ -28,17 +28,6 @@ fn is_here(test: &str) -> bool {
             false
         }
     }
-}
-
-/// Whether the types of vsock are known. Those of a module are known only since 5.11.
-fn is_told(test: &str) -> bool {
-    let modules = std::fs::read_to_string("/proc/modules").unwrap_or_default();
-    let is_module = modules.lines().any(|line| line.starts_with("vsock "));
-    let told = !is_module || std::path::Path::new("/sys/kernel/btf/vsock").exists();
-    if !told {
-        not_tested(&format!("{test}: this kernel does not tell the types of modules"));
-    }
-    told
 }
 
 /// Returns the types of sockets that can be opened without a virtual machine.
@@ -104,7 +93,9 @@ fn any() -> Value {
 
 #[test]
 fn every_option_of_vsock_sockets() {
-    if !is_here("every_option_of_vsock_sockets") || !is_told("every_option_of_vsock_sockets") {
+    if !is_here("every_option_of_vsock_sockets")
+        || !tells_types_of("vsock", "every_option_of_vsock_sockets")
+    {
         return;
     }
     super::enter();
@@ -122,7 +113,7 @@ fn every_option_of_vsock_sockets() {
 
 #[test]
 fn ends_and_states() {
-    if !is_here("ends_and_states") || !is_told("ends_and_states") {
+    if !is_here("ends_and_states") || !tells_types_of("vsock", "ends_and_states") {
         return;
     }
     common::enter_namespace();
@@ -153,7 +144,7 @@ fn ends_and_states() {
 /// outside the machine and does not answer.
 #[test]
 fn connections() {
-    if !is_here("connections") || !is_told("connections") {
+    if !is_here("connections") || !tells_types_of("vsock", "connections") {
         return;
     }
     common::enter_namespace();
@@ -221,7 +212,7 @@ fn what_every_socket_has() {
     let row = common::find(&rows, &socket).expect("the socket is shown");
     assert_eq!((&row["state"], &row["inode"]), (&json!("LISTEN"), &json!(inode(&socket))));
     assert_eq!(row["options"]["SO_PRIORITY"], 5, "{row:#?}");
-    let told = is_told("the ends");
+    let told = tells_types_of("vsock", "the ends");
     assert_eq!(row["local"].is_object(), told, "{row:#?}");
     assert_eq!(row["remote"].is_object(), told, "{row:#?}");
     assert_eq!(row["options"].get("SO_VM_SOCKETS_BUFFER_SIZE").is_some(), told, "{row:#?}");
@@ -230,7 +221,7 @@ fn what_every_socket_has() {
 /// Ports have 32 bits. Those that fit 16 bits can be selected.
 #[test]
 fn ports() {
-    if !is_here("ports") || !is_told("ports") {
+    if !is_here("ports") || !tells_types_of("vsock", "ports") {
         return;
     }
     common::enter_namespace();
