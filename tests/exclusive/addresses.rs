@@ -85,7 +85,9 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
         let mut bytes = Vec::new();
         let lanes = if has_holders { walks.open_holders(&links) } else { walks.open(&links) };
         for mut lane in lanes.expect("a walk") {
-            while let Some(piece) = lane.next_piece().expect("read") {
+            while let Some(piece) =
+                lane.next_piece().unwrap_or_else(|error| panic!("{program}: {error}"))
+            {
                 bytes.extend_from_slice(piece.records);
             }
         }
