@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
-use crate::common::{self, has_mptcp, not_tested, read_pin, say, scene, set, set_bytes};
+use crate::common::{self, btf_has, has_mptcp, not_tested, read_pin, say, scene, set, set_bytes};
 use knetstat::kernel::abi::{record_header, socket_trait, walk_parameters};
 use knetstat::kernel::object::{set_walks, Part};
 use knetstat::kernel::programs::PROGRAMS;
@@ -125,6 +125,11 @@ fn streams() -> Vec<[Stream; 2]> {
             let pair = match part {
                 // It finds no sockets by itself.
                 Part::Walks if program == walk::PLACES => continue,
+                // Up to Linux 5.19, no namespace leads to the table of unix sockets, and knetstat uses other programs.
+                Part::Walks if program.starts_with("unix_walk") && !btf_has("unix_table") => {
+                    not_tested("addresses in records of a walk of unix sockets: it finds no table");
+                    continue;
+                }
                 Part::Walks => walk_twice(&program),
                 Part::Tables | Part::Files | Part::Pins => read_twice(part, &program),
             };
