@@ -168,13 +168,29 @@ pub fn unix_pairs(number: usize) -> Vec<Opened> {
         }
         .expect("a pair")
     };
-    let opened = |[one, other]: [OwnedFd; 2]| {
+    // Before Linux 5.15, the state of a datagram socket does not say that it is connected.
+    let states = [pair(0), pair(1)].map(|[one, _other]| state_of_proc(inode(&one)));
+    let opened = |(state, [one, other]): (&'static str, [OwnedFd; 2])| {
         let copies = [&one, &other].map(|it| it.try_clone().expect("a descriptor"));
         let ends = [(&one, &copies[1]), (&other, &copies[0])];
         let ends = ends.map(|(own, peer)| (own.try_clone().expect("a descriptor"), peer));
-        ends.map(|(own, peer)| Opened::unix("CONNECTED", "", own, Some(peer)))
+        ends.map(|(own, peer)| Opened::unix(state, "", own, Some(peer)))
     };
-    (0..number / 2).flat_map(|at| opened(pair(at))).collect()
+    (0..number / 2).flat_map(|at| opened((states[at % 2], pair(at)))).collect()
+}
+
+/// The state of a unix socket with this inode in /proc/net/unix, in the words of knetstat: net/unix/af_unix.c,
+/// unix_seq_show().
+fn state_of_proc(inode: u64) -> &'static str {
+    let text = common::proc_net("unix");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let mut rows = text.lines().skip(1).map(words);
+    let row = rows.find(|row| row[6] == inode.to_string()).expect("a socket of /proc/net/unix");
+    match row[5].as_str() {
+        "01" => "UNCONN",
+        "03" => "CONNECTED",
+        other => panic!("state {other}"),
+    }
 }
 
 /// Unix sockets with names: listeners and datagram sockets, each with an abstract name or a file. `first` is
