@@ -201,11 +201,11 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
         Cell::User(number, _) | Cell::Port(number, _) => Datum::Number(number.into()),
         Cell::Moment(moment) => Datum::Moment(moment),
         Cell::Interface(Interface { index, name }) => of_interface(name, index.into()),
+        Cell::Host(address, ..) => Datum::Address(address, 0),
         Cell::End(End::Internet { endpoint: Endpoint { address, port }, .. }) => {
             Datum::Address(address, port)
         }
         Cell::End(End::Unix { path: b"", .. } | End::UnixPeer { path: b"", .. }) => Datum::Nothing,
-        Cell::Host(address, ..) => Datum::Address(address, 0),
         // An abstract name begins with a zero byte, which no file name contains.
         Cell::End(End::Unix { path, .. } | End::UnixPeer { path, .. }) => Datum::text(path),
         Cell::Netns(inode, _) => Datum::Number(inode.into()),
