@@ -170,7 +170,7 @@ impl Watched {
     /// Calls a function with the index of each option that is set.
     fn each_set(&self, section: Section, context: &Context, mut each: impl FnMut(usize)) {
         // A section of which nothing is watched may not have been asked for.
-        let flags = (self.mask != 0).then(|| section.flags(context.record()));
+        let flags = (self.mask != 0).then(|| context.record().flags(section));
         if let Some((has, on)) = flags.flatten() {
             let set = (on ^ self.unset) & self.mask & has;
             if set != 0 {
@@ -178,7 +178,7 @@ impl Watched {
                 self.flags.iter().filter(is_set).for_each(|(_, index)| each(*index));
             }
         }
-        let values = (!self.values.is_empty()).then(|| section.values(context.record()));
+        let values = (!self.values.is_empty()).then(|| context.record().values(section));
         if let Some((has, values)) = values.flatten() {
             let is_set = |it: &&WatchedValue| {
                 let differs = |raw: &u64| raw & it.mask != it.unset;

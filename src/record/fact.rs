@@ -33,11 +33,11 @@ impl Fact {
     pub fn of(self, record: &Record) -> Option<u64> {
         match self {
             Fact::Flag(section, n) => {
-                let (has, on) = section.flags(record)?;
+                let (has, on) = record.flags(section)?;
                 (has >> n & 1 != 0).then_some(on >> n & 1)
             }
             Fact::Value(section, n) => {
-                let (has, values) = section.values(record)?;
+                let (has, values) = record.values(section)?;
                 values.get(usize::from(n)).copied().filter(|_| has >> n & 1 != 0)
             }
         }

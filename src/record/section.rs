@@ -3,7 +3,28 @@
 use std::ops::BitOr;
 
 use crate::kernel::abi::{self, record_header, section_number};
-use crate::record::bytes::{take, take_if};
+
+/// The size of the integers that a record consists of. Its header and its sections are a whole number of them.
+const WORD: usize = size_of::<u64>();
+
+/// The first members of each section: FACTS in bpf/record.h.
+const HAS_FLAGS: usize = 0;
+const FLAGS: usize = 1;
+const HAS_VALUES: usize = 2;
+const VALUES: usize = 3;
+
+/// A socket as the BPF programs wrote it. A section is present if its bit is set in the header, and left out if the run
+/// does not want it ([`Sections`]).
+#[derive(Debug)]
+pub struct Record<'a> {
+    pub header: &'a record_header,
+    /// The whole record, as it was read.
+    pub bytes: &'a [u8],
+    words: &'a [u64],
+    /// Where each section begins in `words`, or 0 if it is not there.
+    places: [u16; LAYOUT.len()],
+    pub(super) items: &'a [u8],
+}
 
 /// Expands one line for each section: its level in bpf/options.h, its name in [`Section`], its member of
 /// [`Record`], its struct, its bit, and how many flags and values the level has.
@@ -12,36 +33,12 @@ macro_rules! sections {
         $level:ident $section:ident $member:ident: $struct:ident = $bit:ident,
         $flag:ident::$flags:ident, $value:ident::$values:ident;
     )*) => {
-        /// A socket as the BPF programs wrote it. A section is present if its bit is set in the header, and
-        /// left out if the run does not want it ([`Sections`]).
-        #[derive(Debug)]
-        pub struct Record<'a> {
-            pub header: &'a record_header,
-            $($member: Option<&'a abi::$struct>,)*
-            /// The whole record, as it was read.
-            pub bytes: &'a [u8],
-            pub(super) items: &'a [u8],
-        }
-
         impl<'a> Record<'a> {
-            /// Parses exactly one record, whose integers must be aligned to eight bytes. Returns `None` if
-            /// they are not, or if there are too few bytes.
-            pub fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
-                let mut rest = bytes;
-                let header: &record_header = take(&mut rest)?;
-                Some(Record {
-                    header,
-                    $($member: take_if(header.sections & abi::section::$bit.0 != 0, &mut rest)?,)*
-                    bytes,
-                    items: rest,
-                })
-            }
-
             $(
                 /// The section of this name, if the socket has it.
                 pub fn $member(&self) -> Option<&'a abi::$struct> {
-                    self.check_wanted(Section::$section);
-                    self.$member
+                    let begin = self.place(Section::$section)? * WORD;
+                    plain::from_bytes(self.bytes.get(begin..)?).ok()
                 }
             )*
         }
@@ -62,28 +59,6 @@ macro_rules! sections {
         /// How many flags and how many values bpf/options.h lists for each section.
         pub const COUNTS: [(Section, u32, u32); LAYOUT.len()] =
             [$((Section::$section, abi::$flag::$flags.0, abi::$value::$values.0)),*];
-
-        impl Section {
-            /// The flags that the kernel has in this section of a record, and the flags that are on.
-            #[inline]
-            pub fn flags(self, record: &Record) -> Option<(u64, u64)> {
-                match self {
-                    $(Section::$section => {
-                        record.$member().map(|section| (section.has_flags, section.flags))
-                    })*
-                }
-            }
-
-            /// One bit for each value that the kernel has in this section of a record, and all values.
-            #[inline]
-            pub fn values<'a>(self, record: &Record<'a>) -> Option<(u64, &'a [u64])> {
-                match self {
-                    $(Section::$section => {
-                        record.$member().map(|section| (section.has_values, &section.values[..]))
-                    })*
-                }
-            }
-        }
 
         $(
             /// The names that `flag!` and `value!` look up.
@@ -137,7 +112,50 @@ sections! {
         DIAG_flag::DIAG_FLAGS, DIAG_value::DIAG_VALUES;
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// Parses exactly one record, whose integers must be aligned to eight bytes. Returns `None` if they are not, or if
+    /// there are too few bytes.
+    pub fn parse(bytes: &'a [u8]) -> Option<Record<'a>> {
+        let header: &record_header = plain::from_bytes(bytes).ok()?;
+        let words = plain::slice_from_bytes(bytes).ok()?;
+        let mut places = [0; LAYOUT.len()];
+        let end = each_section(header.sections, |number, begin| {
+            places[number] = (begin / WORD) as u16;
+        });
+        Some(Record { header, bytes, words, places, items: bytes.get(end..)? })
+    }
+
+    /// The flags that the kernel has in a section, and the flags that are on.
+    #[inline]
+    pub fn flags(&self, section: Section) -> Option<(u64, u64)> {
+        let facts = self.facts(section)?;
+        Some((*facts.get(HAS_FLAGS)?, *facts.get(FLAGS)?))
+    }
+
+    /// One bit for each value that the kernel has in a section, and its values.
+    #[inline]
+    pub fn values(&self, section: Section) -> Option<(u64, &'a [u64])> {
+        let facts = self.facts(section)?;
+        Some((*facts.get(HAS_VALUES)?, facts.get(VALUES..)?))
+    }
+
+    #[inline]
+    fn facts(&self, section: Section) -> Option<&'a [u64]> {
+        self.words.get(self.place(section)?..)
+    }
+
+    /// Where a section begins in `words`, if it is there.
+    #[inline]
+    fn place(&self, section: Section) -> Option<usize> {
+        match self.places[section as usize] {
+            0 => {
+                self.check_wanted(section);
+                None
+            }
+            place => Some(place.into()),
+        }
+    }
+
     /// Whether the socket has a section, even if it is left out.
     pub fn has(&self, section: Section) -> bool {
         Sections(self.header.sections | self.header.left_out).contain(section)
@@ -149,6 +167,22 @@ impl Record<'_> {
         let missing = self.header.left_out & what.into().0;
         assert_eq!(missing, 0, "sections that were not asked for: see Config::sections()");
     }
+}
+
+/// The bits that the header of a record can have.
+pub(super) const KNOWN: u32 = (1 << LAYOUT.len()) - 1 | abi::section::SECTION_ITEMS.0;
+
+/// Calls a function with the number of each of these sections, and where it begins in bytes in a record. Returns where the
+/// last one ends.
+pub(super) fn each_section(sections: u32, mut each: impl FnMut(usize, usize)) -> usize {
+    let mut end = size_of::<record_header>();
+    for (number, (bit, size)) in LAYOUT.iter().enumerate() {
+        if sections & bit != 0 {
+            each(number, end);
+            end += size;
+        }
+    }
+    end
 }
 
 /// A set of sections, and of the items, which follow the sections.
@@ -199,6 +233,7 @@ const _: () = {
     let mut number = 0;
     while number < LAYOUT.len() {
         assert!(LAYOUT[number].0 == 1 << number, "the sections have another order");
+        assert!(LAYOUT[number].1 % WORD == 0, "a section is not a whole number of words");
         number += 1;
     }
 };

@@ -12,7 +12,7 @@ use crate::kernel::abi::{
     waiting_record,
 };
 use crate::record::bytes::padded;
-use crate::record::section::{Record, Sections, LAYOUT};
+use crate::record::section::{each_section, Record, Sections, KNOWN};
 
 /// The first four bytes of every record; RECORD_MAGIC in bpf/record.h.
 const MAGIC: u32 = u32::from_ne_bytes(*b"knst");
@@ -37,20 +37,13 @@ fn length(bytes: &[u8], required: Sections) -> Result<Option<usize>, &'static st
         return Err("no record begins here");
     }
     let sections = header.sections;
-    let mut length = size_of::<record_header>();
-    let mut known = bit::SECTION_ITEMS.0;
-    for (section, size) in LAYOUT {
-        known |= section;
-        if sections & section != 0 {
-            length += size;
-        }
-    }
-    if sections & !known != 0 {
+    if sections & !KNOWN != 0 {
         return Err("a record has a section that does not exist");
     }
     if header.left_out & required.bits() != 0 {
         return Err("a record lacks a section that was asked for");
     }
+    let mut length = each_section(sections, |_, _| {});
     if sections & bit::SECTION_ITEMS.0 == 0 {
         return Ok((bytes.len() >= length).then_some(length));
     }
