@@ -21,8 +21,8 @@ const ROOM: usize = 64 * 1024;
 const WAITING: usize = 4;
 
 /// The number of chunks of all lanes of a walk that may wait. More lanes need no more memory, but each of them has to
-/// stop sooner when it is ahead of the others.
-const WAITING_IN_LANES: usize = 32;
+/// stop sooner when it is ahead of the others. Twice as many take 1.5 MiB more, and 3 % less time.
+const WAITING_IN_LANES: usize = 16;
 
 /// Says, once, that the kernel has been silent for a while.
 pub struct Notice {
