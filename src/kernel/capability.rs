@@ -41,8 +41,7 @@ pub fn check() -> Result<(), LoadError> {
     }
     let missing = NEEDED.into_iter().filter(|capability| !has(*capability));
     let missing: Vec<String> = missing.map(|capability| capability.to_string()).collect();
-    let how = format!("{}, or let a group read pins: `sudo knetstat pin`", how_to_grant());
-    Err(LoadError::Capabilities { missing: missing.join(" and "), how })
+    Err(LoadError::Capabilities { missing: missing.join(" and "), how: how_to_read() })
 }
 
 /// Whether a capability of this process is effective. True if the kernel does not answer.
@@ -60,6 +59,11 @@ pub fn has_on_host(capability: Capability) -> bool {
 fn is_in_first_user_namespace() -> bool {
     let namespace = fs::metadata("/proc/self/ns/user");
     namespace.map_or(true, |namespace| namespace.ino() == FIRST_USER_NAMESPACE)
+}
+
+/// Returns what lets a user without capabilities read sockets on this host.
+pub fn how_to_read() -> String {
+    format!("{}, or let a group read pins: `sudo knetstat pin`", how_to_grant())
 }
 
 /// Returns how a user grants this program the capabilities that it requires on this host.

@@ -75,7 +75,7 @@ fn can_get(capability: Capability) -> bool {
 
 fn remedy(lacking: &[Capability], is_needed: bool) -> String {
     match lacking.iter().copied().all(can_get) {
-        true if is_needed && can_be_granted() => capability::how_to_grant(),
+        true if is_needed && can_be_granted() => capability::how_to_read(),
         true => capability::how_to_sudo(),
         false => {
             let names = lacking.iter().map(Capability::to_string);

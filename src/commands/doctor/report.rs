@@ -1,5 +1,6 @@
 //! The report: a sentence, a line for each problem, a line for each check, or JSON.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -130,7 +131,7 @@ impl Report {
     }
 
     /// Writes the same, and a line for each check. Text that does not fit continues in lines that begin
-    /// with blanks.
+    /// with blanks. A remedy is written once: without privileges, forty programs have the same.
     ///
     /// # Errors
     ///
@@ -144,7 +145,13 @@ impl Report {
             }
         }
         writeln!(to)?;
-        self.checks.iter().try_for_each(|check| write_check(to, check))
+        let problems = self.problems().into_iter();
+        let mut written: BTreeSet<&str> = problems.map(|it| it.remedy.as_str()).collect();
+        for check in &self.checks {
+            let remedy = check.remedy.as_deref().filter(|remedy| written.insert(remedy));
+            write_check(to, check, remedy)?;
+        }
+        Ok(())
     }
 
     /// Writes one JSON object.
@@ -190,8 +197,8 @@ fn each_once<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<&'a Problem
     known
 }
 
-fn write_check(to: &mut impl Write, check: &Check) -> io::Result<()> {
-    let remedy = check.remedy.as_ref().map(|remedy| format!("({remedy})"));
+fn write_check(to: &mut impl Write, check: &Check, remedy: Option<&str>) -> io::Result<()> {
+    let remedy = remedy.map(|remedy| format!("({remedy})"));
     let whole = [Some(check.detail.clone()), remedy.clone()].map(Option::unwrap_or_default);
     let whole = whole.join(" ");
     let (detail, remedy) = match whole.chars().count() <= WIDTH - DETAIL {
