@@ -644,14 +644,17 @@ fn what_does_not_work_of_a_table_that_works_is_listed() {
     assert!(!works && error.contains("network namespace"), "{error}");
 }
 
-/// Returns the words of the list of checks in the JSON output.
+/// Returns the words of the list of checks in the JSON output, with each remedy that is not among those of the problems
+/// above the list, once.
 fn words_of(findings: &Findings) -> Vec<String> {
     let mut words = Vec::new();
+    let mut written: Vec<&str> = findings.problems().iter().map(|it| text(&it["remedy"])).collect();
     for check in findings.checks() {
         for member in ["verdict", "name", "detail"] {
             words.extend(text(&check[member]).split_whitespace().map(str::to_owned));
         }
-        if let Some(remedy) = check["remedy"].as_str() {
+        if let Some(remedy) = check["remedy"].as_str().filter(|remedy| !written.contains(remedy)) {
+            written.push(remedy);
             words.extend(format!("({remedy})").split_whitespace().map(str::to_owned));
         }
     }
