@@ -170,7 +170,7 @@ impl<'a> Record<'a> {
 }
 
 /// The bits that the header of a record can have.
-pub(super) const KNOWN: u32 = (1 << LAYOUT.len()) - 1 | abi::section::SECTION_ITEMS.0;
+pub(super) const KNOWN: u32 = ((1 << LAYOUT.len()) - 1) | abi::section::SECTION_ITEMS.0;
 
 /// Calls a function with the number of each of these sections, and where it begins in bytes in a record. Returns where the
 /// last one ends.

@@ -152,8 +152,9 @@ fn types_that_only_root_may_read() {
 fn capabilities_of_the_file() {
     let program = Everybodys::new("remedy-setcap");
     let commands = remedy(&as_nobody(&program, &[]), "CAP_BPF");
-    let [_, setcap] = &commands[..] else { panic!("{commands:?}") };
+    let [_, setcap, pin] = &commands[..] else { panic!("{commands:?}") };
     assert!(setcap.starts_with("setcap "), "{setcap}");
+    assert_eq!(pin, "knetstat pin");
     let given = run("sh", &["-c", setcap]);
     if !given.status.success() {
         let why = String::from_utf8_lossy(&given.stderr);
