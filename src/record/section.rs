@@ -132,7 +132,8 @@ impl<'a> Record<'a> {
         Some((*facts.get(HAS_FLAGS)?, *facts.get(FLAGS)?))
     }
 
-    /// One bit for each value that the kernel has in a section, and its values.
+    /// One bit for each value that the kernel has in a section, and the words from its first value on. Those without a
+    /// bit are no values.
     #[inline]
     pub fn values(&self, section: Section) -> Option<(u64, &'a [u64])> {
         let facts = self.facts(section)?;
