@@ -82,18 +82,7 @@ fn the_kernel_gives_up_when_promised() {
     let begin = Instant::now();
     sockets("-t");
     let late = LATE + begin.elapsed().as_secs_f64();
-    let outcomes: Vec<_> = thread::scope(|scope| {
-        let run = |(_, case): &Case| {
-            let case = *case;
-            scope.spawn(move || {
-                enter_namespace();
-                case()
-            })
-        };
-        let threads: Vec<_> = CASES.iter().map(run).collect();
-        threads.into_iter().map(|thread| thread.join().expect("a case")).collect()
-    });
-    let mut wrong = Vec::new();
+    let outcomes = outcomes(CASES);
     let promise = |name: &str| {
         let place = CASES.iter().position(|(known, _)| *known == name).expect(name);
         outcomes[place].as_ref().and_then(|outcome| outcome.promised.first().copied())
@@ -101,8 +90,38 @@ fn the_kernel_gives_up_when_promised() {
     // The minimum of a retransmission timeout. The difference is less than the tolerance below.
     let probed = promise("tcp_retries2").zip(promise("tcp_retries2, without loss probes"));
     assert!(probed.is_some_and(|(with, without)| with - without >= 0.2 - EARLY), "{probed:?}");
-    for ((name, _), outcome) in CASES.iter().zip(&outcomes) {
+    let mut wrong = wrong(CASES, &outcomes, late);
+    // The kernel compares the time of a retransmission with a model. A timer that expires 0.18 seconds late, as on
+    // an emulated machine, can exceed the model one retransmission earlier. A wrong promise is wrong every time.
+    for _ in 0..2 {
+        let again: Vec<Case> = wrong.iter().map(|(case, _)| *case).collect();
+        wrong = self::wrong(&again, &self::outcomes(&again), late);
+    }
+    let wrong: Vec<_> = wrong.into_iter().map(|(_, text)| text).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Tries all of these at the same time, each in a network namespace of its own.
+fn outcomes(cases: &[Case]) -> Vec<Option<Outcome>> {
+    thread::scope(|scope| {
+        let run = |(_, case): &Case| {
+            let case = *case;
+            scope.spawn(move || {
+                enter_namespace();
+                case()
+            })
+        };
+        let threads: Vec<_> = cases.iter().map(run).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a case")).collect()
+    })
+}
+
+/// Returns the cases whose connection did not end when promised, or whose promise changed, with what was seen.
+fn wrong(cases: &[Case], outcomes: &[Option<Outcome>], late: f64) -> Vec<(Case, String)> {
+    let mut wrong = Vec::new();
+    for (case, outcome) in cases.iter().zip(outcomes) {
         let Some(Outcome { promised, measured }) = outcome else { continue };
+        let (name, _) = case;
         let Some(first) = promised.first() else {
             not_tested(&format!("dead_after, {name}: this machine is too slow to look in time"));
             continue;
@@ -111,10 +130,10 @@ fn the_kernel_gives_up_when_promised() {
         let possible = first - EARLY..=first * 1.125 + late;
         let is_same = promised.iter().all(|again| (again - first).abs() < EARLY);
         if !possible.contains(measured) || !is_same {
-            wrong.push(format!("{name}: {promised:?}, measured {measured}"));
+            wrong.push((*case, format!("{name}: {promised:?}, measured {measured}")));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong
 }
 
 /// An idle connection with keepalive: a probe each second, from the first second on.
