@@ -376,7 +376,7 @@ static __always_inline enum look look_at(struct holder_lane *lane, struct output
 		magic = BPF_CORE_READ(inode, i_sb, s_magic);
 		if (magic == ANON_INODE_FS_MAGIC && !lane->ring.file)
 			begin_ring(&lane->ring, file);
-		if (magic != SOCKFS_MAGIC)
+		if (magic != SOCKFS_MAGIC || is_path(file))
 			return LOOK_PASSED;
 		lane->socket_operations = operations;
 	}

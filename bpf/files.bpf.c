@@ -116,10 +116,10 @@ static __always_inline struct sock *sock_of(struct file *file)
 		socket = bpf_sock_from_file(file);
 		return socket ? socket->sk : 0;
 	}
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+	if (!is_socket(file))
 		return 0;
 	socket = BPF_CORE_READ(file, private_data);
-	return socket ? BPF_CORE_READ(socket, sk) : 0;
+	return BPF_CORE_READ(socket, sk);
 }
 
 /*

@@ -128,12 +128,6 @@ static __always_inline long next_packet(struct message_cursor *cursor, struct la
 	return 0;
 }
 
-/* Whether a file is a socket. */
-static __always_inline bool is_socket(struct file *file)
-{
-	return BPF_CORE_READ(file, f_inode, i_sb, s_magic) == SOCKFS_MAGIC;
-}
-
 /* Writes a record of the next file if it is a socket. Returns 1 if there is no room. */
 static __always_inline long put_message(struct message_cursor *cursor, struct lane *lane, struct output *output)
 {

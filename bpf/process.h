@@ -11,6 +11,21 @@
 #define SOCKFS_MAGIC 0x534F434B
 #define ANON_INODE_FS_MAGIC 0x09041934
 
+/*
+ * Whether a file was opened with O_PATH: fs/open.c, do_dentry_open(). It has the inode of a socket then, but not the socket,
+ * and keeps no socket open.
+ */
+static __always_inline bool is_path(struct file *file)
+{
+	return !BPF_CORE_READ(file, private_data);
+}
+
+/* Whether a file is a socket. */
+static __always_inline bool is_socket(struct file *file)
+{
+	return BPF_CORE_READ(file, f_inode, i_sb, s_magic) == SOCKFS_MAGIC && !is_path(file);
+}
+
 /* Whether this kernel has the members that pid_number() reads. */
 static __always_inline bool has_pid_number(void)
 {

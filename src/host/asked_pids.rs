@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
+use nix::errno::Errno;
+
 use crate::host::netns_names::Names;
 use crate::host::processes::check_view;
 use crate::kernel::namespace;
@@ -59,10 +61,16 @@ fn process_of(tid: u32) -> Option<u32> {
     (process != tid).then_some(process)
 }
 
-/// The network namespaces of its threads, by inode number.
+/// The network namespaces of its threads, by inode number. One that has exited, like the first one of some processes, is in
+/// none.
 fn namespaces_of(pid: u32) -> io::Result<HashSet<u32>> {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))?;
-    threads.map(|thread| Ok(fs::metadata(thread?.path().join("ns/net"))?.ino() as u32)).collect()
+    let namespaces = threads.map(|thread| fs::metadata(thread?.path().join("ns/net")));
+    let has_exited = |error: &io::Error| {
+        error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
+    };
+    let present = namespaces.filter(|it| !it.as_ref().is_err_and(has_exited));
+    present.map(|namespace| Ok(namespace?.ino() as u32)).collect()
 }
 
 /// The inode number of the network namespace of this thread.

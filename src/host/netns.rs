@@ -141,7 +141,7 @@ impl Netns {
         let missing = || NetnsError::Wrong(unknown(word));
         let pid = word.parse::<i32>().ok().filter(|pid| *pid > 0).ok_or_else(missing)? as u32;
         let found = format!("the network namespace of process {pid}");
-        match of_task(pid, pid).and_then(with_inode) {
+        match of_any_task(pid).and_then(with_inode) {
             Ok((inode, file)) => {
                 Ok(Netns { inode, file: Some(file), found: format!("of process {pid}") })
             }
@@ -179,13 +179,17 @@ impl Netns {
             );
             return Err(NetnsError::Wrong(why));
         }
-        match of_task(first.pid, first.pid).and_then(with_inode) {
-            Ok((inode, file)) if first.is_same() => {
-                let found = format!("of container {}", first.container.word());
+        // The first one may have ended, and not been waited for.
+        let pid = namespaces.into_values().next().unwrap_or(first.pid);
+        let member = members.iter().find(|member| member.pid == pid).unwrap_or(first);
+        match of_task(pid, pid).and_then(with_inode) {
+            Ok((inode, file)) if member.is_same() => {
+                let found = format!("of container {}", member.container.word());
                 Ok(Netns { inode, file: Some(file), found })
             }
             Err(error) if !is_gone(&error) => {
-                let what = format!("the network namespace of container {}", first.container.word());
+                let what =
+                    format!("the network namespace of container {}", member.container.word());
                 Err(NetnsError::of(&what, &error))
             }
             _ => Err(missing()),
@@ -249,6 +253,28 @@ fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
         // A task that is not found there may be hidden (proc(5), hidepid), or /proc is not mounted.
         _ => Err(refused),
     }
+}
+
+/// Returns the network namespace of a process. Its first thread may have exited, and is in none then.
+///
+/// # Errors
+///
+/// As [`of_task`].
+fn of_any_task(pid: u32) -> io::Result<OwnedFd> {
+    match of_task(pid, pid) {
+        Err(error) if is_gone(&error) => {
+            let of_others =
+                threads(pid).into_iter().filter_map(|tid| of_task(pid, tid).ok()).next();
+            of_others.ok_or(error)
+        }
+        result => result,
+    }
+}
+
+/// The threads of a process, as far as /proc shows them.
+fn threads(pid: u32) -> Vec<u32> {
+    let names = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    names.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Whether /proc shows the PID namespace of this process.
@@ -411,33 +437,58 @@ impl NetnsSet {
     ///
     /// When the iteration cannot be read.
     pub fn add_from_sockets(&mut self, iteration: impl Read) -> Result<(), Error> {
-        let mut sockets = self.unknown();
-        record::read_owners(iteration, |owner| {
-            // The files of an io_uring cannot be opened from outside.
-            if owner.slot == 0 {
-                sockets.add(owner.netns, (owner.pid, owner.fd));
-            }
+        let (mut processes, mut threads) = (self.unknown(), self.unknown());
+        let mut rings = self.unknown();
+        record::read_owners(iteration, |owner| match (owner.slot, owner.tid) {
+            (0, 0) => processes.add(owner.netns, (owner.pid, owner.fd)),
+            (0, tid) => threads.add(owner.netns, (owner.pid, tid, owner.fd)),
+            (_, _) => rings.add(owner.netns, owner.pid),
         })?;
-        for (inode, sockets) in sockets.users {
+        for (inode, sockets) in processes.users {
             self.open_one(inode, sockets, |(pid, fd)| {
-                (format!("of descriptor {fd} of process {pid}"), namespace::of_held_socket(pid, fd))
+                let found = format!("of descriptor {fd} of process {pid}");
+                (found, namespace::of_held_socket(pid, pid, fd))
             });
         }
+        for (inode, sockets) in threads.users {
+            self.open_one(inode, sockets, |(pid, tid, fd)| {
+                let found = format!("of descriptor {fd} of thread {tid} of process {pid}");
+                (found, namespace::of_held_socket(pid, tid, fd))
+            });
+        }
+        self.refuse_rings(rings.users);
         Ok(())
     }
 
-    fn unknown(&self) -> Unknown {
+    /// Reports the namespaces of which only sockets in an io_uring are known. Nobody but the process can open these.
+    fn refuse_rings(&mut self, rings: BTreeMap<u32, Vec<u32>>) {
+        for (inode, pids) in rings {
+            let still = pids.into_iter().find(|pid| namespace::has_task(*pid, *pid));
+            if let Some(pid) = still.filter(|_| !self.known.contains(&inode)) {
+                let why = format!(
+                    "cannot open {inode}, the network namespace of a socket in an io_uring of process {pid}: only \
+                     that process can"
+                );
+                self.refuse(inode, why);
+            }
+        }
+    }
+
+    fn unknown<User>(&self) -> Unknown<User> {
         Unknown { known: self.known.clone(), users: BTreeMap::new() }
     }
 
     /// Opens a namespace through one of its users. Some of them may have ended meanwhile. If all of them
     /// have, the namespace is taken to have ended, too.
-    fn open_one(
+    fn open_one<User>(
         &mut self,
         inode: u32,
-        users: Vec<(u32, u32)>,
-        open: impl Fn((u32, u32)) -> (String, io::Result<OwnedFd>),
+        users: Vec<User>,
+        open: impl Fn(User) -> (String, io::Result<OwnedFd>),
     ) {
+        if self.known.contains(&inode) {
+            return;
+        }
         for user in users {
             let (found, file) = open(user);
             match file.and_then(with_inode) {
@@ -502,13 +553,13 @@ impl NetnsSet {
 }
 
 /// Namespaces that are not known yet, with some of their users.
-struct Unknown {
+struct Unknown<User> {
     known: HashSet<u32>,
-    users: BTreeMap<u32, Vec<(u32, u32)>>,
+    users: BTreeMap<u32, Vec<User>>,
 }
 
-impl Unknown {
-    fn add(&mut self, inode: u32, user: (u32, u32)) {
+impl<User> Unknown<User> {
+    fn add(&mut self, inode: u32, user: User) {
         /// The number of users of which one probably still exists when the namespace is opened.
         const ENOUGH: usize = 16;
         if self.known.contains(&inode) {

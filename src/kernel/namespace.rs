@@ -19,8 +19,7 @@ use crate::kernel::syscall::{self, owned};
 /// `ESRCH` when the task has ended, `EPERM` without the capabilities CAP_SYS_ADMIN, CAP_SYS_PTRACE and
 /// CAP_NET_ADMIN, `EINVAL` before Linux 6.9 for a thread that is not the leader of its process.
 pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
-    const PIDFD_THREAD: libc::c_int = libc::O_EXCL;
-    let task = syscall::pidfd(tid, if pid == tid { 0 } else { PIDFD_THREAD })?;
+    let task = task(pid, tid)?;
     // Only a new thread enters the namespace. The socket that it opens there leads back to the namespace.
     let enter = move || {
         setns(task, CloneFlags::CLONE_NEWNET)?;
@@ -30,15 +29,27 @@ pub fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that enters it panicked")))
 }
 
-/// Returns the network namespace of a socket that another process holds, from the PID and the descriptor:
-/// pidfd_open(2), pidfd_getfd(2).
+/// A descriptor for a task. `EINVAL` before Linux 6.9 for a thread that is not the leader of its process.
+fn task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
+    const PIDFD_THREAD: libc::c_int = libc::O_EXCL;
+    syscall::pidfd(tid, if pid == tid { 0 } else { PIDFD_THREAD })
+}
+
+/// Returns the network namespace of a socket that another process holds, from the PID, the ID of the thread that has the
+/// descriptor, and the descriptor: pidfd_open(2), pidfd_getfd(2).
 ///
 /// # Errors
 ///
-/// `ESRCH` and `EBADF` when the process or the descriptor is gone, `ENOTSOCK` when the descriptor is no
-/// longer a socket, `EPERM` without the capabilities CAP_SYS_PTRACE and CAP_NET_ADMIN.
-pub fn of_held_socket(pid: u32, fd: u32) -> io::Result<OwnedFd> {
-    let socket = syscall::duplicate(syscall::pidfd(pid, 0)?.as_fd(), fd)?;
+/// `ESRCH` and `EBADF` when the task or the descriptor is gone, `ENOTSOCK` when the descriptor is no longer a
+/// socket, `EPERM` without the capabilities CAP_SYS_PTRACE and CAP_NET_ADMIN, and a sentence before Linux 6.9 for a thread
+/// that is not the leader of its process.
+pub fn of_held_socket(pid: u32, tid: u32, fd: u32) -> io::Result<OwnedFd> {
+    const OLD: &str = "Linux before 6.9 does not open the descriptors of a single thread";
+    let task = task(pid, tid).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => io::Error::new(io::ErrorKind::Unsupported, OLD),
+        _ => error,
+    })?;
+    let socket = syscall::duplicate(task.as_fd(), fd)?;
     // The descriptor may refer to another file by now. The ioctl request is sent to sockets only, because
     // its meaning depends on the file.
     syscall::getsockopt(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN, &mut [0; 4])?;

@@ -188,10 +188,10 @@ columns! {
     Nonblock = "nonblock", JsonMember::Chosen, both(left("Nonblock", 8)), Holders, Switches, |row| per_holder(row, |holder, _| Cell::Flag(holder.nonblock)), "Whether each descriptor has O_NONBLOCK";
     Owner = "owner", default("owner"), both(left("Owner", 12)), Holders, Word(owner::words), |row| holders(row, |_, owner| owner_cell(owner)), "'process', or the reason why no process holds the socket";
     KernelUser = "kernel_user", default("kernel_user"), both(left("Kernel User", 16)), Holders, Text, kernel_user, "Part of the kernel that uses a socket of the kernel: module, or function";
-    Listener = "listener", default("listener"), both(left("Listener", 20)), Holders, Text, |row| listener(row, Cell::Via), "Processes of the listening socket of a connection that waits to be accepted, or of a connection request";
+    Listener = "listener", default("listener"), both(left("Listener", 20)), Holders, Text, |row| listener(row, Cell::Via), "Listening socket of a connection that waits to be accepted, or of a connection request: its processes, in JSON its cookie";
     ListenerInode = "listener_inode", default("listener_inode"), both(left("Listener Inode", 14)), Holders, Number, |row| listener(row, |via, _| Cell::nonzero(via.inode())), "Inode number of that listening socket";
     ListenerProgram = "listener_program", default("listener_processes"), both(left("Listener PID/Program", 20)), Holders, List, |row| listener(row, processes), "Processes that hold that listening socket";
-    Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Text, |row| carrier(row, Cell::Via), "Processes of the unix socket whose message the socket is in";
+    Carrier = "carrier", default("carrier"), both(left("Carrier", 20)), Holders, Text, |row| carrier(row, Cell::Via), "Unix socket whose message the socket is in: its processes, in JSON its inode number";
     CarrierProgram = "carrier_program", default("carrier_processes"), both(left("Carrier PID/Program", 20)), Holders, List, |row| carrier(row, processes), "Processes that hold that unix socket";
     PeerProgram = "peer_program", default("peer_processes"), both(left("Peer PID/Program", 20)), PeerHolders, List, peer_program, "Processes that hold the socket at the other end, or the reason why there is none";
     PeerPid = "peer_pid", JsonMember::Chosen, both(left("Peer PID", 8)), PeerHolders, Numbers, |row| per_peer_holder(row, pid), "Process of each descriptor of the socket at the other end";

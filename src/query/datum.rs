@@ -256,12 +256,17 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
     }
 }
 
-/// Processes: as they are printed, and the parts of each, without escapes.
+/// Processes: as they are printed, and the parts of each, without escapes. A thread is one of its process.
 fn of_processes<'a>(printed: &str, holders: &[Holder]) -> Datum<'a> {
     let parts = holders.iter().flat_map(|holder| {
-        let process = cell_text::processes(std::slice::from_ref(holder), None);
+        let printed = |tid| {
+            let holder = Holder { tid, ..*holder };
+            unescaped(&cell_text::processes(&[holder], None))
+        };
         let pid = holder.pid.to_string().into_bytes();
-        [unescaped(&process), pid, holder.command.as_bytes().to_vec()]
+        let of_thread = holder.tid.map(|_| printed(holder.tid));
+        let parts = [printed(None), pid, holder.command.as_bytes().to_vec()];
+        parts.into_iter().chain(of_thread)
     });
     Datum::List([unescaped(printed)].into_iter().chain(parts).map(Datum::bytes).collect())
 }

@@ -19,7 +19,7 @@ use crate::exclusive;
 
 /// Returns the number of the namespace that a descriptor of this process leads to.
 fn of(fd: i32) -> io::Result<u64> {
-    let netns = of_held_socket(std::process::id(), fd as u32)?;
+    let netns = of_held_socket(std::process::id(), std::process::id(), fd as u32)?;
     Ok(fstat(&netns)?.st_ino)
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,9 @@ use crate::common::{
 };
 use crate::exclusive;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
-use nix::sched::{setns, CloneFlags};
+use nix::sched::{setns, unshare, CloneFlags};
 use nix::sys::resource::{getrusage, UsageWho};
+use nix::unistd::gettid;
 use serde_json::{json, Value};
 
 const IPPROTO_IPV6: i32 = 41;
@@ -298,15 +299,7 @@ fn words_that_mean_no_namespace() {
 fn those_that_only_a_mount_or_a_socket_keeps() {
     let _turn = exclusive();
     let home = own();
-    // This namespace is kept only by a socket.
-    let (socket, of_socket) = thread::scope(|scope| {
-        let made = scope.spawn(|| {
-            enter_namespace();
-            let socket = TcpListener::bind("127.0.0.1:7000").expect("bind");
-            (socket, inode(Path::new("/proc/thread-self/ns/net")))
-        });
-        made.join().expect("a namespace")
-    });
+    let (socket, of_socket) = lonely(7000);
     // This namespace is kept only by a mount, and has a kernel socket that no process holds: TIME_WAIT.
     let mut name = format!("knetstat \\{} ", std::process::id()).into_bytes();
     name.push(0xff);
@@ -343,6 +336,67 @@ fn those_that_only_a_mount_or_a_socket_keeps() {
         "{text}"
     );
     drop(home);
+}
+
+/// Opens a TCP socket in a namespace that only it keeps. Returns it with the number of the namespace.
+fn lonely(port: u16) -> (TcpListener, u64) {
+    thread::scope(|scope| {
+        let made = scope.spawn(|| {
+            enter_namespace();
+            let socket = TcpListener::bind(("127.0.0.1", port)).expect("bind");
+            (socket, inode(Path::new("/proc/thread-self/ns/net")))
+        });
+        made.join().expect("a namespace")
+    })
+}
+
+/// pidfd_getfd(2) opens the descriptors of a single thread since Linux 6.9.
+#[test]
+fn one_that_a_descriptor_of_a_single_thread_keeps() {
+    let _turn = exclusive();
+    let (tell, told) = mpsc::channel();
+    let (keep, wait) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        unshare(CloneFlags::CLONE_FILES).expect("unshare");
+        // More than are remembered of the users of a namespace.
+        let sockets: Vec<_> = (0..20).map(|n| lonely(7120 + n)).collect();
+        let tid = gettid().as_raw();
+        let can_open = knetstat::kernel::namespace::of_held_socket(
+            std::process::id(),
+            tid as u32,
+            sockets[0].0.as_raw_fd() as u32,
+        );
+        tell.send((sockets[0].1, can_open.map(drop))).expect("sent");
+        let _ = wait.recv();
+    });
+    let (netns, can_open) = told.recv().expect("sockets");
+    let output = knetstat(["-t", "--all-netns", "-J"]);
+    match can_open {
+        Ok(()) => {
+            assert!(output.status.success(), "{output:?}");
+            let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("an array");
+            assert_eq!(rows.iter().filter(|row| row["netns"] == netns).count(), 1, "{rows:?}");
+        }
+        Err(error) => incomplete(&output, &[&error.to_string(), "20 network namespaces"]),
+    }
+    drop(keep);
+    thread.join().expect("it ends");
+}
+
+/// Nobody but the process can open such a socket.
+#[test]
+fn one_that_an_io_uring_keeps() {
+    let _turn = exclusive();
+    let ring = match io_uring::IoUring::new(8) {
+        Ok(ring) => ring,
+        Err(error) => return common::not_tested(&format!("a namespace of an io_uring: {error}")),
+    };
+    let (socket, netns) = lonely(7150);
+    ring.submitter().register_files(&[socket.as_raw_fd()]).expect("IORING_REGISTER_FILES");
+    assert_eq!(count(&rows("-t --all-netns"), &socket), 1);
+    drop(socket);
+    let output = knetstat(["-t", "--all-netns"]);
+    incomplete(&output, &[&netns.to_string(), "io_uring", &std::process::id().to_string()]);
 }
 
 #[test]

@@ -359,6 +359,16 @@ fn a_container_names_its_network_namespace() {
     let group_of_other = hierarchy.group(&format!("docker/{other}"));
     let group_of_host =
         hierarchy.group(&format!("machine.slice/libpod-{}.scope", ID.replace('4', "3")));
+    // The first process of the container has ended, and nobody waits for it.
+    let ended = Child::named(c"ended", || {
+        let _ = fs::write(group.join("cgroup.procs"), "0");
+        // SAFETY: the child has nothing to clean up.
+        unsafe { nix::libc::_exit(0) }
+    });
+    wait_until("it has ended", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", ended.pid()));
+        stat.is_ok_and(|stat| stat.contains(") Z "))
+    });
     let (child, netns) = contained(&group, false);
     let name = format!("docker:{}", &ID[..12]);
     for word in [&name, ID, &ID[..12], &name[..10]] {

@@ -1,15 +1,20 @@
 //! The processes that hold a socket, and their descriptors.
 
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
 
+use nix::libc::{EBADF, O_PATH};
 use nix::sys::ptrace;
 use nix::unistd::Pid;
 use serde_json::{json, Value};
 
 use super::puppet::Puppet;
 use super::truth::{assert_iterator_finds_holders, held, owned};
-use super::{at_port, in_flight, line_at_port, with_puppets};
-use crate::common::{sockets, stdout, wait_until};
+use super::{alone, at_port, in_flight, line_at_port, ports, with_puppets};
+use crate::common::{enter_namespace, find, knetstat, sockets, stdout, wait_until};
 
 /// Returns the descriptors of a row as (PID, descriptor).
 fn descriptors(row: &Value) -> Vec<(u32, u32)> {
@@ -244,6 +249,18 @@ fn a_thread_with_descriptors_of_its_own() {
     assert!(line_at_port(&table, 4001).contains(&format!(" {pid}:{thread}/")), "{table}");
     assert!(line_at_port(&table, 4002).contains(&format!(" {pid}/")), "{table}");
     assert_eq!(sockets(&format!("-u --where tid={thread}")).len(), 2);
+    // The process has all of them, the thread two.
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).expect("a name");
+    for (expression, count) in [
+        (format!("program={pid}/{name}"), 3),
+        (format!("program={pid}:{thread}/{name}"), 2),
+        (format!("program~{pid}/*"), 3),
+        (format!("program!={pid}/{name}"), 0),
+    ] {
+        let rows = knetstat(["-uJ", "--where", expression.trim()]);
+        let rows: Vec<Value> = serde_json::from_slice(&rows.stdout).expect("an array");
+        assert_eq!(rows.len(), count, "{expression}");
+    }
     assert_iterator_finds_holders();
 
     // The other thread still has the descriptor that the first thread closes.
@@ -268,6 +285,43 @@ fn a_process_that_has_exited_but_for_a_thread() {
     assert_eq!(descriptors(at_port(&rows, 4003)), [(puppet.pid(), fd)]);
     assert_eq!(at_port(&rows, 4003)["owner"], "process");
     assert_iterator_finds_holders();
+
+    // From another network namespace. /proc shows that of the thread, and none of the process.
+    enter_namespace();
+    let pid = puppet.pid();
+    let output = knetstat(["-u", "--pid", &pid.to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("process {pid}, which is in network namespace ")), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(ports(&sockets(&format!("-u -N {pid} --pid {pid}"))), [4003]);
+}
+
+/// open(2), O_PATH: such a descriptor is of the inode of the socket, and keeps no socket open.
+#[test]
+fn a_path_to_a_socket_is_no_holder() {
+    let _turn = alone();
+    let path = |of: &OwnedFd| {
+        let path = format!("/proc/self/fd/{}", of.as_raw_fd());
+        fs::OpenOptions::new().read(true).custom_flags(O_PATH).open(path).expect("O_PATH")
+    };
+    let listener: OwnedFd = TcpListener::bind("127.0.0.1:4005").expect("bind").into();
+    let unix: OwnedFd = UnixDatagram::unbound().expect("a socket").into();
+    let paths = [path(&listener), path(&unix)];
+    let mut buffer = [0; 4];
+    let refused = knetstat::kernel::syscall::getsockopt(paths[0].as_fd(), 1, 3, &mut buffer);
+    assert_eq!(refused.expect_err("no socket").raw_os_error(), Some(EBADF));
+
+    let rows = owned("-f all");
+    assert_eq!(
+        descriptors(at_port(&rows, 4005)),
+        [(std::process::id(), listener.as_raw_fd() as u32)]
+    );
+    let row = find(&rows, &unix).expect("a row");
+    assert_eq!(descriptors(row), [(std::process::id(), unix.as_raw_fd() as u32)]);
+    assert_iterator_finds_holders();
+    // Nothing is left when it is closed.
+    drop((listener, unix));
+    assert_eq!(owned("-f all --unbound"), [] as [Value; 0]);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Sockets that only a message of a unix socket holds. The truth is what was sent, and that no process in /proc has it.
 
+use std::fs;
 use std::io::IoSlice;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
+use nix::libc::O_PATH;
 use nix::sys::socket::{sendmsg, ControlMessage, MsgFlags};
 use nix::sys::stat::fstat;
 use serde_json::{json, Value};
@@ -84,6 +87,27 @@ fn a_socket_in_a_message() {
     // The descriptor that the receiver gets is another one.
     drop(receiver);
     assert_eq!(sockets("-t").len(), 0, "the last reference was in the message");
+}
+
+/// The descriptor that a message carries may be one of the inode alone, as that of a process may.
+#[test]
+fn a_path_to_a_socket_in_a_message() {
+    let _turn = alone();
+    if !are_found() {
+        return;
+    }
+    let path = |of: &dyn AsRawFd| -> OwnedFd {
+        let path = format!("/proc/self/fd/{}", of.as_raw_fd());
+        let file = fs::OpenOptions::new().read(true).custom_flags(O_PATH).open(path);
+        file.expect("O_PATH").into()
+    };
+    let (sender, receiver) = UnixStream::pair().expect("socketpair");
+    let (other_sender, _other) = UnixStream::pair().expect("socketpair");
+    let listener = TcpListener::bind("127.0.0.1:4000").expect("bind");
+    let _path = path(&listener);
+    send(&other_sender, vec![path(&listener)]);
+    send(&sender, vec![listener.into()]);
+    assert_in_flight(at_port(&owned(""), 4000), inode(&receiver), &receiver);
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub fn held_by(pid: u32, held: &mut Held) {
         for fd in numbers(format!("{thread}/fd")) {
             let inode = socket_inode(&format!("{thread}/fd/{fd}"));
             let flags = inode.and_then(|_| flags(&format!("{thread}/fdinfo/{fd}")));
+            // Such a descriptor is of the inode alone: open(2).
+            let flags = flags.filter(|flags| flags & libc::O_PATH == 0);
             if let (Some(inode), Some(flags)) = (inode, flags) {
                 let nonblock = flags & nix::libc::O_NONBLOCK != 0;
                 held.entry(inode).or_default().insert((pid, own, fd, nonblock, command.clone()));
