@@ -311,7 +311,7 @@ fn a_path_to_a_socket_is_no_holder() {
     let refused = knetstat::kernel::syscall::getsockopt(paths[0].as_fd(), 1, 3, &mut buffer);
     assert_eq!(refused.expect_err("no socket").raw_os_error(), Some(EBADF));
 
-    let rows = owned("-f all");
+    let rows = owned("-tx --unbound");
     assert_eq!(
         descriptors(at_port(&rows, 4005)),
         [(std::process::id(), listener.as_raw_fd() as u32)]
@@ -321,7 +321,7 @@ fn a_path_to_a_socket_is_no_holder() {
     assert_iterator_finds_holders();
     // Nothing is left when it is closed.
     drop((listener, unix));
-    assert_eq!(owned("-f all --unbound"), [] as [Value; 0]);
+    assert_eq!(sockets("-tx -p --unbound"), [] as [Value; 0]);
 }
 
 #[test]
