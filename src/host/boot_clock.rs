@@ -79,7 +79,10 @@ fn offset() -> Result<i64, String> {
         (Ok(offsets), _) => offsets,
         // This kernel has no time namespaces.
         (Err(error), Ok(_)) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        (Err(error), _) => return Err(format!("cannot read {OFFSETS}: {}", reason(&error))),
+        (Err(error), _) => {
+            let why = reason(&error);
+            return Err(format!("cannot read {OFFSETS}: {why} (`mount -t proc proc /proc`)"));
+        }
     };
     if link("time").ok() != link("time_for_children").ok() {
         return Err("the time namespace is not that for children (`unshare -T -f`)".to_owned());

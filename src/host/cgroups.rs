@@ -72,7 +72,10 @@ impl Cgroups {
             }
             Ok(mounts) => cgroups.add_mounts(mounts),
             Err(error) => {
-                let why = format!("cannot read /proc/self/mountinfo: {}", reason(&error));
+                let why = format!(
+                    "cannot read /proc/self/mountinfo: {} (`mount -t proc proc /proc`)",
+                    reason(&error)
+                );
                 cgroups.obstacle = Some(why);
             }
         }

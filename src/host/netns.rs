@@ -369,7 +369,7 @@ impl NetnsSet {
             Ok(mounts) => mounts,
             Err(error) => {
                 let why = format!(
-                    "those that only a mount keeps, which /proc/self/mountinfo lists: {} \
+                    "cannot read /proc/self/mountinfo, which lists those that only a mount keeps: {} \
                      (`mount -t proc proc /proc`)",
                     reason(&error)
                 );

@@ -78,12 +78,17 @@ pub fn how_to_grant() -> String {
 /// Returns how a user runs this program with sudo(8), which finds it by name only in the system
 /// directories.
 pub fn how_to_sudo() -> String {
+    how_to_sudo_with("")
+}
+
+/// The same with these arguments, each with a blank before it.
+pub fn how_to_sudo_with(arguments: &str) -> String {
     const SYSTEM: [&str; 4] = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
     let path = path();
     let is_found = path.parent().is_some_and(|parent| SYSTEM.map(Path::new).contains(&parent));
     match path.file_name().filter(|_| is_found) {
-        Some(name) => format!("run `sudo {}`", escaped(name.as_encoded_bytes())),
-        None => format!("run `sudo {}`", escaped(path.as_os_str().as_encoded_bytes())),
+        Some(name) => format!("run `sudo {}{arguments}`", escaped(name.as_encoded_bytes())),
+        None => format!("run `sudo {}{arguments}`", escaped(path.as_os_str().as_encoded_bytes())),
     }
 }
 

@@ -43,7 +43,7 @@ fn end(size: Option<usize>) -> ! {
         Some(size) => write!(rest, "knetstat: cannot allocate {size} bytes of memory"),
         None => write!(rest, "knetstat: cannot start a thread: there is not enough memory"),
     };
-    let _ = writeln!(rest, " (raise the limit: `ulimit -v`, or select fewer sockets)");
+    let _ = writeln!(rest, " (raise the limit: `ulimit -v unlimited`, or select fewer sockets)");
     let length = message.iter().take_while(|byte| **byte != 0).count();
     // SAFETY: the message is initialized and as long as this says. _exit(2) runs nothing of this process.
     unsafe {

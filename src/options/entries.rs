@@ -1,4 +1,4 @@
-//! The entries of a value that is a list, in the forms in which an expression may name them.
+//! The entries of a value that is a list or consists of parts, in the forms in which an expression may name them.
 
 use std::fmt::{self, Display};
 
@@ -8,14 +8,20 @@ use crate::options::text::{
     write_key, write_membership, write_packet_membership, write_packet_request,
 };
 use crate::options::value::Value;
+use crate::text::escaped;
 
 /// The entries of a list, each as it is printed and in its shorter forms: `224.0.0.251%eth0` and `224.0.0.251`.
-/// Numbers are compared as such. `None` for a value that is no such list.
+/// Numbers are compared as such. `None` for a value that has no such parts.
 pub fn entries(value: &Value) -> Option<Vec<String>> {
     Some(match value {
         Value::Memberships(it) => it.members.iter().flat_map(of_membership).collect(),
         Value::PacketMemberships(it) => it.members.iter().flat_map(of_packet_membership).collect(),
         Value::Keys(Keys { members, .. }) => members.iter().flat_map(of_key).collect(),
+        // The address, as getsockopt(2) reports it, and the interface.
+        Value::Multicast { address, interface } => {
+            let name = Some(escaped(interface.name.as_bytes())).filter(|name| !name.is_empty());
+            [address.to_string()].into_iter().chain(name).collect()
+        }
         _ => return None,
     })
 }

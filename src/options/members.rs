@@ -2,7 +2,7 @@
 //! JSON objects, and can be asked for in an expression: `so_linger.l_linger`.
 
 use crate::options::kind::ValueKind;
-use crate::options::value::Value;
+use crate::options::value::{AttachedProgram, Value};
 
 impl ValueKind {
     /// The names of the members that are numbers. Empty if the value is no structure.
@@ -15,6 +15,7 @@ impl ValueKind {
             ValueKind::PortRange => vec!["lo", "hi"],
             ValueKind::Pktinfo => vec!["ipi6_ifindex"],
             ValueKind::Tls => vec!["version", "cipher_type"],
+            ValueKind::Program => vec!["instructions", "id"],
             ValueKind::Struct(layout) => layout.iter().map(|member| member.name).collect(),
             _ => Vec::new(),
         }
@@ -48,6 +49,10 @@ impl Value {
             (Value::Pktinfo { interface, .. }, "ipi6_ifindex") => Some(interface.index.into()),
             (Value::Tls { version, .. }, "version") => Some((*version).into()),
             (Value::Tls { cipher, .. }, "cipher_type") => Some((*cipher).into()),
+            (Value::Program(AttachedProgram::Classic(count)), "instructions") => {
+                Some((*count).into())
+            }
+            (Value::Program(AttachedProgram::Ebpf { id, .. }), "id") => Some((*id).into()),
             (Value::Struct(structure), _) => structure
                 .members()
                 .find(|(member, _)| member.name == name)

@@ -129,8 +129,8 @@ pub(super) fn member(key: Key) -> String {
     }
 }
 
-/// Appends the value of a key, in the type that it has in the object of a socket. Of the values of several
-/// descriptors, each is written once.
+/// Appends the value of a key, in the type that it has in the object of a socket, and behind it the member for what the
+/// value does not tell. Of the values of several descriptors, each is written once.
 pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()> {
     let option = row.option(key);
     let print = |to: &mut Vec<u8>, cell: &Cell| Ok(serde_json::to_writer(to, cell)?);
@@ -145,7 +145,11 @@ pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()>
             None => write(to, &column.read(row), &mut Repeated::default())?,
         },
         Key::Option(_) | Key::Versions(..) => {
-            serde_json::to_writer(to, &option.map(|shown| &shown.value))?
+            serde_json::to_writer(&mut *to, &option.map(|shown| &shown.value))?;
+            if let Some(untold) = option.and_then(|shown| shown.value.untold()) {
+                write!(to, ",\"{}{}\":", member(key), untold.suffix())?;
+                serde_json::to_writer(to, &untold)?;
+            }
         }
         Key::Member(_, member) => {
             serde_json::to_writer(to, &option.and_then(|shown| shown.value.member(member)))?;
@@ -249,7 +253,8 @@ impl Serialize for Cell<'_> {
             Cell::Program(holders, ..) => to.collect_seq(holders.iter().map(Descriptor)),
             Cell::Via(Via::Listener { cookie, .. }, _) => Cell::nonzero(*cookie).serialize(to),
             Cell::Via(Via::Carrier { inode }, _) => Cell::nonzero(*inode).serialize(to),
-            Cell::Diag(diag) => to.collect_seq(diag.iter().flatten().map(|diag| diag.mark())),
+            Cell::Diag(None) => to.serialize_none(),
+            Cell::Diag(Some(diag)) => to.collect_seq(diag.iter().map(|diag| diag.mark())),
             Cell::Timer(None, _) => to.serialize_none(),
             Cell::Timer(Some(timer), hz) => serialize_timer(to, timer, *hz),
             Cell::Time(limit) => serialize_time(to, *limit),

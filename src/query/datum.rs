@@ -314,7 +314,7 @@ fn of_value(value: &Value, kind: ValueKind) -> Datum<'_> {
         value => {
             let printed = Datum::bytes(Text(value, kind).to_string().into_bytes());
             match entries(value) {
-                Some(_) if value.is_empty() => Datum::List(Vec::new()),
+                Some(entries) if entries.is_empty() && value.is_empty() => Datum::List(Vec::new()),
                 // As it is printed, and each entry.
                 Some(entries) => {
                     let entries = entries.into_iter().map(|it| Datum::bytes(it.into_bytes()));

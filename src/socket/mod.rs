@@ -234,11 +234,11 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Why an established TCP connection makes no progress, if it makes none. `None` for other sockets.
+    /// Why an established TCP connection makes no progress, if it makes none. `None` if the kernel does not tell.
     pub fn diag(&self, hz: u64) -> Option<Option<Diag>> {
         match self.state {
-            State::Established => Diag::of(&self.record, hz),
-            _ => None,
+            State::Established if self.record.has(Section::Diag) => Diag::of(&self.record, hz),
+            _ => Some(None),
         }
     }
 }

@@ -113,11 +113,15 @@ fn unknown_option(option: &str, command: &Command, words: &[String]) -> String {
     }
     let known = longs(command);
     // clap reads -tcp as single letters.
-    if let Some(long) = known.iter().find(|long| words.iter().any(|word| *word == long[1..])) {
+    let is_typed =
+        |long: &&String| words.iter().any(|word| word.split('=').next() == Some(&long[1..]));
+    if let Some(long) = known.iter().find(is_typed) {
         return format!("unknown option '{}' (did you mean {long}?)", &long[1..]);
     }
     if command.get_name() == "knetstat" {
-        if let Some(answer) = interval(words).or_else(|| switch(words)) {
+        if let Some(answer) =
+            interval(words).or_else(|| switch(words)).or_else(|| sign(option, words))
+        {
             return answer;
         }
     }
@@ -155,6 +159,10 @@ fn letter(option: &str, command: &Command, words: &[String]) -> Option<String> {
     let value = value_after(letter, words).unwrap_or_default();
     let letter = letter.chars().next()?;
     let meant = lsof::options(letter, &value);
+    // A letter that lsof does not have, in a bundle of netstat or ss: `-uS`.
+    if meant.is_none() && !['n', 'P', 'a'].contains(&letter) && foreign::answer(option).is_some() {
+        return None;
+    }
     let line = lsof::line(words).or_else(|| replaced(letter, meant.as_deref()?, command, words));
     let shown = escaped(option.as_bytes());
     match (line, meant) {
@@ -170,6 +178,20 @@ fn letter(option: &str, command: &Command, words: &[String]) -> Option<String> {
         }
         (None, None) => None,
     }
+}
+
+/// The message for a value behind letters that take none: `-p=3`.
+fn sign(option: &str, words: &[String]) -> Option<String> {
+    if !option.starts_with("-=") && option != "-" {
+        return None;
+    }
+    let (letters, value) = words.iter().find_map(|word| {
+        let (letters, value) = word.strip_prefix('-')?.split_once('=')?;
+        (!letters.is_empty() && letters.chars().all(char::is_alphanumeric))
+            .then_some((letters, value))
+    })?;
+    let (letter, value) = (letters.chars().last()?, escaped(value.as_bytes()));
+    Some(format!("-{letter} does not take a value (omit '={value}')"))
 }
 
 /// The message for an interval in the same argument as `-c`: `-tc2s`, `-c=1`.

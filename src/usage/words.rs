@@ -165,7 +165,10 @@ impl<'a> Line<'a> {
             Some(near) => Some(format!("unknown command '{shown}' (did you mean {near}?)")),
             None if is_name && error.is_far_from_any_name() => {
                 let command = self.with(&["--command".into(), word.into()]);
-                Some(format!("unexpected word '{shown}' (for a process: {command})"))
+                let user = users::names().iter().any(|name| name == word);
+                let user = user.then(|| self.with(&["--user".into(), word.into()]));
+                let user = user.map_or_else(String::new, |user| format!("; for a user: {user}"));
+                Some(format!("unexpected word '{shown}' (for a process: {command}{user})"))
             }
             None => None,
         }
@@ -430,11 +433,14 @@ fn letters(line: &Line) -> Option<String> {
     if !suggest::nearest(word, &commands).is_empty() {
         return None;
     }
+    // Few names of processes and users consist of different letters, one of which selects sockets: `stat` has two t.
+    let is_once = |c: char| word.matches(c).count() == 1;
     let are_letters = line.words.len() == 1
         && word.len() > 1
         && word.len() < 9
         && !is_in_expressions
-        && word.chars().all(|c| known.contains(&c));
+        && word.chars().all(|c| known.contains(&c) && is_once(c))
+        && word.contains(['t', 'u', 'x', 'w', 'l', 'a']);
     are_letters.then(|| format!("options begin with a dash (knetstat -{word})"))
 }
 

@@ -16,6 +16,7 @@ use crate::cli;
 use crate::config::permits_walks;
 use crate::error::{Error, LoadError};
 use crate::host::{groups, Host};
+use crate::kernel::capability;
 use crate::kernel::family::Family;
 use crate::kernel::load::{self, Loader, Programs};
 use crate::kernel::module::{self, Text};
@@ -61,7 +62,7 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     let access = Access { gid: gid.unwrap_or(old.gid), mode: wanted.mode.unwrap_or(old.mode) };
     let owners = wanted.with_owners || existing.is_some_and(|it| it.owners);
     let loader = Loader::new().with_walks(false);
-    let mut programs = loader.load(&request(owners))?;
+    let mut programs = loader.load(&request(owners)).map_err(as_root)?;
     let lacking = loader.btf().map(lacking).unwrap_or_default().join(" ");
     let walking = Loader::new().with_walks(permits_walks());
     let mut walks = walking.load_shared(&request(owners));
@@ -95,6 +96,16 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::PinsIncomplete(missing.join("; missing "))),
+    }
+}
+
+/// Says how to make the pins, instead of how to read sockets without them.
+fn as_root(error: Error) -> Error {
+    match error {
+        Error::Load(LoadError::Capabilities { missing, .. }) => {
+            LoadError::Capabilities { missing, how: capability::how_to_sudo_with(" pin") }.into()
+        }
+        error => error,
     }
 }
 

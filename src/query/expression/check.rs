@@ -14,7 +14,7 @@ use crate::query::columns::{Column, ColumnType};
 use crate::query::glob::Glob;
 use crate::query::key::Key;
 use crate::socket::{kind, state};
-use crate::text::escaped;
+use crate::text::{escaped, units};
 
 /// The type of the values to compare with. A network namespace is compared by its name, which the table prints, unless the
 /// values begin with digits.
@@ -269,6 +269,12 @@ fn unknown_alone(word: &str, message: String) -> String {
     }
     if state::is_word(word) {
         return format!("unknown name '{shown}' (did you mean state {shown}?)");
+    }
+    let is_unit = |parse: fn(&str) -> Option<i128>| parse(&format!("1{word}")).is_some();
+    if word.chars().all(|c| c.is_ascii_alphabetic())
+        && (is_unit(units::time) || is_unit(units::size))
+    {
+        return format!("unknown name '{shown}' (a unit has no blank before it: 5{shown})");
     }
     match word.bytes().all(|byte| byte.is_ascii_digit()) && !word.is_empty() {
         true => format!(

@@ -237,7 +237,11 @@ fn compares_known(key: Key, comparison: Comparison, operand: &Operand, row: &Row
                 true => other.eq_ignore_ascii_case(text),
                 false => other == text.as_slice(),
             };
-            Some(is_same(&printed) || has_entry(key, row, &is_same))
+            Some(
+                is_same(&printed)
+                    || has_entry(key, row, &is_same)
+                    || text == b"-" && is_empty_list(key, row),
+            )
         }
         operand => match comparison {
             Comparison::Equal => equals(&row.datum(key), operand),
@@ -264,6 +268,11 @@ fn has_entry(key: Key, row: &Row, is_same: &dyn Fn(&[u8]) -> bool) -> bool {
             }
             _ => false,
         }
+}
+
+/// Whether the value is a list without entries. Not each of them is printed as a dash.
+fn is_empty_list(key: Key, row: &Row) -> bool {
+    matches!(row.datum(key), Datum::List(list) if list.is_empty())
 }
 
 /// Appends the text of a value. Returns `None` if there is no value.

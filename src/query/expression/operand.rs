@@ -114,7 +114,10 @@ pub(super) fn parse(
         Type::Interface => Ok(interface(word)),
         Type::Name => Ok(Operand::Text(text(word))),
         Type::OptionName => return option_names(word),
-        Type::Printed { any_case } => Ok(printed(word, *any_case)),
+        // Nothing is printed as a dash.
+        Type::Printed { any_case } => {
+            Ok(printed(if word.is_empty() { "-" } else { word }, *any_case))
+        }
         // A list in which one is enough, or all as they are printed.
         Type::Numbers if word == "-" || word.contains('|') => Ok(printed(word, true)),
         Type::Numbers => number(name, Unit::None, word),
@@ -227,7 +230,9 @@ fn is_printable(operand: &Operand) -> bool {
 
 fn number(name: &str, unit: Unit, word: &str) -> Result<Operand, String> {
     if let Some(number) = integer(word) {
-        return Ok(Operand::Number(number));
+        // As getsockopt(2) reports it.
+        let is_unlimited = matches!(unit, Unit::Rate) && number == i128::from(u64::MAX);
+        return Ok(if is_unlimited { Operand::Never } else { Operand::Number(number) });
     }
     let (found, expected) = match unit {
         Unit::None if name.eq_ignore_ascii_case("netns") => {

@@ -167,6 +167,8 @@ impl Sockets {
         let member = bound(AF_INET, SOCK_DGRAM, "0.0.0.0:7205");
         join(&member, false);
         join_another(&member);
+        let interface = [&[0; 4][..], &[127, 0, 0, 1], &LO.to_ne_bytes()].concat();
+        bytes_of(&member, IPPROTO_IP, IP_MULTICAST_IF, &interface);
         let mut sleep = Command::new("sleep");
         sleep.arg("600").stdin(Stdio::from(OwnedFd::from(member.try_clone().expect("dup"))));
         let sleep = sleep.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sleep(1)");
