@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 
-use serde_json::Value;
+use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
 
 use crate::common::scene::proc_rows;
-use crate::common::{enter_namespace, set, sockets, stdout, without_color};
+use crate::common::{enter_namespace, set, set_bytes, sockets, stdout, without_color};
 
 const SOL_SOCKET: i32 = 1;
 const SO_KEEPALIVE: i32 = 9;
@@ -136,6 +136,27 @@ count,state,SO_KEEPALIVE\r\n5,ESTABLISHED,0\r\n3,ESTABLISHED,1\r\n1,LISTEN,0\r\n
 
 /// A socket is in a group of the same size in every form. An address without its port would join the groups of
 /// all clients.
+/// IP_MULTICAST_IF by index, which getsockopt(2) does not report. CSV has only what it reports.
+#[test]
+fn a_value_that_getsockopt_does_not_report_is_a_group() {
+    enter_namespace();
+    let sockets = [0; 3].map(|_: i32| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket"));
+    let by_index = [[0; 8], [0, 0, 0, 0, 1, 0, 0, 0]].concat();
+    set_bytes(&sockets[0], 0, 32, &by_index[4..]).expect("IP_MULTICAST_IF");
+    let found = groups("-u --count-by ip_multicast_if");
+    assert_eq!(
+        found,
+        [
+            json!({"count": 2, "IP_MULTICAST_IF": "0.0.0.0"}),
+            json!({"count": 1, "IP_MULTICAST_IF": "0.0.0.0", "IP_MULTICAST_IF_ifindex": 1})
+        ]
+    );
+    let table = stdout("-uH --count-by ip_multicast_if");
+    let rows: Vec<Vec<&str>> = table.lines().map(|it| it.split_whitespace().collect()).collect();
+    assert_eq!(rows, [["2", "0.0.0.0"], ["1", "0.0.0.0%lo"]]);
+    assert_eq!(stdout("-uH --csv --count-by ip_multicast_if"), "3,0.0.0.0\r\n");
+}
+
 #[test]
 fn addresses_are_counted_with_their_ports_in_every_form() {
     let _open = world();
