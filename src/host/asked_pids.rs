@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 
+use crate::host::netns_file;
 use crate::host::netns_names::Names;
 use crate::host::processes::check_view;
 use crate::kernel::namespace;
@@ -65,15 +66,15 @@ fn process_of(tid: u32) -> Option<u32> {
 /// none.
 fn namespaces_of(pid: u32) -> io::Result<HashSet<u32>> {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))?;
-    let namespaces = threads.map(|thread| fs::metadata(thread?.path().join("ns/net")));
+    let namespaces = threads.map(|thread| netns_file::inode(&thread?.path().join("ns/net")));
     let has_exited = |error: &io::Error| {
         error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
     };
     let present = namespaces.filter(|it| !it.as_ref().is_err_and(has_exited));
-    present.map(|namespace| Ok(namespace?.ino() as u32)).collect()
+    present.collect()
 }
 
 /// The inode number of the network namespace of this thread.
 pub fn own_namespace() -> Option<u32> {
-    fs::metadata("/proc/thread-self/ns/net").ok().map(|it| it.ino() as u32)
+    netns_file::inode(Path::new("/proc/thread-self/ns/net")).ok()
 }

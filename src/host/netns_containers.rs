@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 
 use crate::error::reason;
 use crate::host::cgroups::Container;
-use crate::host::netns_file::remedy;
+use crate::host::netns_file::{self, remedy};
 use crate::host::processes::HIDDEN;
 
 /// The fewest digits of an ID that are one without the word for a runtime. No PID has as many.
@@ -172,7 +172,7 @@ fn unless_gone<T: Default>(result: io::Result<T>) -> io::Result<T> {
 }
 
 fn netns_of(pid: u32) -> io::Result<u32> {
-    Ok(fs::metadata(format!("/proc/{pid}/ns/net"))?.ino() as u32)
+    netns_file::inode(Path::new(&format!("/proc/{pid}/ns/net")))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -22,10 +22,7 @@ use crate::text::escaped;
 ///
 /// `ENOTTY`, or why the file cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
-    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
-    if fstatfs(&place)?.filesystem_type() != NSFS_MAGIC {
-        return Err(Errno::ENOTTY.into());
-    }
+    let place = find(path)?;
     // The path may lead to another file by now, so the descriptor is reopened.
     match File::open(format!("/proc/self/fd/{}", place.as_raw_fd())) {
         // Without /proc, only the path can be opened.
@@ -33,6 +30,28 @@ pub fn open(path: &Path) -> io::Result<File> {
             OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
         }
         file => file,
+    }
+}
+
+/// The inode number of the file of a namespace, which identifies the namespace.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn inode(path: &Path) -> io::Result<u32> {
+    Ok(find(path)?.metadata()?.ino() as u32)
+}
+
+/// Finds the file of a namespace without opening it.
+fn find(path: &Path) -> io::Result<File> {
+    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    // Linux 5.10 stays at a link of /proc that it does not permit to follow.
+    if place.metadata()?.is_symlink() {
+        return Err(Errno::EACCES.into());
+    }
+    match fstatfs(&place)?.filesystem_type() {
+        NSFS_MAGIC => Ok(place),
+        _ => Err(Errno::ENOTTY.into()),
     }
 }
 
