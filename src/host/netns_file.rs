@@ -1,6 +1,6 @@
 //! The files by which network namespaces are found, and advice for those that cannot be opened.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -9,7 +9,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::CloneFlags;
-use nix::sys::statfs::{fstatfs, NSFS_MAGIC};
+use nix::sys::statfs::{fstatfs, NSFS_MAGIC, PROC_SUPER_MAGIC};
 
 use crate::error::is_too_many_files;
 use crate::kernel::syscall;
@@ -45,12 +45,14 @@ pub fn inode(path: &Path) -> io::Result<u32> {
 /// Finds the file of a namespace without opening it.
 fn find(path: &Path) -> io::Result<File> {
     let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
-    // Linux 5.10 stays at a link of /proc that it does not permit to follow.
-    if place.metadata()?.is_symlink() {
-        return Err(Errno::EACCES.into());
-    }
     match fstatfs(&place)?.filesystem_type() {
         NSFS_MAGIC => Ok(place),
+        // Linux 5.10 stays at the directory of a link that it does not permit to follow.
+        PROC_SUPER_MAGIC
+            if place.metadata()?.is_dir() && fs::symlink_metadata(path)?.is_symlink() =>
+        {
+            Err(Errno::EACCES.into())
+        }
         _ => Err(Errno::ENOTTY.into()),
     }
 }
