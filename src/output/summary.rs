@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{list, Format, Output, Row, Style};
 use crate::options::plan::OptionValue;
 use crate::options::spec::OptionSpec;
+use crate::options::value::Value;
 use crate::query::cell_text;
 use crate::query::groups::Groups;
 use crate::record::fact::Sections;
@@ -88,7 +89,7 @@ impl<'a> Summary<'a> {
         let mut value = Vec::new();
         match self.form {
             Form::Text => cell_text::value_to(&mut value, shown)?,
-            Form::Object | Form::Line => serde_json::to_writer(&mut value, &shown.value)?,
+            Form::Object | Form::Line => write_members(&mut value, &shown.value)?,
         }
         let entry = self.options.entry(std::ptr::from_ref(shown.option));
         let (_, setters) = entry.or_insert_with(|| (shown.option, Setters::default()));
@@ -97,6 +98,18 @@ impl<'a> Summary<'a> {
         programs.iter().for_each(|program| setters.programs.add(program));
         Ok(())
     }
+}
+
+/// Appends an object with the value, and with what getsockopt(2) does not report of it: `{"value":"0.0.0.0","ifindex":3}`.
+fn write_members(to: &mut Vec<u8>, value: &Value) -> io::Result<()> {
+    to.extend_from_slice(b"{\"value\":");
+    serde_json::to_writer(&mut *to, value)?;
+    if let Some(untold) = value.untold() {
+        write!(to, ",\"{}\":", untold.suffix().trim_start_matches('_'))?;
+        serde_json::to_writer(&mut *to, &untold)?;
+    }
+    to.push(b'}');
+    Ok(())
 }
 
 impl Output for Summary<'_> {
@@ -254,7 +267,9 @@ struct OptionCount {
 
 #[derive(Serialize)]
 struct ValueCount {
-    value: Json,
+    /// Those of [`write_members`].
+    #[serde(flatten)]
+    members: Json,
     count: u64,
 }
 
@@ -275,7 +290,7 @@ impl Summary<'_> {
         let options = self.options.values().map(|(option, setters)| OptionCount {
             option: option.name,
             count: setters.sockets,
-            values: counted(&setters.values, |value, count| ValueCount { value, count }),
+            values: counted(&setters.values, |members, count| ValueCount { members, count }),
             programs: self.knows_programs.then(|| {
                 counted(&setters.programs, |command, count| ProgramCount {
                     command: command.as_str().map(str::to_owned),

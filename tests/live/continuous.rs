@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{self, UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{channel, Receiver};
 use std::thread::spawn;
@@ -266,6 +268,30 @@ fn changes_are_lines_of_the_table() {
     assert!(lines.contains(&format!("opened  {same}0")), "{lines:#?}");
     assert_eq!(lines[3], format!("changed {same}1,SO_MARK=7 TCP_NODELAY=0->1,SO_MARK=unset->7"));
     drop(client);
+}
+
+/// The other end of a unix socket comes and goes while the state stays the same.
+#[test]
+fn the_other_end_of_a_unix_socket() {
+    enter_namespace();
+    let name = net::SocketAddr::from_abstract_name("continuous").expect("a name");
+    let listener = UnixListener::bind_addr(&name).expect("a listener");
+    let client = UnixStream::connect_addr(&name).expect("a connection");
+    let columns = "--columns inode,state,peer,local,remote";
+    let mut running = ["", "--ndjson"]
+        .map(|format| Running::start(&format!("-txc 0.05 --changes {columns} {format}")));
+    running.iter_mut().for_each(Running::pass_round);
+    let (server, _) = listener.accept().expect("a connection");
+    running.iter_mut().for_each(Running::pass_round);
+    let (of_client, of_server) = (inode(&client), inode(&server));
+    drop(client);
+    running.iter_mut().for_each(Running::pass_round);
+    let [table, json] = running.map(|running| running.end(Signal::SIGINT));
+    for change in [format!("peer=-->{of_server}"), format!("peer={of_client}->-")] {
+        assert!(table.iter().any(|line| line.contains(&change)), "{change}: {table:#?}");
+    }
+    let count = |lines: &[String]| lines.iter().filter(|line| line.contains("changed")).count();
+    assert_eq!(count(&table), count(&json), "{table:#?} {json:#?}");
 }
 
 /// As in netstat, rounds follow without a line between them, unless a round has empty lines itself.

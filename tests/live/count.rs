@@ -8,7 +8,7 @@ use serde_json::{json, Value};
 use socket2::{Domain, Socket, Type};
 
 use crate::common::scene::proc_rows;
-use crate::common::{enter_namespace, set, set_bytes, sockets, stdout, without_color};
+use crate::common::{enter_namespace, ip, set, set_bytes, sockets, stdout, without_color};
 
 const SOL_SOCKET: i32 = 1;
 const SO_KEEPALIVE: i32 = 9;
@@ -134,8 +134,6 @@ count,state,SO_KEEPALIVE\r\n5,ESTABLISHED,0\r\n3,ESTABLISHED,1\r\n1,LISTEN,0\r\n
     assert_eq!(groups("-u --count-by so_linger.l_onoff")[0]["SO_LINGER.l_onoff"], 0);
 }
 
-/// A socket is in a group of the same size in every form. An address without its port would join the groups of
-/// all clients.
 /// IP_MULTICAST_IF by index, which getsockopt(2) does not report. CSV has only what it reports.
 #[test]
 fn a_value_that_getsockopt_does_not_report_is_a_group() {
@@ -155,8 +153,20 @@ fn a_value_that_getsockopt_does_not_report_is_a_group() {
     let rows: Vec<Vec<&str>> = table.lines().map(|it| it.split_whitespace().collect()).collect();
     assert_eq!(rows, [["2", "0.0.0.0"], ["1", "0.0.0.0%lo"]]);
     assert_eq!(stdout("-uH --csv --count-by ip_multicast_if"), "3,0.0.0.0\r\n");
+    let by_other_index = [[0; 8], [0, 0, 0, 0, 77, 0, 0, 0]].concat();
+    ip("link add m0 index 77 type veth peer name m1");
+    set_bytes(&sockets[1], 0, 32, &by_other_index[4..]).expect("IP_MULTICAST_IF");
+    let summary: Value = serde_json::from_str(&stdout("-u --summary -J")).expect("an object");
+    let values = json!([
+        {"value": "0.0.0.0", "ifindex": 1, "count": 1}, {"value": "0.0.0.0", "ifindex": 77, "count": 1}
+    ]);
+    let options = summary["options"].as_array().expect("options");
+    let found = options.iter().find(|it| it["option"] == "IP_MULTICAST_IF").expect("it is set");
+    assert_eq!(found["values"], values);
 }
 
+/// A socket is in a group of the same size in every form. An address without its port would join the groups of
+/// all clients.
 #[test]
 fn addresses_are_counted_with_their_ports_in_every_form() {
     let _open = world();

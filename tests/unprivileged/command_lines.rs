@@ -187,6 +187,7 @@ const LINES: &[(&str, &str)] = &[
     ("443 options", "'options' is a command, and commands come first (knetstat options)"),
     ("options keepidl", "options: unknown option 'keepidl' (did you mean TCP_KEEPIDLE?)"),
     ("options --bogus", "unknown option '--bogus' (knetstat help options lists the options)"),
+    ("options ,", "options: empty word (name an option or a topic, such as keepalive)"),
     ("options -K", "no -K here; to close sockets use ss -K"),
     ("doctor x", "doctor: unexpected word 'x' (knetstat help doctor)"),
     ("doctor --jsn", "unknown option '--jsn' (did you mean --json?)"),

@@ -32,7 +32,7 @@ impl Request {
 ///
 /// # Errors
 ///
-/// A sentence that suggests similar names, for a word that names nothing.
+/// A sentence that suggests similar names, for a word that names nothing, and for no word but empty ones.
 pub fn parse(words: &[String]) -> Result<Request, String> {
     match words {
         [] => return Ok(Request::List),
@@ -52,7 +52,10 @@ pub fn parse(words: &[String]) -> Result<Request, String> {
             }
         }
     }
-    Ok(Request::Explain(found))
+    match found.is_empty() {
+        true => Err("empty word (name an option or a topic, such as keepalive)".into()),
+        false => Ok(Request::Explain(found)),
+    }
 }
 
 /// Returns the indices in the catalogue of the options that a word names.

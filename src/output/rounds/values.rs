@@ -6,6 +6,7 @@ use std::io;
 
 use super::super::Row;
 use crate::options::plan::OptionValue;
+use crate::query::cell::{Cell, End};
 use crate::query::cell_text;
 use crate::query::columns::Column;
 
@@ -41,6 +42,13 @@ pub fn of(row: &Row, is_json: bool) -> io::Result<Vec<u8>> {
             true => Ok(serde_json::to_writer(to, &cell)?),
             false => cell_text::write(to, &cell, false),
         })?;
+        // In a table, the other end of a unix socket has a column of its own besides its path.
+        if let (Cell::End(End::UnixPeer { inode, .. }), false) = (&cell, is_json) {
+            let peer = Cell::nonzero(*inode);
+            add(&mut values, COLUMN, [Column::Peer.name(), ""], |to| {
+                cell_text::write(to, &peer, false)
+            })?;
+        }
     }
     for shown in row.options {
         add_option(&mut values, shown, is_json)?;
