@@ -174,6 +174,8 @@ pub(super) fn write_key(to: &mut Vec<u8>, row: &Row, key: Key) -> io::Result<()>
     let print = |to: &mut Vec<u8>, cell: &Cell| cell_text::write(to, cell, false);
     match key {
         Key::Column(column) => match groups::distinct(row, column, print)? {
+            // No descriptor has a value.
+            Some(values) if values == b"-" => Ok(()),
             Some(values) => {
                 to.extend(values);
                 Ok(())

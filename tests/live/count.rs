@@ -132,6 +132,8 @@ count,state,SO_KEEPALIVE\r\n5,ESTABLISHED,0\r\n3,ESTABLISHED,1\r\n1,LISTEN,0\r\n
     assert_eq!(groups("-u --count-by nodelay")[0]["TCP_NODELAY"], Value::Null);
     assert_eq!(stdout("-uH --csv --count-by nodelay"), "1,\r\n");
     assert_eq!(groups("-u --count-by so_linger.l_onoff")[0]["SO_LINGER.l_onoff"], 0);
+    // No thread has the descriptor for itself.
+    assert_eq!(stdout("-uH --csv --count-by tid"), "1,\r\n");
 }
 
 /// IP_MULTICAST_IF by index, which getsockopt(2) does not report. CSV has only what it reports.
