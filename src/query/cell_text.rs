@@ -13,7 +13,7 @@ use crate::options::plan::OptionValue;
 use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Behind, Cell, End, Interface, PerHolder};
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::owner::{self, Holder, Owner};
 use crate::socket::sockmap::{Sockmap, Sockmaps};
 use crate::socket::{TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
@@ -343,12 +343,16 @@ pub fn command(name: &[u8]) -> String {
     }
 }
 
-/// The part of a name before such a word in parentheses, if the name ends in one.
+/// The part of a name before such a word in parentheses, if the name ends in one. A name that is nothing but any of the
+/// words for an owner looks like the reason why there is no process.
 fn before_owner(name: &[u8]) -> Option<&[u8]> {
     let name = name.strip_suffix(b")")?;
-    let words = [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight];
-    let begins = words.into_iter().filter_map(|it| name.strip_suffix(it.word().as_bytes()));
-    begins.filter_map(|begin| begin.strip_suffix(b"(")).next()
+    let behind =
+        [Owner::Subflow, Owner::AcceptQueue, Owner::Request, Owner::InFlight].map(Owner::word);
+    owner::words().into_iter().find_map(|word| {
+        let begin = name.strip_suffix(word.as_bytes())?.strip_suffix(b"(")?;
+        (begin.is_empty() || behind.contains(&word)).then_some(begin)
+    })
 }
 
 /// Whether a name looks like the text for no value, or for an unknown one.

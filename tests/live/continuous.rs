@@ -506,10 +506,10 @@ fn a_long_table_is_cut_to_the_screen() {
     let _sockets: Vec<UdpSocket> =
         (0..30).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a socket")).collect();
     // One line is that of the titles, one counts, and the cursor is on the last one.
-    for (arguments, rows, shown) in [("-uc 0.05", 12, 9), ("-uc 0.05 --count-by sport", 12, 9)] {
+    for (arguments, what) in [("-uc 0.05", "rows"), ("-uc 0.05 --count-by sport", "lines")] {
+        let (rows, hidden) = (12, 30 - 9);
         Terminal::with(rows, arguments, |terminal| {
-            let hidden = 30 - shown;
-            terminal.wait_for(&format!("{hidden} more rows do not fit on the screen"));
+            terminal.wait_for(&format!("{hidden} more {what} do not fit on the screen"));
             let screen = terminal.screens()[0];
             assert_eq!(screen.lines().count(), usize::from(rows) - 1, "{screen}");
         });

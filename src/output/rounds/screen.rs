@@ -25,8 +25,8 @@ pub struct Size {
 /// What is shown as a whole or not at all.
 struct Piece {
     text: Vec<u8>,
-    /// Whether it counts as a row.
-    is_row: bool,
+    /// Whether it counts among what does not fit.
+    is_counted: bool,
 }
 
 /// Writes a round with its marks: `+` for a socket that was opened, `-` for one that is gone and is shown a last time,
@@ -44,15 +44,15 @@ pub fn write_marked(
     let mut pieces = Vec::new();
     for layout in Layout::ALL {
         let title = &compared.round.titles[layout as usize];
-        pieces.push(Piece { text: marked(b' ', title), is_row: false });
+        pieces.push(Piece { text: marked(b' ', title), is_counted: false });
         let rows = compared.round.rows.iter().zip(&compared.fates);
         for (shown, fate) in rows.filter(|(shown, _)| shown.layout == layout) {
             pieces.push(row(shown, fate)?);
         }
         let closed = compared.closed.iter().filter(|shown| shown.layout == layout);
-        pieces.extend(closed.map(|it| Piece { text: marked(b'-', &it.text), is_row: true }));
+        pieces.extend(closed.map(|it| Piece { text: marked(b'-', &it.text), is_counted: true }));
     }
-    write_pieces(&pieces, notes, size, to)
+    write_pieces(&pieces, "row", notes, size, to)
 }
 
 /// Writes the lines of a round that has no rows of sockets, such as counts.
@@ -68,8 +68,8 @@ pub fn write_lines(
 ) -> io::Result<()> {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     let pieces: Vec<Piece> =
-        lines.map(|line| Piece { text: line.to_vec(), is_row: true }).collect();
-    write_pieces(&pieces, notes, size, to)
+        lines.map(|line| Piece { text: line.to_vec(), is_counted: true }).collect();
+    write_pieces(&pieces, "line", notes, size, to)
 }
 
 fn row(shown: &Shown, fate: &Fate) -> io::Result<Piece> {
@@ -84,7 +84,7 @@ fn row(shown: &Shown, fate: &Fate) -> io::Result<Piece> {
             text
         }
     };
-    Ok(Piece { text, is_row: true })
+    Ok(Piece { text, is_counted: true })
 }
 
 /// Returns the lines with a mark before the first one, and room for it before the others.
@@ -99,9 +99,11 @@ fn marked(mark: u8, text: &[u8]) -> Vec<u8> {
     marked
 }
 
-/// Writes as many pieces as fit into the screen, and how many rows do not. The last line is that of the cursor.
+/// Writes as many pieces as fit into the screen, and how many do not, which are called `noun`. The last line is that of the
+/// cursor.
 fn write_pieces(
     pieces: &[Piece],
+    noun: &str,
     notes: &[String],
     size: Size,
     to: &mut impl Write,
@@ -122,10 +124,10 @@ fn write_pieces(
     for piece in shown {
         to.write_all(&piece.text)?;
     }
-    let hidden = hidden.iter().filter(|it| it.is_row).count();
+    let hidden = hidden.iter().filter(|it| it.is_counted).count();
     if hidden > 0 {
-        let rows = if hidden == 1 { "row does" } else { "rows do" };
-        writeln!(to, "{hidden} more {rows} not fit on the screen")?;
+        let does = if hidden == 1 { " does" } else { "s do" };
+        writeln!(to, "{hidden} more {noun}{does} not fit on the screen")?;
     }
     to.write_all(notes.as_bytes())
 }
@@ -153,8 +155,8 @@ mod tests {
             String::from_utf8(to).unwrap()
         };
         assert_eq!(written(3, 4), "\x1b[H\x1b[2Ja row\na row\na row\n");
-        assert_eq!(written(3, 3), "\x1b[H\x1b[2Ja row\n2 more rows do not fit on the screen\n");
-        assert_eq!(written(3, 1), "\x1b[H\x1b[2J3 more rows do not fit on the screen\n");
+        assert_eq!(written(3, 3), "\x1b[H\x1b[2Ja row\n2 more lines do not fit on the screen\n");
+        assert_eq!(written(3, 1), "\x1b[H\x1b[2J3 more lines do not fit on the screen\n");
     }
 
     #[test]

@@ -42,8 +42,19 @@ fn rename(puppet: &mut Puppet, name: &[u8]) {
 /// Each name is found by its form in the table and in JSON.
 #[test]
 fn a_name_as_it_is_printed_finds_its_process() {
-    const MORE: [&[u8]; 10] =
-        [b"a b,c", b"-", b"x(subflow)", b",", b"\\", b"a\\x2cb", b"\"\"", b"\"", b"?", b"\"\"\"\""];
+    const MORE: [&[u8]; 11] = [
+        b"a b,c",
+        b"-",
+        b"x(subflow)",
+        b"(orphan)",
+        b",",
+        b"\\",
+        b"a\\x2cb",
+        b"\"\"",
+        b"\"",
+        b"?",
+        b"\"\"\"\"",
+    ];
     let _turn = with_puppets();
     let names = NAMES.iter().map(|(name, _)| *name).chain(MORE);
     let puppets: Vec<(Puppet, u16)> = names
@@ -80,6 +91,8 @@ fn a_name_as_it_is_printed_finds_its_process() {
     // The placeholders for no process and for a subflow are not names.
     assert!(table.lines().any(|line| line.ends_with(" \\x2d")), "{table}");
     assert!(stdout("-p").contains("/x\\x28subflow)"));
+    // In a summary, that is the reason why there is no process.
+    assert!(stdout("-p").contains("/\\x28orphan)"));
 }
 
 #[test]
