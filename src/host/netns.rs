@@ -263,8 +263,7 @@ fn of_task(pid: u32, tid: u32) -> io::Result<OwnedFd> {
 fn of_any_task(pid: u32) -> io::Result<OwnedFd> {
     match of_task(pid, pid) {
         Err(error) if is_gone(&error) => {
-            let of_others =
-                threads(pid).into_iter().filter_map(|tid| of_task(pid, tid).ok()).next();
+            let of_others = threads(pid).into_iter().find_map(|tid| of_task(pid, tid).ok());
             of_others.ok_or(error)
         }
         result => result,

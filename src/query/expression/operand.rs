@@ -114,7 +114,7 @@ pub(super) fn parse(
         Type::Interface => Ok(interface(word)),
         Type::Name => Ok(Operand::Text(text(word))),
         Type::OptionName => return option_names(word),
-        // Nothing is printed as a dash.
+        // An empty value is printed as a dash.
         Type::Printed { any_case } => {
             Ok(printed(if word.is_empty() { "-" } else { word }, *any_case))
         }
