@@ -316,8 +316,14 @@ pub fn set_bytes(socket: &impl AsFd, level: i32, number: i32, value: &[u8]) -> i
 
 /// Waits until a condition is met that the kernel brings about soon. The time limit allows for emulated
 /// machines, where one run of knetstat takes ten seconds.
-pub fn wait_until(what: &str, mut is_met: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+pub fn wait_until(what: &str, is_met: impl FnMut() -> bool) {
+    wait_within(Duration::from_secs(120), what, is_met);
+}
+
+/// The same with another limit.
+#[allow(dead_code)]
+pub fn wait_within(limit: Duration, what: &str, mut is_met: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
     while !is_met() {
         assert!(Instant::now() < deadline, "still waiting: {what}");
         std::thread::sleep(Duration::from_millis(5));
