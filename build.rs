@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<()> {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").context("OUT_DIR is set by cargo")?);
     let mut names = BTreeSet::new();
-    for name in ["tables", "files", "module", "pins"] {
+    for name in ["walks", "tables", "files", "module", "pins"] {
         let source = format!("bpf/{name}.bpf.c");
         let object = out.join(name).with_extension("bpf.o");
         let mut builder = SkeletonBuilder::new();

@@ -10,27 +10,65 @@
 /* A helper function of the kernel, named by its constant. */
 #define HAS_HELPER(name) bpf_core_enum_value_exists(enum bpf_func_id, name)
 
-/*
- * 6.6 moved the IPv4 bits to inet_flags. Before, the first nine were in cmsg_flags. The functions that
- * use these macros load each word once.
- */
-#define INET_CMSG(bit) has_cmsg_flags, cmsg_flags >> bit
+/* Bits of a socket, and which of them this kernel has. */
+struct bits {
+	__u64 present;
+	__u64 word;
+};
+
+/* Adds a bit that is a bit field on this kernel. */
+#define GATHER(bits, place, pointer, member)                                                       \
+	if (HAS(pointer, member)) {                                                                \
+		(bits)->present |= 1ULL << (place);                                                \
+		(bits)->word |= (LOAD_BIT(pointer, member) & 1ULL) << (place);                     \
+	}
 
 /*
- * Before 6.6, the other IPv4 bits were bit fields. Their numbers in inet_flags are an anonymous
- * enumeration, which CO-RE cannot look up.
+ * 6.6 moved the IPv4 bits to inet_flags. Before, the first nine were in cmsg_flags, and the others were bit fields,
+ * which this gathers at the places that they have in inet_flags. Those are an anonymous enumeration, which CO-RE
+ * cannot look up.
  */
-#define INET_BIT(bit, member)                                                                      \
-	HAS(inet, member) | has_inet_flags,                                                        \
-		HAS(inet, member) ? LOAD_BIT(inet, member) : inet_flags >> bit
-
-/* A bit that was never outside inet_flags. */
-#define INET_FLAG(bit) has_inet_flags, inet_flags >> bit
+static __always_inline void load_inet_bits(struct bits *bits, struct inet_sock *inet)
+{
+	if (HAS(inet, inet_flags)) {
+		bits->present = ~0ULL;
+		bits->word = LOAD(inet, inet_flags);
+		return;
+	}
+	if (HAS(inet, cmsg_flags)) {
+		bits->present = 0x1ff;
+		bits->word = LOAD(inet, cmsg_flags) & 0x1ff;
+	}
+	GATHER(bits, 9, inet, recverr)
+	GATHER(bits, 10, inet, recverr_rfc4884)
+	GATHER(bits, 11, inet, freebind)
+	GATHER(bits, 12, inet, hdrincl)
+	GATHER(bits, 13, inet, mc_loop)
+	GATHER(bits, 14, inet, mc_all)
+	GATHER(bits, 15, inet, transparent)
+	GATHER(bits, 17, inet, nodefrag)
+	GATHER(bits, 18, inet, bind_address_no_port)
+}
 
 /* 6.7 moved the IPv6 bits to inet_flags too. 6.6 has inet_flags, but not yet these bits in it. */
-#define INET6_BIT(bit, member)                                                                     \
-	HAS(np, member) | has_inet_flags,                                                          \
-		HAS(np, member) ? LOAD_BIT(np, member) : inet_flags >> bit
+static __always_inline void load_inet6_bits(struct bits *bits, struct ipv6_pinfo *np)
+{
+	if (!HAS(np, mc_loop))
+		return;
+	bits->present &= (1 << 20) - 1 | 1 << 30;
+	GATHER(bits, 20, np, mc_loop)
+	GATHER(bits, 21, np, recverr_rfc4884)
+	GATHER(bits, 22, np, mc_all)
+	GATHER(bits, 23, np, autoflowlabel_set)
+	GATHER(bits, 24, np, autoflowlabel)
+	GATHER(bits, 25, np, dontfrag)
+	GATHER(bits, 26, np, recverr)
+	GATHER(bits, 28, np, rtalert_isolate)
+	GATHER(bits, 29, np, sndflow)
+}
+
+/* A bit that was gathered. */
+#define GATHERED(place) bits.present >> (place) & 1, bits.word >> (place)
 
 /* 6.7, and stable 6.1 kernels: bits of udp_flags instead of members. */
 #define UDP_BIT(bit, member)                                                                       \
@@ -40,13 +78,20 @@
 /*
  * 6.16 moved the SO_PASS* bits from struct socket, which an orphan does not have, to struct sock. There
  * they share a byte with sk_txrehash. This read does not check which of the two the socket uses: the
- * reader asks the kernel for the options of each kind of socket. SO_PASSRIGHTS came with the move, so a
- * kernel that has it does not use the old bits.
+ * reader asks the kernel for the options of each kind of socket. A kernel that has any of the new bits does not
+ * use the old ones, at whose places this gathers them.
  */
-#define SCM_BIT(member, bit)                                                                       \
-	HAS(sk, member) || (!HAS(sk, sk_scm_rights) && HAS_BEHIND(sk, sk_socket, flags) &&          \
-			    LOAD(sk, sk_socket)),                                                  \
-		HAS(sk, member) ? LOAD_BIT(sk, member) : LOAD_BEHIND(sk, sk_socket, flags) >> bit
+static __always_inline void load_scm_bits(struct bits *bits, struct sock *sk)
+{
+	if (HAS(sk, sk_scm_rights) | HAS(sk, sk_scm_credentials) | HAS(sk, sk_scm_security) | HAS(sk, sk_scm_pidfd)) {
+		GATHER(bits, 3, sk, sk_scm_credentials)
+		GATHER(bits, 4, sk, sk_scm_security)
+		GATHER(bits, 7, sk, sk_scm_pidfd)
+	} else if (HAS_BEHIND(sk, sk_socket, flags) && LOAD(sk, sk_socket)) {
+		bits->present = ~0ULL;
+		bits->word = LOAD_BEHIND(sk, sk_socket, flags);
+	}
+}
 
 /*
  * 6.3, and stable kernels: bits of a word, whose numbers are looked up in the running kernel's BTF.
@@ -189,20 +234,12 @@ static __always_inline bool keepalive_runs(struct tcp_sock *tp, unsigned long *e
  * cookies. Before, it counted sockets, and if the bucket changed it visited some twice and others never. A walk
  * knows it of each of its calls.
  */
-#ifdef TYPED_POINTERS
-static __always_inline bool visits_each_tcp_socket_once(struct seq_file *seq)
-{
-	union bpf_tcp_iter_batch_item *item = 0;
-
-	return is_walked_once(seq) || (!WALKS && HAS(item, cookie));
-}
-
-static __always_inline bool visits_each_udp_socket_once(struct seq_file *seq)
-{
-	union bpf_udp_iter_batch_item *item = 0;
-
-	return is_walked_once(seq) || (!WALKS && HAS(item, cookie));
-}
+#if defined(WALKS) || defined(PART_OF_READER)
+#define visits_each_tcp_socket_once(seq) is_walked_once(seq)
+#define visits_each_udp_socket_once(seq) is_walked_once(seq)
+#elif defined(TYPED_POINTERS)
+#define visits_each_tcp_socket_once(seq) HAS((union bpf_tcp_iter_batch_item *)0, cookie)
+#define visits_each_udp_socket_once(seq) HAS((union bpf_udp_iter_batch_item *)0, cookie)
 #else
 /* A socket is visited once for each of its descriptors. */
 #define visits_each_tcp_socket_once(seq) false

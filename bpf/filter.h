@@ -9,19 +9,29 @@
 #include "fact.h"
 #include "parameters.h"
 
-static __always_inline bool in_ranges(const volatile struct port_filter *filter, __u16 port)
+/* The loops remain loops: unrolled, each would be as long as the rest of this file. */
+static __noinline int in_ranges(const volatile struct port_filter *filter, __u16 port)
 {
 	if (filter->count == 0)
 		return true;
+	#pragma clang loop unroll(disable)
 	for (int i = 0; i < PORT_RANGES; i++) {
-		if (i < filter->count && port >= filter->ranges[i].low &&
-		    port <= filter->ranges[i].high)
+		if (i >= filter->count)
+			return false;
+		if (port >= filter->ranges[i].low && port <= filter->ranges[i].high)
 			return true;
 	}
 	return false;
 }
 
-/* The loops remain loops: unrolled, each would be as long as the rest of this file. */
+static __always_inline bool has_wanted_ports(__u16 local, __u16 remote)
+{
+	return in_ranges(&parameters.prefilter.local_ports, local) &&
+	       in_ranges(&parameters.prefilter.remote_ports, remote) &&
+	       (in_ranges(&parameters.prefilter.either_ports, local) ||
+		in_ranges(&parameters.prefilter.either_ports, remote));
+}
+
 static __always_inline bool in_numbers(const volatile struct number_filter *filter, __u32 number)
 {
 	#pragma clang loop unroll(disable)
@@ -96,11 +106,9 @@ static __noinline int wanted(struct sock_common *skc, __u8 state, __u32 states)
 		return false;
 	if (!(states >> (state & 31) & 1))
 		return false;
-	if (!in_ranges(&parameters.prefilter.local_ports, local) ||
-	    !in_ranges(&parameters.prefilter.remote_ports, remote))
-		return false;
-	if (!in_ranges(&parameters.prefilter.either_ports, local) &&
-	    !in_ranges(&parameters.prefilter.either_ports, remote))
+	if ((parameters.prefilter.local_ports.count | parameters.prefilter.remote_ports.count |
+	     parameters.prefilter.either_ports.count) &&
+	    !has_wanted_ports(local, remote))
 		return false;
 	if (parameters.prefilter.interfaces.count &&
 	    !in_numbers(&parameters.prefilter.interfaces, GET(skc, skc_bound_dev_if)))

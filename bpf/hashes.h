@@ -120,7 +120,7 @@ static __always_inline void find_udp(struct net *net, struct slots *slots)
 
 #ifdef WALKS
 /* The protocol of a socket that the reader has opened. NULL without a descriptor. */
-static __always_inline struct proto *protocol_of(__u64 fd)
+static __noinline struct proto *protocol_of(__u64 fd)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
 	struct file **files, *file = 0;

@@ -3,6 +3,8 @@
 #ifndef MINI_H
 #define MINI_H
 
+#include "filter.h"
+
 static __always_inline void fill_mini_timer(struct record_header *header, struct sock_common *skc)
 {
 	struct tcp_timewait_sock *tw = (void *)skc;
@@ -69,6 +71,16 @@ static __noinline int write_mini_socket(struct seq_file *seq, struct sock_common
 	}
 	END_PART(seq, header);
 	return 0;
+}
+
+/* Other mini-sockets have no user, and none has facts. */
+static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 state)
+{
+	if (TESTED_SECTION)
+		return false;
+	if (!parameters.prefilter.uids.count)
+		return true;
+	return state == TCP_SYN_RECV && in_numbers(&parameters.prefilter.uids, uid_of_request(skc));
 }
 
 #endif

@@ -13,7 +13,7 @@
  *   MEMBER(pointer, member)            a member that always had one width
  *   BIT(pointer, member)               a single bit, or the byte that begins with it
  *   BITS(pointer, member)              a bit field, or a member whose width changed between kernels
- *   SOCK_FLAG(name), INET_BIT(...) ... see there
+ *   SOCK_FLAG(name), GATHERED(...) ... see there
  *
  * The expressions use the variables of the function that writes their section: the socket as sk, inet,
  * np, tp, up, po, xs, msk or sp, for example, its network namespace as net, and its BPF programs as
@@ -52,9 +52,9 @@
 	FLAG(SO_REUSEPORT, BIT(sk, __sk_common.skc_reuseport))                                  \
 	FLAG(SO_NO_CHECK, BIT(sk, sk_no_check_tx))                                              \
 	FLAG(SO_PREFER_BUSY_POLL, BIT(sk, sk_prefer_busy_poll))                                 \
-	FLAG(SO_PASSCRED, SCM_BIT(sk_scm_credentials, 3))                                       \
-	FLAG(SO_PASSSEC, SCM_BIT(sk_scm_security, 4))                                           \
-	FLAG(SO_PASSPIDFD, SCM_BIT(sk_scm_pidfd, 7))                                            \
+	FLAG(SO_PASSCRED, GATHERED(3))                                                          \
+	FLAG(SO_PASSSEC, GATHERED(4))                                                           \
+	FLAG(SO_PASSPIDFD, GATHERED(7))                                                         \
 	FLAG(SO_PASSRIGHTS, BIT(sk, sk_scm_rights))                                             \
 	FLAG(SO_TXTIME__deadline_mode, BIT(sk, sk_txtime_deadline_mode))                        \
 	FLAG(SO_TXTIME__report_errors, BIT(sk, sk_txtime_report_errors))                        \
@@ -102,26 +102,26 @@
 
 /* IPPROTO_IP: net/ipv4/ip_sockglue.c, do_ip_getsockopt() */
 #define IP_OPTIONS_LIST(FLAG, VALUE)                                                            \
-	FLAG(IP_PKTINFO, INET_CMSG(0))                                                          \
-	FLAG(IP_RECVTTL, INET_CMSG(1))                                                          \
-	FLAG(IP_RECVTOS, INET_CMSG(2))                                                          \
-	FLAG(IP_RECVOPTS, INET_CMSG(3))                                                         \
-	FLAG(IP_RETOPTS, INET_CMSG(4))                                                          \
-	FLAG(IP_PASSSEC, INET_CMSG(5))                                                          \
-	FLAG(IP_RECVORIGDSTADDR, INET_CMSG(6))                                                  \
-	FLAG(IP_CHECKSUM, INET_CMSG(7))                                                         \
-	FLAG(IP_RECVFRAGSIZE, INET_CMSG(8))                                                     \
-	FLAG(IP_RECVERR, INET_BIT(9, recverr))                                                  \
-	FLAG(IP_RECVERR_RFC4884, INET_BIT(10, recverr_rfc4884))                                 \
-	FLAG(IP_FREEBIND, INET_BIT(11, freebind))                                               \
-	FLAG(IP_HDRINCL, INET_BIT(12, hdrincl))                                                 \
-	FLAG(IP_MULTICAST_LOOP, INET_BIT(13, mc_loop))                                          \
-	FLAG(IP_MULTICAST_ALL, INET_BIT(14, mc_all))                                            \
+	FLAG(IP_PKTINFO, GATHERED(0))                                                           \
+	FLAG(IP_RECVTTL, GATHERED(1))                                                           \
+	FLAG(IP_RECVTOS, GATHERED(2))                                                           \
+	FLAG(IP_RECVOPTS, GATHERED(3))                                                          \
+	FLAG(IP_RETOPTS, GATHERED(4))                                                           \
+	FLAG(IP_PASSSEC, GATHERED(5))                                                           \
+	FLAG(IP_RECVORIGDSTADDR, GATHERED(6))                                                   \
+	FLAG(IP_CHECKSUM, GATHERED(7))                                                          \
+	FLAG(IP_RECVFRAGSIZE, GATHERED(8))                                                      \
+	FLAG(IP_RECVERR, GATHERED(9))                                                           \
+	FLAG(IP_RECVERR_RFC4884, GATHERED(10))                                                  \
+	FLAG(IP_FREEBIND, GATHERED(11))                                                         \
+	FLAG(IP_HDRINCL, GATHERED(12))                                                          \
+	FLAG(IP_MULTICAST_LOOP, GATHERED(13))                                                   \
+	FLAG(IP_MULTICAST_ALL, GATHERED(14))                                                    \
 	FLAG(IP_MULTICAST_ALL__was_ipv6, PRESENT(inet, pinet6, LOAD(inet, pinet6)))             \
-	FLAG(IP_TRANSPARENT, INET_BIT(15, transparent))                                         \
-	FLAG(IP_NODEFRAG, INET_BIT(17, nodefrag))                                               \
-	FLAG(IP_BIND_ADDRESS_NO_PORT, INET_BIT(18, bind_address_no_port))                       \
-	FLAG(IP_ROUTER_ALERT, INET_FLAG(30))                                                    \
+	FLAG(IP_TRANSPARENT, GATHERED(15))                                                      \
+	FLAG(IP_NODEFRAG, GATHERED(17))                                                         \
+	FLAG(IP_BIND_ADDRESS_NO_PORT, GATHERED(18))                                             \
+	FLAG(IP_ROUTER_ALERT, GATHERED(30))                                                     \
 	FLAG(IP_ADD_MEMBERSHIP, has_ip_memberships(inet), 0)                                    \
 	FLAG(IP_OPTIONS, has_ip_options(inet), 0)                                               \
 	VALUE(IP_TOS, MEMBER(inet, tos))                                                        \
@@ -155,19 +155,19 @@
 	FLAG(IPV6_RECVORIGDSTADDR, BIT(np, rxopt.bits.rxorigdstaddr))                           \
 	FLAG(IPV6_RECVFRAGSIZE, BIT(np, rxopt.bits.recvfragsize))                               \
 	FLAG(IPV6_V6ONLY, BIT(sk, __sk_common.skc_ipv6only))                                    \
-	FLAG(IPV6_HDRINCL, INET_BIT(12, hdrincl))                                               \
-	FLAG(IPV6_FREEBIND, INET_BIT(11, freebind))                                             \
-	FLAG(IPV6_TRANSPARENT, INET_BIT(15, transparent))                                       \
-	FLAG(IPV6_MULTICAST_LOOP, INET6_BIT(20, mc_loop))                                       \
-	FLAG(IPV6_RECVERR_RFC4884, INET6_BIT(21, recverr_rfc4884))                              \
-	FLAG(IPV6_MULTICAST_ALL, INET6_BIT(22, mc_all))                                         \
-	FLAG(IPV6_AUTOFLOWLABEL__set, INET6_BIT(23, autoflowlabel_set))                         \
-	FLAG(IPV6_AUTOFLOWLABEL, INET6_BIT(24, autoflowlabel))                                  \
-	FLAG(IPV6_DONTFRAG, INET6_BIT(25, dontfrag))                                            \
-	FLAG(IPV6_RECVERR, INET6_BIT(26, recverr))                                              \
-	FLAG(IPV6_ROUTER_ALERT_ISOLATE, INET6_BIT(28, rtalert_isolate))                         \
-	FLAG(IPV6_FLOWINFO_SEND, INET6_BIT(29, sndflow))                                        \
-	FLAG(IPV6_ROUTER_ALERT, INET_FLAG(30))                                                  \
+	FLAG(IPV6_HDRINCL, GATHERED(12))                                                        \
+	FLAG(IPV6_FREEBIND, GATHERED(11))                                                       \
+	FLAG(IPV6_TRANSPARENT, GATHERED(15))                                                    \
+	FLAG(IPV6_MULTICAST_LOOP, GATHERED(20))                                                 \
+	FLAG(IPV6_RECVERR_RFC4884, GATHERED(21))                                                \
+	FLAG(IPV6_MULTICAST_ALL, GATHERED(22))                                                  \
+	FLAG(IPV6_AUTOFLOWLABEL__set, GATHERED(23))                                             \
+	FLAG(IPV6_AUTOFLOWLABEL, GATHERED(24))                                                  \
+	FLAG(IPV6_DONTFRAG, GATHERED(25))                                                       \
+	FLAG(IPV6_RECVERR, GATHERED(26))                                                        \
+	FLAG(IPV6_ROUTER_ALERT_ISOLATE, GATHERED(28))                                           \
+	FLAG(IPV6_FLOWINFO_SEND, GATHERED(29))                                                  \
+	FLAG(IPV6_ROUTER_ALERT, GATHERED(30))                                                   \
 	FLAG(IPV6_JOIN_GROUP, has_ipv6_memberships(np), 0)                                      \
 	FLAG(IPV6_JOIN_ANYCAST, has_anycast(np), 0)                                             \
 	FLAG(IPV6_HOPOPTS, HAS_EXTENSION(hopopt), 0)                                            \

@@ -2,7 +2,7 @@
 /*
  * Where a program writes its records. An iterator writes to its seq_file. A walk (walk.h) writes to a buffer
  * that the reader has mapped, and passes that buffer in place of the seq_file, so that one set of functions
- * serves both. Which of the two a program does is a constant to the verifier.
+ * serves both.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -55,38 +55,16 @@ struct output {
 		(part + 7) & ~7ULL;                                                                \
 	})
 
-/* Where a chunk is copied to first. A pin has no room for it on its stack: pins.h */
-#ifdef PART_OF_READER
-#define begin_chunk(on_stack) part_of_reader(sizeof(on_stack))
-#else
-#define begin_chunk(on_stack) __builtin_memset(on_stack, 0, sizeof(on_stack))
-#endif
-
-/* Not inlined, so that a walk does not need the stack for it. */
-static __noinline int put_chunk_into_seq(struct seq_file *seq, __u64 address, __u64 length)
-{
-	__u8 on_stack[CHUNK], *chunk = begin_chunk(on_stack);
-	__u64 padded;
-
-	if (!chunk)
-		return 0;
-	padded = COPY_CHUNK(chunk, address, length);
-	barrier_var(padded);
-	if (padded <= CHUNK)
-		bpf_seq_write(seq, chunk, padded);
-	return 0;
-}
-
 #ifdef WALKS
 #define OUTPUT_OF(seq) ((struct output *)(seq))
 
 /* Whether the reader gets each socket of this call only once. */
 static __always_inline bool is_walked_once(struct seq_file *seq)
 {
-	return WALKS && !OUTPUT_OF(seq)->header.is_split;
+	return !OUTPUT_OF(seq)->header.is_split;
 }
 
-/* The place of the next `size` bytes, a constant, in the buffer of a walk. NULL if there is no room. */
+/* The place of the next `size` bytes, a constant, in the buffer. NULL if there is no room. */
 static __always_inline void *next_place(struct seq_file *seq, __u32 size)
 {
 	__u64 place = OUTPUT_OF(seq)->header.length;
@@ -99,39 +77,25 @@ static __always_inline void *next_place(struct seq_file *seq, __u32 size)
 }
 
 /*
- * Where a part of a record is built. In the buffer of a walk, the part is at its place. Otherwise it is on the stack,
- * also without a `seq`: see fact.h. Returns NULL if the buffer is full.
+ * Where a part of a record is built: at its place in the buffer, or without a `seq` on the stack, see fact.h. Returns NULL
+ * if the buffer is full.
  */
 static __always_inline void *begin_part(struct seq_file *seq, void *on_stack, __u32 size)
 {
-	void *part = on_stack;
+	void *part = seq ? next_place(seq, size) : on_stack;
 
-	if (WALKS && seq) {
-		part = next_place(seq, size);
-		if (!part)
-			return 0;
-	}
-	__builtin_memset(__builtin_assume_aligned(part, 8), 0, size);
-	return part;
+	return part ? __builtin_memset(__builtin_assume_aligned(part, 8), 0, size) : 0;
 }
 
 static __always_inline void end_part(struct seq_file *seq, const void *part, __u32 size)
 {
-	if (WALKS)
-		OUTPUT_OF(seq)->header.length += size;
-	else
-		bpf_seq_write(seq, part, size);
+	OUTPUT_OF(seq)->header.length += size;
 }
 
 static __always_inline void put_chunk(struct seq_file *seq, __u64 address, __u64 length)
 {
-	void *to;
+	void *to = next_place(seq, CHUNK);
 
-	if (!WALKS) {
-		put_chunk_into_seq(seq, address, length);
-		return;
-	}
-	to = next_place(seq, CHUNK);
 	if (!to)
 		return;
 	__builtin_memset(__builtin_assume_aligned(to, 8), 0, CHUNK);
@@ -141,22 +105,35 @@ static __always_inline void put_chunk(struct seq_file *seq, __u64 address, __u64
 /* The number of bytes written so far. */
 static __always_inline __u64 written(struct seq_file *seq)
 {
-	if (WALKS)
-		return OUTPUT_OF(seq)->header.length;
-	return HAS(seq, count) ? seq->count : 0;
+	return OUTPUT_OF(seq)->header.length;
 }
 #else
-#define WALKS false
+/* Where a chunk is copied to first. A pin has no room for it on its stack: pins.h */
 #ifdef PART_OF_READER
-/* A pin has no room for parts on its stack: pins.h */
 #define is_walked_once(seq) true
 #define begin_part(seq, on_stack, size) part_of_reader(size)
+#define begin_chunk(on_stack) part_of_reader(sizeof(on_stack))
 #else
 #define is_walked_once(seq) false
 #define begin_part(seq, on_stack, size) __builtin_memset(on_stack, 0, size)
+#define begin_chunk(on_stack) __builtin_memset(on_stack, 0, sizeof(on_stack))
 #endif
 #define end_part(seq, part, size) bpf_seq_write(seq, part, size)
-#define put_chunk put_chunk_into_seq
+
+/* Not inlined, because of the stack that it needs. */
+static __noinline int put_chunk(struct seq_file *seq, __u64 address, __u64 length)
+{
+	__u8 on_stack[CHUNK], *chunk = begin_chunk(on_stack);
+	__u64 padded;
+
+	if (!chunk)
+		return 0;
+	padded = COPY_CHUNK(chunk, address, length);
+	barrier_var(padded);
+	if (padded <= CHUNK)
+		bpf_seq_write(seq, chunk, padded);
+	return 0;
+}
 
 /* A plain load, because seq is a typed pointer in every program. */
 static __always_inline __u64 written(struct seq_file *seq)

@@ -83,13 +83,11 @@ struct prefilter {
 
 /* See walk.h. */
 struct walk_parameters {
-	__u32 is_on; /* whether the programs walk tables themselves, instead of iterating over them */
 	__u32 lanes;
 	/* Descriptors of the reader, sockets that lead to tables: UDP-Lite, raw, and raw over IPv6. 0: there is none. */
 	__u32 udplite_fd;
 	__u32 raw_fd;
 	__u32 raw6_fd;
-	__u32 unused;
 };
 
 struct parameters {

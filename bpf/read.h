@@ -8,13 +8,13 @@
  * of bpf_probe_read_kernel(). The code that reads sockets is written once, with LOAD() and its
  * variants, and compiled for both: see tables.bpf.c and files.bpf.c.
  *
- * A walk of our own (walk.h) reads copies of sockets in a map. A member of the copy is a plain load, too. What
+ * A walk of our own (walks.bpf.c) reads copies of sockets in a map. A member of the copy is a plain load, too. What
  * the copy points to is a number to the verifier, and AWAY() reads it in every program.
  *
  * LOAD() is for a member that has the same width on all kernels. LOAD_BITS() reads a member or a bit
  * field with the width and the signedness of the running kernel's BTF. LOAD_BIT() is for a single bit,
  * or the byte that begins with it; it has no branches. LOAD_BITS() has one for each width, which the
- * verifier has to remove again each time a program is loaded.
+ * verifier has to remove again each time a program is loaded, except of a copy.
  */
 #ifndef READ_H
 #define READ_H
@@ -22,22 +22,34 @@
 #ifdef TYPED_POINTERS
 #define LOAD(pointer, member) ((pointer)->member)
 #define LOAD_BEHIND(pointer, first, member) AWAY((pointer)->first, member)
-/* BPF_CORE_READ_BITFIELD() with the usual width first, and without a branch for the sign. */
+#if defined(WALKS) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* More of a copy than the member can be read. LSHIFT_U64 shifts it out. */
+#define LOAD_WORD(pointer, member, address) (*(const __u64 *)(address))
+#else
+/* The word of the member with its width, the usual one first. */
+#define LOAD_WORD(pointer, member, address)                                                        \
+	({                                                                                         \
+		__u32 size = __CORE_RELO(pointer, member, BYTE_SIZE);                              \
+		__u64 word = 0;                                                                    \
+		if (__builtin_expect(size == 1, 1))                                                \
+			word = *(const __u8 *)(address);                                           \
+		else if (size == 2)                                                                \
+			word = *(const __u16 *)(address);                                          \
+		else if (size == 4)                                                                \
+			word = *(const __u32 *)(address);                                          \
+		else if (size == 8)                                                                \
+			word = *(const __u64 *)(address);                                          \
+		word;                                                                              \
+	})
+#endif
+/* BPF_CORE_READ_BITFIELD() without a branch for the sign. */
 #define LOAD_BITS(pointer, member)                                                                 \
 	({                                                                                         \
 		const void *address =                                                              \
 			(const void *)(pointer) + __CORE_RELO(pointer, member, BYTE_OFFSET);       \
-		__u32 size = __CORE_RELO(pointer, member, BYTE_SIZE);                              \
-		__u64 bits = 0;                                                                    \
+		__u64 bits;                                                                        \
 		asm volatile("" : "+r"(address));                                                  \
-		if (__builtin_expect(size == 1, 1))                                                \
-			bits = *(const __u8 *)address;                                             \
-		else if (size == 2)                                                                \
-			bits = *(const __u16 *)address;                                            \
-		else if (size == 4)                                                                \
-			bits = *(const __u32 *)address;                                            \
-		else if (size == 8)                                                                \
-			bits = *(const __u64 *)address;                                            \
+		bits = LOAD_WORD(pointer, member, address);                                        \
 		bits <<= __CORE_RELO(pointer, member, LSHIFT_U64);                                 \
 		bits >> __CORE_RELO(pointer, member, RSHIFT_U64) |                                 \
 			((__s64)bits >> __CORE_RELO(pointer, member, RSHIFT_U64) &                 \
@@ -62,9 +74,22 @@
  * to the end of the function if one of them stores a known number: 6.1 analyses 59,700 instructions of other_files() with
  * the branch and 8,500 without it, of tcp_table() 39,400 and 14,400.
  */
-#define AWAY(pointer, ...) (!WALKS || (pointer) ? BPF_CORE_READ(pointer, __VA_ARGS__) : 0)
+#ifdef WALKS
+#define AWAY(pointer, ...) ((pointer) ? BPF_CORE_READ(pointer, __VA_ARGS__) : 0)
+#else
+#define AWAY(pointer, ...) BPF_CORE_READ(pointer, __VA_ARGS__)
+#endif
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#if defined(WALKS) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LOAD_BIT(pointer, member)                                                                  \
+	({                                                                                         \
+		const void *address =                                                              \
+			(const void *)(pointer) + __CORE_RELO(pointer, member, BYTE_OFFSET);       \
+		asm volatile("" : "+r"(address));                                                  \
+		LOAD_WORD(pointer, member, address) << __CORE_RELO(pointer, member, LSHIFT_U64)    \
+						    >> __CORE_RELO(pointer, member, RSHIFT_U64);   \
+	})
+#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 /* The two shifts that isolate the bit differ by its offset in the word at BYTE_OFFSET. */
 #define LOAD_BIT(pointer, member)                                                                  \
 	({                                                                                         \
@@ -170,6 +195,14 @@ static __always_inline __u64 address_of(const void *object)
 
 	bpf_probe_read_kernel(&address, sizeof(address), &object);
 	return address;
+}
+
+static __always_inline __u64 load_word(__u64 address)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), (void *)address);
+	return word;
 }
 
 #endif

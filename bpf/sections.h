@@ -70,7 +70,7 @@ static __always_inline bool is_of_kernel(struct sock *sk)
 static __always_inline bool tells_receiver(struct sock *sk)
 {
 #ifdef WALKS
-	if (WALKS && GET(sk, sk_user_data))
+	if (GET(sk, sk_user_data))
 		return true;
 #endif
 	return is_of_kernel(sk);
@@ -161,10 +161,9 @@ static __always_inline bool is_flag_on(bool has_flag, __u64 bits)
 /* Whether the address of the socket may be one of another host: IP_TRANSPARENT */
 static __always_inline bool is_transparent(struct inet_sock *inet)
 {
-	bool has_inet_flags = HAS(inet, inet_flags);
-	__u64 inet_flags = GET(inet, inet_flags);
-
-	return is_flag_on(INET_BIT(15, transparent));
+	if (HAS(inet, inet_flags))
+		return LOAD(inet, inet_flags) >> 15 & 1;
+	return HAS(inet, transparent) && LOAD_BIT(inet, transparent) & 1;
 }
 
 static __always_inline void fill_inet(struct record_header *header, struct inet_sock *inet,
@@ -322,11 +321,13 @@ static __noinline int write_socket(struct seq_file *seq, struct sock *sk, struct
 	struct bpf_prog *reuseport = GET_BEHIND(sk, sk_reuseport_cb, prog);
 	bool has_sock_flags = HAS(sk, __sk_common.skc_flags);
 	__u64 sock_flags = GET(sk, __sk_common.skc_flags);
+	struct bits bits = {};
 	BEGIN_PART(seq, struct socket_section, section)
 
 	/* The programs first, and in the list too: the stack of this function is the largest of all. */
 	read_program_name(section->filter_name, filter);
 	read_program_name(section->reuseport_name, reuseport);
+	load_scm_bits(&bits, sk);
 	FILL(SOCKET_OPTIONS_LIST)
 	RETURN_IF_TEST(SOCKET)
 	END_PART(seq, section);
@@ -384,13 +385,11 @@ static __always_inline void write_common(struct seq_file *seq, struct sock *sk, 
 static __noinline int write_ip(struct seq_file *seq, struct inet_sock *inet, struct net *net)
 {
 	RETURN_UNLESS_WANTED(IP)
-	bool has_inet_flags = HAS(inet, inet_flags);
-	bool has_cmsg_flags = has_inet_flags | HAS(inet, cmsg_flags);
-	__u64 inet_flags = GET(inet, inet_flags);
-	__u64 cmsg_flags = has_inet_flags ? inet_flags : GET(inet, cmsg_flags);
+	struct bits bits = {};
 	struct sock *sk = &inet->sk;
 	BEGIN_PART(seq, struct ip_section, section)
 
+	load_inet_bits(&bits, inet);
 	FILL(IP_OPTIONS_LIST)
 	RETURN_IF_TEST(IP)
 	END_PART(seq, section);
@@ -433,11 +432,12 @@ static __noinline int write_ipv6(struct seq_file *seq, struct inet_sock *inet,
 				 struct ipv6_pinfo *np, struct net *net)
 {
 	RETURN_UNLESS_WANTED(IPV6)
-	bool has_inet_flags = HAS(inet, inet_flags);
-	__u64 inet_flags = GET(inet, inet_flags);
+	struct bits bits = {};
 	struct sock *sk = &inet->sk;
 	BEGIN_PART(seq, struct ipv6_section, section)
 
+	load_inet_bits(&bits, inet);
+	load_inet6_bits(&bits, np);
 	FILL(IPV6_OPTIONS_LIST)
 	RETURN_IF_TEST(IPV6)
 	if (HAS(np, sticky_pktinfo.ipi6_addr))

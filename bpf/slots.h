@@ -22,14 +22,6 @@ static __always_inline bool is_end(__u64 node)
 	return (node & 1) | !node;
 }
 
-static __always_inline __u64 load_word(__u64 address)
-{
-	__u64 word = 0;
-
-	bpf_probe_read_kernel(&word, sizeof(word), (void *)address);
-	return word;
-}
-
 #define END_OF(type, member) (bpf_core_field_offset(type, member) + bpf_core_field_size(type, member))
 
 /*

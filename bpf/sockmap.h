@@ -51,17 +51,26 @@ static __always_inline bool is_new_map(struct sockmap_section *section, __u32 id
 	return is_new;
 }
 
-/* Adds a map to those so far. The section may be on the stack, where the verifier permits no other arithmetic than +. */
-static __always_inline void put_map(struct sockmap_section *section, __u64 place, __u32 id, struct bpf_map *map)
+/*
+ * Adds the map of a link to the first `count` maps, unless it is one of them. Returns how many there are then, at most one
+ * more than fit. The section may be on the stack, where the verifier permits no other arithmetic than +. Not inlined, because
+ * the verifier moves all of a program for each part of it that it removes.
+ */
+static __noinline int add_map(struct sockmap_section *section, struct sk_psock_link *link, __u64 count)
 {
+	struct bpf_map *map = BPF_CORE_READ(link, map);
+	__u32 id = AWAY(map, id);
 	__u8 *at = (void *)section;
 
+	if (!is_new_map(section, id))
+		return count;
 	barrier_var(at);
-	barrier_var(place);
-	if (place >= SOCKMAPS)
-		return;
-	*(__u32 *)(at + offsetof(struct sockmap_section, ids) + place * 4) = id;
-	bpf_core_read(at + offsetof(struct sockmap_section, names) + place * 16, 16, &map->name);
+	barrier_var(count);
+	if (count >= SOCKMAPS)
+		return SOCKMAPS + 1;
+	*(__u32 *)(at + offsetof(struct sockmap_section, ids) + count * 4) = id;
+	bpf_core_read(at + offsetof(struct sockmap_section, names) + count * 16, 16, &map->name);
+	return count + 1;
 }
 
 /* Reads the first maps, each once. Returns how many there are, at most one more than fit. */
@@ -70,8 +79,6 @@ static __always_inline __u64 read_sockmaps(struct sockmap_section *section, stru
 	struct sk_psock *psock = psock_of(sk);
 	struct sk_psock_link *link = 0;
 	__u64 head, entry, count = 0;
-	struct bpf_map *map;
-	__u32 id;
 
 	if (!psock)
 		return 0;
@@ -82,14 +89,9 @@ static __always_inline __u64 read_sockmaps(struct sockmap_section *section, stru
 		if (!entry || entry == head)
 			return count;
 		link = (void *)(entry - bpf_core_field_offset(link->list));
-		map = BPF_CORE_READ(link, map);
-		id = AWAY(map, id);
-		if (is_new_map(section, id)) {
-			if (count >= SOCKMAPS)
-				return SOCKMAPS + 1;
-			put_map(section, count, id, map);
-			count++;
-		}
+		count = add_map(section, link, count);
+		if (count > SOCKMAPS)
+			return count;
 		entry = (__u64)BPF_CORE_READ(link, list.next);
 	}
 	return entry == head ? count : SOCKMAPS + 1;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The programs that find sockets in the kernel's tables, also those that no process holds.
- *
- * The walks (walk.h) go through the tables themselves and read copies. The kernel's iterators replace a walk that a
- * kernel does not permit. They visit the network namespace of the process that opens them. Their pointers have types
- * that the verifier tracks.
+ * The programs of the kernel's iterators over tables of sockets, which replace the walks of walks.bpf.c that a kernel does
+ * not permit. They visit the network namespace of the process that opens them. Their pointers have types that the verifier
+ * tracks.
  */
 #include "vmlinux.h"
 
@@ -13,7 +11,6 @@
 #include <bpf/bpf_helpers.h>
 
 #define TYPED_POINTERS
-#define WALKS parameters.walk.is_on
 
 #include "record.h"
 #include "read.h"
@@ -21,23 +18,10 @@
 #include "state.h"
 #include "mini.h"
 #include "unix.h"
-#include "packet.h"
-#include "xdp.h"
-#include "raw.h"
 #include "filter.h"
-#include "mptcp.h"
+#include "accept_queue.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Other mini-sockets have no user, and none has facts. */
-static __always_inline bool is_wanted_mini_socket(struct sock_common *skc, __u8 state)
-{
-	if (TESTED_SECTION)
-		return false;
-	if (!parameters.prefilter.uids.count)
-		return true;
-	return state == TCP_SYN_RECV && in_numbers(&parameters.prefilter.uids, uid_of_request(skc));
-}
 
 static __always_inline int show_tcp(struct bpf_iter__tcp *ctx, bool loop_helper)
 {
@@ -108,22 +92,38 @@ static __always_inline int show_unix(struct bpf_iter__unix *ctx, bool loop_helpe
 	return 0;
 }
 
-#include "walk.h"
-#include "ring_sockets.h"
-#include "queue.h"
-#include "schema.h"
+struct queue_in_seq {
+	struct seq_file *seq;
+	struct queue queue;
+};
 
-WALK(tcp_walk, WALK_TCP)
-WALK(udp_walk, WALK_UDP)
-WALK(unix_walk, WALK_UNIX)
-WALK(mptcp_walk, WALK_MPTCP)
-WALK(packet_walk, WALK_PACKET)
-WALK(xdp_walk, WALK_XDP)
-WALK(raw_walk, WALK_RAW)
-/* Every kernel with a table of unix sockets for each namespace has bpf_loop(). */
-WALK_WITH_LOOP(message_walk, WALK_MESSAGES)
-RING_WALK(tcp_ring_walk, WALK_TCP)
-RING_WALK(udp_ring_walk, WALK_UDP)
+static long queue_turn(__u32 index, struct queue_in_seq *turn)
+{
+	return follow_queue(turn->seq, &turn->queue);
+}
+
+static __always_inline int show_queue(struct bpf_iter__tcp *ctx, bool loop_helper)
+{
+	struct queue_in_seq turn = { .seq = ctx->meta->seq };
+	struct sock_common *skc = ctx->sk_common;
+	bool is_done = false;
+
+	if (!skc || skc->skc_state != TCP_LISTEN || !has_queues())
+		return 0;
+	turn.queue.listener = address_of(skc);
+	/* A zero that the verifier does not know: begin_packets() */
+	turn.queue.request = load_word(0);
+	identify_listener(&turn.queue);
+	if (loop_helper)
+		is_done = bpf_loop(SEQ_REQUESTS, queue_turn, &turn, 0) < SEQ_REQUESTS;
+	else
+		for (int i = 0; i < SEQ_REQUESTS_UNROLLED && !is_done; i++)
+			is_done = queue_turn(i, &turn);
+	/* The end of the queue may be where the loop ended. */
+	if (!is_done && (!turn.queue.request || turn.queue.next))
+		write_waiting(turn.seq, &turn.queue, 0, 0, turn.queue.cookie);
+	return 0;
+}
 
 SEC("iter/tcp")
 int tcp_table(struct bpf_iter__tcp *ctx)
@@ -143,6 +143,12 @@ int unix_table(struct bpf_iter__unix *ctx)
 	return show_unix(ctx, true);
 }
 
+SEC("iter/tcp")
+int queue_table(struct bpf_iter__tcp *ctx)
+{
+	return show_queue(ctx, true);
+}
+
 /* For kernels before 5.17, which have no bpf_loop() and refuse a program that names it. */
 SEC("iter/tcp")
 int tcp_table_without_loop(struct bpf_iter__tcp *ctx)
@@ -160,4 +166,10 @@ SEC("iter/unix")
 int unix_table_without_loop(struct bpf_iter__unix *ctx)
 {
 	return show_unix(ctx, false);
+}
+
+SEC("iter/tcp")
+int queue_table_without_loop(struct bpf_iter__tcp *ctx)
+{
+	return show_queue(ctx, false);
 }

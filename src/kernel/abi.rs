@@ -3,7 +3,7 @@
 
 use plain::Plain;
 
-use super::skeleton::tables::types;
+use super::skeleton::walks::types;
 
 pub use types::{
     cgroup_section, dead_section, diag_section, fact_test, identity_key, ip_options_item,

@@ -151,8 +151,7 @@ impl Loader {
         };
         let [udplite_fd, raw_fd, raw6_fd] = guides.numbers();
         let lanes = walk::lanes();
-        let parameters =
-            walk_parameters { is_on: 1, lanes, udplite_fd, raw_fd, raw6_fd, unused: 0 };
+        let parameters = walk_parameters { lanes, udplite_fd, raw_fd, raw6_fd };
         let has_descriptors = needed.iter().any(|it| it.walks_descriptors());
         let choose = |open: &mut OpenObject| {
             for mut program in open.progs_mut() {

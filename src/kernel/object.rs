@@ -9,7 +9,7 @@ use plain::Plain;
 
 use crate::kernel::abi::{parameters, prefilter, walk_limit, walk_parameters};
 use crate::kernel::btf::MinimizedBtf;
-use crate::kernel::skeleton::{files, pins, tables};
+use crate::kernel::skeleton::{files, pins, tables, walks};
 use crate::kernel::{handler, identity};
 
 /// The maps of the walks of tables: bpf/lane.h
@@ -22,9 +22,9 @@ pub const LANE: &str = ".rodata.lane_";
 /// A group of programs that are loaded together. A run opens only the objects that it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The walks of bpf/tables.bpf.c.
+    /// bpf/walks.bpf.c
     Walks,
-    /// The iterators of bpf/tables.bpf.c.
+    /// bpf/tables.bpf.c
     Tables,
     /// bpf/files.bpf.c
     Files,
@@ -61,13 +61,9 @@ impl Part {
         let mut storage = MaybeUninit::uninit();
         match self {
             Part::Walks => {
-                load(tables::TablesSkelBuilder::default(), &mut storage, btf, choose, attach)
+                load(walks::WalksSkelBuilder::default(), &mut storage, btf, choose, attach)
             }
             Part::Tables => {
-                let choose = |open: &mut OpenObject| {
-                    walk_maps(open).try_for_each(|mut map| map.set_autocreate(false))?;
-                    choose(open)
-                };
                 load(tables::TablesSkelBuilder::default(), &mut storage, btf, choose, attach)
             }
             Part::Files => {

@@ -41,7 +41,7 @@ pub enum When {
     UnboundOrUdpLite,
 }
 
-/// A BPF program of bpf/tables.bpf.c or bpf/files.bpf.c.
+/// A BPF program of bpf/walks.bpf.c, bpf/tables.bpf.c or bpf/files.bpf.c.
 #[derive(Debug)]
 pub struct Program {
     pub subject: Subject,

@@ -2,6 +2,11 @@
 //! these share with the reader. Their names are those of the C source.
 
 #[allow(clippy::all, non_camel_case_types, non_snake_case, dead_code)]
+pub(super) mod walks {
+    include!(concat!(env!("OUT_DIR"), "/walks.skel.rs"));
+}
+
+#[allow(clippy::all, non_camel_case_types, non_snake_case, dead_code)]
 pub(super) mod tables {
     include!(concat!(env!("OUT_DIR"), "/tables.skel.rs"));
 }

@@ -68,7 +68,7 @@ fn walk_twice(program: &str) -> Option<[Stream; 2]> {
         open.progs_mut().for_each(|mut other| other.set_autoload(is_needed(other.name())));
         set_walks(
             open,
-            &walk_parameters { is_on: 1, lanes: 1, ..walk_parameters::default() },
+            &walk_parameters { lanes: 1, ..walk_parameters::default() },
             false,
             has_descriptors,
         )

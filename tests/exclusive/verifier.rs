@@ -273,14 +273,7 @@ fn load(
             program.set_log_level(log_level);
         }
         if Part::of(name) == Part::Walks {
-            let walks = walk_parameters {
-                is_on: 1,
-                lanes: 2,
-                udplite_fd: 3,
-                raw_fd: 4,
-                raw6_fd: 5,
-                unused: 0,
-            };
+            let walks = walk_parameters { lanes: 2, udplite_fd: 3, raw_fd: 4, raw6_fd: 5 };
             set_walks(open, &walks, true, name.starts_with(HOLDERS) || name.contains("ring"))?;
         }
         filter.as_ref().map_or(Ok(()), |filter| set_prefilter(open, filter))

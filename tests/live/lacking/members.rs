@@ -13,7 +13,8 @@ use crate::common::{enter_namespace, say};
 use serde_json::Value;
 
 /// The objects as they are built. Their relocations (BPF CO-RE) name each member that they read.
-const OBJECTS: [&[u8]; 2] = [
+const OBJECTS: [&[u8]; 3] = [
+    include_bytes!(concat!(env!("OUT_DIR"), "/walks.bpf.o")),
     include_bytes!(concat!(env!("OUT_DIR"), "/tables.bpf.o")),
     include_bytes!(concat!(env!("OUT_DIR"), "/files.bpf.o")),
 ];
