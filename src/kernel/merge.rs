@@ -1,58 +1,26 @@
 //! Merges the lanes of a walk in the order of the table, so that the same table gives the same records in the same
-//! order, with any number of lanes.
+//! order, with any number of lanes and threads.
 
 use std::io::{self, Read};
-use std::ops::Range;
-use std::sync::mpsc::{Receiver, RecvError, Sender};
+use std::sync::Arc;
 
-use crate::kernel::walk::{Lane, Piece};
+use crate::kernel::lanes::{Chunk, Lanes, Pieces};
+use crate::kernel::notice::Notice;
+use crate::kernel::walk::Lane;
 
-/// The size in bytes of a chunk. The records of one call may be more, and are then a chunk of their own.
-const CHUNK: usize = 64 * 1024;
-
-/// Records of a lane that were read ahead.
-#[derive(Default)]
-pub struct Chunk {
-    bytes: Vec<u8>,
-    /// The order of each stripe, and where its records end.
-    stripes: Vec<(u64, usize)>,
-}
-
-impl Chunk {
-    /// Whether there is room for the records of a piece. An empty chunk has room for any.
-    pub fn has_room(&self, piece: &Piece) -> bool {
-        self.bytes.is_empty() || self.bytes.len() + piece.records.len() <= CHUNK
-    }
-
-    /// Adds the records of a piece.
-    pub fn add(&mut self, piece: &Piece) {
-        if self.bytes.is_empty() {
-            self.bytes.reserve_exact(CHUNK.max(piece.records.len()));
-        }
-        self.bytes.extend_from_slice(piece.records);
-        match self.stripes.last_mut() {
-            Some((order, end)) if *order == piece.order => *end = self.bytes.len(),
-            _ => self.stripes.push((piece.order, self.bytes.len())),
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-}
-
-/// Where the records of a lane come from.
-pub enum LaneSource {
-    /// From a thread that reads the lane. The lane ends with its sender.
-    Thread(Receiver<io::Result<Chunk>>),
-    /// From the lane itself. The sender, which is never used, is dropped with the lane: the end of its channel says that
-    /// the lane is read no more.
-    Directly(Lane, Option<Sender<()>>),
+/// The records of all lanes.
+pub struct Merged<L: Pieces = Lane> {
+    lanes: Arc<Lanes<L>>,
+    /// The lanes that have not ended.
+    heads: Vec<Head>,
+    /// The index of the head whose records are next.
+    first: Option<usize>,
 }
 
 /// A lane of which some records are known.
 struct Head {
-    source: LaneSource,
+    /// The number of the lane.
+    number: usize,
     chunk: Chunk,
     /// The stripe that is being read, as an index in the chunk,
     stripe: usize,
@@ -60,147 +28,213 @@ struct Head {
     begin: usize,
 }
 
-/// The records of all lanes.
-pub struct Merged {
-    lanes: Vec<Head>,
-}
-
-/// Receives from a channel.
-pub type Receive<'a> =
-    dyn FnMut(&Receiver<io::Result<Chunk>>) -> Result<io::Result<Chunk>, RecvError> + 'a;
-
-impl Merged {
-    pub fn new(sources: impl IntoIterator<Item = LaneSource>) -> Merged {
-        let head = |source| Head { source, chunk: Chunk::default(), stripe: 0, begin: 0 };
-        Merged { lanes: sources.into_iter().map(head).collect() }
+impl<L: Pieces> Merged<L> {
+    pub fn new(lanes: Arc<Lanes<L>>) -> Merged<L> {
+        let head = |number| Head { number, chunk: Chunk::default(), stripe: 0, begin: 0 };
+        Merged { heads: (0..lanes.count()).map(head).collect(), lanes, first: None }
     }
 
-    /// Reads records, which `receive` waits for. Returns 0 at the end.
+    /// The next records. There are none only at the end. `notice`: for when they do not come.
     ///
     /// # Errors
     ///
     /// That of a lane.
-    pub fn read(&mut self, buffer: &mut [u8], receive: &mut Receive) -> io::Result<usize> {
+    pub fn fill_buf(&mut self, notice: &mut Option<Notice>) -> io::Result<&[u8]> {
+        if self.first.is_none_or(|index| self.heads[index].rest().is_empty()) {
+            self.first = self.find_first(notice)?;
+        }
+        Ok(self.first.map(|index| self.heads[index].rest()).unwrap_or_default())
+    }
+
+    /// Passes records that were used.
+    pub fn consume(&mut self, length: usize) {
+        if let Some(index) = self.first {
+            self.heads[index].begin += length;
+        }
+    }
+
+    /// Returns the index of the head with the lowest order.
+    fn find_first(&mut self, notice: &mut Option<Notice>) -> io::Result<Option<usize>> {
+        // An index of heads that are removed is no index any more.
+        self.first = None;
         let mut first: Option<(u64, usize)> = None;
         let mut index = 0;
-        while index < self.lanes.len() {
-            let lane = &mut self.lanes[index];
-            match lane.order(receive)? {
+        while index < self.heads.len() {
+            match self.heads[index].order(&self.lanes, notice)? {
                 Some(order) => {
                     if first.is_none_or(|(least, _)| order < least) {
                         first = Some((order, index));
                     }
                     index += 1;
                 }
-                None => drop(self.lanes.remove(index)),
+                None => drop(self.heads.remove(index)),
             }
         }
-        Ok(first.map_or(0, |(_, index)| self.lanes[index].take(buffer)))
+        Ok(first.map(|(_, index)| index))
     }
 }
 
-/// Reads lanes that need no waiting for.
-impl Read for Merged {
+/// The threads that read ahead end.
+impl<L: Pieces> Drop for Merged<L> {
+    fn drop(&mut self) {
+        self.lanes.abandon();
+    }
+}
+
+impl<L: Pieces> Read for Merged<L> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Merged::read(self, buffer, &mut Receiver::recv)
+        let mut records = self.fill_buf(&mut None)?;
+        let length = records.read(buffer)?;
+        self.consume(length);
+        Ok(length)
     }
 }
 
 impl Head {
     /// The order of the next records. `None` at the end of the lane.
-    fn order(&mut self, receive: &mut Receive) -> io::Result<Option<u64>> {
-        while self.rest().is_none() {
-            let Some(chunk) = self.source.next_chunk(receive)? else { return Ok(None) };
-            (self.chunk, self.stripe, self.begin) = (chunk, 0, 0);
-        }
-        Ok(self.chunk.stripes.get(self.stripe).map(|(order, _)| *order))
-    }
-
-    /// The records of the stripe that have not been read. Goes to the next stripe if there are none.
-    fn rest(&mut self) -> Option<Range<usize>> {
-        while let Some((_, end)) = self.chunk.stripes.get(self.stripe) {
-            if self.begin < *end {
-                return Some(self.begin..*end);
-            }
-            self.stripe += 1;
-        }
-        None
-    }
-
-    fn take(&mut self, buffer: &mut [u8]) -> usize {
-        let Some(rest) = self.rest() else { return 0 };
-        let length = buffer.len().min(rest.len());
-        buffer[..length].copy_from_slice(&self.chunk.bytes[rest.start..rest.start + length]);
-        self.begin += length;
-        length
-    }
-}
-
-impl LaneSource {
-    fn next_chunk(&mut self, receive: &mut Receive) -> io::Result<Option<Chunk>> {
-        match self {
-            LaneSource::Thread(chunks) => receive(chunks).ok().transpose(),
-            LaneSource::Directly(lane, _) => {
-                let piece = lane.next_piece()?;
-                Ok(piece.map(|piece| {
-                    let mut chunk = Chunk::default();
-                    chunk.add(&piece);
-                    chunk
-                }))
+    fn order<L: Pieces>(
+        &mut self,
+        lanes: &Lanes<L>,
+        notice: &mut Option<Notice>,
+    ) -> io::Result<Option<u64>> {
+        loop {
+            match self.chunk.stripes.get(self.stripe) {
+                Some((order, end)) if self.begin < *end => return Ok(Some(*order)),
+                Some(_) => self.stripe += 1,
+                None => {
+                    let used = std::mem::take(&mut self.chunk);
+                    (self.stripe, self.begin) = (0, 0);
+                    let chunk = lanes.next_chunk(self.number, used, notice)?;
+                    let Some(chunk) = chunk else { return Ok(None) };
+                    self.chunk = chunk;
+                }
             }
         }
+    }
+
+    /// The records of the stripe that have not been used.
+    fn rest(&self) -> &[u8] {
+        let end = self.chunk.stripes.get(self.stripe).map_or(self.begin, |(_, end)| *end);
+        &self.chunk.bytes[self.begin..end.max(self.begin)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::channel;
+    use crate::kernel::walk::Piece;
+    use std::collections::VecDeque;
+    use std::thread;
 
-    /// A lane whose chunks have stripes of these orders, each with these records.
-    fn lane(chunks: &[&[(u64, &str)]]) -> LaneSource {
-        let (sender, receiver) = channel();
-        for stripes in chunks {
-            let mut chunk = Chunk::default();
-            stripes.iter().for_each(|(order, text)| {
-                chunk.add(&Piece { order: *order, records: text.as_bytes() });
-            });
-            sender.send(Ok(chunk)).unwrap();
-        }
-        LaneSource::Thread(receiver)
+    /// A lane with these records in its stripes, and an error at its end.
+    struct Fake {
+        pieces: VecDeque<(u64, Vec<u8>)>,
+        last: Vec<u8>,
+        end: Option<io::Error>,
     }
 
-    fn merged(lanes: impl IntoIterator<Item = LaneSource>) -> String {
-        let mut lanes = Merged::new(lanes);
-        let mut text = String::new();
-        let mut buffer = [0; 2];
-        loop {
-            match lanes.read(&mut buffer, &mut Receiver::recv).unwrap() {
-                0 => return text,
-                length => text += std::str::from_utf8(&buffer[..length]).unwrap(),
+    impl Pieces for Fake {
+        fn next_piece(&mut self) -> io::Result<Option<Piece<'_>>> {
+            let Some((order, records)) = self.pieces.pop_front() else {
+                return self.end.take().map_or(Ok(None), Err);
+            };
+            assert!(records != b"panic", "as it is to");
+            self.last = records;
+            Ok(Some(Piece { order, records: &self.last }))
+        }
+    }
+
+    fn lane(pieces: &[(u64, &str)]) -> Fake {
+        let pieces = pieces.iter().map(|(order, text)| (*order, text.as_bytes().to_vec()));
+        Fake { pieces: pieces.collect(), last: Vec::new(), end: None }
+    }
+
+    /// Merges lanes that this many other threads read ahead.
+    fn merged(lanes: Vec<Fake>, threads: usize) -> (String, io::Result<()>) {
+        let lanes = Arc::new(Lanes::new(lanes));
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                // One that panics must not end the test.
+                let lanes = Arc::clone(&lanes);
+                scope.spawn(move || {
+                    let read = std::panic::AssertUnwindSafe(|| lanes.read_ahead());
+                    drop(std::panic::catch_unwind(read));
+                });
+            }
+            let (mut merged, mut text, mut buffer) = (Merged::new(lanes), String::new(), [0; 7]);
+            loop {
+                match merged.read(&mut buffer) {
+                    Ok(0) => return (text, Ok(())),
+                    Ok(length) => text += std::str::from_utf8(&buffer[..length]).unwrap(),
+                    Err(error) => return (text, Err(error)),
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn stripes_come_in_their_order() {
+        for threads in 0..4 {
+            let one = [(1, "aaa"), (1, "a"), (3, "c"), (3, "ccc"), (7, "")];
+            let two = [(2, ""), (2, "b"), (4, "ddddd"), (8, "f")];
+            let lanes = vec![lane(&one), lane(&two), lane(&[(5, "e")]), lane(&[])];
+            let (text, end) = merged(lanes, threads);
+            assert_eq!((text.as_str(), end.is_ok()), ("aaaabccccdddddef", true));
+        }
+    }
+
+    /// More than all lanes may have ahead.
+    #[test]
+    fn long_lanes_come_in_their_order() {
+        const STRIPES: u64 = 300;
+        let of = |number, lanes| {
+            let orders = (0..STRIPES).filter(move |order| order % lanes == number);
+            let text = |order: u64| format!("{order},").repeat(1 + 5_000 * (order % 7) as usize);
+            orders.map(move |order| (order, text(order))).collect::<Vec<_>>()
+        };
+        let expected: String = of(0, 1).into_iter().map(|(_, text)| text).collect();
+        for threads in 0..4 {
+            for lanes in 1..5 {
+                let pieces: Vec<_> = (0..lanes).map(|number| of(number, lanes)).collect();
+                let fakes = pieces.iter().map(|of| {
+                    lane(
+                        &of.iter().map(|(order, text)| (*order, text.as_str())).collect::<Vec<_>>(),
+                    )
+                });
+                let (text, end) = merged(fakes.collect(), threads);
+                assert!(text == expected && end.is_ok(), "{lanes} lanes, {threads} threads");
             }
         }
     }
 
     #[test]
-    fn stripes_come_in_their_order() {
-        let one = lane(&[&[(1, "aaa"), (1, "a"), (3, "c")], &[], &[(3, "ccc"), (7, "")]]);
-        let two = lane(&[&[(2, "")], &[(2, "b"), (4, "ddddd")], &[(8, "f")]]);
-        let three = lane(&[&[(5, "e")]]);
-        assert_eq!(merged([one, two, three, lane(&[])]), "aaaabccccdddddef");
+    fn the_error_of_a_lane_comes_after_its_records() {
+        for threads in 0..3 {
+            let failing =
+                Fake { end: Some(io::ErrorKind::InvalidData.into()), ..lane(&[(1, "a")]) };
+            let (text, end) = merged(vec![failing, lane(&[(2, "b")])], threads);
+            assert_eq!(text, "a");
+            assert_eq!(end.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
     }
 
     #[test]
-    fn the_error_of_a_lane_comes_after_its_records() {
-        let (sender, receiver) = channel();
-        let mut chunk = Chunk::default();
-        chunk.add(&Piece { order: 1, records: b"a" });
-        sender.send(Ok(chunk)).unwrap();
-        sender.send(Err(io::ErrorKind::InvalidData.into())).unwrap();
-        let mut lanes = Merged::new([LaneSource::Thread(receiver), lane(&[&[(2, "b")]])]);
-        let mut buffer = [0; 9];
-        assert_eq!(lanes.read(&mut buffer, &mut Receiver::recv).unwrap(), 1);
-        let error = lanes.read(&mut buffer, &mut Receiver::recv).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    fn a_panic_is_not_the_end_of_a_lane() {
+        let lanes = || vec![lane(&[(1, "a"), (3, "panic")]), lane(&[(2, "b"), (4, "b")])];
+        // Whoever reads the lane panics: the thread that reads ahead, or this one.
+        let merge = || merged(lanes(), 1);
+        match std::panic::catch_unwind(merge) {
+            Ok((_, end)) => assert!(end.unwrap_err().to_string().contains("panicked")),
+            Err(panic) => assert_eq!(panic.downcast_ref::<&str>(), Some(&"as it is to")),
+        }
+    }
+
+    #[test]
+    fn the_threads_end_with_the_reader() {
+        let lanes = Arc::new(Lanes::new(vec![lane(&[(1, "a"); 1000]), lane(&[(2, "b"); 1000])]));
+        let theirs = Arc::clone(&lanes);
+        let thread = thread::spawn(move || theirs.read_ahead());
+        drop(Merged::new(lanes));
+        thread.join().expect("no panic");
     }
 }

@@ -1,13 +1,13 @@
-//! Reading ahead: threads let the kernel walk its tables while another makes rows of earlier records. Each lane of a
-//! walk is read by a thread of its own.
+//! Reading ahead: threads let the kernel walk its tables while another makes rows of earlier records.
 
-use std::io::{self, Read};
-use std::sync::mpsc::{channel, sync_channel, Receiver, RecvError, RecvTimeoutError, SyncSender};
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use crate::kernel::merge::{Chunk, LaneSource, Merged};
+use crate::kernel::lanes::{panicked, Lanes};
+use crate::kernel::merge::Merged;
+use crate::kernel::notice::{self, Notice};
 use crate::kernel::snapshot::{Snapshot, Source};
 use crate::kernel::walk::Lane;
 
@@ -20,28 +20,18 @@ const ROOM: usize = 64 * 1024;
 /// The number of chunks that may wait, which bounds the memory at any speed of the other side.
 const WAITING: usize = 4;
 
-/// The number of chunks of all lanes of a walk that may wait. More lanes need no more memory, but each of them has to
-/// stop sooner when it is ahead of the others. Twice as many take 1.5 MiB more, and 3 % less time.
-const WAITING_IN_LANES: usize = 16;
-
-/// Says, once, that the kernel has been silent for a while.
-pub struct Notice {
-    pub after: Duration,
-    pub say: Box<dyn FnOnce() + Send>,
-}
-
 /// What the thread that goes through the sources sends.
 enum Message {
     /// Bytes of a stream. A chunk may end in the middle of a record.
     Chunk(Vec<u8>),
-    /// The lanes of a walk, which other threads read.
-    Lanes(Vec<LaneSource>),
+    /// A walk, whose lanes are read ahead.
+    Walk(Merged),
 }
 
 /// A snapshot that other threads read. If no thread could be started, the calling thread reads it.
 pub enum ReadAhead {
     Ahead(Ahead),
-    Directly(Box<Snapshot>),
+    Directly(Box<BufReader<Snapshot>>),
 }
 
 /// A snapshot that other threads read from the first read on.
@@ -106,7 +96,10 @@ impl ReadAhead {
                 notice,
                 thread: Some(thread),
             })),
-            Err(error) => take(&snapshot).map(|it| ReadAhead::Directly(Box::new(it))).ok_or(error),
+            Err(error) => {
+                let directly = |it: Snapshot| ReadAhead::Directly(Box::new(it.buffered()));
+                take(&snapshot).map(directly).ok_or(error)
+            }
         }
     }
 }
@@ -123,7 +116,7 @@ fn send_all(mut snapshot: Snapshot, to: &Sender) -> io::Result<()> {
         let is_received = match source {
             Source::Stream(reader) => send_stream(reader, to)?,
             Source::Merged(merged) => send_stream(merged, to)?,
-            Source::Walk(lanes) => send_lanes(lanes, to)?,
+            Source::Walk(lanes) => send_walk(lanes, to)?,
         };
         if !is_received {
             break;
@@ -159,100 +152,83 @@ fn send_stream(mut reader: impl Read, to: &Sender) -> io::Result<bool> {
     }
 }
 
-/// Reads all lanes, each in a thread of its own, and sends where their records come from. Returns whether there still
-/// is a receiver.
-fn send_lanes(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
+/// Sends a walk, and reads its lanes ahead. Beside the thread that uses the records, which reads too, there are as many
+/// threads as make one for each lane. Returns whether there still is a receiver.
+fn send_walk(lanes: Vec<Lane>, to: &Sender) -> io::Result<bool> {
+    let others = lanes.len().saturating_sub(2);
+    let lanes = Arc::new(Lanes::new(lanes));
+    if to.send(Ok(Message::Walk(Merged::new(Arc::clone(&lanes))))).is_err() {
+        return Ok(false);
+    }
     thread::scope(|scope| {
-        let waiting = WAITING_IN_LANES / lanes.len().max(1);
-        let (reads, is_read) = channel();
-        let mut sources = Vec::new();
-        let mut threads = Vec::new();
-        for lane in lanes {
-            let (sender, chunks) = sync_channel(waiting);
-            let lane = Arc::new(Mutex::new(Some(lane)));
-            let theirs = Arc::clone(&lane);
-            let send = move || take(&theirs).is_none_or(|lane| send_lane(lane, &sender));
-            match thread::Builder::new().spawn_scoped(scope, send) {
-                Ok(thread) => {
-                    threads.push(thread);
-                    sources.push(LaneSource::Thread(chunks));
-                }
-                Err(_) => {
-                    let read = |lane| LaneSource::Directly(lane, Some(reads.clone()));
-                    sources.extend(take(&lane).map(read));
-                }
-            }
-        }
-        let mut is_received = to.send(Ok(Message::Lanes(sources))).is_ok();
-        for thread in threads {
-            is_received &= thread.join().map_err(|_| panicked())?;
-        }
-        // The next walk uses the same buffers. The receiver may still read lanes for which no thread started.
-        drop(reads);
-        let _ = is_read.recv();
-        Ok(is_received)
-    })
+        // Without them, it takes longer.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, || lanes.read_ahead()).ok();
+        let threads: Vec<_> = (0..others).filter_map(spawn).collect();
+        lanes.read_ahead();
+        // The next walk uses the same buffers, so all threads end first.
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| panicked()))
+    })?;
+    Ok(true)
 }
 
-/// Sends the records of a lane, and the error that ends it. Returns whether there still is a receiver.
-fn send_lane(mut lane: Lane, to: &SyncSender<io::Result<Chunk>>) -> bool {
-    let mut chunk = Chunk::default();
-    let end = loop {
-        let piece = match lane.next_piece() {
-            Ok(Some(piece)) if piece.records.is_empty() => continue,
-            Ok(Some(piece)) => piece,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        if !chunk.has_room(&piece) && to.send(Ok(std::mem::take(&mut chunk))).is_err() {
-            return false;
-        }
-        chunk.add(&piece);
-    };
-    let is_received = chunk.is_empty() || to.send(Ok(chunk)).is_ok();
-    is_received && end.is_none_or(|error| to.send(Err(error)).is_ok())
-}
-
-fn panicked() -> io::Error {
-    io::Error::other("the thread that reads them has panicked")
-}
-
-impl Read for ReadAhead {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl BufRead for ReadAhead {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         match self {
-            ReadAhead::Ahead(ahead) => ahead.read(buffer),
-            ReadAhead::Directly(snapshot) => snapshot.read(buffer),
+            ReadAhead::Ahead(ahead) => ahead.fill_buf(),
+            ReadAhead::Directly(snapshot) => snapshot.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, length: usize) {
+        match self {
+            ReadAhead::Ahead(ahead) => ahead.consume(length),
+            ReadAhead::Directly(snapshot) => snapshot.consume(length),
         }
     }
 }
 
-impl Ahead {
+impl Read for ReadAhead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !buffer.is_empty() {
-            // A chunk without bytes is not the end.
-            let length = buffer.len().min(self.chunk.len() - self.begin);
-            if length > 0 {
-                buffer[..length].copy_from_slice(&self.chunk[self.begin..self.begin + length]);
-                self.begin += length;
-                return Ok(length);
-            }
-            if let Some(walk) = &mut self.walk {
-                let notice = &mut self.notice;
-                match walk.read(buffer, &mut |chunks| receive(chunks, notice))? {
-                    0 => self.walk = None,
-                    length => return Ok(length),
-                }
-                continue;
-            }
-            match receive(&self.messages, &mut self.notice) {
+        let mut bytes = self.fill_buf()?;
+        let length = bytes.read(buffer)?;
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl Ahead {
+    /// The bytes that have been read. There are none only at the end.
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        // A chunk without bytes is not the end, and neither is a walk without records.
+        while self.begin == self.chunk.len() && !self.has_records()? {
+            self.walk = None;
+            match notice::receive(&self.messages, &mut self.notice) {
                 Ok(message) => match message? {
                     Message::Chunk(chunk) => (self.chunk, self.begin) = (chunk, 0),
-                    Message::Lanes(lanes) => self.walk = Some(Merged::new(lanes)),
+                    Message::Walk(walk) => self.walk = Some(walk),
                 },
-                Err(_) => return self.end().map(|()| 0),
+                Err(_) => return self.end().map(|()| &[][..]),
             }
         }
-        Ok(0)
+        match &mut self.walk {
+            Some(walk) => walk.fill_buf(&mut self.notice),
+            None => Ok(&self.chunk[self.begin..]),
+        }
+    }
+
+    /// Whether the walk that is being returned has more records.
+    fn has_records(&mut self) -> io::Result<bool> {
+        match &mut self.walk {
+            Some(walk) => Ok(!walk.fill_buf(&mut self.notice)?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
+    fn consume(&mut self, length: usize) {
+        match &mut self.walk {
+            Some(walk) => walk.consume(length),
+            None => self.begin += length,
+        }
     }
 
     /// Waits for the end of the thread, which is the end of the source only if the thread did not
@@ -263,20 +239,6 @@ impl Ahead {
             Some(Ok(())) | None => Ok(()),
         }
     }
-}
-
-/// Receives from a channel, with a notice if that takes long.
-fn receive<T>(channel: &Receiver<T>, waiting: &mut Option<Notice>) -> Result<T, RecvError> {
-    if let Some(notice) = waiting.take() {
-        match channel.recv_timeout(notice.after) {
-            Err(RecvTimeoutError::Timeout) => (notice.say)(),
-            received => {
-                *waiting = Some(notice);
-                return received.map_err(|_| RecvError);
-            }
-        }
-    }
-    channel.recv()
 }
 
 #[cfg(test)]

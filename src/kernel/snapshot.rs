@@ -2,13 +2,18 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use libbpf_rs::Iter;
 
 use crate::error::Error;
-use crate::kernel::merge::{LaneSource, Merged};
+use crate::kernel::lanes::Lanes;
+use crate::kernel::merge::Merged;
 use crate::kernel::walk::{self, Lane};
+
+/// The size in bytes of a read. An iterator answers a read from a buffer of eight pages, of up to 64 KiB each.
+const READ_SIZE: usize = 512 * 1024;
 
 /// One reading of the sockets, which reads its sources one after the other.
 #[derive(Default)]
@@ -64,6 +69,11 @@ impl Snapshot {
         self.sources.insert(position, (rank, source));
     }
 
+    /// Reads it in this thread, with a buffer.
+    pub fn buffered(self) -> BufReader<Snapshot> {
+        BufReader::with_capacity(READ_SIZE, self)
+    }
+
     /// Whether there is a source of this rank that has not been read to its end.
     pub fn contains(&self, rank: usize) -> bool {
         self.sources.iter().any(|(other, _)| *other == rank)
@@ -80,9 +90,8 @@ impl Read for Source {
         match self {
             Source::Stream(reader) => reader.read(buffer),
             Source::Walk(lanes) => {
-                let lanes = std::mem::take(lanes).into_iter();
-                let lanes = lanes.map(|lane| LaneSource::Directly(lane, None));
-                *self = Source::Merged(Merged::new(lanes));
+                let lanes = Lanes::new(std::mem::take(lanes));
+                *self = Source::Merged(Merged::new(Arc::new(lanes)));
                 self.read(buffer)
             }
             Source::Merged(merged) => Read::read(merged, buffer),

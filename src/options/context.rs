@@ -25,6 +25,31 @@ pub struct Context<'a> {
     host: &'a Host,
 }
 
+/// What a context lets code read of a record besides facts, names and items: if it is the same for two sockets, an option
+/// whose facts are the same has the same value on both. SO_COOKIE is read for each socket, and is not part of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outline {
+    host: *const Host,
+    sections: u32,
+    left_out: u32,
+    family: u16,
+    protocol: u16,
+    traits: u16,
+    ifindex: u32,
+    /// Of a TCP socket that is no connection: the backlog of a listener.
+    backlog: u32,
+    is_tcp_connection: bool,
+    has_ipv6_address: bool,
+    has_link_local_address: bool,
+}
+
+impl Outline {
+    /// Whether the records have the same sections.
+    pub(super) fn has_sections_of(&self, other: &Outline) -> bool {
+        (self.sections, self.left_out) == (other.sections, other.left_out)
+    }
+}
+
 impl<'a> Context<'a> {
     /// Creates the context of a socket of this host.
     pub fn new(record: &'a Record<'a>, host: &'a Host) -> Context<'a> {
@@ -35,6 +60,35 @@ impl<'a> Context<'a> {
     #[inline]
     pub(super) fn get(&self, fact: Fact) -> Option<u64> {
         fact.of(self.record)
+    }
+
+    /// The outline of the socket. Whatever a function here reads of the header has to be in it.
+    pub(super) fn outline(&self) -> Outline {
+        let header = self.header();
+        let is_tcp_connection = self.is_tcp_connection();
+        Outline {
+            host: self.host,
+            sections: header.sections,
+            left_out: header.left_out,
+            family: header.family,
+            protocol: header.protocol,
+            traits: header.traits,
+            ifindex: header.ifindex,
+            backlog: if self.is_tcp() && !is_tcp_connection { header.send_queue } else { 0 },
+            is_tcp_connection,
+            has_ipv6_address: self.has_ipv6_address(),
+            has_link_local_address: self.has_link_local_address(),
+        }
+    }
+
+    /// Whether the socket has any section. Without one, it has no option.
+    pub(super) fn has_sections(&self) -> bool {
+        self.header().sections | self.header().left_out != 0
+    }
+
+    /// Whether the record may have items.
+    pub(super) fn has_items(&self) -> bool {
+        self.record.has_items()
     }
 
     /// The record.

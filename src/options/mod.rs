@@ -4,7 +4,8 @@
 //! consists of, and the function of `decode/` that turns them into a [`value`]. `kind.rs` defines the kinds
 //! of values, `text.rs` and `json.rs` format them, and `schema.rs` describes the output of `json.rs`.
 //! `set.rs` decides whether an option counts as set, with the defaults that `defaults.rs` obtained from new
-//! sockets. `selection.rs` and `plan.rs` choose the options that are shown. `reference/` has documentation
+//! sockets. `selection.rs` and `plan.rs` choose the options that are shown, and `watch.rs` those
+//! that may have another value than on the socket before. `reference/` has documentation
 //! about each option beside its value. `dead_after/` computes from options when the kernel gives up a connection.
 //! `origin.rs` finds out where a value comes from, and `meaning/` has sentences about what it means.
 
@@ -36,3 +37,4 @@ pub mod short;
 pub mod spec;
 pub mod text;
 pub mod value;
+mod watch;

@@ -140,6 +140,19 @@ impl<'a> Record<'a> {
         Some((*facts.get(HAS_VALUES)?, facts.get(VALUES..)?))
     }
 
+    /// The words of a section behind its values.
+    pub fn rest(&self, section: Section) -> &'a [u64] {
+        let (_, _, values) = COUNTS[section as usize];
+        let end = LAYOUT[section as usize].1 / WORD;
+        let facts = self.facts(section).unwrap_or_default();
+        facts.get(VALUES + values as usize..end).unwrap_or_default()
+    }
+
+    /// Whether items may follow the sections.
+    pub fn has_items(&self) -> bool {
+        self.header.sections & Sections::ITEMS.0 != 0
+    }
+
     #[inline]
     fn facts(&self, section: Section) -> Option<&'a [u64]> {
         self.words.get(self.place(section)?..)

@@ -1,6 +1,6 @@
 //! Streams of records, read with a buffer of constant size.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::mem::size_of;
 
 use plain::Plain;
@@ -62,37 +62,58 @@ fn length(bytes: &[u8], required: Sections) -> Result<Option<usize>, &'static st
     }
 }
 
-/// A stream of records, read with a buffer of constant size.
+/// A stream of records. They are used where they are in the buffer of the source, except those that are not there in one
+/// piece.
 pub struct Records<R> {
     source: R,
     required: Sections,
-    /// Filled from `begin` to `end`. Records before `begin` have been returned.
-    buffer: Vec<u8>,
-    begin: usize,
-    end: usize,
-    /// The first offset in `buffer` where a record may begin. Records are used in place, and their integers
-    /// must be aligned to eight bytes.
-    base: usize,
-    /// The number of bytes in the stream before `begin`, for error messages.
-    offset: u64,
+    /// The length of the record that was returned last, from the buffer of the source.
+    used: usize,
+    joined: Joined,
+    /// Whether the source has no more bytes than `joined`, or has failed.
+    is_end: bool,
     /// The error of the last read, until the records before it have been returned.
     failed: Option<io::Error>,
+    /// The number of bytes in the stream before the next record, for error messages.
+    offset: u64,
 }
 
-impl<R: Read> Records<R> {
+/// What the bytes begin with.
+enum Found {
+    /// A record of this length.
+    Record(usize),
+    /// A record that is wrong, which has this length with what says so.
+    Void(usize),
+    /// A part of a record, or a record of which it is not known whether it is wrong.
+    Part,
+}
+
+impl Found {
+    /// Looks at the beginning of the bytes. `is_end`: no more will follow. For `required`, see [`length`].
+    fn of(bytes: &[u8], required: Sections, is_end: bool) -> Result<Found, &'static str> {
+        let Some(length) = length(bytes, required)? else { return Ok(Found::Part) };
+        let behind = &bytes[length..];
+        if behind.len() < VOID_LENGTH && !is_end {
+            return Ok(Found::Part);
+        }
+        Ok(match behind.len() >= VOID_LENGTH && behind.starts_with(&VOID.to_ne_bytes()) {
+            true => Found::Void(length + VOID_LENGTH),
+            false => Found::Record(length),
+        })
+    }
+}
+
+impl<R: BufRead> Records<R> {
     /// Reads from the beginning of `source`. No section may be left out.
     pub fn new(source: R) -> Self {
-        let buffer = vec![0; READ_SIZE + RECORD_MAX + 8];
-        let base = buffer.as_ptr().align_offset(8).min(7);
         Records {
             source,
             required: Sections::ALL,
-            buffer,
-            begin: base,
-            end: base,
-            base,
-            offset: 0,
+            used: 0,
+            joined: Joined::default(),
+            is_end: false,
             failed: None,
+            offset: 0,
         }
     }
 
@@ -107,80 +128,150 @@ impl<R: Read> Records<R> {
     ///
     /// If the source cannot be read, or is not a whole number of valid records.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
-        let length = loop {
-            let bytes = &self.buffer[self.begin..self.end];
-            let length = length(bytes, self.required);
-            if let Some(length) = length.map_err(|what| Error::Damaged(self.offset, what))? {
-                match self.is_void_behind(length) {
-                    true => self.skip(length + VOID_LENGTH),
-                    false => break length,
-                }
-                continue;
-            }
-            if bytes.len() > RECORD_MAX {
-                return Err(Error::Damaged(self.offset, "a record has no end"));
-            }
-            if !self.fill().map_err(Error::Read)? {
-                return match self.begin == self.end {
-                    true => Ok(None),
-                    false => Err(Error::Cut(self.offset)),
-                };
-            }
-        };
-        let begin = self.begin;
-        self.skip(length);
-        let record = &self.buffer[begin..begin + length];
-        match Record::parse(record) {
-            Some(record) => Ok(Some(record)),
-            None => Err(Error::Damaged(self.offset - length as u64, "its record is too short")),
-        }
-    }
-
-    /// Whether the first record, of this length, is followed by what says that it is wrong.
-    fn is_void_behind(&mut self, length: usize) -> bool {
-        while self.end - self.begin < length + VOID_LENGTH {
-            match self.fill() {
-                Ok(true) => {}
-                Ok(false) => return false,
-                // The record was read before.
-                Err(error) => {
-                    self.failed = Some(error);
-                    return false;
-                }
-            }
-        }
-        let behind = &self.buffer[self.begin + length..];
-        behind.starts_with(&VOID.to_ne_bytes())
-    }
-
-    fn skip(&mut self, length: usize) {
-        self.begin += length;
-        self.offset += length as u64;
-    }
-
-    /// Moves the remaining bytes to the front and reads more behind them. Returns `false` at the end of the
-    /// source.
-    fn fill(&mut self) -> io::Result<bool> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        self.buffer.copy_within(self.begin..self.end, self.base);
-        self.end -= self.begin - self.base;
-        self.begin = self.base;
+        self.source.consume(std::mem::take(&mut self.used));
+        self.joined.release(&mut self.source);
         loop {
-            match self.source.read(&mut self.buffer[self.end..]) {
-                Ok(0) => return Ok(false),
-                Ok(length) => {
-                    self.end += length;
-                    return Ok(true);
+            let is_joined = !self.joined.is_empty();
+            if let Some(error) = self.failed.take_if(|_| !is_joined) {
+                return Err(Error::Read(error));
+            }
+            let bytes = match is_joined {
+                true => self.joined.bytes(),
+                false => fill(&mut self.source).map_err(Error::Read)?,
+            };
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let is_usable = is_joined || bytes.as_ptr().align_offset(ALIGNMENT) == 0;
+            let found = match is_usable {
+                true => Found::of(bytes, self.required, self.is_end),
+                false => Ok(Found::Part),
+            };
+            match found.map_err(|what| Error::Damaged(self.offset, what))? {
+                Found::Record(length) => return self.take(is_joined, length).map(Some),
+                Found::Void(length) => self.skip(is_joined, length),
+                Found::Part if self.is_end => {
+                    return Err(match self.failed.take() {
+                        Some(error) => Error::Read(error),
+                        None => Error::Cut(self.offset),
+                    });
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // EAGAIN: the iterator visited a million objects without output. The next read continues.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+                Found::Part if self.joined.bytes().len() > RECORD_MAX + VOID_LENGTH => {
+                    return Err(Error::Damaged(self.offset, "a record has no end"));
+                }
+                Found::Part => self.join(),
             }
         }
     }
+
+    /// Returns a record of this length, with which the bytes begin.
+    fn take(&mut self, is_joined: bool, length: usize) -> Result<Record<'_>, Error> {
+        let offset = self.offset;
+        self.offset += length as u64;
+        let record = if is_joined {
+            self.joined.used = length;
+            &self.joined.bytes()[..length]
+        } else {
+            self.used = length;
+            &self.source.fill_buf().map_err(Error::Read)?[..length]
+        };
+        Record::parse(record).ok_or(Error::Damaged(offset, "its record is too short"))
+    }
+
+    fn skip(&mut self, is_joined: bool, length: usize) {
+        self.offset += length as u64;
+        if is_joined {
+            self.joined.used = length;
+            self.joined.release(&mut self.source);
+        } else {
+            self.source.consume(length);
+        }
+    }
+
+    /// Copies more bytes, which are not in one piece with those before, or not where they can be used.
+    fn join(&mut self) {
+        match self.joined.add(&mut self.source) {
+            Ok(length) => self.is_end = length == 0,
+            // What was read before may be a record.
+            Err(error) => (self.is_end, self.failed) = (true, Some(error)),
+        }
+    }
+}
+
+/// The integers of records are aligned to this many bytes.
+const ALIGNMENT: usize = 8;
+
+/// The number of bytes that are copied at once, to join a record.
+const STEP: usize = 4096;
+
+/// Copied bytes of a stream: the pieces of a record, and some of those behind it.
+#[derive(Default)]
+struct Joined {
+    /// Begins with some bytes that are not used, up to the first that is aligned.
+    buffer: Vec<u8>,
+    begin: usize,
+    /// The number of bytes at the end that the source still has, at the front of its buffer.
+    kept: usize,
+    /// The length of the record at the front that was returned.
+    used: usize,
+}
+
+impl Joined {
+    fn is_empty(&self) -> bool {
+        self.begin == self.buffer.len()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.begin..]
+    }
+
+    /// Adds bytes of the source. Returns how many, 0 at the end.
+    fn add(&mut self, source: &mut impl BufRead) -> io::Result<usize> {
+        if self.is_empty() {
+            // The buffer never grows, which would move it.
+            self.buffer.reserve_exact(ALIGNMENT + RECORD_MAX + 3 * STEP);
+            self.begin = self.buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+            self.buffer.clear();
+            self.buffer.resize(self.begin, 0);
+        }
+        if fill(source)?.len() == self.kept {
+            source.consume(std::mem::take(&mut self.kept));
+        }
+        let more = &fill(source)?[self.kept..];
+        let more = &more[..more.len().min(STEP)];
+        self.buffer.extend_from_slice(more);
+        self.kept += more.len();
+        Ok(more.len())
+    }
+
+    /// Removes the record that was returned. If the source still has all bytes behind it, they are used there.
+    fn release(&mut self, source: &mut impl BufRead) {
+        self.begin += std::mem::take(&mut self.used);
+        let rest = self.bytes().len();
+        if rest <= self.kept {
+            source.consume(self.kept - rest);
+            self.kept = 0;
+            self.begin = self.buffer.len();
+        } else if self.begin > STEP {
+            let unused = self.begin & !(ALIGNMENT - 1);
+            self.buffer.drain(..unused);
+            self.begin -= unused;
+        }
+    }
+}
+
+/// Waits for bytes of a source. There are none only at its end.
+fn fill(source: &mut impl BufRead) -> io::Result<&[u8]> {
+    loop {
+        match source.fill_buf() {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // EAGAIN: the iterator visited a million objects without output. The next read continues.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    source.fill_buf()
 }
 
 /// Reads all records of an iteration over file descriptors.
@@ -261,16 +352,8 @@ fn read_all<T: Plain + Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Returns a few bytes in each read.
-    struct Slowly<'a>(&'a [u8], usize);
-
-    impl Read for Slowly<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let length = self.1.min(buffer.len());
-            self.0.read(&mut buffer[..length])
-        }
-    }
+    use std::collections::VecDeque;
+    use std::io::BufReader;
 
     fn header(identity: u64) -> Vec<u8> {
         let mut bytes = vec![0; size_of::<record_header>()];
@@ -284,6 +367,19 @@ mod tests {
         [VOID.to_ne_bytes(), [0; 4]].concat()
     }
 
+    /// Reads a stream with these bytes in each buffer, which begins anywhere.
+    fn identities(source: impl BufRead) -> (Vec<u64>, Result<(), Error>) {
+        let mut records = Records::new(source);
+        let mut identities = Vec::new();
+        loop {
+            match records.next_record() {
+                Ok(Some(record)) => identities.push(record.header.identity),
+                Ok(None) => return (identities, Ok(())),
+                Err(error) => return (identities, Err(error)),
+            }
+        }
+    }
+
     #[test]
     fn a_record_before_a_void_record_is_discarded() {
         let stream = [
@@ -292,15 +388,86 @@ mod tests {
             [header(5), void()].concat(),
         ];
         let stream = stream.concat();
-        for length in [1, 7, 8, 100, READ_SIZE] {
-            let mut records = Records::new(Slowly(&stream, length));
-            let mut identities = Vec::new();
-            while let Some(record) = records.next_record().expect("records") {
-                identities.push(record.header.identity);
-            }
-            assert_eq!(identities, [1, 3, 4], "{length} bytes in each read");
+        for length in 1..=stream.len() + 1 {
+            let (known, end) = identities(BufReader::with_capacity(length, &*stream));
+            assert_eq!(known, [1, 3, 4], "{length} bytes in each read");
+            assert!(end.is_ok());
         }
-        let alone = void();
-        assert!(Records::new(&*alone).next_record().is_err());
+        assert!(identities(&*void()).1.is_err());
+    }
+
+    /// Has one piece after the other in its buffer.
+    struct Chunks<'a>(VecDeque<&'a [u8]>);
+
+    impl Read for Chunks<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.fill_buf()?.read(buffer)?;
+            self.consume(length);
+            Ok(length)
+        }
+    }
+
+    impl BufRead for Chunks<'_> {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            while self.0.front().is_some_and(|chunk| chunk.is_empty()) {
+                self.0.pop_front();
+            }
+            Ok(self.0.front().copied().unwrap_or_default())
+        }
+
+        fn consume(&mut self, length: usize) {
+            if let Some(chunk) = self.0.front_mut() {
+                *chunk = &chunk[length..];
+            }
+        }
+    }
+
+    #[test]
+    fn records_may_begin_anywhere_and_be_of_any_length() {
+        let item = |length: u32| {
+            let mut record = header(u64::from(length));
+            let at = std::mem::offset_of!(record_header, sections);
+            record[at..at + 4].copy_from_slice(&bit::SECTION_ITEMS.0.to_ne_bytes());
+            let kind = item_kind::ITEM_IP_OPTIONS.0;
+            record.extend([kind.to_ne_bytes(), length.to_ne_bytes()].concat());
+            record.resize(record.len() + padded(length as usize), 7);
+            record.extend([item_kind::ITEM_END.0.to_ne_bytes(), [0; 4]].concat());
+            record
+        };
+        let lengths = [0, 300_000, 1, 4096, 8191, 40_000, 3, 500_000];
+        let stream = [vec![0; 8], lengths.into_iter().flat_map(item).collect()].concat();
+        for begin in 0..8 {
+            let mut moved = stream.clone();
+            moved.rotate_left(8 - begin);
+            let moved = &moved[begin..][..stream.len() - 8];
+            for length in [8, 1000, 4096, 65_536, stream.len()] {
+                let (known, end) = identities(Chunks(moved.chunks(length).collect()));
+                assert_eq!(known, lengths.map(u64::from), "{length} bytes from {begin} on");
+                assert!(end.is_ok());
+            }
+        }
+    }
+
+    /// Fails.
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::InvalidData.into())
+        }
+    }
+
+    #[test]
+    fn an_error_comes_after_the_records_before_it_and_once() {
+        let whole = [header(1), header(2)].concat();
+        let cut = [header(1), header(2), header(3)[..9].to_vec()].concat();
+        for stream in [whole, cut] {
+            let (known, end) = identities(stream.chain(BufReader::new(Failing)));
+            assert_eq!(known, [1, 2]);
+            assert!(matches!(end, Err(Error::Read(_))), "{end:?}");
+        }
+        let (known, end) = identities(&[header(1), header(2)[..9].to_vec()].concat()[..]);
+        assert_eq!(known, [1]);
+        assert!(matches!(end, Err(Error::Cut(_))), "{end:?}");
     }
 }

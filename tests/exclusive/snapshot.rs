@@ -1,7 +1,7 @@
 //! Programs that are loaded once and read several times: each snapshot has the sockets of its time.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 
@@ -26,7 +26,7 @@ fn load(families: &[Family], every_netns: bool) -> Programs {
 }
 
 /// Returns the local ports in a stream of records.
-fn ports(source: impl Read) -> BTreeSet<u32> {
+fn ports(source: impl BufRead) -> BTreeSet<u32> {
     let mut records = Records::new(source);
     let mut ports = BTreeSet::new();
     while let Some(record) = records.next_record().expect("a whole stream") {
@@ -54,13 +54,13 @@ fn a_socket_is_in_the_snapshots_after_it_was_opened() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let first = BTreeSet::from([listener.local_addr().expect("an address").port().into()]);
     for _ in 0..3 {
-        assert_eq!(ports(open(&programs)), first);
+        assert_eq!(ports(open(&programs).buffered()), first);
         let ahead = ReadAhead::new(open(&programs), None).expect("a thread");
         assert_eq!(ports(ahead), first, "read ahead");
 
         let later = UdpSocket::bind("127.0.0.1:0").expect("bind");
         let both = &first | &BTreeSet::from([port(&later)]);
-        assert_eq!(ports(open(&programs)), both);
+        assert_eq!(ports(open(&programs).buffered()), both);
         let ahead = ReadAhead::new(open(&programs), None).expect("a thread");
         assert_eq!(ports(ahead), both, "read ahead");
     }
@@ -81,7 +81,7 @@ fn a_snapshot_has_the_sockets_of_each_namespace_in_which_it_was_opened() {
     }
     let inodes: Vec<u64> = sockets.iter().flat_map(|(tcp, udp)| [inode(tcp), inode(udp)]).collect();
     let mut protocols = Vec::new();
-    let mut records = Records::new(snapshot);
+    let mut records = Records::new(snapshot.buffered());
     while let Some(record) = records.next_record().expect("a whole stream") {
         // There may be sockets of other namespaces too, which a reader drops.
         if inodes.contains(&record.header.inode) {

@@ -247,7 +247,7 @@ fn udp_lite_without_the_first_descriptor() {
         assert!(!numbers.is_empty() && !numbers.contains(&0), "{numbers:?}");
         let mut snapshot = Snapshot::default();
         programs.open(&mut snapshot).expect("the walks can be opened");
-        let mut records = Records::new(snapshot);
+        let mut records = Records::new(snapshot.buffered());
         while let Some(record) = records.next_record().expect("a whole stream") {
             inodes.push(record.header.inode);
         }

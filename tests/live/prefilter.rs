@@ -66,7 +66,7 @@ fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
 fn seen(programs: &Programs) -> Seen {
     let mut snapshot = Snapshot::default();
     programs.open(&mut snapshot).expect("the iterators can be opened");
-    let mut records = Records::new(snapshot);
+    let mut records = Records::new(snapshot.buffered());
     let mut seen = Seen::default();
     while let Some(record) = records.next_record().expect("a whole stream") {
         match record.has(Section::Socket) {

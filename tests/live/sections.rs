@@ -87,7 +87,7 @@ fn read(loader: &Loader, sections: Sections) -> BTreeMap<u64, Copied> {
     assert_eq!(programs.missing(), None);
     let mut snapshot = Snapshot::default();
     programs.open(&mut snapshot).expect("the iterators can be opened");
-    let mut records = Records::new(snapshot).requiring(sections);
+    let mut records = Records::new(snapshot.buffered()).requiring(sections);
     let mut found = BTreeMap::new();
     while let Some(record) = records.next_record().expect("a whole stream") {
         let copied = Copied {

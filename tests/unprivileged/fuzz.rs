@@ -35,7 +35,7 @@ const USUAL: Duration = Duration::from_secs(4);
 const AT_LEAST: u64 = 200;
 
 /// A generator of reproducible pseudorandom numbers: splitmix64.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -46,11 +46,11 @@ impl Random {
         x ^ x >> 31
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 

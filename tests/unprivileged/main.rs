@@ -13,6 +13,7 @@ mod expressions;
 mod fuzz;
 mod install;
 mod man;
+mod neighbours;
 mod new_family;
 mod records;
 mod replay;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn print(source: impl Read, config: &Config, defaults: &Defaults) -> (String, Op
     let namespaces = records::namespaces(defaults, config);
     let mut bytes = Vec::new();
     let mut output = config.format.open(&mut bytes, &config.columns, config.style);
-    let records = Records::new(source);
+    let records = Records::new(BufReader::new(source));
     let result = knetstat::commands::table::pipeline::print(
         records,
         config,
@@ -831,6 +831,29 @@ fn a_socket_that_is_read_twice_is_shown_once() {
         assert_eq!(count(&[(1, 0, 80), (1, 0, 81)]), 2);
         assert_eq!(count(&[(1, 5, 80), (1, 6, 80), (1, 6, 80)]), 2);
     }
+}
+
+/// A walk may find a unix socket again that is bound meanwhile, because its name decides where it is.
+#[test]
+fn a_unix_socket_that_is_bound_while_it_is_read_is_shown_once() {
+    let mut stream = Stream::default();
+    for (inode, name) in [(5, ""), (6, ""), (7, "x"), (5, "a")] {
+        let sections = [section::SECTION_SOCKET, section::SECTION_UNIX];
+        stream.header(&sections, |header| {
+            (header.state, header.family) = (records::CLOSE, records::UNIX);
+            (header.identity, header.inode) = (inode, inode);
+        });
+        stream.part(|_: &mut socket_section| {});
+        stream.part(|unix: &mut unix_section| {
+            unix.path_length = name.len() as u16;
+            unix.path[..name.len()].copy_from_slice(name.as_bytes());
+        });
+    }
+    let config = Config { filter: Filter::default(), ..config(LINES) };
+    let (text, error) = print(stream.bytes.as_slice(), &config, &defaults());
+    assert_eq!(error, None);
+    let inodes: Vec<_> = rows(&text).map(|row| row["inode"].clone()).collect();
+    assert_eq!(inodes, [5, 6, 7]);
 }
 
 /// If this kernel does not report the holders of sockets, a filter by process matches no socket.

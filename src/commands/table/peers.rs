@@ -2,7 +2,7 @@
 //! connections, among which the peer of each row is found later. It uses programs of its own, because those of the
 //! rows leave out what is not shown, such as the other end.
 
-use std::io::Read;
+use std::io::BufRead;
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::config::Config;
@@ -61,7 +61,7 @@ fn needed() -> Sections {
 ///
 /// When the records cannot be read.
 pub fn read(
-    records: Records<impl Read>,
+    records: Records<impl BufRead>,
     config: &Config,
     namespaces: &Namespaces,
 ) -> Result<Peers, Error> {

@@ -1,6 +1,6 @@
 //! From records to rows: decode, filter, find the owner, read the options, write.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::{Plans, Unknown};
@@ -170,7 +170,7 @@ fn may_change(holders: Holders) -> bool {
 /// # Errors
 ///
 /// When the records cannot be read, or the output cannot be written.
-pub fn print<R: Read, W: Read>(
+pub fn print<R: BufRead, W: Read>(
     records: Records<R>,
     config: &Config,
     namespaces: &Namespaces,
@@ -192,7 +192,6 @@ pub fn print<R: Read, W: Read>(
         looked_again: false,
         sorter: (!config.sort.is_empty() || config.resolver.is_some())
             .then(|| Sorter::new(&config.sort)),
-        shown: Vec::new(),
         output,
         progress,
     };
@@ -240,7 +239,6 @@ struct Printer<'a, W> {
     /// for the names of hosts. The names are asked for once all sockets of the section have been read, so that the sockets
     /// with which they are asked for are not among these.
     sorter: Option<Sorter<'a>>,
-    shown: Vec<OptionValue>,
     output: &'a mut dyn Output,
     progress: &'a Progress,
 }
@@ -325,10 +323,10 @@ impl<W: Read> Printer<'_, W> {
             return Ok(());
         }
         let context = Context::new(&socket.record, &namespace.host);
-        let plan = self.plans.of(index, namespace, socket.kind);
-        plan.apply(&context, &mut self.shown);
+        let plan = self.plans.read(index, namespace, socket.kind, &context);
+        let plan = self.plans.plan(plan);
         let (knows_set, is_partial) = (plan.knows_set, plan.is_partial && !socket.is_mini());
-        let row = Row { options: &self.shown, is_partial, knows_set, ..row };
+        let row = Row { options: plan.shown(), is_partial, knows_set, ..row };
         if is_new && filter.needs_options() && !filter.selects_late(&row) {
             let undecided = filter.undecided(&row);
             self.leave_out(undecided, index, socket.kind);

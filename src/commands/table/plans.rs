@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::commands::table::namespaces::Namespace;
+use crate::options::context::Context;
 use crate::options::defaults::Answers;
 use crate::options::plan::Plan;
 use crate::options::selection::Selection;
@@ -17,8 +18,8 @@ use crate::socket::kind::{Family, SocketKind};
 pub struct Plans<'a> {
     /// `None` for no options.
     selection: Option<&'a Selection>,
-    /// The plans, by the index of the network namespace, then by the index of the kind.
-    plans: Vec<[Option<Rc<Plan>>; SocketKind::ALL.len()]>,
+    /// The index in `made` of each plan, by the index of the network namespace, then by the index of the kind.
+    plans: Vec<[Option<usize>; SocketKind::ALL.len()]>,
     made: Vec<Made>,
 }
 
@@ -26,7 +27,7 @@ pub struct Plans<'a> {
 struct Made {
     kind: SocketKind,
     answers: Option<Rc<Answers>>,
-    plan: Rc<Plan>,
+    plan: Plan,
 }
 
 impl<'a> Plans<'a> {
@@ -36,31 +37,45 @@ impl<'a> Plans<'a> {
         Plans { selection, plans, made: Vec::new() }
     }
 
-    /// The plan for a kind in the network namespace with this index.
-    pub fn of(&mut self, index: usize, namespace: &Namespace, kind: SocketKind) -> &Plan {
+    /// Reads the options of a socket of this kind in the network namespace with this index. Returns the number of the plan,
+    /// which then has them.
+    pub fn read(
+        &mut self,
+        index: usize,
+        namespace: &Namespace,
+        kind: SocketKind,
+        context: &Context,
+    ) -> usize {
         let Plans { selection, plans, made } = self;
-        plans[index][kind.index()].get_or_insert_with(|| share(made, *selection, namespace, kind))
+        let number = plans[index][kind.index()];
+        let number = number.unwrap_or_else(|| share(made, *selection, namespace, kind));
+        plans[index][kind.index()] = Some(number);
+        made[number].plan.read(context);
+        number
+    }
+
+    /// The plan of this number.
+    pub fn plan(&self, number: usize) -> &Plan {
+        &self.made[number].plan
     }
 }
 
-/// Returns the plan that was made from the same answers, or a new one.
+/// Returns the number of the plan that was made from the same answers, or of a new one.
 fn share(
     made: &mut Vec<Made>,
     selection: Option<&Selection>,
     namespace: &Namespace,
     kind: SocketKind,
-) -> Rc<Plan> {
+) -> usize {
     let answers = namespace.defaults.answers(kind);
-    let is_same = |it: &&Made| {
+    let is_same = |it: &Made| {
         it.kind == kind && it.answers.as_ref().map(Rc::as_ptr) == answers.map(Rc::as_ptr)
     };
-    if let Some(same) = made.iter().find(is_same) {
-        return Rc::clone(&same.plan);
-    }
-    let plan = selection.map(|selection| selection.plan(kind, &namespace.defaults));
-    let plan = Rc::new(plan.unwrap_or_default());
-    made.push(Made { kind, answers: answers.cloned(), plan: Rc::clone(&plan) });
-    plan
+    made.iter().position(is_same).unwrap_or_else(|| {
+        let plan = selection.map(|selection| selection.plan(kind, &namespace.defaults));
+        made.push(Made { kind, answers: answers.cloned(), plan: plan.unwrap_or_default() });
+        made.len() - 1
+    })
 }
 
 /// What a run could not find out of the sockets that it has read.

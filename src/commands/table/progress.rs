@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use crate::kernel::family::Family;
 use crate::kernel::load::Programs;
+use crate::kernel::notice::Notice;
 use crate::kernel::process;
 use crate::kernel::programs::Program;
-use crate::kernel::read_ahead::Notice;
 use crate::output::terminal;
 use crate::text::suggest::listed;
 

@@ -1,6 +1,6 @@
 //! One reading of the sockets: what is opened with capabilities, and then read.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use super::namespaces::{Namespace, Namespaces};
 use super::pipeline::Ownership;
@@ -152,13 +152,13 @@ impl Reading {
         let Reading { netns_set, namespaces, snapshots, mut ownership, .. } = self;
         let Snapshots { sockets, queues, connections } = snapshots;
         // A thread inherits the capabilities of its creator, so it is started after they were dropped.
-        let ahead = |snapshot| -> Result<Box<dyn Read>, Error> {
+        let ahead = |snapshot| -> Result<Box<dyn BufRead>, Error> {
             match progress {
                 Some(progress) => {
                     let ahead = ReadAhead::new(snapshot, progress.notice(&programs.rows));
                     Ok(Box::new(ahead.map_err(Error::Thread)?))
                 }
-                None => Ok(Box::new(snapshot)),
+                None => Ok(Box::new(snapshot.buffered())),
             }
         };
         let namespaces = with_peers(namespaces, connections.map(ahead).transpose()?, config)?;
@@ -288,7 +288,7 @@ fn enter_all(
 /// Reads the connections, if there are any to read, before the rows whose peers they are.
 fn with_peers(
     namespaces: Namespaces,
-    connections: Option<impl Read>,
+    connections: Option<impl BufRead>,
     config: &Config,
 ) -> Result<Namespaces, Error> {
     let Some(connections) = connections else { return Ok(namespaces) };

@@ -7,7 +7,7 @@ use crate::commands::table::namespaces::Namespaces;
 use crate::commands::table::plans::Plans;
 use crate::config::Config;
 use crate::options::context::Context;
-use crate::options::plan::OptionValue;
+use crate::options::plan::Plan;
 use crate::options::selection::Selection;
 use crate::query::row::{Holders, Row};
 use crate::socket::peer::Peer;
@@ -21,9 +21,8 @@ pub struct Rows<'a> {
     plans: Plans<'a>,
     /// Whether there are such options.
     asks: bool,
-    /// The options of the last socket that keys ask for, and whether it is known which of them are set.
-    asked: Vec<OptionValue>,
-    knows_set: bool,
+    /// The number of the plan that has those of the last socket.
+    asked: Option<usize>,
     groups: Groups,
 }
 
@@ -32,8 +31,7 @@ impl<'a> Rows<'a> {
     pub fn new(config: &'a Config, namespaces: &'a Namespaces) -> Rows<'a> {
         let plans = Plans::new(Some(&config.asked), namespaces.all().len());
         let asks = config.asked != Selection::default();
-        let (asked, groups) = (Vec::new(), Groups::default());
-        Rows { config, namespaces, plans, asks, asked, knows_set: false, groups }
+        Rows { config, namespaces, plans, asks, asked: None, groups: Groups::default() }
     }
 
     /// Reads the options of a socket that keys ask for. `index` is the index of its network namespace.
@@ -43,22 +41,21 @@ impl<'a> Rows<'a> {
         }
         let namespace = &self.namespaces.all()[index];
         let context = Context::new(&socket.record, &namespace.host);
-        let plan = self.plans.of(index, namespace, socket.kind);
-        plan.apply(&context, &mut self.asked);
-        self.knows_set = plan.knows_set;
+        self.asked = Some(self.plans.read(index, namespace, socket.kind, &context));
     }
 
     /// The row of the socket that was last asked, without its holders, its peer and the options to show.
     pub fn of<'r>(&'r self, socket: &'r Socket, index: usize) -> Row<'r> {
         let (namespace, names) = (&self.namespaces.all()[index], self.namespaces.names());
+        let asked = self.asked.map(|number| self.plans.plan(number));
         Row {
             socket,
             context: Context::new(&socket.record, &namespace.host),
             lost: self.config.lost.by(socket),
             options: &[],
-            asked: &self.asked,
+            asked: asked.map(Plan::shown).unwrap_or_default(),
             is_partial: false,
-            knows_set: self.knows_set,
+            knows_set: asked.is_some_and(|plan| plan.knows_set),
             answers: namespace.defaults.answers(socket.kind).map(Rc::as_ref),
             reuseport: self.groups.number(socket),
             netns_name: names.of(socket.netns),

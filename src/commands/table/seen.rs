@@ -1,14 +1,14 @@
 //! The sockets that have been read before, because a socket may be read twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use crate::socket::Socket;
 
 /// The sockets that are not shown when they are read again, and the sockets of knetstat itself.
 pub struct Seen {
-    /// The inodes of knetstat's own sockets.
-    own: HashSet<u64>,
+    /// The inodes of knetstat's own sockets, sorted. There are few, unless many network namespaces are read.
+    own: Vec<u64>,
     /// The last socket that was read for each identity. The kernel may free a socket between two readings and use
     /// its memory, and so its identity, for another.
     last: HashMap<u64, Sighting>,
@@ -37,13 +37,15 @@ impl Sighting {
 impl Seen {
     /// Returns the state before the first socket is read. `own` are the inodes of knetstat's sockets.
     pub fn new(own: impl Iterator<Item = u64>) -> Seen {
-        Seen { own: own.collect(), last: HashMap::new() }
+        let mut own: Vec<u64> = own.collect();
+        own.sort_unstable();
+        Seen { own, last: HashMap::new() }
     }
 
     /// Whether the socket has been read before, or is one of knetstat. A socket from a source that returns each
     /// socket once is not remembered, but an earlier source may have returned it.
     pub fn has(&mut self, socket: &Socket) -> bool {
-        if self.own.contains(&socket.inode) {
+        if self.own.binary_search(&socket.inode).is_ok() {
             return true;
         }
         let identity = socket.identity();
