@@ -151,9 +151,11 @@ impl<'a> Socket<'a> {
         self.record.header.identity
     }
 
-    /// Whether the program that found the socket returns each socket only once.
+    /// Whether the program that found the socket returns it only once. A unix socket without a name may move to another
+    /// slot of the table when it is bound, which the program may not have reached: net/unix/af_unix.c, __unix_set_addr_hash().
     pub fn comes_once(&self) -> bool {
-        self.has(socket_trait::TRAIT_ONCE)
+        let may_move = matches!(self.names, Names::Unix { path: [], .. });
+        self.has(socket_trait::TRAIT_ONCE) && !may_move
     }
 
     /// Whether this is a mini-socket, which has no options.
