@@ -1,6 +1,7 @@
 //! Cells as text, in the words of netstat(8) where it has such a column. Only the timer and the
 //! arguments of a process contain blanks.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -315,7 +316,7 @@ pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
             text += digits.format(*tid);
         }
         text.push('/');
-        text += &command(name.as_bytes());
+        command_to(&mut text, name.as_bytes());
         text.push(',');
         count += 1;
         first = if count == 1 { text.len() } else { first };
@@ -331,16 +332,24 @@ pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
 /// The command of a process, escaped where it ends like one of the words that [`program`] puts behind it or looks like
 /// an empty name.
 pub fn command(name: &[u8]) -> String {
+    let mut text = String::new();
+    command_to(&mut text, name);
+    text
+}
+
+fn command_to(text: &mut String, name: &[u8]) {
     if name.is_empty() {
-        return EMPTY.into();
+        text.push_str(EMPTY);
+        return;
     }
-    match before_owner(name) {
-        Some(begin) => format!("{}\\x28{}", Word(begin), Word(&name[begin.len() + 1..])),
+    // Writing to a string cannot fail.
+    let _ = match before_owner(name) {
+        Some(begin) => write!(text, "{}\\x28{}", Word(begin), Word(&name[begin.len() + 1..])),
         None => {
             let (first, rest) = set_apart(name, is_empty_mark(name));
-            format!("{first}{}", Word(rest))
+            write!(text, "{first}{}", Word(rest))
         }
-    }
+    };
 }
 
 /// The part of a name before such a word in parentheses, if the name ends in one. A name that is nothing but any of the

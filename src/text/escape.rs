@@ -1,6 +1,6 @@
 //! Bytes from outside, escaped for a terminal, a script and JSON.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::net::IpAddr;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -66,16 +66,21 @@ pub fn escaped(bytes: &[u8]) -> String {
 
 fn write_escaped(f: &mut fmt::Formatter, bytes: &[u8], also: fn(char) -> bool) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
+        let text = chunk.valid();
+        // Where the characters begin that are written as they are.
+        let mut plain = 0;
+        for (at, c) in text.char_indices() {
+            if c != '\\' && !is_obeyed(c) && !is_unseen(c) && !also(c) {
+                continue;
+            }
+            f.write_str(&text[plain..at])?;
+            plain = at + c.len_utf8();
             match c {
                 '\\' => f.write_str("\\\\")?,
-                c if is_obeyed(c) || is_unseen(c) || also(c) => {
-                    let mut bytes = [0; 4];
-                    write_bytes(f, c.encode_utf8(&mut bytes).as_bytes())?;
-                }
-                c => f.write_char(c)?,
+                _ => write_bytes(f, &text.as_bytes()[at..plain])?,
             }
         }
+        f.write_str(&text[plain..])?;
         write_bytes(f, chunk.invalid())?;
     }
     Ok(())
