@@ -9,8 +9,7 @@ use crate::kernel::abi::walk_limit;
 use crate::kernel::notice::{self, Notice};
 use crate::kernel::walk::{Lane, Piece};
 
-/// The bytes of records from which on a chunk is complete. Its buffer has room for most that one piece may add, which is
-/// seldom much less.
+/// The number of bytes from which on a chunk is complete. Most pieces are longer.
 const CHUNK: usize = 64 * 1024;
 
 /// The bytes of records that may wait in all lanes together. Each lane has the same share. Twice as many take 1.2 MiB more,

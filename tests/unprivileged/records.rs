@@ -265,6 +265,11 @@ pub fn address(bytes: &[u8]) -> [u8; 16] {
 /// The inode of the listener of [`some`]. Those of the other sockets are the next numbers.
 pub const LISTENER: u64 = 31_337;
 
+/// Returns records with all sections and every option.
+pub fn all() -> [Stream; 6] {
+    [some(), everything(), speaker(), sniffer(), sctp(), raw()]
+}
+
 /// Returns a few sockets with a few options each. replay.rs has the expected output.
 pub fn some() -> Stream {
     let mut stream = Stream::default();

@@ -27,18 +27,6 @@ use knetstat::socket::kind::SocketKind;
 /// The option of no record, because it requires an interface that exists.
 const NOT_RECORDED: [&str; 1] = ["SO_BINDTODEVICE"];
 
-/// Returns records with all sections and every option.
-fn streams() -> [Stream; 6] {
-    [
-        records::some(),
-        records::everything(),
-        records::speaker(),
-        records::sniffer(),
-        records::sctp(),
-        records::raw(),
-    ]
-}
-
 /// Returns the same records, marked as if the programs had left out the sections that this run does not want.
 fn without_others(stream: &Stream, config: &Config) -> Vec<u8> {
     // The groups of netlink sockets are never left out.
@@ -82,7 +70,7 @@ fn print(bytes: &[u8], config: &Config) -> String {
 /// Compares the output of a run with and without the sections that it does not want, and returns it.
 fn check(config: &Config) -> String {
     let mut all = String::new();
-    for stream in streams() {
+    for stream in records::all() {
         let text = print(&stream.bytes, config);
         assert_eq!(print(&without_others(&stream, config), config), text);
         all += &text;
