@@ -12,7 +12,7 @@ use caps::Capability;
 
 use crate::error::reason;
 use crate::kernel::{capability, xattr};
-use crate::socket::owner::{Holder, Owners};
+use crate::socket::holders::{Holder, Owners, Task};
 
 /// Whether this process can read the labels of all sockets, and the kernel has labels.
 pub fn are_readable() -> bool {
@@ -42,7 +42,8 @@ impl LabelsOfSockets {
             return labels;
         }
         let mut by_inode = HashMap::new();
-        for (inode, holder) in owners.all() {
+        for holder in owners.all() {
+            let inode = holder.inode;
             // The descriptor of another process serves as well, if this one has closed it meanwhile.
             // The files of an io_uring have no path.
             if by_inode.contains_key(&inode) || holder.slot.is_some() {
@@ -87,8 +88,9 @@ impl LabelsOfSockets {
 }
 
 fn path_of(holder: &Holder) -> PathBuf {
-    let Holder { pid, fd, .. } = holder;
-    match holder.tid {
+    let Task { pid, tid, .. } = *holder.task;
+    let fd = holder.fd;
+    match tid {
         Some(tid) => format!("/proc/{pid}/task/{tid}/fd/{fd}").into(),
         None => format!("/proc/{pid}/fd/{fd}").into(),
     }

@@ -21,7 +21,7 @@ use crate::host::boot_clock::BootClock;
 use crate::host::mounts::proc_hides;
 use crate::host::users;
 use crate::kernel::caller;
-use crate::socket::owner::Holder;
+use crate::socket::holders::Holder;
 use crate::text::Moment;
 
 mod command_line;
@@ -61,7 +61,7 @@ pub struct Processes {
 impl Processes {
     /// Looks up the process of a descriptor.
     pub fn of(&self, holder: &Holder) -> Found {
-        let key = (holder.pid, holder.started);
+        let key = (holder.task.pid, holder.task.started);
         if let Some(found) = self.found.borrow().get(&key) {
             return found.clone();
         }
@@ -77,7 +77,7 @@ impl Processes {
     /// When the process of a descriptor began. `None` if it is unknown.
     pub fn start_of(&self, holder: &Holder) -> Option<Moment> {
         match self.clock() {
-            Ok(clock) => Some(clock.moment(holder.started)),
+            Ok(clock) => Some(clock.moment(holder.task.started)),
             Err(why) => {
                 self.note(why);
                 None
@@ -114,12 +114,12 @@ impl Processes {
     fn read(&self, holder: &Holder) -> Result<Option<Process>, String> {
         self.view.get_or_init(check_view).clone()?;
         let clock = self.clock()?;
-        let is_start = |ticks| clock.is_shown_as(holder.started, ticks);
-        let directory = PathBuf::from(format!("/proc/{}", holder.pid));
+        let is_start = |ticks| clock.is_shown_as(holder.task.started, ticks);
+        let directory = PathBuf::from(format!("/proc/{}", holder.task.pid));
         // A program with more rights than its caller still has them while it waits for a socket.
         match caller::with_rights_of_caller(|| read_process(&directory, is_start)) {
             Ok(process) => Ok(process),
-            Err(error) if is_gone(&error) && !exists(holder.pid) => Ok(None),
+            Err(error) if is_gone(&error) && !exists(holder.task.pid) => Ok(None),
             Err(error) if is_gone(&error) || is_refused(&error) && proc_hides() => {
                 Err(HIDDEN.to_owned())
             }
@@ -199,6 +199,7 @@ impl Stat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket::holders::Task;
 
     fn own_start() -> (u64, u64) {
         let stat = fs::read("/proc/self/stat").expect("/proc");
@@ -213,17 +214,8 @@ mod tests {
 
     fn holder(pid: u32, started: u64) -> Holder {
         let command = crate::text::Name::new(b"x");
-        Holder {
-            pid,
-            tid: None,
-            fd: 3,
-            slot: None,
-            ring_is_registered: false,
-            is_io_worker: false,
-            nonblock: false,
-            command,
-            started,
-        }
+        let task = Rc::new(Task { pid, tid: None, is_io_worker: false, command, started });
+        Holder { inode: 1, task, fd: 3, slot: None, ring_is_registered: false, nonblock: false }
     }
 
     #[test]

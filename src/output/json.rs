@@ -20,7 +20,8 @@ use crate::query::column_list::ColumnList;
 use crate::query::groups;
 use crate::query::key::Key;
 use crate::record::fact::Sections;
-use crate::socket::owner::{Holder, Via};
+use crate::socket::holders::{Holder, Task};
+use crate::socket::owner::Via;
 use crate::socket::{TimeLimit, Timer};
 use crate::text::{escaped, is_number, set_apart, Escaped};
 
@@ -300,7 +301,8 @@ struct Descriptor<'a>(&'a Holder);
 
 impl Serialize for Descriptor<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Holder { pid, tid, fd, slot, ring_is_registered, nonblock, command, .. } = self.0;
+        let Holder { task, fd, slot, ring_is_registered, nonblock, .. } = self.0;
+        let Task { pid, tid, command, .. } = &**task;
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("pid", pid)?;
         if let Some(tid) = tid {

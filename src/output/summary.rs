@@ -15,7 +15,8 @@ use crate::options::value::Value;
 use crate::query::cell_text;
 use crate::query::groups::Groups;
 use crate::record::fact::Sections;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::holders::Holder;
+use crate::socket::owner::Owner;
 use crate::text::Escaped;
 
 /// Two lists.
@@ -149,7 +150,7 @@ impl Output for Summary<'_> {
 /// The commands of the processes that hold a socket, each once, or the reason why there is none, in
 /// parentheses as in the table. In JSON there is no command then.
 fn programs((holders, owner): (&[Holder], Owner), form: Form) -> Vec<Vec<u8>> {
-    let mut commands: Vec<&[u8]> = holders.iter().map(|holder| holder.command.as_bytes()).collect();
+    let mut commands: Vec<&[u8]> = holders.iter().map(|it| it.task.command.as_bytes()).collect();
     commands.sort_unstable();
     commands.dedup();
     match form {

@@ -14,7 +14,8 @@ use crate::options::plan::OptionValue;
 use crate::options::text::Text;
 use crate::options::value::Value;
 use crate::query::cell::{Behind, Cell, End, Interface, PerHolder};
-use crate::socket::owner::{self, Holder, Owner};
+use crate::socket::holders::{Holder, Task};
+use crate::socket::owner::{self, Owner};
 use crate::socket::sockmap::{Sockmap, Sockmaps};
 use crate::socket::{TimeLimit, Timer};
 use crate::text::{is_number, set_apart, Word, EMPTY};
@@ -305,18 +306,11 @@ pub fn program(holders: &[Holder], owner: Owner, behind: Behind, room: Option<us
 pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
     let mut text = String::with_capacity(32);
     let (mut count, mut first, mut last) = (0, 0, None);
-    for Holder { pid, tid, command: name, .. } in holders {
-        if last.replace((pid, tid)) == Some((pid, tid)) {
+    for Holder { task, .. } in holders {
+        if last.replace((task.pid, task.tid)) == Some((task.pid, task.tid)) {
             continue;
         }
-        let mut digits = itoa::Buffer::new();
-        text += digits.format(*pid);
-        if let Some(tid) = tid {
-            text.push(':');
-            text += digits.format(*tid);
-        }
-        text.push('/');
-        command_to(&mut text, name.as_bytes());
+        task_to(&mut text, task);
         text.push(',');
         count += 1;
         first = if count == 1 { text.len() } else { first };
@@ -327,6 +321,24 @@ pub fn processes(holders: &[Holder], room: Option<usize>) -> String {
         text += &format!("+{}", count - 1);
     }
     text
+}
+
+/// Returns one of them: `812/nginx`, `812:815/nginx`.
+pub fn task(task: &Task) -> String {
+    let mut text = String::new();
+    task_to(&mut text, task);
+    text
+}
+
+fn task_to(text: &mut String, task: &Task) {
+    let mut digits = itoa::Buffer::new();
+    *text += digits.format(task.pid);
+    if let Some(tid) = task.tid {
+        text.push(':');
+        *text += digits.format(tid);
+    }
+    text.push('/');
+    command_to(text, task.command.as_bytes());
 }
 
 /// The command of a process, escaped where it ends like one of the words that [`program`] puts behind it or looks like

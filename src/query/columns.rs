@@ -10,7 +10,8 @@ use crate::query::cell::{Behind, Cell, PerHolder};
 use crate::query::layout::Layout;
 use crate::query::row::Row;
 use crate::record::fact::{sections, Fact, Sections};
-use crate::socket::owner::{self, Claim, Holder, Owner, Via};
+use crate::socket::holders::Holder;
+use crate::socket::owner::{self, Claim, Owner, Via};
 use crate::socket::peer::Peer;
 use crate::socket::receiver::KernelUser;
 use crate::socket::{cgroup, diag, kind, sockmap, TimeLimit};
@@ -181,7 +182,7 @@ columns! {
     Cmdline = "cmdline", JsonMember::Chosen, both(left("Cmdline", 30)), Holders, Texts, |row| per_holder(row, |holder, processes| by_process(processes.of(holder), |it| Cell::Arguments(it.arguments))), "Arguments of the process of each descriptor";
     Started = "started", JsonMember::Chosen, both(left("Started", 24)), Holders, Moments, |row| per_holder(row, start), "When the process of each descriptor began";
     ProcessUser = "process_user", JsonMember::Chosen, both(left("Process User", 12)), Holders, Users, |row| per_holder(row, process_user), "Effective user of the process of each descriptor";
-    Tid = "tid", JsonMember::Chosen, both(left("TID", 7)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.tid)), "Thread that has the descriptor, if it does not share those of its process";
+    Tid = "tid", JsonMember::Chosen, both(left("TID", 7)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.task.tid)), "Thread that has the descriptor, if it does not share those of its process";
     Fd = "fd", JsonMember::Chosen, both(left("FD", 4)), Holders, Numbers, |row| per_holder(row, descriptor), "Number of each descriptor, or its place in an io_uring";
     Ring = "ring", JsonMember::Chosen, both(left("Ring", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot.filter(|_| !holder.ring_is_registered).map(|_| holder.fd))), "Descriptor of the io_uring with which the socket is registered";
     Slot = "slot", JsonMember::Chosen, both(left("Slot", 4)), Holders, Numbers, |row| per_holder(row, |holder, _| number(holder.slot)), "Slot of the socket in that io_uring";
@@ -357,11 +358,11 @@ fn per_descriptor<'a>(
 }
 
 fn pid<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
-    Cell::Number(holder.pid.into())
+    Cell::Number(holder.task.pid.into())
 }
 
 fn command<'h>(holder: &'h Holder, _: &'h Processes) -> Cell<'h> {
-    Cell::Bytes(holder.command.as_bytes())
+    Cell::Bytes(holder.task.command.as_bytes())
 }
 
 fn start<'h>(holder: &'h Holder, processes: &'h Processes) -> Cell<'h> {

@@ -16,7 +16,8 @@ use crate::query::cell_text;
 use crate::query::columns::Column;
 use crate::query::key::Key;
 use crate::query::row::Row;
-use crate::socket::owner::{Holder, Owner};
+use crate::socket::holders::{Holder, Task};
+use crate::socket::owner::Owner;
 use crate::socket::{Endpoint, TimeLimit};
 use crate::text::{unescaped, Moment, Name};
 
@@ -258,14 +259,11 @@ pub(super) fn of_cell<'a>(cell: Cell<'a>) -> Datum<'a> {
 
 /// Processes: as they are printed, and the parts of each, without escapes. A thread is one of its process.
 fn of_processes<'a>(printed: &str, holders: &[Holder]) -> Datum<'a> {
-    let parts = holders.iter().flat_map(|holder| {
-        let printed = |tid| {
-            let holder = Holder { tid, ..*holder };
-            unescaped(&cell_text::processes(&[holder], None))
-        };
-        let pid = holder.pid.to_string().into_bytes();
-        let of_thread = holder.tid.map(|_| printed(holder.tid));
-        let parts = [printed(None), pid, holder.command.as_bytes().to_vec()];
+    let parts = holders.iter().flat_map(|Holder { task, .. }| {
+        let printed = |tid| unescaped(&cell_text::task(&Task { tid, ..**task }));
+        let pid = task.pid.to_string().into_bytes();
+        let of_thread = task.tid.map(|_| printed(task.tid));
+        let parts = [printed(None), pid, task.command.as_bytes().to_vec()];
         parts.into_iter().chain(of_thread)
     });
     Datum::List([unescaped(printed)].into_iter().chain(parts).map(Datum::bytes).collect())

@@ -9,7 +9,8 @@ use crate::options::defaults::Answers;
 use crate::options::plan::OptionValue;
 use crate::query::column_set::ColumnSet;
 use crate::query::layout::Layout;
-use crate::socket::owner::{Holder, Owner, Via};
+use crate::socket::holders::Holder;
+use crate::socket::owner::{Owner, Via};
 use crate::socket::peer::Peer;
 use crate::socket::Socket;
 

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use crate::error::Error;
 use crate::kernel::abi::message_kind;
 use crate::record;
-use crate::socket::owner::{Claim, Holder, Owner, Owners, Via};
+use crate::socket::holders::{Holder, Owners};
+use crate::socket::owner::{Claim, Owner, Via};
 use crate::socket::{Names, Socket};
 
 /// The queues of unix sockets, as they were when they were read.

@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod continuity;
 pub mod diag;
 pub mod family;
+pub mod holders;
 pub mod kind;
 pub mod listener;
 pub mod messages;

@@ -30,8 +30,8 @@ use knetstat::query::column_list::{ColumnList, ColumnRequest};
 use knetstat::query::expression::Expression;
 use knetstat::query::filter::Filter;
 use knetstat::record::Records;
+use knetstat::socket::holders::Owners;
 use knetstat::socket::kind::SocketKind;
-use knetstat::socket::owner::Owners;
 use serde_json::{json, Value as Json};
 
 /// Returns defaults in which these options are off.
@@ -742,11 +742,7 @@ fn descriptors(count: u32) -> Stream {
 
 /// Returns the holders in their order, or the error.
 fn owners(source: impl Read) -> Result<String, String> {
-    let all = |owners: Owners| {
-        let mut all: Vec<_> = owners.all().collect();
-        all.sort_by_key(|(inode, _)| *inode);
-        format!("{all:?}")
-    };
+    let all = |owners: Owners| format!("{:?}", owners.all());
     Owners::read(source).map(all).map_err(|error| error.to_string())
 }
 

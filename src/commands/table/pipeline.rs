@@ -21,10 +21,11 @@ use crate::query::layout::Layout;
 use crate::query::lost::Lost;
 use crate::query::row::{Holders, Row};
 use crate::record::{Record, Records};
+use crate::socket::holders::{Holder, Owners};
 use crate::socket::kind::SocketKind;
 use crate::socket::listener::Listeners;
 use crate::socket::messages::Messages;
-use crate::socket::owner::{Claim, Holder, Owner, Owners, Via};
+use crate::socket::owner::{Claim, Owner, Via};
 use crate::socket::peer::Peer;
 use crate::socket::{Names, Socket};
 
@@ -359,7 +360,7 @@ impl<W: Read> Printer<'_, W> {
             return;
         }
         let (of_socket, _) = holders.of_socket.unwrap_or((&[], Owner::Unknown));
-        of_socket.iter().for_each(|holder| self.namespaces.asked_pids().found(holder.pid));
+        of_socket.iter().for_each(|holder| self.namespaces.asked_pids().found(holder.task.pid));
     }
 
     /// Notes why a socket is left out that might be shown if more were known.

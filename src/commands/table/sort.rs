@@ -7,7 +7,8 @@ use crate::query::datum::Datum;
 use crate::query::row::{Holders, Row};
 use crate::query::sort::{self, SortKey};
 use crate::record::Record;
-use crate::socket::owner::{Holder, Owner, Via};
+use crate::socket::holders::Holder;
+use crate::socket::owner::{Owner, Via};
 
 /// The rows to sort.
 pub struct Sorter<'a> {

@@ -8,8 +8,9 @@ use crate::query::cell_text;
 use crate::query::columns::Column;
 use crate::query::layout::Layout;
 use crate::query::row::Row;
+use crate::socket::holders::Holder;
 use crate::socket::kind::Family;
-use crate::socket::owner::{Holder, Owner, Via};
+use crate::socket::owner::{Owner, Via};
 use crate::socket::peer::Peer;
 use crate::socket::state::State;
 use crate::socket::{Diag, Timer, TimerKind};
@@ -236,7 +237,7 @@ fn write_peer(lines: &mut Lines, row: &Row) {
 
 /// A descriptor: `812/sshd, fd 3, user root, O_NONBLOCK`.
 fn holder_text(holder: &Holder, row: &Row) -> String {
-    let mut text = cell_text::processes(&[*holder], None);
+    let mut text = cell_text::task(&holder.task);
     text += &match holder.slot {
         Some(slot) if holder.ring_is_registered => {
             format!(", registered io_uring {}, slot {slot}", holder.fd)

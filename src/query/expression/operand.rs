@@ -15,7 +15,7 @@ use crate::options::constants::{self, Words};
 use crate::options::selection;
 use crate::query::glob::Glob;
 use crate::query::network;
-use crate::socket::owner::COMMAND_LENGTH;
+use crate::socket::holders::COMMAND_LENGTH;
 use crate::socket::state::{self, States};
 use crate::text::{escaped, suggest, unescaped, units, Moment, EMPTY};
 
