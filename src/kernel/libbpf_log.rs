@@ -1,11 +1,13 @@
-//! The warnings of libbpf, kept until they are needed.
+//! The warnings of libbpf, kept until they are needed. Threads that load programs at the same time have a log each.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::cell::RefCell;
 
 use libbpf_rs::PrintLevel;
 
-/// The warnings of libbpf since [`clear`].
-static LOG: Mutex<String> = Mutex::new(String::new());
+thread_local! {
+    /// The warnings of libbpf in this thread since [`clear`].
+    static LOG: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Makes libbpf write its warnings to the log, and not to standard error.
 pub fn capture() {
@@ -14,18 +16,14 @@ pub fn capture() {
 
 /// Empties the log.
 pub fn clear() {
-    log().clear();
+    LOG.with_borrow_mut(String::clear);
 }
 
-/// A copy of the log, because no lock may be held over a call that makes libbpf write to the log.
+/// A copy of the log, which must not be borrowed over a call that makes libbpf write to it.
 pub fn copy() -> String {
-    log().clone()
+    LOG.with_borrow(String::clone)
 }
 
 fn append(_: PrintLevel, text: String) {
-    log().push_str(&text);
-}
-
-fn log() -> MutexGuard<'static, String> {
-    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+    LOG.with_borrow_mut(|log| log.push_str(&text));
 }

@@ -1,7 +1,11 @@
 //! Loads and attaches the BPF programs, and opens their iterators.
 
 use std::io;
+use std::mem::take;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::ptr;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 pub use libbpf_rs::Link;
@@ -16,6 +20,7 @@ use crate::kernel::pins::{command_to_make, Pin, Pins};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
 use crate::kernel::request::Request;
 use crate::kernel::shared::{self, Shared, WalkOfPin, CALLS_OF_RECORDS};
+use crate::kernel::shares::{self, Share};
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::walk::{self, Guides, Walks, PLACES};
 use crate::kernel::{libbpf_log, refusal};
@@ -78,60 +83,76 @@ impl Loader {
     /// every program that reports sockets is refused.
     pub fn load(&self, request: &Request) -> Result<Programs, Error> {
         capability::check()?;
+        let needed = |features: &Features| -> Vec<&'static Program> {
+            PROGRAMS.iter().filter(|it| it.is_needed(request, features)).collect()
+        };
+        let first = needed(&self.features);
+        let mut programs = self.load_all(&first, request)?;
+        // Other programs replace a walk, but that of messages.
+        let is_replaced = |it: &Program| it.when == When::Walk && it.subject != Subject::Messages;
+        let (replaced, lost) =
+            take(&mut programs.refused).into_iter().partition(|(it, _)| is_replaced(it));
+        programs.refused = lost;
         let mut features = self.features.clone();
-        let mut programs = Programs::default();
-        for part in Part::ALL {
-            let needed = PROGRAMS.iter().filter(|it| Part::of(it.name) == part);
-            let needed: Vec<_> = needed.filter(|it| it.is_needed(request, &features)).collect();
-            self.load_part(part, &needed, request, &mut programs)?;
-            if part == Part::Walks {
-                let refused = std::mem::take(&mut programs.refused);
-                let walks = refused.iter().filter(|(it, _)| it.when == When::Walk);
-                let walks: Vec<Subject> = walks.map(|(it, _)| it.subject).collect();
-                features.walks.retain(|subject| !walks.contains(subject));
-                // Other programs replace the others.
-                let is_lost =
-                    |it: &Program| it.subject == Subject::Messages || it.when == When::UnboundWalk;
-                programs.refused.extend(refused.into_iter().filter(|(it, _)| is_lost(it)));
-            }
-        }
+        let is_walked = |subject: &Subject| replaced.iter().all(|(it, _)| it.subject != *subject);
+        features.walks.retain(is_walked);
+        let mut others = needed(&features);
+        others.retain(|it| !first.iter().any(|other| ptr::eq(*it, *other)));
+        programs.append(self.load_all(&others, request)?);
         match programs.refused.first() {
             Some((_, first)) if programs.of_sockets().next().is_none() => Err(first.clone().into()),
             _ => Ok(programs),
         }
     }
 
-    /// Loads the programs of one part: together or, if that fails, one by one.
-    fn load_part(
+    /// Loads programs on several threads, if this process may use several CPUs.
+    fn load_all(
         &self,
-        part: Part,
         needed: &[&'static Program],
         request: &Request,
-        programs: &mut Programs,
-    ) -> Result<(), LoadError> {
-        if needed.is_empty() {
-            return Ok(());
-        }
-        let first = match self.load_together(part, needed, request) {
+    ) -> Result<Programs, LoadError> {
+        let shares = shares::of(needed, walk::lanes() as usize);
+        let load = |share| self.load_share(share, request);
+        let Some((first, others)) = shares.split_first() else { return Ok(Programs::default()) };
+        thread::scope(|scope| {
+            let start = |share| thread::Builder::new().spawn_scoped(scope, move || load(share));
+            let started: Vec<_> = others.iter().map(|share| (share, start(share))).collect();
+            let mut programs = load(first)?;
+            for (share, thread) in started {
+                programs.append(match thread.map(ScopedJoinHandle::join) {
+                    Ok(Ok(loaded)) => loaded?,
+                    Ok(Err(panic)) => resume_unwind(panic),
+                    // Without another thread, it takes longer.
+                    Err(_) => load(share)?,
+                });
+            }
+            Ok(programs)
+        })
+    }
+
+    /// Loads the programs of a share: together or, if that fails, one by one.
+    fn load_share(&self, share: &Share, request: &Request) -> Result<Programs, LoadError> {
+        let mut programs = Programs::default();
+        let first = match self.load_together(share.part, &share.programs, request) {
             Ok(loaded) => {
                 programs.add(loaded);
-                return Ok(());
+                return Ok(programs);
             }
             Err(error) if error.is_general() => return Err(error),
             Err(error) => error,
         };
-        if let [program] = needed {
+        if let [program] = *share.programs {
             programs.refused.push((program, first));
-            return Ok(());
+            return Ok(programs);
         }
-        for program in needed {
-            match self.load_together(part, &[program], request) {
+        for program in &share.programs {
+            match self.load_together(share.part, &[program], request) {
                 Ok(loaded) => programs.add(loaded),
                 Err(error) if error.is_general() => return Err(first),
                 Err(error) => programs.refused.push((program, error)),
             }
         }
-        Ok(())
+        Ok(programs)
     }
 
     /// Loads and attaches programs of one part: all of them, or none.
@@ -146,7 +167,7 @@ impl Loader {
         let names: Vec<String> = needed.iter().map(|it| it.name_with(&self.features)).collect();
         let prefilter: prefilter = request.into();
         let guides = match part {
-            Part::Walks => Guides::open(request),
+            Part::Walks => Guides::open(request, needed),
             Part::Tables | Part::Files | Part::Pins => Guides::default(),
         };
         let [udplite_fd, raw_fd, raw6_fd] = guides.numbers();
@@ -359,6 +380,12 @@ impl Programs {
 
     fn add(&mut self, group: Group) {
         self.groups.push(group);
+    }
+
+    fn append(&mut self, other: Programs) {
+        self.groups.extend(other.groups);
+        self.pins.extend(other.pins);
+        self.refused.extend(other.refused);
     }
 
     /// Opens an iteration over all descriptors, which finds the processes that hold sockets. It begins

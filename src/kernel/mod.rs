@@ -33,6 +33,7 @@ pub mod refusal;
 pub mod request;
 pub mod sandbox;
 pub mod shared;
+mod shares;
 mod skeleton;
 pub mod snapshot;
 pub mod syscall;

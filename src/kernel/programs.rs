@@ -121,6 +121,14 @@ impl Program {
         self.name == HOLDERS || self.when == When::UnboundWalk
     }
 
+    /// The time that the verifier takes for it, in comparison with others.
+    pub fn weight(&self) -> u32 {
+        match self.subject {
+            Subject::Sockets(_) => 4,
+            Subject::Queues | Subject::Owners | Subject::Messages | Subject::Tasks => 1,
+        }
+    }
+
     /// Its index in [`PROGRAMS`].
     pub fn rank(&'static self) -> usize {
         PROGRAMS.iter().position(|it| ptr::eq(it, self)).unwrap_or(PROGRAMS.len())

@@ -291,6 +291,9 @@ pub struct BtfMapping {
     length: usize,
 }
 
+// SAFETY: the mapping can only be read, from any thread, and the kernel's types are constant.
+unsafe impl Sync for BtfMapping {}
+
 impl BtfMapping {
     /// Maps the whole file.
     ///

@@ -14,6 +14,7 @@ use nix::sys::stat::fstat;
 use crate::kernel::abi::{output_header, table, walk_limit};
 use crate::kernel::family::Family;
 use crate::kernel::object::{HOLDER_MAPS, LANE, WALK_MAPS};
+use crate::kernel::programs::Program;
 use crate::kernel::request::Request;
 use crate::kernel::syscall::{self, MapMapping};
 
@@ -32,16 +33,17 @@ pub struct Guides {
 }
 
 impl Guides {
-    /// Opens those that the request needs, as far as the kernel has the protocols and permits it.
-    pub fn open(request: &Request) -> Guides {
+    /// Opens those that these programs need for a request, as far as the kernel has the protocols and permits it.
+    pub fn open(request: &Request, programs: &[&Program]) -> Guides {
         const IPPROTO_UDPLITE: i32 = 136;
-        let has_raw = request.families.contains(&Family::Raw);
+        let has = |family| programs.iter().any(|it| it.family() == Some(family));
+        let has_raw = has(Family::Raw);
         // A raw socket of IPPROTO_RAW receives nothing: raw(7).
         let raw =
             |domain| has_raw.then(|| guide(domain, libc::SOCK_RAW, libc::IPPROTO_RAW)).flatten();
         let udplite = || guide(libc::AF_INET, libc::SOCK_DGRAM, IPPROTO_UDPLITE);
         Guides {
-            udplite: request.udp_lite.then(udplite).flatten(),
+            udplite: (request.udp_lite && has(Family::Udp)).then(udplite).flatten(),
             raw: raw(libc::AF_INET),
             raw6: raw(libc::AF_INET6),
         }
