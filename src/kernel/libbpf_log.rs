@@ -27,3 +27,21 @@ pub fn copy() -> String {
 fn append(_: PrintLevel, text: String) {
     LOG.with_borrow_mut(|log| log.push_str(&text));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thread_has_a_log_of_its_own() {
+        append(PrintLevel::Warn, "one".into());
+        let other = || {
+            append(PrintLevel::Warn, "other".into());
+            copy()
+        };
+        let other = std::thread::spawn(other).join().expect("a log");
+        assert_eq!([copy(), other], ["one", "other"]);
+        clear();
+        assert_eq!(copy(), "");
+    }
+}
