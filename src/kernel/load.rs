@@ -15,6 +15,7 @@ use crate::error::{is_too_many_files, reason, Error, LoadError};
 use crate::kernel::abi::{prefilter, walk_parameters};
 use crate::kernel::btf::{KernelBtf, MinimizedBtf};
 use crate::kernel::capability;
+use crate::kernel::family::Family;
 use crate::kernel::object::{set_prefilter, set_walks, Part};
 use crate::kernel::pins::{command_to_make, Pin, Pins};
 use crate::kernel::programs::{Features, Program, Subject, When, PROGRAMS};
@@ -167,7 +168,10 @@ impl Loader {
         let names: Vec<String> = needed.iter().map(|it| it.name_with(&self.features)).collect();
         let prefilter: prefilter = request.into();
         let guides = match part {
-            Part::Walks => Guides::open(request, needed),
+            Part::Walks => {
+                let families: Vec<Family> = needed.iter().filter_map(|it| it.family()).collect();
+                Guides::open(request, &families)
+            }
             Part::Tables | Part::Files | Part::Pins => Guides::default(),
         };
         let [udplite_fd, raw_fd, raw6_fd] = guides.numbers();

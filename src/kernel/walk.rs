@@ -14,7 +14,6 @@ use nix::sys::stat::fstat;
 use crate::kernel::abi::{output_header, table, walk_limit};
 use crate::kernel::family::Family;
 use crate::kernel::object::{HOLDER_MAPS, LANE, WALK_MAPS};
-use crate::kernel::programs::Program;
 use crate::kernel::request::Request;
 use crate::kernel::syscall::{self, MapMapping};
 
@@ -33,17 +32,16 @@ pub struct Guides {
 }
 
 impl Guides {
-    /// Opens those that these programs need for a request, as far as the kernel has the protocols and permits it.
-    pub fn open(request: &Request, programs: &[&Program]) -> Guides {
+    /// Opens those that walks of these families need for a request, as far as the kernel has the protocols and permits it.
+    pub fn open(request: &Request, walked: &[Family]) -> Guides {
         const IPPROTO_UDPLITE: i32 = 136;
-        let has = |family| programs.iter().any(|it| it.family() == Some(family));
-        let has_raw = has(Family::Raw);
+        let has_raw = walked.contains(&Family::Raw);
         // A raw socket of IPPROTO_RAW receives nothing: raw(7).
         let raw =
             |domain| has_raw.then(|| guide(domain, libc::SOCK_RAW, libc::IPPROTO_RAW)).flatten();
         let udplite = || guide(libc::AF_INET, libc::SOCK_DGRAM, IPPROTO_UDPLITE);
         Guides {
-            udplite: (request.udp_lite && has(Family::Udp)).then(udplite).flatten(),
+            udplite: (request.udp_lite && walked.contains(&Family::Udp)).then(udplite).flatten(),
             raw: raw(libc::AF_INET),
             raw6: raw(libc::AF_INET6),
         }
