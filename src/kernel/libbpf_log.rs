@@ -34,6 +34,7 @@ mod tests {
 
     #[test]
     fn each_thread_has_a_log_of_its_own() {
+        clear();
         append(PrintLevel::Warn, "one".into());
         let other = || {
             append(PrintLevel::Warn, "other".into());

@@ -24,7 +24,7 @@ use crate::kernel::shared::{self, Shared, WalkOfPin, CALLS_OF_RECORDS};
 use crate::kernel::shares::{self, Share};
 use crate::kernel::snapshot::Snapshot;
 use crate::kernel::walk::{self, Guides, Walks, PLACES};
-use crate::kernel::{libbpf_log, refusal};
+use crate::kernel::{handler, libbpf_log, refusal};
 
 /// The section of the programs that iterate over descriptors: bpf/files.bpf.c
 const BY_DESCRIPTOR: &str = "iter/task_file";
@@ -84,11 +84,25 @@ impl Loader {
     /// every program that reports sockets is refused.
     pub fn load(&self, request: &Request) -> Result<Programs, Error> {
         capability::check()?;
+        let threads = walk::lanes() as usize;
+        let programs = match self.load_on(threads, request) {
+            // One thread needs less memory and fewer descriptors at once.
+            Err(error) if threads > 1 && error.is_general() => self.load_on(1, request),
+            result => result,
+        }?;
+        match programs.refused.first() {
+            Some((_, first)) if programs.of_sockets().next().is_none() => Err(first.clone().into()),
+            _ => Ok(programs),
+        }
+    }
+
+    /// Loads the programs that a request needs, on this many threads.
+    fn load_on(&self, threads: usize, request: &Request) -> Result<Programs, LoadError> {
         let needed = |features: &Features| -> Vec<&'static Program> {
             PROGRAMS.iter().filter(|it| it.is_needed(request, features)).collect()
         };
         let first = needed(&self.features);
-        let mut programs = self.load_all(&first, request)?;
+        let mut programs = self.load_all(&first, threads, request)?;
         // Other programs replace a walk, but that of messages.
         let is_replaced = |it: &Program| it.when == When::Walk && it.subject != Subject::Messages;
         let (replaced, lost) =
@@ -99,26 +113,32 @@ impl Loader {
         features.walks.retain(is_walked);
         let mut others = needed(&features);
         others.retain(|it| !first.iter().any(|other| ptr::eq(*it, *other)));
-        programs.append(self.load_all(&others, request)?);
-        match programs.refused.first() {
-            Some((_, first)) if programs.of_sockets().next().is_none() => Err(first.clone().into()),
-            _ => Ok(programs),
-        }
+        programs.append(self.load_all(&others, threads, request)?);
+        // In an order that does not depend on the number of threads.
+        programs.refused.sort_by_key(|(it, _)| (Part::of(it.name), it.rank()));
+        Ok(programs)
     }
 
-    /// Loads programs on several threads, if this process may use several CPUs.
+    /// Loads programs on this many threads.
     fn load_all(
         &self,
         needed: &[&'static Program],
+        threads: usize,
         request: &Request,
     ) -> Result<Programs, LoadError> {
-        let shares = shares::of(needed, walk::lanes() as usize);
+        let shares = shares::of(needed, threads);
         let load = |share| self.load_share(share, request);
-        let Some((first, others)) = shares.split_first() else { return Ok(Programs::default()) };
+        let mut programs = Programs::default();
+        let Some((first, others)) = shares.split_first().filter(|_| threads > 1) else {
+            shares.iter().try_for_each(|share| load(share).map(|it| programs.append(it)))?;
+            return Ok(programs);
+        };
+        // libbpf has no lock for its list of handlers.
+        self.minimized.iter().for_each(|btf| handler::register(btf.iterators()));
         thread::scope(|scope| {
             let start = |share| thread::Builder::new().spawn_scoped(scope, move || load(share));
             let started: Vec<_> = others.iter().map(|share| (share, start(share))).collect();
-            let mut programs = load(first)?;
+            programs.append(load(first)?);
             for (share, thread) in started {
                 programs.append(match thread.map(ScopedJoinHandle::join) {
                     Ok(Ok(loaded)) => loaded?,
@@ -315,7 +335,7 @@ impl Programs {
     }
 
     /// Pins each program, or the walk that replaces it, at a path of a BPF file system. It stays loaded as long as the
-    /// file exists. Returns the programs with their paths.
+    /// file exists. Returns the programs with their paths, by rank.
     ///
     /// # Errors
     ///
@@ -338,6 +358,7 @@ impl Programs {
             }
             pinned.push((loaded.program, path));
         }
+        pinned.sort_by_key(|(program, _)| program.rank());
         Ok(pinned)
     }
 
@@ -462,11 +483,13 @@ impl Programs {
         all.filter(|program| matches!(program.subject, Subject::Sockets(_)))
     }
 
-    /// The programs before which the kernel takes the lock of each socket.
+    /// The programs before which the kernel takes the lock of each socket, by rank.
     pub fn with_locks(&self) -> impl Iterator<Item = &'static Program> + '_ {
         let loaded = self.loaded().map(|loaded| loaded.program);
         let pins = self.pins.iter().filter(|pin| !pin.is_walk).map(|pin| pin.program);
-        loaded.chain(pins).filter(|program| program.takes_locks)
+        let mut programs: Vec<_> = loaded.chain(pins).filter(|it| it.takes_locks).collect();
+        programs.sort_by_key(|it| it.rank());
+        programs.into_iter()
     }
 
     /// The duration of the longest call of a walk so far. `None` if nothing is walked.

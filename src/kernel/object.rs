@@ -20,7 +20,7 @@ pub const HOLDER_MAPS: [&str; 2] = ["holder_lanes", "holder_outputs"];
 pub const LANE: &str = ".rodata.lane_";
 
 /// A group of programs that are loaded together. A run opens only the objects that it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// bpf/walks.bpf.c
     Walks,
