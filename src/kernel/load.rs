@@ -90,8 +90,8 @@ impl Loader {
             Err(error) if threads > 1 && error.is_general() => self.load_on(1, request),
             result => result,
         }?;
-        match programs.refused.first() {
-            Some((_, first)) if programs.of_sockets().next().is_none() => Err(first.clone().into()),
+        match programs.first_refused() {
+            Some(first) if programs.of_sockets().next().is_none() => Err(first.clone().into()),
             _ => Ok(programs),
         }
     }
@@ -114,8 +114,6 @@ impl Loader {
         let mut others = needed(&features);
         others.retain(|it| !first.iter().any(|other| ptr::eq(*it, *other)));
         programs.append(self.load_all(&others, threads, request)?);
-        // In an order that does not depend on the number of threads.
-        programs.refused.sort_by_key(|(it, _)| (Part::of(it.name), it.rank()));
         Ok(programs)
     }
 
@@ -335,7 +333,7 @@ impl Programs {
     }
 
     /// Pins each program, or the walk that replaces it, at a path of a BPF file system. It stays loaded as long as the
-    /// file exists. Returns the programs with their paths, by rank.
+    /// file exists. Returns the programs with their paths.
     ///
     /// # Errors
     ///
@@ -358,7 +356,6 @@ impl Programs {
             }
             pinned.push((loaded.program, path));
         }
-        pinned.sort_by_key(|(program, _)| program.rank());
         Ok(pinned)
     }
 
@@ -487,9 +484,8 @@ impl Programs {
     pub fn with_locks(&self) -> impl Iterator<Item = &'static Program> + '_ {
         let loaded = self.loaded().map(|loaded| loaded.program);
         let pins = self.pins.iter().filter(|pin| !pin.is_walk).map(|pin| pin.program);
-        let mut programs: Vec<_> = loaded.chain(pins).filter(|it| it.takes_locks).collect();
-        programs.sort_by_key(|it| it.rank());
-        programs.into_iter()
+        let locking: Vec<_> = loaded.chain(pins).filter(|it| it.takes_locks).collect();
+        PROGRAMS.iter().filter(move |it| locking.iter().any(|other| ptr::eq(*other, *it)))
     }
 
     /// The duration of the longest call of a walk so far. `None` if nothing is walked.
@@ -506,12 +502,18 @@ impl Programs {
     /// What is missing because a program was refused, why, and what to do, as the end of a sentence.
     /// `None` if nothing is missing.
     pub fn missing(&self) -> Option<String> {
-        let (_, first) = self.refused.first()?;
+        let first = self.first_refused()?;
         let mut programs: Vec<&Program> =
             self.refused.iter().map(|(program, _)| *program).collect();
         programs.sort_by_key(|program| program.rank());
         let subjects: Vec<String> = programs.iter().map(ToString::to_string).collect();
         Some(format!("{}: {}", subjects.join(", "), first.sentence()))
+    }
+
+    /// Why the first program was refused, of those that were: the same for any number of threads.
+    fn first_refused(&self) -> Option<&LoadError> {
+        let first = self.refused.iter().min_by_key(|(it, _)| (Part::of(it.name), it.rank()));
+        first.map(|(_, why)| why)
     }
 
     fn loaded(&self) -> impl Iterator<Item = &Loaded> {

@@ -20,9 +20,8 @@ impl Share {
             return None;
         }
         let mut halves = [(); 2].map(|()| Share { part: self.part, programs: Vec::new() });
-        let mut programs = std::mem::take(&mut self.programs);
-        programs.sort_by_key(|it| std::cmp::Reverse(it.weight()));
-        for program in programs {
+        // The list of programs begins with the heavy ones.
+        for program in std::mem::take(&mut self.programs) {
             let [one, other] = &mut halves;
             let lighter = if other.weight() < one.weight() { other } else { one };
             lighter.programs.push(program);
