@@ -1,7 +1,7 @@
 //! The kernel side: the BPF programs, the kernel's types, system calls. The only folder with `unsafe`.
 //!
 //! A [`request`] describes what a run needs from the kernel, [`programs`] lists the programs, [`load`]
-//! loads the ones that are needed, and a [`snapshot`] is the stream of records that they write.
+//! loads the ones that are needed into a [`program_set`], and a [`snapshot`] is the stream of records that they write.
 
 #![allow(unsafe_code)]
 
@@ -11,6 +11,7 @@ pub mod caller;
 pub mod capability;
 pub mod ending;
 pub mod family;
+mod group;
 pub mod handler;
 mod identity;
 mod lanes;
@@ -27,6 +28,7 @@ pub mod notice;
 pub mod object;
 pub mod pins;
 pub mod process;
+pub mod program_set;
 pub mod programs;
 pub mod read_ahead;
 pub mod refusal;

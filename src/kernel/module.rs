@@ -9,7 +9,8 @@ use nix::unistd::{sysconf, SysconfVar};
 
 use crate::error::LoadError;
 use crate::kernel::family::Family;
-use crate::kernel::load::{no_program, Loader};
+use crate::kernel::group::no_program;
+use crate::kernel::load::Loader;
 use crate::kernel::skeleton::module::ModuleSkelBuilder;
 use crate::kernel::{capability, handler, libbpf_log, refusal, shared};
 

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use knetstat::commands::pin::access::Access;
 use knetstat::commands::pin::directory::{Directory, SINGLE};
 use knetstat::commands::pin::place::Place;
-use knetstat::kernel::load;
 use knetstat::kernel::module::walk_of;
 use knetstat::kernel::object::Part;
+use knetstat::kernel::program_set;
 use knetstat::kernel::programs::{When, PROGRAMS};
 use libbpf_rs::query::{LinkInfoIter, MapInfoIter, ProgInfoIter, ProgInfoQueryOptions};
 use libbpf_rs::{IterOpts, Link, MapCore, MapFlags, MapHandle, MapType, Object, OpenObject};
@@ -219,7 +219,8 @@ fn single_files_are_replaced_at_once() {
         let mut links = links.expect("one of them").into_iter();
         let mut replace = || {
             let mut link = links.next()?;
-            let replaced = directory.replace("udpstat", access, |path| load::pin(&mut link, path));
+            let replaced =
+                directory.replace("udpstat", access, |path| program_set::pin(&mut link, path));
             replaced.expect("a pin");
             Some(())
         };

@@ -13,7 +13,8 @@ use knetstat::kernel::abi::{
     IPV6_flag, IPV6_value, IP_value, SOCKET_flag, SOCKET_value, TCP_flag, TCP_value, UDP_value,
 };
 use knetstat::kernel::family::Family;
-use knetstat::kernel::load::{Loader, Programs};
+use knetstat::kernel::load::Loader;
+use knetstat::kernel::program_set::Programs;
 use knetstat::kernel::request::{FactNumber, FactTest, Prefilter, Request};
 use knetstat::kernel::snapshot::Snapshot;
 use knetstat::kernel::syscall;

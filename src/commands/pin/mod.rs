@@ -18,9 +18,10 @@ use crate::error::{Error, LoadError};
 use crate::host::{groups, Host};
 use crate::kernel::capability;
 use crate::kernel::family::Family;
-use crate::kernel::load::{self, Loader, Programs};
+use crate::kernel::load::Loader;
 use crate::kernel::module::{self, Text};
 use crate::kernel::pins::{in_words, version, DIRECTORY, LACKING, LOCKING, VERSION};
+use crate::kernel::program_set::{self, Programs};
 use crate::kernel::programs::{Program, Subject};
 use crate::kernel::request::Request;
 use crate::kernel::shared::Shared;
@@ -86,7 +87,7 @@ pub fn run(path: &Path, wanted: &Wanted) -> Result<(), Error> {
     };
     let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
     for (name, mut text) in texts {
-        directory.replace(name, access, |path| load::pin(&mut text.link, path))?;
+        directory.replace(name, access, |path| program_set::pin(&mut text.link, path))?;
     }
     // A reader of the report that does not read holds up no other process.
     drop(directory);

@@ -7,8 +7,8 @@ use crate::config::Config;
 use crate::error::{Error, LoadError, PinsError};
 use crate::host::groups;
 use crate::kernel::capability;
-use crate::kernel::load::Programs;
 use crate::kernel::pins::{command_to_make, Pins, CURRENT, DIRECTORY};
+use crate::kernel::program_set::Programs;
 use crate::kernel::request::Request;
 use crate::text::escaped;
 

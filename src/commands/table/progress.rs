@@ -11,9 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::kernel::family::Family;
-use crate::kernel::load::Programs;
 use crate::kernel::notice::Notice;
 use crate::kernel::process;
+use crate::kernel::program_set::Programs;
 use crate::kernel::programs::Program;
 use crate::output::terminal;
 use crate::text::suggest::listed;

@@ -16,7 +16,7 @@ use crate::host::labels::LabelsOfSockets;
 use crate::host::netns::{NetnsError, NetnsSet, Scope};
 use crate::host::netns_names::Names;
 use crate::host::protocols::has_udp_lite;
-use crate::kernel::load::Programs;
+use crate::kernel::program_set::Programs;
 use crate::kernel::read_ahead::{OnDemand, ReadAhead};
 use crate::kernel::snapshot::Snapshot;
 use crate::options::defaults::Pool;

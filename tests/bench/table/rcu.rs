@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use knetstat::kernel::family::Family;
-use knetstat::kernel::load::{Loader, Programs};
+use knetstat::kernel::load::Loader;
+use knetstat::kernel::program_set::Programs;
 use knetstat::kernel::request::Request;
 use knetstat::kernel::snapshot::Snapshot;
 
