@@ -28,7 +28,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::stat::fstat;
 use nix::time::{clock_getres, ClockId};
 use nix::unistd::{sysconf, SysconfVar};
 
@@ -89,11 +88,6 @@ impl Host {
     /// The sysctls that could not be read, as the end of a sentence.
     pub fn missing_sysctls(&self) -> Option<String> {
         self.sysctls.missing()
-    }
-
-    /// The inode of the socket that this value holds, by which knetstat recognizes its own socket.
-    pub fn own_inode(&self) -> Option<u64> {
-        fstat(self.socket.as_ref()?).ok().map(|file| file.st_ino)
     }
 
     /// The name of an interface. `None` if the interface no longer exists, or if its name cannot be

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use nix::errno::Errno;
+use nix::sys::stat::fstat;
 
 use crate::error::MORE_FILES;
 use crate::kernel::syscall;
@@ -54,12 +55,14 @@ type Kind = Option<Result<Rc<Answers>, Errno>>;
 #[derive(Clone)]
 pub struct Defaults {
     kinds: [Kind; SocketKind::ALL.len()],
+    /// The inodes of the sockets that were asked.
+    asked: Vec<u64>,
 }
 
 impl Default for Defaults {
     fn default() -> Defaults {
         // The standard library derives this for arrays of up to 32 members.
-        Defaults { kinds: [const { None }; SocketKind::ALL.len()] }
+        Defaults { kinds: [const { None }; SocketKind::ALL.len()], asked: Vec::new() }
     }
 }
 
@@ -77,12 +80,12 @@ impl Defaults {
             // Without /proc, try only protocols that practically every kernel has loaded.
             None => ["TCP", "UDP", "TCPv6", "UDPv6", "UNIX", "NETLINK"].contains(&name),
         };
-        let mut kept = None;
+        let (mut kept, mut asked) = (None, Vec::new());
         let kinds = SocketKind::ALL.map(|kind| {
             if !wanted(kind) && kept.is_some() {
                 return None;
             }
-            let mut answers = |kind| answers_of(kind, in_use, &mut kept);
+            let mut answers = |kind| answers_of(kind, in_use, &mut kept, &mut asked);
             let answers = match kind.answers_as() {
                 Some((own, others)) => {
                     let (own, others) = (answers(own)?, answers(others)?);
@@ -92,12 +95,20 @@ impl Defaults {
             };
             Some(answers.map(|answers| pool.share(answers)))
         });
-        (Defaults { kinds }, kept)
+        (Defaults { kinds, asked }, kept)
     }
 
     /// Creates defaults from answers that were obtained elsewhere.
     pub fn with(kinds: [Option<Answers>; SocketKind::ALL.len()]) -> Defaults {
-        Defaults { kinds: kinds.map(|answers| answers.map(|answers| Ok(Rc::new(answers)))) }
+        let kinds = kinds.map(|answers| answers.map(|answers| Ok(Rc::new(answers))));
+        Defaults { kinds, asked: Vec::new() }
+    }
+
+    /// The inodes of the sockets that were asked, by which knetstat recognizes its own sockets. One that is closed exists for
+    /// longer while another process iterates over the descriptors of this one: kernel/bpf/task_iter.c holds a reference to
+    /// the file.
+    pub fn asked_inodes(&self) -> &[u64] {
+        &self.asked
     }
 
     /// The answers of a kind, or `None` if no socket of that kind was opened.
@@ -173,13 +184,15 @@ fn answers_of(
     kind: SocketKind,
     in_use: impl Fn(&str) -> bool,
     kept: &mut Option<OwnedFd>,
+    asked: &mut Vec<u64>,
 ) -> Option<Result<Answers, Errno>> {
-    let asked = open(kind, in_use)?.map(|socket| {
+    let answers = open(kind, in_use)?.map(|socket| {
+        asked.extend(fstat(&socket).map(|file| file.st_ino));
         let answers = CATALOGUE.iter().map(|option| ask(socket.as_fd(), option)).collect();
         kept.get_or_insert(socket);
         answers
     });
-    Some(asked.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default())))
+    Some(answers.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default())))
 }
 
 /// Combines the answers of one kind at SOL_SOCKET with those of the other kind at all other levels.

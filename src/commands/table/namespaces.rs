@@ -149,8 +149,8 @@ impl Namespaces {
 
     /// The inodes of knetstat's own sockets.
     pub fn own_inodes(&self) -> impl Iterator<Item = u64> + '_ {
-        let hosts = self.namespaces.iter().filter_map(|namespace| namespace.host.own_inode());
-        hosts.chain(self.own.iter().copied())
+        let asked = self.namespaces.iter().flat_map(|it| it.defaults.asked_inodes());
+        asked.chain(&self.own).copied()
     }
 
     /// All namespaces.
