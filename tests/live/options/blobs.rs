@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use super::random::Random;
 use super::scene::{Scene, Subject, Version};
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::assert_same_options_without_walks;
 use crate::getsockopt::Tally;
 use crate::getsockopt::{extension_header, hex, routing_header};
 use crate::numbers::*;
@@ -100,7 +100,7 @@ fn options_of_the_ip_header() {
             subjects.extend(sockets);
         }
         tally.compare("-tu", &subjects);
-        assert_same_without_walks();
+        assert_same_options_without_walks();
     }
     for kind in [
         RECORD_ROUTE,
@@ -150,7 +150,7 @@ fn ip_options_that_came_with_the_connection() {
     assert!(echoed >= 3, "only {echoed} accepted connections have IP options");
     let mut tally = Tally::default();
     tally.compare("-tu", &subjects);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     tally.finish("tcp/udp: IP options of accepted connections", "");
 }
 
@@ -190,7 +190,7 @@ fn ipv6_extension_headers() {
         }
     }
     tally.compare("-tu", &subjects);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     assert!(largest >= 2040, "the largest header was one of {largest} bytes");
     tally.finish("tcp/udp: IPv6 extension headers", &format!("; the largest has {largest} bytes"));
 }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use nix::net::if_::if_nametoindex;
 use serde_json::json;
 
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::assert_same_options_without_walks;
 use crate::common::{enter_namespace, find, ip, set, set_bytes, sockets, stdout};
 use crate::numbers::*;
 
@@ -70,7 +70,7 @@ fn the_interface_of_multicast() {
             assert_eq!(options["IP_MULTICAST_IF"], json!(answer));
             assert_eq!(options["IP_MULTICAST_IF_ifindex"], json!(index));
         }
-        assert_same_without_walks();
+        assert_same_options_without_walks();
     }
 }
 
@@ -110,7 +110,7 @@ fn interfaces_are_named() {
     shown("left");
     ip("link set left name a,b");
     shown(r"a\x2cb");
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     // An interface that is gone is shown by its index.
     ip("link delete right");
     shown(&left.to_string());

@@ -13,7 +13,7 @@ use serde_json::{json, Value};
 use super::scene::{Scene, Socket, Version};
 use super::unseen::{assert_shown, set, sockets};
 use crate::common;
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::assert_same_options_without_walks;
 use crate::common::{btf_has, not_tested};
 use crate::getsockopt::{hex, structure};
 use crate::numbers::*;
@@ -154,7 +154,7 @@ fn md5_keys_are_seen_and_not_shown() {
         all.push((version, made));
     }
     assert_secret(KEY);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     for (version, made) in &all {
         let listener = &made[0].socket;
         set(listener, IPPROTO_TCP, TCP_MD5SIG, &signature(*version, b""));
@@ -196,7 +196,7 @@ fn each_prefix_with_an_md5_key_is_listed() {
     listen(&speaker, Backlog::new(8).expect("a backlog")).expect("listen");
     compare(&expected);
     assert_eq!(peers_of_ss(), expected);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     // Without its key, a peer is no longer in the list.
     let gone = peers[2];
     let signature = md5_signature(gone, TCP_MD5SIG_FLAG_PREFIX, b"");
@@ -229,7 +229,7 @@ fn hundreds_of_md5_keys_are_listed() {
         added.insert(peers.shown());
     }
     assert!(added.len() > UNROLLED, "only {} keys", added.len());
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     let (word, list) = shown(&speaker, "TCP_MD5SIG");
     let names: BTreeSet<String> = list.iter().map(prefix).collect();
     assert_eq!(names.len(), list.len(), "a prefix is there twice");
@@ -311,7 +311,7 @@ fn authentication_keys_are_seen_and_not_shown() {
             expected.iter().map(String::as_str).collect()
         );
         assert_eq!(list.len(), 2);
-        assert_same_without_walks();
+        assert_same_options_without_walks();
         let entry = list.iter().find(|entry| entry["sndid"] == 7).expect("the second key");
         let address = wide.address.to_string();
         let expected =

@@ -10,7 +10,7 @@ use nix::sys::socket::{accept, shutdown, Shutdown};
 use nix::unistd::write;
 use serde_json::{json, Value};
 
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::{assert_same_options, assert_same_options_without_walks};
 use crate::common::{
     begin_connecting, bind, deafen, enter_namespace, find, has_mptcp, ip, listen, local_address,
     number, set, set_bytes, sockets, sysctl, wait_until,
@@ -348,8 +348,12 @@ fn is_closed(shown: &[Value], socket: &OwnedFd) -> bool {
     find(shown, socket).is_some_and(|row| row["state"] == "CLOSE")
 }
 
+/// The arguments that show these sockets.
+const TCP: &str = "-t --unbound";
+const MPTCP: &str = "-t --mptcp --unbound";
+
 /// Tests all stages of some kinds of sockets with these sysctls.
-fn live(kinds: &[Kind], sysctls: &[(&str, &str)]) {
+fn live(kinds: &[Kind], arguments: &str, sysctls: &[(&str, &str)]) {
     enter_hasty_namespace(sysctls);
     let mut dying = Lives::default();
     for kind in kinds {
@@ -361,11 +365,11 @@ fn live(kinds: &[Kind], sysctls: &[(&str, &str)]) {
         lives.of(*kind);
         lives.connecting(*kind, "connecting");
     }
-    let (arguments, sysctls) = ("-t --mptcp --unbound", format!("{sysctls:?}"));
+    let sysctls = format!("{sysctls:?}");
     lives.check(arguments, &sysctls);
-    assert_same_without_walks();
+    assert_same_options(arguments);
     wait_until("connections time out", || {
-        let shown = sockets("-t --mptcp --unbound -O nodelay");
+        let shown = sockets(&format!("{arguments} -O nodelay"));
         dying.sockets.iter().all(|life| is_closed(&shown, &life.socket))
     });
     dying.check(arguments, &sysctls);
@@ -378,21 +382,21 @@ fn marked(kinds: [Kind; 3]) -> [Kind; 3] {
 
 #[test]
 fn of_a_tcp_socket() {
-    live(&TCP_KINDS, &[]);
+    live(&TCP_KINDS, TCP, &[]);
     for sysctl in SYSCTLS {
-        live(&TCP_KINDS, &[*sysctl]);
+        live(&TCP_KINDS, TCP, &[*sysctl]);
     }
-    live(&TCP_KINDS, SYSCTLS);
-    live(&marked(TCP_KINDS), &[]);
-    live(&marked(TCP_KINDS), SYSCTLS);
+    live(&TCP_KINDS, TCP, SYSCTLS);
+    live(&marked(TCP_KINDS), TCP, &[]);
+    live(&marked(TCP_KINDS), TCP, SYSCTLS);
 }
 
 #[test]
 fn of_an_mptcp_socket() {
     enter_namespace();
     if has_mptcp("the life of an MPTCP socket") {
-        live(&MPTCP_KINDS, &[]);
-        live(&MPTCP_KINDS, SYSCTLS);
+        live(&MPTCP_KINDS, MPTCP, &[]);
+        live(&MPTCP_KINDS, MPTCP, SYSCTLS);
     }
 }
 
@@ -455,7 +459,7 @@ fn of_a_udp_socket() {
         }
     }
     lives.check("-u --unbound", "");
-    assert_same_without_walks();
+    assert_same_options_without_walks();
 }
 
 /// Values of the members that a TCP socket uses for its own purposes and other sockets for multicast: no

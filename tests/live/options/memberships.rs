@@ -10,7 +10,7 @@ use serde_json::{json, Value};
 
 use super::scene::{Scene, Subject, Version};
 use super::unseen::{set, shown};
-use crate::common::{self, not_tested, ways::assert_same_without_walks};
+use crate::common::{self, not_tested, ways::assert_same_options_without_walks};
 use crate::getsockopt::{structure, LOOPBACK, SECOND};
 use crate::numbers::*;
 
@@ -223,7 +223,7 @@ fn ipv4_groups_in_every_way_of_joining() {
         ];
         assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected);
         assert_eq!(source_filters("mcfilter"), (3, 3));
-        assert_same_without_walks();
+        assert_same_options_without_walks();
 
         join(IP_DROP_MEMBERSHIP, by_index(group(1), LOOPBACK));
         expected.remove(0);
@@ -253,7 +253,7 @@ fn many_ipv4_groups_and_sources() {
     let filter = [&group(200).octets()[..], &filter[4..]].concat();
     set(&subject.socket, IPPROTO_IP, IP_MSFILTER, &filter);
     expected.push(ip_entry(group(200), ADDRESS, SECOND, "include", &sources));
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     if !assert_joined(&subject, "IP_ADD_MEMBERSHIP", &expected) {
         return not_tested("the end of a long list of IPv4 groups: this kernel has no bpf_loop()");
     }
@@ -352,7 +352,7 @@ fn ipv6_groups() {
             join(MCAST_MSFILTER, filter);
             expected.push(ipv6_entry(group, SECOND, mode, &sources));
         }
-        assert_same_without_walks();
+        assert_same_options_without_walks();
         if !assert_joined(&subject, "IPV6_JOIN_GROUP", &expected) {
             not_tested("the end of a long list of IPv6 groups: this kernel has no bpf_loop()");
             continue;
@@ -388,7 +388,7 @@ fn everything_that_is_a_list_on_one_socket() {
     assert_joined(&subject, "IPV6_JOIN_GROUP", &[ipv6_entry(group6(1), SECOND, "exclude", &[])]);
     let anycast = json!({"ipv6mr_acaddr": source6(0xac), "ipv6mr_ifindex": SECOND});
     assert_joined(&subject, "IPV6_JOIN_ANYCAST", &[anycast]);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     let mut tally = crate::getsockopt::Tally::default();
     tally.compare("-tu", &[subject]);
     tally.finish("tcp/udp: every list on one socket", "");
@@ -420,7 +420,7 @@ fn anycast_addresses() {
         complete &= assert_joined(subject, "IPV6_JOIN_ANYCAST", &expected);
     }
     assert_eq!(addresses6("anycast6", 0x2001), all);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     let leave = structure([&source6(0x1000).octets(), &SECOND.to_ne_bytes()]);
     set(sockets[0], IPPROTO_IPV6, IPV6_LEAVE_ANYCAST, &leave);
     let left = shown(&sockets[..1], "IPV6_JOIN_ANYCAST");

@@ -11,7 +11,7 @@ use super::scene::{Scene, Socket, Subject, Version};
 use super::unseen::{assert_shown, set, sockets, some_of_each};
 use crate::common;
 use crate::common::ebpf::Ebpf;
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::assert_same_options_without_walks;
 use crate::getsockopt::{classic_program, MOST_INSTRUCTIONS};
 use crate::numbers::*;
 
@@ -39,7 +39,7 @@ fn ebpf_filters() {
         let expected = format!("{NAME}=ebpf:id{}/{}", ebpf.id(), ebpf.name());
         let text = common::stdout(&format!("-tuH -O {NAME}"));
         assert!(text.lines().all(|line| line.ends_with(&expected)), "{text} not {expected}");
-        assert_same_without_walks();
+        assert_same_options_without_walks();
     }
     all.iter().for_each(|socket| set(socket, SOL_SOCKET, SO_DETACH_FILTER, &[0; 4]));
     assert_shown(&all, NAME, &none(), false);
@@ -85,11 +85,11 @@ fn reuseport_programs() {
             attach(&unconnected, SO_ATTACH_REUSEPORT_CBPF, &program);
             let expected = json!({"kind": "classic", "instructions": instructions});
             assert_shown(&unconnected, REUSEPORT, &expected, true);
-            assert_same_without_walks();
+            assert_same_options_without_walks();
         }
         attach(&unconnected, SO_ATTACH_REUSEPORT_EBPF, &ebpf.descriptor());
         assert_shown(&unconnected, REUSEPORT, &ebpf.json(), true);
-        assert_same_without_walks();
+        assert_same_options_without_walks();
         assert_shown(&[client, accepted], REUSEPORT, &none(), false);
         attach(&unconnected, SO_DETACH_REUSEPORT_BPF, &[0; 4]);
         assert_shown(&unconnected, REUSEPORT, &none(), false);

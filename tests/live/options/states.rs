@@ -10,7 +10,7 @@ use serde_json::json;
 use super::scene::{Kind, Scene, Version};
 use super::unseen::{set, shown};
 use crate::common;
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::assert_same_options_without_walks;
 use crate::getsockopt::Tally;
 use crate::getsockopt::SECOND;
 use crate::numbers::*;
@@ -35,7 +35,7 @@ fn converted_to_ipv4() {
     }
     tally.compare("-tu", &made);
     assert!(shown(&[&made[1].socket], "IPV6_TCLASS")[0].is_null());
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     tally.finish("tcp/udp: converted to IPv4", "");
 }
 
@@ -54,7 +54,7 @@ fn pending_errors() {
         for _ in 0..2 {
             assert_eq!(shown(&[client], "SO_ERROR"), [json!(ECONNREFUSED)], "{version:?}");
         }
-        assert_same_without_walks();
+        assert_same_options_without_walks();
         tally.compare("-tu", &made);
         assert_eq!(shown(&[client], "SO_ERROR"), [json!(0)]);
     }
@@ -79,7 +79,7 @@ fn the_device_is_gone() {
     tally.compare("-tu", &made);
     common::ip("link delete second");
     tally.compare("-tu", &made);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     tally.finish("tcp/udp: the device is gone", "");
 }
 
@@ -105,7 +105,7 @@ fn half_closed() {
         }
     }
     tally.compare("-tu", &all);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     tally.finish("tcp/udp: half closed", "");
 }
 
@@ -150,7 +150,7 @@ fn after_traffic() {
         }
     }
     tally.compare("-tu", &all);
-    assert_same_without_walks();
+    assert_same_options_without_walks();
     let sockets: Vec<_> = all.iter().map(|subject| &subject.socket).collect();
     let sizes = shown(&sockets, "SO_RCVBUF");
     let grown: BTreeSet<_> = sizes.iter().map(|size| size.as_u64()).collect();

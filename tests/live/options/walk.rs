@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 
 use super::scene::{Kind, Scene, Subject, Version};
-use crate::common::ways::assert_same_without_walks;
+use crate::common::ways::assert_same_options_without_walks;
 use crate::getsockopt::{hex, Setting, Tally, TCP_AND_UDP};
 
 /// The number of settings of one socket, of as many options.
@@ -134,7 +134,7 @@ fn every_option_of_every_kind_of_socket() {
         let subjects: Vec<_> =
             some.iter().flat_map(|pack| sockets(&scene, pack, &mut attempts)).collect();
         tally.compare("-tu", &subjects);
-        assert_same_without_walks();
+        assert_same_options_without_walks();
     }
 
     let impossible = attempts.impossible();
