@@ -279,6 +279,15 @@ pub fn not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
 }
 
+/// Whether strace(1), which delays system calls or makes them fail, is installed. If not, reports `what` as not tested.
+pub fn has_strace(what: &str) -> bool {
+    let has = Command::new("strace").arg("-V").output().is_ok();
+    if !has {
+        not_tested(&format!("{what}: there is no strace(1); make installs it"));
+    }
+    has
+}
+
 /// Whether a member of `options` is an option. Other members hold what getsockopt(2) does not report.
 pub fn is_option(member: &str) -> bool {
     const NONE: [&str; 3] =

@@ -12,7 +12,9 @@ use std::thread;
 
 use nix::sched::{setns, CloneFlags};
 
-use crate::common::{enter_namespace, knetstat, not_tested, set_bytes, sockets, stdout, KNETSTAT};
+use crate::common::{
+    enter_namespace, has_strace, knetstat, not_tested, set_bytes, sockets, stdout, KNETSTAT,
+};
 use crate::exclusive;
 use crate::netns::Named;
 
@@ -119,19 +121,10 @@ fn too_few_descriptors_lose_no_name() {
     }
 }
 
-/// Whether strace(1), which makes system calls fail, is installed.
-fn has_strace() -> bool {
-    let has = Command::new("strace").arg("-V").output().is_ok();
-    if !has {
-        not_tested("names that cannot be looked up: there is no strace(1); make installs it");
-    }
-    has
-}
-
 /// The directory, or one file in it, exists but cannot be read.
 #[test]
 fn names_that_cannot_be_read() {
-    if !has_strace() {
+    if !has_strace("names that cannot be looked up") {
         return;
     }
     let _turn = exclusive();
@@ -168,7 +161,7 @@ fn names_that_cannot_be_read() {
 /// A symbolic link to a namespace is not a mount: if it cannot be opened, its namespace is unknown.
 #[test]
 fn a_link_that_cannot_be_opened_is_said() {
-    if !has_strace() {
+    if !has_strace("names that cannot be looked up") {
         return;
     }
     let _turn = exclusive();
@@ -184,7 +177,7 @@ fn a_link_that_cannot_be_opened_is_said() {
 /// The names of interfaces are looked up through a new socket.
 #[test]
 fn interfaces_that_cannot_be_asked() {
-    if !has_strace() {
+    if !has_strace("names that cannot be looked up") {
         return;
     }
     let _turn = exclusive();
@@ -299,7 +292,7 @@ fn a_namespace_by_its_name_as_it_is_printed() {
 /// Escapes never make a path of a name: a path is looked up with the rights of the caller.
 #[test]
 fn a_name_does_not_become_a_path() {
-    if !has_strace() {
+    if !has_strace("names that cannot be looked up") {
         return;
     }
     let _turn = exclusive();

@@ -1,13 +1,18 @@
 //! `--unbound`: sockets that are in no table of the kernel.
 
+use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use knetstat::kernel::syscall::{duplicate, pidfd};
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
 
 use crate::common::scene::inode;
-use crate::common::{self, bind, open, Child};
+use crate::common::{self, bind, open, Child, KNETSTAT};
 use nix::libc::{connect, sockaddr, AF_UNSPEC};
 
 fn tcp() -> OwnedFd {
@@ -108,4 +113,54 @@ fn the_program_does_not_show_its_own() {
         let own = holders.iter().any(|holder| holder["command"] == "knetstat");
         assert!(!own, "a socket of the program: {row:#?}");
     }
+}
+
+/// Runs knetstat with these arguments and takes a descriptor of each socket that it opens. Returns the sockets and the rows.
+fn taken_from_a_run(arguments: &str) -> (Vec<OwnedFd>, Vec<Value>) {
+    // The program remains the child of this process (-D), and each of its sockets stays for as long as that takes.
+    let before = "-D -f -o /dev/null -e trace=socket -e inject=socket:delay_exit=50000";
+    let mut strace = Command::new("strace");
+    strace.args(before.split(' ')).arg(KNETSTAT).args(arguments.split(' ')).arg("-J");
+    let mut run = strace.stdout(Stdio::piped()).spawn().expect("strace(1)");
+    let (mut seen, mut sockets) = (BTreeSet::new(), Vec::new());
+    let process = pidfd(run.id(), 0).expect("pidfd_open");
+    while run.try_wait().expect("wait").is_none() {
+        for (descriptor, target) in links(&format!("/proc/{}/fd", run.id())) {
+            if target.starts_with("socket:") && !seen.contains(&target) {
+                // It may have been closed since the link was read.
+                sockets.extend(duplicate(process.as_fd(), descriptor).ok());
+                seen.insert(target);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = run.wait_with_output().expect("the output");
+    assert!(output.status.success());
+    (sockets, serde_json::from_slice(&output.stdout).expect("JSON"))
+}
+
+/// Returns the names and the targets of the links in a directory, which may disappear meanwhile.
+fn links(directory: &str) -> Vec<(u32, String)> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let link = |entry: DirEntry| {
+        let target = entry.path().read_link().ok()?;
+        Some((entry.file_name().to_str()?.parse().ok()?, target.to_str()?.to_owned()))
+    };
+    entries.filter_map(link).collect()
+}
+
+/// Each of its own sockets, which it opens to query the defaults of new sockets, can outlive its descriptor: another
+/// process holds it, here this one, or iterates over the descriptors of that moment.
+#[test]
+fn the_program_does_not_show_its_own_that_another_process_holds() {
+    let _turn = crate::exclusive();
+    if !common::has_strace("sockets of the program that another process holds") {
+        return;
+    }
+    common::enter_namespace();
+    const TABLES: &str = "-tuwx0pe --unbound";
+    let (held, rows) = taken_from_a_run(TABLES);
+    let held: BTreeSet<u64> = held.iter().map(inode).collect();
+    assert!(held.len() > 5, "only {} sockets of the program were taken", held.len());
+    assert_eq!(rows, [] as [Value; 0]);
 }
