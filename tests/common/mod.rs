@@ -6,6 +6,7 @@ pub mod ebpf;
 pub mod flags;
 pub mod folded;
 pub mod scene;
+pub mod turn;
 pub mod validator;
 pub mod ways;
 pub mod writing;
@@ -29,6 +30,8 @@ use nix::sys::socket::{getsockname, socket, AddressFamily, SockFlag, SockType, S
 use nix::sys::wait::waitpid;
 use nix::unistd::{fork, pause, ForkResult, Pid};
 use serde_json::Value;
+
+use turn::Turn;
 
 /// The program under test. `make test` names the optimized one, which users have, and which starts in half of the
 /// time.
@@ -107,6 +110,7 @@ pub fn knetstat<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Outp
         arguments.next();
     }
     command.args(arguments).stdin(Stdio::null());
+    let _turn = Turn::of(command.get_args().filter_map(OsStr::to_str));
     command.output().expect("knetstat can be started")
 }
 

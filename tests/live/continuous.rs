@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::common::scene::inode;
+use crate::common::turn::Turn;
 use crate::common::{cookie, enter_namespace, ip, set, set_bytes, stdout, wait_until, KNETSTAT};
 use crate::numbers::*;
 
@@ -326,6 +327,7 @@ fn rounds_in_a_pipe_are_those_of_a_single_reading() {
 
 #[test]
 fn new_namespaces_are_seen() {
+    let _turn = Turn::alone();
     enter_namespace();
     let arguments = "-uc 0.05 --all-netns --ndjson --changes --sport 43219,7999";
     let mut running = Running::start(arguments);

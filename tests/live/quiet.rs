@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
+use crate::common::turn::Turn;
 use crate::common::{enter_namespace, knetstat, Child, KNETSTAT};
 
 fn run(arguments: &str) -> Output {
@@ -124,6 +125,7 @@ fn waiting_can_be_interrupted_and_keeps_few_capabilities() {
 /// Each round begins in the namespace of the program, and finds namespaces that are new.
 #[test]
 fn other_namespaces_are_waited_for() {
+    let _turn = Turn::alone();
     enter_namespace();
     let name = format!("wait{}", std::process::id());
     let mut command = Command::new(KNETSTAT);
