@@ -61,8 +61,8 @@ pub fn set(file: &impl AsFd, name: &CStr, value: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Whether sockets can have attributes of users, which they can since 7.0. Finds out with a new socket, of the family that
-/// has it in no table until it is bound, so that no run shows it.
+/// Whether sockets can have attributes of users, which they can since 7.0. Finds out with a new netlink socket: unlike a
+/// unix socket, it is in no table of the kernel before it is bound, so that no walk finds it.
 pub fn sockets_have_them() -> bool {
     let socket = syscall::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE);
     socket.is_ok_and(|socket| set(&socket, c"user.knetstat", b"").is_ok())

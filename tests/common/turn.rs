@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 static TURN: RwLock<()> = RwLock::new(());
 
 thread_local! {
-    /// Whether this thread keeps the others waiting, so that it need not wait itself.
+    /// Whether this thread keeps the others waiting. Then its own runs do not wait.
     static IS_ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -17,7 +17,7 @@ pub enum Turn {
     Alone(RwLockWriteGuard<'static, ()>),
     /// No run takes place that shows all namespaces.
     Beside(RwLockReadGuard<'static, ()>),
-    /// This thread already has a turn of which no other run is part.
+    /// The thread of this run keeps the others waiting already.
     Within,
 }
 
