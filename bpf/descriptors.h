@@ -18,7 +18,7 @@
  * The most steps of a call, each to another task or descriptor, or past some unused ones. A file that is not in the
  * cache of the CPU takes up to half a microsecond.
  */
-#define HOLDER_STEPS 1024
+#define HOLDER_STEPS 256
 
 /*
  * The most sockets of rings that a call reads, a power of two. Their records must fit the output, as most are a kilobyte

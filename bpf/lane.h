@@ -25,7 +25,7 @@
  * The most steps of a call, each to another node or past some empty slots; more for a chain that needs them. A step
  * to a node that is not in the cache of the CPU takes a quarter of a microsecond.
  */
-#define CALL_STEPS 2048
+#define CALL_STEPS 1024
 #define CALL_STEPS_MAX (1 << 20)
 #define CALL_STEPS_MAX_WITHOUT_LOOP (1 << 14)
 

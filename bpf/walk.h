@@ -39,7 +39,7 @@ enum unsteady {
 };
 
 /* The most steps of a call in the queues of its sockets. The last queue may take it further. */
-#define CALL_WORK 2048
+#define CALL_WORK 1024
 
 /*
  * Whether there is no room for the record of a socket, or no time. The call is then made again, with as many sockets as

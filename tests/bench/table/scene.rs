@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{bail, ensure, Context};
 use knetstat::kernel::family::Family;
@@ -24,6 +26,10 @@ const SPARE: u64 = 100;
 
 /// The first port of UDP sockets. All ports of a process are below those that the kernel chooses.
 const FIRST_PORT: u16 = 10_000;
+
+/// How long new connections are left alone. The timer of a SYN (TCP_TIMEOUT_INIT, a second) is not removed by its answer.
+/// Those of thousands of connections expire in the same interrupt, which was seen to take 1.5 ms.
+const SETTLING: Duration = Duration::from_millis(1500);
 
 /// The protocol of the sockets.
 #[derive(Clone, Copy)]
@@ -96,6 +102,9 @@ impl Scene {
             let mut ready = [0];
             let output = holder.stdout.as_mut().context("a pipe")?;
             output.read_exact(&mut ready).context("a process cannot open its sockets")?;
+        }
+        if matches!(self.kind, Kind::Tcp) {
+            thread::sleep(SETTLING);
         }
         Ok(())
     }
