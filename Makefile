@@ -61,8 +61,14 @@ static: static-tools ## Build a static program for any Linux on ARCH (this machi
 # The log of the tests, which the summary at the end is made from.
 TEST_LOG = $(CARGO_TARGET_DIR)/test.log
 
-test: run test-tools ## Do what run does, then run all tests as root
-	@{ KNETSTAT_UNDER_TEST=$(PROGRAM) $(CARGO) test --locked --no-fail-fast \
+# The tests contain the path of the program that they run.
+CARGO_TEST = KNETSTAT_UNDER_TEST=$(PROGRAM) $(CARGO) test --locked
+
+# Program and tests are built at the same time, because to link the program takes a minute of one CPU.
+test: build-tools test-tools ## Do what run does, then run all tests as root
+	@$(CARGO_TEST) --no-run & $(CARGO) build --release --locked || { kill $$!; exit 1; }; wait $$!
+	@$(MAKE) --no-print-directory run
+	@{ $(CARGO_TEST) --no-fail-fast \
 		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"'); \
 		echo $$? > $(TEST_LOG).status; } 2>&1 | tee $(TEST_LOG)
 	@tests/summary $(TEST_LOG)

@@ -42,28 +42,33 @@ fn detail(check: &Value) -> String {
 #[test]
 fn each_type_is_named() {
     let _turn = crate::exclusive();
-    let mut loaded = 0;
+    let (mut programs, mut names) = (Vec::new(), Vec::new());
     for (section, name, kind) in SOURCES {
-        let program = match load(section, name) {
-            Ok(program) => program,
+        match load(section, name) {
+            Ok(program) => {
+                names.push(format!("{}/{name} ({kind})", program.id()));
+                programs.push(program);
+            }
             Err(error) => {
                 not_tested(&format!("a program of type {kind}, which does not load: {error}"));
-                continue;
             }
-        };
-        let named = format!("{}/{name} ({kind})", program.id());
-        let found = check();
-        assert_eq!(found["verdict"], "note", "{found}");
-        assert!(detail(&found).contains(&named), "{named}: {found}");
-        assert!(found["remedy"].is_null() && found["needed"] == false, "{found}");
-        // It is worth knowing, but not a problem: the short form remains one sentence.
-        let short = knetstat(["doctor"]);
-        assert_eq!(String::from_utf8_lossy(&short.stdout).lines().count(), 1, "{short:?}");
-        drop(program);
-        wait_until("the program is unloaded", || !detail(&check()).contains(&named));
-        loaded += 1;
+        }
     }
-    assert!(loaded > 0, "no program was loaded");
+    assert!(!programs.is_empty(), "no program was loaded");
+    let found = check();
+    assert_eq!(found["verdict"], "note", "{found}");
+    for name in &names {
+        assert!(detail(&found).contains(name), "{name}: {found}");
+    }
+    assert!(found["remedy"].is_null() && found["needed"] == false, "{found}");
+    // It is worth knowing, but not a problem: the short form remains one sentence.
+    let short = knetstat(["doctor"]);
+    assert_eq!(String::from_utf8_lossy(&short.stdout).lines().count(), 1, "{short:?}");
+    drop(programs);
+    wait_until("the programs are unloaded", || {
+        let detail = detail(&check());
+        !names.iter().any(|name| detail.contains(name))
+    });
 }
 
 #[test]

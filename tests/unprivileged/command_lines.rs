@@ -343,9 +343,9 @@ fn what_an_answer_says_to_type_is_right_usage() {
                 continue;
             }
             let mut shell = Command::new("sh");
-            // Sockets that are shown again and again are shown without an end.
+            // Sockets that are shown again and again are shown without an end. A wrong line is refused at once.
             let is_repeated = hint.split(' ').any(|word| matches!(word, "-c" | "-tc"));
-            let limit = if is_repeated { "timeout 2 " } else { "" };
+            let limit = if is_repeated { "timeout 0.5 " } else { "" };
             let script = format!("set -f; {limit}{hint} >/dev/null");
             let output = shell.args(["-c", &script]).env("PATH", &path).output().expect("sh");
             let said = String::from_utf8_lossy(&output.stderr);
