@@ -62,13 +62,14 @@ static: static-tools ## Build a static program for any Linux on ARCH (this machi
 TEST_LOG = $(CARGO_TARGET_DIR)/test.log
 
 # The tests contain the path of the program that they run.
-CARGO_TEST = KNETSTAT_UNDER_TEST=$(PROGRAM) $(CARGO) test --locked
+UNDER_TEST = KNETSTAT_UNDER_TEST=$(PROGRAM)
 
-# Program and tests are built at the same time, because to link the program takes a minute of one CPU.
+# The tests are built beside the program, with what it leaves of the CPUs: to link it takes a minute of one. While some
+# tests wait, one more than there are CPUs can run.
 test: build-tools test-tools ## Do what run does, then run all tests as root
-	@$(CARGO_TEST) --no-run & $(CARGO) build --release --locked || { kill $$!; exit 1; }; wait $$!
+	@$(UNDER_TEST) nice $(CARGO) test --locked --no-run & $(CARGO) build --release --locked || { kill $$!; exit 1; }; wait $$!
 	@$(MAKE) --no-print-directory run
-	@{ $(CARGO_TEST) --no-fail-fast \
+	@{ $(UNDER_TEST) RUST_TEST_THREADS=$$(($$(nproc) + 1)) $(CARGO) test --locked --no-fail-fast \
 		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"'); \
 		echo $$? > $(TEST_LOG).status; } 2>&1 | tee $(TEST_LOG)
 	@tests/summary $(TEST_LOG)

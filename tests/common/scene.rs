@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
 
 use nix::sys::socket::{AddressFamily, SockType};
 use serde_json::Value;
@@ -297,4 +298,16 @@ pub fn wait_for_state(socket: &impl AsFd, state: &str) {
 /// The inode number of a socket.
 pub fn inode(socket: &impl AsFd) -> u64 {
     nix::sys::stat::fstat(socket.as_fd()).expect("fstat").st_ino
+}
+
+/// Closes sockets at the same time. The close(2) of a packet socket waits for all readers, about ten milliseconds:
+/// net/packet/af_packet.c, packet_release().
+pub fn close<T: Send>(mut sockets: Vec<T>) {
+    const OF_ONE_THREAD: usize = 8;
+    thread::scope(|scope| {
+        while !sockets.is_empty() {
+            let some = sockets.split_off(sockets.len().saturating_sub(OF_ONE_THREAD));
+            scope.spawn(|| drop(some));
+        }
+    });
 }

@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::common::scene::inode;
+use crate::common::scene::{close, inode};
 use crate::common::{enter_namespace, KNETSTAT};
 use knetstat::kernel::family::Family;
 use knetstat::kernel::load::Loader;
@@ -55,13 +57,13 @@ fn check(what: &str, family: Family, open: impl Fn() -> Socket) {
         // In the first call, in the second, and in some of those after it.
         if pauses < 4 && bytes.len() > pauses * 100_000 {
             pauses += 1;
-            others = some(OTHERS);
+            close(mem::replace(&mut others, some(OTHERS)));
         }
         if length == 0 {
             break;
         }
     }
-    drop(others);
+    close(others);
     assert!(pauses > 2, "{what}: {} bytes were read", bytes.len());
 
     let mut seen: HashMap<u64, usize> = HashMap::new();
@@ -72,6 +74,7 @@ fn check(what: &str, family: Family, open: impl Fn() -> Socket) {
     let times = |socket: &Socket| seen.get(&inode(socket)).copied().unwrap_or_default();
     let wrong = staying.iter().map(times).filter(|times| *times != 1).count();
     assert_eq!(wrong, 0, "{what}: so many of {STAYING} sockets that stay were not read once");
+    close(staying);
 }
 
 /// A chain that needs more steps than a call has at first, and a socket in it that changes whenever it is read.
@@ -89,7 +92,7 @@ fn a_socket_of_a_long_chain_that_always_changes() {
             sockets[0].connect(&other.into()).expect("connect");
         }
     };
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(change);
         for _ in 0..5 {
             let output = Command::new("timeout").args(["60", KNETSTAT, "-uH"]).output();

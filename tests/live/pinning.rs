@@ -371,22 +371,23 @@ fn directories_of_others_keep_their_modes() {
             assert_eq!(is_refused, !lets_in && arguments != ["--mode", "0400"], "{mode}: {said}");
         }
         assert_eq!(member(&program, &pinned, "-t").status.success(), lets_in, "{mode}");
-        // A directory of an administrator, and one that knetstat makes.
-        let own = Pinned(pinned.0.join("own"));
-        fs::create_dir(&own.0).expect("a directory");
-        fs::set_permissions(&own.0, fs::Permissions::from_mode(0o711)).expect("chmod");
-        let new = Pinned(pinned.0.join("new"));
-        for (mode, given) in [("0440", 0o750), ("0444", 0o755), ("0400", 0o700), ("0440", 0o750)] {
-            own.pin(&["--mode", mode]);
-            assert_eq!(access_of(&own.0), (0o711, 0));
-            new.pin(&["--mode", mode]);
-            assert_eq!(access_of(&new.0), (given, 65533));
-        }
-        // Without a reason to think that it is still as knetstat has left it.
-        fs::set_permissions(&new.0, fs::Permissions::from_mode(0o705)).expect("chmod");
-        new.pin(&["--mode", "0444"]);
-        assert_eq!(access_of(&new.0), (0o705, 65533));
     }
+    // A directory of an administrator, and one that knetstat makes.
+    let foreign = Foreign::mount("modes", "0750");
+    let own = Pinned(foreign.0.join("own"));
+    fs::create_dir(&own.0).expect("a directory");
+    fs::set_permissions(&own.0, fs::Permissions::from_mode(0o711)).expect("chmod");
+    let new = Pinned(foreign.0.join("new"));
+    for (mode, given) in [("0440", 0o750), ("0444", 0o755), ("0400", 0o700), ("0440", 0o750)] {
+        own.pin(&["--mode", mode]);
+        assert_eq!(access_of(&own.0), (0o711, 0));
+        new.pin(&["--mode", mode]);
+        assert_eq!(access_of(&new.0), (given, 65533));
+    }
+    // Without a reason to think that it is still as knetstat has left it.
+    fs::set_permissions(&new.0, fs::Permissions::from_mode(0o705)).expect("chmod");
+    new.pin(&["--mode", "0444"]);
+    assert_eq!(access_of(&new.0), (0o705, 65533));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use knetstat::kernel::program_set::Programs;
 use knetstat::kernel::request::{FactNumber, FactTest, Prefilter, Request};
 use knetstat::kernel::snapshot::Snapshot;
 use knetstat::kernel::syscall;
-use knetstat::record::fact::{Fact, Section};
+use knetstat::record::fact::{Fact, Section, Sections};
 use knetstat::record::Records;
 use nix::sys::socket::{getpeername, AddressFamily, SockType, SockaddrStorage};
 
@@ -47,6 +47,7 @@ fn loaders() -> [Loader; 2] {
     [true, false].map(|walks| Loader::new().with_walks(walks))
 }
 
+/// Loads programs whose records need no section but that of every socket.
 fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
     let request = Request {
         families: vec![Family::Tcp, Family::Udp],
@@ -55,6 +56,7 @@ fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
         listeners: false,
         tasks: false,
         every_netns: false,
+        sections: Sections::from(Section::Socket).bits(),
         prefilter: prefilter.clone(),
         ..Request::everything()
     };
@@ -67,7 +69,7 @@ fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
 fn seen(programs: &Programs) -> Seen {
     let mut snapshot = Snapshot::default();
     programs.open(&mut snapshot).expect("the iterators can be opened");
-    let mut records = Records::new(snapshot.buffered());
+    let mut records = Records::new(snapshot.buffered()).requiring(Section::Socket.into());
     let mut seen = Seen::default();
     while let Some(record) = records.next_record().expect("a whole stream") {
         match record.has(Section::Socket) {

@@ -1,12 +1,14 @@
 //! Sockets of a family: for each value of each option, a socket of every kind with only that option set.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::Socket;
 
 use super::sctp;
 use crate::common;
+use crate::common::scene::close;
 use crate::getsockopt::{self, rows, Row, Setting, Tally, SET_BY_RAW_SOCKETS};
 use crate::numbers::*;
 
@@ -85,16 +87,18 @@ fn walk_some(
     without_effect: fn(option: &str, kind: &str) -> bool,
 ) {
     const MOST: usize = 150; // each has descriptors, which are limited for a process
+    const MOST_REFUSED: usize = 50;
     let mut tally = Tally::default();
     tally.compare(arguments, &makers.iter().map(Maker::subject).collect::<Vec<_>>());
 
     let mut accepted = BTreeSet::new();
-    let mut batch = Vec::new();
+    let (mut batch, mut refused) = (Vec::new(), Vec::new());
     for setting in settings().into_iter().filter(wanted) {
         for maker in makers {
             let mut subject = maker.subject();
             let Setting { name, level, number, value, .. } = &setting;
             if common::set_bytes(&subject.socket, *level, *number, value).is_err() {
+                refused.push(subject);
                 continue;
             }
             subject.story = format!("{name}({number})={value:?}");
@@ -103,10 +107,15 @@ fn walk_some(
         }
         if batch.len() >= MOST {
             tally.compare(arguments, &batch);
-            batch.clear();
+            close(mem::take(&mut batch));
+        }
+        if refused.len() >= MOST_REFUSED {
+            close(mem::take(&mut refused));
         }
     }
     tally.compare(arguments, &batch);
+    close(batch);
+    close(refused);
     accepted.retain(|(option, kind)| !without_effect(option, kind));
     assert_several_values(&tally, &accepted);
     tally.finish(what, "");

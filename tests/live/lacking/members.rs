@@ -310,7 +310,7 @@ fn a_spread_of_members() {
     const STEP: usize = 17;
     let spread: Vec<String> =
         (0..STEP).flat_map(|first| all.iter().skip(first).step_by(STEP)).cloned().collect();
-    let (looked_at, wrong) = without_each(&spread, Duration::from_secs(25));
+    let (looked_at, wrong) = without_each(&spread, Duration::from_secs(12));
     say(&format!("members taken away: {looked_at} of {}", all.len()));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(looked_at > 0, "no member was taken away");
