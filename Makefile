@@ -64,12 +64,13 @@ TEST_LOG = $(CARGO_TARGET_DIR)/test.log
 # The tests contain the path of the program that they run.
 UNDER_TEST = KNETSTAT_UNDER_TEST=$(PROGRAM)
 
-# The tests are built beside the program, with what it leaves of the CPUs: to link it takes a minute of one. While some
-# tests wait, one more than there are CPUs can run.
+# The tests are built beside the program, whose last step uses one CPU for a minute. nice(1) gives the program precedence.
+# One more test runs than there are CPUs, because tests often wait.
 test: build-tools test-tools ## Do what run does, then run all tests as root
-	@$(UNDER_TEST) nice $(CARGO) test --locked --no-run & $(CARGO) build --release --locked || { kill $$!; exit 1; }; wait $$!
+	@trap 'kill $$tests' INT TERM; $(UNDER_TEST) nice $(CARGO) test --locked --no-run & tests=$$!; \
+		$(CARGO) build --release --locked || { kill $$tests; exit 1; }; wait $$tests
 	@$(MAKE) --no-print-directory run
-	@{ $(UNDER_TEST) RUST_TEST_THREADS=$$(($$(nproc) + 1)) $(CARGO) test --locked --no-fail-fast \
+	@{ $(UNDER_TEST) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} $(CARGO) test --locked --no-fail-fast \
 		$(if $(ROOT),--config 'target."cfg(all())".runner = "sudo -E"'); \
 		echo $$? > $(TEST_LOG).status; } 2>&1 | tee $(TEST_LOG)
 	@tests/summary $(TEST_LOG)

@@ -9,9 +9,13 @@ thread_local! {
     static LOG: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+/// How the only message begins that is more than a notice, though libbpf has no warning for it: that the kernel has refused
+/// the types of the programs, for example because no descriptor was left. It then rejects the programs for want of them.
+const NO_TYPES: &str = "libbpf: Error loading .BTF into kernel";
+
 /// Makes libbpf write its warnings to the log, and not to standard error.
 pub fn capture() {
-    libbpf_rs::set_print(Some((PrintLevel::Warn, append)));
+    libbpf_rs::set_print(Some((PrintLevel::Info, append)));
 }
 
 /// Empties the log.
@@ -24,8 +28,11 @@ pub fn copy() -> String {
     LOG.with_borrow(String::clone)
 }
 
-fn append(_: PrintLevel, text: String) {
-    LOG.with_borrow_mut(|log| log.push_str(&text));
+/// Adds a message of libbpf to the log.
+pub fn append(level: PrintLevel, text: String) {
+    if level == PrintLevel::Warn || text.starts_with(NO_TYPES) {
+        LOG.with_borrow_mut(|log| log.push_str(&text));
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +50,7 @@ mod tests {
         let other = std::thread::spawn(other).join().expect("a log");
         assert_eq!([copy(), other], ["one", "other"]);
         clear();
+        append(PrintLevel::Info, "libbpf: a notice\n".into());
         assert_eq!(copy(), "");
     }
 }

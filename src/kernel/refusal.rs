@@ -18,8 +18,10 @@ use crate::text::escaped;
 /// Returns the reason of a failure to load, attach or open, from the error and the log.
 pub fn reason(error: &libbpf_rs::Error) -> LoadError {
     let (log, text) = (libbpf_log::copy(), format!("{error:#}"));
-    // If no descriptor was left for a map, libbpf continues with an invalid one.
-    let too_many = ["Too many open files", "is not pointing to valid bpf_map", "-EMFILE"];
+    // If no descriptor was left for a map, libbpf continues with an invalid one; and if none was left for the types,
+    // without them.
+    let too_many =
+        ["Too many open files", "is not pointing to valid bpf_map", "-EMFILE", "-ENFILE"];
     if too_many.iter().any(|words| log.contains(words) || text.contains(words)) {
         return LoadError::TooManyFiles;
     }
@@ -70,7 +72,27 @@ fn verifier_message(log: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::verifier_message;
+    use libbpf_rs::PrintLevel;
+
+    use super::*;
+
+    /// The other threads of a start may have closed theirs when the program is loaded.
+    #[test]
+    fn a_descriptor_that_was_missing_for_the_types_is_the_reason() {
+        libbpf_log::clear();
+        let error = libbpf_rs::Error::from_raw_os_error(Errno::EINVAL as i32);
+        let rejected = "libbpf: prog 'x': -- BEGIN PROG LOAD LOG --\nmissing btf func_info\n\
+                        processed 0 insns (limit 1000000)\n-- END PROG LOAD LOG --\n";
+        libbpf_log::append(PrintLevel::Warn, rejected.into());
+        assert!(
+            matches!(reason(&error), LoadError::Verifier(said) if said == "missing btf func_info")
+        );
+        let no_types =
+            "libbpf: Error loading .BTF into kernel: -EMFILE. BTF is optional, ignoring.\n";
+        libbpf_log::append(PrintLevel::Info, no_types.into());
+        assert!(matches!(reason(&error), LoadError::TooManyFiles));
+        libbpf_log::clear();
+    }
 
     #[test]
     fn the_message_is_the_last_line_before_the_statistics() {

@@ -300,7 +300,7 @@ pub fn inode(socket: &impl AsFd) -> u64 {
     nix::sys::stat::fstat(socket.as_fd()).expect("fstat").st_ino
 }
 
-/// Closes sockets at the same time. The close(2) of a packet socket waits for all readers, about ten milliseconds:
+/// Closes sockets in parallel. close(2) of a packet socket waits about ten milliseconds for an RCU grace period:
 /// net/packet/af_packet.c, packet_release().
 pub fn close<T: Send>(mut sockets: Vec<T>) {
     const OF_ONE_THREAD: usize = 8;

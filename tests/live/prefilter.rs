@@ -47,7 +47,7 @@ fn loaders() -> [Loader; 2] {
     [true, false].map(|walks| Loader::new().with_walks(walks))
 }
 
-/// Loads programs whose records need no section but that of every socket.
+/// Loads programs that write no other sections than that of every socket and that of the tested fact.
 fn load(loader: &Loader, prefilter: &Prefilter) -> Programs {
     let request = Request {
         families: vec![Family::Tcp, Family::Udp],

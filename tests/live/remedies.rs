@@ -47,7 +47,7 @@ fn helps(name: &str, before: &str, program: &str) {
     help(&[name], before, program);
 }
 
-/// The same for several checks.
+/// Does the same for several checks.
 fn help(names: &[&str], before: &str, program: &str) {
     let doctor = format!("exec {program} doctor --json");
     let wrong = findings(&sh(&format!("{before} && {doctor}")));

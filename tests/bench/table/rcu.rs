@@ -31,7 +31,8 @@ pub fn report(sockets: &str, family: Family) -> anyhow::Result<()> {
         every_netns: false,
         ..Request::everything()
     };
-    // No programs are unloaded before the last round: the kernel frees their memory in interrupts, some time afterwards.
+    // Programs stay loaded until the last round has ended. After an unload, the kernel frees memory in interrupts, which
+    // would prolong calls of the next round.
     let mut loaded = Vec::new();
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use knetstat::kernel::syscall::allow_many_files;
 use socket2::Socket;
 
 use super::sctp;
@@ -86,8 +87,9 @@ fn walk_some(
     wanted: impl Fn(&Setting) -> bool,
     without_effect: fn(option: &str, kind: &str) -> bool,
 ) {
-    const MOST: usize = 150; // each has descriptors, which are limited for a process
+    const MOST: usize = 150;
     const MOST_REFUSED: usize = 50;
+    allow_many_files();
     let mut tally = Tally::default();
     tally.compare(arguments, &makers.iter().map(Maker::subject).collect::<Vec<_>>());
 
