@@ -1,19 +1,20 @@
-//! The warnings of libbpf, kept until they are needed. Threads that load programs at the same time have a log each.
+//! The warnings of libbpf and one of its notices, kept until they are needed. Threads that load programs at the same time
+//! have a log each.
 
 use std::cell::RefCell;
 
 use libbpf_rs::PrintLevel;
 
 thread_local! {
-    /// The warnings of libbpf in this thread since [`clear`].
+    /// What libbpf has said in this thread since [`clear`].
     static LOG: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// How the only message begins that is more than a notice, though libbpf has no warning for it: that the kernel has refused
-/// the types of the programs, for example because no descriptor was left. It then rejects the programs for want of them.
+/// The beginning of the one notice that the log keeps: the kernel has refused the types of the programs, for example because
+/// no descriptor was left. It then rejects the programs, which need them.
 const NO_TYPES: &str = "libbpf: Error loading .BTF into kernel";
 
-/// Makes libbpf write its warnings to the log, and not to standard error.
+/// Makes libbpf write to the log, and not to standard error.
 pub fn capture() {
     libbpf_rs::set_print(Some((PrintLevel::Info, append)));
 }

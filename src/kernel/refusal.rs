@@ -18,8 +18,8 @@ use crate::text::escaped;
 /// Returns the reason of a failure to load, attach or open, from the error and the log.
 pub fn reason(error: &libbpf_rs::Error) -> LoadError {
     let (log, text) = (libbpf_log::copy(), format!("{error:#}"));
-    // If no descriptor was left for a map, libbpf continues with an invalid one; and if none was left for the types,
-    // without them.
+    // If no descriptor was left for a map, libbpf continues with an invalid one. If none was left for the types, it
+    // continues without them.
     let too_many =
         ["Too many open files", "is not pointing to valid bpf_map", "-EMFILE", "-ENFILE"];
     if too_many.iter().any(|words| log.contains(words) || text.contains(words)) {
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// The other threads of a start may have closed theirs when the program is loaded.
+    /// Other threads of a start may have closed descriptors before the program is loaded.
     #[test]
     fn a_descriptor_that_was_missing_for_the_types_is_the_reason() {
         libbpf_log::clear();

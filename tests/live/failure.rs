@@ -275,7 +275,7 @@ fn few_descriptors_are_named_by_every_command() {
     for arguments in ["-upJ", "-tuwxJ -p --unbound", "doctor", "options"] {
         let (mut complete, mut refused) = (0, 0);
         for limit in (4..12).chain((12..92).step_by(8)) {
-            // Each takes a second.
+            // A run of doctor takes a second.
             if arguments == "doctor" && complete == 3 {
                 break;
             }

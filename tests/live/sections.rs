@@ -203,7 +203,7 @@ fn keys_are_the_same_alone() {
         let expression = any.join("|");
         let list = names.join(",");
         check(&format!("--unbound --columns cookie --sort {list} --where ({expression})"));
-        check(&format!("--csv --count-by {list}"));
+        check(&format!("--unbound --csv --count-by {list}"));
     }
 }
 
